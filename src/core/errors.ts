@@ -1,0 +1,167 @@
+/** Every error this program throws on purpose: what failed, on which side, why, and what to do next. */
+
+export type Side = 'source' | 'destination'
+
+export interface ErrorDetails {
+  readonly cause?: unknown
+  /** What the user can do next, one sentence without a full stop. */
+  readonly hint?: string | undefined
+}
+
+/** The base of all of them. Anything else that is thrown is a bug, shown with its stack. */
+export abstract class ReplicateError extends Error {
+  /** Stable, lower case, for `--json`, logs and the history. */
+  abstract readonly code: string
+  /** The exit status when this error ends the program. */
+  readonly exitCode: number = 1
+  /** Whether the same request may succeed when it is sent again later. */
+  readonly retryable: boolean = false
+  readonly hint: string | undefined
+  /** Set by `onSide`, once it is known. */
+  side: Side | undefined
+  /** The registry's name in the configuration or its host. */
+  registry: string | undefined
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = new.target.name
+    this.hint = details.hint
+  }
+}
+
+/** A place in a YAML file: 1-based line and column. */
+export interface Position {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+/** One thing that is wrong with the configuration. */
+export interface Problem {
+  readonly message: string
+  readonly position?: Position
+  /** The offending line as it stands in the file. */
+  readonly text?: string
+  readonly hint?: string
+}
+
+/** Bad configuration or usage; holds everything that is wrong at once. Nothing has been contacted. */
+export class ConfigurationError extends ReplicateError {
+  readonly code = 'configuration'
+  override readonly exitCode = 2
+  readonly problems: readonly Problem[]
+  constructor(problems: readonly Problem[] | string, details: ErrorDetails = {}) {
+    const list = typeof problems === 'string' ? [{ message: problems }] : problems
+    super(list.map((problem) => problem.message).join('\n'), details)
+    this.problems = list
+  }
+}
+
+/** A policy needs what an adapter, or this version, cannot do. */
+export class UnsupportedError extends ReplicateError {
+  readonly code = 'unsupported'
+  override readonly exitCode = 2
+}
+
+/** The registry, or its token server, refused the credential, or there is none. */
+export class CredentialError extends ReplicateError {
+  readonly code = 'credential'
+  override readonly exitCode = 3
+}
+
+export interface RegistryErrorDetails extends ErrorDetails {
+  readonly status: number
+  readonly method: string
+  /** Path and query without secrets. */
+  readonly path: string
+  /** The error codes of the registry's answer, such as `MANIFEST_UNKNOWN`. */
+  readonly codes?: readonly string[]
+  /** Milliseconds to wait before another attempt, as the registry asked. */
+  readonly retryAfter?: number | undefined
+}
+
+const RETRYABLE_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
+
+/** A registry answered, and said no. */
+export class RegistryError extends ReplicateError {
+  readonly code = 'registry'
+  override readonly retryable: boolean
+  readonly status: number
+  readonly method: string
+  readonly path: string
+  readonly codes: readonly string[]
+  readonly retryAfter: number | undefined
+  constructor(message: string, details: RegistryErrorDetails) {
+    super(message, details)
+    this.status = details.status
+    this.method = details.method
+    this.path = details.path
+    this.codes = details.codes ?? []
+    this.retryAfter = details.retryAfter
+    this.retryable = RETRYABLE_STATUS.has(details.status)
+  }
+}
+
+/** No answer, or a broken one: refused, reset, timed out, silent. */
+export class NetworkError extends ReplicateError {
+  readonly code = 'network'
+  override readonly exitCode = 3
+  override readonly retryable: boolean
+  constructor(message: string, details: ErrorDetails & { readonly retryable?: boolean } = {}) {
+    super(message, details)
+    this.retryable = details.retryable ?? true
+  }
+}
+
+/** Bytes are not what their digest or length says. Names both. */
+export class IntegrityError extends ReplicateError {
+  readonly code = 'integrity'
+}
+
+/** The policy is running in another process. */
+export class LockedError extends ReplicateError {
+  readonly code = 'locked'
+  override readonly exitCode = 5
+}
+
+/** Stopped on purpose: by a signal (`exitCode` 130 or 143), by `executions stop` (4) or by a time limit (1). */
+export class CancelledError extends ReplicateError {
+  readonly code = 'cancelled'
+  override readonly exitCode: number
+  constructor(message: string, exitCode: number, details: ErrorDetails = {}) {
+    super(message, details)
+    this.exitCode = exitCode
+  }
+}
+
+/** The execution could not be prepared; nothing was copied. */
+export class PrepareError extends ReplicateError {
+  readonly code = 'prepare'
+  override readonly exitCode = 3
+}
+
+/** The history's file is damaged, newer than this program, or not accessible. */
+export class HistoryError extends ReplicateError {
+  readonly code = 'history'
+  override readonly exitCode = 2
+}
+
+/** Names the side and the registry in an error on its way up; the first to say it is right. */
+export function onSide<T>(error: T, side: Side, registry: string): T {
+  if (error instanceof ReplicateError) {
+    error.side ??= side
+    error.registry ??= registry
+  }
+  return error
+}
+
+export function isNotFound(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && error.status === 404
+}
+
+/** The one sentence for people: side and registry, what, and why. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof ReplicateError) || !error.side) return error.message
+  return `${error.side} ${error.registry ?? ''}`.trimEnd().concat(': ', error.message)
+}

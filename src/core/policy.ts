@@ -1,0 +1,70 @@
+/** A policy: what goes from where to where, when, and how gently; as it is after defaults are filled in. */
+
+export type ResourceType = 'image' | 'chart'
+
+/** Selects resources. A list matches where any of its patterns does; an absent filter matches all. */
+export interface Filters {
+  readonly resource: ResourceType | 'all'
+  readonly name?: readonly string[]
+  readonly tag?: readonly string[]
+  readonly digest?: string
+  readonly label?: readonly string[]
+  readonly semver?: string
+  readonly newest?: number
+  /** Milliseconds. */
+  readonly pushed_within?: number
+  /** Milliseconds. */
+  readonly min_age?: number
+  readonly untagged: boolean
+  readonly platforms?: readonly string[]
+  readonly platforms_index: 'sparse' | 'narrow'
+  readonly exclude?: {
+    readonly name?: readonly string[]
+    readonly tag?: readonly string[]
+    readonly label?: readonly string[]
+  }
+}
+
+export interface PolicySource {
+  /** A registry's name; the resolved `Registry` is found beside the policy. */
+  readonly registry: string
+  readonly namespaces?: readonly string[]
+}
+
+export interface PolicyDestination {
+  readonly registry: string
+  readonly namespace?: string
+  readonly flatten: number | 'all'
+  /** The destination repository's whole name, where it is given (`copy` without a trailing slash). Then only one source repository may match. */
+  readonly repository?: string
+  /** The destination tag, where it is given (`copy`). */
+  readonly tag?: string
+  readonly create: boolean
+  readonly public: boolean
+}
+
+export type Trigger =
+  | { readonly schedule: string; readonly timezone?: string }
+  | { readonly event: readonly ('push' | 'delete')[] }
+  | { readonly poll: number }
+  | { readonly pull: true }
+
+export interface Policy {
+  readonly name: string
+  readonly description?: string
+  readonly enabled: boolean
+  readonly scope: 'system' | 'namespace'
+  readonly source: PolicySource
+  readonly destination: PolicyDestination
+  readonly filters: Filters
+  readonly order: 'oldest' | 'newest'
+  readonly on_overlap: 'skip' | 'queue'
+  readonly allow_empty: boolean
+  readonly foreign_layers: boolean
+  readonly verify: 'off' | 'digest' | 'full'
+  readonly referrers: boolean
+  readonly override: boolean
+  readonly deletion: 'never' | 'events' | 'mirror'
+  readonly triggers: readonly Trigger[]
+  readonly retry: { readonly attempts: number; readonly delay: number }
+}

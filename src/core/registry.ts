@@ -1,0 +1,57 @@
+/** A registry as the configuration defines it, or as a bare host implies it. */
+
+export interface Limits {
+  /** Open connections to this host. */
+  readonly connections?: number
+  readonly requests_per_second?: number
+  /** Bytes a second. */
+  readonly bandwidth?: number
+  readonly rate_limit_reserve?: number
+}
+
+/** Where the secret of a registry comes from, as the file says it; secrets are already interpolated. */
+export interface CredentialConfig {
+  readonly type: 'basic' | 'token' | 'access_key' | 'service_account' | 'aws' | 'google' | 'azure' | 'anonymous'
+  readonly username?: string
+  readonly password?: string
+  /** Absolute path of a file that holds the secret. */
+  readonly password_file?: string
+  readonly token?: string
+}
+
+export interface Registry {
+  /** Its name in the file, or the host of a bare reference. */
+  readonly name: string
+  /** The adapter's identity. */
+  readonly type: string
+  /** With scheme and optional path prefix, without a trailing slash. Absent for `path` kinds. */
+  readonly url?: string
+  /** Absolute path of a directory or a tar, for `oci-layout`. */
+  readonly path?: string
+  readonly description?: string
+  readonly insecure?: boolean
+  /** Absolute paths of PEM files. */
+  readonly ca?: string
+  readonly client_cert?: string
+  readonly client_key?: string
+  /** A proxy's URL; else the environment's. */
+  readonly proxy?: string
+  readonly credential?: CredentialConfig
+  readonly limits?: Limits
+}
+
+/** A credential that was found, and where. */
+export type Credential =
+  | { readonly kind: 'anonymous'; readonly origin: string }
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string; readonly origin: string }
+  /** An OAuth2 refresh token, to be exchanged at the token server. */
+  | { readonly kind: 'identity'; readonly token: string; readonly origin: string }
+  /** A ready bearer token, sent as it is. */
+  | { readonly kind: 'bearer'; readonly token: string; readonly origin: string }
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
+
+/** True for a host (with or without port) on this machine, where plain HTTP is the default. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host)
+}

@@ -1,0 +1,48 @@
+/** The states of executions and tasks, and the moves between them. */
+
+export const EXECUTION_MOVES = {
+  preparing: ['in_progress', 'succeeded', 'failed', 'stopped', 'interrupted'],
+  in_progress: ['paused', 'succeeded', 'failed', 'stopped', 'interrupted'],
+  paused: ['in_progress', 'stopped', 'failed', 'interrupted'],
+  succeeded: [],
+  failed: ['in_progress'],
+  stopped: ['in_progress'],
+  interrupted: ['in_progress'],
+} as const satisfies Record<string, readonly string[]>
+export type ExecutionStatus = keyof typeof EXECUTION_MOVES
+
+export const TASK_MOVES = {
+  pending: ['in_progress', 'stopped', 'failed'],
+  in_progress: ['succeeded', 'failed', 'stopped', 'pending'],
+  succeeded: [],
+  failed: ['pending'],
+  stopped: ['pending'],
+  skipped: [],
+} as const satisfies Record<string, readonly string[]>
+export type TaskStatus = keyof typeof TASK_MOVES
+
+export type TriggerKind = 'manual' | 'schedule' | 'event' | 'poll' | 'pull'
+
+/** The states from which `to` may be reached: what an `UPDATE` puts into its `WHERE`. */
+export function executionStatesBefore(to: ExecutionStatus): readonly ExecutionStatus[] {
+  return statesBefore(EXECUTION_MOVES, to)
+}
+
+export function taskStatesBefore(to: TaskStatus): readonly TaskStatus[] {
+  return statesBefore(TASK_MOVES, to)
+}
+
+/** True for a state that no running process will change. */
+export function isFinal(status: ExecutionStatus): boolean {
+  return status === 'succeeded' || status === 'failed' || status === 'stopped' || status === 'interrupted'
+}
+
+/** An execution's end follows from its tasks alone. */
+export function endOf(tasks: { readonly failed: number; readonly stopped: number }): ExecutionStatus {
+  if (tasks.failed > 0) return 'failed'
+  return tasks.stopped > 0 ? 'stopped' : 'succeeded'
+}
+
+function statesBefore<S extends string>(moves: Readonly<Record<S, readonly string[]>>, to: S): readonly S[] {
+  return (Object.keys(moves) as S[]).filter((from) => moves[from].includes(to))
+}

@@ -1,0 +1,53 @@
+/** One registry's HTTP client: authentication, retries, limits, redirects, TLS and proxy behind one `request`. */
+
+import type { Bytes } from '../core/content.ts'
+import type { Context } from '../core/context.ts'
+
+/** A body that is made anew for each attempt. */
+export interface BodySource {
+  /** In bytes, sent as `Content-Length`. */
+  readonly size: number
+  open(): Promise<Bytes>
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Below the registry's URL (`/v2/…`), or absolute (an upload's `Location`, a page's `Link`). */
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Uint8Array | BodySource
+  /** What a token must allow: `repository:a/b:pull`, several for a mount. Used when the registry wants bearer tokens. */
+  readonly scopes?: readonly string[]
+  /** Statuses that are an answer and no error; default: every 2xx. */
+  readonly expect?: readonly number[]
+  /** `blob`: a body of unlimited length, which takes a stream's slot and may be slow to be answered; default `small`. */
+  readonly kind?: 'small' | 'blob'
+  /** false: one attempt (and one renewal of a token); the caller retries. Default true. */
+  readonly retry?: boolean
+  /** false: a redirect is an answer. Default true for GET and HEAD, never for others. */
+  readonly redirect?: boolean
+}
+
+export interface HttpResponse {
+  readonly status: number
+  /** Lower-case names; several lines of one name joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The URL that answered, after redirects. */
+  readonly url: string
+  /** Must be read to its end, or `discard`ed. */
+  readonly body: Bytes
+  /** The body as JSON, at most `limit` bytes (default 4 MiB); malformed is an error that names the request. */
+  json(limit?: number): Promise<unknown>
+  bytes(limit?: number): Promise<Uint8Array>
+  discard(): Promise<void>
+}
+
+export interface HttpClient {
+  /** `https://registry.example.com/prefix`, without a trailing slash. */
+  readonly url: string
+  /** The host (and port) that a bare reference to this registry would name. */
+  readonly host: string
+  /** Throws `RegistryError`, `CredentialError`, `NetworkError` or `CancelledError`. */
+  request(request: HttpRequest, ctx: Context): Promise<HttpResponse>
+  close(): Promise<void>
+}
