@@ -3,6 +3,7 @@
 import type { ContentStore } from './content.ts'
 import type { Context } from './context.ts'
 import type { Digest } from './descriptor.ts'
+import type { HttpClient } from './http.ts'
 import type { ResourceType } from './policy.ts'
 import type { Credential, Registry } from './registry.ts'
 
@@ -26,10 +27,10 @@ export interface AdapterType<Tools = AdapterTools> {
   open(registry: Registry, tools: Tools): Adapter
 }
 
-/** What an adapter may use instead of making its own: see `http/client.ts` for the client. */
+/** What an adapter may use instead of making its own. */
 export interface AdapterTools {
   /** An HTTP client for the registry: retries, limits, tokens, TLS, proxy. Made on first use. */
-  readonly http: () => import('../http/client.ts').HttpClient
+  readonly http: () => HttpClient
   readonly credential: () => Promise<Credential>
 }
 

@@ -94,8 +94,7 @@ export function contentsOf(manifest: Manifest): Contents {
     })
   }
   const json = parseJson(manifest.bytes)
-  const config =
-    json['config'] === undefined || json['config'] === null ? undefined : descriptorFrom(json['config'], 'config')
+  const config = json.config === undefined || json.config === null ? undefined : descriptorFrom(json.config, 'config')
   const blobs = new Map<Digest, Descriptor>()
   if (config) blobs.set(config.digest, config)
   for (const key of ['layers', 'blobs']) {
@@ -105,18 +104,18 @@ export function contentsOf(manifest: Manifest): Contents {
     }
   }
   const manifests: Descriptor[] = []
-  for (const entry of arrayOf(json['manifests'], 'manifests')) {
+  for (const entry of arrayOf(json.manifests, 'manifests')) {
     const child = descriptorFrom(entry, 'manifests')
     if (isManifestType(child.mediaType)) manifests.push(child)
     else if (!blobs.has(child.digest)) blobs.set(child.digest, child)
   }
   const artifactType =
-    typeof json['artifactType'] === 'string' && json['artifactType'] ? json['artifactType'] : config?.mediaType
-  const annotations = stringsOf(json['annotations'])
+    typeof json.artifactType === 'string' && json.artifactType ? json.artifactType : config?.mediaType
+  const annotations = stringsOf(json.annotations)
   return {
     blobs: [...blobs.values()],
     manifests,
-    ...(json['subject'] ? { subject: descriptorFrom(json['subject'], 'subject') } : {}),
+    ...(json.subject ? { subject: descriptorFrom(json.subject, 'subject') } : {}),
     ...(artifactType === undefined ? {} : { artifactType }),
     ...(annotations ? { annotations } : {}),
   }
@@ -132,10 +131,10 @@ export function detectMediaType(bytes: Uint8Array, contentType: string | undefin
   } catch {
     return header
   }
-  if (typeof json['mediaType'] === 'string' && json['mediaType']) return json['mediaType']
-  if (json['schemaVersion'] === 1) return 'signatures' in json ? DOCKER_SCHEMA1_SIGNED : DOCKER_SCHEMA1
-  if (Array.isArray(json['manifests'])) return OCI_INDEX
-  if (json['config'] && Array.isArray(json['layers'])) return OCI_MANIFEST
+  if (typeof json.mediaType === 'string' && json.mediaType) return json.mediaType
+  if (json.schemaVersion === 1) return 'signatures' in json ? DOCKER_SCHEMA1_SIGNED : DOCKER_SCHEMA1
+  if (Array.isArray(json.manifests)) return OCI_INDEX
+  if (json.config && Array.isArray(json.layers)) return OCI_MANIFEST
   return header
 }
 
@@ -153,17 +152,17 @@ export function descriptorFrom(value: unknown, where: string): Descriptor {
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
     throw new IntegrityError(`malformed manifest: ${checked} in ${where} has no valid size`)
   }
-  const annotations = stringsOf(json['annotations'])
-  const platform = platformFrom(json['platform'])
+  const annotations = stringsOf(json.annotations)
+  const platform = platformFrom(json.platform)
   return {
     mediaType: typeof mediaType === 'string' ? mediaType : 'application/octet-stream',
     digest: checked,
     size,
     ...(annotations ? { annotations } : {}),
     ...(platform ? { platform } : {}),
-    ...(typeof json['artifactType'] === 'string' ? { artifactType: json['artifactType'] } : {}),
-    ...(Array.isArray(json['urls']) ? { urls: json['urls'].filter((url) => typeof url === 'string') } : {}),
-    ...(typeof json['data'] === 'string' ? { data: json['data'] } : {}),
+    ...(typeof json.artifactType === 'string' ? { artifactType: json.artifactType } : {}),
+    ...(Array.isArray(json.urls) ? { urls: json.urls.filter((url) => typeof url === 'string') } : {}),
+    ...(typeof json.data === 'string' ? { data: json.data } : {}),
   }
 }
 

@@ -1,7 +1,7 @@
-/** One registry's HTTP client: authentication, retries, limits, redirects, TLS and proxy behind one `request`. */
+/** The contract of a registry's HTTP client: authentication, retries, limits, redirects, TLS and proxy behind one `request`. */
 
-import type { Bytes } from '../core/content.ts'
-import type { Context } from '../core/context.ts'
+import type { Bytes } from './content.ts'
+import type { Context } from './context.ts'
 
 /** A body that is made anew for each attempt. */
 export interface BodySource {

@@ -1,0 +1,62 @@
+/** Executions and tasks as they are shown: the fields of `--json`, which are part of the interface. */
+
+import type { ActionKind } from './plan.ts'
+import type { ResourceType } from './policy.ts'
+import type { ExecutionStatus, TaskStatus, TriggerKind } from './states.ts'
+
+/** What went wrong, as kept in the history: no secrets, no stack. */
+export interface RecordedError {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+}
+
+export interface Execution {
+  readonly id: number
+  readonly policy_id: number
+  readonly policy: string
+  readonly status: ExecutionStatus
+  readonly trigger: TriggerKind
+  readonly total: number
+  readonly succeed: number
+  readonly failed: number
+  /** Pending tasks included. */
+  readonly in_progress: number
+  readonly stopped: number
+  readonly skipped: number
+  /** Tags that were the same on both sides; no task. */
+  readonly unchanged: number
+  readonly bytes_copied: number
+  readonly bytes_mounted: number
+  readonly bytes_present: number
+  /** RFC 3339, UTC. */
+  readonly start_time: string
+  readonly end_time: string | null
+  readonly duration_ms: number | null
+  readonly error: RecordedError | null
+}
+
+export interface Task {
+  readonly id: number
+  readonly execution_id: number
+  readonly resource_type: ResourceType
+  readonly action: ActionKind
+  readonly src_resource: string
+  readonly dest_resource: string
+  readonly digest: string | null
+  readonly status: TaskStatus
+  readonly attempts: number
+  readonly bytes_copied: number
+  readonly bytes_mounted: number
+  readonly bytes_present: number
+  readonly start_time: string | null
+  readonly end_time: string | null
+  readonly error: RecordedError | null
+}
+
+/** What a task moved, in bytes. */
+export interface Moved {
+  readonly bytes_copied: number
+  readonly bytes_mounted: number
+  readonly bytes_present: number
+}
