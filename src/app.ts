@@ -1,12 +1,23 @@
 /** The composition root: the one place that knows all parts and puts them together. */
 
+import { adapters } from '../adapters/index.ts'
 import type { Configuration } from './config/load.ts'
+import { homeDirectory } from './config/paths.ts'
+import { readConfiguration } from './config/read.ts'
+import { createConnections } from './connect.ts'
 import type { PingStep } from './core/adapter.ts'
 import type { Context } from './core/context.ts'
+import { CancelledError, ReplicateError } from './core/errors.ts'
 import type { Execution } from './core/execution.ts'
-import type { TaskSpec } from './core/plan.ts'
+import type { PolicyPlan, SavedPlan } from './core/plan.ts'
 import type { Policy } from './core/policy.ts'
-import type { History } from './history/history.ts'
+import type { Registry } from './core/registry.ts'
+import { execute } from './engine/execute.ts'
+import { preview } from './engine/preview.ts'
+import { type History, openHistory } from './history/history.ts'
+import { createRedactor } from './http/redact.ts'
+import { pingRegistry } from './ping.ts'
+import { createThrottle, type Throttle } from './transfer/throttle.ts'
 
 /** What every command needs to know of its surroundings. */
 export interface AppOptions {
@@ -35,6 +46,8 @@ export interface RunOptions {
   readonly timeout?: number
   /** The I-th of N parts, 1-based. */
   readonly shard?: { readonly index: number; readonly count: number }
+  /** Apply exactly this plan, and refuse where a source digest has moved since. */
+  readonly plan?: SavedPlan
 }
 
 export interface PlanOptions {
@@ -46,45 +59,7 @@ export interface PlanOptions {
   readonly explain?: boolean
 }
 
-/** An action of a plan, as `plan --json` prints it. */
-export interface PlannedAction {
-  readonly action: TaskSpec['action']
-  readonly resource_type: TaskSpec['resource_type']
-  /** `REGISTRY/REPOSITORY:TAG`. */
-  readonly source: string
-  readonly destination: string
-  readonly digest: string | null
-  readonly previous_digest: string | null
-  /** Of everything the action names; null where the plan is shallow. */
-  readonly bytes: number | null
-  readonly bytes_to_copy: number | null
-  /** Blobs, and how many of them must be copied; null where the plan is shallow. */
-  readonly blobs: number | null
-  readonly blobs_to_copy: number | null
-  readonly platforms: readonly string[]
-  readonly reason: string | null
-  readonly hint: string | null
-}
-
-/** Why a tag was taken or left: for `plan --explain`. */
-export interface Explanation {
-  /** `REGISTRY/REPOSITORY:TAG`, or a repository. */
-  readonly resource: string
-  readonly kept: boolean
-  /** The rule, such as `tag: 3.*` or `semver: >=3.18 <4`. */
-  readonly rule: string
-}
-
-export interface PolicyPlan {
-  readonly policy: string
-  readonly source: string
-  readonly destination: string
-  readonly actions: readonly PlannedAction[]
-  readonly unchanged: number
-  /** Tags seen at the source. */
-  readonly seen: number
-  readonly explanations: readonly Explanation[]
-}
+export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from './core/plan.ts'
 
 /** How one policy of a `run` ended. */
 export interface PolicyOutcome {
@@ -112,4 +87,118 @@ export interface App {
   /** Opens the history on first use. */
   history(): Promise<History>
   close(): Promise<void>
+}
+
+const DEFAULT_CONCURRENCY = 8
+
+export function createApp(options: AppOptions): App {
+  const redactor = createRedactor()
+  const warnings: string[] = []
+  const connections = createConnections({
+    env: options.env,
+    redactor,
+    userAgent: `replicate-ng/${VERSION}`,
+    warn: (text) => warnings.push(text),
+  })
+  let history: Promise<History> | undefined
+  const openedHistory = (): Promise<History> => {
+    history ??= openHistory(homeDirectory(options))
+    return history
+  }
+
+  /** What leaves the program by events has its secrets removed. */
+  function guarded(ctx: Context): Context {
+    for (const text of warnings.splice(0)) ctx.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
+    return {
+      signal: ctx.signal,
+      emit: (event) => ctx.emit('text' in event ? { ...event, text: redactor.text(event.text) } : event),
+    }
+  }
+
+  async function endpoints(policy: Policy, configuration: Configuration) {
+    const [source, destination] = await Promise.all([
+      connections.open(configuration.registryOf(policy.source.registry)),
+      connections.open(configuration.registryOf(policy.destination.registry)),
+    ])
+    return { source, destination }
+  }
+
+  async function runPolicy(
+    policy: Policy,
+    configuration: Configuration,
+    run: RunOptions,
+    throttles: readonly Throttle[],
+    started: (policy: Policy, execution: number) => void,
+    ctx: Context,
+  ): Promise<PolicyOutcome> {
+    try {
+      const { source, destination } = await endpoints(policy, configuration)
+      const saved = run.plan?.policies.find((candidate) => candidate.policy === policy.name)
+      const result = await execute(
+        {
+          policy,
+          source,
+          destination,
+          history: await openedHistory(),
+          trigger: 'manual',
+          lock: `${configuration.policyFile(policy.name) ?? ''}#${policy.name}`,
+          concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
+          throttles: [...throttles, ...bandwidthLimits(source.registry, destination.registry)],
+          narrow: run.filter,
+          shard: run.shard,
+          maxFailures: run.failFast ? 1 : run.maxFailures,
+          wait: run.wait,
+          ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
+          started: (execution) => started(policy, execution),
+        },
+        guarded(ctx),
+      )
+      return { policy: policy.name, ...result }
+    } catch (error) {
+      return { policy: policy.name, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
+    }
+  }
+
+  return {
+    configuration: (files) =>
+      readConfiguration({
+        files,
+        ...options,
+        knownTypes: adapters.map((type) => type.identity),
+        secrets: (secret) => redactor.add(secret),
+      }),
+    async *run(policies, configuration, run, started, ctx) {
+      const throttles = run.bandwidth === undefined ? [] : [createThrottle(run.bandwidth)]
+      const signal = run.timeout === undefined ? ctx.signal : AbortSignal.any([ctx.signal, timeLimit(run.timeout)])
+      for (const policy of policies) {
+        yield await runPolicy(policy, configuration, run, throttles, started, { ...ctx, signal })
+        if (signal.aborted) return
+      }
+    },
+    async plan(policy, configuration, planning, ctx) {
+      const { filter, ...rest } = planning
+      return preview({ policy, ...(await endpoints(policy, configuration)), ...rest, narrow: filter }, guarded(ctx))
+    },
+    async ping(name, configuration, ctx) {
+      const registry = configuration.registryOf(name)
+      return pingRegistry(registry, connections, guarded(ctx))
+    },
+    history: openedHistory,
+    async close() {
+      await connections.close()
+      if (history) (await history).close()
+    },
+  }
+}
+
+function bandwidthLimits(...registries: readonly Registry[]): readonly Throttle[] {
+  const limits = new Map(registries.map((registry) => [registry.name, registry.limits?.bandwidth]))
+  return [...limits.values()].flatMap((rate) => (rate === undefined ? [] : [createThrottle(rate)]))
+}
+
+function timeLimit(milliseconds: number): AbortSignal {
+  const controller = new AbortController()
+  const reason = new CancelledError(`stopped: the time limit of ${Math.round(milliseconds / 1000)} s is over`, 1)
+  setTimeout(() => controller.abort(reason), milliseconds).unref()
+  return controller.signal
 }

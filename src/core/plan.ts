@@ -33,3 +33,51 @@ export interface TaskSpec {
   /** The destination repository did not exist: no blob of it needs to be asked for. */
   readonly new_repository?: boolean
 }
+
+/** An action of a plan, as `plan --json` prints it. */
+export interface PlannedAction {
+  readonly action: ActionKind
+  readonly resource_type: ResourceType
+  /** `REGISTRY/REPOSITORY:TAG`. */
+  readonly source: string
+  readonly destination: string
+  readonly digest: string | null
+  readonly previous_digest: string | null
+  /** Of everything the action names; null where the plan is shallow. */
+  readonly bytes: number | null
+  readonly bytes_to_copy: number | null
+  /** Blobs, and how many of them must be copied; null where the plan is shallow. */
+  readonly blobs: number | null
+  readonly blobs_to_copy: number | null
+  readonly platforms: readonly string[]
+  readonly reason: string | null
+  readonly hint: string | null
+}
+
+/** Why a tag was taken or left: for `plan --explain`. */
+export interface Explanation {
+  /** `REGISTRY/REPOSITORY:TAG`, or a repository. */
+  readonly resource: string
+  readonly kept: boolean
+  /** The rule, such as `tag: 3.*` or `semver: >=3.18 <4`. */
+  readonly rule: string
+}
+
+export interface PolicyPlan {
+  readonly policy: string
+  readonly source: string
+  readonly destination: string
+  readonly actions: readonly PlannedAction[]
+  readonly unchanged: number
+  /** Tags seen at the source. */
+  readonly seen: number
+  readonly explanations: readonly Explanation[]
+  /** What `plan --out` saves. */
+  readonly tasks: readonly TaskSpec[]
+}
+
+/** What `plan --out` writes and `run --plan` applies. */
+export interface SavedPlan {
+  readonly version: 1
+  readonly policies: readonly { readonly policy: string; readonly tasks: readonly TaskSpec[] }[]
+}

@@ -1,0 +1,125 @@
+/** Opens registries: from what the configuration says of one to an adapter that is ready to be used. */
+
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { adapters } from '../adapters/index.ts'
+import { ConfigurationError } from './core/errors.ts'
+import type { HttpClient } from './core/http.ts'
+import type { Credential, Registry } from './core/registry.ts'
+import { resolveCredential } from './credentials/resolve.ts'
+import type { Endpoint } from './engine/endpoint.ts'
+import { createHttpClient } from './http/client.ts'
+import type { Redactor } from './http/redact.ts'
+
+export interface Connections {
+  /** One client a registry, shared by all that use it, so that its limits and tokens are too. */
+  open(registry: Registry): Promise<Endpoint>
+  credential(registry: Registry): Promise<Credential>
+  /** The registry's own trust, PEM. */
+  ca(registry: Registry): Promise<string | undefined>
+  close(): Promise<void>
+}
+
+export interface ConnectionOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly redactor: Redactor
+  readonly userAgent: string
+  readonly warn: (text: string) => void
+}
+
+export function createConnections(options: ConnectionOptions): Connections {
+  const clients = new Map<string, HttpClient>()
+  const credentials = new Map<string, Promise<Credential>>()
+
+  function credential(registry: Registry): Promise<Credential> {
+    const known = credentials.get(registry.name)
+    if (known) return known
+    const { env, redactor, warn } = options
+    const found = resolveCredential(registry, { env, home: homedir(), warn, secrets: (secret) => redactor.add(secret) })
+    credentials.set(registry.name, found)
+    return found
+  }
+
+  async function client(registry: Registry): Promise<HttpClient> {
+    const known = clients.get(registry.name)
+    if (known) return known
+    const made = createHttpClient({
+      ...(await clientOptions(registry, options)),
+      credential: () => credential(registry),
+      secrets: (secret) => options.redactor.add(secret),
+    })
+    clients.set(registry.name, made)
+    return made
+  }
+
+  return {
+    credential,
+    ca: (registry) => readPem(registry, 'ca', registry.ca),
+    async open(registry) {
+      const type = adapters.find((candidate) => candidate.identity === registry.type)
+      if (!type) throw new ConfigurationError(`registry ${registry.name} has the unknown type ${registry.type}`)
+      const http = registry.url === undefined ? undefined : await client(registry)
+      const adapter = type.open(registry, {
+        http: () => {
+          if (!http) throw new ConfigurationError(`registry ${registry.name} has no url`)
+          return http
+        },
+        credential: () => credential(registry),
+      })
+      return { registry, type, adapter }
+    },
+    async close() {
+      await Promise.all([...clients.values()].map((made) => made.close()))
+    },
+  }
+}
+
+async function clientOptions(registry: Registry, { env, userAgent }: ConnectionOptions) {
+  const url = registry.url ?? ''
+  const [ca, client_cert, client_key] = await Promise.all([
+    readPem(registry, 'ca', registry.ca),
+    readPem(registry, 'client_cert', registry.client_cert),
+    readPem(registry, 'client_key', registry.client_key),
+  ])
+  const proxy = registry.proxy ?? proxyFromEnvironment(url, env)
+  return {
+    url,
+    host: new URL(url).host,
+    name: registry.name,
+    userAgent,
+    ...(registry.insecure === undefined ? {} : { insecure: registry.insecure }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(client_cert === undefined ? {} : { client_cert }),
+    ...(client_key === undefined ? {} : { client_key }),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(registry.limits === undefined ? {} : { limits: registry.limits }),
+  }
+}
+
+async function readPem(registry: Registry, key: string, path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigurationError(`registry ${registry.name}: ${key} cannot be read: ${path}`, { cause })
+  }
+}
+
+/** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case; loopback never goes through a proxy. */
+export function proxyFromEnvironment(
+  url: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const { protocol, hostname, port } = new URL(url)
+  const variable = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined
+  const proxy = protocol === 'https:' ? variable('HTTPS_PROXY') : variable('HTTP_PROXY')
+  if (proxy === undefined || /^(localhost|127\.|\[::1\])/.test(hostname)) return undefined
+  const exempt = (variable('NO_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
+  const bypassed = exempt.some((entry) => {
+    const [name = '', only] = entry.replace(/^\*?\./, '').split(':')
+    if (entry === '*') return true
+    if (only !== undefined && only !== (port || (protocol === 'https:' ? '443' : '80'))) return false
+    return hostname === name || hostname.endsWith(`.${name}`)
+  })
+  return bypassed ? undefined : proxy
+}

@@ -1,0 +1,49 @@
+/** One side of a policy, opened: the adapter's facts and its connection, with a memory for manifests that the plan has read. */
+
+import type { Adapter, AdapterType } from '../core/adapter.ts'
+import type { ContentStore } from '../core/content.ts'
+import type { Context } from '../core/context.ts'
+import type { Manifest } from '../core/manifest.ts'
+import type { Registry } from '../core/registry.ts'
+
+export interface Endpoint {
+  readonly registry: Registry
+  readonly type: AdapterType
+  readonly adapter: Adapter
+}
+
+/** How many bytes of manifests a plan keeps for the transfer; beyond that they are read again. */
+const KEPT_BYTES = 32 * 1024 * 1024
+/** What a kept manifest costs beyond its bytes. */
+const OVERHEAD = 512
+
+/** Manifests read by the plan, so that the transfer need not read them again. */
+export class ManifestMemory {
+  readonly #manifests = new Map<string, Manifest>()
+  #bytes = 0
+
+  get hasRoom(): boolean {
+    return this.#bytes < KEPT_BYTES
+  }
+
+  keep(repository: string, manifest: Manifest): void {
+    const key = `${repository}@${manifest.digest}`
+    if (!this.hasRoom || this.#manifests.has(key)) return
+    this.#manifests.set(key, manifest)
+    this.#bytes += manifest.bytes.byteLength + OVERHEAD
+  }
+
+  peek(repository: string, digest: string): Manifest | undefined {
+    return this.#manifests.get(`${repository}@${digest}`)
+  }
+
+  /** The manifest, from memory or from the store. It leaves the memory: whoever transfers it needs it once. */
+  async take(repository: string, store: ContentStore, digest: string, ctx: Context): Promise<Manifest> {
+    const key = `${repository}@${digest}`
+    const kept = this.#manifests.get(key)
+    if (!kept) return store.readManifest(digest, ctx)
+    this.#manifests.delete(key)
+    this.#bytes -= kept.bytes.byteLength + OVERHEAD
+    return kept
+  }
+}

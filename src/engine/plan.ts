@@ -1,0 +1,156 @@
+/** What a policy means right now: its repositories discovered, mapped, compared; nothing is written anywhere. */
+
+import type { Context } from '../core/context.ts'
+import { PrepareError } from '../core/errors.ts'
+import type { TaskSpec } from '../core/plan.ts'
+import type { Policy, ResourceType } from '../core/policy.ts'
+import { formatResource } from '../core/reference.ts'
+import { type Counts, compareRepository, destinationNamespace } from './compare.ts'
+import { forEachConcurrent } from './concurrent.ts'
+import { type Explain, selectRepositories } from './discover.ts'
+import type { Endpoint, ManifestMemory } from './endpoint.ts'
+import { selectionOf } from './filter.ts'
+import { mapRepository } from './mapping.ts'
+
+/** Repositories compared at once. */
+const REPOSITORIES_AT_ONCE = 8
+
+export interface PlanRequest {
+  readonly policy: Policy
+  readonly source: Endpoint
+  readonly destination: Endpoint
+  readonly memory: ManifestMemory
+  /** Further patterns by filter name, which must match too. */
+  readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
+  readonly shard?: { readonly index: number; readonly count: number } | undefined
+  readonly shallow?: boolean | undefined
+  readonly explain?: Explain | undefined
+}
+
+/** Where a plan goes as it is made, so that a million tags need no memory. */
+export interface PlanSink {
+  task(task: TaskSpec): void
+  unchanged(): void
+}
+
+export interface PlanTotals {
+  readonly repositories: number
+  /** Tags seen at the source, before filters. */
+  readonly seen: number
+  readonly unchanged: number
+  readonly copies: number
+  readonly updates: number
+  readonly kept: number
+  readonly blocked: number
+  /** Destination namespaces that something will be written to. */
+  readonly namespaces: ReadonlySet<string>
+}
+
+/** Throws a `PrepareError` where two sources land on one destination tag, or where nothing matches at all. */
+export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Context): Promise<PlanTotals> {
+  const { policy, source, destination } = request
+  const selection = selectionOf(policy, request.narrow)
+  const explain: Explain = request.explain ?? (() => {})
+  const byDestination = new Map<string, string[]>()
+  for await (const repository of selectRepositories(policy, selection, source, explain, ctx)) {
+    const mapped = mapRepository(repository, policy.destination)
+    const sources = byDestination.get(mapped)
+    if (sources) sources.push(repository)
+    else byDestination.set(mapped, [repository])
+  }
+  const counts: Counts = { seen: 0, selected: 0 }
+  const totals = { unchanged: 0, copies: 0, updates: 0, kept: 0, blocked: 0 }
+  const namespaces = new Set<string>()
+  const comparison = {
+    policy,
+    selection,
+    source,
+    destination,
+    memory: request.memory,
+    explain,
+    shard: request.shard && shardOf(request.shard),
+    resource: resourceRule(policy, request.narrow?.resource),
+    claim: claims(byDestination, policy),
+    shallow: request.shallow ?? false,
+  }
+  await forEachConcurrent(pairs(byDestination), REPOSITORIES_AT_ONCE, async ([repository, mapped]) => {
+    for await (const outcome of compareRepository(repository, mapped, comparison, counts, ctx)) {
+      if (outcome.kind === 'unchanged') {
+        totals.unchanged += 1
+        sink.unchanged()
+      } else if (outcome.kind === 'task') {
+        count(outcome.task, totals)
+        const namespace = destinationNamespace(outcome.task)
+        if (namespace !== undefined && isTransfer(outcome.task)) namespaces.add(namespace)
+        sink.task(outcome.task)
+      }
+    }
+  })
+  const repositories = [...byDestination.values()].reduce((sum, sources) => sum + sources.length, 0)
+  if (counts.selected === 0 && !policy.allow_empty && !request.shard && !request.narrow) {
+    throw emptySelection(policy, source, repositories, counts.seen)
+  }
+  return { repositories, seen: counts.seen, ...totals, namespaces }
+}
+
+export function isTransfer(task: TaskSpec): boolean {
+  return task.action === 'copy' || task.action === 'update'
+}
+
+function count(task: TaskSpec, totals: { copies: number; updates: number; kept: number; blocked: number }): void {
+  if (task.action === 'copy') totals.copies += 1
+  else if (task.action === 'update') totals.updates += 1
+  else if (task.action === 'keep') totals.kept += 1
+  else if (task.action === 'blocked') totals.blocked += 1
+}
+
+function* pairs(byDestination: ReadonlyMap<string, readonly string[]>): Iterable<readonly [string, string]> {
+  for (const [mapped, sources] of byDestination) {
+    for (const repository of sources) yield [repository, mapped]
+  }
+}
+
+/** Refuses a second source for one destination tag. Remembers only where a second one is possible. */
+function claims(byDestination: ReadonlyMap<string, readonly string[]>, policy: Policy) {
+  const claimed = new Map<string, string>()
+  const registry = policy.source.registry
+  return (repository: string, to: { readonly repository: string; readonly tag: string }, tag: string): void => {
+    if ((byDestination.get(to.repository)?.length ?? 0) < 2 && policy.destination.tag === undefined) return
+    const key = `${to.repository}:${to.tag}`
+    const other = claimed.get(key)
+    const mine = formatResource({ registry, repository, tag })
+    if (other !== undefined && other !== mine) {
+      throw new PrepareError(`${other} and ${mine} would both land on ${policy.destination.registry}/${key}`, {
+        hint: 'narrow the name filter, use exclude, or lower destination.flatten so that their paths stay apart',
+      })
+    }
+    claimed.set(key, mine)
+  }
+}
+
+function resourceRule(policy: Policy, narrow: readonly string[] | undefined): (type: ResourceType) => boolean {
+  const wanted = policy.filters.resource
+  return (type) => (wanted === 'all' || wanted === type) && (!narrow || narrow.includes(type))
+}
+
+/** A stable split: the same tag is always in the same part. */
+function shardOf(shard: {
+  readonly index: number
+  readonly count: number
+}): (repository: string, tag: string) => boolean {
+  return (repository, tag) => {
+    let hash = 2166136261
+    for (const character of `${repository}:${tag}`) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 16777619)
+    return (hash >>> 0) % shard.count === shard.index - 1
+  }
+}
+
+function emptySelection(policy: Policy, source: Endpoint, repositories: number, seen: number): PrepareError {
+  const saw =
+    repositories === 0
+      ? `no repository of ${source.registry.name} matches`
+      : `${repositories} ${repositories === 1 ? 'repository' : 'repositories'} with ${seen} tags seen at ${source.registry.name}, none matches`
+  return new PrepareError(`policy ${policy.name} selects nothing: ${saw}`, {
+    hint: `\`replicate plan --explain\` shows which rule dropped what; allow_empty: true makes this no error`,
+  })
+}

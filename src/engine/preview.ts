@@ -1,0 +1,104 @@
+/** A plan for people: every action with its sizes, and why each tag was kept or dropped; touches nothing. */
+
+import type { Context } from '../core/context.ts'
+import { describeError, onSide } from '../core/errors.ts'
+import type { Explanation, PlannedAction, PolicyPlan, TaskSpec } from '../core/plan.ts'
+import { formatResource } from '../core/reference.ts'
+import { mapConcurrent } from './concurrent.ts'
+import { ManifestMemory } from './endpoint.ts'
+import { createMeasure, type Measure } from './measure.ts'
+import { isTransfer, makePlan, type PlanRequest } from './plan.ts'
+
+/** Actions measured at once. */
+const MEASURED_AT_ONCE = 16
+
+export interface PreviewRequest extends Omit<PlanRequest, 'memory' | 'explain'> {
+  readonly explain?: boolean | undefined
+}
+
+/** Throws where a registry cannot be reached, as `execute` would end. */
+export async function preview(request: PreviewRequest, ctx: Context): Promise<PolicyPlan> {
+  const { policy, source, destination } = request
+  await Promise.all([
+    source.adapter.ping(ctx).catch((error: unknown) => {
+      throw onSide(error, 'source', source.registry.name)
+    }),
+    destination.adapter.ping(ctx).catch((error: unknown) => {
+      throw onSide(error, 'destination', destination.registry.name)
+    }),
+  ])
+  const memory = new ManifestMemory()
+  const tasks: TaskSpec[] = []
+  const explanations: Explanation[] = []
+  let unchanged = 0
+  const totals = await makePlan(
+    {
+      ...request,
+      memory,
+      explain: (resource, verdict) => {
+        if (!request.explain) return
+        explanations.push({ resource: formatResource({ registry: source.registry.name, ...resource }), ...verdict })
+      },
+    },
+    {
+      task: (task) => tasks.push(task),
+      unchanged: () => {
+        unchanged += 1
+      },
+    },
+    ctx,
+  )
+  tasks.sort((a, b) => compare(a.destination.repository, b.destination.repository))
+  const measure = createMeasure(policy, source, destination, memory)
+  const actions: PlannedAction[] = []
+  for await (const action of mapConcurrent(tasks, MEASURED_AT_ONCE, async (task) => {
+    if (request.shallow || !isTransfer(task)) return actionOf(task, undefined)
+    try {
+      return actionOf(task, await measure(task, ctx))
+    } catch (error) {
+      return actionOf(
+        { ...task, action: 'blocked', reason: describeError(onSide(error, 'source', source.registry.name)) },
+        undefined,
+      )
+    }
+  })) {
+    actions.push(action)
+  }
+  return {
+    policy: policy.name,
+    source: placeOf(source.registry.name, undefined),
+    destination: placeOf(destination.registry.name, policy.destination.namespace ?? policy.destination.repository),
+    actions,
+    unchanged,
+    seen: totals.seen,
+    explanations,
+    tasks,
+  }
+}
+
+/** `harbor/mirror`, as the head line of a run and of a plan names a side. */
+export function placeOf(registry: string, path: string | undefined): string {
+  return path ? `${registry}/${path}` : registry
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function actionOf(task: TaskSpec, measure: Measure | undefined): PlannedAction {
+  return {
+    action: task.action,
+    resource_type: task.resource_type,
+    source: formatResource({ ...task.source, digest: task.digest }),
+    destination: formatResource({ ...task.destination, digest: task.digest }),
+    digest: task.digest ?? null,
+    previous_digest: task.previous_digest ?? null,
+    bytes: measure?.bytes ?? null,
+    bytes_to_copy: measure?.bytes_to_copy ?? null,
+    blobs: measure?.blobs ?? null,
+    blobs_to_copy: measure?.blobs_to_copy ?? null,
+    platforms: measure?.platforms ?? [],
+    reason: task.reason ?? null,
+    hint: task.hint ?? null,
+  }
+}

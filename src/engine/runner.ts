@@ -1,0 +1,94 @@
+/** Runs one task in this process: opens both stores and copies the graph between them. */
+
+import type { Context } from '../core/context.ts'
+import { IntegrityError, isNotFound, onSide } from '../core/errors.ts'
+import type { Moved } from '../core/execution.ts'
+import { contentsOf, isForeign, type Manifest } from '../core/manifest.ts'
+import type { TaskSpec } from '../core/plan.ts'
+import type { Policy } from '../core/policy.ts'
+import { formatResource } from '../core/reference.ts'
+import { copyArtifact } from '../transfer/graph.ts'
+import type { Job, TransferState } from '../transfer/job.ts'
+import type { Endpoint, ManifestMemory } from './endpoint.ts'
+import { selectionOf } from './filter.ts'
+
+export interface RunnerOptions {
+  readonly policy: Policy
+  readonly source: Endpoint
+  readonly destination: Endpoint
+  readonly state: TransferState
+  readonly memory: ManifestMemory
+}
+
+/** `moved` grows while the task runs, so that it is true also of one that fails. */
+export type RunTask = (task: TaskSpec, moved: { -readonly [K in keyof Moved]: number }, ctx: Context) => Promise<void>
+
+export function createRunner({ policy, source, destination, state, memory }: RunnerOptions): RunTask {
+  const keepPlatform = selectionOf(policy).platform
+  return async (task, moved, ctx) => {
+    const from = source.adapter.repository(task.source.repository)
+    const job: Job = {
+      state,
+      source: {
+        registry: source.registry.name,
+        repository: task.source.repository,
+        store: from,
+        readManifest: (digest, context) => memory.take(task.source.repository, from, digest, context),
+      },
+      destination: {
+        registry: destination.registry.name,
+        repository: task.destination.repository,
+        store: destination.adapter.repository(task.destination.repository),
+      },
+      newRepository: task.new_repository ?? false,
+      referrers: policy.referrers,
+      foreignLayers: policy.foreign_layers,
+      ...(keepPlatform ? { keepPlatform } : {}),
+      moved,
+      name: formatResource({ ...task.destination, digest: task.digest }),
+    }
+    const digest = task.digest ?? (await currentDigest(task, job, ctx))
+    let root: Manifest
+    try {
+      root = await copyArtifact(digest, task.destination.tag, job, ctx)
+    } catch (error) {
+      // The plan's digest is gone: the tag has moved since, and what it names now is what the user wants.
+      if (!isNotFound(error) || error.side !== 'source' || task.source.tag === undefined) throw error
+      const moved = await currentDigest(task, job, ctx)
+      if (moved === digest) throw error
+      ctx.emit({
+        type: 'log',
+        level: 'info',
+        text: `${task.source.tag} moved from ${digest} to ${moved} since the plan`,
+      })
+      root = await copyArtifact(moved, task.destination.tag, job, ctx)
+    }
+    if (policy.verify === 'full') await verifyContents(root, job, ctx)
+  }
+}
+
+async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<string> {
+  const { store, registry, repository } = job.source
+  const now = task.source.tag === undefined ? undefined : await store.resolve(task.source.tag, ctx)
+  if (now) return now.digest
+  throw onSide(
+    new IntegrityError(`${formatResource({ registry, repository, tag: task.source.tag })} is gone`),
+    'source',
+    registry,
+  )
+}
+
+/** Asks the destination for everything that was written. */
+async function verifyContents(manifest: Manifest, job: Job, ctx: Context): Promise<void> {
+  const { store, registry } = job.destination
+  const { blobs, manifests } = contentsOf(manifest)
+  await Promise.all([
+    ...blobs.map(async (blob) => {
+      if ((isForeign(blob) && !job.foreignLayers) || (await store.hasBlob(blob, ctx))) return
+      throw onSide(new IntegrityError(`blob ${blob.digest} is not there after it was written`), 'destination', registry)
+    }),
+    ...manifests
+      .filter((child) => !job.keepPlatform || job.keepPlatform(child.platform))
+      .map(async (child) => verifyContents(await store.readManifest(child.digest, ctx), job, ctx)),
+  ])
+}

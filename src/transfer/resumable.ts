@@ -1,0 +1,34 @@
+/** A blob read to its end, reopened at the current offset when the source breaks off. */
+
+import type { Bytes, OpenBlob } from '../core/content.ts'
+import { NetworkError, RegistryError, ReplicateError } from '../core/errors.ts'
+
+/** Decides, and waits before a further attempt. `attempt` counts from 1 and begins anew after each byte that came. */
+export type MayRetry = (error: unknown, attempt: number) => Promise<boolean>
+
+/** Yields the bytes from `start` up to `size`; what comes beyond is passed on, for the check to refuse. */
+export async function* resumable(open: OpenBlob, start: number, size: number, mayRetry: MayRetry): Bytes {
+  let offset = start
+  for (let attempt = 0; ; ) {
+    try {
+      for await (const chunk of await open(offset)) {
+        offset += chunk.byteLength
+        attempt = 0
+        yield chunk
+      }
+      if (offset < size) throw new NetworkError(`stream ended at ${offset} of ${size} bytes`)
+      return
+    } catch (error) {
+      // What the consumer throws into the generator does not come here: only the source's own errors do.
+      attempt += 1
+      // The source has no more: its blob is shorter than the descriptor says, which the check will tell.
+      if (offset > start && error instanceof RegistryError && error.status === 416) return
+      if (!isPassing(error) || !(await mayRetry(error, attempt))) throw error
+    }
+  }
+}
+
+/** True for what may be gone at the next attempt. A plain error is one of the socket's. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof ReplicateError ? error.retryable : error instanceof Error && 'code' in error
+}

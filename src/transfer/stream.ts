@@ -1,0 +1,72 @@
+/** A blob's bytes on their way: counted, hashed, throttled, and refused where they are not what the descriptor says. */
+
+import { createHash, type Hash } from 'node:crypto'
+import { throwIfAborted } from '../core/cancel.ts'
+import type { Bytes } from '../core/content.ts'
+import { type Descriptor, digestParts } from '../core/descriptor.ts'
+import { IntegrityError } from '../core/errors.ts'
+import type { Throttle } from './throttle.ts'
+
+export interface StreamOptions {
+  readonly blob: Descriptor
+  readonly throttles: readonly Throttle[]
+  readonly signal: AbortSignal
+  /** Called with the bytes of each chunk that goes on. */
+  readonly progress: (bytes: number) => void
+}
+
+/** What has been hashed of a blob, kept over attempts: a second attempt hashes only what the first did not see. */
+export class BlobHash {
+  readonly #hash: Hash
+  readonly #blob: Descriptor
+  /** Bytes from the beginning that are in the hash. */
+  #hashed = 0
+
+  constructor(blob: Descriptor) {
+    this.#blob = blob
+    this.#hash = createHash(digestParts(blob.digest).algorithm)
+  }
+
+  /** Adds a chunk that stands at `offset`; parts already hashed are passed over. */
+  update(chunk: Uint8Array, offset: number): void {
+    const end = offset + chunk.byteLength
+    if (end <= this.#hashed) return
+    this.#hash.update(offset === this.#hashed ? chunk : chunk.subarray(this.#hashed - offset))
+    this.#hashed = end
+  }
+
+  /** Throws where what was hashed is not the blob, naming both digests and lengths. Call at the end of the stream. */
+  check(): void {
+    const actual = `${digestParts(this.#blob.digest).algorithm}:${this.#hash.copy().digest('hex')}`
+    if (actual === this.#blob.digest && this.#hashed === this.#blob.size) return
+    throw new IntegrityError(
+      `blob is not its digest: expected ${this.#blob.digest} of ${this.#blob.size} bytes, got ${actual} of ${this.#hashed} bytes`,
+      { hint: 'what the source sends is damaged; push the image there again' },
+    )
+  }
+}
+
+/** How far a blob that is too long is read on, only to name its digest in the error. */
+const MAX_EXCESS = 64 * 1024 * 1024
+
+/** Passes `source` on from `offset`. Throws before its end where length or digest is wrong, so that a writer never completes. */
+export async function* checked(source: Bytes, offset: number, hash: BlobHash, options: StreamOptions): Bytes {
+  const { blob, throttles, signal, progress } = options
+  let position = offset
+  for await (const chunk of source) {
+    throwIfAborted(signal)
+    hash.update(chunk, position)
+    position += chunk.byteLength
+    if (position > blob.size) {
+      if (position > blob.size + MAX_EXCESS) break
+      continue
+    }
+    // The last chunk is held back until the whole is known to be right.
+    // The last chunk goes on only once the whole is known to be right.
+    if (position === blob.size) hash.check()
+    for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
+    progress(chunk.byteLength)
+    yield chunk
+  }
+  if (position !== blob.size || blob.size === 0) hash.check()
+}
