@@ -1,6 +1,7 @@
 /** The composition root: the one place that knows all parts and puts them together. */
 
 import { adapters } from '../adapters/index.ts'
+import metadata from '../package.json' with { type: 'json' }
 import type { Configuration } from './config/load.ts'
 import { homeDirectory } from './config/paths.ts'
 import { readConfiguration } from './config/read.ts'
@@ -97,13 +98,14 @@ export function createApp(options: AppOptions): App {
   const connections = createConnections({
     env: options.env,
     redactor,
-    userAgent: `replicate-ng/${VERSION}`,
+    userAgent: `${metadata.name}/${metadata.version}`,
     warn: (text) => warnings.push(text),
   })
   let history: Promise<History> | undefined
   const openedHistory = (): Promise<History> => {
-    history ??= openHistory(homeDirectory(options))
-    return history
+    const opened = history ?? openHistory(homeDirectory(options), { redact: (text) => redactor.text(text) })
+    history = opened
+    return opened
   }
 
   /** What leaves the program by events has its secrets removed. */

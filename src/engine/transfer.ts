@@ -92,7 +92,7 @@ async function runTask(
       emit({ type: 'log', level: 'error', text: String((error as Error)?.stack ?? error) })
     if (error instanceof ReplicateError && error.retryable && task.attempts < retry.attempts) {
       const delay = retry.delay * 2 ** (task.attempts - 1)
-      history.retryTask(task.id, clock.now() + delay, kept)
+      history.retryTask(task.id, clock.now() + delay, kept, moved)
       ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
       return
     }

@@ -1,0 +1,20 @@
+/** Any registry that speaks the OCI distribution API: Docker's own, versions 2 and 3, and other plain ones. */
+
+import type { AdapterType } from '../../src/core/adapter.ts'
+import { ociRegistry } from '../../src/oci/registry.ts'
+
+export const dockerRegistry: AdapterType = {
+  identity: 'docker-registry',
+  name: 'Docker Registry',
+  description: 'any registry that speaks the OCI distribution API',
+  resources: ['image', 'chart'],
+  filters: ['name', 'tag', 'resource'],
+  listing: 'the catalogue and tag lists, then one HEAD a tag for its digest',
+  credentials: ['anonymous', 'basic', 'token'],
+  quirks: [
+    'The catalogue may be switched off; then repository names must be given.',
+    'Deleting must be allowed in the registry (storage.delete.enabled); version 2 cannot delete a tag alone.',
+    'There is no referrers API; referrers are kept under the tags sha256-<hex>.',
+  ],
+  open: (registry, tools) => ociRegistry(registry, tools),
+}

@@ -1,0 +1,8 @@
+/** The adapters: an explicit list, which is all there is to being registered. */
+
+import type { AdapterType } from '../src/core/adapter.ts'
+import { dockerRegistry } from './docker-registry/index.ts'
+import { ociLayout } from './oci-layout/index.ts'
+import { zot } from './zot/index.ts'
+
+export const adapters: readonly AdapterType[] = [dockerRegistry, zot, ociLayout]

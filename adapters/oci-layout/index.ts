@@ -1,0 +1,24 @@
+/** OCI layouts: a directory or a tar that holds repositories, for air gaps and for trying things out. */
+
+import type { AdapterType } from '../../src/core/adapter.ts'
+import { ociLayout as openLayout } from '../../src/oci/layout.ts'
+
+export const ociLayout: AdapterType = {
+  identity: 'oci-layout',
+  name: 'OCI layout',
+  description: 'a directory or a tar in the OCI image layout, with any number of repositories',
+  resources: ['image', 'chart'],
+  filters: ['name', 'tag', 'resource'],
+  listing: 'index.json names every tag with its digest: one file is read, no manifest',
+  credentials: [],
+  quirks: [
+    'Needs path: a directory, or a file that ends in .tar; .tar.gz and .tar.zst can be read.',
+    'A tar is written whole when the run ends; what it held before stays in it.',
+    'Entries that name no repository belong to one named after the directory or the file.',
+    'A directory without an oci-layout file may hold layouts below it, one for each repository.',
+    'A tag that two entries give to different manifests is refused.',
+    'Deleting takes entries out of index.json; the blobs stay.',
+    'A directory that holds anything else is never written into.',
+  ],
+  open: openLayout,
+}

@@ -1,0 +1,200 @@
+/** A registry's HTTP client: every request signed, limited, retried, redirected and, where it fails, explained. */
+
+import { abortReason, type Clock, systemClock } from '../core/cancel.ts'
+import type { Context } from '../core/context.ts'
+import { CancelledError, NetworkError, type RegistryError } from '../core/errors.ts'
+import type { HttpClient, HttpRequest, HttpResponse } from '../core/http.ts'
+import type { Credential, Limits } from '../core/registry.ts'
+import type { AgentOptions } from './agent.ts'
+import { createAuthenticator } from './auth.ts'
+import { createLimiter, type Lane } from './limiter.ts'
+import { createRedactor } from './redact.ts'
+import { type Hop, isRedirect, MAX_HOPS, nextHop } from './redirect.ts'
+import { refusal } from './refusal.ts'
+import { ATTEMPTS, backoff, retryAfter, retrying } from './retry.ts'
+import { ownTarget } from './target.ts'
+import { requestToken } from './token-server.ts'
+import { createTransport } from './transport.ts'
+
+export interface HttpClientOptions extends Partial<AgentOptions> {
+  /** With scheme and optional path prefix. */
+  readonly url: string
+  /** The host (and port) that a bare reference to this registry names. */
+  readonly host: string
+  /** The registry's name in the configuration, for hints; default: the host. */
+  readonly name?: string | undefined
+  /** Called once, when the first request is sent. */
+  readonly credential: () => Promise<Credential>
+  readonly limits?: Limits | undefined
+  readonly userAgent: string
+  /** Told of every secret before it is used. */
+  readonly secrets: (secret: string) => void
+  readonly clock?: Clock | undefined
+  readonly random?: (() => number) | undefined
+}
+
+/** Milliseconds without a byte. */
+const IDLE = 60_000
+
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { clock = systemClock, random = Math.random } = options
+  const target = ownTarget(options.url)
+  const redactor = createRedactor()
+  const redact = (text: string) => redactor.text(text)
+  const secrets = (secret: string) => {
+    redactor.add(secret)
+    options.secrets(secret)
+  }
+  const proxyPassword = options.proxy === undefined ? undefined : URL.parse(options.proxy)?.password
+  if (proxyPassword) secrets(decodeURIComponent(proxyPassword))
+  const transport = createTransport({ ...options, idle: options.idle ?? IDLE }, redact)
+  const closing = new AbortController()
+  const name = options.name ?? options.host
+  const server = { transport, userAgent: options.userAgent, name, host: options.host, redact, secrets, clock, random }
+  const auth = createAuthenticator({
+    url: target.url,
+    name,
+    credential: options.credential,
+    // Several requests may wait for one token: it is not tied to the signal of the one that came first.
+    fetchToken: (wanted, ctx) => requestToken(wanted, server, { signal: closing.signal, emit: ctx.emit }),
+    secrets,
+    clock,
+  })
+  const limiter = createLimiter({
+    connections: options.limits?.connections,
+    requestsPerSecond: options.limits?.requests_per_second,
+    clock,
+  })
+
+  async function request(request: HttpRequest, ctx: Context): Promise<HttpResponse> {
+    const { url, own } = target.resolve(request.url)
+    const what = `${request.method} ${redact(url.pathname + url.search)}`
+    const attempts = request.retry === false ? 1 : ATTEMPTS
+    let failures = 0
+    return retrying(
+      async () => {
+        const response = await signed(request, url, own, what, ctx)
+        if (isExpected(response.status, request.expect)) return response
+        failures += 1
+        throw await explained(response, request, own, failures, ctx)
+      },
+      { clock, random, attempts, what },
+      ctx,
+    ).catch((error: unknown) => {
+      throw ctx.signal.aborted && !(error instanceof CancelledError) ? abortReason(ctx.signal) : error
+    })
+  }
+
+  /** One attempt, with one renewal of what signs it. */
+  async function signed(
+    request: HttpRequest,
+    url: URL,
+    own: boolean,
+    what: string,
+    ctx: Context,
+  ): Promise<HttpResponse> {
+    const scopes = request.scopes ?? []
+    let renewed = false
+    for (;;) {
+      const sent = own ? await auth.authorization(scopes, ctx) : undefined
+      const response = await send(request, { method: request.method, url, headers: headersOf(request, sent) }, ctx)
+      if (response.status !== 401 || !target.isOwn(new URL(response.url)) || !own) return response
+      if (request.expect?.includes(401)) return response
+      const refused = { scopes, sent, challenge: response.headers['www-authenticate'], what }
+      await response.discard()
+      if (renewed) throw await auth.rejected(refused)
+      renewed = true
+      await auth.renew(refused, ctx)
+    }
+  }
+
+  /** One slot, one request, and where it leads. The slot is free again when the answer's body is over. */
+  async function send(request: HttpRequest, first: Hop, ctx: Context): Promise<HttpResponse> {
+    const release = await limiter.acquire(laneOf(request), ctx.signal)
+    const began = clock.now()
+    const follow = request.redirect !== false && (request.method === 'GET' || request.method === 'HEAD')
+    const slow = request.kind === 'blob' && (request.method === 'PUT' || request.method === 'PATCH')
+    try {
+      let hop = first
+      for (let hops = 0; ; hops += 1) {
+        let redirected = false
+        const done = () => {
+          if (!redirected) release()
+        }
+        const response = await transport.send({ ...hop, body: request.body, slow, signal: ctx.signal, done })
+        if (hops === 0) noteLoad(response, began, ctx)
+        const location = response.headers.location
+        if (!follow || !isRedirect(response.status) || location === undefined) return response
+        redirected = true
+        await response.discard()
+        if (hops >= MAX_HOPS) throw new NetworkError(`more than ${MAX_HOPS} redirects`, { retryable: false })
+        hop = nextHop(hop, response.status, location)
+      }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  /** A host that is overloaded gets fewer requests at once; one that says "too many" none at all for a while. */
+  function noteLoad(response: HttpResponse, began: number, ctx: Context): void {
+    if (response.status !== 429 && response.status !== 503) {
+      limiter.answered()
+      return
+    }
+    limiter.slow(began)
+    if (response.status !== 429) return
+    const wait = retryAfter(response.headers['retry-after'], clock.now()) ?? backoff(1, random)
+    const until = clock.now() + wait
+    if (limiter.pause(until) && wait > 0) {
+      const reason = `${options.host} asks for fewer requests (429)`
+      ctx.emit({ type: 'waiting', reason, until: new Date(until).toISOString() })
+    }
+  }
+
+  async function explained(
+    response: HttpResponse,
+    request: HttpRequest,
+    own: boolean,
+    failures: number,
+    ctx: Context,
+  ): Promise<RegistryError> {
+    const url = new URL(response.url)
+    const here = own && target.isOwn(url)
+    const hint = here && response.status === 403 ? await auth.forbiddenHint(request.scopes ?? []) : undefined
+    const path = url.pathname + url.search
+    const error = await refusal(response, { method: request.method, path, redact, now: clock.now(), hint })
+    if (error.status === 429 && error.retryAfter === undefined && failures > 1 && here) {
+      limiter.pause(clock.now() + backoff(failures, random))
+    }
+    if (ctx.signal.aborted) throw abortReason(ctx.signal)
+    return error
+  }
+
+  function headersOf(request: HttpRequest, authorization: string | undefined): Readonly<Record<string, string>> {
+    const headers: Record<string, string> = { 'user-agent': options.userAgent }
+    for (const name in request.headers) headers[name.toLowerCase()] = request.headers[name] ?? ''
+    headers['accept-encoding'] = 'identity'
+    if (authorization !== undefined) headers.authorization = authorization
+    return headers
+  }
+
+  return {
+    url: target.url,
+    host: options.host,
+    request,
+    async close() {
+      closing.abort(new NetworkError('the client was closed', { retryable: false }))
+      await transport.close()
+    },
+  }
+}
+
+function laneOf(request: HttpRequest): Lane {
+  if (request.kind !== 'blob') return 'small'
+  return request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write'
+}
+
+function isExpected(status: number, expect: readonly number[] | undefined): boolean {
+  return expect ? expect.includes(status) : status >= 200 && status < 300
+}

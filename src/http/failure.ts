@@ -1,0 +1,115 @@
+/** Says in plain words why no answer came: refused, not found, certificate, time-out, broken connection. */
+
+import { NetworkError, ReplicateError } from '../core/errors.ts'
+
+/** Where a request went, for the sentence. */
+export interface Peer {
+  /** With the port, as in `registry.example.com:5000`. */
+  readonly host: string
+  readonly protocol: 'http:' | 'https:'
+  /** The proxy's host and port, where there is one: then that is what refused. */
+  readonly proxy?: string | undefined
+  /** False until any answer came: then a host that is not there is final. */
+  readonly reached: boolean
+}
+
+/** A `NetworkError` for what undici or Node threw; errors of ours (a source's, in an upload) stay as they are. */
+export function networkError(error: unknown, peer: Peer): ReplicateError {
+  if (error instanceof ReplicateError) return error
+  const code = codeOf(error)
+  const text = messageOf(error)
+  const near = peer.proxy === undefined ? peer.host : `proxy ${peer.proxy}`
+  const fail = (message: string, retryable: boolean, hint?: string) =>
+    new NetworkError(message, { cause: error, retryable, hint })
+
+  switch (code) {
+    case 'ECONNREFUSED':
+      return fail(`connection refused by ${near}`, peer.reached, 'check the address and that the server is running')
+    case 'ENOTFOUND':
+      return fail(`host not found: ${near}`, peer.reached, 'check the spelling of the host and the name server')
+    case 'EAI_AGAIN':
+      return fail(`the name server does not answer for ${near}`, true)
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return fail(`no route to ${near}`, peer.reached)
+    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'ETIMEDOUT':
+      return fail(`no connection to ${near}: timed out`, peer.reached, 'check the address, firewall and proxy')
+    case 'UND_ERR_HEADERS_TIMEOUT':
+      return fail(`${peer.host} did not answer in time`, true)
+    case 'UND_ERR_BODY_TIMEOUT':
+      return fail(`${peer.host} stopped sending`, true)
+    case 'UND_ERR_SOCKET':
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return fail(`connection closed by ${near}`, true)
+    case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
+      return fail('the body to send does not have the length that was announced', true)
+    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
+      return fail(`${peer.host} ended its answer too early`, true)
+  }
+  const certificate = certificateProblem(code, text)
+  if (certificate) return fail(`${certificate.message} at ${near}`, false, certificate.hint)
+  if (/HTTP Tunneling|Proxy Authentication|Proxy Connection/i.test(text)) return tunnelError(text, near, fail)
+  if (code.startsWith('HPE_')) return fail(`${peer.host} does not answer in HTTP/1.1`, peer.reached)
+  return fail(`request to ${near} failed: ${text || code}`, true)
+}
+
+function tunnelError(
+  text: string,
+  near: string,
+  fail: (message: string, retryable: boolean, hint?: string) => NetworkError,
+): NetworkError {
+  const status = /\((\d{3})\)/.exec(text)?.[1]
+  if (status === '407') return fail(`${near} wants a credential (407)`, false, 'put USER:PASSWORD@ into the proxy URL')
+  if (status === undefined) return fail(`${near} closed the connection`, true)
+  return fail(`${near} would not connect (${status})`, status.startsWith('5'))
+}
+
+const SELF_SIGNED = 'put the certificate of its authority into `ca:`, or set `insecure: true` for a test registry'
+
+function certificateProblem(code: string, text: string): { message: string; hint?: string } | undefined {
+  switch (code) {
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+      return { message: 'self-signed certificate', hint: SELF_SIGNED }
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'CERT_UNTRUSTED':
+      return { message: 'certificate of an unknown authority', hint: SELF_SIGNED }
+    case 'CERT_HAS_EXPIRED':
+      return { message: 'expired certificate', hint: 'renew it, and check the clock of this machine' }
+    case 'CERT_NOT_YET_VALID':
+      return { message: 'certificate that is not valid yet', hint: 'check the clock of this machine' }
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return { message: 'certificate for another host', hint: 'use a host name that the certificate holds' }
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
+      return { message: 'no TLS, the server speaks plain HTTP', hint: 'set `url:` to http://… for this registry' }
+  }
+  if (/wrong version number|packet length too long|http request/i.test(text)) {
+    return { message: 'no TLS, the server speaks plain HTTP', hint: 'set `url:` to http://… for this registry' }
+  }
+  if (/CERTIFICATE_REQUIRED|certificate required|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA/i.test(code + text)) {
+    return { message: 'TLS handshake refused', hint: 'the server may want `client_cert:` and `client_key:`' }
+  }
+  if (/^CERT_|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^ERR_OSSL_|^EPROTO$/.test(code))
+    return { message: `TLS failure (${code})` }
+  return undefined
+}
+
+/** The code of an error or of the one it wraps: undici and Node nest them. */
+function codeOf(error: unknown): string {
+  for (let current = error, depth = 0; current instanceof Error && depth < 4; current = current.cause, depth += 1) {
+    const inner = current.cause instanceof Error && 'code' in current.cause
+    if ('code' in current && typeof current.code === 'string' && !(inner && current.code.startsWith('UND_ERR_PRX'))) {
+      return current.code
+    }
+  }
+  return ''
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,150 @@
+/** How many requests one host gets at once and a second, slower when it says so. */
+
+import { abortReason, type Clock, throwIfAborted } from '../core/cancel.ts'
+
+/** `small` requests never wait behind streams; streams that read and write do not wait for each other, as a copy inside one
+ *  registry needs one of each at the same time. */
+export type Lane = 'small' | 'read' | 'write'
+
+export interface Limiter {
+  /** Waits for a slot, for the host's pause to end and for the rate; the result gives the slot back (any number of calls). */
+  acquire(lane: Lane, signal: AbortSignal): Promise<() => void>
+  /** Lets no request go before `until` (milliseconds since 1970). True where that is later than before. */
+  pause(until: number): boolean
+  /** Halves the window, once for all answers to requests that were under way; `began` is when the request went out. */
+  slow(began: number): void
+  /** An answer came: after many of them the window grows by one. */
+  answered(): void
+  /** How many requests may be under way now. */
+  readonly window: number
+}
+
+export interface LimiterOptions {
+  /** Default 16. */
+  readonly connections?: number | undefined
+  readonly requestsPerSecond?: number | undefined
+  readonly clock: Clock
+}
+
+interface Waiter {
+  readonly start: () => void
+}
+
+const CONNECTIONS = 16
+/** Answers in a row before a halved window grows by one. */
+const REGAIN = 32
+const SMALL_FIRST: readonly Lane[] = ['small', 'read', 'write']
+const STREAMS_FIRST: readonly Lane[] = ['read', 'write', 'small']
+
+export function createLimiter(options: LimiterOptions): Limiter {
+  const { clock } = options
+  const connections = Math.max(1, options.connections ?? CONNECTIONS)
+  const interval = options.requestsPerSecond ? 1000 / options.requestsPerSecond : 0
+  const busy: Record<Lane, number> = { small: 0, read: 0, write: 0 }
+  const queues: Record<Lane, Set<Waiter>> = { small: new Set(), read: new Set(), write: new Set() }
+  let window = connections
+  let slowedAt = 0
+  let successes = 0
+  let pausedUntil = 0
+  let nextTurn = 0
+
+  function admits(lane: Lane): boolean {
+    const streams = busy.read + busy.write
+    if (lane === 'small') return busy.small + streams < window || (busy.small === 0 && connections > 1)
+    // An empty lane starts one beside a stream of the other: that one may be waiting for it (a copy inside one registry).
+    if (streams > 0 && busy[lane] === 0) return true
+    const reserved = window > 1 ? Math.max(1, Math.floor(window / 4)) : 0
+    return streams < window - reserved && busy.small + streams < window
+  }
+
+  function pump(): void {
+    // Small requests go first, but an endless row of them must leave one stream running.
+    for (const lane of busy.read + busy.write === 0 ? STREAMS_FIRST : SMALL_FIRST) {
+      for (const waiter of queues[lane]) {
+        if (!admits(lane)) break
+        queues[lane].delete(waiter)
+        busy[lane] += 1
+        waiter.start()
+      }
+    }
+  }
+
+  function slot(lane: Lane, signal: AbortSignal): Promise<void> | undefined {
+    if (queues[lane].size === 0 && admits(lane)) {
+      busy[lane] += 1
+      return undefined
+    }
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        queues[lane].delete(waiter)
+        reject(abortReason(signal))
+      }
+      const waiter: Waiter = {
+        start: () => {
+          signal.removeEventListener('abort', onAbort)
+          resolve()
+        },
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      queues[lane].add(waiter)
+    })
+  }
+
+  async function turn(signal: AbortSignal): Promise<void> {
+    if (interval > 0) {
+      const at = Math.max(clock.now(), nextTurn, pausedUntil)
+      nextTurn = at + interval
+      const wait = at - clock.now()
+      if (wait > 0) await clock.sleep(wait, signal)
+    }
+    for (let wait = pausedUntil - clock.now(); wait > 0; wait = pausedUntil - clock.now()) {
+      await clock.sleep(wait, signal)
+    }
+  }
+
+  return {
+    async acquire(lane, signal) {
+      throwIfAborted(signal)
+      const waiting = slot(lane, signal)
+      if (waiting) await waiting
+      let held = true
+      const release = () => {
+        if (!held) return
+        held = false
+        busy[lane] -= 1
+        pump()
+      }
+      if (interval > 0 || pausedUntil > clock.now()) {
+        try {
+          await turn(signal)
+        } catch (error) {
+          release()
+          throw error
+        }
+      }
+      return release
+    },
+    pause(until) {
+      if (until <= pausedUntil) return false
+      pausedUntil = until
+      return true
+    },
+    slow(began) {
+      successes = 0
+      if (began < slowedAt) return
+      slowedAt = clock.now()
+      window = Math.max(1, Math.floor(window / 2))
+    },
+    answered() {
+      if (window >= connections) return
+      successes += 1
+      if (successes < REGAIN) return
+      successes = 0
+      window += 1
+      pump()
+    },
+    get window() {
+      return window
+    },
+  }
+}

@@ -1,0 +1,71 @@
+/** Removes secrets from text that people or files will see. */
+
+export interface Redactor {
+  /** Registers a secret; with the user name also the form it takes in a Basic header. */
+  add(secret: string, username?: string): void
+  /** `text` with every registered secret, credential in a URL and Authorization value replaced by `***`. */
+  text(text: string): string
+}
+
+const HIDDEN = '***'
+/** Shorter ones would hide ordinary words. */
+const SHORTEST = 4
+/** A token is known by its beginning, so that a run that fetches thousands of them does not keep them all. */
+const TOKEN = /^[A-Za-z0-9._~+/=-]{64,}$/
+const TOKEN_PREFIX = 24
+
+const USERINFO = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+@/gi
+const QUERY =
+  /([?&;](?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|googleaccessid|signature|policy|key-pair-id|sig|se|skoid|sktid|token|access_token|refresh_token|id_token|password|secret|api_?key|authorization|hmac|verify)=)[^\s&;#"'<>]+/gi
+const AUTHORIZATION =
+  /\b((?:proxy-)?authorization["']?\s*[:=]\s*["']?)(?:(?:basic|bearer|negotiate|digest)\s+)?[^\s"',;]+/gi
+const SCHEME = /\b(bearer|basic)\s+(?=[A-Za-z0-9._~+/-]*[0-9=._])[A-Za-z0-9._~+/-]{16,}=*/gi
+
+export function createRedactor(): Redactor {
+  const secrets = new Set<string>()
+  const prefixes = new Set<string>()
+  let pattern: RegExp | undefined
+
+  function register(secret: string): void {
+    if (secret.length < SHORTEST) return
+    const set = TOKEN.test(secret) ? prefixes : secrets
+    const kept = set === prefixes ? secret.slice(0, TOKEN_PREFIX) : secret
+    if (set.has(kept)) return
+    set.add(kept)
+    pattern = undefined
+  }
+
+  return {
+    add(secret, username) {
+      register(secret)
+      register(encodeURIComponent(secret))
+      register(JSON.stringify(secret).slice(1, -1))
+      if (secret.length >= SHORTEST) register(Buffer.from(secret).toString('base64'))
+      if (username !== undefined) register(Buffer.from(`${username}:${secret}`).toString('base64'))
+    },
+    text(text) {
+      pattern ??= compile(secrets, prefixes)
+      return redactUrl(pattern ? text.replace(pattern, HIDDEN) : text)
+        .replace(AUTHORIZATION, `$1${HIDDEN}`)
+        .replace(SCHEME, `$1 ${HIDDEN}`)
+    },
+  }
+}
+
+/** A URL, or text with URLs in it, without user names, passwords and signatures. */
+export function redactUrl(text: string): string {
+  return text.replace(USERINFO, `$1${HIDDEN}@`).replace(QUERY, `$1${HIDDEN}`)
+}
+
+/** The longest first, so that one secret inside another leaves no rest. */
+function compile(secrets: ReadonlySet<string>, prefixes: ReadonlySet<string>): RegExp | undefined {
+  const forms = [
+    ...[...secrets].sort((a, b) => b.length - a.length).map(escapePattern),
+    ...[...prefixes].map((prefix) => `${escapePattern(prefix)}[A-Za-z0-9._~+/=-]*`),
+  ]
+  return forms.length === 0 ? undefined : new RegExp(forms.join('|'), 'g')
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+}

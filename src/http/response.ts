@@ -1,0 +1,93 @@
+/** An answer as the rest of the program sees it: headers as plain text, a body that is undici's own stream. */
+
+import type { Dispatcher } from 'undici'
+import { RegistryError } from '../core/errors.ts'
+import type { HttpResponse } from '../core/http.ts'
+
+export interface ResponseContext {
+  readonly method: string
+  /** The URL that answered. */
+  readonly url: string
+  /** What to throw for an error of undici's. */
+  readonly failure: (error: unknown) => unknown
+  /** Called once, when the body has ended, failed, or was thrown away. */
+  readonly done: () => void
+  readonly redact: (text: string) => string
+}
+
+const JSON_LIMIT = 4 * 1024 * 1024
+/** Up to here the rest of a body is read, as that keeps the connection; beyond, the connection is closed. */
+const DUMP_LIMIT = 65_536
+
+export function toResponse(data: Dispatcher.ResponseData, context: ResponseContext): HttpResponse {
+  const { body, statusCode: status } = data
+  const headers = plainHeaders(data.headers)
+  // The stream goes out as it is, for speed; so its errors are translated where they enter it.
+  const destroy = body.destroy.bind(body)
+  body.destroy = (error) => destroy(error ? asError(context.failure(error)) : undefined)
+  body.on('error', ignore)
+  body.once('close', context.done)
+  // Nobody reads what cannot have a body: its slot and connection are free at once.
+  if (context.method === 'HEAD' || status === 204 || status === 304 || headers['content-length'] === '0') body.resume()
+
+  async function bytes(limit = JSON_LIMIT): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of iterate(body)) {
+      size += chunk.byteLength
+      if (size > limit) throw unusable(`an answer of more than ${limit} bytes`)
+      chunks.push(chunk)
+    }
+    const [first] = chunks
+    return first && chunks.length === 1 ? first : Buffer.concat(chunks, size)
+  }
+
+  function unusable(what: string, cause?: unknown): RegistryError {
+    const path = context.redact(pathOf(context.url))
+    return new RegistryError(`${what} to ${context.method} ${path}`, { status, method: context.method, path, cause })
+  }
+
+  return {
+    status,
+    headers,
+    url: context.url,
+    body,
+    bytes,
+    async json(limit) {
+      const content = await bytes(limit)
+      try {
+        return JSON.parse(Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('utf8'))
+      } catch (cause) {
+        throw unusable('an answer that is not JSON', cause)
+      }
+    },
+    async discard() {
+      if (!body.destroyed) await body.dump({ limit: DUMP_LIMIT }).catch(ignore)
+    },
+  }
+}
+
+/** Path and query of an absolute URL. */
+export function pathOf(url: string): string {
+  return url.slice(url.indexOf('/', url.indexOf('//') + 2))
+}
+
+function plainHeaders(raw: Dispatcher.ResponseData['headers']): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = {}
+  for (const name in raw) {
+    const value = raw[name]
+    if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ')
+  }
+  return headers
+}
+
+/** Node types the chunks of a stream as `any`. */
+function iterate(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return stream
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+function ignore(): void {}

@@ -1,0 +1,53 @@
+/** Tries a request again where that may help, after the pause that back-off or the server asks for. */
+
+import { type Clock, throwIfAborted } from '../core/cancel.ts'
+import type { Context } from '../core/context.ts'
+import { RegistryError, ReplicateError } from '../core/errors.ts'
+
+export const ATTEMPTS = 5
+const FIRST_DELAY = 200
+const LONGEST_DELAY = 30_000
+/** What a server may ask for at most. */
+const LONGEST_WAIT = 600_000
+
+export interface RetryOptions {
+  readonly clock: Clock
+  /** From 0 to below 1. */
+  readonly random: () => number
+  readonly attempts: number
+  /** What is tried, for the event: `GET /v2/a/tags/list`, without secrets. */
+  readonly what: string
+}
+
+/** Runs `attempt` until it succeeds, fails for good, or has failed `attempts` times; emits `retry` before each pause. */
+export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptions, ctx: Context): Promise<T> {
+  for (let count = 1; ; count += 1) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!(error instanceof ReplicateError) || !error.retryable || count >= options.attempts) throw error
+      throwIfAborted(ctx.signal)
+      const delay = delayBefore(error, count, options.random)
+      ctx.emit({ type: 'retry', what: options.what, attempt: count + 1, delay, reason: error.message })
+      await options.clock.sleep(delay, ctx.signal)
+    }
+  }
+}
+
+/** Exponential back-off with full jitter, in milliseconds; `failures` counts from 1. */
+export function backoff(failures: number, random: () => number): number {
+  return Math.round(random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1)))
+}
+
+/** Milliseconds that a `Retry-After` header asks for (seconds or a date), at most ten minutes; undefined where it says nothing. */
+export function retryAfter(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined
+  const text = header.trim()
+  const wait = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now
+  return Number.isNaN(wait) ? undefined : Math.min(LONGEST_WAIT, Math.max(0, wait))
+}
+
+function delayBefore(error: ReplicateError, failures: number, random: () => number): number {
+  const delay = backoff(failures, random)
+  return error instanceof RegistryError && error.retryAfter !== undefined ? Math.max(error.retryAfter, delay) : delay
+}

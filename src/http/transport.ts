@@ -1,0 +1,137 @@
+/** Sends one request and gives its answer: no retry, no credential, no redirect. */
+
+import { setMaxListeners } from 'node:events'
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import { abortReason, throwIfAborted } from '../core/cancel.ts'
+import { NetworkError } from '../core/errors.ts'
+import type { BodySource, HttpResponse } from '../core/http.ts'
+import { type AgentOptions, createAgent } from './agent.ts'
+import { networkError } from './failure.ts'
+import { toResponse } from './response.ts'
+import { type UploadBody, uploadBody } from './upload-body.ts'
+
+export interface Outgoing {
+  readonly method: string
+  readonly url: URL
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Uint8Array | BodySource | undefined
+  /** The answer may take minutes: the registry hashes what it got. */
+  readonly slow?: boolean
+  readonly signal: AbortSignal
+  /** Called once when the answer's body is over; not called where `send` throws. */
+  readonly done: () => void
+}
+
+export interface Transport {
+  /** Throws a `NetworkError`, a `CancelledError`, or what the body's source threw. */
+  send(request: Outgoing): Promise<HttpResponse>
+  close(): Promise<void>
+}
+
+/** Milliseconds. */
+const SLOW_ANSWER = 15 * 60_000
+
+export function createTransport(options: AgentOptions, redact: (text: string) => string): Transport {
+  const proxy = options.proxy === undefined ? undefined : URL.parse(options.proxy)
+  const reached = new Set<string>()
+  const prepared = new WeakSet<AbortSignal>()
+  let agent: Promise<Dispatcher> | undefined
+  let closed = false
+
+  async function send(request: Outgoing): Promise<HttpResponse> {
+    const { method, url, signal } = request
+    throwIfAborted(signal)
+    if (closed) throw new NetworkError('the connection to the registry has been closed', { retryable: false })
+    agent ??= createAgent(options)
+    const dispatcher = await agent
+    const stall = request.body !== undefined && !(request.body instanceof Uint8Array) ? stallable(signal) : undefined
+    const failure = (error: unknown) =>
+      stall?.error() ??
+      (signal.aborted
+        ? abortReason(signal)
+        : networkError(error, {
+            host: hostWithPort(url),
+            protocol: url.protocol === 'https:' ? 'https:' : 'http:',
+            proxy: proxy ? hostWithPort(proxy) : undefined,
+            reached: reached.has(url.host),
+          }))
+    if (!prepared.has(signal)) {
+      // A run's signal is heard by every request under way: many listeners are no leak.
+      setMaxListeners(0, signal)
+      prepared.add(signal)
+    }
+
+    let upload: UploadBody | undefined
+    if (request.body !== undefined && !(request.body instanceof Uint8Array)) {
+      upload = uploadBody(request.body, options.idle, () => stall?.abort(url))
+    }
+    try {
+      const data = await dispatcher.request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method,
+        headers: upload
+          ? { ...request.headers, 'content-length': String(contentLength(request.body)) }
+          : request.headers,
+        body: upload ? asBody(upload) : bytesOf(request.body),
+        signal: stall?.signal ?? signal,
+        ...(request.slow ? { headersTimeout: SLOW_ANSWER } : {}),
+      })
+      reached.add(url.host)
+      return toResponse(data, { method, url: url.href, failure, done: request.done, redact })
+    } catch (error) {
+      throw failure(error)
+    } finally {
+      upload?.finish()
+    }
+  }
+
+  return {
+    send,
+    async close() {
+      closed = true
+      const dispatcher = await agent?.catch(() => undefined)
+      await dispatcher?.destroy()
+    },
+  }
+}
+
+interface Stall {
+  readonly signal: AbortSignal
+  abort(url: URL): void
+  error(): NetworkError | undefined
+}
+
+/** A signal that also fires when the server stops taking our bytes. */
+function stallable(signal: AbortSignal): Stall {
+  const controller = new AbortController()
+  let error: NetworkError | undefined
+  return {
+    signal: AbortSignal.any([signal, controller.signal]),
+    abort(url) {
+      error = new NetworkError(`${hostWithPort(url)} stopped reading what it is sent`)
+      controller.abort(error)
+    },
+    error: () => error,
+  }
+}
+
+export function hostWithPort(url: URL): string {
+  return `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`
+}
+
+function contentLength(body: Uint8Array | BodySource | undefined): number {
+  if (body === undefined) return 0
+  return body instanceof Uint8Array ? body.byteLength : body.size
+}
+
+function bytesOf(body: Uint8Array | BodySource | undefined): Uint8Array | null {
+  return body instanceof Uint8Array ? body : null
+}
+
+/** undici takes any async iterable; its types only name `Readable`. */
+function asBody(body: UploadBody): Readable {
+  return body as unknown as Readable
+}

@@ -1,0 +1,126 @@
+/** One repository of a registry as a `ContentStore`, by the OCI distribution API. */
+
+import type { ContentStore } from '../core/content.ts'
+import type { Context } from '../core/context.ts'
+import type { Descriptor, Digest } from '../core/descriptor.ts'
+import { isNotFound } from '../core/errors.ts'
+import type { HttpClient } from '../core/http.ts'
+import { contentsOf, type Manifest } from '../core/manifest.ts'
+import { isAttachmentTag, isTag } from '../core/reference.ts'
+import { hasBlob, mountBlob, readBlob } from './blobs.ts'
+import { listNames } from './listing.ts'
+import { deleteManifestAt, putManifest, readManifest, resolveManifest } from './manifests.ts'
+import { addToFallback, type ReferrersSource, referrersOf } from './referrers.ts'
+import { type Learned, type UploadFacts, type UploadRetry, type UploadSession, uploadBlob } from './upload.ts'
+
+export interface RepositoryFacts {
+  readonly upload: UploadFacts
+  readonly retry: UploadRetry
+  readonly mount: boolean
+  readonly referrers: boolean | 'probe'
+  readonly learned: Learned
+}
+
+const TAGS_PAGE = 1000
+
+/** The store remembers what it has learned of the repository: which referrers hang on tags, whether there is a referrers API, which
+ *  upload sessions refused mounts have left. */
+export function ociRepository(http: HttpClient, name: string, facts: RepositoryFacts): ContentStore {
+  const path = `/v2/${name.split('/').map(encodeURIComponent).join('/')}`
+  const place = { http, name, path }
+  const pull = [`repository:${name}:pull`]
+  const push = [`repository:${name}:pull,push`]
+  const opened = new Map<Digest, UploadSession>()
+  const upload = { http, path, scopes: push, facts: facts.upload, retry: facts.retry, learned: facts.learned }
+
+  let known: Set<string> | undefined
+  let listing: Promise<ReadonlySet<string> | undefined> | undefined
+
+  async function* tags(ctx: Context): AsyncIterable<string> {
+    const attachments = new Set<string>()
+    const what = `tags of ${name}`
+    const list = { http, path: `${path}/tags/list`, key: 'tags', scopes: pull, pageSize: TAGS_PAGE, what } as const
+    for await (const tag of listNames(list, ctx)) {
+      if (!isTag(tag)) {
+        ctx.emit({ type: 'log', level: 'warning', text: `left out of the ${what}: ${JSON.stringify(tag)} is no tag` })
+        continue
+      }
+      if (isAttachmentTag(tag)) attachments.add(tag)
+      yield tag
+    }
+    known = attachments
+  }
+
+  /** Lists the tags once, if nobody has; undefined where they cannot be listed. */
+  async function listAttachments(ctx: Context): Promise<ReadonlySet<string> | undefined> {
+    try {
+      for await (const _ of tags(ctx));
+    } catch (error) {
+      if (ctx.signal.aborted) {
+        listing = undefined
+        throw error
+      }
+      if (isNotFound(error)) known = new Set()
+    }
+    return known
+  }
+
+  const referrers: ReferrersSource = {
+    http,
+    path,
+    scopes: pull,
+    source: {
+      resolve: (reference, ctx) => resolveManifest(place, reference, ctx),
+      readManifest: (reference, ctx) => readManifest(place, reference, ctx),
+    },
+    attachments: async (ctx) => {
+      if (known) return known
+      listing ??= listAttachments(ctx)
+      return listing
+    },
+    api: { supported: facts.referrers === 'probe' ? undefined : facts.referrers },
+  }
+
+  const store: ContentStore = {
+    ...referrers.source,
+    tags,
+    readBlob: (blob, offset, ctx) => readBlob(place, blob, offset, ctx),
+    hasBlob: (blob, ctx) => hasBlob(place, blob, ctx),
+    referrers: (subject, ctx) => referrersOf(referrers, subject, ctx),
+    async writeBlob(blob, open, ctx) {
+      const session = opened.get(blob.digest)
+      opened.delete(blob.digest)
+      await uploadBlob(upload, blob, open, session, ctx)
+    },
+    async writeManifest(manifest, reference, ctx) {
+      const answer = await putManifest(place, manifest, reference, ctx)
+      if (isAttachmentTag(reference)) known?.add(reference)
+      const subject = answer['oci-subject'] ? undefined : subjectOf(manifest)
+      if (subject) await addToFallback(store, `${http.url}${path}`, subject, manifest, ctx)
+    },
+    async deleteTag(tag, ctx) {
+      // A digest here would delete all its tags.
+      if (!isTag(tag)) throw new TypeError(`not a tag: ${tag}`)
+      await deleteManifestAt(place, tag, ctx)
+      known?.delete(tag)
+    },
+    deleteManifest: (digest, ctx) => deleteManifestAt(place, digest, ctx),
+  }
+  if (!facts.mount) return store
+  return {
+    ...store,
+    async mountBlob(blob, from, ctx) {
+      const mounted = await mountBlob(place, blob, from, ctx)
+      if (typeof mounted === 'boolean') return mounted
+      opened.set(blob.digest, mounted)
+      return false
+    },
+  }
+}
+
+function subjectOf(manifest: Manifest): Descriptor | undefined {
+  // Most have none, and need no parsing to say so.
+  return Buffer.from(manifest.bytes.buffer, manifest.bytes.byteOffset, manifest.bytes.byteLength).includes('"subject"')
+    ? contentsOf(manifest).subject
+    : undefined
+}

@@ -1,0 +1,118 @@
+/** TLS and proxies: certificates that are trusted, refused and explained, and tunnels. */
+
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { alice, client, context, failure, json, listen, read, serve } from './server.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'replicate-tls-'))
+let tls: { key: string; cert: string }
+
+beforeAll(() => {
+  const key = join(folder, 'key.pem')
+  const cert = join(folder, 'cert.pem')
+  const command =
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1'
+  execFileSync('openssl', [...command.split(' '), '-keyout', key, '-out', cert], { stdio: 'ignore' })
+  tls = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+test('refuses a self-signed certificate at once and says what to do', async () => {
+  const server = await serve((_, response) => response.end('ok'), tls)
+  const http = client(server)
+  for (let round = 0; round < 2; round += 1) {
+    expect(await failure(http.request({ method: 'GET', url: '/' }, context()))).toMatchObject({
+      message: `self-signed certificate at ${server.host}`,
+      retryable: false,
+      hint: expect.stringContaining('`ca:`'),
+    })
+  }
+  expect(server.seen).toHaveLength(0)
+})
+
+test('trusts the authority of `ca`, or anyone where `insecure`', async () => {
+  const server = await serve((_, response) => response.end('ok'), tls)
+  for (const options of [{ ca: tls.cert }, { insecure: true }]) {
+    const response = await client(server, options).request({ method: 'GET', url: '/' }, context())
+    expect((await read(response.body)).toString()).toBe('ok')
+  }
+})
+
+test('shows a client certificate', async () => {
+  const strict = { ...tls, requestCert: true, ca: tls.cert }
+  const server = await serve((_, response) => response.end('ok'), strict)
+  const options = { ca: tls.cert, client_cert: tls.cert, client_key: tls.key }
+  const response = await client(server, options).request({ method: 'GET', url: '/' }, context())
+  expect(response.status).toBe(200)
+  await response.discard()
+})
+
+test('explains a server that speaks plain HTTP', async () => {
+  const server = await serve((_, response) => response.end('ok'))
+  const http = client({ url: `https://${server.host}`, host: server.host })
+  expect(await failure(http.request({ method: 'GET', url: '/' }, context()))).toMatchObject({
+    message: `no TLS, the server speaks plain HTTP at ${server.host}`,
+    hint: expect.stringContaining('http://'),
+  })
+})
+
+test('sends no credential to a token server in the clear', async () => {
+  const tokens = await serve((_, response) => json(response, 200, { token: 'x' }))
+  const challenge = `Bearer realm="${tokens.url}/token"`
+  const server = await serve((_, response) => json(response, 401, {}, { 'www-authenticate': challenge }), tls)
+  const http = client(server, { as: alice, insecure: true })
+  expect(await failure(http.request({ method: 'GET', url: '/v2/' }, context()))).toMatchObject({
+    code: 'credential',
+    message: `the registry is https, but its token server is not: ${tokens.host}`,
+  })
+  expect(tokens.seen).toHaveLength(0)
+})
+
+test.each([false, true])('goes through a proxy with its credential (TLS inside: %s)', async (secure) => {
+  const server = await serve((_, response) => response.end('ok'), secure ? tls : undefined)
+  const proxy = await startProxy()
+  const http = client(server, { proxy: `http://u:p%40@127.0.0.1:${proxy.port}`, insecure: true })
+  const response = await http.request({ method: 'GET', url: '/' }, context())
+  expect((await read(response.body)).toString()).toBe('ok')
+  expect(proxy.seen[0]).toMatch(`${server.host}`)
+  expect(proxy.authorization[0]).toBe(`Basic ${Buffer.from('u:p@').toString('base64')}`)
+  expect(server.seen[0]?.headers['proxy-authorization']).toBeUndefined()
+})
+
+test('explains a proxy that wants a credential', async () => {
+  const server = await serve((_, response) => response.end('ok'), tls)
+  const proxy = await startProxy(407)
+  const http = client(server, { proxy: `http://127.0.0.1:${proxy.port}`, insecure: true })
+  expect(await failure(http.request({ method: 'GET', url: '/' }, context()))).toMatchObject({
+    message: `proxy 127.0.0.1:${proxy.port} wants a credential (407)`,
+  })
+})
+
+async function startProxy(status = 200) {
+  const seen: string[] = []
+  const authorization: (string | undefined)[] = []
+  const proxy = createServer((request, response) => {
+    seen.push(request.url ?? '')
+    authorization.push(request.headers['proxy-authorization'])
+    response.end('ok')
+  })
+  proxy.on('connect', (request, socket) => {
+    seen.push(request.url ?? '')
+    authorization.push(request.headers['proxy-authorization'])
+    if (status !== 200) return socket.end(`HTTP/1.1 ${status} No\r\n\r\n`)
+    const [host, port] = (request.url ?? '').split(':')
+    const inner = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      inner.pipe(socket).pipe(inner)
+    })
+    inner.on('error', () => socket.destroy())
+    socket.on('error', () => inner.destroy())
+    return undefined
+  })
+  return { seen, authorization, port: await listen(proxy) }
+}

@@ -1,0 +1,58 @@
+/** The architecture's rule "who may import whom" holds for every file. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { violationsIn } from './support/import-rules.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+
+describe('the layers', () => {
+  it('import only what is below them', () => {
+    const files = ['src', 'adapters', 'bin'].flatMap(sourcesIn)
+    expect(files.length).toBeGreaterThan(10)
+    expect(files.flatMap((path) => violationsIn(path, readFileSync(join(ROOT, path), 'utf8')))).toEqual([])
+  })
+})
+
+describe('the rule', () => {
+  it.each([
+    ['src/core/plan.ts', "import { x } from '../http/client.ts'"],
+    ['src/core/plan.ts', "import { readFile } from 'node:fs/promises'"],
+    ['src/transfer/blob.ts', "import type { A } from '../history/history.ts'"],
+    ['src/engine/plan.ts', "const { x } = await import('../http/client.ts')"],
+    ['src/engine/plan.ts', "import { adapters } from '../../adapters/index.ts'"],
+    ['src/engine/plan.ts', "export { x } from '../cli/program.ts'"],
+    ['src/oci/registry.ts', "import '../config/load.ts'"],
+    ['src/history/history.ts', "import { x } from '../app.ts'"],
+    ['adapters/zot/index.ts', "import { x } from '../../src/engine/plan.ts'"],
+    ['src/oci/registry.ts', "import {\n  request,\n} from 'undici'"],
+    ['src/engine/plan.ts', "import picomatch from 'picomatch'"],
+    ['src/engine/plan.ts', "import x from '@scope/unheard-of/deep'"],
+    ['src/engine/plan.ts', "import { x } from '../elsewhere/x.ts'"],
+    ['src/engine/plan.ts', "console.log('x')"],
+    ['src/http/client.ts', "process.stdout.write('x')"],
+    ['src/http/client.ts', 'const proxy = process.env.HTTPS_PROXY'],
+    ['src/cli/process.ts', 'const home = process.env.HOME'],
+  ])('finds in %s: %s', (path, source) => {
+    expect(violationsIn(path, source)).toHaveLength(1)
+  })
+
+  it.each([
+    ['src/cli/program.ts', "import { Command } from 'commander'\nimport type { App } from '../app.ts'"],
+    ['src/cli/process.ts', 'export const surroundings = {\n  env: process.env,\n  out: process.stdout,\n}'],
+    ['src/engine/filter.ts', "import picomatch from 'picomatch'"],
+    ['src/engine/plan.ts', "// import { x } from '../http/client.ts'\n/* console.log */ import { y } from './y.ts'"],
+    ['src/http/client.ts', "const url = 'http://x' // process.env"],
+    ['src/app.ts', 'const { HOME } = process.env'],
+    ['adapters/zot/index.ts', "import { ociRegistry } from '../../src/oci/registry.ts'"],
+  ])('finds nothing in %s: %s', (path, source) => {
+    expect(violationsIn(path, source)).toEqual([])
+  })
+})
+
+function sourcesIn(folder: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.[jt]s$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1))
+}
