@@ -143,7 +143,7 @@ export function createApp(options: AppOptions): App {
           destination,
           history: await openedHistory(),
           trigger: 'manual',
-          lock: `${configuration.policyFile(policy.name) ?? ''}#${policy.name}`,
+          lock: lockOf(policy, configuration),
           concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
           throttles: [...throttles, ...bandwidthLimits(source.registry, destination.registry)],
           narrow: run.filter,
@@ -191,6 +191,12 @@ export function createApp(options: AppOptions): App {
       if (history) (await history).close()
     },
   }
+}
+
+/** What may run only once at a time: a policy of a file; a one-kick copy is its two references. */
+function lockOf(policy: Policy, configuration: Configuration): string {
+  const file = configuration.policyFile(policy.name)
+  return file === undefined ? `${policy.name} ${policy.description ?? ''}` : `${file}#${policy.name}`
 }
 
 function bandwidthLimits(...registries: readonly Registry[]): readonly Throttle[] {

@@ -83,6 +83,7 @@ async function stream(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
   let passed = 0
   const options = {
     blob,
+    source: source.registry,
     throttles: state.throttles,
     signal: ctx.signal,
     progress: (bytes: number) => {

@@ -4,11 +4,13 @@ import { createHash, type Hash } from 'node:crypto'
 import { throwIfAborted } from '../core/cancel.ts'
 import type { Bytes } from '../core/content.ts'
 import { type Descriptor, digestParts } from '../core/descriptor.ts'
-import { IntegrityError } from '../core/errors.ts'
+import { IntegrityError, onSide } from '../core/errors.ts'
 import type { Throttle } from './throttle.ts'
 
 export interface StreamOptions {
   readonly blob: Descriptor
+  /** The source registry's name, for errors. */
+  readonly source: string
   readonly throttles: readonly Throttle[]
   readonly signal: AbortSignal
   /** Called with the bytes of each chunk that goes on. */
@@ -51,7 +53,14 @@ const MAX_EXCESS = 64 * 1024 * 1024
 
 /** Passes `source` on from `offset`. Throws before its end where length or digest is wrong, so that a writer never completes. */
 export async function* checked(source: Bytes, offset: number, hash: BlobHash, options: StreamOptions): Bytes {
-  const { blob, throttles, signal, progress } = options
+  const { blob, source: registry, throttles, signal, progress } = options
+  const check = (): void => {
+    try {
+      hash.check()
+    } catch (error) {
+      throw onSide(error, 'source', registry)
+    }
+  }
   let position = offset
   for await (const chunk of source) {
     throwIfAborted(signal)
@@ -63,10 +72,10 @@ export async function* checked(source: Bytes, offset: number, hash: BlobHash, op
     }
     // The last chunk is held back until the whole is known to be right.
     // The last chunk goes on only once the whole is known to be right.
-    if (position === blob.size) hash.check()
+    if (position === blob.size) check()
     for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
     progress(chunk.byteLength)
     yield chunk
   }
-  if (position !== blob.size || blob.size === 0) hash.check()
+  if (position !== blob.size || blob.size === 0) check()
 }

@@ -7,7 +7,7 @@ import { resumable } from '../../src/transfer/resumable.ts'
 import { BlobHash, checked } from '../../src/transfer/stream.ts'
 
 const CONTENT = Buffer.from('0123456789abcdefghij')
-const OPTIONS = { throttles: [], signal: new AbortController().signal, progress: () => {} }
+const OPTIONS = { source: 'from', throttles: [], signal: new AbortController().signal, progress: () => {} }
 
 function descriptorOf(content: Uint8Array, size = content.byteLength): Descriptor {
   const digest = `sha256:${createHash('sha256').update(content).digest('hex')}` as const
@@ -31,7 +31,9 @@ test('passes the right bytes on', async () => {
 
 test('passes an empty blob', async () => {
   const blob = descriptorOf(Buffer.alloc(0))
-  expect(await read(checked(pieces(Buffer.alloc(0), 3), 0, new BlobHash(blob), { blob, ...OPTIONS }))).toEqual(Buffer.alloc(0))
+  expect(await read(checked(pieces(Buffer.alloc(0), 3), 0, new BlobHash(blob), { blob, ...OPTIONS }))).toEqual(
+    Buffer.alloc(0),
+  )
 })
 
 for (const [what, content] of [
@@ -44,7 +46,8 @@ for (const [what, content] of [
     const actual = descriptorOf(content).digest
     const passed: Uint8Array[] = []
     const reading = (async () => {
-      for await (const chunk of checked(pieces(content, 7), 0, new BlobHash(blob), { blob, ...OPTIONS })) passed.push(chunk)
+      for await (const chunk of checked(pieces(content, 7), 0, new BlobHash(blob), { blob, ...OPTIONS }))
+        passed.push(chunk)
     })()
     await expect(reading).rejects.toThrow(new RegExp(`expected ${blob.digest}.*got ${actual}`))
     expect(Buffer.concat(passed).byteLength).toBeLessThan(CONTENT.byteLength)

@@ -1,0 +1,55 @@
+/** `replicate plan`: what `run` would do. */
+
+import type { App, PlanOptions, PolicyPlan } from '../../app.ts'
+import type { PlanFlags } from '../options.ts'
+import { jsonDocument } from '../render/json.ts'
+import { hasWork, renderPlan } from '../render/plan.ts'
+import { writePlanFile } from '../saved-plan.ts'
+import { type Selection, selectPolicies } from '../selection.ts'
+import { quietContext, type Session } from '../session.ts'
+
+/** Something to do, under `--exit-code`. */
+const WORK = 6
+
+export async function plan(session: Session, targets: readonly string[], flags: PlanFlags): Promise<number> {
+  const app = await session.app()
+  const selection = await selectPolicies(app, session.cwd, targets, flags.policy)
+  return showPlans(session, app, selection, flags, targets)
+}
+
+/** Also what `--dry-run` does. */
+export async function showPlans(
+  session: Session,
+  app: App,
+  selection: Selection,
+  flags: PlanFlags,
+  targets: readonly string[] = [],
+): Promise<number> {
+  const plans: PolicyPlan[] = []
+  for (const policy of selection.policies) {
+    const made = await app.plan(policy, selection.configuration, planOptions(flags), quietContext(session))
+    // Shown one by one: a large policy behind should not hide the one before.
+    if (!session.json && !session.quiet) {
+      session.stdout.write((plans.length > 0 ? '\n' : '') + renderPlan(made, session.colors))
+    }
+    plans.push(made)
+  }
+  if (session.json) session.stdout.write(jsonDocument({ policies: plans.map((made) => asJson(made, flags)) }))
+  if (flags.out !== undefined) await writePlanFile(session, flags.out, targets, plans)
+  return flags.exitCode && plans.some(hasWork) ? WORK : 0
+}
+
+export function planOptions(flags: PlanFlags): PlanOptions {
+  const { filter, shard, shallow, explain } = flags
+  return {
+    ...(filter === undefined ? {} : { filter }),
+    ...(shard === undefined ? {} : { shard }),
+    ...(shallow === undefined ? {} : { shallow }),
+    ...(explain === undefined ? {} : { explain }),
+  }
+}
+
+function asJson(made: PolicyPlan, flags: PlanFlags): unknown {
+  const { explanations, tasks: _, ...rest } = made
+  return flags.explain ? { ...rest, explanations } : rest
+}

@@ -1,0 +1,97 @@
+/** Runs selected policies and shows it: the common end of `run` and `copy`. */
+
+import type { App, PolicyOutcome, RunOptions, SavedPlan } from '../app.ts'
+import { worstExitCode } from './exit-code.ts'
+import type { RunFlags } from './options.ts'
+import { jsonView } from './render/events.ts'
+import { jsonLine } from './render/json.ts'
+import { lineView } from './render/lines.ts'
+import { progressView } from './render/progress.ts'
+import { headingOf } from './render/summary.ts'
+import type { View } from './render/view.ts'
+import { checkReports, writeReports } from './report.ts'
+import type { Selection } from './selection.ts'
+import type { Session } from './session.ts'
+
+/** The exit status of all of them. Reports are written whatever the outcome. */
+export async function executePolicies(
+  session: Session,
+  app: App,
+  selection: Selection,
+  flags: RunFlags,
+  plan?: SavedPlan,
+): Promise<number> {
+  await checkReports(session, flags)
+  const view = viewOf(session)
+  const outcomes: PolicyOutcome[] = []
+  let shown = new Set<number>()
+  const { policies, configuration } = selection
+  try {
+    const ended = app.run(
+      policies,
+      configuration,
+      { ...runOptions(flags), ...(plan === undefined ? {} : { plan }) },
+      (policy, execution) => {
+        shown = new Set()
+        view.begin(headingOf(policy), execution)
+      },
+      {
+        signal: session.signal,
+        emit: (event) => {
+          if (event.type === 'task' && event.status === 'failed') shown.add(event.task)
+          view.event(event)
+        },
+      },
+    )
+    for await (const outcome of ended) {
+      await showFailures(app, outcome, shown, view)
+      view.end(outcome)
+      outcomes.push(outcome)
+    }
+  } finally {
+    view.close()
+  }
+  const written = await writeReports(session, app, outcomes, flags)
+  const code = worstExitCode([...outcomes.map(({ exitCode }) => exitCode), written])
+  if (session.json) {
+    const executions = outcomes.flatMap(({ execution }) => (execution ? [execution] : []))
+    session.stdout.write(jsonLine({ type: 'exit', code, executions }))
+  }
+  return code
+}
+
+export function runOptions(flags: RunFlags): RunOptions {
+  const { concurrency, bandwidth, filter, failFast, maxFailures, wait, timeout, shard } = flags
+  return {
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(bandwidth === undefined ? {} : { bandwidth }),
+    ...(filter === undefined ? {} : { filter }),
+    ...(failFast === undefined ? {} : { failFast }),
+    ...(maxFailures === undefined ? {} : { maxFailures }),
+    ...(wait === undefined ? {} : { wait }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(shard === undefined ? {} : { shard }),
+  }
+}
+
+function viewOf(session: Session): View {
+  if (session.json) return jsonView(session)
+  return session.bars ? progressView(session) : lineView(session)
+}
+
+/** Tasks that failed while the plan was made (blocked, not listed) had no event of their own. */
+async function showFailures(app: App, outcome: PolicyOutcome, shown: ReadonlySet<number>, view: View): Promise<void> {
+  const { execution } = outcome
+  if (!execution || execution.failed <= shown.size) return
+  const history = await app.history()
+  for (const task of history.tasks(execution.id, { status: 'failed' })) {
+    if (shown.has(task.id)) continue
+    view.event({
+      type: 'task',
+      task: task.id,
+      name: `${task.src_resource} → ${task.dest_resource}`,
+      status: 'failed',
+      error: task.error ?? undefined,
+    })
+  }
+}

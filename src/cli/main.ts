@@ -1,0 +1,119 @@
+/** The start of the program, and the only place that catches what nobody else did. */
+
+import type { CommanderError } from 'commander'
+import type { Parts } from './parts.ts'
+import { buildProgram } from './program.ts'
+import { type GlobalFlags, openSession, type Session, type Surroundings, wantsColor } from './session.ts'
+
+/** Runs the command line in this process and sets its exit status. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const { processSurroundings } = await import('./process.ts')
+  const surroundings = processSurroundings(productionParts)
+  process.exitCode = await execute(argv.slice(2), surroundings)
+}
+
+/** Runs one command line; the result is the exit status. Never throws. */
+export async function execute(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  let session: Session | undefined
+  let exitCode = 0
+  const program = buildProgram(async (flags, command) => {
+    session = openSession(surroundings, flags)
+    exitCode = await command(session)
+  })
+  redirectHelp(program, surroundings)
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+  } catch (error) {
+    exitCode = await report(error, args, program.opts<GlobalFlags>(), surroundings)
+  }
+  try {
+    await session?.close()
+  } catch (error) {
+    const closed = await report(error, args, program.opts<GlobalFlags>(), surroundings)
+    if (exitCode === 0) exitCode = closed
+  }
+  return exitCode
+}
+
+/** Each part is imported where it is first used: help and version need none of them. */
+const productionParts: Parts = {
+  app: async (options) => (await import('../app.ts')).createApp(options),
+  adapters: async () => (await import('../../adapters/index.ts')).adapters,
+  schema: async () => (await import('../config/schema.ts')).jsonSchema(),
+  starterFile: async () => (await import('../config/init.ts')).initialConfiguration(),
+  paths: async (options) => {
+    const { homeDirectory, userConfiguration } = await import('../config/paths.ts')
+    return {
+      configuration: userConfiguration(options).path,
+      home: homeDirectory(options),
+    }
+  },
+  copyPolicy: async (request, configuration) => {
+    const { copyPolicy } = await import('../config/copy.ts')
+    return copyPolicy(request, configuration)
+  },
+}
+
+/** Help and version belong on standard output, the help of a wrong call on standard error. */
+function redirectHelp(program: ReturnType<typeof buildProgram>, surroundings: Surroundings): void {
+  const visit = (command: typeof program): void => {
+    command.configureOutput({
+      writeOut: (text) => surroundings.stdout.write(text),
+      writeErr: (text) => surroundings.stderr.write(text),
+      getOutHelpWidth: () => Math.min(surroundings.stdout.columns, 120),
+      getErrHelpWidth: () => Math.min(surroundings.stderr.columns, 120),
+    })
+    for (const child of command.commands) visit(child as typeof program)
+  }
+  visit(program)
+}
+
+async function report(
+  error: unknown,
+  args: readonly string[],
+  flags: GlobalFlags,
+  surroundings: Surroundings,
+): Promise<number> {
+  const json = flags.json === true || args.includes('--json')
+  if (isUsage(error)) {
+    if (error.exitCode === 0) return 0
+    const message = error.message.replace(/^error: /, '')
+    // Help that stands in for a missing command has already been printed.
+    if (error.code === 'commander.help') return 2
+    if (json) {
+      const { jsonLine } = await import('./render/json.ts')
+      surroundings.stdout.write(jsonLine(usageLine(message)))
+    } else {
+      surroundings.stderr.write(`error: ${message}\n  see: replicate --help\n`)
+    }
+    return 2
+  }
+  const { ReplicateError } = await import('../core/errors.ts')
+  const { errorLines, isSilent, renderError } = await import('./render/error.ts')
+  if (isSilent(error)) return error instanceof ReplicateError ? error.exitCode : 1
+  if (json) {
+    const { jsonLine } = await import('./render/json.ts')
+    for (const line of errorLines(error)) surroundings.stdout.write(jsonLine(line))
+    if (!(error instanceof ReplicateError)) await writeBug(error, surroundings, flags)
+  } else {
+    const { colorsFor } = await import('./render/colors.ts')
+    const colors = colorsFor(wantsColor(surroundings, surroundings.stderr, flags))
+    surroundings.stderr.write(renderError(error, colors))
+  }
+  return error instanceof ReplicateError ? error.exitCode : 1
+}
+
+/** A bug's stack is for standard error, also where standard output is for machines. */
+async function writeBug(error: unknown, surroundings: Surroundings, flags: GlobalFlags): Promise<void> {
+  const { renderError } = await import('./render/error.ts')
+  const { colorsFor } = await import('./render/colors.ts')
+  surroundings.stderr.write(renderError(error, colorsFor(wantsColor(surroundings, surroundings.stderr, flags))))
+}
+
+function usageLine(message: string): Record<string, string | null> {
+  return { type: 'error', code: 'usage', message, hint: 'see replicate --help', file: null, line: null, column: null }
+}
+
+function isUsage(error: unknown): error is CommanderError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
+}

@@ -1,0 +1,79 @@
+/** The options that several commands share. */
+
+import { type Command, Option } from 'commander'
+import { collect, duration, type FilterFlags, fileEnding, filter, positiveInteger, rate, shard } from './values.ts'
+
+/** As commander hands them over, values already checked. */
+export interface RunFlags {
+  readonly policy?: readonly string[]
+  readonly dryRun?: boolean
+  readonly concurrency?: number
+  readonly bandwidth?: number
+  readonly filter?: FilterFlags
+  readonly failFast?: boolean
+  readonly maxFailures?: number
+  readonly wait?: boolean
+  readonly timeout?: number
+  readonly shard?: { readonly index: number; readonly count: number }
+  readonly plan?: string
+  readonly report?: string
+  readonly summary?: string
+}
+
+export interface PlanFlags {
+  readonly policy?: readonly string[]
+  readonly filter?: FilterFlags
+  readonly shard?: { readonly index: number; readonly count: number }
+  readonly explain?: boolean
+  readonly exitCode?: boolean
+  readonly shallow?: boolean
+  readonly out?: string
+}
+
+export function addGlobalOptions(program: Command): Command {
+  return program
+    .option('-c, --config <file>', "the user's configuration (default: $REPLICATE_CONFIG, then the XDG place)")
+    .option('--json', 'print one document, or one JSON object a line')
+    .option('-q, --quiet', 'print errors only')
+    .addOption(
+      new Option('-v, --verbose', 'say more; repeat for debugging').argParser(
+        (_value, previous: number | undefined) => (previous ?? 0) + 1,
+      ),
+    )
+    .option('--no-color', 'no colours (also NO_COLOR)')
+    .option('--no-progress', 'no progress bars')
+    .option('--home <dir>', 'where the history is kept (also REPLICATE_HOME)')
+}
+
+export function addSelectionOptions(command: Command): Command {
+  return command.addOption(
+    new Option('--policy <name>', 'only this policy of the files; may be repeated').argParser(collect),
+  )
+}
+
+export function addNarrowingOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--filter <key=pattern>', 'narrow further by name, tag, resource or label; may be repeated').argParser(
+        filter,
+      ),
+    )
+    .addOption(new Option('--shard <i/n>', 'only the I-th of N parts').argParser(shard))
+}
+
+export function addRunOptions(command: Command): Command {
+  return addNarrowingOptions(command)
+    .option('--dry-run', 'show the plan and touch nothing')
+    .addOption(new Option('--concurrency <n>', 'blob streams at once (default: 8)').argParser(positiveInteger))
+    .addOption(new Option('--bandwidth <rate>', 'of all streams together, such as 50MiB/s').argParser(rate))
+    .option('--fail-fast', 'stop at the first task that fails')
+    .addOption(new Option('--max-failures <n>', 'stop once this many tasks failed').argParser(positiveInteger))
+    .option('--wait', 'wait while the policy is running elsewhere, instead of ending with status 5')
+    .addOption(new Option('--timeout <duration>', 'stop after this time, such as 2h').argParser(duration))
+    .addOption(
+      new Option('--report <file>', 'write a report: .json, or .xml (JUnit)').argParser(
+        fileEnding(['.json', '.xml'], ['.html']),
+      ),
+    )
+    .option('--summary <file>', 'write a summary in Markdown')
+}

@@ -1,0 +1,27 @@
+/** What the command line takes from the rest of the program, each part loaded when a command first needs it. */
+
+import type { App, AppOptions } from '../app.ts'
+import type { Configuration } from '../config/load.ts'
+import type { AdapterType } from '../core/adapter.ts'
+import type { Policy } from '../core/policy.ts'
+
+/** What `copy` asks for. */
+export interface CopyRequest {
+  readonly source: string
+  readonly destination: string
+  readonly platforms?: readonly string[]
+  readonly referrers: boolean
+  readonly override: boolean
+}
+
+export interface Parts {
+  app(options: AppOptions): Promise<App>
+  adapters(): Promise<readonly AdapterType[]>
+  /** The JSON Schema of a configuration file. */
+  schema(): Promise<unknown>
+  /** The commented file that `config init` writes. */
+  starterFile(): Promise<string>
+  /** Absolute paths of the user's configuration and of the state directory. */
+  paths(options: AppOptions): Promise<{ readonly configuration: string; readonly home: string }>
+  copyPolicy(request: CopyRequest, configuration: Configuration): Promise<Policy>
+}

@@ -1,0 +1,81 @@
+/** This process as the command line sees it: outputs that survive a closed pipe, signals, standard input. */
+
+import { CancelledError } from '../core/errors.ts'
+import type { Parts } from './parts.ts'
+import { SIGPIPE } from './render/error.ts'
+import type { Output, Surroundings } from './session.ts'
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
+const LARGEST_INPUT = 4 * 1024 * 1024
+
+/** Listens to signals and to broken pipes from now on. */
+export function processSurroundings(parts: Parts): Surroundings {
+  const controller = new AbortController()
+  listenToSignals(controller)
+  return {
+    // Whoever read the results is gone: what still runs is stopped cleanly, and nothing is said.
+    stdout: outputOf(process.stdout, () =>
+      controller.abort(new CancelledError('nobody reads standard output any more', SIGPIPE)),
+    ),
+    stderr: outputOf(process.stderr, () => undefined),
+    env: process.env,
+    cwd: process.cwd(),
+    stdin: readStdin,
+    signal: controller.signal,
+    timer: {
+      now: Date.now,
+      every: (milliseconds, callback) => {
+        const interval = setInterval(callback, milliseconds)
+        interval.unref()
+        return () => clearInterval(interval)
+      },
+    },
+    parts,
+  }
+}
+
+function listenToSignals(controller: AbortController): void {
+  for (const [signal, exitCode] of Object.entries(SIGNALS)) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(exitCode)
+      controller.abort(
+        new CancelledError(`interrupted by ${signal}`, exitCode, { hint: 'run it again: it goes on where it stopped' }),
+      )
+      if (process.stderr.isTTY) process.stderr.write('\nstopping; once more to end at once\n')
+    })
+  }
+}
+
+function outputOf(stream: NodeJS.WriteStream, onBroken: () => void): Output {
+  let broken = false
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (broken) return
+    broken = true
+    if (error.code === 'EPIPE') onBroken()
+    else if (stream !== process.stderr) throw error
+  })
+  return {
+    write: (text) => {
+      if (!broken) stream.write(text)
+    },
+    get isTerminal() {
+      return stream.isTTY === true
+    },
+    get columns() {
+      return stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY
+    },
+  }
+}
+
+/** All of standard input as text; the configuration's own limit speaks where it is longer than that. */
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of process.stdin) {
+    const bytes = Buffer.from(chunk)
+    chunks.push(bytes)
+    size += bytes.byteLength
+    if (size > LARGEST_INPUT) break
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

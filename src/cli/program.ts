@@ -1,0 +1,233 @@
+/** The commands and their options. A command's code is loaded when it runs, so that help costs nothing. */
+
+import { Command, Option } from 'commander'
+import metadata from '../../package.json' with { type: 'json' }
+import {
+  addGlobalOptions,
+  addNarrowingOptions,
+  addRunOptions,
+  addSelectionOptions,
+  type PlanFlags,
+  type RunFlags,
+} from './options.ts'
+import type { GlobalFlags, Session } from './session.ts'
+import { collect, duration, positiveInteger } from './values.ts'
+
+/** What a command does with its session; the result is the exit status. */
+export type Execute = (session: Session) => Promise<number>
+
+/** Called by the command that was asked for. */
+export type Dispatch = (flags: GlobalFlags, execute: Execute) => Promise<void>
+
+/** The program, ready to parse. Usage errors are thrown as commander's own. */
+export function buildProgram(dispatch: Dispatch): Command {
+  const program = new Command('replicate')
+    .description('rsync for registries: copies container images and Helm charts between registries')
+    .version(metadata.version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    // The error is printed where all errors are.
+    .configureOutput({ outputError: () => undefined })
+  addGlobalOptions(program)
+  example(
+    program,
+    'replicate run policy.yaml',
+    'replicate copy docker.io/library/alpine:3.20 registry.example.com/mirror/',
+  )
+
+  const start =
+    (command: Command) =>
+    (execute: Execute): Promise<void> =>
+      dispatch(command.optsWithGlobals<GlobalFlags>(), execute)
+  addReplicationCommands(program, start)
+  addExecutions(program, start)
+  addPolicies(program, start)
+  addRegistries(program, start)
+  addAdapters(program, start)
+  addConfig(program, start)
+  return program
+}
+
+type Start = (command: Command) => (execute: Execute) => Promise<void>
+
+function addReplicationCommands(program: Command, start: Start): void {
+  const run = program
+    .command('run')
+    .description('run policies once: prepare, transfer, post')
+    .argument('[file-or-policy...]', "YAML files (- for standard input), or policies of the user's configuration")
+    .action((targets: string[], flags: RunFlags) =>
+      start(run)(async (session) => (await import('./commands/run.ts')).run(session, targets, flags)),
+    )
+  addRunOptions(addSelectionOptions(run))
+  run.option('--plan <file>', 'apply a plan that `plan --out` wrote; refuse if something has moved since')
+  example(
+    run,
+    'replicate run policy.yaml --concurrency 16 --bandwidth 50MiB/s',
+    'replicate run base-images --filter tag=3.*',
+  )
+
+  const plan = program
+    .command('plan')
+    .description('show what `run` would do; touch nothing')
+    .argument('[file-or-policy...]', "YAML files (- for standard input), or policies of the user's configuration")
+    .action((targets: string[], flags: PlanFlags) =>
+      start(plan)(async (session) => (await import('./commands/plan.ts')).plan(session, targets, flags)),
+    )
+  addNarrowingOptions(addSelectionOptions(plan))
+  plan
+    .option('--explain', 'say of every tag seen which rule kept or dropped it')
+    .option('--exit-code', 'end with status 6 where there is something to do')
+    .option('--shallow', 'leave out the sizes; no manifest is read')
+    .option('--out <file>', 'write the plan for `run --plan`')
+  example(plan, 'replicate plan policy.yaml --exit-code')
+
+  const copy = program
+    .command('copy')
+    .description('replicate references without a policy file')
+    .argument('<source>', 'HOST/PATH:TAG, @DIGEST, patterns in quotes, oci:DIR[:REF] or tar:FILE')
+    .argument('<destination>', 'the same; a trailing / keeps the name')
+    .action((source: string, destination: string, flags: import('./commands/copy.ts').CopyFlags) =>
+      start(copy)(async (session) => (await import('./commands/copy.ts')).copy(session, source, destination, flags)),
+    )
+  addRunOptions(copy)
+  copy
+    .addOption(new Option('--platform <os/arch>', 'only this platform; may be repeated').argParser(collect))
+    .option('--no-referrers', 'leave signatures, attestations and SBOMs behind')
+    .option('--override', 'replace a destination tag that differs', true)
+    .option('--no-override', 'keep a destination tag that differs')
+  example(copy, 'replicate copy docker.io/library/alpine:3.20 registry.example.com/mirror/')
+}
+
+function addExecutions(program: Command, start: Start): void {
+  const group = program.command('executions').helpCommand(false).description('what ran, what runs, and how it went')
+  const load = () => import('./commands/executions.ts')
+  const id = ['<id>', 'a number, last, or last:POLICY'] as const
+  const list = group
+    .command('list')
+    .description('the executions, newest first')
+    .option('--policy <name>', 'only of this policy')
+    .option('--status <status>', 'only in this status')
+    .addOption(new Option('--since <duration>', 'only begun since, such as 7d').argParser(duration))
+    .addOption(new Option('--limit <n>', 'at most this many').argParser(positiveInteger).default(20))
+    .action((flags: import('./commands/executions.ts').ListFlags) =>
+      start(list)(async (session) => (await load()).list(session, flags)),
+    )
+  example(list, 'replicate executions list --status failed --since 7d')
+  const show = group
+    .command('show')
+    .description('the summary of one execution, then its tasks')
+    .argument(...id)
+    .option('--failed', 'only tasks that failed')
+    .action((execution: string, flags: { readonly failed?: boolean }) =>
+      start(show)(async (session) => (await load()).show(session, execution, flags)),
+    )
+  example(show, 'replicate executions show last --failed')
+  const logs = group
+    .command('logs')
+    .description("an execution's log, or that of one task")
+    .argument(...id)
+    .argument('[task]', "the task's number")
+    .addOption(new Option('--level <level>', 'this level and worse').choices(['debug', 'info', 'warning', 'error']))
+    .option('--follow', 'go on until the execution ends')
+    .action((execution: string, task: string | undefined, flags: import('./commands/executions.ts').LogFlags) =>
+      start(logs)(async (session) => (await load()).logs(session, execution, task, flags)),
+    )
+  example(logs, 'replicate executions logs 42 3', 'replicate executions logs last --follow')
+  const stop = group
+    .command('stop')
+    .description('stop a running execution, from any process')
+    .argument(...id)
+    .action((execution: string) => start(stop)(async (session) => (await load()).stop(session, execution)))
+  example(stop, 'replicate executions stop last:base-images')
+}
+
+function addPolicies(program: Command, start: Start): void {
+  const group = program.command('policies').helpCommand(false).description('the policies of the configuration')
+  const load = () => import('./commands/policies.ts')
+  const list = group
+    .command('list')
+    .description('every policy with its last execution')
+    .action(() => start(list)(async (session) => (await load()).list(session)))
+  example(list, 'replicate policies list')
+  const show = group
+    .command('show')
+    .description('one policy with every default filled in')
+    .argument('<name>')
+    .action((name: string) => start(show)(async (session) => (await load()).show(session, name)))
+  example(show, 'replicate policies show base-images')
+  const validate = group
+    .command('validate')
+    .description('check files without contacting anything')
+    .argument('[file...]', "YAML files (- for standard input); the user's configuration where there is none")
+    .action((files: string[]) => start(validate)(async (session) => (await load()).validate(session, files)))
+  example(validate, 'replicate policies validate policy.yaml')
+}
+
+function addRegistries(program: Command, start: Start): void {
+  const group = program.command('registries').helpCommand(false).description('the registries of the configuration')
+  const load = () => import('./commands/registries.ts')
+  const list = group
+    .command('list')
+    .description('every registry')
+    .action(() => start(list)(async (session) => (await load()).list(session)))
+  example(list, 'replicate registries list')
+  const ping = group
+    .command('ping')
+    .description('check registries now; writes nothing to them')
+    .argument('[name...]', 'names or hosts; every registry of the configuration where there is none')
+    .action((names: string[]) => start(ping)(async (session) => (await load()).ping(session, names)))
+  example(ping, 'replicate registries ping harbor')
+}
+
+function addAdapters(program: Command, start: Start): void {
+  const group = program
+    .command('adapters')
+    .helpCommand(false)
+    .description('the types of registry that this program speaks')
+  const load = () => import('./commands/adapters.ts')
+  const list = group
+    .command('list')
+    .description('every adapter')
+    .action(() => start(list)(async (session) => (await load()).list(session)))
+  example(list, 'replicate adapters list')
+  const show = group
+    .command('show')
+    .description('what one adapter can and cannot do')
+    .argument('<identity>')
+    .action((identity: string) => start(show)(async (session) => (await load()).show(session, identity)))
+  example(show, 'replicate adapters show docker-registry')
+}
+
+function addConfig(program: Command, start: Start): void {
+  const group = program.command('config').helpCommand(false).description('the configuration file')
+  const load = () => import('./commands/config.ts')
+  const path = group
+    .command('path')
+    .description('where the configuration and the history are')
+    .action(() => start(path)(async (session) => (await load()).path(session)))
+  example(path, 'replicate config path')
+  const schema = group
+    .command('schema')
+    .description('the JSON Schema that editors use')
+    .action(() => start(schema)(async (session) => (await load()).schema(session)))
+  example(schema, 'replicate config schema > replicate.schema.json')
+  const show = group
+    .command('show')
+    .description('the configuration as the program understands it, without secrets')
+    .argument('[file...]', "YAML files; the user's configuration where there is none")
+    .action((files: string[]) => start(show)(async (session) => (await load()).show(session, files)))
+  example(show, 'replicate config show --json')
+  const init = group
+    .command('init')
+    .description('write a commented configuration to start from')
+    .argument('[file]', "where to; the user's configuration where it is left out")
+    .action((file: string | undefined) => start(init)(async (session) => (await load()).init(session, file)))
+  example(init, 'replicate config init policy.yaml')
+}
+
+function example(command: Command, ...lines: readonly string[]): void {
+  const title = lines.length === 1 ? 'Example' : 'Examples'
+  command.addHelpText('after', `\n${title}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`)
+}

@@ -1,0 +1,67 @@
+/** Rates, durations, times and foreign text as people read them. */
+
+import { formatBytes } from '../../core/size.ts'
+
+/** `23.6 MiB/s`. */
+export function formatRate(bytesPerSecond: number): string {
+  return `${formatBytes(bytesPerSecond)}/s`
+}
+
+/** Milliseconds as `340 ms`, `2.4 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`
+  if (milliseconds < 59_950) return `${(milliseconds / 1000).toFixed(1)} s`
+  const seconds = Math.round(milliseconds / 1000)
+  if (seconds < 3600) return pair(Math.floor(seconds / 60), 'min', seconds % 60, 's')
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 24 * 60) return pair(Math.floor(minutes / 60), 'h', minutes % 60, 'min')
+  const hours = Math.floor(minutes / 60)
+  return pair(Math.floor(hours / 24), 'd', hours % 24, 'h')
+}
+
+function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`
+}
+
+/** An RFC 3339 time as `5 min ago`, `in 2 h`, `just now`; a date from a month on. `now` in milliseconds. */
+export function formatRelative(time: string, now: number): string {
+  const then = Date.parse(time)
+  if (Number.isNaN(then)) return printable(time)
+  const distance = Math.abs(now - then)
+  if (distance < 5_000) return 'just now'
+  if (distance >= 30 * 86_400_000) return new Date(then).toISOString().slice(0, 10)
+  const text = coarse(distance)
+  return then > now ? `in ${text}` : `${text} ago`
+}
+
+function coarse(milliseconds: number): string {
+  if (milliseconds < 60_000) return `${Math.floor(milliseconds / 1000)} s`
+  if (milliseconds < 3_600_000) return `${Math.floor(milliseconds / 60_000)} min`
+  if (milliseconds < 86_400_000) return `${Math.floor(milliseconds / 3_600_000)} h`
+  return `${Math.floor(milliseconds / 86_400_000)} d`
+}
+
+/** `1 tag`, `58 tags`. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
+// Control characters move cursors and hide text; so do the marks that reverse its direction.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g
+
+/** Text that came from a registry or a file, on one line and without characters that a terminal would obey. */
+export function printable(text: string): string {
+  return text.replace(/[\t\r\n\u2028\u2029]+/g, ' ').replace(UNPRINTABLE, '')
+}
+
+/** As `printable`, line by line. */
+export function printableLines(text: string): readonly string[] {
+  return text.split(/\r?\n/).map(printable)
+}
+
+/** Cut to `width` columns with an ellipsis. For text without escape sequences. */
+export function truncate(text: string, width: number): string {
+  if (text.length <= width) return text
+  return width <= 1 ? '…'.slice(0, Math.max(width, 0)) : `${text.slice(0, width - 1)}…`
+}

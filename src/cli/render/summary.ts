@@ -1,0 +1,76 @@
+/** The blocks that `run` prints: heading, a line for each stage, failed tasks, the end. */
+
+import type { Stage } from '../../core/events.ts'
+import type { Execution } from '../../core/execution.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { Colors } from './colors.ts'
+import { recordedError } from './error.ts'
+import { formatDuration, printable } from './format.ts'
+import type { Heading } from './view.ts'
+
+/** Where a stage line ends, in columns. */
+const LINE_WIDTH = 86
+
+/** `base-images  hub → harbor/mirror`. */
+export function headingLine(heading: Heading, colors: Colors): string {
+  return `${colors.bold(printable(heading.policy))}  ${printable(heading.source)} → ${printable(heading.destination)}\n`
+}
+
+/** `prepare   2 registries reachable · …`; the rate at the end of what was transferred stands at the right edge. */
+export function stageLine(stage: Stage, text: string, colors: Colors): string {
+  const rate = /^(.*\S) {2,}(\S+ \S+\/s)$/.exec(printable(text))
+  const left = `${stage.padEnd(8)}  ${rate?.[1] ?? printable(text)}`
+  const right = rate?.[2] ?? ''
+  const line = right ? left + right.padStart(Math.max(LINE_WIDTH - left.length, right.length + 2)) : left
+  return `${colors.cyan(line.slice(0, 8))}${line.slice(8)}\n`
+}
+
+export interface FailedTask {
+  readonly execution: number
+  readonly task: number
+  /** `library/redis:7 → mirror/redis:7`. */
+  readonly name: string
+  readonly error: unknown
+}
+
+/** What, where, why and what next. */
+export function failedTask(failed: FailedTask, colors: Colors): string {
+  const error = recordedError(failed.error ?? 'failed')
+  const lines = [`${colors.red('✗')} ${printable(failed.name)}  ${printable(error.message)}`]
+  if (error.hint) lines.push(`  ${printable(error.hint)}`)
+  lines.push(colors.dim(`  log: replicate executions logs ${failed.execution} ${failed.task}`))
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+/** `Execution 42 succeeded in 2.4 s` and its counts. */
+export function executionSummary(execution: Execution, colors: Colors): string {
+  const took = execution.duration_ms === null ? '' : ` in ${formatDuration(execution.duration_ms)}`
+  const paint =
+    execution.status === 'succeeded' ? colors.green : execution.status === 'failed' ? colors.red : colors.yellow
+  const counts = [
+    `total ${execution.total}`,
+    `succeeded ${execution.succeed}`,
+    `failed ${execution.failed}`,
+    `in progress ${execution.in_progress}`,
+    ...(execution.stopped > 0 ? [`stopped ${execution.stopped}`] : []),
+    ...(execution.skipped > 0 ? [`skipped ${execution.skipped}`] : []),
+    `unchanged ${execution.unchanged}`,
+  ]
+  const lines = [`${colors.bold(`Execution ${execution.id}`)} ${paint(statusWords(execution.status))}${took}`]
+  lines.push(`  ${counts.join(' · ')}`)
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+export function statusWords(status: string): string {
+  return status.replaceAll('_', ' ')
+}
+
+/** A policy's own heading: `hub → harbor/mirror`. */
+export function headingOf({ name, source, destination }: Policy): Heading {
+  const path = destination.repository ?? destination.namespace
+  return {
+    policy: name,
+    source: source.registry,
+    destination: path === undefined ? destination.registry : `${destination.registry}/${path}`,
+  }
+}

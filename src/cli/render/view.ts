@@ -1,0 +1,20 @@
+/** What shows a run while it happens: bars, lines or JSON, behind one interface. */
+
+import type { PolicyOutcome } from '../../app.ts'
+import type { Event } from '../../core/events.ts'
+
+/** A policy as its heading shows it. */
+export interface Heading {
+  readonly policy: string
+  readonly source: string
+  readonly destination: string
+}
+
+/** One at a time: policies run one after another. */
+export interface View {
+  begin(heading: Heading, execution: number): void
+  event(event: Event): void
+  end(outcome: PolicyOutcome): void
+  /** Leaves the terminal as it was. May be called twice. */
+  close(): void
+}

@@ -1,0 +1,113 @@
+/** What a command works with: outputs, colours, the global options, and the program once it is needed. */
+
+import type { App, AppOptions } from '../app.ts'
+import type { Event } from '../core/events.ts'
+import type { Parts } from './parts.ts'
+import { type Colors, colorsFor } from './render/colors.ts'
+import { jsonDocument } from './render/json.ts'
+
+/** Standard output or standard error. */
+export interface Output {
+  write(text: string): void
+  readonly isTerminal: boolean
+  /** Of the terminal; Infinity elsewhere. */
+  readonly columns: number
+}
+
+export interface Timer {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Calls back again and again; the result ends it. */
+  every(milliseconds: number, callback: () => void): () => void
+}
+
+/** The process around the command line, or a test's stand-in for it. */
+export interface Surroundings {
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly stdin: () => Promise<string>
+  readonly signal: AbortSignal
+  readonly timer: Timer
+  readonly parts: Parts
+}
+
+/** The options of every command, as commander gives them. */
+export interface GlobalFlags {
+  readonly config?: string
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly verbose?: number
+  readonly color?: boolean
+  readonly progress?: boolean
+  readonly home?: string
+}
+
+export interface Session extends Surroundings {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly verbose: number
+  /** Bars may be drawn: standard error is a terminal and nobody asked for silence. */
+  readonly bars: boolean
+  /** For standard output and standard error, each off where that is no terminal. */
+  readonly colors: Colors
+  readonly errorColors: Colors
+  readonly options: AppOptions
+  /** Made on first use; the same ever after. */
+  app(): Promise<App>
+  close(): Promise<void>
+}
+
+export function openSession(surroundings: Surroundings, flags: GlobalFlags): Session {
+  const options: AppOptions = {
+    env: surroundings.env,
+    cwd: surroundings.cwd,
+    stdin: surroundings.stdin,
+    ...(flags.home === undefined ? {} : { home: flags.home }),
+    ...(flags.config === undefined ? {} : { config: flags.config }),
+  }
+  let app: Promise<App> | undefined
+  const quiet = flags.quiet ?? false
+  const json = flags.json ?? false
+  return {
+    ...surroundings,
+    json,
+    quiet,
+    verbose: flags.verbose ?? 0,
+    bars: surroundings.stderr.isTerminal && !quiet && !json && (flags.progress ?? true),
+    colors: colorsFor(wantsColor(surroundings, surroundings.stdout, flags)),
+    errorColors: colorsFor(wantsColor(surroundings, surroundings.stderr, flags)),
+    options,
+    app: () => {
+      app ??= surroundings.parts.app(options)
+      return app
+    },
+    close: async () => {
+      // An app that could not be made has said so where it was asked for.
+      const opened = await app?.catch(() => undefined)
+      await opened?.close()
+    },
+  }
+}
+
+/** NO_COLOR counts where it is set and not empty (no-color.org). */
+export function wantsColor(surroundings: Pick<Surroundings, 'env'>, output: Output, flags: GlobalFlags): boolean {
+  return output.isTerminal && (flags.color ?? true) && !surroundings.env.NO_COLOR && surroundings.env.TERM !== 'dumb'
+}
+
+/** Prints a list or a show: its document under `--json`, else its text. */
+export function print(session: Session, document: unknown, text: () => string): void {
+  session.stdout.write(session.json ? jsonDocument(document) : text())
+}
+
+/** A context for calls that are no execution: warnings go to standard error. */
+export function quietContext(session: Session): { signal: AbortSignal; emit: (event: Event) => void } {
+  return {
+    signal: session.signal,
+    emit: (event) => {
+      if (event.type !== 'log' || session.quiet) return
+      if (event.level === 'warning' || event.level === 'error') session.stderr.write(`${event.level}: ${event.text}\n`)
+    },
+  }
+}

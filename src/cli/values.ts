@@ -1,0 +1,79 @@
+/** The values of options: numbers, durations, rates, patterns; each refused with what it should have been. */
+
+import { InvalidArgumentError } from 'commander'
+import { parseDuration } from '../config/duration.ts'
+import { parseRate, parseSize } from '../config/size.ts'
+
+/** A whole number from 1 on. */
+export function positiveInteger(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('It must be a whole number from 1 on.')
+  }
+  return value
+}
+
+/** `30s`, `5m`, `2h`, `7d` in milliseconds. */
+export function duration(text: string): number {
+  const value = parseDuration(text)
+  if (value === undefined || value <= 0) {
+    throw new InvalidArgumentError('It must be a duration such as 30s, 5m, 2h or 7d.')
+  }
+  return value
+}
+
+/** `50MiB/s` in bytes a second; `/s` may be left out. */
+export function rate(text: string): number {
+  const value = parseRate(text) ?? parseSize(text)
+  if (value === undefined || value < 1) {
+    throw new InvalidArgumentError('It must be a rate such as 50MiB/s or 500KB/s.')
+  }
+  return value
+}
+
+/** `I/N`: the I-th of N parts. */
+export function shard(text: string): { readonly index: number; readonly count: number } {
+  const match = /^(\d{1,6})\/(\d{1,6})$/.exec(text)
+  const index = Number(match?.[1])
+  const count = Number(match?.[2])
+  if (!match || index < 1 || index > count) {
+    throw new InvalidArgumentError('It must be I/N, the I-th of N parts, such as 1/4.')
+  }
+  return { index, count }
+}
+
+export const FILTER_KEYS = ['name', 'tag', 'resource', 'label'] as const
+
+export type FilterFlags = Readonly<Record<string, readonly string[]>>
+
+/** `KEY=PATTERN`, added to those before. */
+export function filter(text: string, previous: FilterFlags = {}): FilterFlags {
+  const equals = text.indexOf('=')
+  const key = text.slice(0, equals)
+  const pattern = text.slice(equals + 1)
+  if (equals < 1 || !FILTER_KEYS.some((known) => known === key) || pattern === '') {
+    throw new InvalidArgumentError(`It must be KEY=PATTERN with KEY one of ${FILTER_KEYS.join(', ')}.`)
+  }
+  if (key === 'resource' && pattern !== 'image' && pattern !== 'chart' && pattern !== 'all') {
+    throw new InvalidArgumentError('A resource is image, chart or all.')
+  }
+  return { ...previous, [key]: [...(previous[key] ?? []), pattern] }
+}
+
+/** Collects an option that may be given several times. */
+export function collect(text: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, text]
+}
+
+/** A file that ends in one of the endings; `later` names endings that do not work yet. */
+export function fileEnding(endings: readonly string[], later: readonly string[] = []): (text: string) => string {
+  return (text) => {
+    if (later.some((ending) => text.endsWith(ending))) {
+      throw new InvalidArgumentError(`${later.join(', ')} is not supported yet; use ${endings.join(' or ')}.`)
+    }
+    if (!endings.some((ending) => text.endsWith(ending))) {
+      throw new InvalidArgumentError(`The file must end in ${endings.join(' or ')}.`)
+    }
+    return text
+  }
+}

@@ -1,0 +1,126 @@
+/** The one-kick policy of `replicate copy SOURCE DESTINATION`. */
+
+import { ConfigurationError } from '../core/errors.ts'
+import { compilePattern, PatternError } from '../core/pattern.ts'
+import type { Filters, Policy, PolicyDestination } from '../core/policy.ts'
+import { isRepositoryName, isTag } from '../core/reference.ts'
+import type { Configuration } from './load.ts'
+import { isMistake, parseReference, type Reference, repositoryPattern } from './reference.ts'
+
+export interface CopyRequest {
+  /** A reference; patterns allowed. Without a tag all tags. */
+  readonly source: string
+  /** A reference. Ending in `/` it is a namespace below which names stay; else a repository's whole name. */
+  readonly destination: string
+  /** `linux/amd64` and the like. */
+  readonly platforms?: readonly string[]
+  readonly referrers?: boolean
+  readonly override?: boolean
+  readonly verify?: Policy['verify']
+}
+
+/** Throws a `ConfigurationError` for a reference that cannot be read. */
+export function copyPolicy(request: CopyRequest, configuration: Configuration): Policy {
+  const source = reference(request.source, 'source', configuration)
+  const destination = reference(request.destination, 'destination', configuration)
+  const name = source.path === undefined ? undefined : repositoryPattern(source.registry, source.path)
+  const names = literalsOf(name, request.source)
+  const tags = literalsOf(source.tag, request.source)
+  checkPlatforms(request.platforms ?? [])
+  const filters: Filters = {
+    resource: 'all',
+    untagged: false,
+    platforms_index: 'sparse',
+    ...(name === undefined ? {} : { name: [name] }),
+    ...(source.tag === undefined ? {} : { tag: [source.tag] }),
+    ...(source.digest === undefined ? {} : { digest: source.digest }),
+    ...(request.platforms?.length ? { platforms: request.platforms } : {}),
+  }
+  return {
+    name: 'copy',
+    description: `${request.source} → ${request.destination}`,
+    enabled: true,
+    scope: 'system',
+    source: { registry: source.registry.name },
+    destination: placed(destination, request, names, source.digest ? [source.digest] : tags),
+    filters,
+    order: 'oldest',
+    on_overlap: 'skip',
+    allow_empty: false,
+    foreign_layers: false,
+    verify: request.verify ?? 'digest',
+    referrers: request.referrers ?? true,
+    override: request.override ?? true,
+    deletion: 'never',
+    triggers: [],
+    retry: { attempts: 3, delay: 120_000 },
+  }
+}
+
+type Literals = readonly string[] | undefined
+
+function placed(to: Reference, request: CopyRequest, names: Literals, tags: Literals): PolicyDestination {
+  const common = { registry: to.registry.name, create: true, public: false } as const
+  if (to.digest !== undefined)
+    throw refused('a destination has no digest: it follows from the content', request.destination)
+  if (to.path === undefined && to.tag === undefined) return { ...common, flatten: 1 }
+  if (to.path !== undefined && !isRepositoryName(to.path)) {
+    throw refused(
+      `\`${to.path}\` is no repository's name`,
+      request.destination,
+      'lower-case letters, digits, `.`, `_`, `-`, and `/` between parts; no patterns',
+    )
+  }
+  if (to.slash && to.path !== undefined) return { ...common, namespace: to.path, flatten: 'all' }
+  if (names && names.length > 1) {
+    throw refused(
+      'several repositories cannot land on one',
+      request.destination,
+      'end the destination with `/` to keep their names',
+    )
+  }
+  if (to.tag !== undefined && !isTag(to.tag)) throw refused(`\`${to.tag}\` is no tag`, request.destination)
+  if (to.tag !== undefined && tags?.length !== 1) {
+    throw refused(
+      'several tags cannot land on one',
+      request.destination,
+      'leave the tag out of the destination, or name one tag or digest of the source',
+    )
+  }
+  return {
+    ...common,
+    flatten: 1,
+    ...(to.path === undefined ? {} : { repository: repositoryPattern(to.registry, to.path) }),
+    ...(to.tag === undefined ? {} : { tag: to.tag }),
+  }
+}
+
+function reference(text: string, side: string, configuration: Configuration): Reference {
+  const { registries, knownTypes, cwd } = configuration
+  const result = parseReference(text, { registries, knownTypes, directory: cwd })
+  if (!isMistake(result)) return result
+  throw new ConfigurationError(`${side} \`${text}\`: ${result.message}`, { hint: result.hint })
+}
+
+/** The names that a pattern spells out, undefined where it has wildcards or is absent. */
+function literalsOf(pattern: string | undefined, written: string): Literals {
+  if (pattern === undefined) return undefined
+  try {
+    return compilePattern(pattern).literals
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error
+    const column = written.length >= pattern.length ? ` at column ${written.indexOf(pattern) + error.column}` : ''
+    throw new ConfigurationError(`source \`${written}\`: \`${pattern}\` is no pattern${column}: ${error.message}`)
+  }
+}
+
+function checkPlatforms(platforms: readonly string[]): void {
+  for (const platform of platforms) {
+    if (/^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9.]+)?$/.test(platform)) continue
+    throw new ConfigurationError(`\`${platform}\` is not a platform such as \`linux/amd64\``)
+  }
+}
+
+function refused(reason: string, destination: string, hint?: string): ConfigurationError {
+  return new ConfigurationError(`destination \`${destination}\`: ${reason}`, { hint })
+}

@@ -1,0 +1,132 @@
+/** Puts the environment into a file's values, and sees to it that no secret stands there in plain. */
+
+import { isAlias, isPair, isScalar, type Scalar, visit } from 'yaml'
+import { type Finding, keyName, resolved, type Source } from './source.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Interpolation {
+  readonly findings: readonly Finding[]
+  /** Values that came into secrets: never to be shown. */
+  readonly secrets: readonly string[]
+}
+
+/** How every complaint about a variable ends that the environment does not have. */
+export const UNSET = 'is not set'
+
+const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'secret', 'hook_secret'])
+const VARIABLE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?/g
+
+/** Changes the scalars of the source's tree: `${NAME}`, `${NAME:-default}`, and `$${` for a literal `${`. Keys stay. */
+export function interpolate(source: Source, env: Environment): Interpolation {
+  const findings: Finding[] = []
+  const plain = new Set<Scalar>()
+  const given = new Set<Scalar>()
+  visit(source.document, {
+    Scalar(key, node, ancestors) {
+      if (key === 'key' || typeof node.value !== 'string') return
+      const path = pathOf(ancestors, key)
+      const { value, fromEnvironment, mistakes } = substituted(node.value, env)
+      for (const message of mistakes) findings.push({ path, message })
+      if (value !== node.value) source.interpolated.set(node, node.value)
+      if (fromEnvironment) given.add(node)
+      else if (mistakes.length === 0) plain.add(node)
+      node.value = value
+    },
+  })
+  return { findings: [...findings, ...plainSecrets(source, plain)], secrets: secretsOf(source, given) }
+}
+
+interface Substituted {
+  readonly value: string
+  /** A variable that is set gave a part of it. */
+  readonly fromEnvironment: boolean
+  readonly mistakes: readonly string[]
+}
+
+function substituted(text: string, env: Environment): Substituted {
+  const mistakes: string[] = []
+  let fromEnvironment = false
+  const value = text.replaceAll(VARIABLE, (whole, name: string | undefined, fallback: string | undefined) => {
+    if (whole === '$${') return '${'
+    if (name === undefined) {
+      mistakes.push(`\`${whole}\` is no variable; a literal \`\${\` is written \`$\${\``)
+      return whole
+    }
+    const found = env[name]
+    if (found !== undefined && (found !== '' || fallback === undefined)) {
+      fromEnvironment = true
+      return found
+    }
+    if (fallback === '') fromEnvironment = true
+    if (fallback !== undefined) return fallback
+    mistakes.push(`the environment variable \`${name}\` ${UNSET}`)
+    return whole
+  })
+  return { value, fromEnvironment, mistakes }
+}
+
+/** Secrets that stand in the file. Looks through aliases, since an anchor may stand anywhere. */
+function plainSecrets(source: Source, plain: ReadonlySet<Scalar>): readonly Finding[] {
+  return secretScalars(source)
+    .filter(
+      ({ key, node }) => plain.has(node) && node.value !== '' && !(key === 'hook_secret' && node.value === 'none'),
+    )
+    .map(({ path, key }) => ({
+      path,
+      message: `\`${key}\` is written out in the file`,
+      hint:
+        key === 'password' || key === 'token'
+          ? `take it from the environment (\`${key}: \${VARIABLE}\`) or from a file (\`password_file: PATH\`)`
+          : `take it from the environment: \`${key}: \${VARIABLE}\``,
+    }))
+}
+
+function secretsOf(source: Source, given: ReadonlySet<Scalar>): readonly string[] {
+  const values = secretScalars(source)
+    .filter(({ node }) => given.has(node))
+    .map(({ node }) => String(node.value))
+  return [...new Set(values)].filter((value) => value !== '')
+}
+
+interface SecretScalar {
+  readonly path: readonly (string | number)[]
+  readonly key: string
+  readonly node: Scalar
+}
+
+function secretScalars(source: Source): readonly SecretScalar[] {
+  const found: SecretScalar[] = []
+  visit(source.document, {
+    Pair(index, pair, ancestors) {
+      const key = keyName(pair)
+      const parents = pathOf(ancestors, index)
+      const node = isAlias(pair.value) ? resolved(source, pair.value) : pair.value
+      if (key === undefined || !isScalar(node)) return
+      if (SECRET_KEYS.has(key) || parents.at(-1) === 'pull_users') found.push({ path: [...parents, key], key, node })
+    },
+  })
+  return found
+}
+
+/** The keys above a node, from the top of the file. */
+function pathOf(ancestors: readonly unknown[], index: unknown): (string | number)[] {
+  const path: (string | number)[] = []
+  for (const [at, ancestor] of ancestors.entries()) {
+    const child = ancestors[at + 1]
+    if (isPair(ancestor)) path.push(keyName(ancestor) ?? '')
+    else if (child !== undefined && isSequence(ancestor)) path.push(ancestor.items.indexOf(child))
+    else if (child === undefined && isSequence(ancestor) && typeof index === 'number') path.push(index)
+  }
+  return path
+}
+
+function isSequence(node: unknown): node is { readonly items: readonly unknown[] } {
+  return (
+    typeof node === 'object' &&
+    node !== null &&
+    'items' in node &&
+    Array.isArray(node.items) &&
+    !node.items.some(isPair)
+  )
+}

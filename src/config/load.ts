@@ -1,0 +1,153 @@
+/** Makes registries and policies of configuration files, or says everything that is wrong with them at once. */
+
+import { ConfigurationError, type Problem } from '../core/errors.ts'
+import type { Policy } from '../core/policy.ts'
+import type { Registry } from '../core/registry.ts'
+import type { Environment } from './interpolate.ts'
+import { buildPolicy } from './policies.ts'
+import { tidied } from './problems.ts'
+import { type Names, registryNamed } from './reference.ts'
+import { buildRegistry } from './registries.ts'
+import { salvage } from './salvage.ts'
+import { policySchema, registrySchema } from './schema.ts'
+import { takenBy } from './scope.ts'
+import { missingNames, type Read, readSections } from './sections.ts'
+import { type ConfigurationFile, lineOf, problemOf, type Source } from './source.ts'
+
+export type { ConfigurationFile } from './source.ts'
+
+export interface LoadOptions {
+  readonly env: Environment
+  /** Absolute; what the paths of standard input are relative to, and what errors show paths relative to. */
+  readonly cwd: string
+  /** Identities of the adapters that exist. */
+  readonly knownTypes: readonly string[]
+}
+
+export interface Configuration {
+  readonly registries: ReadonlyMap<string, Registry>
+  /** In the order of the files, and of their keys. */
+  readonly policies: readonly Policy[]
+  readonly files: readonly ConfigurationFile[]
+  /** Values of secrets that came from the environment: never to be shown. */
+  readonly secrets: readonly string[]
+  /** Absolute. */
+  readonly cwd: string
+  readonly knownTypes: readonly string[]
+  /** The registry defined under `name`, or made from a host, `oci:DIR` or `tar:FILE`. Throws a `ConfigurationError`. */
+  registryOf(name: string): Registry
+  /** The path of the file that defines a policy, or undefined. */
+  policyFile(name: string): string | undefined
+  /** The path of the file that defines a registry, or undefined. */
+  registryFile(name: string): string | undefined
+}
+
+/** Throws a `ConfigurationError` that holds every problem of every file. */
+export function loadConfiguration(files: readonly ConfigurationFile[], options: LoadOptions): Configuration {
+  const problems: Problem[] = []
+  const secrets: string[] = []
+  const read: Read[] = []
+  const named = files.filter((file) => !file.fallback)
+  for (const file of named) read.push(readSections(file, options, undefined, problems, secrets))
+  const wanted = missingNames(read)
+  for (const file of files) {
+    if (file.fallback && wanted.size > 0) read.push(readSections(file, options, wanted, problems, secrets))
+  }
+  const registries = allRegistries(read, options, problems)
+  const policies = allPolicies(read, { ...options, registries: byName(registries) }, problems)
+  checkScopes(policies, registries, problems)
+  if (problems.length > 0) throw new ConfigurationError(tidied(problems))
+  const names: Names = { registries: byName(registries), knownTypes: options.knownTypes, directory: options.cwd }
+  return {
+    registries: names.registries,
+    policies: [...policies.values()].map(({ value }) => value),
+    files,
+    secrets: [...new Set(secrets)],
+    cwd: options.cwd,
+    knownTypes: options.knownTypes,
+    registryOf: (name) => registryOf(name, names),
+    policyFile: (name) => policies.get(name)?.source.path,
+    registryFile: (name) => registries.get(name)?.source.path,
+  }
+}
+
+interface Defined<T> {
+  readonly value: T
+  readonly source: Source
+}
+
+function allRegistries(
+  read: readonly Read[],
+  options: LoadOptions,
+  problems: Problem[],
+): Map<string, Defined<Registry>> {
+  const found = new Map<string, Defined<Registry>>()
+  for (const { source, content } of read) {
+    for (const [name, entry] of content.registries) {
+      const before = found.get(name)
+      if (before) problems.push(twice(source, ['registries', name], before.source))
+      if (before) continue
+      const parsed = salvage(registrySchema, entry)
+      const built = parsed && buildRegistry(name, parsed.data, source.directory, options.knownTypes)
+      const findings = built?.findings.filter(({ absence }) => parsed?.whole || !absence) ?? []
+      problems.push(...findings.map((finding) => problemOf(source, finding)))
+      // One that is malformed beyond that has been reported; its name is still known.
+      found.set(name, { value: built?.value ?? { name, type: 'docker-registry' }, source })
+    }
+  }
+  return found
+}
+
+function allPolicies(
+  read: readonly Read[],
+  names: Omit<Names, 'directory'>,
+  problems: Problem[],
+): Map<string, Defined<Policy>> {
+  const found = new Map<string, Defined<Policy>>()
+  for (const { source, content, fallback } of read) {
+    for (const [name, entry] of fallback ? [] : content.policies) {
+      const before = found.get(name)
+      if (before) problems.push(twice(source, ['policies', name], before.source))
+      const parsed = salvage(policySchema, entry)
+      if (before || !parsed) continue
+      const { value, findings } = buildPolicy(name, parsed.data, { ...names, directory: source.directory })
+      problems.push(...findings.map((finding) => problemOf(source, finding)))
+      if (parsed.whole && findings.length === 0) found.set(name, { value, source })
+    }
+  }
+  return found
+}
+
+function twice(source: Source, path: readonly [string, string], before: Source): Problem {
+  const line = lineOf(before, path)
+  const message = `\`${path[1]}\` is defined twice, first at ${before.shown}:${line}`
+  return problemOf(source, { path, atKey: true, message })
+}
+
+function checkScopes(
+  policies: ReadonlyMap<string, Defined<Policy>>,
+  registries: ReadonlyMap<string, Defined<Registry>>,
+  problems: Problem[],
+): void {
+  const values = [...policies.values()].map(({ value }) => value)
+  const endpoint = (name: string): string => registries.get(name)?.value.url ?? name
+  for (const { value: policy, source } of policies.values()) {
+    const owner = takenBy(policy, values, endpoint)
+    const other = owner && policies.get(owner.name)
+    if (!other) continue
+    const place = `${other.source.shown}:${lineOf(other.source, ['policies', owner.name])}`
+    const message = `policy \`${policy.name}\` cannot own the namespace \`${policy.source.namespaces?.[0]}\`: the system policy \`${owner.name}\` (${place}) already takes it`
+    const hint = `disable \`${owner.name}\`, or leave the namespace out of it`
+    problems.push(problemOf(source, { path: ['policies', policy.name], atKey: true, message, hint }))
+  }
+}
+
+function byName(registries: ReadonlyMap<string, Defined<Registry>>): ReadonlyMap<string, Registry> {
+  return new Map([...registries].map(([name, { value }]) => [name, value]))
+}
+
+function registryOf(name: string, names: Names): Registry {
+  const registry = registryNamed(name, names)
+  if ('message' in registry) throw new ConfigurationError(registry.message, { hint: registry.hint })
+  return registry
+}

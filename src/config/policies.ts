@@ -1,0 +1,147 @@
+/** A policy of the file, checked beyond its form, as the rest of the program knows it. */
+
+import semver from 'semver'
+import { compilePattern, PatternError } from '../core/pattern.ts'
+import type { Filters, Policy, PolicyDestination, PolicySource } from '../core/policy.ts'
+import { isRepositoryName } from '../core/reference.ts'
+import { isMistake, type Mistake, type Names, parseReference, registryNamed, repositoryPattern } from './reference.ts'
+import type { Built } from './registries.ts'
+import type { PolicyInput } from './schema.ts'
+import type { Finding } from './source.ts'
+
+/** The value is only of use where nothing was found. */
+export function buildPolicy(name: string, input: PolicyInput, names: Names): Built<Policy> {
+  const findings: Finding[] = []
+  const { source, selected } = builtSource(input, names, findings)
+  const destination = builtDestination(input.destination, names, findings)
+  const filters: Filters = { ...input.filters, ...selected }
+  checkFilters(input.filters, findings)
+  const { max_deletions, prepare, notify, triggers, ...plain } = input
+  const value: Policy = { name, ...plain, source, destination, filters, triggers: [] }
+  checkScope(value, input, findings)
+  return { value, findings: findings.map((finding) => ({ ...finding, path: ['policies', name, ...finding.path] })) }
+}
+
+type Selected = Pick<Filters, 'name' | 'tag' | 'digest'>
+
+function builtSource(
+  input: PolicyInput,
+  names: Names,
+  findings: Finding[],
+): { readonly source: PolicySource; readonly selected: Selected } {
+  const { source } = input
+  if (typeof source !== 'string') {
+    const registry = registryNamed(source.registry, names)
+    if ('message' in registry) findings.push(mistaken(registry, ['source', 'registry']))
+    checkPatterns(source.namespaces, ['source', 'namespaces'], findings)
+    const name = 'message' in registry ? source.registry : registry.name
+    return {
+      source: source.namespaces ? { registry: name, namespaces: source.namespaces } : { registry: name },
+      selected: {},
+    }
+  }
+  const reference = parseReference(source, names)
+  if (isMistake(reference)) {
+    findings.push(mistaken(reference, ['source']))
+    return { source: { registry: source }, selected: {} }
+  }
+  const { registry, path, tag, digest, pathAt, tagAt } = reference
+  if (path !== undefined) checkPattern(path, ['source'], findings, pathAt)
+  if (tag !== undefined) checkPattern(tag, ['source'], findings, tagAt)
+  for (const [key, given] of [['name', path] as const, ['tag', tag ?? digest] as const]) {
+    if (given === undefined || input.filters[key] === undefined) continue
+    const message = `\`filters.${key}\` is given, and \`source\` gives it too`
+    findings.push({ path: ['filters', key], atKey: true, message, hint: 'keep one of them' })
+  }
+  return {
+    source: { registry: registry.name },
+    selected: {
+      ...(path === undefined ? {} : { name: [repositoryPattern(registry, path)] }),
+      ...(tag === undefined ? {} : { tag: [tag] }),
+      ...(digest === undefined ? {} : { digest }),
+    },
+  }
+}
+
+function builtDestination(input: PolicyInput['destination'], names: Names, findings: Finding[]): PolicyDestination {
+  const defaults = { flatten: 1, create: true, public: false } as const
+  // A list is refused elsewhere; what stands in it is still checked as far as one destination goes.
+  const one = Array.isArray(input) ? input[0] : input
+  if (one === undefined) return { registry: '', ...defaults }
+  if (typeof one !== 'string') {
+    const { registry: written, namespace, flatten, ...plain } = one
+    const registry = registryNamed(written, names)
+    if ('message' in registry) findings.push(mistaken(registry, ['destination', 'registry']))
+    checkNamespace(namespace, ['destination', 'namespace'], 0, findings)
+    const name = 'message' in registry ? written : registry.name
+    return {
+      registry: name,
+      ...(namespace === undefined ? {} : { namespace }),
+      flatten: flatten === 'all' ? 'all' : Number(flatten),
+      ...plain,
+    }
+  }
+  const reference = parseReference(one, names)
+  if (isMistake(reference)) {
+    findings.push(mistaken(reference, ['destination']))
+    return { registry: one, ...defaults }
+  }
+  const { registry, path, tag, digest, pathAt, tagAt } = reference
+  if (tag !== undefined || digest !== undefined) {
+    const message = 'a destination has no tag: tags keep their names'
+    findings.push({ path: ['destination'], message, offset: tagAt, hint: '`replicate copy` can give another tag' })
+  }
+  checkNamespace(path, ['destination'], pathAt, findings)
+  return { registry: registry.name, ...(path === undefined ? {} : { namespace: path }), ...defaults }
+}
+
+function checkNamespace(
+  namespace: string | undefined,
+  path: Finding['path'],
+  offset: number,
+  findings: Finding[],
+): void {
+  if (namespace === undefined || isRepositoryName(namespace)) return
+  const hint = 'lower-case letters, digits, `.`, `_`, `-`, and `/` between parts; no patterns'
+  findings.push({ path, message: `\`${namespace}\` is no namespace`, offset, hint })
+}
+
+function checkFilters(filters: PolicyInput['filters'], findings: Finding[]): void {
+  const { name, tag, exclude, semver: range } = filters
+  checkPatterns(name, ['filters', 'name'], findings)
+  checkPatterns(tag, ['filters', 'tag'], findings)
+  checkPatterns(exclude?.name, ['filters', 'exclude', 'name'], findings)
+  checkPatterns(exclude?.tag, ['filters', 'exclude', 'tag'], findings)
+  if (range === undefined || semver.validRange(range) !== null) return
+  const hint = 'write a range such as `>=3.18 <4`'
+  findings.push({ path: ['filters', 'semver'], message: `\`${range}\` is no range of versions`, hint })
+}
+
+function checkPatterns(patterns: readonly string[] | undefined, path: Finding['path'], findings: Finding[]): void {
+  // A single pattern stands at the key itself: the position of the missing list element falls back to it.
+  for (const [index, pattern] of (patterns ?? []).entries()) checkPattern(pattern, [...path, index], findings, 0)
+}
+
+function checkPattern(pattern: string, path: Finding['path'], findings: Finding[], start: number): void {
+  try {
+    compilePattern(pattern)
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error
+    const offset = start + error.column - 1
+    findings.push({ path, message: `\`${pattern}\` is no pattern: ${error.message}`, offset })
+  }
+}
+
+function checkScope(policy: Policy, input: PolicyInput, findings: Finding[]): void {
+  if (policy.scope !== 'namespace') return
+  const namespaces = policy.source.namespaces ?? []
+  const [only] = namespaces
+  if (namespaces.length === 1 && only !== undefined && isRepositoryName(only)) return
+  const path = typeof input.source === 'string' ? ['source'] : ['source', 'namespaces']
+  const message = 'a policy with `scope: namespace` names exactly one namespace, without patterns'
+  findings.push({ path, message, hint: 'write `source: {registry: NAME, namespaces: [NAMESPACE]}`' })
+}
+
+function mistaken(mistake: Mistake, path: Finding['path']): Finding {
+  return { path, message: mistake.message, offset: mistake.offset, hint: mistake.hint }
+}

@@ -1,0 +1,138 @@
+/** References as people write them: `REGISTRY[/PATH[:TAG|@DIGEST]]`, `oci:DIR[:REF]`, `tar:FILE[:REF]`. */
+
+import { type Digest, looksLikeDigest, parseDigest } from '../core/descriptor.ts'
+import type { Registry } from '../core/registry.ts'
+import { isDockerHub, isHost, registryOfHost, registryOfLayout } from './hosts.ts'
+import { didYouMean } from './suggest.ts'
+
+export interface Reference {
+  readonly registry: Registry
+  /** Patterns allowed; without a trailing slash. */
+  readonly path?: string
+  readonly tag?: string
+  readonly digest?: Digest
+  /** It ended in a `/`. */
+  readonly slash: boolean
+  /** Where path and tag begin, in characters from the start of the text. */
+  readonly pathAt: number
+  readonly tagAt: number
+}
+
+/** Why a text is no reference; `offset` is where, in characters. */
+export interface Mistake {
+  readonly message: string
+  readonly offset: number
+  readonly hint?: string | undefined
+}
+
+export interface Names {
+  /** The registries that are defined. */
+  readonly registries: ReadonlyMap<string, Registry>
+  readonly knownTypes: readonly string[]
+  /** What the paths of layouts are relative to; absolute. */
+  readonly directory: string
+}
+
+export function isMistake(result: Reference | Mistake): result is Mistake {
+  return 'message' in result
+}
+
+export function parseReference(text: string, names: Names): Reference | Mistake {
+  const layout = /^(oci|tar):(.*)$/s.exec(text)
+  if (layout) return layoutReference(layout[1] === 'oci' ? 'oci' : 'tar', layout[2] ?? '', names)
+  const slash = text.indexOf('/')
+  const first = slash < 0 ? text : text.slice(0, slash)
+  const registry = registryNamed(first, names)
+  if ('message' in registry) return registry
+  if (slash < 0) return { registry, slash: false, pathAt: text.length, tagAt: text.length }
+  return withPath(registry, text, slash + 1)
+}
+
+/** The registry defined under `name`, or the one a host or layout implies. */
+export function registryNamed(name: string, names: Names): Registry | Mistake {
+  const defined = names.registries.get(name)
+  if (defined) return defined
+  const layout = /^(oci|tar):([^:]+)$/s.exec(name)
+  if (layout?.[2]) return registryOfLayout(layout[1] === 'oci' ? 'oci' : 'tar', layout[2], names.directory)
+  if (isHost(name)) return registryOfHost(name, names.knownTypes)
+  const hint =
+    didYouMean(name, names.registries.keys()) ?? 'define it under `registries`, or write a host such as `docker.io`'
+  return { message: name === '' ? 'the registry is missing' : `no registry is named \`${name}\``, offset: 0, hint }
+}
+
+function layoutReference(scheme: 'oci' | 'tar', rest: string, names: Names): Reference | Mistake {
+  const colon = rest.indexOf(':')
+  const path = colon < 0 ? rest : rest.slice(0, colon)
+  const start = scheme.length + 1
+  if (path === '')
+    return { message: `\`${scheme}:\` names no ${scheme === 'oci' ? 'directory' : 'file'}`, offset: start }
+  if (scheme === 'tar' && !/\.(tar|tar\.gz|tgz)$/.test(path)) {
+    return { message: `\`${path}\` does not end in \`.tar\``, offset: start }
+  }
+  const registry = registryOfLayout(scheme, path, names.directory)
+  const end = start + rest.length
+  if (colon < 0) return { registry, slash: path.endsWith('/'), pathAt: end, tagAt: end }
+  const text = `${scheme}:${rest}`
+  const reference = start + colon + 1
+  // A lone word after the directory is a tag, as other tools read it.
+  const isTag = !/[/:@]/.test(rest.slice(colon + 1))
+  return isTag ? withTag(registry, text, undefined, reference, reference) : withPath(registry, text, reference)
+}
+
+function withPath(registry: Registry, text: string, pathAt: number): Reference | Mistake {
+  const at = text.lastIndexOf('@')
+  const digested = at >= pathAt && looksLikeDigest(text.slice(at + 1))
+  const end = digested ? at : text.length
+  const colon = separator(text.slice(0, end), pathAt)
+  const path = text.slice(pathAt, colon ?? end)
+  const bad = path.indexOf(':')
+  if (bad >= 0) return { message: 'a tag cannot stand inside braces', offset: pathAt + bad }
+  if (digested) {
+    if (colon !== undefined) return { message: 'a reference has a tag or a digest, not both', offset: colon }
+    const digest = parseDigest(text.slice(at + 1))
+    if (!digest) return { message: 'this is no sha256 or sha512 digest', offset: at + 1 }
+    return named({ registry, slash: false, digest, pathAt, tagAt: end }, path)
+  }
+  if (colon === undefined)
+    return named({ registry, slash: path.endsWith('/') || path === '', pathAt, tagAt: end }, path)
+  return withTag(registry, text, path, pathAt, colon + 1)
+}
+
+function withTag(
+  registry: Registry,
+  text: string,
+  path: string | undefined,
+  pathAt: number,
+  tagAt: number,
+): Reference | Mistake {
+  const tag = text.slice(tagAt)
+  if (tag === '') return { message: 'the tag is empty', offset: tagAt - 1 }
+  if (/[/:]/.test(tag)) return { message: 'a tag has no `/` and no `:`', offset: tagAt + tag.search(/[/:]/) }
+  if (path === '') return { message: 'a tag needs a repository before it', offset: pathAt }
+  return named({ registry, tag, slash: false, pathAt, tagAt }, path)
+}
+
+function named(reference: Reference, path: string | undefined): Reference | Mistake {
+  const trimmed = path?.replace(/\/+$/, '')
+  if (!trimmed) return reference
+  return { ...reference, path: trimmed }
+}
+
+/** The path as a repository's name or pattern: on Docker Hub a name of one part lies in `library`. */
+export function repositoryPattern(registry: Registry, path: string): string {
+  const alone = !path.includes('/') && !path.includes('**')
+  return alone && isDockerHub(registry) ? `library/${path}` : path
+}
+
+/** The first `:` from `start` on that stands outside braces and classes. */
+function separator(text: string, start: number): number | undefined {
+  let depth = 0
+  for (let at = start; at < text.length; at += 1) {
+    const character = text[at]
+    if (character === '\\') at += 1
+    else if (character === '{' || character === '[') depth += 1
+    else if (character === '}' || character === ']') depth -= 1
+    else if (character === ':' && depth <= 0) return at
+  }
+  return undefined
+}

@@ -1,0 +1,115 @@
+/** A registry of the file, checked beyond its form, as the rest of the program knows it. */
+
+import { resolve } from 'node:path'
+import type { CredentialConfig, Registry } from '../core/registry.ts'
+import { homeUrl } from './hosts.ts'
+import type { RegistryInput } from './schema.ts'
+import type { Finding } from './source.ts'
+import { didYouMean } from './suggest.ts'
+import { FUTURE_TYPES } from './unsupported.ts'
+
+export interface Built<T> {
+  readonly value: T
+  readonly findings: readonly Finding[]
+}
+
+/** `directory` is what paths are relative to. The value is only of use where nothing was found. */
+export function buildRegistry(
+  name: string,
+  input: RegistryInput,
+  directory: string,
+  knownTypes: readonly string[],
+): Built<Registry> {
+  const { path, ca, client_cert, client_key, credential, limits, hook_secret, url: _, ...plain } = input
+  const url = input.type === 'oci-layout' ? undefined : (input.url?.replace(/\/+$/, '') ?? homeUrl(name, input.type))
+  const value: Registry = {
+    name,
+    ...plain,
+    ...(url === undefined ? {} : { url }),
+    ...(path === undefined ? {} : { path: resolve(directory, path) }),
+    ...(ca === undefined ? {} : { ca: resolve(directory, ca) }),
+    ...(client_cert === undefined ? {} : { client_cert: resolve(directory, client_cert) }),
+    ...(client_key === undefined ? {} : { client_key: resolve(directory, client_key) }),
+    ...(credential === undefined ? {} : { credential: builtCredential(credential, directory) }),
+    ...(limits === undefined ? {} : { limits }),
+  }
+  const known = knownTypes.includes(input.type)
+  const findings = known ? [...placeFindings(input, url), ...tlsFindings(input), ...credentialFindings(input)] : []
+  const all = [...typeFindings(input.type, knownTypes), ...findings]
+  return { value, findings: all.map((finding) => ({ ...finding, path: ['registries', name, ...finding.path] })) }
+}
+
+function typeFindings(type: string, knownTypes: readonly string[]): readonly Finding[] {
+  if (knownTypes.includes(type)) return []
+  const path = ['type']
+  if (/^(module:|\.{0,2}\/)/.test(type)) return [{ path, message: `\`type: ${type}\`: not supported yet` }]
+  if (FUTURE_TYPES.includes(type)) {
+    const hint = 'many registries can be used as `docker-registry` until then'
+    return [{ path, message: `\`type: ${type}\`: not supported yet`, hint }]
+  }
+  const hint = didYouMean(type, [...knownTypes, ...FUTURE_TYPES]) ?? `the types are ${knownTypes.join(', ')}`
+  return [{ path, message: `no adapter is named \`${type}\``, hint }]
+}
+
+function placeFindings(input: RegistryInput, url: string | undefined): readonly Finding[] {
+  if (input.type === 'oci-layout') {
+    const wrong =
+      input.url === undefined
+        ? []
+        : [{ path: ['url'], atKey: true, message: 'an `oci-layout` has a `path`, not a `url`' }]
+    return input.path === undefined
+      ? [...wrong, { path: [], atKey: true, message: '`path` is missing', absence: true }]
+      : wrong
+  }
+  const wrong =
+    input.path === undefined ? [] : [{ path: ['path'], atKey: true, message: `only an \`oci-layout\` has a \`path\`` }]
+  if (url === undefined) return [...wrong, { path: [], atKey: true, message: '`url` is missing', absence: true }]
+  if (URL.canParse(url)) return wrong
+  return [...wrong, { path: ['url'], message: `\`${url}\` is not a URL such as \`https://registry.example.com\`` }]
+}
+
+function tlsFindings({ client_cert, client_key }: RegistryInput): readonly Finding[] {
+  if ((client_cert === undefined) === (client_key === undefined)) return []
+  const [given, missing] = client_cert === undefined ? ['client_key', 'client_cert'] : ['client_cert', 'client_key']
+  return [{ path: [given], atKey: true, message: `\`${given}\` needs \`${missing}\` beside it` }]
+}
+
+function credentialFindings({ credential }: RegistryInput): readonly Finding[] {
+  if (!credential) return []
+  const { type, username, password, password_file, token } = credential
+  const path = ['credential']
+  const missing = (what: string): Finding => ({
+    path,
+    atKey: true,
+    message: `a \`${type}\` credential needs ${what}`,
+    absence: true,
+  })
+  const extra = (key: string): Finding => ({
+    path: [...path, key],
+    atKey: true,
+    message: `a \`${type}\` credential has no \`${key}\``,
+  })
+  const given = Object.entries({ username, password, password_file, token }).flatMap(([key, value]) =>
+    value === undefined ? [] : [key],
+  )
+  if (type === 'anonymous') return given.map(extra)
+  if (type !== 'basic' && type !== 'token') return []
+  const secret = type === 'basic' ? 'password' : 'token'
+  const findings = given.filter((key) => key === (type === 'basic' ? 'token' : 'password')).map(extra)
+  if (type === 'basic' && username === undefined) findings.push(missing('`username`'))
+  if (!given.includes(secret) && password_file === undefined)
+    findings.push(missing(`\`${secret}\` or \`password_file\``))
+  if (given.includes(secret) && password_file !== undefined) {
+    findings.push({
+      path: [...path, 'password_file'],
+      atKey: true,
+      message: `give \`${secret}\` or \`password_file\`, not both`,
+    })
+  }
+  return findings
+}
+
+function builtCredential(input: NonNullable<RegistryInput['credential']>, directory: string): CredentialConfig {
+  const { password_file, ...plain } = input
+  return password_file === undefined ? plain : { ...plain, password_file: resolve(directory, password_file) }
+}

@@ -1,0 +1,30 @@
+/** Checks an entry in spite of what is malformed in it, so that the rest of what is wrong is found in the same go. */
+
+import type { z } from 'zod'
+
+export interface Salvaged<T> {
+  readonly data: T
+  /** Nothing had to be left out. */
+  readonly whole: boolean
+}
+
+/** The entry by its schema; where that fails without the malformed keys, of which others tell. Undefined where too little is left. */
+export function salvage<T extends z.ZodType>(schema: T, entry: unknown): Salvaged<z.output<T>> | undefined {
+  const parsed = schema.safeParse(entry)
+  if (parsed.success) return { data: parsed.data, whole: true }
+  const rest = structuredClone(entry)
+  for (const issue of parsed.error.issues) {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys : [undefined]
+    for (const key of keys) remove(rest, key === undefined ? issue.path : [...issue.path, key])
+  }
+  const again = schema.safeParse(rest)
+  return again.success ? { data: again.data, whole: false } : undefined
+}
+
+/** Takes the key away at which `path` ends or enters a list. */
+function remove(content: unknown, path: readonly PropertyKey[]): void {
+  const [key, next, ...rest] = path
+  if (key === undefined || typeof content !== 'object' || content === null) return
+  if (next === undefined || typeof next === 'number') Reflect.deleteProperty(content, key)
+  else remove(Reflect.get(content, key), [next, ...rest])
+}

@@ -1,0 +1,241 @@
+/** The form of a configuration file, defined once: it checks, gives the types, and makes the editors' JSON Schema. */
+
+import { z } from 'zod'
+import { amount, choice, count, duration, filled, flag, formed, list, mapping, rate, share, text } from './values.ts'
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/
+
+const credential = mapping(
+  {
+    type: choice('What kind of credential', [
+      'basic',
+      'token',
+      'access_key',
+      'service_account',
+      'aws',
+      'google',
+      'azure',
+      'anonymous',
+    ]),
+    username: filled('The user').exactOptional(),
+    password: filled('The password, as an environment variable').exactOptional(),
+    password_file: filled('A file that holds the secret, relative to this file').exactOptional(),
+    token: filled('A bearer token, as an environment variable').exactOptional(),
+  },
+  'Where the credential comes from; without it the keychain and the files of Docker and Podman are asked',
+)
+
+const limits = mapping(
+  {
+    connections: count('Open connections to this host', 1, 1024).exactOptional(),
+    requests_per_second: amount('Requests a second to this host').exactOptional(),
+    bandwidth: rate('Bytes a second from and to this host').exactOptional(),
+    rate_limit_reserve: count(
+      "Stop taking from the registry's allowance when this many pulls are left",
+      0,
+    ).exactOptional(),
+  },
+  'How gently this registry is treated',
+)
+
+export const registrySchema = mapping(
+  {
+    type: filled('An identity from `replicate adapters list`'),
+    url: formed(
+      'Where it answers; `http://` means plain HTTP',
+      /^https?:\/\/[^\s/@]+(\/[^\s?#]*)?$/,
+      'a URL such as `https://registry.example.com`',
+    ).exactOptional(),
+    path: filled('A directory or a tar of OCI layout, relative to this file').exactOptional(),
+    description: text('For people').exactOptional(),
+    insecure: flag('Skip the check of its certificate', false),
+    ca: filled('A PEM file of extra trust, relative to this file').exactOptional(),
+    client_cert: filled('A PEM file for mutual TLS, relative to this file').exactOptional(),
+    client_key: filled('Its key, relative to this file').exactOptional(),
+    proxy: formed(
+      'A proxy, instead of the one in the environment',
+      /^https?:\/\/[^\s/]+\/?$/,
+      'a URL such as `http://proxy.example.com:3128`',
+    ).exactOptional(),
+    credential: credential.exactOptional(),
+    limits: limits.exactOptional(),
+    hook_secret: filled('The secret of its webhook, as an environment variable, or `none`').exactOptional(),
+  },
+  'An endpoint',
+)
+
+const pattern = z.string()
+
+const source = mapping(
+  {
+    registry: filled('The name of a registry, or a host'),
+    namespaces: list(
+      'Exact names or patterns; without it every namespace the credential sees',
+      pattern,
+    ).exactOptional(),
+  },
+  'Where from',
+)
+
+const destination = mapping(
+  {
+    registry: filled('The name of a registry, or a host'),
+    namespace: filled('Where repositories land; without it in the namespace they come from').exactOptional(),
+    flatten: z
+      .enum(['0', '1', '2', '3', 'all'])
+      .transform((value) => (value === 'all' ? 'all' : Number(value)))
+      .default(1)
+      .meta({
+        description: 'How many leading path parts the namespace replaces',
+        type: ['integer', 'string'],
+        enum: [0, 1, 2, 3, 'all'],
+      }),
+    create: flag('Create missing namespaces', true),
+    public: flag('The visibility of a namespace that is created, where the registry has one', false),
+  },
+  'Where to',
+)
+
+const filters = mapping(
+  {
+    resource: choice('What to copy', ['image', 'chart', 'all']).default('all'),
+    name: list('Patterns of the whole repository path', pattern).exactOptional(),
+    tag: list('Patterns of the tag', pattern).exactOptional(),
+    label: list('Labels, where the registry has them', pattern).exactOptional(),
+    semver: filled('Tags that are versions in this range').exactOptional(),
+    newest: count('How many tags of each repository, after the other filters', 1).exactOptional(),
+    pushed_within: duration('Only what was pushed less than this ago').exactOptional(),
+    min_age: duration('Nothing that was pushed less than this ago').exactOptional(),
+    untagged: flag('Also artifacts without a tag, by digest', false),
+    platforms: list(
+      'Platforms of images',
+      formed('A platform', /^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9.]+)?$/, 'a platform such as `linux/amd64`'),
+    ).exactOptional(),
+    platforms_index: choice('`sparse` keeps the bytes of an index, `narrow` makes a smaller one', [
+      'sparse',
+      'narrow',
+    ]).default('sparse'),
+    exclude: mapping(
+      {
+        name: list('Patterns of the whole repository path', pattern).exactOptional(),
+        tag: list('Patterns of the tag', pattern).exactOptional(),
+        label: list('Labels, where the registry has them', pattern).exactOptional(),
+      },
+      'What to leave out of it',
+    ).exactOptional(),
+  },
+  'What of it; without a filter all',
+)
+
+const trigger = mapping(
+  {
+    schedule: filled(
+      'Cron with 5 fields, or 6 with seconds first; also @hourly, @daily, @weekly, @monthly',
+    ).exactOptional(),
+    timezone: filled('Of the schedule, such as Europe/Berlin').exactOptional(),
+    event: list('By webhook', z.enum(['push', 'delete'])).exactOptional(),
+    poll: duration('The same events, found by asking the source this often').exactOptional(),
+    pull: flag('Synchronise when a client pulls through the gateway', false).exactOptional(),
+  },
+  'When, besides by hand',
+)
+
+const notification = mapping(
+  {
+    on: list('After which end', z.enum(['failed', 'succeeded', 'stopped'])),
+    webhook: filled('A URL that is sent a CloudEvent').exactOptional(),
+    secret: filled('What signs it, as an environment variable').exactOptional(),
+    exec: z
+      .array(z.string())
+      .min(1, 'it is empty')
+      .meta({ description: 'A command and its arguments' })
+      .exactOptional(),
+  },
+  'Who is told',
+)
+
+export const policySchema = mapping(
+  {
+    description: text('For people').exactOptional(),
+    enabled: flag('`false`: no trigger starts it', true),
+    scope: choice('Whether it belongs to the one namespace that it lists', ['system', 'namespace']).default('system'),
+    source: z
+      .union([z.string(), source])
+      .meta({ description: 'REGISTRY[/PATH[:TAG|@DIGEST]], `oci:DIR`, `tar:FILE`, or a mapping' }),
+    destination: z
+      .union([z.string(), destination, z.array(z.union([z.string(), destination]))])
+      .meta({ description: 'REGISTRY[/NAMESPACE], `oci:DIR`, `tar:FILE`, or a mapping' }),
+    filters: filters.prefault({}),
+    order: choice('Which tag of a repository goes first', ['oldest', 'newest']).default('oldest'),
+    on_overlap: choice('When it is still running', ['skip', 'queue']).default('skip'),
+    allow_empty: flag('A selection that matches nothing is no error', false),
+    foreign_layers: flag('Copy non-distributable layers too', false),
+    verify: choice('What is checked after the copy', ['off', 'digest', 'full']).default('digest'),
+    referrers: flag('Signatures, attestations and SBOMs travel with their image', true),
+    override: flag('`false`: a destination tag that differs is kept', true),
+    deletion: choice('What happens to what is gone from the source', ['never', 'events', 'mirror']).default('never'),
+    max_deletions: share("The largest share of the destination's tags that `mirror` deletes").exactOptional(),
+    triggers: z.array(trigger).default([]).meta({ description: 'When, besides by hand' }),
+    retry: mapping(
+      {
+        attempts: count('How often a task is tried', 1, 100).default(3),
+        delay: duration('Before the second attempt; doubled after each').default(120_000),
+      },
+      'Of a task, after the retries of its requests gave up',
+    ).prefault({}),
+    prepare: mapping(
+      {
+        handler: filled('A path on the destination, or a URL'),
+        abort_on: list('Statuses that end the execution', count('A status', 100, 599)).exactOptional(),
+      },
+      'Called before any byte moves',
+    ).exactOptional(),
+    notify: z.array(notification).meta({ description: 'Who is told how it ended' }).exactOptional(),
+  },
+  'What goes from where to where, when, and how gently',
+)
+
+const serve = mapping(
+  {
+    listen: filled('Host and port').exactOptional(),
+    behind_proxy: flag('Something in front of it speaks TLS', false).exactOptional(),
+    tls: mapping({ cert: filled('A PEM file'), key: filled('A PEM file') }, 'Its own certificate').exactOptional(),
+    token: filled('For the REST API and the page, as an environment variable').exactOptional(),
+    health_interval: duration('How often registries are checked').exactOptional(),
+    max_executions: count('At once; the rest wait', 1).exactOptional(),
+    catch_up: duration('How old a missed time may be that is still run at start').exactOptional(),
+    settle: duration('Events of one artifact within this time are merged').exactOptional(),
+    max_age: duration('How long a pulled tag is fresh').exactOptional(),
+    pull_users: z
+      .record(z.string(), z.string())
+      .meta({ description: 'Who may pull: user and environment variable' })
+      .exactOptional(),
+    history: mapping(
+      {
+        keep: count('Executions', 1).exactOptional(),
+        older_than: duration('Executions older than this go').exactOptional(),
+      },
+      'What is kept',
+    ).exactOptional(),
+  },
+  'Of `replicate serve`',
+)
+
+const name = z.string().regex(NAME)
+
+export const configurationSchema = z.strictObject({
+  registries: z.record(name, registrySchema).meta({ description: 'Endpoints by name' }).exactOptional(),
+  policies: z.record(name, policySchema).meta({ description: 'Policies by name' }).exactOptional(),
+  serve: serve.exactOptional(),
+})
+
+export type RegistryInput = z.output<typeof registrySchema>
+export type PolicyInput = z.output<typeof policySchema>
+
+/** What editors use to check and complete a file. */
+export function jsonSchema(): Record<string, unknown> {
+  return {
+    ...z.toJSONSchema(configurationSchema, { io: 'input', target: 'draft-7' }),
+    title: 'Configuration of replicate',
+  }
+}

@@ -1,0 +1,111 @@
+/** A file's registries and policies, checked for their form but not yet for their meaning. */
+
+import type { Problem } from '../core/errors.ts'
+import { type Environment, interpolate } from './interpolate.ts'
+import { findingsOf } from './positions.ts'
+import { configurationSchema } from './schema.ts'
+import {
+  type ConfigurationFile,
+  contentOf,
+  type Finding,
+  lineOf,
+  parseSource,
+  problemOf,
+  type Source,
+} from './source.ts'
+import { refusals } from './unsupported.ts'
+
+export interface Read {
+  readonly source: Source
+  readonly content: Sections
+  readonly fallback: boolean
+}
+
+export interface Sections {
+  readonly registries: ReadonlyMap<string, unknown>
+  readonly policies: ReadonlyMap<string, unknown>
+}
+
+const NOTHING: Sections = { registries: new Map(), policies: new Map() }
+
+/** Parses, interpolates and checks the form. `only` are the registries that a fallback is asked for; the rest of it is not looked at. */
+export function readSections(
+  file: ConfigurationFile,
+  options: { readonly env: Environment; readonly cwd: string },
+  only: ReadonlySet<string> | undefined,
+  problems: Problem[],
+  secrets: string[],
+): Read {
+  const { source, problems: syntax, readable } = parseSource(file, options.cwd)
+  problems.push(...syntax)
+  const nothing = { source, content: NOTHING, fallback: only !== undefined }
+  if (!readable) return nothing
+  const environment = interpolate(source, options.env)
+  secrets.push(...environment.secrets)
+  const findings: Finding[] = environment.findings.filter(({ path }) => concerns(path, only))
+  const content = contentFor(source, only)
+  if (content instanceof Error) {
+    problems.push({ message: `not YAML: ${content.message}`, position: { file: source.shown, line: 1, column: 1 } })
+    return nothing
+  }
+  const checked = configurationSchema.safeParse(content, { reportInput: true })
+  if (!checked.success) findings.push(...findingsOf(checked.error.issues))
+  findings.push(...refusals(content))
+  problems.push(...findings.map((finding) => problemOf(source, finding)))
+  const sections = {
+    registries: section(content, 'registries', source),
+    policies: section(content, 'policies', source),
+  }
+  return { source, content: sections, fallback: only !== undefined }
+}
+
+function concerns(path: Finding['path'], only: ReadonlySet<string> | undefined): boolean {
+  return only === undefined || (path[0] === 'registries' && only.has(String(path[1])))
+}
+
+/** An empty section, such as one whose lines are all commented out, is as good as none. */
+function contentFor(source: Source, only: ReadonlySet<string> | undefined): unknown {
+  let content: unknown
+  try {
+    content = contentOf(source)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+  if (!isMapping(content)) return content
+  const entries = Object.entries(content).filter(
+    ([key, value]) => value !== '' || !(key === 'registries' || key === 'policies'),
+  )
+  if (only === undefined) return Object.fromEntries(entries)
+  const registries = entries.find(([key]) => key === 'registries')?.[1]
+  if (!isMapping(registries)) return {}
+  return { registries: Object.fromEntries(Object.entries(registries).filter(([name]) => only.has(name))) }
+}
+
+/** In the order of the file, which objects lose for names such as `1`. */
+function section(content: unknown, key: keyof Sections, source: Source): ReadonlyMap<string, unknown> {
+  const value = isMapping(content) ? Object.entries(content).find(([name]) => name === key)?.[1] : undefined
+  if (!isMapping(value)) return new Map()
+  const placed = Object.entries(value).map(([name, entry]) => ({ name, entry, line: lineOf(source, [key, name]) }))
+  return new Map(placed.sort((a, b) => a.line - b.line).map(({ name, entry }) => [name, entry]))
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Registries that policies name and no named file defines. */
+export function missingNames(read: readonly Read[]): ReadonlySet<string> {
+  const names = read.flatMap(({ content }) => [...content.policies.values()].flatMap(namesIn))
+  return new Set(names.filter((name) => !read.some(({ content }) => content.registries.has(name))))
+}
+
+function namesIn(policy: unknown): readonly string[] {
+  if (!isMapping(policy)) return []
+  const sides = Object.entries(policy).filter(([key]) => key === 'source' || key === 'destination')
+  return sides.flatMap(([, side]) => {
+    if (typeof side === 'string') return [side.split('/')[0] ?? '']
+    if (!isMapping(side)) return []
+    const registry = Object.entries(side).find(([key]) => key === 'registry')?.[1]
+    return typeof registry === 'string' ? [registry] : []
+  })
+}

@@ -1,0 +1,96 @@
+/** What the format has and this version does not do yet: refused at its place, never ignored. */
+
+export interface Unsupported {
+  /** Keys from the top of the file; `*` is any name. */
+  readonly path: readonly string[]
+  /** Only these values; without it the key itself. */
+  readonly values?: readonly string[]
+}
+
+export const UNSUPPORTED: readonly Unsupported[] = [
+  { path: ['serve'] },
+  { path: ['registries', '*', 'hook_secret'] },
+  { path: ['registries', '*', 'limits', 'rate_limit_reserve'] },
+  {
+    path: ['registries', '*', 'credential', 'type'],
+    values: ['access_key', 'service_account', 'aws', 'google', 'azure'],
+  },
+  { path: ['policies', '*', 'triggers'] },
+  { path: ['policies', '*', 'deletion'], values: ['events', 'mirror'] },
+  { path: ['policies', '*', 'max_deletions'] },
+  { path: ['policies', '*', 'prepare'] },
+  { path: ['policies', '*', 'notify'] },
+  { path: ['policies', '*', 'on_overlap'], values: ['queue'] },
+  { path: ['policies', '*', 'filters', 'label'] },
+  { path: ['policies', '*', 'filters', 'exclude', 'label'] },
+  { path: ['policies', '*', 'filters', 'min_age'] },
+  { path: ['policies', '*', 'filters', 'pushed_within'] },
+  { path: ['policies', '*', 'filters', 'platforms_index'], values: ['narrow'] },
+]
+
+/** Identities of adapters that are to come. */
+export const FUTURE_TYPES: readonly string[] = [
+  'zot',
+  'docker-hub',
+  'harbor',
+  'aws-ecr',
+  'aws-ecr-public',
+  'azure-acr',
+  'google-gar',
+  'github-ghcr',
+  'gitlab',
+  'quay',
+  'jfrog-artifactory',
+  'ali-acr',
+  'huawei-swr',
+  'tencent-tcr',
+  'volcengine-cr',
+  'netease',
+  'dtr',
+  'helm-http',
+  'chartmuseum',
+  'artifact-hub',
+]
+
+export interface Refusal {
+  readonly path: readonly string[]
+  readonly message: string
+  readonly atKey: boolean
+}
+
+/** Everything in `content` that is refused. A list of destinations counts too. */
+export function refusals(content: unknown): readonly Refusal[] {
+  const found = UNSUPPORTED.flatMap(({ path, values }) =>
+    reach(content, path).flatMap(({ path: place, value }): Refusal[] => {
+      const key = place.at(-1) ?? ''
+      if (values === undefined) return [{ path: place, atKey: true, message: `\`${key}\`: not supported yet` }]
+      return typeof value === 'string' && values.includes(value)
+        ? [{ path: place, atKey: false, message: `\`${key}: ${value}\`: not supported yet` }]
+        : []
+    }),
+  )
+  const lists = reach(content, ['policies', '*', 'destination']).filter(({ value }) => Array.isArray(value))
+  return [
+    ...found,
+    ...lists.map(({ path }) => ({ path, atKey: true, message: '`destination` as a list: not supported yet' })),
+  ]
+}
+
+interface Reached {
+  readonly path: readonly string[]
+  readonly value: unknown
+}
+
+function reach(content: unknown, path: readonly string[]): readonly Reached[] {
+  let reached: readonly Reached[] = [{ path: [], value: content }]
+  for (const key of path) {
+    reached = reached.flatMap(({ path: parent, value }) =>
+      typeof value !== 'object' || value === null || Array.isArray(value)
+        ? []
+        : Object.entries(value)
+            .filter(([name]) => key === '*' || key === name)
+            .map(([name, child]) => ({ path: [...parent, name], value: child })),
+    )
+  }
+  return reached
+}

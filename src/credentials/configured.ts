@@ -1,0 +1,48 @@
+/** The credential that the configuration itself names. */
+
+import { CredentialError, UnsupportedError } from '../core/errors.ts'
+import type { Credential, CredentialConfig, Registry } from '../core/registry.ts'
+import { readText } from './file.ts'
+import type { CredentialSurroundings } from './resolve.ts'
+
+/** Undefined where the registry has no `credential`. `type: anonymous` is an answer: nothing else is asked then. */
+export async function configuredCredential(
+  { name, credential }: Registry,
+  { secrets }: Pick<CredentialSurroundings, 'secrets'>,
+): Promise<Credential | undefined> {
+  if (!credential) return undefined
+  const { type, username } = credential
+  if (type === 'anonymous') return { kind: 'anonymous', origin: 'credential in the configuration (anonymous)' }
+  if (type !== 'basic' && type !== 'token') {
+    throw new UnsupportedError(`registry ${name}: credentials of type ${type} are not supported yet`, {
+      hint: 'use type basic or token',
+    })
+  }
+  const found = await secretOf(name, credential)
+  secrets(found.secret, username)
+  if (username !== undefined) return { kind: 'basic', username, password: found.secret, origin: found.origin }
+  if (type === 'token') return { kind: 'bearer', token: found.secret, origin: found.origin }
+  throw new CredentialError(`the credential of registry ${name} has no username`, { hint: 'add `username:` to it' })
+}
+
+const LARGEST_SECRET = 64 * 1024
+
+async function secretOf(registry: string, credential: CredentialConfig): Promise<{ secret: string; origin: string }> {
+  const { type, password_file: file } = credential
+  const given = type === 'token' ? (credential.token ?? credential.password) : credential.password
+  if (given) return { secret: given, origin: 'credential in the configuration' }
+  if (file === undefined) {
+    throw new CredentialError(
+      `the credential of registry ${registry} has no ${type === 'token' ? 'token' : 'password'}`,
+      {
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what the user writes
+        hint: 'give it as `${VARIABLE}`, or name a file with `password_file:`',
+      },
+    )
+  }
+  const text = await readText(file, LARGEST_SECRET)
+  if (text === undefined) throw new CredentialError(`the password file ${file} of registry ${registry} does not exist`)
+  const secret = text.replace(/\r?\n$/, '')
+  if (secret === '') throw new CredentialError(`the password file ${file} of registry ${registry} is empty`)
+  return { secret, origin: `credential in the configuration (password_file ${file})` }
+}

@@ -1,0 +1,140 @@
+/** Credentials that Docker and Podman keep: their files in their order, and the helpers that those name. Only ever read. */
+
+import { join } from 'node:path'
+import { CredentialError } from '../core/errors.ts'
+import type { Credential } from '../core/registry.ts'
+import { type DockerFile, type DockerSecret, parseDockerFile, secretOfEntry } from './docker-file.ts'
+import { type DockerHost, dockerHost } from './docker-host.ts'
+import { readText } from './file.ts'
+import type { AskHelper } from './helper.ts'
+import type { CredentialSurroundings } from './resolve.ts'
+
+export interface DockerSurroundings extends CredentialSurroundings {
+  readonly askHelper: AskHelper
+}
+
+/** The first that has a credential for the registry at `url` answers. A broken file is a `CredentialError`; a helper that fails, a broken
+ *  variable and a file that may not be read are warnings. */
+export async function dockerCredential(url: string, surroundings: DockerSurroundings): Promise<Credential | undefined> {
+  const { secrets } = surroundings
+  const host = dockerHost(url)
+  for await (const { file, origin } of dockerFiles(surroundings)) {
+    const found = await searchFile(file, origin, host, surroundings)
+    if (!found) continue
+    const { secret, place } = found
+    if (secret.kind === 'basic') secrets(secret.password, secret.username)
+    else secrets(secret.token)
+    return { ...secret, origin: place === undefined ? origin : `${origin} (${place})` }
+  }
+  return undefined
+}
+
+interface Found {
+  readonly secret: DockerSecret
+  readonly place: string | undefined
+}
+
+/** A helper for just this registry comes before everything else in the file; the store for all registries comes last. */
+async function searchFile(
+  file: DockerFile,
+  origin: string,
+  host: DockerHost,
+  surroundings: DockerSurroundings,
+): Promise<Found | undefined> {
+  const helpers = file.credHelpers ?? {}
+  const key = host.keys.find((name) => Object.hasOwn(helpers, name))
+  const own = key === undefined ? undefined : helpers[key]
+  return (
+    (await searchHelper(own, origin, host, surroundings)) ??
+    searchAuths(file, origin, host, surroundings) ??
+    (file.credsStore === own ? undefined : await searchHelper(file.credsStore, origin, host, surroundings))
+  )
+}
+
+function searchAuths(
+  file: DockerFile,
+  origin: string,
+  host: DockerHost,
+  { warn }: DockerSurroundings,
+): Found | undefined {
+  const auths = file.auths ?? {}
+  const exact = host.keys.filter((key) => Object.hasOwn(auths, key))
+  const similar = Object.keys(auths).filter((key) => !exact.includes(key) && host.matches(key))
+  for (const key of [...exact, ...similar]) {
+    try {
+      const secret = secretOfEntry(auths[key] ?? {})
+      if (secret) return { secret, place: 'auths' }
+    } catch (error) {
+      if (!(error instanceof CredentialError)) throw error
+      warn(`${origin}: the entry ${key} is passed over: ${error.message}`)
+    }
+  }
+  return undefined
+}
+
+async function searchHelper(
+  name: string | null | undefined,
+  origin: string,
+  host: DockerHost,
+  { askHelper, warn }: DockerSurroundings,
+): Promise<Found | undefined> {
+  if (!name) return undefined
+  try {
+    for (const server of host.servers) {
+      const secret = await askHelper(name, server)
+      if (secret) return { secret, place: `docker-credential-${name}` }
+    }
+  } catch (error) {
+    if (!(error instanceof CredentialError)) throw error
+    warn(`${origin}: ${error.message}`)
+  }
+  return undefined
+}
+
+const LARGEST_FILE = 4 * 1024 * 1024
+
+/** Opened one after another, so that a broken file is no error where an earlier one answers. */
+async function* dockerFiles(surroundings: DockerSurroundings): AsyncGenerator<{ file: DockerFile; origin: string }> {
+  const { env, home, warn } = surroundings
+  if (env.DOCKER_AUTH_CONFIG) {
+    const origin = 'environment (DOCKER_AUTH_CONFIG)'
+    const file = attempt(() => parseDockerFile(env.DOCKER_AUTH_CONFIG ?? '', 'DOCKER_AUTH_CONFIG', 'config'), warn)
+    if (file) yield { file, origin }
+  }
+  for (const { path, tool } of dockerPaths(surroundings)) {
+    let text: string | undefined
+    try {
+      text = await readText(path, LARGEST_FILE)
+    } catch (error) {
+      if (!(error instanceof CredentialError)) throw error
+      warn(error.message)
+    }
+    if (text === undefined) continue
+    const shown = path.startsWith(join(home, '/')) ? join('~', path.slice(home.length)) : path
+    const format = path.endsWith('.dockercfg') ? 'dockercfg' : 'config'
+    yield { file: parseDockerFile(text, path, format), origin: `${tool} config ${shown}` }
+  }
+}
+
+/** A file named by REGISTRY_AUTH_FILE is the only one. */
+function dockerPaths({ env, home }: DockerSurroundings): readonly { path: string; tool: 'docker' | 'podman' }[] {
+  if (env.REGISTRY_AUTH_FILE) return [{ path: env.REGISTRY_AUTH_FILE, tool: 'podman' }]
+  const runtime = env.XDG_RUNTIME_DIR || (process.getuid ? `/run/containers/${process.getuid()}` : undefined)
+  const ofRuntime = env.XDG_RUNTIME_DIR ? 'containers/auth.json' : 'auth.json'
+  return [
+    ...(process.platform === 'linux' && runtime ? [{ path: join(runtime, ofRuntime), tool: 'podman' } as const] : []),
+    { path: join(env.XDG_CONFIG_HOME || join(home, '.config'), 'containers', 'auth.json'), tool: 'podman' },
+    { path: join(env.DOCKER_CONFIG || join(home, '.docker'), 'config.json'), tool: 'docker' },
+    { path: join(home, '.dockercfg'), tool: 'docker' },
+  ]
+}
+
+function attempt<T>(parse: () => T, warn: (text: string) => void): T | undefined {
+  try {
+    return parse()
+  } catch (error) {
+    if (!(error instanceof CredentialError)) throw error
+    warn(`${error.message}; it is ignored`)
+    return undefined
+  }
+}

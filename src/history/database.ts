@@ -1,0 +1,116 @@
+/** The history's SQLite file: opened with safe permissions, read and written by plain SQL, its errors said plainly. */
+
+import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
+import type Sqlite from 'better-sqlite3'
+import { HistoryError } from '../core/errors.ts'
+import { explained } from './failure.ts'
+import { createFile } from './file.ts'
+
+export type Parameters = Readonly<Record<string, string | number | null>>
+
+/** Every method throws `HistoryError` where the file is damaged, busy for too long or cannot be written. */
+export interface Database {
+  readonly file: string
+  readonly readonly: boolean
+  get<Row>(sql: string, parameters?: Parameters): Row | undefined
+  all<Row>(sql: string, parameters?: Parameters): readonly Row[]
+  /** Returns how many rows changed. */
+  run(sql: string, parameters?: Parameters): number
+  /** Several statements without parameters. */
+  exec(sql: string): void
+  /** All or nothing, with the write lock from the start; may be nested. */
+  transaction<T>(work: () => T): T
+  /** Writes the last committed state into another file, also while this connection is in a transaction. */
+  copyTo(path: string): void
+  /** Moves the log of recent writes into the file itself, as far as other processes allow. */
+  checkpoint(): void
+  close(): void
+}
+
+/** How long to wait for another process's write, in milliseconds. */
+const BUSY_TIMEOUT = 10_000
+
+/** A read-only history that does not exist yet is an empty one. */
+export async function openDatabase(file: string, readonly: boolean): Promise<Database> {
+  const Native = await load(file)
+  const absent = readonly && !existsSync(file)
+  try {
+    if (!readonly) createFile(file)
+    const native = new Native(absent ? ':memory:' : file, {
+      readonly: readonly && !absent,
+      fileMustExist: !absent,
+      timeout: BUSY_TIMEOUT,
+    })
+    native.pragma('synchronous = NORMAL')
+    native.pragma('foreign_keys = ON')
+    return wrap(native, Native, file, readonly)
+  } catch (error) {
+    throw explained(error, file)
+  }
+}
+
+/** Only now: it costs a native library, which `--help` does not need. */
+async function load(file: string): Promise<typeof Sqlite> {
+  try {
+    return (await import('better-sqlite3')).default
+  } catch (cause) {
+    throw new HistoryError(`the history ${file} cannot be opened: the SQLite library did not load`, {
+      cause,
+      hint: 'install the package again on this machine: its native part differs per system',
+    })
+  }
+}
+
+function wrap(native: Sqlite.Database, Native: typeof Sqlite, file: string, readonly: boolean): Database {
+  const statements = new Map<string, Sqlite.Statement<[Parameters], unknown>>()
+  const guarded = <T>(work: () => T): T => {
+    try {
+      return work()
+    } catch (error) {
+      throw explained(error, file)
+    }
+  }
+  function prepared<Row>(sql: string): Sqlite.Statement<[Parameters], Row> {
+    let statement = statements.get(sql)
+    if (!statement) {
+      statement = native.prepare<[Parameters], unknown>(sql)
+      statements.set(sql, statement)
+    }
+    // The rows are our own, and what they look like is said beside the SQL.
+    return statement as Sqlite.Statement<[Parameters], Row>
+  }
+  return {
+    file,
+    readonly,
+    get: <Row>(sql: string, parameters: Parameters = {}) => guarded(() => prepared<Row>(sql).get(parameters)),
+    all: <Row>(sql: string, parameters: Parameters = {}) => guarded(() => prepared<Row>(sql).all(parameters)),
+    run: (sql, parameters = {}) => guarded(() => prepared(sql).run(parameters).changes),
+    exec: (sql) => guarded(() => void native.exec(sql)),
+    transaction: (work) => guarded(() => native.transaction(work).immediate()),
+    copyTo: (path) =>
+      guarded(() => {
+        const partial = `${path}.${process.pid}`
+        rmSync(partial, { force: true })
+        closeSync(openSync(partial, 'wx', 0o600))
+        const other = new Native(file, { readonly: true, timeout: BUSY_TIMEOUT })
+        try {
+          other.prepare('VACUUM INTO ?').run(partial)
+        } finally {
+          other.close()
+        }
+        renameSync(partial, path)
+      }),
+    checkpoint: () => {
+      if (readonly) return
+      try {
+        native.pragma('busy_timeout = 1000')
+        native.pragma('wal_checkpoint(FULL)')
+      } catch {
+        // Nothing is lost: the log stays beside the file, and the next process moves it.
+      } finally {
+        native.pragma(`busy_timeout = ${BUSY_TIMEOUT}`)
+      }
+    },
+    close: () => void native.close(),
+  }
+}

@@ -1,0 +1,128 @@
+/** Executions as they are shown: one, the newest first, or by the names that people give them. */
+
+import { HistoryError } from '../core/errors.ts'
+import type { Execution } from '../core/execution.ts'
+import type { ExecutionStatus } from '../core/states.ts'
+import type { Database } from './database.ts'
+import type { Locks } from './locks.ts'
+import { readError } from './recorded-error.ts'
+import { formatTime } from './sql.ts'
+
+export interface ExecutionFilter {
+  readonly policy?: string
+  readonly status?: ExecutionStatus
+  /** Begun at or after this; milliseconds since 1970. */
+  readonly since?: number
+  /** Default 100. */
+  readonly limit?: number
+}
+
+export interface ExecutionListing {
+  /** Throws `HistoryError` where there is none. */
+  execution(id: number): Execution
+  /** Newest first. */
+  list(filter?: ExecutionFilter): readonly Execution[]
+  /** The newest of a policy. */
+  lastOf(policy: string): Execution | undefined
+  /** The number that `12`, `last` or `last:POLICY` means. Throws `HistoryError` where there is no such execution. */
+  resolveId(text: string): number
+}
+
+interface ExecutionRow
+  extends Omit<Execution, 'total' | 'in_progress' | 'start_time' | 'end_time' | 'duration_ms' | 'error'> {
+  readonly pending: number
+  readonly running: number
+  readonly start_time: number
+  readonly end_time: number | null
+  readonly error: string | null
+}
+
+export function createExecutionListing(database: Database, locks: Locks): ExecutionListing {
+  /** The executions whose process died and which could not be marked so; after this no reader sees them as running. */
+  function abandoned(): string {
+    if (database.readonly) return JSON.stringify(locks.abandoned())
+    locks.markInterrupted()
+    return '[]'
+  }
+
+  function list({ policy, status, since, limit = 100 }: ExecutionFilter = {}): readonly Execution[] {
+    const parameters = {
+      abandoned: abandoned(),
+      policy: policy ?? null,
+      status: status ?? null,
+      since: since ?? null,
+      limit,
+    }
+    return database.all<ExecutionRow>(LIST, parameters).map(toExecution)
+  }
+
+  function execution(id: number): Execution {
+    const row = database.get<ExecutionRow>(ONE, { abandoned: abandoned(), id })
+    if (row) return toExecution(row)
+    throw missing(`there is no execution ${id} in the history`)
+  }
+
+  return {
+    execution,
+    list,
+    lastOf: (policy) => list({ policy, limit: 1 })[0],
+    resolveId(text) {
+      const [, policy] = /^last(?::(.+))?$/.exec(text) ?? []
+      if (text === 'last' || policy !== undefined) {
+        const last = list({ ...(policy === undefined ? {} : { policy }), limit: 1 })[0]
+        if (last) return last.id
+        throw missing(
+          policy === undefined ? 'the history is empty' : `the history has no execution of policy ${policy}`,
+        )
+      }
+      if (!/^[1-9]\d{0,14}$/.test(text)) {
+        throw missing(`${text} is no execution: give its number, \`last\` or \`last:POLICY\``)
+      }
+      return execution(Number(text)).id
+    },
+  }
+}
+
+function toExecution(row: ExecutionRow): Execution {
+  const { id, policy_id, policy, status, trigger, succeed, failed, stopped, skipped, unchanged } = row
+  const { bytes_copied, bytes_mounted, bytes_present, start_time, end_time } = row
+  const in_progress = row.pending + row.running
+  return {
+    id,
+    policy_id,
+    policy,
+    status,
+    trigger,
+    total: succeed + failed + in_progress + stopped + skipped,
+    succeed,
+    failed,
+    in_progress,
+    stopped,
+    skipped,
+    unchanged,
+    bytes_copied,
+    bytes_mounted,
+    bytes_present,
+    start_time: formatTime(start_time),
+    end_time: end_time === null ? null : formatTime(end_time),
+    duration_ms: end_time === null ? null : end_time - start_time,
+    error: readError(row.error),
+  }
+}
+
+function missing(message: string): HistoryError {
+  return new HistoryError(message, { hint: '`replicate executions list` shows them' })
+}
+
+const SHOWN = `
+  SELECT executions.id AS id, policy_id, policies.name AS policy, trigger_kind AS "trigger",
+    iif(executions.id IN (SELECT value FROM json_each(@abandoned)), 'interrupted', status) AS status,
+    pending, running, succeed, failed, stopped, skipped, unchanged, bytes_copied, bytes_mounted, bytes_present,
+    start_time, end_time, error
+  FROM executions JOIN policies ON policies.id = policy_id`
+
+const ONE = `${SHOWN} WHERE executions.id = @id`
+
+const LIST = `
+  SELECT * FROM (${SHOWN}) WHERE (@policy IS NULL OR policy = @policy) AND (@status IS NULL OR status = @status)
+    AND (@since IS NULL OR start_time >= @since) ORDER BY id DESC LIMIT @limit`

@@ -1,0 +1,92 @@
+/** Executions in the history: begun with the policy's lock, moved by legal moves only. */
+
+import type { Execution, RecordedError } from '../core/execution.ts'
+import { type ExecutionStatus, endOf, executionStatesBefore, isFinal, type TriggerKind } from '../core/states.ts'
+import type { Database } from './database.ts'
+import type { ExecutionListing } from './execution-listing.ts'
+import type { LockOwner, Locks } from './locks.ts'
+import type { ErrorText } from './recorded-error.ts'
+import { anyOf } from './sql.ts'
+
+export interface BeginRequest {
+  /** The policy's name. */
+  readonly policy: string
+  /** The policy as JSON, as it is run: later changes of the file do not change what this execution was. */
+  readonly snapshot: string
+  readonly trigger: TriggerKind
+  /** What may run only once at a time. */
+  readonly lock: string
+}
+
+export interface Executions {
+  /** Takes the lock and writes the execution as `preparing`, both or neither; else says who holds it. */
+  begin(request: BeginRequest): { readonly id: number } | { readonly owner: LockOwner }
+  /** False where the execution is not in a state from which `to` may be reached. A move out of a final state begins it anew. */
+  move(id: number, to: ExecutionStatus): boolean
+  /** Ends it as its tasks say: any failed, else any stopped, else `otherwise` (default succeeded). An execution that has ended already
+   *  stays as it is. */
+  finish(id: number, otherwise?: 'succeeded' | 'stopped'): Execution
+  /** Ends it as failed for a reason of its own; false where it has ended already. */
+  fail(id: number, error: RecordedError): boolean
+  /** Adds to the tags that were the same on both sides. */
+  addUnchanged(id: number, count: number): void
+  /** Asks the process that runs it to stop; false where nobody runs it. */
+  requestStop(id: number): boolean
+  stopRequested(id: number): boolean
+}
+
+export function createExecutions(
+  database: Database,
+  locks: Locks,
+  { execution }: Pick<ExecutionListing, 'execution'>,
+  now: () => number,
+  errorText: ErrorText,
+): Executions {
+  function move(id: number, to: ExecutionStatus, error: string | null = null): boolean {
+    const sql = `UPDATE executions SET status = @to, end_time = @end, error = @error,
+      stop_requested = iif(${ENDED}, 0, stop_requested)
+      WHERE id = @id AND ${anyOf('status', executionStatesBefore(to))}`
+    return database.run(sql, { id, to, end: isFinal(to) ? now() : null, error }) > 0
+  }
+
+  return {
+    begin: ({ policy, snapshot, trigger, lock }) =>
+      database.transaction(() => {
+        const owner = locks.owner(lock)
+        if (owner) return { owner }
+        database.run('INSERT INTO policies (name) VALUES (@policy) ON CONFLICT DO NOTHING', { policy })
+        const begun = database.get<{ id: number }>(BEGIN, { policy, snapshot, trigger, start: now() })
+        if (!begun) throw new Error('SQLite returned no number for a new execution')
+        locks.take(lock, begun.id)
+        return { id: begun.id }
+      }),
+    move: (id, to) => move(id, to),
+    finish: (id, otherwise = 'succeeded') =>
+      database.transaction(() => {
+        const { failed, stopped, in_progress, status } = execution(id)
+        if (isFinal(status)) return execution(id)
+        if (in_progress > 0) throw new Error(`execution ${id} cannot end: ${in_progress} of its tasks have not`)
+        const end = endOf({ failed, stopped })
+        const to = end === 'succeeded' ? otherwise : end
+        if (!move(id, to)) throw new Error(`execution ${id} is ${status} and cannot become ${to}`)
+        return execution(id)
+      }),
+    fail: (id, error) => move(id, 'failed', errorText(error)),
+    addUnchanged: (id, count) =>
+      void database.run('UPDATE executions SET unchanged = unchanged + @count WHERE id = @id', { id, count }),
+    requestStop(id) {
+      if (isFinal(execution(id).status)) return false
+      return database.run(`UPDATE executions SET stop_requested = 1 WHERE id = @id AND ${ACTIVE}`, { id }) > 0
+    },
+    stopRequested: (id) =>
+      database.get('SELECT 1 FROM executions WHERE id = @id AND stop_requested = 1', { id }) !== undefined,
+  }
+}
+
+const ACTIVE = `status IN ('preparing', 'in_progress', 'paused')`
+
+const BEGIN = `
+  INSERT INTO executions (policy_id, snapshot, trigger_kind, status, start_time)
+  VALUES ((SELECT id FROM policies WHERE name = @policy), @snapshot, @trigger, 'preparing', @start) RETURNING id`
+
+const ENDED = anyOf('status', ['succeeded', 'failed', 'stopped', 'interrupted'])

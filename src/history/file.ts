@@ -1,0 +1,22 @@
+/** The history's file and directory, readable by their owner only. */
+
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** An empty file, where there is none. SQLite gives the files that it puts beside this one the same permissions. */
+export function createFile(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  // An existing file must not be opened here: closing it again would drop the locks of this process's other connections.
+  if (!existsSync(file)) {
+    try {
+      closeSync(openSync(file, 'wx', 0o600))
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error
+    }
+  }
+  if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

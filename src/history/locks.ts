@@ -1,0 +1,123 @@
+/** Locks: one execution of a policy at a time, across processes, taken over from a process that is gone. */
+
+import { executionStatesBefore } from '../core/states.ts'
+import type { Database } from './database.ts'
+import { currentProcess, type IsAlive, type ProcessIdentity } from './process.ts'
+import { anyOf } from './sql.ts'
+
+/** Who holds a lock, as it is told to people. */
+export interface LockOwner {
+  readonly execution: number
+  readonly host: string
+  readonly pid: number
+}
+
+export interface Locks {
+  /** The living process that holds the lock; one whose process is gone is taken from it, its execution marked interrupted. Must run
+   *  in a transaction. */
+  owner(key: string): LockOwner | undefined
+  /** Must run in the transaction that saw no owner. */
+  take(key: string, execution: number): void
+  /** Says that this process still lives. False where the lock was lost: then somebody else may be running the policy. */
+  heartbeat(execution: number): boolean
+  release(execution: number): void
+  /** Marks the executions whose process died as interrupted; their begun tasks are pending again. */
+  markInterrupted(): void
+  /** The executions that `markInterrupted` would mark. */
+  abandoned(): readonly number[]
+}
+
+interface LockRow {
+  readonly key: string
+  readonly execution_id: number
+  readonly host: string
+  readonly machine: string
+  readonly pid: number
+  readonly process_start: string | null
+  readonly expires_at: number
+}
+
+type ActiveRow = { readonly execution: number } & (LockRow | { readonly [K in keyof LockRow]: null })
+
+/** How long after its last heartbeat a process that cannot be looked up counts as gone, in milliseconds. */
+export const LEASE = 30_000
+
+export function createLocks(database: Database, now: () => number, isAlive: IsAlive): Locks {
+  const me = currentProcess()
+  const mine = { machine: me.machine, pid: me.pid, process_start: me.start ?? null }
+
+  function isGone(row: LockRow): boolean {
+    const owner: ProcessIdentity = {
+      host: row.host,
+      machine: row.machine,
+      pid: row.pid,
+      start: row.process_start ?? undefined,
+    }
+    const expired = row.expires_at <= now()
+    if (owner.machine !== me.machine) return expired
+    // Without its start a living pid may be another process by now.
+    return !isAlive(owner) || (owner.start === undefined && expired && owner.pid !== me.pid)
+  }
+
+  function abandoned(): readonly ActiveRow[] {
+    return database.all<ActiveRow>(ACTIVE).filter((row) => row.key === null || isGone(row))
+  }
+
+  function interrupt(execution: number, lastSeen: number): void {
+    database.run(INTERRUPT, { id: execution, end: lastSeen })
+    database.run(PUT_BACK, { id: execution })
+    database.run('DELETE FROM locks WHERE execution_id = @id', { id: execution })
+  }
+
+  return {
+    owner(key) {
+      const row = database.get<LockRow>('SELECT * FROM locks WHERE key = @key', { key })
+      if (!row) return undefined
+      if (!isGone(row)) return { execution: row.execution_id, host: row.host, pid: row.pid }
+      interrupt(row.execution_id, row.expires_at - LEASE)
+      return undefined
+    },
+    take(key, execution) {
+      database.run(TAKE, { key, execution, host: me.host, ...mine, expires: now() + LEASE })
+    },
+    heartbeat(execution) {
+      return (
+        database.run(`UPDATE locks SET expires_at = @expires WHERE ${OURS}`, {
+          execution,
+          ...mine,
+          expires: now() + LEASE,
+        }) > 0
+      )
+    },
+    release(execution) {
+      database.run(`DELETE FROM locks WHERE ${OURS}`, { execution, ...mine })
+    },
+    markInterrupted() {
+      // Looked at without the write lock first: readers are many, and nearly always there is nothing to do.
+      if (abandoned().length === 0) return
+      database.transaction(() => {
+        for (const row of abandoned())
+          interrupt(row.execution, row.expires_at === null ? now() : row.expires_at - LEASE)
+      })
+    },
+    abandoned: () => abandoned().map((row) => row.execution),
+  }
+}
+
+const ACTIVE = `
+  SELECT executions.id AS execution, locks.* FROM executions LEFT JOIN locks ON locks.execution_id = executions.id
+  WHERE executions.status IN ('preparing', 'in_progress', 'paused')`
+
+/** What waits for another attempt was in time already; what was begun begins again. */
+const PUT_BACK = `UPDATE tasks SET status = 'pending' WHERE execution_id = @id AND status = 'in_progress'`
+
+const INTERRUPT = `
+  UPDATE executions SET status = 'interrupted', end_time = max(@end, start_time)
+  WHERE id = @id AND ${anyOf('status', executionStatesBefore('interrupted'))}`
+
+const TAKE = `
+  INSERT INTO locks (key, execution_id, host, machine, pid, process_start, expires_at)
+  VALUES (@key, @execution, @host, @machine, @pid, @process_start, @expires)`
+
+/** `IS`, because the start of a process may be unknown. */
+const OURS = 'execution_id = @execution AND machine = @machine AND pid = @pid AND process_start IS @process_start'

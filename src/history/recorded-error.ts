@@ -1,0 +1,16 @@
+/** Recorded errors as text in a column. */
+
+import type { RecordedError } from '../core/execution.ts'
+
+/** Writes an error as JSON, without secrets. */
+export type ErrorText = (error: RecordedError) => string
+
+export function createErrorText(redact: (text: string) => string): ErrorText {
+  return ({ code, message, hint }) =>
+    JSON.stringify({ code, message: redact(message), ...(hint === undefined ? {} : { hint: redact(hint) }) })
+}
+
+export function readError(text: string | null): RecordedError | null {
+  // Our own column, written by `createErrorText`.
+  return text === null ? null : (JSON.parse(text) as RecordedError)
+}

@@ -1,0 +1,99 @@
+/** The tables of the history, as the steps that led to them. */
+
+/** Entry N brings a file from version N to N + 1. Entries are never changed, only added. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE policies (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+
+  -- AUTOINCREMENT: a number is never given twice. Times are milliseconds since 1970.
+  CREATE TABLE executions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    policy_id INTEGER NOT NULL REFERENCES policies,
+    snapshot TEXT NOT NULL,
+    trigger_kind TEXT NOT NULL,
+    status TEXT NOT NULL,
+    pending INTEGER NOT NULL DEFAULT 0,
+    running INTEGER NOT NULL DEFAULT 0,
+    succeed INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    stopped INTEGER NOT NULL DEFAULT 0,
+    skipped INTEGER NOT NULL DEFAULT 0,
+    unchanged INTEGER NOT NULL DEFAULT 0,
+    bytes_copied INTEGER NOT NULL DEFAULT 0,
+    bytes_mounted INTEGER NOT NULL DEFAULT 0,
+    bytes_present INTEGER NOT NULL DEFAULT 0,
+    start_time INTEGER NOT NULL,
+    end_time INTEGER,
+    error TEXT,
+    stop_requested INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX executions_by_policy ON executions (policy_id);
+  CREATE INDEX executions_active ON executions (id) WHERE status IN ('preparing', 'in_progress', 'paused');
+
+  CREATE TABLE tasks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    execution_id INTEGER NOT NULL REFERENCES executions ON DELETE CASCADE,
+    spec TEXT NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at INTEGER,
+    bytes_copied INTEGER NOT NULL DEFAULT 0,
+    bytes_mounted INTEGER NOT NULL DEFAULT 0,
+    bytes_present INTEGER NOT NULL DEFAULT 0,
+    start_time INTEGER,
+    end_time INTEGER,
+    error TEXT
+  ) STRICT;
+  CREATE INDEX tasks_by_execution ON tasks (execution_id, id);
+  CREATE INDEX tasks_by_status ON tasks (execution_id, status, id);
+  CREATE INDEX tasks_put_back ON tasks (execution_id, next_attempt_at)
+    WHERE status = 'pending' AND next_attempt_at IS NOT NULL;
+
+  -- The counts of an execution are kept with it, so that a list never counts tasks.
+  CREATE TRIGGER task_added AFTER INSERT ON tasks BEGIN
+    UPDATE executions SET
+      pending = pending + (new.status = 'pending'),
+      running = running + (new.status = 'in_progress'),
+      succeed = succeed + (new.status = 'succeeded'),
+      failed = failed + (new.status = 'failed'),
+      stopped = stopped + (new.status = 'stopped'),
+      skipped = skipped + (new.status = 'skipped')
+    WHERE id = new.execution_id;
+  END;
+  CREATE TRIGGER task_moved AFTER UPDATE OF status, bytes_copied, bytes_mounted, bytes_present ON tasks BEGIN
+    UPDATE executions SET
+      pending = pending + (new.status = 'pending') - (old.status = 'pending'),
+      running = running + (new.status = 'in_progress') - (old.status = 'in_progress'),
+      succeed = succeed + (new.status = 'succeeded') - (old.status = 'succeeded'),
+      failed = failed + (new.status = 'failed') - (old.status = 'failed'),
+      stopped = stopped + (new.status = 'stopped') - (old.status = 'stopped'),
+      skipped = skipped + (new.status = 'skipped') - (old.status = 'skipped'),
+      bytes_copied = bytes_copied + new.bytes_copied - old.bytes_copied,
+      bytes_mounted = bytes_mounted + new.bytes_mounted - old.bytes_mounted,
+      bytes_present = bytes_present + new.bytes_present - old.bytes_present
+    WHERE id = new.execution_id;
+  END;
+
+  CREATE TABLE logs (
+    id INTEGER PRIMARY KEY,
+    execution_id INTEGER NOT NULL REFERENCES executions ON DELETE CASCADE,
+    task_id INTEGER,
+    level TEXT NOT NULL,
+    text TEXT NOT NULL,
+    time INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX logs_by_execution ON logs (execution_id, id);
+
+  -- Who runs what. machine tells whether pid can be looked up here; process_start tells a pid from its next owner.
+  CREATE TABLE locks (
+    key TEXT PRIMARY KEY,
+    execution_id INTEGER NOT NULL REFERENCES executions ON DELETE CASCADE,
+    host TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process_start TEXT,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX locks_by_execution ON locks (execution_id);
+  `,
+]

@@ -1,0 +1,83 @@
+/** Tasks as they are shown, read page by page. */
+
+import type { Task } from '../core/execution.ts'
+import type { TaskSpec } from '../core/plan.ts'
+import { formatResource } from '../core/reference.ts'
+import type { TaskStatus } from '../core/states.ts'
+import type { Database } from './database.ts'
+import { readError } from './recorded-error.ts'
+import { formatTime } from './sql.ts'
+
+export interface TaskFilter {
+  readonly status?: TaskStatus
+  /** Only tasks with a larger number. */
+  readonly after?: number
+  /** Default: all. */
+  readonly limit?: number
+}
+
+export interface TaskListing {
+  /** In the order they were added. Pages through the table, so that it may be written meanwhile. */
+  tasks(execution: number, filter?: TaskFilter): Generator<Task>
+}
+
+interface TaskRow
+  extends Omit<
+    Task,
+    'resource_type' | 'action' | 'src_resource' | 'dest_resource' | 'digest' | 'start_time' | 'end_time' | 'error'
+  > {
+  readonly spec: string
+  readonly start_time: number | null
+  readonly end_time: number | null
+  readonly error: string | null
+}
+
+const PAGE = 1000
+
+export function createTaskListing(database: Database): TaskListing {
+  return {
+    *tasks(execution, { status, after = 0, limit = Number.POSITIVE_INFINITY } = {}) {
+      for (let last = after, left = limit; left > 0; ) {
+        const wanted = Math.min(PAGE, left)
+        const parameters = { execution, after: last, limit: wanted, ...(status === undefined ? {} : { status }) }
+        const rows = database.all<TaskRow>(status === undefined ? LIST : LIST_BY_STATUS, parameters)
+        for (const row of rows) yield toTask(row)
+        left -= rows.length
+        last = rows.at(-1)?.id ?? last
+        if (rows.length < wanted) return
+      }
+    },
+  }
+}
+
+export function readSpec(text: string): TaskSpec {
+  // Our own column, written by `addTasks`.
+  return JSON.parse(text) as TaskSpec
+}
+
+function toTask(row: TaskRow): Task {
+  const spec = readSpec(row.spec)
+  const { id, execution_id, status, attempts, bytes_copied, bytes_mounted, bytes_present } = row
+  return {
+    id,
+    execution_id,
+    resource_type: spec.resource_type,
+    action: spec.action,
+    src_resource: formatResource({ ...spec.source, digest: spec.digest }),
+    dest_resource: formatResource({ ...spec.destination, digest: spec.digest }),
+    digest: spec.digest ?? null,
+    status,
+    attempts,
+    bytes_copied,
+    bytes_mounted,
+    bytes_present,
+    start_time: row.start_time === null ? null : formatTime(row.start_time),
+    end_time: row.end_time === null ? null : formatTime(row.end_time),
+    error: readError(row.error),
+  }
+}
+
+const LIST = 'SELECT * FROM tasks WHERE execution_id = @execution AND id > @after ORDER BY id LIMIT @limit'
+
+const LIST_BY_STATUS = `
+  SELECT * FROM tasks WHERE execution_id = @execution AND status = @status AND id > @after ORDER BY id LIMIT @limit`

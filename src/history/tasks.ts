@@ -1,0 +1,110 @@
+/** Tasks in the history: added in bulk, taken a page at a time, ended once. */
+
+import type { Moved, RecordedError } from '../core/execution.ts'
+import type { TaskSpec } from '../core/plan.ts'
+import { type TaskStatus, taskStatesBefore } from '../core/states.ts'
+import type { Database } from './database.ts'
+import type { ErrorText } from './recorded-error.ts'
+import { anyOf } from './sql.ts'
+import { readSpec } from './task-listing.ts'
+
+/** A task that this process may run now. */
+export interface PendingTask {
+  readonly id: number
+  readonly spec: TaskSpec
+  /** The one that begins now included. */
+  readonly attempts: number
+}
+
+export interface TaskEnd {
+  readonly moved?: Moved
+  readonly error?: RecordedError
+}
+
+export interface Tasks {
+  /** Without `status` the action says it: what is kept is skipped, what is blocked has failed with its reason, all else is pending. */
+  addTasks(execution: number, specs: readonly TaskSpec[], status?: TaskStatus): void
+  /** Moves up to `limit` tasks that are due at `time` (milliseconds since 1970) to in_progress, lowest number first. */
+  takePending(execution: number, limit: number, time: number): readonly PendingTask[]
+  /** When the first of the tasks that were put back is due, in milliseconds since 1970. */
+  nextAttemptAt(execution: number): number | undefined
+  /** False where the task may not move there: somebody else has ended it. What was moved adds to what earlier attempts moved. */
+  finishTask(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): boolean
+  /** Puts a task back until `nextAttemptAt`; false where it is not being run. */
+  retryTask(id: number, nextAttemptAt: number, error: RecordedError, moved?: Moved): boolean
+  /** Ends all that have not begun as stopped; returns how many. */
+  stopPending(execution: number): number
+}
+
+const BATCH = 1000
+const NOTHING: Moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
+
+export function createTasks(database: Database, now: () => number, errorText: ErrorText): Tasks {
+  function add(execution: number, spec: TaskSpec, status: TaskStatus): void {
+    const error = status === 'failed' ? errorText(reasonOf(spec)) : null
+    const end = status === 'pending' ? null : now()
+    database.run(ADD, { execution, spec: JSON.stringify(spec), status, end, error })
+  }
+  return {
+    addTasks(execution, specs, status) {
+      for (let at = 0; at < specs.length; at += BATCH) {
+        database.transaction(() => {
+          for (const spec of specs.slice(at, at + BATCH)) add(execution, spec, status ?? firstStatus(spec))
+        })
+      }
+    },
+    takePending(execution, limit, time) {
+      if (limit <= 0) return []
+      const rows = database.all<{ id: number; spec: string; attempts: number }>(TAKE, { execution, limit, time })
+      return rows.map(({ id, spec, attempts }) => ({ id, spec: readSpec(spec), attempts })).sort((a, b) => a.id - b.id)
+    },
+    nextAttemptAt: (execution) => database.get<{ at: number | null }>(NEXT, { execution })?.at ?? undefined,
+    finishTask: (id, status, { moved = NOTHING, error } = {}) =>
+      database.run(FINISH[status], { id, ...moved, end: now(), error: error ? errorText(error) : null }) > 0,
+    retryTask: (id, nextAttemptAt, error, moved = NOTHING) =>
+      database.run(RETRY, { id, ...moved, next: nextAttemptAt, error: errorText(error) }) > 0,
+    stopPending: (execution) => database.run(STOP, { execution, end: now() }),
+  }
+}
+
+function firstStatus({ action }: TaskSpec): TaskStatus {
+  if (action === 'keep') return 'skipped'
+  return action === 'blocked' ? 'failed' : 'pending'
+}
+
+function reasonOf({ reason, reason_code, hint }: TaskSpec): RecordedError {
+  return { code: reason_code ?? 'blocked', message: reason ?? 'blocked', ...(hint === undefined ? {} : { hint }) }
+}
+
+const ADD = `
+  INSERT INTO tasks (execution_id, spec, status, end_time, error) VALUES (@execution, @spec, @status, @end, @error)`
+
+const TAKE = `
+  UPDATE tasks SET status = 'in_progress', attempts = attempts + 1, next_attempt_at = NULL, end_time = NULL,
+    start_time = coalesce(start_time, @time)
+  WHERE id IN (
+    SELECT id FROM tasks WHERE execution_id = @execution AND status = 'pending'
+      AND (next_attempt_at IS NULL OR next_attempt_at <= @time) ORDER BY id LIMIT @limit
+  ) RETURNING id, spec, attempts`
+
+const NEXT = `
+  SELECT min(next_attempt_at) AS at FROM tasks
+  WHERE execution_id = @execution AND status = 'pending' AND next_attempt_at IS NOT NULL`
+
+const MOVED = `bytes_copied = bytes_copied + @bytes_copied, bytes_mounted = bytes_mounted + @bytes_mounted,
+    bytes_present = bytes_present + @bytes_present`
+
+function finish(to: 'succeeded' | 'failed' | 'stopped'): string {
+  return `UPDATE tasks SET status = '${to}', end_time = @end, error = @error, next_attempt_at = NULL, ${MOVED}
+    WHERE id = @id AND ${anyOf('status', taskStatesBefore(to))}`
+}
+
+const FINISH = { succeeded: finish('succeeded'), failed: finish('failed'), stopped: finish('stopped') }
+
+const RETRY = `
+  UPDATE tasks SET status = 'pending', next_attempt_at = @next, error = @error, ${MOVED}
+  WHERE id = @id AND status = 'in_progress'`
+
+const STOP = `
+  UPDATE tasks SET status = 'stopped', end_time = @end, next_attempt_at = NULL
+  WHERE execution_id = @execution AND status = 'pending'`

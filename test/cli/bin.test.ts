@@ -1,0 +1,65 @@
+/** The real process: its Node check, its speed of saying no, and a closed pipe. */
+
+import { spawn } from 'node:child_process'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const bin = fileURLToPath(new URL('../../bin/replicate.js', import.meta.url))
+
+interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function start(
+  args: readonly string[],
+  options: { readonly node?: readonly string[]; readonly deaf?: boolean } = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [...(options.node ?? []), bin, ...args], {
+    env: { ...process.env, REPLICATE_SOURCE: '1', XDG_CONFIG_HOME: '/nowhere', REPLICATE_CONFIG: '' },
+  })
+  let stdout = ''
+  let stderr = ''
+  if (options.deaf) child.stdout.destroy()
+  else child.stdout.on('data', (chunk) => (stdout += String(chunk)))
+  child.stderr.on('data', (chunk) => (stderr += String(chunk)))
+  return new Promise((resolve) => {
+    child.on('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}
+
+test('prints the version', async () => {
+  expect(await start(['--version'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    stderr: '',
+  })
+})
+
+test.each(['20.20.2', '22.18.0', '0.12.7'])(
+  'says that Node %s is too old, before anything is loaded',
+  async (version) => {
+    const fake = `data:text/javascript,${encodeURIComponent(
+      `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`,
+    )}`
+    const result = await start(['--version'], { node: ['--import', fake] })
+    expect(result).toMatchObject({ code: 2, stdout: '' })
+    expect(result.stderr).toMatch(`replicate needs Node.js 22.19 or newer; this is ${version}\n`)
+    expect(result.stderr).toContain('https://nodejs.org')
+  },
+)
+
+test('a reader that goes away is no error', async () => {
+  expect(await start(['--help'], { deaf: true })).toMatchObject({ stderr: '' })
+})
+
+test('a file that is not there is a configuration error', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'replicate-bin-'))
+  const result = await start(['policies', 'validate', 'missing.yaml', '--home', home])
+  expect(result.code).toBe(2)
+  expect(result.stderr).toContain('missing.yaml')
+})

@@ -1,0 +1,371 @@
+/** The command line as users meet it: help, mistakes, options, exit status. */
+
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { PolicyPlan } from '../../src/app.ts'
+import { worstExitCode } from '../../src/cli/exit-code.ts'
+import { ConfigurationError, LockedError } from '../../src/core/errors.ts'
+import { command, execution, policy, task } from './support.ts'
+
+const COMMANDS = [
+  ['run'],
+  ['plan'],
+  ['copy'],
+  ...['list', 'show', 'logs', 'stop'].map((name) => ['executions', name]),
+  ...['list', 'show', 'validate'].map((name) => ['policies', name]),
+  ...['list', 'ping'].map((name) => ['registries', name]),
+  ...['list', 'show'].map((name) => ['adapters', name]),
+  ...['path', 'schema', 'show', 'init'].map((name) => ['config', name]),
+]
+
+const plan: PolicyPlan = {
+  policy: 'base-images',
+  source: 'hub',
+  destination: 'harbor/mirror',
+  unchanged: 1,
+  seen: 2,
+  explanations: [],
+  actions: [
+    {
+      action: 'copy',
+      resource_type: 'image',
+      source: 'hub/library/redis:7',
+      destination: 'harbor/mirror/redis:7',
+      digest: null,
+      previous_digest: null,
+      bytes: 10,
+      bytes_to_copy: 10,
+      blobs: 1,
+      blobs_to_copy: 1,
+      platforms: [],
+      reason: null,
+      hint: null,
+    },
+  ],
+  tasks: [
+    {
+      action: 'copy',
+      resource_type: 'image',
+      source: { registry: 'hub', repository: 'library/redis', tag: '7' },
+      destination: { registry: 'harbor', repository: 'mirror/redis', tag: '7' },
+      digest: `sha256:${'0'.repeat(64)}`,
+    },
+  ],
+}
+
+describe('help and mistakes', () => {
+  test.each(COMMANDS)('%s %s shows an example in its help', async (...name) => {
+    const result = await command([...name.filter((part) => part !== undefined), '--help'])
+    expect(result.code).toBe(0)
+    expect(result.stdout).toMatch(/\nExamples?:\n {2}\$ replicate /)
+    expect(result.stdout).toContain('--home')
+  })
+
+  test('a mistyped command is corrected, with status 2', async () => {
+    const result = await command(['rnu'])
+    expect(result).toMatchObject({ code: 2, stdout: '' })
+    expect(result.stderr).toContain('Did you mean run?')
+  })
+
+  test.each([
+    [['run', '--concurrency', '0'], 'a whole number from 1 on'],
+    [['run', '--bandwidth', 'fast'], 'a rate such as 50MiB/s'],
+    [['run', '--timeout', '2 hours'], 'a duration such as'],
+    [['run', '--filter', 'colour=red'], 'KEY one of name, tag, resource, label'],
+    [['run', '--shard', '5/4'], 'the I-th of N parts'],
+    [['run', '--report', 'r.html'], 'not supported yet'],
+    [['copy', 'a'], "missing required argument 'destination'"],
+  ])('%j is refused with status 2 and the reason', async (args, reason) => {
+    const result = await command(args)
+    expect(result.code).toBe(2)
+    expect(result.stderr).toContain(reason)
+  })
+
+  test('a usage error is an object on standard output under --json', async () => {
+    const result = await command(['run', '--shard', 'x', '--json'])
+    expect(result.stderr).toBe('')
+    expect(JSON.parse(result.stdout)).toMatchObject({ type: 'error', code: 'usage' })
+  })
+
+  test('global options hold before and after the command', async () => {
+    const before = await command(['--json', 'config', 'path'])
+    const after = await command(['config', 'path', '--json'])
+    expect(before.stdout).toBe(after.stdout)
+    expect(JSON.parse(after.stdout)).toEqual({
+      configuration: '/home/me/.config/replicate/config.yaml',
+      home: '/state',
+    })
+  })
+})
+
+describe('run', () => {
+  test('results go to standard output, progress and failures to standard error', async () => {
+    const result = await command(['run'], {
+      events: [
+        { type: 'stage', stage: 'prepare', state: 'ended', text: '2 registries reachable' },
+        {
+          type: 'task',
+          task: 3,
+          name: 'a:1 → b:1',
+          status: 'failed',
+          error: new LockedError('held', { hint: 'wait' }),
+        },
+      ],
+      outcome: { execution: { ...execution, status: 'failed', failed: 1 }, exitCode: 1 },
+    })
+    expect(result.code).toBe(1)
+    expect(result.stdout).toBe(
+      '\nExecution 42 failed in 2.4 s\n  total 3 · succeeded 3 · failed 1 · in progress 0 · unchanged 58\n',
+    )
+    expect(result.stderr).toBe(
+      'base-images  hub → harbor/mirror\nprepare   2 registries reachable\n✗ a:1 → b:1  held\n  wait\n  log: replicate executions logs 42 3\n',
+    )
+  })
+
+  test('tasks that failed while planning are shown too', async () => {
+    const failed = { ...task, id: 9, status: 'failed', error: { code: 'blocked', message: 'too deep' } } as const
+    const result = await command(['run'], {
+      tasks: [failed],
+      outcome: { execution: { ...execution, status: 'failed', failed: 1 }, exitCode: 1 },
+    })
+    expect(result.stderr).toContain('✗ hub/library/redis:7 → harbor/mirror/redis:7  too deep\n')
+  })
+
+  test('--quiet says nothing of a success', async () => {
+    expect(await command(['run', '-q'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
+  })
+
+  test('--json prints an object a line and ends with the exit status', async () => {
+    const result = await command(['run', '--json'], {
+      events: [
+        { type: 'task', task: 3, name: 'a:1 → b:1', status: 'succeeded' },
+        { type: 'waiting', reason: 'rate limit' },
+      ],
+    })
+    const lines = result.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line))
+    expect(lines).toEqual([
+      { type: 'execution', id: 42, policy: 'base-images', status: 'preparing' },
+      {
+        type: 'task',
+        id: 3,
+        execution_id: 42,
+        policy: 'base-images',
+        name: 'a:1 → b:1',
+        status: 'succeeded',
+        error: null,
+      },
+      { type: 'waiting', execution_id: 42, policy: 'base-images', reason: 'rate limit', until: null },
+      { type: 'execution', ...execution },
+      { type: 'exit', code: 0, executions: [execution] },
+    ])
+    expect(result.stderr).toBe('')
+  })
+
+  test('every option reaches the program', async () => {
+    const args =
+      '--concurrency 4 --bandwidth 50MiB/s --filter tag=3.* --filter tag=4.* --fail-fast --max-failures 5 --wait --timeout 2h --shard 1/4'
+    const { ran } = await command(['run', ...args.split(' ')])
+    expect(ran).toEqual([
+      {
+        concurrency: 4,
+        bandwidth: 50 * 1024 * 1024,
+        filter: { tag: ['3.*', '4.*'] },
+        failFast: true,
+        maxFailures: 5,
+        wait: true,
+        timeout: 7_200_000,
+        shard: { index: 1, count: 4 },
+      },
+    ])
+  })
+
+  test('a policy that never began shows why, and its exit status', async () => {
+    const error = new LockedError('policy base-images is already running', { hint: 'use --wait' })
+    const result = await command(['run'], { outcome: { error, exitCode: 5 } })
+    expect(result.code).toBe(5)
+    expect(result.stderr).toContain('error: policy base-images is already running\n  use --wait\n')
+  })
+
+  test('an unknown policy is answered with the one that was meant', async () => {
+    const result = await command(['run', 'base-imgaes'])
+    expect(result.code).toBe(2)
+    expect(result.stderr).toBe('error: there is no policy base-imgaes\n  did you mean `base-images`?\n')
+  })
+
+  test('a disabled policy is passed over, and refused by name', async () => {
+    const policies = [policy, { ...policy, name: 'off', enabled: false }]
+    expect((await command(['run', 'a.yaml'], { policies })).names).toEqual(['base-images'])
+    expect(await command(['run', '--policy', 'off'], { policies })).toMatchObject({ code: 2, names: [] })
+  })
+
+  test('files and names of policies do not mix', async () => {
+    expect(await command(['run', 'a.yaml', 'base-images'])).toMatchObject({ code: 2, names: [] })
+  })
+
+  test('reports and summaries are written, and the job summary appended', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'replicate-cli-'))
+    await writeFile(join(cwd, 'job.md'), 'before\n')
+    await command(['run', '--report', 'r.json', '--summary', 's.md'], {
+      cwd,
+      tasks: [task],
+      env: { GITHUB_STEP_SUMMARY: join(cwd, 'job.md') },
+    })
+    expect(JSON.parse(await readFile(join(cwd, 'r.json'), 'utf8'))).toEqual({
+      executions: [{ ...execution, tasks: [task] }],
+    })
+    const summary = await readFile(join(cwd, 's.md'), 'utf8')
+    expect(summary).toContain('| base-images | ✅ succeeded |')
+    expect(await readFile(join(cwd, 'job.md'), 'utf8')).toBe(`before\n${summary}`)
+  })
+
+  test('a report that cannot be written is refused before anything runs', async () => {
+    expect(await command(['run', '--report', 'missing/r.xml'])).toMatchObject({ code: 2, names: [] })
+  })
+})
+
+describe('plan', () => {
+  test('--exit-code gives 6 where there is something to do, 0 where not', async () => {
+    expect((await command(['plan', '--exit-code'], { plan })).code).toBe(6)
+    expect((await command(['plan', '--exit-code'], { plan: { ...plan, actions: [] } })).code).toBe(0)
+    expect((await command(['run', '--dry-run'], { plan })).code).toBe(0)
+  })
+
+  test('--json prints the documented fields', async () => {
+    const { stdout } = await command(['plan', '--json'], { plan })
+    const { tasks: _, explanations: __, ...shown } = plan
+    expect(JSON.parse(stdout)).toEqual({ policies: [shown] })
+  })
+
+  test('a plan that was written out is applied as it is', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'replicate-cli-'))
+    await command(['plan', 'p.yaml', '--out', 'plan.json'], { plan, cwd })
+    const { ran } = await command(['run', '--plan', 'plan.json'], { cwd })
+    expect(ran).toMatchObject([{ plan: { version: 1, policies: [{ policy: 'base-images', tasks: plan.tasks }] } }])
+  })
+
+  test('a file that is no plan is refused', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'replicate-cli-'))
+    await writeFile(join(cwd, 'plan.json'), '{"version": 2}')
+    expect(await command(['run', '--plan', 'plan.json'], { cwd })).toMatchObject({ code: 2, names: [] })
+  })
+})
+
+describe('the other commands', () => {
+  test('executions list is a table, or the documented fields', async () => {
+    const text = await command(['executions', 'list'])
+    expect(text.stdout).toContain('42  base-images  succeeded  manual')
+    expect(text.stdout).toContain('5 min ago')
+    expect(JSON.parse((await command(['executions', 'list', '--json'])).stdout)).toEqual([execution])
+  })
+
+  test('executions show adds the tasks', async () => {
+    const { stdout } = await command(['executions', 'show', 'last', '--json'], { tasks: [task] })
+    expect(JSON.parse(stdout)).toEqual({ ...execution, tasks: [task] })
+  })
+
+  test('log lines are made harmless', async () => {
+    expect((await command(['executions', 'logs', '42'])).stdout).toBe('2026-05-01T12:00:00Z  warning  [3] slow[2J\n')
+  })
+
+  test('an execution that has ended cannot be stopped', async () => {
+    expect((await command(['executions', 'stop', '42'])).code).toBe(2)
+    const running = { ...execution, status: 'in_progress' } as const
+    expect((await command(['executions', 'stop', '42'], { executions: [running] })).code).toBe(0)
+  })
+
+  test('an unknown status is answered with the one that was meant', async () => {
+    const result = await command(['executions', 'list', '--status', 'faild'])
+    expect(result.stderr).toContain('did you mean `failed`?')
+  })
+
+  test('ping shows each step, with status 3 where one failed', async () => {
+    const ping = [
+      { name: 'DNS', ok: true, duration: 3, detail: '192.0.2.1' },
+      { name: 'credential', ok: false, duration: 20, detail: 'refused' },
+    ]
+    const result = await command(['registries', 'ping', 'hub'], { ping })
+    expect(result.code).toBe(3)
+    expect(result.stdout).toBe('hub\n  ✓ DNS             3 ms  192.0.2.1\n  ✗ credential     20 ms  refused\n')
+  })
+
+  test('registries and adapters have the documented fields', async () => {
+    const registries = [{ name: 'hub', type: 'docker-hub', url: 'https://hub.example.com' }]
+    expect(JSON.parse((await command(['registries', 'list', '--json'], { registries })).stdout)).toEqual([
+      {
+        name: 'hub',
+        registry_type: 'docker-hub',
+        url: 'https://hub.example.com',
+        description: null,
+        insecure: false,
+        status: 'unknown',
+        status_reason: null,
+        checked_at: null,
+      },
+    ])
+    expect(JSON.parse((await command(['adapters', 'list', '--json'])).stdout)).toMatchObject([
+      { identity: 'docker-registry', support_resource_types: ['image', 'chart'] },
+    ])
+  })
+
+  test('config show leaves secrets out', async () => {
+    const registries = [
+      {
+        name: 'hub',
+        type: 'docker-hub',
+        url: 'https://user:hunter2@hub.example.com',
+        credential: { type: 'basic', username: 'me', password: 'hunter2' },
+      } as const,
+    ]
+    for (const args of [
+      ['config', 'show'],
+      ['config', 'show', '--json'],
+    ]) {
+      const { stdout } = await command(args, { registries })
+      expect(stdout).not.toContain('hunter2')
+      expect(stdout).toContain('me')
+    }
+  })
+
+  test('config init never overwrites', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'replicate-cli-'))
+    expect((await command(['config', 'init', 'a/p.yaml'], { cwd })).code).toBe(0)
+    expect((await command(['config', 'init', 'a/p.yaml'], { cwd })).stderr).toContain('it exists already')
+  })
+
+  test('copy runs a policy of one use', async () => {
+    const result = await command([
+      'copy',
+      'docker.io/library/alpine:3.20',
+      'registry.example.com/mirror/',
+      '--no-override',
+    ])
+    expect(result).toMatchObject({ code: 0, names: ['copy'] })
+  })
+})
+
+test('the worst exit status is that of all', () => {
+  expect(worstExitCode([])).toBe(0)
+  expect(worstExitCode([0, 5, 1, 0])).toBe(1)
+  expect(worstExitCode([1, 3, 4])).toBe(3)
+  expect(worstExitCode([3, 143, 1])).toBe(143)
+})
+
+test('an unexpected error is a bug with its stack, and status 1', async () => {
+  const result = await command(['plan'])
+  expect(result.code).toBe(1)
+  expect(result.stderr).toMatch(/^bug: .*\nError: not part of this test/)
+})
+
+test('a configuration error under --json is an object for each problem', async () => {
+  const outcome = { error: new ConfigurationError([{ message: 'a' }, { message: 'b' }]), exitCode: 2 }
+  const lines = (await command(['run', '--json'], { outcome })).stdout.trimEnd().split('\n')
+  expect(lines.slice(1, 3).map((line): unknown => JSON.parse(line))).toMatchObject([
+    { type: 'error', message: 'a' },
+    { type: 'error', message: 'b' },
+  ])
+})

@@ -1,0 +1,127 @@
+/** Plans as people read them. */
+
+import { expect, test } from 'vitest'
+import type { PlannedAction, PolicyPlan } from '../../../src/app.ts'
+import { colorsFor } from '../../../src/cli/render/colors.ts'
+import { renderPlan } from '../../../src/cli/render/plan.ts'
+
+const MiB = 1024 * 1024
+const plain = colorsFor(false)
+const previous = `sha256:9f31c2${'0'.repeat(58)}`
+
+const nothing: PlannedAction = {
+  action: 'copy',
+  resource_type: 'image',
+  source: '',
+  destination: '',
+  digest: null,
+  previous_digest: null,
+  bytes: null,
+  bytes_to_copy: null,
+  blobs: null,
+  blobs_to_copy: null,
+  platforms: [],
+  reason: null,
+  hint: null,
+}
+
+const actions: readonly PlannedAction[] = [
+  {
+    ...nothing,
+    source: 'hub/library/alpine:3.20',
+    destination: 'harbor/mirror/alpine:3.20',
+    bytes_to_copy: 3.4 * MiB,
+    blobs: 4,
+    blobs_to_copy: 3,
+    platforms: ['linux/amd64', 'linux/arm64'],
+  },
+  {
+    ...nothing,
+    action: 'update',
+    source: 'hub/library/redis:7',
+    destination: 'harbor/mirror/redis:7',
+    previous_digest: previous,
+    bytes_to_copy: 12.1 * MiB,
+    blobs: 8,
+    blobs_to_copy: 2,
+  },
+  {
+    ...nothing,
+    action: 'keep',
+    source: 'hub/library/redis:6',
+    destination: 'harbor/mirror/redis:6',
+    reason: 'differs, kept (override: false)',
+  },
+  {
+    ...nothing,
+    action: 'delete',
+    source: 'hub/library/redis:5',
+    destination: 'harbor/mirror/redis:5',
+    reason: 'gone from the source (deletion: mirror)',
+  },
+]
+
+const plan: PolicyPlan = {
+  policy: 'base-images',
+  source: 'hub',
+  destination: 'harbor/mirror',
+  actions,
+  unchanged: 58,
+  seen: 61,
+  explanations: [],
+  tasks: [],
+}
+
+test('a plan shows each action, what is unchanged, and the totals', () => {
+  expect(renderPlan(plan, plain)).toBe(`base-images  hub → harbor/mirror
+  + library/alpine:3.20 → mirror/alpine:3.20     3.4 MiB in 3 of 4 layers   linux/amd64, linux/arm64
+  ~ library/redis:7     → mirror/redis:7        12.1 MiB in 2 of 8 layers   was sha256:9f31c2
+  ! library/redis:6     → mirror/redis:6        differs, kept (override: false)
+  - mirror/redis:5                              gone from the source (deletion: mirror)
+  = 58 tags unchanged
+1 to add, 1 to change, 1 to delete, 1 kept, 58 unchanged; 15.5 MiB to copy
+`)
+})
+
+test('a shallow plan has no sizes', () => {
+  const shallow = actions.map((action) => ({ ...action, bytes_to_copy: null, blobs: null, blobs_to_copy: null }))
+  expect(
+    renderPlan({ ...plan, actions: shallow.slice(0, 2), unchanged: 0 }, plain),
+  ).toBe(`base-images  hub → harbor/mirror
+  + library/alpine:3.20 → mirror/alpine:3.20    linux/amd64, linux/arm64
+  ~ library/redis:7     → mirror/redis:7        was sha256:9f31c2
+1 to add, 1 to change
+`)
+})
+
+test('a plan without work says so', () => {
+  expect(renderPlan({ ...plan, actions: [] }, plain)).toBe(`base-images  hub → harbor/mirror
+  = 58 tags unchanged
+nothing to do: 58 unchanged
+`)
+})
+
+test('what is blocked shows why and what to do', () => {
+  const blocked: PlannedAction = {
+    ...nothing,
+    action: 'blocked',
+    source: 'hub/a/b/c:1',
+    destination: 'harbor/a/b/c:1',
+    reason: 'the name is too deep',
+    hint: 'set flatten: 2',
+  }
+  expect(renderPlan({ ...plan, actions: [blocked], unchanged: 0 }, plain)).toBe(`base-images  hub → harbor/mirror
+  ✗ a/b/c:1 → a/b/c:1    the name is too deep
+    set flatten: 2
+1 blocked
+`)
+})
+
+test('every tag seen is explained where it was asked for', () => {
+  const explanations = [
+    { resource: 'hub/library/alpine:3.20', kept: true, rule: 'tag: 3.*' },
+    { resource: 'hub/library/alpine:edge', kept: false, rule: 'tag: 3.*' },
+  ]
+  const text = renderPlan({ ...plan, actions: [], unchanged: 0, explanations }, plain)
+  expect(text).toContain('  kept    hub/library/alpine:3.20  tag: 3.*\n  dropped hub/library/alpine:edge  tag: 3.*\n')
+})

@@ -1,0 +1,233 @@
+/** Executions and tasks, and a command line without a process, for tests. */
+
+import type { App, PolicyOutcome, PolicyPlan, RunOptions } from '../../src/app.ts'
+import { execute } from '../../src/cli/main.ts'
+import type { Parts } from '../../src/cli/parts.ts'
+import type { Output, Surroundings } from '../../src/cli/session.ts'
+import type { Configuration } from '../../src/config/load.ts'
+import type { PingStep } from '../../src/core/adapter.ts'
+import { ConfigurationError } from '../../src/core/errors.ts'
+import type { Event } from '../../src/core/events.ts'
+import type { Execution, Task } from '../../src/core/execution.ts'
+import type { Policy } from '../../src/core/policy.ts'
+import type { Registry } from '../../src/core/registry.ts'
+import type { History } from '../../src/history/history.ts'
+
+export const execution: Execution = {
+  id: 42,
+  policy_id: 1,
+  policy: 'base-images',
+  status: 'succeeded',
+  trigger: 'manual',
+  total: 3,
+  succeed: 3,
+  failed: 0,
+  in_progress: 0,
+  stopped: 0,
+  skipped: 0,
+  unchanged: 58,
+  bytes_copied: 49_387_930,
+  bytes_mounted: 0,
+  bytes_present: 0,
+  start_time: '2026-05-01T12:00:00Z',
+  end_time: '2026-05-01T12:00:02.400Z',
+  duration_ms: 2400,
+  error: null,
+}
+
+export const task: Task = {
+  id: 1,
+  execution_id: 42,
+  resource_type: 'image',
+  action: 'copy',
+  src_resource: 'hub/library/redis:7',
+  dest_resource: 'harbor/mirror/redis:7',
+  digest: null,
+  status: 'succeeded',
+  attempts: 1,
+  bytes_copied: 10,
+  bytes_mounted: 0,
+  bytes_present: 0,
+  start_time: '2026-05-01T12:00:00Z',
+  end_time: '2026-05-01T12:00:01.500Z',
+  error: null,
+}
+
+export const policy: Policy = {
+  name: 'base-images',
+  enabled: true,
+  scope: 'system',
+  source: { registry: 'hub' },
+  destination: { registry: 'harbor', namespace: 'mirror', flatten: 1, create: true, public: false },
+  filters: { resource: 'all', untagged: false, platforms_index: 'sparse' },
+  order: 'oldest',
+  on_overlap: 'skip',
+  allow_empty: false,
+  foreign_layers: false,
+  verify: 'digest',
+  referrers: true,
+  override: true,
+  deletion: 'never',
+  triggers: [],
+  retry: { attempts: 3, delay: 120_000 },
+}
+
+/** What the program behind the command line does; all of it may be left out. */
+export interface Behaviour {
+  readonly policies?: readonly Policy[]
+  readonly registries?: readonly Registry[]
+  /** What happens while a policy runs, before it ends. */
+  readonly events?: readonly Event[]
+  readonly outcome?: Omit<PolicyOutcome, 'policy'>
+  readonly plan?: PolicyPlan
+  readonly ping?: readonly PingStep[]
+  readonly executions?: readonly Execution[]
+  readonly tasks?: readonly Task[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly terminal?: boolean
+}
+
+export interface Result {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+  /** The options of each `run`. */
+  readonly ran: readonly RunOptions[]
+  /** The names of the policies that ran. */
+  readonly names: readonly string[]
+}
+
+/** Runs a command line against a program that does what it is told. */
+export async function command(args: readonly string[], behaviour: Behaviour = {}): Promise<Result> {
+  let stdout = ''
+  let stderr = ''
+  const ran: RunOptions[] = []
+  const names: string[] = []
+  const terminal = behaviour.terminal ?? false
+  const columns = terminal ? 100 : Number.POSITIVE_INFINITY
+  const output = (write: (text: string) => void): Output => ({ write, isTerminal: terminal, columns })
+  const surroundings: Surroundings = {
+    stdout: output((text) => {
+      stdout += text
+    }),
+    stderr: output((text) => {
+      stderr += text
+    }),
+    env: behaviour.env ?? {},
+    cwd: behaviour.cwd ?? '/nowhere',
+    stdin: () => Promise.resolve(''),
+    signal: new AbortController().signal,
+    timer: { now: () => Date.parse('2026-05-01T12:05:00Z'), every: () => () => undefined },
+    parts: partsOf(behaviour, ran, names),
+  }
+  const code = await execute(args, surroundings)
+  return { code, stdout, stderr, ran, names }
+}
+
+function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Parts {
+  const unused = (): never => {
+    throw new Error('not part of this test')
+  }
+  const registries = new Map((behaviour.registries ?? []).map((registry) => [registry.name, registry]))
+  const configuration: Configuration = {
+    registries,
+    policies: behaviour.policies ?? [policy],
+    files: [],
+    secrets: [],
+    cwd: '/nowhere',
+    knownTypes: [],
+    registryOf: (name) => registries.get(name) ?? { name, type: 'docker-registry' },
+    policyFile: () => undefined,
+    registryFile: () => undefined,
+  }
+  const app: App = {
+    configuration: () => Promise.resolve(configuration),
+    async *run(policies, _configuration, options, started, ctx) {
+      ran.push(options)
+      for (const one of policies) {
+        names.push(one.name)
+        started(one, execution.id)
+        for (const event of behaviour.events ?? []) ctx.emit(event)
+        yield { policy: one.name, ...(behaviour.outcome ?? { execution, exitCode: 0 }) }
+      }
+    },
+    plan: () => Promise.resolve(behaviour.plan ?? unused()),
+    ping: () => Promise.resolve(behaviour.ping ?? []),
+    history: () => Promise.resolve(historyOf(behaviour)),
+    close: () => Promise.resolve(),
+  }
+  return {
+    app: () => Promise.resolve(app),
+    adapters: () =>
+      Promise.resolve([
+        {
+          identity: 'docker-registry',
+          name: 'Docker Registry',
+          description: 'Any registry of the OCI distribution specification',
+          resources: ['image', 'chart'],
+          filters: ['name', 'tag', 'resource'],
+          listing: 'one HEAD a tag',
+          credentials: ['basic'],
+          quirks: [],
+          open: unused,
+        },
+      ]),
+    schema: () => Promise.resolve({ type: 'object' }),
+    starterFile: () => Promise.resolve('policies: {}\n'),
+    paths: () => Promise.resolve({ configuration: '/home/me/.config/replicate/config.yaml', home: '/state' }),
+    copyPolicy: (request) =>
+      Promise.resolve({ ...policy, name: 'copy', override: request.override, referrers: request.referrers }),
+  }
+}
+
+function historyOf(behaviour: Behaviour): History {
+  const executions = behaviour.executions ?? [execution]
+  const unused = (): never => {
+    throw new Error('not part of this test')
+  }
+  const find = (id: number): Execution => {
+    const found = executions.find((one) => one.id === id)
+    if (!found) throw new ConfigurationError(`there is no execution ${id} in the history`)
+    return found
+  }
+  return {
+    file: '/state/history.db',
+    list: ({ status } = {}) => executions.filter((one) => status === undefined || one.status === status),
+    resolveId: (text) => (text === 'last' ? (executions[0]?.id ?? 0) : Number(text)),
+    execution: find,
+    lastOf: (name) => executions.find((one) => one.policy === name),
+    *tasks(_id, { status } = {}) {
+      for (const one of behaviour.tasks ?? []) if (status === undefined || one.status === status) yield one
+    },
+    *logs(id) {
+      yield {
+        id: 1,
+        execution_id: id,
+        task_id: 3,
+        level: 'warning',
+        text: 'slow\u001b[2J',
+        time: '2026-05-01T12:00:00Z',
+      }
+    },
+    requestStop: () => true,
+    begin: unused,
+    move: unused,
+    finish: unused,
+    fail: unused,
+    addUnchanged: unused,
+    stopRequested: unused,
+    addTasks: unused,
+    takePending: unused,
+    nextAttemptAt: unused,
+    finishTask: unused,
+    retryTask: unused,
+    stopPending: unused,
+    log: unused,
+    flush: unused,
+    markInterrupted: unused,
+    heartbeat: unused,
+    release: unused,
+    close: unused,
+  }
+}

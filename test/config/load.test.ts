@@ -1,0 +1,348 @@
+/** Loading: defaults, places of errors, suggestions, what is refused. */
+
+import { describe, expect, test } from 'vitest'
+import { initialConfiguration } from '../../src/config/init.ts'
+import { complaints, load, policy, problemsIn, registry } from './setup.ts'
+
+const SMALLEST = policy('source: docker.io/library/alpine:3.*', 'destination: registry.example.com/mirror')
+
+describe('a configuration', () => {
+  test('of two lines is filled up with defaults', () => {
+    const { policies, registryOf } = load(SMALLEST)
+    expect(policies).toEqual([
+      {
+        name: 'p',
+        enabled: true,
+        scope: 'system',
+        source: { registry: 'docker.io' },
+        destination: { registry: 'registry.example.com', namespace: 'mirror', flatten: 1, create: true, public: false },
+        filters: {
+          resource: 'all',
+          name: ['library/alpine'],
+          tag: ['3.*'],
+          untagged: false,
+          platforms_index: 'sparse',
+        },
+        order: 'oldest',
+        on_overlap: 'skip',
+        allow_empty: false,
+        foreign_layers: false,
+        verify: 'digest',
+        referrers: true,
+        override: true,
+        deletion: 'never',
+        triggers: [],
+        retry: { attempts: 3, delay: 120_000 },
+      },
+    ])
+    expect(registryOf('docker.io')).toEqual({
+      name: 'docker.io',
+      type: 'docker-registry',
+      url: 'https://registry-1.docker.io',
+    })
+  })
+
+  test('says everything that it can', () => {
+    const { policies, registries } = load(
+      `registries:
+  harbor:
+    type: docker-registry
+    url: https://harbor.example.com/prefix/
+    description: Production
+    insecure: true
+    ca: ./ca.pem
+    client_cert: client.pem
+    client_key: /keys/client.pem
+    proxy: http://proxy.internal:3128
+    credential: {type: basic, username: robot$x, password: "\${PASSWORD}"}
+    limits: {connections: 16, requests_per_second: 0.5, bandwidth: 100MiB/s}
+  archive: {type: oci-layout, path: ./archive.tar}
+policies:
+  base.images:
+    description: Base images
+    enabled: false
+    source: {registry: harbor, namespaces: library}
+    destination: {registry: archive, namespace: mirror/x, flatten: all, create: false, public: true}
+    filters:
+      resource: image
+      name: "library/{alpine,redis}"
+      tag: [3.20, latest]
+      semver: ">=3.18 <4"
+      newest: 5
+      untagged: true
+      platforms: [linux/amd64, linux/arm64/v8]
+      platforms_index: sparse
+      exclude: {name: library/alpine-extra, tag: "*-rc*"}
+    order: newest
+    on_overlap: skip
+    allow_empty: true
+    foreign_layers: true
+    verify: full
+    referrers: false
+    override: false
+    deletion: never
+    retry: {attempts: 5, delay: 1m30s}
+`,
+      { env: { PASSWORD: 'hunter2' } },
+    )
+    expect(registries.get('harbor')).toEqual({
+      name: 'harbor',
+      type: 'docker-registry',
+      url: 'https://harbor.example.com/prefix',
+      description: 'Production',
+      insecure: true,
+      ca: '/project/ca.pem',
+      client_cert: '/project/client.pem',
+      client_key: '/keys/client.pem',
+      proxy: 'http://proxy.internal:3128',
+      credential: { type: 'basic', username: 'robot$x', password: 'hunter2' },
+      limits: { connections: 16, requests_per_second: 0.5, bandwidth: 104_857_600 },
+    })
+    expect(registries.get('archive')?.path).toBe('/project/archive.tar')
+    expect(policies[0]).toMatchObject({
+      name: 'base.images',
+      enabled: false,
+      source: { registry: 'harbor', namespaces: ['library'] },
+      destination: { registry: 'archive', namespace: 'mirror/x', flatten: 'all', create: false, public: true },
+      filters: { tag: ['3.20', 'latest'], newest: 5, exclude: { name: ['library/alpine-extra'], tag: ['*-rc*'] } },
+      retry: { attempts: 5, delay: 90_000 },
+    })
+  })
+
+  test('may be empty, and the file of `config init` loads as it stands', () => {
+    expect(load('').policies).toEqual([])
+    expect(load('# nothing\npolicies:\nregistries:\n').policies).toEqual([])
+    expect(load(initialConfiguration()).policies.map(({ name }) => name)).toEqual(['alpine'])
+  })
+
+  test('keeps the order of the file, whatever the names', () => {
+    const lines = ['z', '10', 'a', '2'].map((name) => `  ${name}: {source: a.example.com, destination: b.example.com}`)
+    expect(load(['policies:', ...lines].join('\n')).policies.map(({ name }) => name)).toEqual(['z', '10', 'a', '2'])
+  })
+
+  test('may use anchors and merge keys', () => {
+    const { policies } = load(`policies:
+  a: &base
+    source: a.example.com/x
+    destination: b.example.com
+    filters: &filters {newest: 2}
+  b:
+    <<: *base
+    source: a.example.com/y
+  c:
+    source: a.example.com/z
+    destination: b.example.com
+    filters: *filters
+`)
+    expect(policies.map(({ filters }) => [filters.name, filters.newest])).toEqual([
+      [['x'], 2],
+      [['y'], 2],
+      [['z'], 2],
+    ])
+  })
+})
+
+describe('what is wrong', () => {
+  test('is told all at once, in order, with the offending line', () => {
+    const text = `registries:
+  hub: {type: docker-regstry}
+policies:
+  a:
+    source: "hubb/x"
+    destination: hub
+    filters:
+      tag: ["3.[z-a]"]
+      newest: 0
+      exlude: {}
+    verify: disgest
+    enabled: yes
+  b:
+    destination: hub
+`
+    expect(complaints(text)).toEqual([
+      'policy.yaml:2:15 no adapter is named `docker-regstry` [did you mean `docker-registry`?]',
+      'policy.yaml:5:14 no registry is named `hubb` [did you mean `hub`?]',
+      'policy.yaml:8:17 `3.[z-a]` is no pattern: the range ends before it begins',
+      'policy.yaml:9:15 `newest`: `0` is not a whole number, 1 or more',
+      'policy.yaml:10:7 unknown key `exlude` [did you mean `exclude`?]',
+      'policy.yaml:11:13 `verify` must be one of off, digest, full [did you mean `digest`?]',
+      'policy.yaml:12:14 `enabled`: `yes` is not `true` or `false`',
+      'policy.yaml:13:3 `source` is missing',
+    ])
+    expect(problemsIn(text)[2]?.text).toBe('      tag: ["3.[z-a]"]')
+  })
+
+  test('is told of every file', () => {
+    expect(complaints([policy('source: x'), 'policys: {}'])).toEqual([
+      expect.stringContaining('policy.yaml:2:3 `destination` is missing'),
+      expect.stringContaining('policy-2.yaml:1:1 unknown key `policys` [did you mean `policies`?]'),
+    ])
+  })
+
+  test.each([
+    ['policies:\n  a: [\n', 'policy.yaml:3:1 not YAML'],
+    ['policies:\n  a: {}\n  a: {}\n', 'policy.yaml:3:3 this key stands here twice'],
+    ['- a\n', 'policy.yaml:1:1 the file must be a mapping'],
+    ['a: {}\n---\nb: {}\n', 'only one YAML document'],
+    ['policies: {a: *nowhere}\n', 'not YAML'],
+    ['policies:\n  "a/b": {}\n', 'policy.yaml:2:3 `a/b` is no name'],
+    [`a: ${'['.repeat(100_000)}`, 'nested too deeply'],
+    [bomb(), 'Excessive alias count'],
+    [policy('source: [x]', 'destination: b.example.com'), '3:13 `source` must be a single value or a mapping'],
+    [
+      policy('source: a.example.com', 'destination: b.example.com:1.0/x:2'),
+      '4:18 no registry is named `b.example.com:1.0`',
+    ],
+    [policy('source: alpine:3.20', 'destination: b.example.com'), '3:13 no registry is named `alpine:3.20`'],
+    [policy('source: a.example.com', 'destination: b.example.com/X'), '4:32 `X` is no namespace'],
+    [policy('source: a.example.com', 'destination: b.example.com/x:1'), '4:34 a destination has no tag'],
+    [
+      policy('source: a.example.com/x/{a', 'destination: b.example.com'),
+      '3:29 `x/{a` is no pattern: `{` is never closed',
+    ],
+    [
+      policy('source: a.example.com/x', 'destination: b.example.com', 'filters: {name: y}'),
+      '5:15 `filters.name` is given',
+    ],
+    [
+      policy('source: a.example.com/x:1', 'destination: b.example.com', 'filters: {tag: y}'),
+      '5:15 `filters.tag` is given',
+    ],
+    [policy('source: a.example.com', 'destination: b.example.com', 'filters: {semver: foo}'), '5:23 `foo` is no range'],
+    [registry('type: docker-registry'), '2:3 `url` is missing'],
+    [registry('type: oci-layout'), '2:3 `path` is missing'],
+    [registry('type: oci-layout', 'path: x', 'url: https://x'), '5:5 an `oci-layout` has a `path`'],
+    [registry('type: docker-registry', 'url: ftp://x'), '4:10 `url`: `ftp://x` is not a URL'],
+    [registry('type: docker-registry', 'url: http://x', 'client_key: x'), '5:5 `client_key` needs `client_cert`'],
+    [
+      registry('type: docker-registry', 'url: http://x', 'credential: {type: basic, password_file: x}'),
+      '5:5 a `basic` credential needs `username`',
+    ],
+    [
+      registry('type: docker-registry', 'url: http://x', 'credential: {type: token}'),
+      '5:5 a `token` credential needs `token` or `password_file`',
+    ],
+    [
+      registry('type: docker-registry', 'url: http://x', 'credential: {type: anonymous, username: x}'),
+      '5:35 a `anonymous` credential has no `username`',
+    ],
+  ])('%# has its place', (text, expected) => {
+    expect(complaints(text).join('\n')).toContain(expected)
+  })
+
+  test('is told once, also behind an anchor', () => {
+    const text = `policies:
+  a: &a {source: a.example.com, destination: b.example.com, verify: foo}
+  b: *a
+  c: {<<: *a}
+`
+    expect(complaints(text)).toHaveLength(1)
+  })
+
+  test('with the same name in two files names both places', () => {
+    expect(complaints([SMALLEST, SMALLEST])).toEqual(['policy-2.yaml:2:3 `p` is defined twice, first at policy.yaml:2'])
+  })
+})
+
+describe('what later versions do', () => {
+  const base = ['source: a.example.com', 'destination: b.example.com']
+  test.each([
+    [policy(...base, 'triggers: [{poll: 5m}]'), '5:5 `triggers`: not supported yet'],
+    [policy(...base, 'deletion: mirror'), '5:15 `deletion: mirror`: not supported yet'],
+    [policy(...base, 'max_deletions: 10%'), '5:5 `max_deletions`: not supported yet'],
+    [policy(...base, 'prepare: {handler: /x}'), '5:5 `prepare`: not supported yet'],
+    [policy(...base, 'notify: [{on: failed, webhook: https://x}]'), '5:5 `notify`: not supported yet'],
+    [policy(...base, 'on_overlap: queue'), '5:17 `on_overlap: queue`: not supported yet'],
+    [policy(...base, 'filters: {label: x}'), '5:15 `label`: not supported yet'],
+    [policy(...base, 'filters: {exclude: {label: x}}'), '5:25 `label`: not supported yet'],
+    [policy(...base, 'filters: {min_age: 3d}'), '5:15 `min_age`: not supported yet'],
+    [policy(...base, 'filters: {pushed_within: 3d}'), '5:15 `pushed_within`: not supported yet'],
+    [policy(...base, 'filters: {platforms_index: narrow}'), '5:32 `platforms_index: narrow`: not supported yet'],
+    [policy('source: a.example.com', 'destination: [b.example.com]'), '4:5 `destination` as a list: not supported yet'],
+    [registry('type: harbor', 'url: https://x'), '3:11 `type: harbor`: not supported yet'],
+    [registry('type: ./mine.js', 'url: https://x'), '3:11 `type: ./mine.js`: not supported yet'],
+    [registry('type: module:x', 'url: https://x'), '3:11 `type: module:x`: not supported yet'],
+    [
+      registry('type: docker-registry', 'url: https://x', 'limits: {rate_limit_reserve: 1}'),
+      '5:14 `rate_limit_reserve`: not supported yet',
+    ],
+    [
+      registry('type: docker-registry', 'url: https://x', 'credential: {type: aws}'),
+      '5:24 `type: aws`: not supported yet',
+    ],
+    ['serve: {listen: 127.0.0.1:7080}', '1:1 `serve`: not supported yet'],
+  ])('%# is refused at its place', (text, expected) => {
+    expect(complaints(text).map((line) => line.replace(/ \[.*/, ''))).toEqual([`policy.yaml:${expected}`])
+  })
+
+  test('is refused and checked', () => {
+    expect(complaints(policy(...base, 'triggers: [{pol: 5m}]')).join('\n')).toContain('did you mean `poll`?')
+  })
+})
+
+describe('registries', () => {
+  test("come from the user's configuration where a file does not define them", () => {
+    const user = `registries:
+  mine: {type: docker-registry, url: https://mine.example.com}
+  other: {type: docker-registry, url: "\${UNSET}"}
+policies:
+  broken: {sauce: x}
+`
+    const { registries, policies } = load(policy('source: mine/x', 'destination: b.example.com'), { user })
+    expect([...registries.keys()]).toEqual(['mine'])
+    expect(policies.map(({ name }) => name)).toEqual(['p'])
+    expect(complaints(policy('source: other/x', 'destination: b.example.com'), { user })).toEqual([
+      '/home/me/config.yaml:3:39 the environment variable `UNSET` is not set',
+    ])
+  })
+
+  test('take the type that their host gives away, where it exists', () => {
+    const configuration = load('', { knownTypes: ['docker-registry', 'docker-hub', 'oci-layout', 'aws-ecr'] })
+    const typeOf = (name: string): string => configuration.registryOf(name).type
+    expect(typeOf('docker.io')).toBe('docker-hub')
+    expect(typeOf('1234.dkr.ecr.eu-west-1.amazonaws.com')).toBe('aws-ecr')
+    expect(typeOf('quay.io')).toBe('docker-registry')
+    expect(typeOf('oci:/x')).toBe('oci-layout')
+    expect(configuration.registryOf('localhost:5000').url).toBe('http://localhost:5000')
+    expect(configuration.registryOf('10.0.0.1:5000').url).toBe('https://10.0.0.1:5000')
+    expect(() => configuration.registryOf('nothing')).toThrow('no registry is named `nothing`')
+  })
+})
+
+describe('a policy that owns a namespace', () => {
+  const owner = 'scope: namespace, source: {registry: a.example.com, namespaces: team}, destination: b.example.com'
+  test.each([
+    ['source: a.example.com', true],
+    ['source: {registry: a.example.com, namespaces: "t*"}', true],
+    ['source: a.example.com/team/app', true],
+    ['source: a.example.com/team/a*', true],
+    ['source: a.example.com/other/**', false],
+    ['source: a.example.com/team/sub/app', false],
+    ['source: {registry: a.example.com, namespaces: [x, y]}', false],
+    ['source: c.example.com', false],
+    ['enabled: false, source: a.example.com', false],
+  ])('conflicts with one of %s: %s', (source, conflict) => {
+    const text = `policies:\n  all: {${source}, destination: b.example.com}\n  team: {${owner}}\n`
+    const found = complaints(text)
+    expect(found).toHaveLength(conflict ? 1 : 0)
+    if (conflict)
+      expect(found[0]).toContain(
+        '3:3 policy `team` cannot own the namespace `team`: the system policy `all` (policy.yaml:2)',
+      )
+  })
+
+  test('names exactly one', () => {
+    expect(
+      complaints(policy('scope: namespace', 'source: a.example.com/x/y', 'destination: b.example.com'))[0],
+    ).toContain('exactly one namespace')
+  })
+})
+
+/** Ten aliases in a list, nine levels deep. */
+function bomb(): string {
+  const levels = Array.from({ length: 9 }, (_, level) => {
+    const before = level === 0 ? 'x' : `*a${level - 1}`
+    return `a${level}: &a${level} [${Array.from({ length: 10 }, () => before).join(', ')}]`
+  })
+  return levels.join('\n')
+}

@@ -1,0 +1,122 @@
+/** References, and the policy that `copy` makes of two of them. */
+
+import { describe, expect, test } from 'vitest'
+import { type CopyRequest, copyPolicy } from '../../src/config/copy.ts'
+import { isMistake, parseReference, repositoryPattern } from '../../src/config/reference.ts'
+import { ConfigurationError } from '../../src/core/errors.ts'
+import { DIRECTORY, load } from './setup.ts'
+
+const DIGEST = `sha256:${'a'.repeat(64)}`
+const HUB = { name: 'hub', type: 'docker-registry', url: 'https://hub.example.com' }
+const NAMES = { registries: new Map([['hub', HUB]]), knownTypes: ['docker-registry'], directory: DIRECTORY }
+
+describe('a reference', () => {
+  test.each([
+    ['hub', 'hub', undefined, undefined],
+    ['hub/', 'hub', undefined, undefined],
+    ['hub/a/b', 'hub', 'a/b', undefined],
+    ['hub/a/b/', 'hub', 'a/b', undefined],
+    ['hub/a:1.0', 'hub', 'a', '1.0'],
+    ['hub/{a/b,c}:{3.*,latest}', 'hub', '{a/b,c}', '{3.*,latest}'],
+    ['localhost/a', 'localhost', 'a', undefined],
+    ['localhost:5000/a:1', 'localhost:5000', 'a', '1'],
+    ['[::1]:5000/a', '[::1]:5000', 'a', undefined],
+    ['ghcr.io/a/b:v*', 'ghcr.io', 'a/b', 'v*'],
+    ['oci:./dir', 'oci:/project/dir', undefined, undefined],
+    ['oci:dir:latest', 'oci:/project/dir', undefined, 'latest'],
+    ['oci:/dir:a/b:1', 'oci:/dir', 'a/b', '1'],
+    ['oci:dir:a/b', 'oci:/project/dir', 'a/b', undefined],
+    ['tar:x.tar:a:1', 'tar:/project/x.tar', 'a', '1'],
+  ])('%s is read', (text, registry, path, tag) => {
+    const result = parseReference(text, NAMES)
+    if (isMistake(result)) expect.unreachable(result.message)
+    expect([result.registry.name, result.path, result.tag]).toEqual([registry, path, tag])
+  })
+
+  test('may hold a digest', () => {
+    expect(parseReference(`hub/a@${DIGEST}`, NAMES)).toMatchObject({ path: 'a', digest: DIGEST })
+  })
+
+  test.each([
+    ['', 'the registry is missing', 0],
+    ['hubb/a', 'no registry is named `hubb`', 0],
+    ['alpine:3.20', 'no registry is named `alpine:3.20`', 0],
+    ['hub/a:', 'the tag is empty', 5],
+    ['hub/:1', 'a tag needs a repository before it', 4],
+    ['hub/a:1/b', 'a tag has no `/` and no `:`', 7],
+    ['hub/{a:1,b}', 'a tag cannot stand inside braces', 6],
+    [`hub/a:1@${DIGEST}`, 'a reference has a tag or a digest, not both', 5],
+    ['hub/a@sha256:abc', 'this is no sha256 or sha512 digest', 6],
+    ['oci:', '`oci:` names no directory', 4],
+    ['tar:dir', '`dir` does not end in `.tar`', 4],
+  ])('%s is refused at its place', (text, message, offset) => {
+    expect(parseReference(text, NAMES)).toMatchObject({ message, offset })
+  })
+
+  test('of one part lies in library on Docker Hub only', () => {
+    const hub = { name: 'x', type: 'docker-registry', url: 'https://registry-1.docker.io' }
+    expect(repositoryPattern(hub, 'alpine')).toBe('library/alpine')
+    expect(repositoryPattern(hub, '{alpine,redis}')).toBe('library/{alpine,redis}')
+    expect(repositoryPattern(hub, 'bitnami/redis')).toBe('bitnami/redis')
+    expect(repositoryPattern(hub, '**')).toBe('**')
+    expect(repositoryPattern(HUB, 'alpine')).toBe('alpine')
+  })
+})
+
+describe('copy', () => {
+  const copied = (source: string, destination: string, options: Partial<CopyRequest> = {}) =>
+    copyPolicy({ source, destination, ...options }, load(''))
+  const landing = (source: string, destination: string): unknown => {
+    const { registry, create, public: visible, ...rest } = copied(source, destination).destination
+    return rest
+  }
+
+  test('to a path with a trailing slash keeps the name, without one it is the name', () => {
+    expect(landing('a.example.com/x/y:1', 'b.example.com/m/')).toEqual({ namespace: 'm', flatten: 'all' })
+    expect(landing('a.example.com/x/y:1', 'b.example.com/m/n')).toEqual({ repository: 'm/n', flatten: 1 })
+    expect(landing('a.example.com/x/y:1', 'b.example.com/m/n:2')).toEqual({ repository: 'm/n', tag: '2', flatten: 1 })
+    expect(landing('a.example.com/x/y:1', 'b.example.com')).toEqual({ flatten: 1 })
+    expect(landing('a.example.com/x/y:1', 'oci:dir')).toEqual({ flatten: 1 })
+    expect(landing('a.example.com/x/y:1', 'oci:dir:2')).toEqual({ tag: '2', flatten: 1 })
+    expect(landing(`a.example.com/x/y@${DIGEST}`, 'b.example.com/m/n:2')).toMatchObject({ tag: '2' })
+    expect(landing('a.example.com/x/y:1', 'docker.io/n')).toEqual({ repository: 'library/n', flatten: 1 })
+  })
+
+  test('selects what the source says', () => {
+    expect(copied('docker.io/alpine:3.*', 'b.example.com/').filters).toEqual({
+      resource: 'all',
+      untagged: false,
+      platforms_index: 'sparse',
+      name: ['library/alpine'],
+      tag: ['3.*'],
+    })
+    expect(copied(`a.example.com/x@${DIGEST}`, 'b.example.com/').filters.digest).toBe(DIGEST)
+    const options = { platforms: ['linux/amd64'], referrers: false, override: false }
+    expect(copied('a.example.com/x', 'oci:dir', options)).toMatchObject({
+      name: 'copy',
+      source: { registry: 'a.example.com' },
+      destination: { registry: 'oci:/project/dir' },
+      filters: { platforms: ['linux/amd64'] },
+      referrers: false,
+      override: false,
+    })
+  })
+
+  test.each([
+    ['nowhere/x', 'b.example.com', 'no registry is named `nowhere`'],
+    ['a.example.com/x/{a', 'b.example.com', 'is no pattern at column 17: `{` is never closed'],
+    ['a.example.com/{x,y}:1', 'b.example.com/z', 'several repositories cannot land on one'],
+    ['a.example.com/x', 'b.example.com/z:1', 'several tags cannot land on one'],
+    ['a.example.com/x:{1,2}', 'b.example.com/z:1', 'several tags cannot land on one'],
+    ['a.example.com/x:1', 'b.example.com/Z', '`Z` is no repository'],
+    ['a.example.com/x:1', 'b.example.com/z:*', '`*` is no tag'],
+    ['a.example.com/x:1', `b.example.com/z@${DIGEST}`, 'a destination has no digest'],
+  ])('from %s to %s is refused', (source, destination, message) => {
+    expect(() => copied(source, destination)).toThrow(ConfigurationError)
+    expect(() => copied(source, destination)).toThrow(message)
+  })
+
+  test('refuses a malformed platform', () => {
+    expect(() => copied('a.example.com/x', 'b.example.com', { platforms: ['amd64'] })).toThrow('not a platform')
+  })
+})

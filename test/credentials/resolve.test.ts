@@ -1,0 +1,143 @@
+import { chmodSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { CredentialError, UnsupportedError } from '../../src/core/errors.ts'
+import type { CredentialConfig } from '../../src/core/registry.ts'
+import { auth, makeHome } from './setup.ts'
+
+const CONFIGURED = { type: 'basic', username: 'filed', password: 'from-file' } as const
+
+test('takes the first place that answers: variables, configuration, files, nobody', async () => {
+  const home = makeHome()
+  expect(await home.resolve()).toEqual({ kind: 'anonymous', origin: 'no credential found' })
+
+  home.write('.docker/config.json', { auths: { 'reg.example.com': { auth: auth('docker:from-docker') } } })
+  expect(await home.resolve()).toMatchObject({
+    username: 'docker',
+    origin: 'docker config ~/.docker/config.json (auths)',
+  })
+
+  expect(await home.resolve({ credential: CONFIGURED })).toEqual({
+    kind: 'basic',
+    username: 'filed',
+    password: 'from-file',
+    origin: 'credential in the configuration',
+  })
+
+  home.env.REPLICATE_HARBOR_USERNAME = 'robot$x'
+  home.env.REPLICATE_HARBOR_PASSWORD = 'from-env'
+  expect(await home.resolve({ credential: CONFIGURED })).toEqual({
+    kind: 'basic',
+    username: 'robot$x',
+    password: 'from-env',
+    origin: 'environment (REPLICATE_HARBOR_USERNAME)',
+  })
+  expect(home.secrets).toEqual(['from-docker', 'from-file', 'from-env'])
+})
+
+test('asks nobody else where the configuration says anonymous', async () => {
+  const home = makeHome()
+  home.write('.docker/config.json', '{ broken')
+  expect(await home.resolve({ credential: { type: 'anonymous' } })).toMatchObject({ kind: 'anonymous' })
+})
+
+test('looks in no file for a registry without a URL', async () => {
+  const home = makeHome()
+  home.write('.docker/config.json', '{ broken')
+  const { url: _, ...registry } = { name: 'archive', type: 'oci-layout', url: undefined }
+  const { resolveCredential } = await import('../../src/credentials/resolve.ts')
+  const ignore = () => {}
+  const found = await resolveCredential(registry, { env: home.env, home: home.path, warn: ignore, secrets: ignore })
+  expect(found.kind).toBe('anonymous')
+})
+
+test.each([
+  ['hub', 'REPLICATE_HUB'],
+  ['my-harbor', 'REPLICATE_MY_HARBOR'],
+  ['registry.example.com:5000', 'REPLICATE_REGISTRY_EXAMPLE_COM_5000'],
+])('reads the variables of %s as %s_…', async (name, prefix) => {
+  const home = makeHome()
+  home.env[`${prefix}_TOKEN`] = 'ready-made'
+  expect(await home.resolve({ name })).toEqual({
+    kind: 'bearer',
+    token: 'ready-made',
+    origin: `environment (${prefix}_TOKEN)`,
+  })
+})
+
+test('takes a token with a user name as a password', async () => {
+  const home = makeHome()
+  home.env.REPLICATE_HARBOR_USERNAME = 'me'
+  home.env.REPLICATE_HARBOR_TOKEN = 'ghp_123'
+  expect(await home.resolve()).toMatchObject({ kind: 'basic', username: 'me', password: 'ghp_123' })
+  const credential = { type: 'token', username: 'you', token: 'glpat' } as const
+  expect(await home.resolve({ name: 'other', credential })).toMatchObject({ kind: 'basic', username: 'you' })
+  expect(await home.resolve({ name: 'other', credential: { type: 'token', token: 'glpat' } })).toMatchObject({
+    kind: 'bearer',
+    token: 'glpat',
+  })
+})
+
+test.each([
+  ['USERNAME', 'PASSWORD'],
+  ['PASSWORD', 'USERNAME'],
+])('refuses %s without %s, and takes an empty variable as not set', async (set, missing) => {
+  const home = makeHome()
+  home.env[`REPLICATE_HARBOR_${set}`] = 'given-value'
+  home.env[`REPLICATE_HARBOR_${missing}`] = ''
+  const message = `REPLICATE_HARBOR_${set} is set, but REPLICATE_HARBOR_${missing} is not`
+  await expect(home.resolve()).rejects.toThrow(message)
+  home.env[`REPLICATE_HARBOR_${set}`] = ''
+  expect((await home.resolve()).kind).toBe('anonymous')
+})
+
+test.each([
+  ['s3cret\n', 's3cret'],
+  ['s3cret\r\n', 's3cret'],
+  [' s3cret \n\n', ' s3cret \n'],
+  ['pässwörd', 'pässwörd'],
+])('reads %j from a password file as %j', async (content, password) => {
+  const home = makeHome()
+  const file = home.write('secret', content)
+  chmodSync(file, 0o644)
+  const credential = { type: 'basic', username: 'me', password_file: file } as const
+  expect(await home.resolve({ credential })).toEqual({
+    kind: 'basic',
+    username: 'me',
+    password,
+    origin: `credential in the configuration (password_file ${file})`,
+  })
+  expect(home.secrets).toEqual([password])
+})
+
+test.each([
+  ['absent', undefined, 'does not exist'],
+  ['empty', '\n', 'is empty'],
+  ['large', 'x'.repeat(64 * 1024 + 1), 'is larger than 65536 bytes'],
+  ['binary', Buffer.from([0xff, 0xfe, 0x80]), 'is not UTF-8 text'],
+])('refuses a password file that is %s', async (name, content, message) => {
+  const home = makeHome()
+  if (content !== undefined) home.write(name, content)
+  const credential = { type: 'basic', username: 'me', password_file: `${home.path}/${name}` } as const
+  await expect(home.resolve({ credential })).rejects.toThrow(CredentialError)
+  await expect(home.resolve({ credential })).rejects.toThrow(message)
+})
+
+test('reads a password file of exactly the largest size', async () => {
+  const home = makeHome()
+  const file = home.write('secret', 'x'.repeat(64 * 1024))
+  const found = await home.resolve({ credential: { type: 'basic', username: 'me', password_file: file } })
+  expect(found).toHaveProperty('password.length', 65_536)
+})
+
+test.each<[CredentialConfig, string]>([
+  [{ type: 'basic', username: 'me' }, 'has no password'],
+  [{ type: 'basic', password: 'secret-value' }, 'has no username'],
+  [{ type: 'token' }, 'has no token'],
+])('says what is missing in %j', async (credential, message) => {
+  await expect(makeHome().resolve({ credential })).rejects.toThrow(`the credential of registry harbor ${message}`)
+})
+
+test('refuses by name a type that is not supported yet', async () => {
+  const refused = makeHome().resolve({ credential: { type: 'aws' } })
+  await expect(refused).rejects.toThrow(UnsupportedError)
+})

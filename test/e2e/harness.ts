@@ -1,0 +1,104 @@
+/** The program in this process: a policy in YAML, run as `replicate run` would, with a state directory of its own. */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createApp, type PlanOptions, type PolicyOutcome, type RunOptions } from '../../src/app.ts'
+import type { Event } from '../../src/core/events.ts'
+import type { Task } from '../../src/core/execution.ts'
+import type { PolicyPlan } from '../../src/core/plan.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+export interface Ran {
+  readonly outcomes: readonly PolicyOutcome[]
+  /** Of the first policy. */
+  readonly outcome: PolicyOutcome
+  readonly tasks: readonly Task[]
+  readonly events: readonly Event[]
+  readonly logs: readonly string[]
+}
+
+export interface Workplace {
+  readonly directory: string
+  readonly home: string
+  run(
+    yaml: string,
+    options?: RunOptions & { readonly signal?: AbortSignal; readonly onEvent?: (event: Event) => void },
+  ): Promise<Ran>
+  plan(yaml: string, options?: PlanOptions): Promise<PolicyPlan>
+}
+
+/** One state directory; runs in it follow each other as they would for a user. */
+export function workplace(env: Readonly<Record<string, string>> = {}): Workplace {
+  const directory = temporaryDirectory()
+  const home = join(directory, 'home')
+  const open = (yaml: string) => {
+    writeFileSync(join(directory, 'policy.yaml'), yaml)
+    return createApp({
+      env: {
+        HOME: directory,
+        XDG_CONFIG_HOME: join(directory, 'none'),
+        DOCKER_CONFIG: join(directory, 'none'),
+        ...env,
+      },
+      home,
+      cwd: directory,
+      stdin: async () => '',
+    })
+  }
+  return {
+    directory,
+    home,
+    async run(yaml, { signal = new AbortController().signal, onEvent = () => {}, ...options } = {}) {
+      const app = open(yaml)
+      const events: Event[] = []
+      const emit = (event: Event): void => {
+        events.push(event)
+        onEvent(event)
+      }
+      try {
+        const configuration = await app.configuration(['policy.yaml'])
+        const outcomes: PolicyOutcome[] = []
+        for await (const outcome of app.run(configuration.policies, configuration, options, () => {}, {
+          signal,
+          emit,
+        })) {
+          outcomes.push(outcome)
+        }
+        const [outcome] = outcomes
+        if (!outcome) throw new Error('no policy ran')
+        const history = await app.history()
+        const id = outcome.execution?.id
+        const tasks = id === undefined ? [] : [...history.tasks(id)]
+        const logs = id === undefined ? [] : [...history.logs(id)].map((line) => line.text)
+        return { outcomes, outcome, tasks, events, logs }
+      } finally {
+        await app.close()
+      }
+    },
+    async plan(yaml, options = {}) {
+      const app = open(yaml)
+      try {
+        const configuration = await app.configuration(['policy.yaml'])
+        const [policy] = configuration.policies
+        if (!policy) throw new Error('no policy')
+        return await app.plan(policy, configuration, options, { signal: new AbortController().signal, emit: () => {} })
+      } finally {
+        await app.close()
+      }
+    },
+  }
+}
+
+/** Two registries and one policy, the usual case. `extra` is YAML of the policy, two spaces deep. */
+export function policyBetween(source: string, destination: string, extra = ''): string {
+  return `
+registries:
+  from: { type: docker-registry, url: ${source} }
+  to: { type: docker-registry, url: ${destination} }
+policies:
+  copy:
+    source: { registry: from }
+    destination: { registry: to, namespace: mirror, flatten: 0 }
+    retry: { attempts: 1, delay: 1s }
+${extra}`
+}

@@ -1,0 +1,155 @@
+import { expect, test } from 'vitest'
+import { begin, copies, open, startChild, temporaryDirectory } from './setup.ts'
+
+const ERROR = { code: 'network', message: 'connection reset' }
+const MOVED = { bytes_copied: 100, bytes_mounted: 20, bytes_present: 3 }
+
+test('takes pending tasks in order, a page at a time, and each once', async () => {
+  const history = await open()
+  const id = begin(history)
+  history.addTasks(id, copies(5))
+  expect(history.takePending(id, 2, 0).map((task) => [task.id, task.attempts])).toEqual([
+    [1, 1],
+    [2, 1],
+  ])
+  expect(history.takePending(id, 10, 0).map((task) => task.id)).toEqual([3, 4, 5])
+  expect(history.takePending(id, 10, 0)).toEqual([])
+  expect(history.takePending(id, 0, 0)).toEqual([])
+})
+
+test('gives a task back as it was planned', async () => {
+  const history = await open()
+  const id = begin(history)
+  const [spec] = copies(1)
+  history.addTasks(id, spec ? [spec] : [])
+  expect(history.takePending(id, 1, 0)[0]?.spec).toEqual(spec)
+})
+
+test('puts a task back until its time, and counts the attempts', async () => {
+  const history = await open()
+  const id = begin(history)
+  history.addTasks(id, copies(2))
+  history.takePending(id, 2, 1000)
+  expect(history.nextAttemptAt(id)).toBeUndefined()
+  expect(history.retryTask(1, 5000, ERROR, MOVED)).toBe(true)
+  expect(history.retryTask(2, 4000, ERROR)).toBe(true)
+  expect(history.nextAttemptAt(id)).toBe(4000)
+  expect(history.takePending(id, 9, 3999)).toEqual([])
+  expect(history.takePending(id, 9, 4000)).toMatchObject([{ id: 2, attempts: 2 }])
+  expect(history.nextAttemptAt(id)).toBe(5000)
+  expect([...history.tasks(id, { status: 'pending' })]).toMatchObject([{ id: 1, error: ERROR, attempts: 1 }])
+  history.takePending(id, 9, 5000)
+  history.finishTask(1, 'succeeded', { moved: MOVED })
+  expect([...history.tasks(id)][0]).toMatchObject({ status: 'succeeded', attempts: 2, error: null, bytes_copied: 200 })
+})
+
+test('ends a task once', async () => {
+  const history = await open()
+  const id = begin(history)
+  history.addTasks(id, copies(1))
+  expect(history.finishTask(1, 'succeeded')).toBe(false)
+  expect(history.retryTask(1, 0, ERROR)).toBe(false)
+  history.takePending(id, 1, 0)
+  expect(history.finishTask(1, 'succeeded', { moved: MOVED })).toBe(true)
+  for (const status of ['succeeded', 'failed', 'stopped'] as const) {
+    expect(history.finishTask(1, status, { moved: MOVED, error: ERROR })).toBe(false)
+  }
+  expect(history.retryTask(1, 0, ERROR)).toBe(false)
+  expect([...history.tasks(id)]).toMatchObject([{ status: 'succeeded', error: null, ...MOVED }])
+})
+
+test('counts every state and sums what was moved', async () => {
+  const history = await open()
+  const id = begin(history)
+  const [keep, blocked] = copies(2)
+  if (!keep || !blocked) throw new Error('no tasks')
+  history.addTasks(id, copies(6))
+  history.addTasks(id, [
+    { ...keep, action: 'keep', reason: 'differs' },
+    { ...blocked, action: 'blocked', reason: 'too deep', reason_code: 'depth', hint: 'flatten it' },
+  ])
+  history.takePending(id, 4, 0)
+  history.finishTask(1, 'succeeded', { moved: MOVED })
+  history.finishTask(2, 'failed', { moved: MOVED, error: ERROR })
+  history.finishTask(3, 'stopped')
+  const counts = { total: 8, succeed: 1, failed: 2, in_progress: 3, stopped: 1, skipped: 1 }
+  expect(history.execution(id)).toMatchObject({ ...counts, bytes_copied: 200, bytes_mounted: 40, bytes_present: 6 })
+  expect(history.stopPending(id)).toBe(2)
+  expect(history.execution(id)).toMatchObject({ ...counts, in_progress: 1, stopped: 3 })
+  expect([...history.tasks(id, { status: 'failed' })].map(({ error }) => error)).toEqual([
+    ERROR,
+    { code: 'depth', message: 'too deep', hint: 'flatten it' },
+  ])
+})
+
+test('shows a task as the interface promises', async () => {
+  const history = await open(undefined, { clock: { now: () => 2000 } })
+  const id = begin(history)
+  const [first] = copies(1)
+  if (!first) throw new Error('no task')
+  const { tag: _, ...source } = first.source
+  history.addTasks(id, [first, { ...first, source }])
+  history.takePending(id, 1, 1000)
+  history.finishTask(1, 'succeeded', { moved: MOVED })
+  const [shown, byDigest] = history.tasks(id)
+  expect(shown).toEqual({
+    id: 1,
+    execution_id: id,
+    resource_type: 'image',
+    action: 'copy',
+    src_resource: 'hub/library/alpine:v0',
+    dest_resource: 'harbor/mirror/library/alpine:v0',
+    digest: `sha256:${'a'.repeat(64)}`,
+    status: 'succeeded',
+    attempts: 1,
+    ...MOVED,
+    start_time: '1970-01-01T00:00:01.000Z',
+    end_time: '1970-01-01T00:00:02.000Z',
+    error: null,
+  })
+  expect(byDigest).toMatchObject({ src_resource: `hub/library/alpine@sha256:${'a'.repeat(64)}`, start_time: null })
+})
+
+test('pages through tasks, from any of them on, while they change', async () => {
+  const history = await open()
+  const id = begin(history)
+  history.addTasks(begin(history, 'other'), copies(3))
+  history.addTasks(id, copies(2500))
+  let count = 0
+  for (const task of history.tasks(id)) {
+    if (count++ % 1000 === 0) history.takePending(id, 1, 0)
+    expect(task.execution_id).toBe(id)
+  }
+  expect(count).toBe(2500)
+  expect([...history.tasks(id, { after: 2000, limit: 2 })].map((task) => task.id)).toEqual([2001, 2002])
+  expect([...history.tasks(id, { limit: 1500 })]).toHaveLength(1500)
+})
+
+test('adds a hundred thousand tasks in seconds, and lists without counting them', async () => {
+  const history = await open()
+  const id = begin(history)
+  const added = timed(() => history.addTasks(id, copies(100_000)))
+  const read = timed(() => {
+    expect(history.list()).toMatchObject([{ total: 100_000, in_progress: 100_000 }])
+    expect(history.execution(id).total).toBe(100_000)
+    expect([...history.tasks(id, { limit: 50 })]).toHaveLength(50)
+    history.takePending(id, 32, 0)
+  })
+  expect(added).toBeLessThan(15_000)
+  expect(read).toBeLessThan(500)
+})
+
+test('is written by several processes at once', async () => {
+  const directory = temporaryDirectory()
+  const children = Array.from({ length: 4 }, () => startChild(directory, 'write'))
+  const answers = await Promise.all(children.map((child) => child.answer))
+  for (const answer of answers) expect(answer).toMatchObject({ status: 'succeeded', total: 100, succeed: 100 })
+  const history = await open(directory)
+  expect(history.list()).toHaveLength(4)
+})
+
+function timed(work: () => void): number {
+  const start = performance.now()
+  work()
+  return performance.now() - start
+}
