@@ -28,13 +28,22 @@ function loadSource() {
 
 function load() {
   if (process.env.REPLICATE_SOURCE === '1') return loadSource()
-  return import('../dist/src/cli/main.js').catch((error) => {
+  return import('../dist/cli/main.js').catch((error) => {
     // A clone that was not built runs from source. Anything else that is missing is a broken installation.
-    if (error.code === 'ERR_MODULE_NOT_FOUND' && /dist[\\/]src[\\/]cli[\\/]main\.js/.test(error.message))
+    if (error.code === 'ERR_MODULE_NOT_FOUND' && /dist[\\/]cli[\\/]main\.js/.test(error.message))
       return loadSource()
     throw error
   })
 }
 
-if (isSupported(process.versions.node)) load().then(begin)
+/** Compiled code is kept between runs, in a directory of the user's own: nobody else may put code there. */
+function keepCompiledCode() {
+  return Promise.all([import('node:module'), import('node:os'), import('node:path')]).then((modules) => {
+    var cache = process.env.XDG_CACHE_HOME || modules[2].join(modules[1].homedir(), '.cache')
+    // Answers with a status; where the directory cannot be written, nothing is kept.
+    modules[0].enableCompileCache(modules[2].join(cache, 'replicate'))
+  })
+}
+
+if (isSupported(process.versions.node)) keepCompiledCode().then(load).then(begin)
 else refuse(process.versions.node)
