@@ -10,6 +10,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   const { processSurroundings } = await import('./process.ts')
   const surroundings = processSurroundings(productionParts)
   process.exitCode = await execute(argv.slice(2), surroundings)
+  // Told to stop, it does not wait for what cannot be stopped, such as a credential helper that never answers.
+  if (surroundings.signal.aborted) process.exit()
 }
 
 /** Runs one command line; the result is the exit status. Never throws. */
