@@ -34,6 +34,7 @@ const limits = mapping(
       "Stop taking from the registry's allowance when this many pulls are left",
       0,
     ).exactOptional(),
+    rate_limit: choice('What to do when only the reserve is left', ['wait', 'fail']).exactOptional(),
   },
   'How gently this registry is treated',
 )
@@ -174,7 +175,7 @@ export const policySchema = mapping(
     referrers: flag('Signatures, attestations and SBOMs travel with their image', true),
     override: flag('`false`: a destination tag that differs is kept', true),
     deletion: choice('What happens to what is gone from the source', ['never', 'events', 'mirror']).default('never'),
-    max_deletions: share("The largest share of the destination's tags that `mirror` deletes").exactOptional(),
+    max_deletions: share("How much `mirror` deletes at most: a share of the destination's tags, or a number").exactOptional(),
     triggers: z.array(trigger).default([]).meta({ description: 'When, besides by hand' }),
     retry: mapping(
       {

@@ -10,14 +10,12 @@ export interface Unsupported {
 export const UNSUPPORTED: readonly Unsupported[] = [
   { path: ['serve'] },
   { path: ['registries', '*', 'hook_secret'] },
-  { path: ['registries', '*', 'limits', 'rate_limit_reserve'] },
   {
     path: ['registries', '*', 'credential', 'type'],
     values: ['access_key', 'service_account', 'aws', 'google', 'azure'],
   },
   { path: ['policies', '*', 'triggers'] },
-  { path: ['policies', '*', 'deletion'], values: ['events', 'mirror'] },
-  { path: ['policies', '*', 'max_deletions'] },
+  { path: ['policies', '*', 'deletion'], values: ['events'] },
   { path: ['policies', '*', 'prepare'] },
   { path: ['policies', '*', 'notify'] },
   { path: ['policies', '*', 'on_overlap'], values: ['queue'] },

@@ -24,6 +24,8 @@ export interface HttpRequest {
   readonly kind?: 'small' | 'blob'
   /** false: one attempt (and one renewal of a token); the caller retries. Default true. */
   readonly retry?: boolean
+  /** true: counts against the registry's allowance of pulls, as a GET of a manifest does. */
+  readonly metered?: boolean
   /** false: a redirect is an answer. Default true for GET and HEAD, never for others. */
   readonly redirect?: boolean
 }

@@ -6,7 +6,10 @@ export interface Limits {
   readonly requests_per_second?: number
   /** Bytes a second. */
   readonly bandwidth?: number
+  /** Pulls of the registry's allowance that are left to others. */
   readonly rate_limit_reserve?: number
+  /** What happens when only the reserve is left; default `wait`. */
+  readonly rate_limit?: 'wait' | 'fail'
 }
 
 /** Where the secret of a registry comes from, as the file says it; secrets are already interpolated. */

@@ -6,6 +6,7 @@ import { CancelledError, NetworkError, type RegistryError } from '../core/errors
 import type { HttpClient, HttpRequest, HttpResponse } from '../core/http.ts'
 import type { Credential, Limits } from '../core/registry.ts'
 import type { AgentOptions } from './agent.ts'
+import { createAllowance } from './allowance.ts'
 import { createAuthenticator } from './auth.ts'
 import { createLimiter, type Lane } from './limiter.ts'
 import { createRedactor } from './redact.ts'
@@ -26,6 +27,8 @@ export interface HttpClientOptions extends Partial<AgentOptions> {
   /** Called once, when the first request is sent. */
   readonly credential: () => Promise<Credential>
   readonly limits?: Limits | undefined
+  /** false: large bodies go through undici, too. */
+  readonly pump?: boolean | undefined
   readonly userAgent: string
   /** Told of every secret before it is used. */
   readonly secrets: (secret: string) => void
@@ -47,7 +50,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   }
   const proxyPassword = options.proxy === undefined ? undefined : URL.parse(options.proxy)?.password
   if (proxyPassword) secrets(decodeURIComponent(proxyPassword))
-  const transport = createTransport({ ...options, idle: options.idle ?? IDLE }, redact)
+  const idle = options.idle ?? IDLE
+  const transport = createTransport({ ...options, idle, connections: options.limits?.connections }, redact)
   const closing = new AbortController()
   const name = options.name ?? options.host
   const server = { transport, userAgent: options.userAgent, name, host: options.host, redact, secrets, clock, random }
@@ -66,6 +70,13 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     clock,
   })
 
+  const allowance = createAllowance({
+    host: options.host,
+    reserve: options.limits?.rate_limit_reserve,
+    exhausted: options.limits?.rate_limit,
+    clock,
+  })
+
   async function request(request: HttpRequest, ctx: Context): Promise<HttpResponse> {
     const { url, own } = target.resolve(request.url)
     const what = `${request.method} ${redact(url.pathname + url.search)}`
@@ -73,7 +84,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     let failures = 0
     return retrying(
       async () => {
-        const response = await signed(request, url, own, what, ctx)
+        const response = request.metered
+          ? await metered(request, url, own, what, ctx)
+          : await signed(request, url, own, what, ctx)
         if (isExpected(response.status, request.expect)) return response
         failures += 1
         throw await explained(response, request, own, failures, ctx)
@@ -83,6 +96,29 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     ).catch((error: unknown) => {
       throw ctx.signal.aborted && !(error instanceof CancelledError) ? abortReason(ctx.signal) : error
     })
+  }
+
+  /** A pull from the registry's allowance, once there is one to take. */
+  async function metered(
+    request: HttpRequest,
+    url: URL,
+    own: boolean,
+    what: string,
+    ctx: Context,
+  ): Promise<HttpResponse> {
+    const look = async (): Promise<void> => {
+      const response = await signed({ ...request, method: 'HEAD' }, url, own, what, ctx)
+      await response.discard()
+    }
+    await allowance.take(look, ctx)
+    let headers: HttpResponse['headers'] = {}
+    try {
+      const response = await signed(request, url, own, what, ctx)
+      headers = response.headers
+      return response
+    } finally {
+      allowance.note(headers, true)
+    }
   }
 
   /** One attempt, with one renewal of what signs it. */
@@ -98,6 +134,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     for (;;) {
       const sent = own ? await auth.authorization(scopes, ctx) : undefined
       const response = await send(request, { method: request.method, url, headers: headersOf(request, sent) }, ctx)
+      allowance.note(response.headers, false)
       if (response.status !== 401 || !target.isOwn(new URL(response.url)) || !own) return response
       if (request.expect?.includes(401)) return response
       const refused = { scopes, sent, challenge: response.headers['www-authenticate'], what }
@@ -113,7 +150,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const release = await limiter.acquire(laneOf(request), ctx.signal)
     const began = clock.now()
     const follow = request.redirect !== false && (request.method === 'GET' || request.method === 'HEAD')
-    const slow = request.kind === 'blob' && (request.method === 'PUT' || request.method === 'PATCH')
+    const bulk = request.kind === 'blob'
+    const slow = bulk && (request.method === 'PUT' || request.method === 'PATCH')
     try {
       let hop = first
       for (let hops = 0; ; hops += 1) {
@@ -121,7 +159,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         const done = () => {
           if (!redirected) release()
         }
-        const response = await transport.send({ ...hop, body: request.body, slow, signal: ctx.signal, done })
+        const response = await transport.send({ ...hop, body: request.body, bulk, slow, signal: ctx.signal, done })
         if (hops === 0) noteLoad(response, began, ctx)
         const location = response.headers.location
         if (!follow || !isRedirect(response.status) || location === undefined) return response

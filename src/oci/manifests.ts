@@ -132,7 +132,8 @@ function request(
 ): Promise<HttpResponse> {
   const { http, name, path } = place
   const scopes = [`repository:${name}:pull`]
-  const request = { method, url: urlOf(path, reference), scopes, headers: { accept: ACCEPT }, expect }
+  const metered = method === 'GET'
+  const request = { method, url: urlOf(path, reference), scopes, headers: { accept: ACCEPT }, expect, metered }
   return doing(`read ${nameOf(name, reference)}`, http.request(request, ctx))
 }
 

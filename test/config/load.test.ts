@@ -248,8 +248,7 @@ describe('what later versions do', () => {
   const base = ['source: a.example.com', 'destination: b.example.com']
   test.each([
     [policy(...base, 'triggers: [{poll: 5m}]'), '5:5 `triggers`: not supported yet'],
-    [policy(...base, 'deletion: mirror'), '5:15 `deletion: mirror`: not supported yet'],
-    [policy(...base, 'max_deletions: 10%'), '5:5 `max_deletions`: not supported yet'],
+    [policy(...base, 'deletion: events'), '5:15 `deletion: events`: not supported yet'],
     [policy(...base, 'prepare: {handler: /x}'), '5:5 `prepare`: not supported yet'],
     [policy(...base, 'notify: [{on: failed, webhook: https://x}]'), '5:5 `notify`: not supported yet'],
     [policy(...base, 'on_overlap: queue'), '5:17 `on_overlap: queue`: not supported yet'],
@@ -262,10 +261,6 @@ describe('what later versions do', () => {
     [registry('type: harbor', 'url: https://x'), '3:11 `type: harbor`: not supported yet'],
     [registry('type: ./mine.js', 'url: https://x'), '3:11 `type: ./mine.js`: not supported yet'],
     [registry('type: module:x', 'url: https://x'), '3:11 `type: module:x`: not supported yet'],
-    [
-      registry('type: docker-registry', 'url: https://x', 'limits: {rate_limit_reserve: 1}'),
-      '5:14 `rate_limit_reserve`: not supported yet',
-    ],
     [
       registry('type: docker-registry', 'url: https://x', 'credential: {type: aws}'),
       '5:24 `type: aws`: not supported yet',

@@ -1,0 +1,72 @@
+/** A registry's allowance of pulls (`ratelimit-remaining`): watched on every answer, and not used up below a reserve.
+ *
+ *  Docker Hub counts each GET of a manifest and no HEAD: https://docs.docker.com/docker-hub/usage/pulls/ */
+
+import type { Clock } from '../core/cancel.ts'
+import type { Context } from '../core/context.ts'
+import { RegistryError } from '../core/errors.ts'
+
+export interface Allowance {
+  /** Takes one pull; waits while only the reserve is left. `look` asks the registry anew without spending. */
+  take(look: () => Promise<void>, ctx: Context): Promise<void>
+  /** Reads the headers of an answer; `spent` where it was to a pull that was taken. */
+  note(headers: Readonly<Record<string, string>>, spent: boolean): void
+}
+
+export interface AllowanceOptions {
+  readonly host: string
+  /** Pulls that are left to others; default 0. */
+  readonly reserve?: number | undefined
+  /** What to do when only the reserve is left; default `wait`. */
+  readonly exhausted?: 'wait' | 'fail' | undefined
+  readonly clock: Clock
+}
+
+/** How often the registry is asked whether there is more, in milliseconds. */
+const LOOK_EVERY = 5 * 60_000
+
+export function createAllowance(options: AllowanceOptions): Allowance {
+  const { host, reserve = 0, exhausted = 'wait', clock } = options
+  let remaining = Number.POSITIVE_INFINITY
+  let window = 0
+  let reset: number | undefined
+  /** Pulls that were taken and not answered yet: the header does not know them. */
+  let open = 0
+  let looking: Promise<void> | undefined
+
+  const isSpent = (): boolean => remaining - open <= reserve
+
+  async function wait(look: () => Promise<void>, ctx: Context): Promise<void> {
+    const until = reset ?? clock.now() + window
+    const reason = `${host} has ${remaining} pulls left, ${reserve} are kept in reserve`
+    if (exhausted === 'fail') {
+      const hint = 'the allowance grows again with time; log in for a larger one, or set limits.rate_limit: wait'
+      throw new RegistryError(reason, { status: 403, method: 'GET', path: '/v2/', codes: ['TOOMANYREQUESTS'], hint })
+    }
+    ctx.emit({ type: 'waiting', reason, until: new Date(until).toISOString() })
+    await clock.sleep(Math.min(LOOK_EVERY, Math.max(1000, until - clock.now())), ctx.signal)
+    await look()
+  }
+
+  return {
+    async take(look, ctx) {
+      while (isSpent()) {
+        // Answers that are under way may say that there is more, or less.
+        looking ??= wait(look, ctx).finally(() => {
+          looking = undefined
+        })
+        await looking
+      }
+      open += 1
+    },
+    note(headers, spent) {
+      if (spent) open -= 1
+      const left = /^\s*(\d+)\s*(?:;.*?\bw=(\d+))?/.exec(headers['ratelimit-remaining'] ?? '')
+      if (!left) return
+      remaining = Number(left[1])
+      if (left[2] !== undefined) window = Number(left[2]) * 1000
+      const seconds = Number(headers['ratelimit-reset'])
+      reset = Number.isFinite(seconds) && seconds > 0 ? clock.now() + seconds * 1000 : undefined
+    },
+  }
+}
