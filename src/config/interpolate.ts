@@ -27,7 +27,7 @@ export function interpolate(source: Source, env: Environment): Interpolation {
       if (key === 'key' || typeof node.value !== 'string') return
       const path = pathOf(ancestors, key)
       const { value, fromEnvironment, mistakes } = substituted(node.value, env)
-      for (const message of mistakes) findings.push({ path, message })
+      for (const message of mistakes) findings.push({ path, node, message })
       if (value !== node.value) source.interpolated.set(node, node.value)
       if (fromEnvironment) given.add(node)
       else if (mistakes.length === 0) plain.add(node)

@@ -21,10 +21,16 @@ export function salvage<T extends z.ZodType>(schema: T, entry: unknown): Salvage
   return again.success ? { data: again.data, whole: false } : undefined
 }
 
-/** Takes the key away at which `path` ends or enters a list. */
+/** Takes the key away at which `path` ends or enters a list; where it is what is missing, the mapping that should hold it. */
 function remove(content: unknown, path: readonly PropertyKey[]): void {
   const [key, next, ...rest] = path
   if (key === undefined || typeof content !== 'object' || content === null) return
-  if (next === undefined || typeof next === 'number') Reflect.deleteProperty(content, key)
-  else remove(Reflect.get(content, key), [next, ...rest])
+  const child: unknown = Reflect.get(content, key)
+  const isLast = next === undefined || typeof next === 'number'
+  if (isLast || (rest.length === 0 && isMapping(child) && !(next in child))) Reflect.deleteProperty(content, key)
+  else remove(child, [next, ...rest])
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -40,6 +40,8 @@ export interface Source {
 /** Something wrong at a path of keys; a `Problem` once the file says where that is. */
 export interface Finding {
   readonly path: readonly (string | number)[]
+  /** Where it stands, for one that was found in the tree: a key that stands twice has one path. */
+  readonly node?: Node
   readonly message: string
   readonly hint?: string | undefined
   /** Point at the key instead of the value. */
@@ -105,7 +107,7 @@ function plainly(message: string): string {
 /** The finding with its file, line, column, and the line itself. */
 export function problemOf(source: Source, finding: Finding): Problem {
   const { key, value } = nodesAt(source, finding.path)
-  const node = (finding.atKey ? key : value) ?? value ?? key
+  const node = finding.node ?? (finding.atKey ? key : value) ?? value ?? key
   const original = node && source.interpolated.get(node)
   const shown = original === undefined ? finding.message : withoutValue(finding.message, node, original)
   const hint = finding.hint === undefined ? {} : { hint: finding.hint }
@@ -176,7 +178,8 @@ export function resolved(source: Source, node: unknown): unknown {
 }
 
 function pairOf(source: Source, pairs: readonly Pair[], name: string): Pair | undefined {
-  const own = pairs.find((pair) => keyName(pair) === name)
+  // The last of a key that stands here twice: that is the one whose value counts.
+  const own = pairs.findLast((pair) => keyName(pair) === name)
   if (own) return own
   for (const pair of pairs) {
     if (keyName(pair) !== '<<') continue
