@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly auth?: boolean
   /** zot takes Docker's media types too (`http.compat`). */
   readonly docker?: boolean
+  /** PEM files; the URL is https then. Only of distribution. */
+  readonly tls?: { readonly cert: string; readonly key: string }
 }
 
 export interface RealServer {
@@ -85,12 +87,13 @@ async function start(name: ServerName, program: string, options: ServerOptions):
     rmSync(directory, { recursive: true, force: true })
   }
   try {
+    // One that speaks TLS tells plain HTTP so, which is an answer too.
     await ready(name, child, `http://${host}/v2/`)
   } catch (error) {
     await stop()
     throw error
   }
-  return { name, url: `http://${host}`, host, directory: settings.data, stop }
+  return { name, url: `${options.tls ? 'https' : 'http'}://${host}`, host, directory: settings.data, stop }
 }
 
 interface Settings {
@@ -110,7 +113,11 @@ function distributionConfig({ data, host, htpasswd, options }: Settings): unknow
       delete: { enabled: true },
       maintenance: { uploadpurging: { enabled: false } },
     },
-    http: { addr: host, secret: 'only for tests' },
+    http: {
+      addr: host,
+      secret: 'only for tests',
+      ...(options.tls ? { tls: { certificate: options.tls.cert, key: options.tls.key } } : {}),
+    },
     ...(options.auth ? { auth: { htpasswd: { realm: 'test', path: htpasswd } } } : {}),
   }
 }
