@@ -8,16 +8,16 @@ export interface Result {
   readonly result: Measured | undefined
 }
 
-/** A sentence for each of ours: against those that hash where it hashes, against all where it does not. */
-export function ratioNotes(results: readonly Result[]): readonly string[] {
+/** A sentence for each of ours: against all, or, where bytes are the work, against those that hash as it does. */
+export function ratioNotes(results: readonly Result[], bytes = false): readonly string[] {
   return results
     .filter(({ tool, result }) => tool.ours && result?.exitCode === 0)
     .map(({ tool, result }) => {
       const rivals = results.filter((other) => !other.tool.ours && other.result?.exitCode === 0)
-      const peers = tool.hashes ? rivals.filter((other) => other.tool.hashes) : rivals
+      const peers = bytes && tool.hashes ? rivals.filter((other) => other.tool.hashes) : rivals
       const fastest = peers.toSorted((a, b) => (a.result?.wall ?? 0) - (b.result?.wall ?? 0))[0]
       if (!fastest?.result || !result) return `${tool.name}: nothing to compare with`
-      const among = tool.hashes ? 'the fastest that hashes' : 'the fastest of all'
+      const among = bytes && tool.hashes ? 'the fastest that hashes' : 'the fastest of all'
       return `${tool.name}: ${ratio(result.wall, fastest.result.wall)} the wall time of ${fastest.tool.name}, ${among}`
     })
 }

@@ -109,7 +109,7 @@ const OTHERS: readonly Tool[] = [
   }),
   other('oras', false, ({ source, destination, repositories, ca }) => {
     const flags = ca === undefined ? '--from-plain-http --to-plain-http' : '--from-insecure --to-insecure'
-    return each(repositories, (name) => `oras cp -r --no-tty ${flags} ${source}/${name} ${destination}/${name}`)
+    return each(repositories, (name) => `oras cp --no-tty ${flags} ${source}/${name} ${destination}/${name}`)
   }),
 ]
 

@@ -65,7 +65,7 @@ async function compare(bench: Bench, tls: { readonly cert: string; readonly key:
         ? ['failed', '–', '–']
         : [seconds(result.wall), seconds(result.cpu), mebibytes(result.memory)]),
     ]),
-    notes: ratioNotes(results),
+    notes: ratioNotes(results, true),
   }
 }
 
