@@ -4,6 +4,8 @@ import type { Context } from './context.ts'
 import type { Descriptor, Digest, Referrer } from './descriptor.ts'
 import type { Manifest } from './manifest.ts'
 
+/** Bytes in chunks of any size. A chunk is valid only until the next one is asked for, as its buffer is used again: who keeps one copies
+ *  it. The last chunk of a stream stays valid. */
 export type Bytes = AsyncIterable<Uint8Array>
 
 /** Opens a blob at an offset. May be called again after a failure: that is what makes retry and resume possible. */
@@ -23,15 +25,31 @@ export interface ContentSource {
   referrers?(subject: Descriptor, ctx: Context): AsyncIterable<Referrer>
 }
 
+/** What is remembered of a blob that is being written, so that another process can go on with it. None of it throws. */
+export interface Checkpoint {
+  /** What was saved last, by whatever process; undefined where there is nothing, or where a living execution is writing it. */
+  load(): string | undefined
+  /** `state` is the store's own and may be a secret; `offset` is how many bytes the store has confirmed. */
+  save(state: string, offset: number): void
+  /** Call once the blob is written, or what was saved is of no more use. */
+  clear(): void
+}
+
 export interface ContentStore extends ContentSource {
   hasBlob(blob: Descriptor, ctx: Context): Promise<boolean>
-  /** Idempotent. The stream `open` gives throws before its end where the content is wrong; then nothing is kept. */
-  writeBlob(blob: Descriptor, open: OpenBlob, ctx: Context): Promise<void>
+  /** Idempotent. The stream `open` gives throws before its end where the content is wrong; then nothing is kept. With a checkpoint,
+   *  a store that can goes on where it was left off, and `open` is first called with that offset. */
+  writeBlob(blob: Descriptor, open: OpenBlob, ctx: Context, checkpoint?: Checkpoint): Promise<void>
+  /** Frees what an unfinished `writeBlob` has left, `state` as it was saved. Never fails: whether the store does is its own affair. */
+  discardBlob?(state: string, ctx: Context): Promise<void>
   /** Writes the exact bytes under a tag or under their digest and checks the digest the store answers with. A manifest with a
    *  `subject` becomes findable as its referrer, also in a store without the referrers API. Idempotent. */
   writeManifest(manifest: Manifest, tagOrDigest: string, ctx: Context): Promise<void>
   /** Takes a blob over from another repository of the same registry; false where the registry would not. */
   mountBlob?(blob: Descriptor, fromRepository: string, ctx: Context): Promise<boolean>
   deleteTag?(tag: string, ctx: Context): Promise<void>
+  /** What `deleteTag` would do, found out without deleting anything; absent: it removes just the tag. `manifest`: only a manifest with all
+   *  its tags can be deleted; `nothing`: the registry does not allow deletion. */
+  deletes?(ctx: Context): Promise<'tag' | 'manifest' | 'nothing'>
   deleteManifest?(digest: Digest, ctx: Context): Promise<void>
 }

@@ -16,7 +16,7 @@ const TOKEN_PREFIX = 24
 
 const USERINFO = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+@/gi
 const QUERY =
-  /([?&;](?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|googleaccessid|signature|policy|key-pair-id|sig|se|skoid|sktid|token|access_token|refresh_token|id_token|password|secret|api_?key|authorization|hmac|verify)=)[^\s&;#"'<>]+/gi
+  /([?&;](?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|googleaccessid|signature|policy|key-pair-id|sig|se|skoid|sktid|_state|token|access_token|refresh_token|id_token|password|secret|api_?key|authorization|hmac|verify)=)[^\s&;#"'<>]+/gi
 const AUTHORIZATION =
   /\b((?:proxy-)?authorization["']?\s*[:=]\s*["']?)(?:(?:basic|bearer|negotiate|digest)\s+)?[^\s"',;]+/gi
 const SCHEME = /\b(bearer|basic)\s+(?=[A-Za-z0-9._~+/-]*[0-9=._])[A-Za-z0-9._~+/-]{16,}=*/gi

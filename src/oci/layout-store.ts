@@ -22,7 +22,7 @@ import { describeBlob, inline, readManifestBytes, writeManifestBytes } from './l
 import { addToFallback, dropFromFallback, referrersIn, type Subjects } from './layout-referrers.ts'
 
 /** What a repository of a layout can do is all there is to do. */
-export type LayoutStore = Required<ContentStore>
+export type LayoutStore = Required<Omit<ContentStore, 'deletes' | 'discardBlob'>>
 
 /** A layout, and what is remembered of its manifests. */
 export interface Opened {
@@ -81,7 +81,7 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
 
     async writeBlob(blob, openBlob, ctx) {
       const { files } = await open()
-      if (!(await hasBlob(files, blob))) await files.writeBlob(blob, await openBlob(0), ctx.signal)
+      if (!(await isWhole(files, blob))) await files.writeBlob(blob, await openBlob(0), ctx.signal)
     },
 
     async mountBlob(blob) {
@@ -188,6 +188,15 @@ async function change(files: LayoutFiles, work: IndexChange): Promise<void> {
 /** There with the right length; the digest was checked when it was written, and is again when it is read. */
 async function hasBlob(files: LayoutFiles, blob: Descriptor): Promise<boolean> {
   return (await files.blobSize(blob.digest)) === blob.size
+}
+
+/** Who writes what is there already may know that its bytes have changed since. */
+async function isWhole(files: LayoutFiles, blob: Descriptor): Promise<boolean> {
+  if (!(await hasBlob(files, blob))) return false
+  const { algorithm, hex } = digestParts(blob.digest)
+  const hash = createHash(algorithm)
+  for await (const chunk of files.readBlob(blob.digest, 0, blob.size)) hash.update(chunk)
+  return hash.digest('hex') === hex
 }
 
 function notFound(files: LayoutFiles, what: string, reference: string): RegistryError {

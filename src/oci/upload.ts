@@ -1,6 +1,6 @@
 /** Uploads a blob: opens a session, sends the bytes the way the registry likes, and goes on where an upload broke off. */
 
-import type { OpenBlob } from '../core/content.ts'
+import type { Checkpoint, OpenBlob } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import { type Descriptor, digestParts, parseDigest, shortDigest } from '../core/descriptor.ts'
 import { IntegrityError, RegistryError, ReplicateError } from '../core/errors.ts'
@@ -55,39 +55,61 @@ const SMALL_CHUNK = 1024 * 1024
 const SMALL_BLOB = 256 * 1024
 const EMPTY = new Uint8Array(0)
 
-/** Writes `blob`, into `session` where one is open already. Throws what `open`'s stream threw, or why the registry refused. */
+/** Where a blob's upload may go on. */
+export interface UploadStart {
+  /** One that the registry has just opened. */
+  readonly session?: UploadSession | undefined
+  /** Knows one that an earlier process has left, and is told of this one. What is saved is its Location. */
+  readonly checkpoint?: Checkpoint | undefined
+}
+
+/** Writes `blob`. Throws what `open`'s stream threw, or why the registry refused. */
 export async function uploadBlob(
   target: UploadTarget,
   blob: Descriptor,
   open: OpenBlob,
-  session: UploadSession | undefined,
+  { session, checkpoint = FORGETFUL }: UploadStart,
   ctx: Context,
 ): Promise<void> {
   const source = new BlobParts(blob, open)
-  let upload = session && begun(session)
-  let furthest = 0
+  let upload = await leftBehind(target, blob, checkpoint, ctx)
+  if (upload && session) await abandonUpload(target, session.location, ctx)
+  else upload ??= session && begun(session)
+  let furthest = upload?.confirmed ?? 0
   let failures = 0
   try {
     for (;;) {
       upload ??= begun(await openSession(target, `${target.path}/blobs/uploads/`, target.scopes, ctx))
+      checkpoint.save(upload.location, upload.confirmed)
       try {
-        await send(target, blob, source, upload, ctx)
+        await send(target, blob, source, upload, checkpoint, ctx)
+        checkpoint.clear()
         return
       } catch (caught) {
         const failure = source.takeFailure()
         const error = failure ?? caught
-        if (error instanceof IntegrityError) await abandon(target, upload, ctx)
+        if (error instanceof IntegrityError) {
+          await abandonUpload(target, upload.location, ctx)
+          checkpoint.clear()
+        }
         if (ctx.signal.aborted) throw error
         // What the stream failed with says nothing of the session: a 404 of the source is final.
         const gone = failure === undefined && isGone(error, upload)
         if (failure !== undefined || !shrink(target, upload, error)) {
           failures += 1
           const again = gone || isRetryable(error) || (failure === undefined && isStatus(error, 416))
-          if (!again || failures >= target.retry.attempts) throw error
+          if (!again || failures >= target.retry.attempts) {
+            // A session that was refused for good is none to go on with; after any other failure it is.
+            if (failure === undefined && error instanceof RegistryError && !error.retryable) checkpoint.clear()
+            throw error
+          }
           await pause(target, blob, error, failures, ctx)
         }
         const next = gone ? undefined : await recover(target, upload, source.sent, ctx)
-        if (!next && source.sent >= blob.size && (await isThere(target, blob, ctx))) return
+        if (!next && source.sent >= blob.size && (await isThere(target, blob, ctx))) {
+          checkpoint.clear()
+          return
+        }
         upload = next
         if (next && next.confirmed > furthest) {
           furthest = next.confirmed
@@ -98,6 +120,28 @@ export async function uploadBlob(
   } finally {
     source.close()
   }
+}
+
+const FORGETFUL: Checkpoint = { load: () => undefined, save: () => {}, clear: () => {} }
+
+/**
+ * The upload that an earlier process has left, at what the registry holds of it; undefined where there is none, or not any more.
+ * Nobody here has seen the bytes before that: the registry's own check of the digest at the end is what they go by.
+ */
+async function leftBehind(
+  target: UploadTarget,
+  blob: Descriptor,
+  checkpoint: Checkpoint,
+  ctx: Context,
+): Promise<Upload | undefined> {
+  const location = checkpoint.load()
+  if (location === undefined) return undefined
+  const upload = await recover(target, begun({ location, minimum: 0 }), blob.size, ctx)
+  if (upload && upload.confirmed > 0) return upload
+  // Forgotten, or empty: then nothing is lost by a new one.
+  checkpoint.clear()
+  await abandonUpload(target, location, ctx)
+  return undefined
 }
 
 /** The session that a POST opened; throws where the answer names none. */
@@ -152,6 +196,7 @@ async function send(
   blob: Descriptor,
   source: BlobParts,
   upload: Upload,
+  checkpoint: Checkpoint,
   ctx: Context,
 ): Promise<void> {
   const whole = !upload.resumed && upload.confirmed === 0 && partSize(target, upload, blob.size) === blob.size
@@ -171,6 +216,7 @@ async function send(
     const response = await sendBody(target, 'PATCH', upload.location, body, range, ctx)
     upload.location = locationOf(response) ?? upload.location
     upload.confirmed = start + size
+    checkpoint.save(upload.location, upload.confirmed)
   }
   upload.part = 0
   return commit(target, blob, upload, EMPTY, ctx)
@@ -310,10 +356,14 @@ async function isThere(target: UploadTarget, blob: Descriptor, ctx: Context): Pr
 }
 
 /** Tells the registry to forget the session; whether it does is no matter of ours. */
-async function abandon(target: UploadTarget, upload: Upload, ctx: Context): Promise<void> {
+export async function abandonUpload(
+  target: Pick<UploadTarget, 'http' | 'scopes'>,
+  location: string,
+  ctx: Context,
+): Promise<void> {
   const { http, scopes } = target
   try {
-    const response = await http.request({ method: 'DELETE', url: upload.location, scopes, retry: false }, ctx)
+    const response = await http.request({ method: 'DELETE', url: location, scopes, retry: false }, ctx)
     await response.discard()
   } catch {}
 }

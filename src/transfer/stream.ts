@@ -17,32 +17,36 @@ export interface StreamOptions {
   readonly progress: (bytes: number) => void
 }
 
-/** What has been hashed of a blob, kept over attempts: a second attempt hashes only what the first did not see. */
+/** What has been hashed of a blob, kept over attempts: a second attempt hashes only what the first did not see. Where an earlier
+ *  process has sent the beginning there is nothing to compare here: the destination's own check of the digest decides. */
 export class BlobHash {
-  readonly #hash: Hash
+  readonly #hash: Hash | undefined
   readonly #blob: Descriptor
   /** Bytes from the beginning that are in the hash. */
   #hashed = 0
 
-  constructor(blob: Descriptor) {
+  /** Without `hashing` only the length is checked. */
+  constructor(blob: Descriptor, hashing = true) {
     this.#blob = blob
-    this.#hash = createHash(digestParts(blob.digest).algorithm)
+    this.#hash = hashing ? createHash(digestParts(blob.digest).algorithm) : undefined
   }
 
   /** Adds a chunk that stands at `offset`; parts already hashed are passed over. */
   update(chunk: Uint8Array, offset: number): void {
     const end = offset + chunk.byteLength
-    if (end <= this.#hashed) return
+    if (!this.#hash || end <= this.#hashed || offset > this.#hashed) return
     this.#hash.update(offset === this.#hashed ? chunk : chunk.subarray(this.#hashed - offset))
     this.#hashed = end
   }
 
-  /** Throws where what was hashed is not the blob, naming both digests and lengths. Call at the end of the stream. */
-  check(): void {
-    const actual = `${digestParts(this.#blob.digest).algorithm}:${this.#hash.copy().digest('hex')}`
-    if (actual === this.#blob.digest && this.#hashed === this.#blob.size) return
+  /** Throws where the blob's `length` bytes are not the blob, naming both digests and lengths. Call at the end of the stream. */
+  check(length: number): void {
+    const { digest, size } = this.#blob
+    const hash = length === this.#hashed ? this.#hash : undefined
+    const actual = hash ? `${digestParts(digest).algorithm}:${hash.copy().digest('hex')}` : digest
+    if (actual === digest && length === size) return
     throw new IntegrityError(
-      `blob is not its digest: expected ${this.#blob.digest} of ${this.#blob.size} bytes, got ${actual} of ${this.#hashed} bytes`,
+      `blob is not its digest: expected ${digest} of ${size} bytes, got ${hash ? `${actual} of ` : ''}${length} bytes`,
       { hint: 'what the source sends is damaged; push the image there again' },
     )
   }
@@ -54,14 +58,14 @@ const MAX_EXCESS = 64 * 1024 * 1024
 /** Passes `source` on from `offset`. Throws before its end where length or digest is wrong, so that a writer never completes. */
 export async function* checked(source: Bytes, offset: number, hash: BlobHash, options: StreamOptions): Bytes {
   const { blob, source: registry, throttles, signal, progress } = options
+  let position = offset
   const check = (): void => {
     try {
-      hash.check()
+      hash.check(position)
     } catch (error) {
       throw onSide(error, 'source', registry)
     }
   }
-  let position = offset
   for await (const chunk of source) {
     throwIfAborted(signal)
     hash.update(chunk, position)
@@ -70,7 +74,6 @@ export async function* checked(source: Bytes, offset: number, hash: BlobHash, op
       if (position > blob.size + MAX_EXCESS) break
       continue
     }
-    // The last chunk is held back until the whole is known to be right.
     // The last chunk goes on only once the whole is known to be right.
     if (position === blob.size) check()
     for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)

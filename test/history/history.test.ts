@@ -9,7 +9,7 @@ import { migrate } from '../../src/history/migrations.ts'
 import { MIGRATIONS } from '../../src/history/schema.ts'
 import { begin, open, temporaryDirectory } from './setup.ts'
 
-const ADDED = 'CREATE TABLE uploads (id INTEGER PRIMARY KEY) STRICT'
+const ADDED = 'CREATE TABLE added_later (id INTEGER PRIMARY KEY) STRICT'
 
 test('makes a file that only its owner can read, and so are the files beside it', async () => {
   const directory = join(temporaryDirectory(), 'state', 'replicate')
@@ -98,7 +98,7 @@ test('brings an older file up to date, and keeps a copy of what it was', async (
   expect(read(copy, 'SELECT count(*) FROM executions')).toBe(1)
   expect(read(copy, 'PRAGMA user_version')).toBe(version)
   expect(read(file, 'PRAGMA user_version')).toBe(version + 1)
-  expect(read(file, 'SELECT count(*) FROM uploads')).toBe(0)
+  expect(read(file, 'SELECT count(*) FROM added_later')).toBe(0)
 })
 
 test('leaves the file as it was where a migration fails', async () => {

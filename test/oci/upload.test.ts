@@ -1,7 +1,7 @@
 /** Uploads blobs, whole, in chunks, and on from where they broke off. */
 
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Bytes } from '../../src/core/content.ts'
+import type { Bytes, Checkpoint } from '../../src/core/content.ts'
 import type { Descriptor } from '../../src/core/descriptor.ts'
 import { IntegrityError } from '../../src/core/errors.ts'
 import { computeDigest } from '../../src/core/manifest.ts'
@@ -259,4 +259,127 @@ describe('a cancelled upload', () => {
     expect(['POST', 'POST PUT']).toContain(registry.requests.map(({ method }) => method).join(' '))
     expect(registry.uploads.size).toBe(1)
   })
+})
+
+/** Keeps a location as the history would, and counts. */
+function remembering(
+  location?: string,
+): Checkpoint & { readonly saved: number[]; readonly location: string | undefined } {
+  const saved: number[] = []
+  let kept = location
+  return {
+    saved,
+    get location() {
+      return kept
+    },
+    load: () => kept,
+    save(state, offset) {
+      kept = state
+      saved.push(offset)
+    },
+    clear() {
+      kept = undefined
+    },
+  }
+}
+
+/** Sends about half of the blob and stops, as a process that is killed would. */
+async function leftHalfWay(url: string, blob: Descriptor, bytes: Buffer, checkpoint: Checkpoint): Promise<void> {
+  const { adapter, ctx, stop } = connect(url)
+  async function* stream(): Bytes {
+    yield bytes.subarray(0, bytes.byteLength / 2)
+    await new Promise((resolve) => setImmediate(resolve))
+    setTimeout(() => stop.abort(), 50)
+    await new Promise(() => {})
+  }
+  await expect(adapter.repository('app').writeBlob(blob, async () => stream(), ctx, checkpoint)).rejects.toThrow()
+}
+
+describe('an upload that another process has left', () => {
+  test('goes on from what the registry holds', async () => {
+    const registry = await memoryRegistry()
+    const { bytes, blob } = blobOf(4 * MIB)
+    const checkpoint = remembering()
+    await leftHalfWay(registry.url, blob, bytes, checkpoint)
+    expect(checkpoint.location).toContain('/uploads/')
+    const before = registry.requests.length
+    const { adapter, ctx } = connect(registry.url)
+    const { open, offsets } = opener(bytes)
+    await adapter.repository('app').writeBlob(blob, open, ctx, checkpoint)
+    expect(stored(registry, blob)).toEqual(bytes)
+    expect(offsets).toEqual([2 * MIB])
+    expect(registry.requests.slice(before).map(({ method }) => method)).toEqual(['GET', 'PATCH', 'PUT'])
+    expect(checkpoint.location).toBeUndefined()
+  })
+
+  test('and only lacks its end gets that', async () => {
+    const registry = await memoryRegistry()
+    const { bytes, blob } = blobOf(MIB)
+    const { adapter, ctx } = connect(registry.url)
+    const begun = await fetch(`${registry.url}/v2/app/blobs/uploads/`, { method: 'POST' })
+    const location = new URL(begun.headers.get('location') ?? '', registry.url).href
+    const headers = { 'content-type': 'application/octet-stream' }
+    await fetch(location, { method: 'PATCH', headers, body: Uint8Array.from(bytes) })
+    const { open, offsets } = opener(bytes)
+    await adapter.repository('app').writeBlob(blob, open, ctx, remembering(location))
+    expect(stored(registry, blob)).toEqual(bytes)
+    expect(offsets).toEqual([])
+  })
+
+  test('begins anew where the registry has forgotten it', async () => {
+    const registry = await memoryRegistry()
+    const { bytes, blob } = blobOf(4 * MIB)
+    const checkpoint = remembering()
+    await leftHalfWay(registry.url, blob, bytes, checkpoint)
+    registry.uploads.clear()
+    const { adapter, ctx } = connect(registry.url)
+    const { open, offsets } = opener(bytes)
+    await adapter.repository('app').writeBlob(blob, open, ctx, checkpoint)
+    expect(stored(registry, blob)).toEqual(bytes)
+    expect(offsets).toEqual([0])
+    expect(checkpoint.location).toBeUndefined()
+  })
+
+  test('begins anew where it turns out to hold other bytes', async () => {
+    const registry = await memoryRegistry()
+    const { bytes, blob } = blobOf(4 * MIB)
+    const checkpoint = remembering()
+    await leftHalfWay(registry.url, blob, Buffer.alloc(bytes.byteLength), checkpoint)
+    const { adapter, ctx } = connect(registry.url)
+    const { open, offsets } = opener(bytes)
+    await adapter.repository('app').writeBlob(blob, open, ctx, checkpoint)
+    expect(stored(registry, blob)).toEqual(bytes)
+    expect(offsets).toEqual([2 * MIB, 0])
+  })
+
+  test('is not tried again after it was refused for good', async () => {
+    const registry = await memoryRegistry({ fault: ({ method }) => (method === 'PATCH' ? { status: 403 } : undefined) })
+    const { bytes, blob } = blobOf(4 * MIB)
+    const checkpoint = remembering()
+    await leftHalfWay(registry.url, blob, bytes, checkpoint)
+    const { adapter, ctx } = connect(registry.url)
+    await expect(adapter.repository('app').writeBlob(blob, opener(bytes).open, ctx, checkpoint)).rejects.toMatchObject({
+      status: 403,
+    })
+    expect(checkpoint.location).toBeUndefined()
+  })
+
+  test('can be deleted, and that never fails', async () => {
+    const registry = await memoryRegistry()
+    const { bytes, blob } = blobOf(4 * MIB)
+    const checkpoint = remembering()
+    await leftHalfWay(registry.url, blob, bytes, checkpoint)
+    const { adapter, ctx } = connect(registry.url)
+    for (let at = 0; at < 2; at += 1) await adapter.repository('app').discardBlob?.(checkpoint.location ?? '', ctx)
+    expect(registry.uploads.size).toBe(0)
+  })
+})
+
+test('chunks that the registry has taken are remembered one by one', async () => {
+  const registry = await memoryRegistry()
+  const { bytes, blob } = blobOf(3 * MIB)
+  const { adapter, ctx } = connect(registry.url, { upload: { strategy: 'chunks', chunk: MIB } })
+  const checkpoint = remembering()
+  await adapter.repository('app').writeBlob(blob, opener(bytes).open, ctx, checkpoint)
+  expect(checkpoint.saved).toEqual([0, MIB, 2 * MIB, 3 * MIB])
 })

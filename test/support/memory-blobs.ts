@@ -1,13 +1,14 @@
 /** Blobs of the registry in memory: read with ranges, or by a redirect to storage. */
 
+import { randomUUID } from 'node:crypto'
 import { type Digest, parseDigest } from '../../src/core/descriptor.ts'
-import type { Call, Reply, StoredBlob, SyntheticBlob } from './memory-registry.ts'
+import type { Call, RegistryState, Reply, StoredBlob, SyntheticBlob } from './memory-registry.ts'
 import { Refusal, text } from './memory-reply.ts'
 
 export function readBlob(call: Call, name: string, reference: string): Reply {
   const { digest, blob } = find(call, name, reference)
   if (call.state.options.redirectBlobs) {
-    const location = `${call.state.storageUrl}/storage/${name}@${encodeURIComponent(digest)}?X-Amz-Signature=signed`
+    const location = `${call.state.storageUrl}/storage/${name}@${encodeURIComponent(digest)}?X-Amz-Signature=${sign(call.state)}`
     return { status: 307, headers: { location }, body: Buffer.alloc(0) }
   }
   return ranged(call, digest, blob)
@@ -15,11 +16,29 @@ export function readBlob(call: Call, name: string, reference: string): Reply {
 
 export function readStorage(call: Call): Reply {
   const match = /^\/storage\/(.+)@([^@]+)$/.exec(call.url.pathname)
-  if (!match?.[1] || !match[2] || call.url.searchParams.get('X-Amz-Signature') !== 'signed') {
+  if (!match?.[1] || !match[2] || !isSigned(call)) {
     return text(403, '<Error><Code>AccessDenied</Code></Error>')
   }
   const { digest, blob } = find(call, match[1], decodeURIComponent(match[2]))
   return ranged(call, digest, blob)
+}
+
+/** Signatures that were not used yet. */
+const unused = new WeakMap<RegistryState, Set<string>>()
+
+function sign(state: RegistryState): string {
+  if (state.options.redirectBlobs !== 'once') return 'signed'
+  const links = unused.get(state) ?? new Set()
+  const signature = randomUUID()
+  unused.set(state, links.add(signature))
+  return signature
+}
+
+function isSigned(call: Call): boolean {
+  const signature = call.url.searchParams.get('X-Amz-Signature') ?? ''
+  return call.state.options.redirectBlobs === 'once'
+    ? (unused.get(call.state)?.delete(signature) ?? false)
+    : signature === 'signed'
 }
 
 export function deleteBlob(call: Call, name: string, reference: string): Reply {

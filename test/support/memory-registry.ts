@@ -123,8 +123,8 @@ export interface MemoryRegistryOptions {
   readonly contentTypeCharset?: boolean
   /** A tag cannot be moved: 400 TAG_INVALID. */
   readonly immutableTags?: boolean
-  /** Blobs are 307 to a second listener, which refuses credentials (400) and HEAD (403). */
-  readonly redirectBlobs?: boolean
+  /** Blobs are 307 to a second listener, which refuses credentials (400) and HEAD (403). `once`: a link is good for one request. */
+  readonly redirectBlobs?: boolean | 'once'
   /** Range is ignored: the whole blob with 200. */
   readonly ignoreRange?: boolean
   /** In bytes; said as `OCI-Chunk-Min-Length`. */

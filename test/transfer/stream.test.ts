@@ -65,6 +65,31 @@ test('a second attempt from the middle hashes only what the first did not see', 
   expect(rest).toEqual(CONTENT.subarray(4))
 })
 
+test('a beginning that another process has sent is not judged, but the length is', async () => {
+  const blob = descriptorOf(CONTENT)
+  const rest = CONTENT.subarray(8)
+  expect(await read(checked(pieces(rest, 3), 8, new BlobHash(blob), { blob, ...OPTIONS }))).toEqual(rest)
+  const short = read(checked(pieces(rest.subarray(1), 3), 8, new BlobHash(blob), { blob, ...OPTIONS }))
+  await expect(short).rejects.toThrow('got 19 bytes')
+})
+
+test('one that begins anew after all is judged whole', async () => {
+  const blob = descriptorOf(CONTENT)
+  const hash = new BlobHash(blob)
+  const wrong = Buffer.from('X123456789abcdefghij')
+  await read(checked(pieces(wrong.subarray(8), 3), 8, hash, { blob, ...OPTIONS }))
+  await expect(read(checked(pieces(wrong, 3), 0, hash, { blob, ...OPTIONS }))).rejects.toThrow(blob.digest)
+  expect(await read(checked(pieces(CONTENT, 3), 0, new BlobHash(blob), { blob, ...OPTIONS }))).toEqual(CONTENT)
+})
+
+test('without hashing only the length is checked', async () => {
+  const blob = descriptorOf(CONTENT)
+  const wrong = Buffer.alloc(CONTENT.byteLength)
+  expect(await read(checked(pieces(wrong, 3), 0, new BlobHash(blob, false), { blob, ...OPTIONS }))).toEqual(wrong)
+  const short = read(checked(pieces(wrong.subarray(1), 3), 0, new BlobHash(blob, false), { blob, ...OPTIONS }))
+  await expect(short).rejects.toThrow('got 19 bytes')
+})
+
 test('a source that breaks off is read on from where it stopped', async () => {
   const offsets: number[] = []
   const open = async (offset: number): Promise<Bytes> => {
