@@ -5,14 +5,14 @@ export const EXECUTION_MOVES = {
   in_progress: ['paused', 'succeeded', 'failed', 'stopped', 'interrupted'],
   paused: ['in_progress', 'stopped', 'failed', 'interrupted'],
   succeeded: [],
-  failed: ['in_progress'],
-  stopped: ['in_progress'],
-  interrupted: ['in_progress'],
+  failed: ['preparing', 'in_progress'],
+  stopped: ['preparing', 'in_progress'],
+  interrupted: ['preparing', 'in_progress'],
 } as const satisfies Record<string, readonly string[]>
 export type ExecutionStatus = keyof typeof EXECUTION_MOVES
 
 export const TASK_MOVES = {
-  pending: ['in_progress', 'stopped', 'failed'],
+  pending: ['in_progress', 'stopped', 'failed', 'skipped'],
   in_progress: ['succeeded', 'failed', 'stopped', 'pending'],
   succeeded: [],
   failed: ['pending'],

@@ -16,6 +16,8 @@ export interface BeginRequest {
   readonly trigger: TriggerKind
   /** What may run only once at a time. */
   readonly lock: string
+  /** What the program needs to go on with it in a later process, as JSON. */
+  readonly origin?: string
 }
 
 export interface Executions {
@@ -30,9 +32,6 @@ export interface Executions {
   fail(id: number, error: RecordedError): boolean
   /** Adds to the tags that were the same on both sides. */
   addUnchanged(id: number, count: number): void
-  /** Asks the process that runs it to stop; false where nobody runs it. */
-  requestStop(id: number): boolean
-  stopRequested(id: number): boolean
 }
 
 export function createExecutions(
@@ -44,18 +43,26 @@ export function createExecutions(
 ): Executions {
   function move(id: number, to: ExecutionStatus, error: string | null = null): boolean {
     const sql = `UPDATE executions SET status = @to, end_time = @end, error = @error,
-      stop_requested = iif(${ENDED}, 0, stop_requested)
+      stop_requested = iif(${ENDED}, 0, stop_requested), pause_requested = iif(${ENDED}, 0, pause_requested),
+      prepared = iif(status = 'preparing' AND @to = 'in_progress', 1, prepared)
       WHERE id = @id AND ${anyOf('status', executionStatesBefore(to))}`
     return database.run(sql, { id, to, end: isFinal(to) ? now() : null, error }) > 0
   }
 
   return {
-    begin: ({ policy, snapshot, trigger, lock }) =>
+    begin: ({ policy, snapshot, trigger, lock, origin = null }) =>
       database.transaction(() => {
         const owner = locks.owner(lock)
         if (owner) return { owner }
         database.run('INSERT INTO policies (name) VALUES (@policy) ON CONFLICT DO NOTHING', { policy })
-        const begun = database.get<{ id: number }>(BEGIN, { policy, snapshot, trigger, start: now() })
+        const begun = database.get<{ id: number }>(BEGIN, {
+          policy,
+          snapshot,
+          trigger,
+          lock,
+          origin,
+          start: now(),
+        })
         if (!begun) throw new Error('SQLite returned no number for a new execution')
         locks.take(lock, begun.id)
         return { id: begun.id }
@@ -74,19 +81,12 @@ export function createExecutions(
     fail: (id, error) => move(id, 'failed', errorText(error)),
     addUnchanged: (id, count) =>
       void database.run('UPDATE executions SET unchanged = unchanged + @count WHERE id = @id', { id, count }),
-    requestStop(id) {
-      if (isFinal(execution(id).status)) return false
-      return database.run(`UPDATE executions SET stop_requested = 1 WHERE id = @id AND ${ACTIVE}`, { id }) > 0
-    },
-    stopRequested: (id) =>
-      database.get('SELECT 1 FROM executions WHERE id = @id AND stop_requested = 1', { id }) !== undefined,
   }
 }
 
-const ACTIVE = `status IN ('preparing', 'in_progress', 'paused')`
-
 const BEGIN = `
-  INSERT INTO executions (policy_id, snapshot, trigger_kind, status, start_time)
-  VALUES ((SELECT id FROM policies WHERE name = @policy), @snapshot, @trigger, 'preparing', @start) RETURNING id`
+  INSERT INTO executions (policy_id, snapshot, trigger_kind, lock_key, origin, status, start_time)
+  VALUES ((SELECT id FROM policies WHERE name = @policy), @snapshot, @trigger, @lock, @origin, 'preparing', @start)
+  RETURNING id`
 
 const ENDED = anyOf('status', ['succeeded', 'failed', 'stopped', 'interrupted'])

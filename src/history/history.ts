@@ -1,31 +1,45 @@
 /** The history: what ran, how it went, and who is running now; one SQLite file that any number of processes share. */
 
 import { join } from 'node:path'
+import { type Attempts, createAttempts } from './attempts.ts'
+import { type Control, createControl } from './control.ts'
 import { openDatabase } from './database.ts'
 import { createExecutionListing, type ExecutionListing } from './execution-listing.ts'
 import { createExecutions, type Executions } from './executions.ts'
+import { createFirstSeen, type FirstSeen } from './first-seen.ts'
 import { createLocks, type Locks } from './locks.ts'
 import { createLogs, type Logs } from './logs.ts'
 import { migrate } from './migrations.ts'
+import { createNarrowedIndexes, type NarrowedIndexes } from './narrowed.ts'
 import { type IsAlive, isProcessAlive } from './process.ts'
 import { createErrorText } from './recorded-error.ts'
 import { createTaskListing, type TaskListing } from './task-listing.ts'
 import { createTasks, type Tasks } from './tasks.ts'
+import { createUploads, type Uploads } from './uploads.ts'
 
+export type { Beginning } from './attempts.ts'
 export type { ExecutionFilter } from './execution-listing.ts'
 export type { BeginRequest } from './executions.ts'
+export type { FirstSeen } from './first-seen.ts'
 export type { LockOwner } from './locks.ts'
 export type { LogFilter, LogLine } from './logs.ts'
+export type { NarrowedIndexes } from './narrowed.ts'
 export type { TaskFilter } from './task-listing.ts'
-export type { PendingTask, TaskEnd } from './tasks.ts'
+export type { PendingTask, TaskEnd, TaskKind } from './tasks.ts'
+export type { AbandonedUpload, UploadKey } from './uploads.ts'
 
 /** Every method is synchronous and throws `HistoryError` where the file cannot be used. */
 export interface History
   extends Executions,
+    Attempts,
+    Control,
     ExecutionListing,
     Tasks,
     TaskListing,
+    Uploads,
     Logs,
+    FirstSeen,
+    NarrowedIndexes,
     Pick<Locks, 'markInterrupted'> {
   /** The file. */
   readonly file: string
@@ -67,9 +81,14 @@ export async function openHistory(directory: string, options: HistoryOptions = {
   return {
     ...listing,
     ...createExecutions(database, locks, listing, now, errorText),
+    ...createAttempts(database, locks, now),
+    ...createControl(database, listing),
     ...createTasks(database, now, errorText),
     ...createTaskListing(database),
+    ...createUploads(database, locks, now),
     ...logs,
+    ...createFirstSeen(database, now),
+    ...createNarrowedIndexes(database),
     file: database.file,
     markInterrupted: locks.markInterrupted,
     heartbeat(execution) {

@@ -96,4 +96,57 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX locks_by_execution ON locks (execution_id);
   `,
+  `
+  -- When content was first seen in a source's repository; source is the registry's address.
+  CREATE TABLE first_seen (
+    source TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (source, repository, digest)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What an index becomes with these platforms only; NULL where nothing of it is left.
+  CREATE TABLE narrowed_indexes (
+    digest TEXT NOT NULL,
+    platforms TEXT NOT NULL,
+    narrowed TEXT,
+    PRIMARY KEY (digest, platforms)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What a later process needs to go on with an execution: origin is JSON that only the program reads. prepared: its plan is whole.
+  ALTER TABLE executions ADD COLUMN lock_key TEXT;
+  ALTER TABLE executions ADD COLUMN origin TEXT;
+  ALTER TABLE executions ADD COLUMN prepared INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE executions ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE executions ADD COLUMN pause_requested INTEGER NOT NULL DEFAULT 0;
+
+  CREATE TRIGGER task_removed AFTER DELETE ON tasks BEGIN
+    UPDATE executions SET
+      pending = pending - (old.status = 'pending'),
+      running = running - (old.status = 'in_progress'),
+      succeed = succeed - (old.status = 'succeeded'),
+      failed = failed - (old.status = 'failed'),
+      stopped = stopped - (old.status = 'stopped'),
+      skipped = skipped - (old.status = 'skipped'),
+      bytes_copied = bytes_copied - old.bytes_copied,
+      bytes_mounted = bytes_mounted - old.bytes_mounted,
+      bytes_present = bytes_present - old.bytes_present
+    WHERE id = old.execution_id;
+  END;
+  `,
+  `
+  -- Uploads that have begun and not ended. The location may be signed: it is a secret.
+  CREATE TABLE uploads (
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    location TEXT NOT NULL,
+    confirmed INTEGER NOT NULL,
+    execution_id INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (registry, repository, digest)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

@@ -24,17 +24,25 @@ export interface TaskEnd {
 export interface Tasks {
   /** Without `status` the action says it: what is kept is skipped, what is blocked has failed with its reason, all else is pending. */
   addTasks(execution: number, specs: readonly TaskSpec[], status?: TaskStatus): void
-  /** Moves up to `limit` tasks that are due at `time` (milliseconds since 1970) to in_progress, lowest number first. */
-  takePending(execution: number, limit: number, time: number): readonly PendingTask[]
+  /** Moves up to `limit` tasks that are due at `time` (milliseconds since 1970) to in_progress, lowest number first; of one kind: deletes
+   *  begin only when all else has ended. */
+  takePending(execution: number, limit: number, time: number, kind?: TaskKind): readonly PendingTask[]
   /** When the first of the tasks that were put back is due, in milliseconds since 1970. */
-  nextAttemptAt(execution: number): number | undefined
+  nextAttemptAt(execution: number, kind?: TaskKind): number | undefined
   /** False where the task may not move there: somebody else has ended it. What was moved adds to what earlier attempts moved. */
   finishTask(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): boolean
   /** Puts a task back until `nextAttemptAt`; false where it is not being run. */
   retryTask(id: number, nextAttemptAt: number, error: RecordedError, moved?: Moved): boolean
   /** Ends all that have not begun as stopped; returns how many. */
   stopPending(execution: number): number
+  /** Ends as stopped whatever has not ended. Only where none of its tasks runs any more. */
+  stopRest(execution: number): number
+  /** Ends deletes that have not begun as skipped, with the reason; returns how many. */
+  skipDeletes(execution: number, reason: RecordedError): number
 }
+
+/** Default `transfer`. */
+export type TaskKind = 'transfer' | 'delete'
 
 const BATCH = 1000
 const NOTHING: Moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
@@ -53,17 +61,21 @@ export function createTasks(database: Database, now: () => number, errorText: Er
         })
       }
     },
-    takePending(execution, limit, time) {
+    takePending(execution, limit, time, kind = 'transfer') {
       if (limit <= 0) return []
-      const rows = database.all<{ id: number; spec: string; attempts: number }>(TAKE, { execution, limit, time })
+      const rows = database.all<{ id: number; spec: string; attempts: number }>(TAKE[kind], { execution, limit, time })
       return rows.map(({ id, spec, attempts }) => ({ id, spec: readSpec(spec), attempts })).sort((a, b) => a.id - b.id)
     },
-    nextAttemptAt: (execution) => database.get<{ at: number | null }>(NEXT, { execution })?.at ?? undefined,
+    nextAttemptAt: (execution, kind = 'transfer') =>
+      database.get<{ at: number | null }>(NEXT[kind], { execution })?.at ?? undefined,
     finishTask: (id, status, { moved = NOTHING, error } = {}) =>
       database.run(FINISH[status], { id, ...moved, end: now(), error: error ? errorText(error) : null }) > 0,
     retryTask: (id, nextAttemptAt, error, moved = NOTHING) =>
       database.run(RETRY, { id, ...moved, next: nextAttemptAt, error: errorText(error) }) > 0,
-    stopPending: (execution) => database.run(STOP, { execution, end: now() }),
+    stopPending: (execution) => database.run(`${STOP} AND status = 'pending'`, { execution, end: now() }),
+    stopRest: (execution) =>
+      database.run(`${STOP} AND ${anyOf('status', taskStatesBefore('stopped'))}`, { execution, end: now() }),
+    skipDeletes: (execution, reason) => database.run(SKIP, { execution, end: now(), error: errorText(reason) }),
   }
 }
 
@@ -79,17 +91,23 @@ function reasonOf({ reason, reason_code, hint }: TaskSpec): RecordedError {
 const ADD = `
   INSERT INTO tasks (execution_id, spec, status, end_time, error) VALUES (@execution, @spec, @status, @end, @error)`
 
-const TAKE = `
+const KIND = { transfer: `spec ->> '$.action' IS NOT 'delete'`, delete: `spec ->> '$.action' = 'delete'` } as const
+
+const take = (kind: TaskKind): string => `
   UPDATE tasks SET status = 'in_progress', attempts = attempts + 1, next_attempt_at = NULL, end_time = NULL,
     start_time = coalesce(start_time, @time)
   WHERE id IN (
     SELECT id FROM tasks WHERE execution_id = @execution AND status = 'pending'
-      AND (next_attempt_at IS NULL OR next_attempt_at <= @time) ORDER BY id LIMIT @limit
+      AND (next_attempt_at IS NULL OR next_attempt_at <= @time) AND ${KIND[kind]} ORDER BY id LIMIT @limit
   ) RETURNING id, spec, attempts`
 
-const NEXT = `
+const TAKE = { transfer: take('transfer'), delete: take('delete') }
+
+const next = (kind: TaskKind): string => `
   SELECT min(next_attempt_at) AS at FROM tasks
-  WHERE execution_id = @execution AND status = 'pending' AND next_attempt_at IS NOT NULL`
+  WHERE execution_id = @execution AND status = 'pending' AND next_attempt_at IS NOT NULL AND ${KIND[kind]}`
+
+const NEXT = { transfer: next('transfer'), delete: next('delete') }
 
 const MOVED = `bytes_copied = bytes_copied + @bytes_copied, bytes_mounted = bytes_mounted + @bytes_mounted,
     bytes_present = bytes_present + @bytes_present`
@@ -107,4 +125,8 @@ const RETRY = `
 
 const STOP = `
   UPDATE tasks SET status = 'stopped', end_time = @end, next_attempt_at = NULL
-  WHERE execution_id = @execution AND status = 'pending'`
+  WHERE execution_id = @execution`
+
+const SKIP = `
+  UPDATE tasks SET status = 'skipped', end_time = @end, error = @error, next_attempt_at = NULL
+  WHERE execution_id = @execution AND ${anyOf('status', taskStatesBefore('skipped'))} AND ${KIND.delete}`

@@ -1,0 +1,119 @@
+/** Executions begun anew: one that has ended goes on, or what failed in it becomes a new one. */
+
+import type { ActionKind } from '../core/plan.ts'
+import { executionStatesBefore, type TriggerKind } from '../core/states.ts'
+import type { Database } from './database.ts'
+import type { LockOwner, Locks } from './locks.ts'
+import { anyOf } from './sql.ts'
+
+/** What an execution was begun with. */
+export interface Beginning {
+  /** The policy as JSON. */
+  readonly snapshot: string
+  /** Undefined for one that an older version began. */
+  readonly lock: string | undefined
+  readonly origin: string | undefined
+  /** Its plan is whole: every task is in the history. */
+  readonly prepared: boolean
+  /** Tasks that can be run again, by status. */
+  readonly left: { readonly pending: number; readonly stopped: number; readonly failed: number }
+}
+
+export interface Attempts {
+  /** Throws where there is no such execution. */
+  beginning(id: number): Beginning
+  /**
+   * Takes the lock and moves an ended execution on: what is left of its tasks is pending again. One whose plan is not whole loses its
+   * tasks, of which none has run, and prepares once more. `undefined` where it may not go on: it has succeeded, or somebody runs it.
+   */
+  resume(id: number): { readonly id: number; readonly attempt: number } | { readonly owner: LockOwner } | undefined
+  /** Takes the lock and begins an execution of what failed or was stopped in another; its tasks are written. */
+  retry(id: number, trigger: TriggerKind): { readonly id: number } | { readonly owner: LockOwner }
+}
+
+export function createAttempts(database: Database, locks: Locks, now: () => number): Attempts {
+  function lockOf(id: number): string {
+    const row = database.get<{ lock_key: string | null }>('SELECT lock_key FROM executions WHERE id = @id', { id })
+    return row?.lock_key ?? `execution ${id}`
+  }
+
+  return {
+    beginning(id) {
+      const row = database.get<BeginningRow>(BEGINNING, { id })
+      if (!row) throw new Error(`there is no execution ${id}`)
+      const { snapshot, lock_key, origin, prepared } = row
+      const left = { pending: 0, stopped: 0, failed: 0 }
+      for (const { status, count } of database.all<LeftRow>(LEFT, { id })) left[status] = count
+      return { snapshot, lock: lock_key ?? undefined, origin: origin ?? undefined, prepared: prepared === 1, left }
+    },
+    resume: (id) =>
+      database.transaction(() => {
+        const lock = lockOf(id)
+        const owner = locks.owner(lock)
+        if (owner) return { owner }
+        const row = database.get<{ attempts: number; prepared: number }>(RESUME, { id })
+        if (!row) return undefined
+        database.run(row.prepared === 1 ? PUT_BACK : 'DELETE FROM tasks WHERE execution_id = @id', { id })
+        if (row.prepared === 0) database.run('UPDATE executions SET unchanged = 0 WHERE id = @id', { id })
+        locks.take(lock, id)
+        return { id, attempt: row.attempts }
+      }),
+    retry: (from, trigger) =>
+      database.transaction(() => {
+        const lock = lockOf(from)
+        const owner = locks.owner(lock)
+        if (owner) return { owner }
+        const begun = database.get<{ id: number }>(RETRY, { from, trigger, lock, start: now() })
+        if (!begun) throw new Error('SQLite returned no number for a new execution')
+        database.run(COPY, { from, id: begun.id })
+        locks.take(lock, begun.id)
+        return { id: begun.id }
+      }),
+  }
+}
+
+interface BeginningRow {
+  readonly snapshot: string
+  readonly lock_key: string | null
+  readonly origin: string | null
+  readonly prepared: number
+}
+
+interface LeftRow {
+  readonly status: 'pending' | 'stopped' | 'failed'
+  readonly count: number
+}
+
+const BEGINNING = 'SELECT snapshot, lock_key, origin, prepared FROM executions WHERE id = @id'
+
+/** What is kept has nothing to do, and what is blocked must be planned again. */
+const RUNNABLE: readonly ActionKind[] = ['copy', 'update', 'delete']
+const IS_LEFT = `status IN ('pending', 'stopped', 'failed') AND ${anyOf(`json_extract(spec, '$.action')`, RUNNABLE)}`
+
+const LEFT = `SELECT status, count(*) AS count FROM tasks WHERE execution_id = @id AND ${IS_LEFT} GROUP BY status`
+
+const RESUME = `
+  UPDATE executions SET status = iif(prepared, 'in_progress', 'preparing'), attempts = attempts + 1, end_time = NULL,
+    error = NULL, stop_requested = 0, pause_requested = 0
+  WHERE id = @id AND ${anyOf(
+    'status',
+    executionStatesBefore('preparing').filter((state) => executionStatesBefore('in_progress').includes(state)),
+  )}
+  RETURNING attempts, prepared`
+
+/** By now the destination may have the repository: its blobs must be asked for. */
+const SPEC = `json_remove(spec, '$.new_repository')`
+
+const PUT_BACK = `
+  UPDATE tasks SET status = 'pending', next_attempt_at = NULL, end_time = NULL, spec = ${SPEC}
+  WHERE execution_id = @id AND ${IS_LEFT}`
+
+const RETRY = `
+  INSERT INTO executions (policy_id, snapshot, trigger_kind, lock_key, origin, status, start_time)
+  SELECT policy_id, snapshot, @trigger, @lock, origin, 'preparing', @start FROM executions WHERE id = @from
+  RETURNING id`
+
+const COPY = `
+  INSERT INTO tasks (execution_id, spec, status)
+  SELECT @id, ${SPEC}, 'pending' FROM tasks WHERE execution_id = @from AND status IN ('stopped', 'failed') AND ${IS_LEFT}
+  ORDER BY id`
