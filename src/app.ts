@@ -8,15 +8,19 @@ import { readConfiguration } from './config/read.ts'
 import { createConnections } from './connect.ts'
 import type { PingStep } from './core/adapter.ts'
 import type { Context } from './core/context.ts'
-import { CancelledError, ReplicateError } from './core/errors.ts'
+import type { Difference, Verification } from './core/drift.ts'
+import { CancelledError, HistoryError, ReplicateError } from './core/errors.ts'
 import type { Execution } from './core/execution.ts'
-import type { PolicyPlan, SavedPlan } from './core/plan.ts'
+import type { PolicyPlan, SavedPlan, TaskSpec } from './core/plan.ts'
 import type { Policy } from './core/policy.ts'
 import type { Registry } from './core/registry.ts'
+import type { Again } from './engine/again.ts'
 import { execute } from './engine/execute.ts'
 import { preview } from './engine/preview.ts'
+import { verify } from './engine/verify.ts'
 import { type History, openHistory } from './history/history.ts'
 import { createRedactor } from './http/redact.ts'
+import { earlierExecution, filesAgain, originText } from './origin.ts'
 import { pingRegistry } from './ping.ts'
 import { createThrottle, type Throttle } from './transfer/throttle.ts'
 
@@ -47,19 +51,36 @@ export interface RunOptions {
   readonly timeout?: number
   /** The I-th of N parts, 1-based. */
   readonly shard?: { readonly index: number; readonly count: number }
+  /** `all`: look at the referrers of unchanged artifacts too, and copy those that came later. Default `changed`. */
+  readonly referrers?: 'all' | 'changed'
   /** Apply exactly this plan, and refuse where a source digest has moved since. */
   readonly plan?: SavedPlan
+  /** Send again whatever the destination lacks, also below child manifests that it has. */
+  readonly thorough?: boolean
+}
+
+export interface VerifyOptions {
+  readonly filter?: RunOptions['filter']
+  readonly shard?: RunOptions['shard']
+  /** Read and hash every blob of the destination, instead of asking whether it is there. */
+  readonly full?: boolean
+  /** Give the tasks that would put it right. */
+  readonly repair?: boolean
+  /** Only what these tasks are about. */
+  readonly only?: readonly TaskSpec[]
 }
 
 export interface PlanOptions {
   readonly filter?: RunOptions['filter']
   readonly shard?: RunOptions['shard']
+  readonly referrers?: RunOptions['referrers']
   /** Leave out sizes: no manifest is read. */
   readonly shallow?: boolean
   /** Say of every tag seen why it was kept or dropped, also of the unchanged. */
   readonly explain?: boolean
 }
 
+export type { Difference, Verification } from './core/drift.ts'
 export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from './core/plan.ts'
 
 /** How one policy of a `run` ended. */
@@ -83,7 +104,23 @@ export interface App {
     started: (policy: Policy, execution: number) => void,
     ctx: Context,
   ): AsyncIterable<PolicyOutcome>
+  /** Goes on with an execution that has ended, or runs what failed in it as a new one: with its policy as it was, and the registries as
+   *  its files define them now. Throws a `ConfigurationError` where that cannot be. */
+  again(
+    earlier: Again,
+    options: RunOptions,
+    started: (policy: Policy, execution: number) => void,
+    ctx: Context,
+  ): AsyncIterable<PolicyOutcome>
   plan(policy: Policy, configuration: Configuration, options: PlanOptions, ctx: Context): Promise<PolicyPlan>
+  /** Compares both sides to the last blob and writes nothing; `found` is told each difference when it is seen. */
+  verify(
+    policy: Policy,
+    configuration: Configuration,
+    options: VerifyOptions,
+    found: (difference: Difference) => void,
+    ctx: Context,
+  ): Promise<Verification>
   ping(registry: string, configuration: Configuration, ctx: Context): Promise<readonly PingStep[]>
   /** Opens the history on first use. */
   history(): Promise<History>
@@ -117,6 +154,18 @@ export function createApp(options: AppOptions): App {
     }
   }
 
+  /** What a plan may need of the history, which it only reads. */
+  async function planRecords(policy: Policy): Promise<History | undefined> {
+    const { min_age, platforms, platforms_index } = policy.filters
+    if (min_age === undefined && !(platforms && platforms_index === 'narrow')) return undefined
+    const directory = homeDirectory(options)
+    return openHistory(directory, { readonly: true }).catch(async (error: unknown) => {
+      if (!(error instanceof HistoryError)) throw error
+      // One of an older version is brought up to date; of any other the reason is thrown again.
+      return openHistory(directory)
+    })
+  }
+
   async function endpoints(policy: Policy, configuration: Configuration) {
     const [source, destination] = await Promise.all([
       connections.open(configuration.registryOf(policy.source.registry)),
@@ -132,6 +181,7 @@ export function createApp(options: AppOptions): App {
     throttles: readonly Throttle[],
     started: (policy: Policy, execution: number) => void,
     ctx: Context,
+    again?: Again & { readonly lock: string },
   ): Promise<PolicyOutcome> {
     try {
       const { source, destination } = await endpoints(policy, configuration)
@@ -143,13 +193,17 @@ export function createApp(options: AppOptions): App {
           destination,
           history: await openedHistory(),
           trigger: 'manual',
-          lock: lockOf(policy, configuration),
+          lock: again?.lock ?? lockOf(policy, configuration),
+          origin: originText(configuration, narrowingOf(run), { saved: run.plan !== undefined }),
+          again,
           concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
           throttles: [...throttles, ...bandwidthLimits(source.registry, destination.registry)],
           narrow: run.filter,
           shard: run.shard,
+          referrers: run.referrers,
           maxFailures: run.failFast ? 1 : run.maxFailures,
           wait: run.wait,
+          thorough: run.thorough,
           ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
           started: (execution) => started(policy, execution),
         },
@@ -161,14 +215,17 @@ export function createApp(options: AppOptions): App {
     }
   }
 
+  const read = (files: readonly string[], config: string | undefined): Promise<Configuration> =>
+    readConfiguration({
+      ...options,
+      ...(config === undefined ? {} : { config }),
+      files,
+      knownTypes: adapters.map((type) => type.identity),
+      secrets: (secret) => redactor.add(secret),
+    })
+
   return {
-    configuration: (files) =>
-      readConfiguration({
-        files,
-        ...options,
-        knownTypes: adapters.map((type) => type.identity),
-        secrets: (secret) => redactor.add(secret),
-      }),
+    configuration: (files) => read(files, options.config),
     async *run(policies, configuration, run, started, ctx) {
       const throttles = run.bandwidth === undefined ? [] : [createThrottle(run.bandwidth)]
       const signal = run.timeout === undefined ? ctx.signal : AbortSignal.any([ctx.signal, timeLimit(run.timeout)])
@@ -177,9 +234,34 @@ export function createApp(options: AppOptions): App {
         if (signal.aborted) return
       }
     },
+    async *again(earlier, run, started, ctx) {
+      const { policy, lock, origin } = earlierExecution<RunOptions>(await openedHistory(), earlier)
+      const { config = origin.config } = options
+      const configuration = await read(filesAgain(earlier.execution, origin, options.config), config)
+      const throttles = run.bandwidth === undefined ? [] : [createThrottle(run.bandwidth)]
+      const signal = run.timeout === undefined ? ctx.signal : AbortSignal.any([ctx.signal, timeLimit(run.timeout)])
+      const narrowed = { ...origin.narrowing, ...run }
+      const again = { ...earlier, lock }
+      yield await runPolicy(policy, configuration, narrowed, throttles, started, { ...ctx, signal }, again)
+    },
     async plan(policy, configuration, planning, ctx) {
       const { filter, ...rest } = planning
-      return preview({ policy, ...(await endpoints(policy, configuration)), ...rest, narrow: filter }, guarded(ctx))
+      const records = await planRecords(policy)
+      try {
+        const sides = await endpoints(policy, configuration)
+        return await preview({ policy, ...sides, ...rest, narrow: filter, records }, guarded(ctx))
+      } finally {
+        records?.close()
+      }
+    },
+    async verify(policy, configuration, { filter, ...rest }, found, ctx) {
+      const records = await planRecords(policy)
+      try {
+        const sides = await endpoints(policy, configuration)
+        return await verify({ policy, ...sides, ...rest, narrow: filter, records }, found, guarded(ctx))
+      } finally {
+        records?.close()
+      }
     },
     async ping(name, configuration, ctx) {
       const registry = configuration.registryOf(name)
@@ -191,6 +273,12 @@ export function createApp(options: AppOptions): App {
       if (history) (await history).close()
     },
   }
+}
+
+/** The options that say what is planned; the others say how it is done. */
+function narrowingOf(run: RunOptions): RunOptions {
+  const { plan, concurrency, bandwidth, failFast, maxFailures, wait, timeout, ...narrowing } = run
+  return narrowing
 }
 
 /** What may run only once at a time: a policy of a file; a one-kick copy is its two references. */

@@ -1,6 +1,8 @@
 /** Runs selected policies and shows it: the common end of `run` and `copy`. */
 
 import type { App, PolicyOutcome, RunOptions, SavedPlan } from '../app.ts'
+import type { Context } from '../core/context.ts'
+import type { Policy } from '../core/policy.ts'
 import { worstExitCode } from './exit-code.ts'
 import type { RunFlags } from './options.ts'
 import { jsonView } from './render/events.ts'
@@ -14,23 +16,30 @@ import type { Selection } from './selection.ts'
 import type { Session } from './session.ts'
 
 /** The exit status of all of them. Reports are written whatever the outcome. */
-export async function executePolicies(
+export function executePolicies(
   session: Session,
   app: App,
-  selection: Selection,
+  { policies, configuration }: Selection,
   flags: RunFlags,
   plan?: SavedPlan,
+): Promise<number> {
+  const options = { ...runOptions(flags), ...(plan === undefined ? {} : { plan }) }
+  return showRun(session, app, flags, (started, ctx) => app.run(policies, configuration, options, started, ctx))
+}
+
+/** Shows what `run` does as it happens; the result is the exit status. */
+export async function showRun(
+  session: Session,
+  app: App,
+  flags: RunFlags,
+  run: (started: (policy: Policy, execution: number) => void, ctx: Context) => AsyncIterable<PolicyOutcome>,
 ): Promise<number> {
   await checkReports(session, flags)
   const view = viewOf(session)
   const outcomes: PolicyOutcome[] = []
   let shown = new Set<number>()
-  const { policies, configuration } = selection
   try {
-    const ended = app.run(
-      policies,
-      configuration,
-      { ...runOptions(flags), ...(plan === undefined ? {} : { plan }) },
+    const ended = run(
       (policy, execution) => {
         shown = new Set()
         view.begin(headingOf(policy), execution)
@@ -61,7 +70,7 @@ export async function executePolicies(
 }
 
 export function runOptions(flags: RunFlags): RunOptions {
-  const { concurrency, bandwidth, filter, failFast, maxFailures, wait, timeout, shard } = flags
+  const { concurrency, bandwidth, filter, failFast, maxFailures, wait, timeout, shard, referrers } = flags
   return {
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
@@ -71,6 +80,7 @@ export function runOptions(flags: RunFlags): RunOptions {
     ...(wait === undefined ? {} : { wait }),
     ...(timeout === undefined ? {} : { timeout }),
     ...(shard === undefined ? {} : { shard }),
+    ...(referrers === undefined ? {} : { referrers }),
   }
 }
 

@@ -15,6 +15,7 @@ export interface RunFlags {
   readonly wait?: boolean
   readonly timeout?: number
   readonly shard?: { readonly index: number; readonly count: number }
+  readonly referrers?: 'all' | 'changed'
   readonly plan?: string
   readonly report?: string
   readonly summary?: string
@@ -24,10 +25,19 @@ export interface PlanFlags {
   readonly policy?: readonly string[]
   readonly filter?: FilterFlags
   readonly shard?: { readonly index: number; readonly count: number }
+  readonly referrers?: 'all' | 'changed'
   readonly explain?: boolean
   readonly exitCode?: boolean
   readonly shallow?: boolean
   readonly out?: string
+}
+
+export interface VerifyFlags {
+  readonly policy?: readonly string[]
+  readonly filter?: FilterFlags
+  readonly shard?: { readonly index: number; readonly count: number }
+  readonly full?: boolean
+  readonly repair?: boolean
 }
 
 export function addGlobalOptions(program: Command): Command {
@@ -59,11 +69,21 @@ export function addNarrowingOptions(command: Command): Command {
       ),
     )
     .addOption(new Option('--shard <i/n>', 'only the I-th of N parts').argParser(shard))
+    .addOption(
+      new Option(
+        '--referrers <which>',
+        'of which artifacts signatures, attestations and SBOMs are looked for: changed (default), or all, which finds late ones',
+      ).choices(['all', 'changed']),
+    )
 }
 
 export function addRunOptions(command: Command): Command {
-  return addNarrowingOptions(command)
-    .option('--dry-run', 'show the plan and touch nothing')
+  return addTransferOptions(addNarrowingOptions(command).option('--dry-run', 'show the plan and touch nothing'))
+}
+
+/** How a plan is carried out, whoever made it. */
+export function addTransferOptions(command: Command): Command {
+  return command
     .addOption(new Option('--concurrency <n>', 'blob streams at once (default: 8)').argParser(positiveInteger))
     .addOption(new Option('--bandwidth <rate>', 'of all streams together, such as 50MiB/s').argParser(rate))
     .option('--fail-fast', 'stop at the first task that fails')

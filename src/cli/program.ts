@@ -7,8 +7,10 @@ import {
   addNarrowingOptions,
   addRunOptions,
   addSelectionOptions,
+  addTransferOptions,
   type PlanFlags,
   type RunFlags,
+  type VerifyFlags,
 } from './options.ts'
 import type { GlobalFlags, Session } from './session.ts'
 import { collect, duration, positiveInteger } from './values.ts'
@@ -42,6 +44,7 @@ export function buildProgram(dispatch: Dispatch): Command {
     (execute: Execute): Promise<void> =>
       dispatch(command.optsWithGlobals<GlobalFlags>(), execute)
   addReplicationCommands(program, start)
+  addVerify(program, start)
   addExecutions(program, start)
   addPolicies(program, start)
   addRegistries(program, start)
@@ -66,6 +69,7 @@ function addReplicationCommands(program: Command, start: Start): void {
     run,
     'replicate run policy.yaml --concurrency 16 --bandwidth 50MiB/s',
     'replicate run base-images --filter tag=3.*',
+    'replicate run policy.yaml --referrers all',
   )
 
   const plan = program
@@ -98,6 +102,21 @@ function addReplicationCommands(program: Command, start: Start): void {
     .option('--override', 'replace a destination tag that differs', true)
     .option('--no-override', 'keep a destination tag that differs')
   example(copy, 'replicate copy docker.io/library/alpine:3.20 registry.example.com/mirror/')
+}
+
+function addVerify(program: Command, start: Start): void {
+  const verify = program
+    .command('verify')
+    .description('compare both sides, digest by digest; report drift with status 1')
+    .argument('[file-or-policy...]', "YAML files (- for standard input), or policies of the user's configuration")
+    .action((targets: string[], flags: VerifyFlags) =>
+      start(verify)(async (session) => (await import('./commands/verify.ts')).verify(session, targets, flags)),
+    )
+  addNarrowingOptions(addSelectionOptions(verify))
+  verify
+    .option('--full', 'read and hash every blob of the destination, not only ask whether it is there')
+    .option('--repair', 'send again what the destination lacks; an execution of the history, whose end is verified too')
+  example(verify, 'replicate verify policy.yaml', 'replicate verify base-images --filter tag=3.* --repair')
 }
 
 function addExecutions(program: Command, start: Start): void {
@@ -141,6 +160,30 @@ function addExecutions(program: Command, start: Start): void {
     .argument(...id)
     .action((execution: string) => start(stop)(async (session) => (await load()).stop(session, execution)))
   example(stop, 'replicate executions stop last:base-images')
+  const pause = group
+    .command('pause')
+    .description('hold a running execution before its next blob, from any process')
+    .argument(...id)
+    .action((execution: string) => start(pause)(async (session) => (await load()).pause(session, execution)))
+  example(pause, 'replicate executions pause 42')
+  const resume = group
+    .command('resume')
+    .description('let a paused execution go on; go on here with one that was stopped, failed or was interrupted')
+    .argument(...id)
+    .action((execution: string, flags: RunFlags) =>
+      start(resume)(async (session) => (await load()).resume(session, execution, flags)),
+    )
+  addTransferOptions(resume)
+  example(resume, 'replicate executions resume last', 'replicate executions resume 42 --bandwidth 50MiB/s')
+  const retry = group
+    .command('retry')
+    .description('run the tasks that failed or were stopped as a new execution')
+    .argument(...id)
+    .action((execution: string, flags: RunFlags) =>
+      start(retry)(async (session) => (await load()).retry(session, execution, flags)),
+    )
+  addTransferOptions(retry)
+  example(retry, 'replicate executions retry last:base-images')
 }
 
 function addPolicies(program: Command, start: Start): void {

@@ -18,12 +18,8 @@ export const UNSUPPORTED: readonly Unsupported[] = [
   { path: ['policies', '*', 'deletion'], values: ['events'] },
   { path: ['policies', '*', 'prepare'] },
   { path: ['policies', '*', 'notify'] },
-  { path: ['policies', '*', 'on_overlap'], values: ['queue'] },
   { path: ['policies', '*', 'filters', 'label'] },
   { path: ['policies', '*', 'filters', 'exclude', 'label'] },
-  { path: ['policies', '*', 'filters', 'min_age'] },
-  { path: ['policies', '*', 'filters', 'pushed_within'] },
-  { path: ['policies', '*', 'filters', 'platforms_index'], values: ['narrow'] },
 ]
 
 /** Identities of adapters that are to come. */

@@ -2,31 +2,42 @@
 
 import { abortReason, type Clock, systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import { CancelledError, LockedError, ReplicateError } from '../core/errors.ts'
+import { CancelledError, ConfigurationError, HistoryError, LockedError, ReplicateError } from '../core/errors.ts'
 import type { Event, Stage } from '../core/events.ts'
 import type { Execution } from '../core/execution.ts'
 import { formatBytes } from '../core/size.ts'
 import type { TriggerKind } from '../core/states.ts'
 import type { History, LockOwner } from '../history/history.ts'
+import { createGate, type Gate } from '../transfer/gate.ts'
 import { createTransferState } from '../transfer/job.ts'
 import type { MayRetry } from '../transfer/resumable.ts'
 import type { Throttle } from '../transfer/throttle.ts'
+import { type Again, prepareAgain } from './again.ts'
+import { CONTROL_INTERVAL, type Control, listenToOthers } from './control.ts'
 import { ManifestMemory } from './endpoint.ts'
 import type { PlanTotals } from './plan.ts'
 import { type PrepareRequest, plural, prepare } from './prepare.ts'
+import { NOT_DELETED, removeTag } from './remove.ts'
 import { createRunner } from './runner.ts'
 import { recorded, transferTasks } from './transfer.ts'
+import { checkpoints, discardUploads } from './uploads.ts'
 
 export interface ExecuteRequest extends PrepareRequest {
   readonly trigger: TriggerKind
   /** What may run only once at a time: the policy in its file. */
   readonly lock: string
+  /** What the program needs to go on with the execution in a later process, as JSON. */
+  readonly origin?: string
+  /** Begins an earlier execution anew instead of a new one. */
+  readonly again?: Again | undefined
   /** Blob streams at once. */
   readonly concurrency: number
   readonly throttles: readonly Throttle[]
   /** Give up after this many failed tasks. */
   readonly maxFailures?: number | undefined
   readonly wait?: boolean | undefined
+  /** Send again whatever the destination lacks, also below child manifests that it has. */
+  readonly thorough?: boolean | undefined
   readonly started: (execution: number) => void
   readonly clock?: Clock
 }
@@ -41,48 +52,71 @@ export interface ExecuteResult {
 /** Attempts to go on reading a blob that broke off, and the pause before the first of them in milliseconds. */
 const STREAM_ATTEMPTS = 5
 const STREAM_PAUSE = 200
-/** How often another process's wish to stop is looked for, in milliseconds. */
-const CONTROL_INTERVAL = 500
-const HEARTBEAT_INTERVAL = 5000
-
 /** Throws only where no execution began: `LockedError`, or a history that cannot be written. */
 export async function execute(request: ExecuteRequest, ctx: Context): Promise<ExecuteResult> {
   const { history, clock = systemClock } = request
-  const id = await begin(request, clock, ctx)
-  request.started(id)
+  const { id, attempt: number } = await begin(request, clock, ctx)
   const stop = new AbortController()
+  const gate = createGate()
+  const emit = recording(history, id, clock, ctx)
+  const control = listenToOthers({ history, execution: id, stop, gate, emit })
   const signal = AbortSignal.any([ctx.signal, stop.signal])
-  const control = setInterval(() => {
-    if (history.stopRequested(id)) stop.abort(new CancelledError('stopped by `executions stop`', 4))
-  }, CONTROL_INTERVAL)
-  const heart = setInterval(() => history.heartbeat(id), HEARTBEAT_INTERVAL)
-  const run: Running = { id, stop, clock, ctx: { signal, emit: recording(history, id, clock, ctx) } }
   try {
-    return await stages(request, run)
+    request.started(id)
+    if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: goes on with what is left` })
+    return await stages(request, { id, stop, gate, control, clock, ctx: { signal, emit } })
   } finally {
-    clearInterval(control)
-    clearInterval(heart)
-    history.flush()
-    history.release(id)
+    control.end()
+    // Together, like all that follows a failure: where the history is locked, each write waits for long before it fails.
+    attempt(() => {
+      history.flush()
+      history.release(id)
+    })
   }
 }
 
 interface Running {
   readonly id: number
   readonly stop: AbortController
+  readonly gate: Gate
+  readonly control: Control
   readonly clock: Clock
   readonly ctx: Context
 }
 
-async function begin(request: ExecuteRequest, clock: Clock, ctx: Context): Promise<number> {
-  const { history, policy, trigger, lock } = request
+async function begin(request: ExecuteRequest, clock: Clock, ctx: Context): Promise<Begun> {
+  const { history, policy, trigger } = request
   for (let waiting = false; ; waiting = true) {
-    const begun = history.begin({ policy: policy.name, snapshot: JSON.stringify(policy), trigger, lock })
-    if ('id' in begun) return begun.id
-    if (!request.wait) throw locked(policy.name, begun.owner)
+    const begun = beginOnce(request)
+    if ('id' in begun) return begun
+    if (!request.wait && policy.on_overlap !== 'queue') {
+      const text = `another run of the policy was left out (trigger: ${trigger}): this one is still running`
+      history.log(begun.owner.execution, undefined, 'warning', text, clock.now())
+      history.flush()
+      throw locked(policy.name, begun.owner)
+    }
     if (!waiting) ctx.emit({ type: 'waiting', reason: `policy ${policy.name} is running: ${ownerText(begun.owner)}` })
     await clock.sleep(CONTROL_INTERVAL, ctx.signal)
   }
+}
+
+interface Begun {
+  readonly id: number
+  /** Of an execution that goes on: from 2 on. */
+  readonly attempt?: number
+}
+
+function beginOnce(request: ExecuteRequest): Begun | { readonly owner: LockOwner } {
+  const { history, policy, trigger, lock, origin, again } = request
+  if (!again) {
+    const snapshot = JSON.stringify(policy)
+    return history.begin({ policy: policy.name, snapshot, trigger, lock, ...(origin === undefined ? {} : { origin }) })
+  }
+  if (again.how === 'retry') return history.retry(again.execution, trigger)
+  const begun = history.resume(again.execution)
+  if (begun) return begun
+  const { status } = history.execution(again.execution)
+  throw new ConfigurationError(`execution ${again.execution} cannot go on: it is ${status.replaceAll('_', ' ')}`)
 }
 
 function locked(policy: string, owner: LockOwner): LockedError {
@@ -101,35 +135,62 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
   const memory = new ManifestMemory()
   let totals: PlanTotals
   try {
-    totals = await prepare(request, id, memory, ctx)
+    const planned = plannedBefore(request)
+    totals =
+      planned === undefined ? await prepare(request, id, memory, ctx) : await prepareAgain(request, id, planned, ctx)
+    history.move(id, 'in_progress')
   } catch (error) {
-    history.stopPending(id)
     if (ctx.signal.aborted) return stopped(request, run)
-    history.fail(id, recorded(error))
-    const exitCode = error instanceof ReplicateError ? Math.max(error.exitCode, 3) : 1
-    return { execution: history.execution(id), exitCode, error }
+    return failed(request, run, error, error instanceof ReplicateError ? Math.max(error.exitCode, 3) : 1)
   }
-  history.move(id, 'in_progress')
   try {
     await transfer(request, run, memory, totals)
+    if (!ctx.signal.aborted) await deleteTags(request, run)
     if (ctx.signal.aborted) return await stopped(request, run)
+    run.control.transferred()
     await post(request, run)
+    const execution = history.finish(id)
+    return { execution, exitCode: execution.status === 'succeeded' ? 0 : 1 }
   } catch (error) {
-    history.stopPending(id)
-    history.fail(id, recorded(error))
-    return { execution: history.execution(id), exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
+    // What the history could not say any more is no mistake of its user, which the error's own code would mean.
+    const own = error instanceof ReplicateError && !(error instanceof HistoryError)
+    return failed(request, run, error, own ? error.exitCode : 1)
   }
-  const execution = history.finish(id)
-  return { execution, exitCode: execution.status === 'succeeded' ? 0 : 1 }
+}
+
+/** The execution that made the plan which this one goes on with. */
+function plannedBefore({ history, again }: ExecuteRequest): number | undefined {
+  if (!again) return undefined
+  return again.how === 'retry' || history.beginning(again.execution).prepared ? again.execution : undefined
+}
+
+/** Ends it as failed for a reason of its own, as far as the history can still be written. No task runs any more. */
+function failed({ history }: ExecuteRequest, { id }: Running, error: unknown, exitCode: number): ExecuteResult {
+  attempt(() => {
+    history.stopRest(id)
+    history.fail(id, recorded(error))
+  })
+  const execution = attempt(() => history.execution(id))
+  if (!execution) throw error
+  return { execution, exitCode, error }
+}
+
+/** The result, or undefined where the history cannot be used: then the first failure is told, not what follows from it. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
 }
 
 async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
   const { history, destination } = request
-  history.stopPending(run.id)
+  const error = abortReason(run.ctx.signal)
   // What was copied completely is kept, also where the destination is written as a whole.
   await destination.adapter.close?.().catch(() => {})
-  const execution = history.finish(run.id, 'stopped')
-  const error = abortReason(run.ctx.signal)
+  if (!run.control.lost) history.stopRest(run.id)
+  const execution = run.control.lost ? history.execution(run.id) : history.finish(run.id, 'stopped')
   return { execution, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
 }
 
@@ -160,18 +221,28 @@ async function transfer(
       await clock.sleep(delay, signal)
       return true
     }
-  const state = createTransferState({ concurrency, throttles, mayRetry })
+  const checkpoint = checkpoints(request, id)
+  const state = createTransferState({ concurrency, throttles, mayRetry, checkpoint, gate: run.gate })
+  const leftovers = request.again !== undefined || history.mayHaveLeft(id)
+  // What could not be planned has failed already.
+  let failures = totals.blocked
+  const giveUp = (): void => {
+    if (request.maxFailures === undefined || failures < request.maxFailures) return
+    run.stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task', 'failed tasks')}`, 1))
+  }
+  giveUp()
   await transferTasks(
     {
       history,
       execution: id,
-      run: createRunner({ policy, source, destination, state, memory }),
+      run: createRunner({ policy, source, destination, state, memory, thorough: request.thorough, leftovers }),
       tasksAtOnce: Math.max(32, concurrency * 2),
       retry: policy.retry,
-      onFailure: (failures) => {
-        if (request.maxFailures === undefined || failures < request.maxFailures) return
-        run.stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task', 'failed tasks')}`, 1))
+      onFailure: () => {
+        failures += 1
+        giveUp()
       },
+      gate: run.gate,
       clock,
     },
     ctx,
@@ -187,8 +258,50 @@ async function transfer(
   )
 }
 
+/** What `deletion: mirror` deletes goes last, and only where every copy has succeeded. */
+async function deleteTags(request: ExecuteRequest, run: Running): Promise<void> {
+  const { policy, source, destination, history, concurrency, maxFailures } = request
+  const { ctx, clock, id, gate, stop } = run
+  const { in_progress: tasks, succeed } = history.execution(id)
+  if (tasks === 0) return
+  for (const { error } of history.tasks(id, { status: 'failed' })) {
+    // A tag that cannot be deleted is no reason to keep others.
+    if (error?.code === NOT_DELETED) continue
+    const message = 'not deleted: not every copy has succeeded'
+    history.skipDeletes(id, { code: NOT_DELETED, message })
+    ctx.emit({ type: 'log', level: 'warning', text: `${plural(tasks, 'tag is', 'tags are')} ${message}` })
+    return
+  }
+  let failures = 0
+  await transferTasks(
+    {
+      history,
+      execution: id,
+      run: (task, _moved, context) => removeTag(task, source, destination, context),
+      kind: 'delete',
+      tasksAtOnce: concurrency,
+      retry: policy.retry,
+      onFailure: () => {
+        failures += 1
+        if (maxFailures === undefined || failures < maxFailures) return
+        stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task', 'failed tasks')}`, 1))
+      },
+      gate,
+      clock,
+    },
+    ctx,
+  )
+  stage(
+    ctx,
+    'transfer',
+    'ended',
+    `${history.execution(id).succeed - succeed} of ${plural(tasks, 'tag', 'tags')} deleted`,
+  )
+}
+
 async function post(request: ExecuteRequest, run: Running): Promise<void> {
   const { history, destination } = request
+  await discardUploads(request, run)
   await destination.adapter.close?.()
   const { total, succeed, skipped } = history.execution(run.id)
   // Each tag's digest was compared when it was written; a task whose digest differs has failed.
@@ -199,16 +312,19 @@ function stage(ctx: Context, name: Stage, state: 'started' | 'ended', text: stri
   ctx.emit({ type: 'stage', stage: name, state, text })
 }
 
-/** Passes events on, and keeps those that a user may want to read later. */
+/** Passes events on, and keeps those that a user may want to read later. A line that cannot be kept is no reason to fail. */
 function recording(history: History, id: number, clock: Clock, ctx: Context): Context['emit'] {
   return (event: Event) => {
-    const now = clock.now()
-    if (event.type === 'log') history.log(id, event.task, event.level, event.text, now)
-    else if (event.type === 'stage')
-      history.log(id, undefined, 'info', `${event.stage} ${event.state}: ${event.text}`, now)
-    else if (event.type === 'retry')
-      history.log(id, undefined, 'warning', `${event.what}: ${event.reason}; again in ${event.delay} ms`, now)
-    else if (event.type === 'waiting') history.log(id, undefined, 'info', event.reason, now)
+    attempt(() => keep(event, history, id, clock.now()))
     ctx.emit(event)
   }
+}
+
+function keep(event: Event, history: History, id: number, now: number): void {
+  if (event.type === 'log') history.log(id, event.task, event.level, event.text, now)
+  else if (event.type === 'stage')
+    history.log(id, undefined, 'info', `${event.stage} ${event.state}: ${event.text}`, now)
+  else if (event.type === 'retry')
+    history.log(id, undefined, 'warning', `${event.what}: ${event.reason}; again in ${event.delay} ms`, now)
+  else if (event.type === 'waiting') history.log(id, undefined, 'info', event.reason, now)
 }

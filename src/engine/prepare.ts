@@ -1,13 +1,16 @@
 /** The prepare stage: both registries checked, the plan made and recorded, missing namespaces created; no content is written. */
 
-import { throwIfAborted } from '../core/cancel.ts'
+import { type Clock, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { onSide, PrepareError } from '../core/errors.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
+import { formatResource } from '../core/reference.ts'
 import type { History } from '../history/history.ts'
+import { destinationNamespace } from './compare.ts'
 import type { Endpoint, ManifestMemory } from './endpoint.ts'
-import { makePlan, type PlanTotals } from './plan.ts'
+import { count, isTransfer, makePlan, type PlanTotals } from './plan.ts'
+import { isAtSource } from './remove.ts'
 
 export interface PrepareRequest {
   readonly policy: Policy
@@ -16,6 +19,9 @@ export interface PrepareRequest {
   readonly history: History
   readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
   readonly shard?: { readonly index: number; readonly count: number } | undefined
+  /** `all`: referrers of unchanged artifacts are looked at too. */
+  readonly referrers?: 'all' | 'changed' | undefined
+  readonly clock?: Pick<Clock, 'now'>
   /** Tasks of a saved plan, applied instead of planning anew. */
   readonly plan?: readonly TaskSpec[] | undefined
 }
@@ -30,13 +36,7 @@ export async function prepare(
   ctx: Context,
 ): Promise<PlanTotals> {
   const { policy, source, destination, history } = request
-  ctx.emit({
-    type: 'stage',
-    stage: 'prepare',
-    state: 'started',
-    text: `checking ${source.registry.name} and ${destination.registry.name}`,
-  })
-  await Promise.all([ping('source', source, ctx), ping('destination', destination, ctx)])
+  await stagePing(source, destination, ctx)
   const batch: TaskSpec[] = []
   const write = (): void => history.addTasks(id, batch.splice(0))
   let unchanged = 0
@@ -51,14 +51,21 @@ export async function prepare(
   }
   const totals = request.plan
     ? await applyPlan(request.plan, source, sink, ctx)
-    : await makePlan({ policy, source, destination, memory, narrow: request.narrow, shard: request.shard }, sink, ctx)
+    : await makePlan({ ...request, memory, records: history, now: request.clock?.now() }, sink, ctx)
   write()
   history.addUnchanged(id, unchanged)
   const namespaces = await ensureNamespaces(policy, destination, totals, ctx)
   throwIfAborted(ctx.signal)
-  ctx.emit({ type: 'planned', tasks: totals.copies + totals.updates, bytes: 0 })
+  ctx.emit({ type: 'planned', tasks: totals.copies + totals.updates + totals.deletes, bytes: 0 })
   ctx.emit({ type: 'stage', stage: 'prepare', state: 'ended', text: prepareText(totals, namespaces) })
   return totals
+}
+
+/** Begins the stage: both registries are checked at the same time. */
+export async function stagePing(source: Endpoint, destination: Endpoint, ctx: Context): Promise<void> {
+  const text = `checking ${source.registry.name} and ${destination.registry.name}`
+  ctx.emit({ type: 'stage', stage: 'prepare', state: 'started', text })
+  await Promise.all([ping('source', source, ctx), ping('destination', destination, ctx)])
 }
 
 async function ping(side: 'source' | 'destination', endpoint: Endpoint, ctx: Context): Promise<void> {
@@ -76,7 +83,8 @@ async function applyPlan(
   sink: { task: (task: TaskSpec) => void },
   ctx: Context,
 ): Promise<PlanTotals> {
-  const totals = { copies: 0, updates: 0, kept: 0, blocked: 0 }
+  const totals = { copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
+  const namespaces = new Set<string>()
   for (const task of tasks) {
     const { repository, tag } = task.source
     if (task.digest !== undefined && tag !== undefined) {
@@ -88,13 +96,17 @@ async function applyPlan(
         )
       }
     }
-    if (task.action === 'copy') totals.copies += 1
-    else if (task.action === 'update') totals.updates += 1
-    else if (task.action === 'keep') totals.kept += 1
-    else totals.blocked += 1
+    if (task.action === 'delete' && tag !== undefined && (await isAtSource(repository, tag, source, ctx))) {
+      throw new PrepareError(`${formatResource(task.source)} is to be deleted, and the source has it again`, {
+        hint: 'make the plan again with `replicate plan --out`',
+      })
+    }
+    count(task, totals)
+    const namespace = destinationNamespace(task)
+    if (namespace !== undefined && isTransfer(task)) namespaces.add(namespace)
     sink.task(task)
   }
-  return { repositories: 0, seen: tasks.length, unchanged: 0, ...totals, namespaces: new Set() }
+  return { repositories: 0, seen: tasks.length, unchanged: 0, ...totals, namespaces }
 }
 
 async function ensureNamespaces(
@@ -116,11 +128,12 @@ async function ensureNamespaces(
 }
 
 function prepareText(totals: PlanTotals, namespaces: readonly string[]): string {
-  const { repositories, seen, unchanged, copies, updates, kept, blocked } = totals
+  const { repositories, seen, unchanged, copies, updates, deletes, kept, blocked } = totals
   const counts = [
     `${unchanged} unchanged`,
     `${copies} new`,
     ...(updates > 0 ? [`${updates} changed`] : []),
+    ...(deletes > 0 ? [`${deletes} to delete`] : []),
     ...(kept > 0 ? [`${kept} kept`] : []),
     ...(blocked > 0 ? [`${blocked} blocked`] : []),
   ]

@@ -1,9 +1,11 @@
 /** What a run shares between its transfers, and what one task's transfer is about. */
 
-import type { ContentStore } from '../core/content.ts'
+import type { Checkpoint, ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
-import type { Platform } from '../core/descriptor.ts'
+import type { Digest } from '../core/descriptor.ts'
 import type { Manifest } from '../core/manifest.ts'
+import type { KeepPlatform } from './children.ts'
+import type { Gate } from './gate.ts'
 import { Once } from './once.ts'
 import type { MayRetry } from './resumable.ts'
 import { Slots } from './slots.ts'
@@ -11,6 +13,8 @@ import type { Throttle } from './throttle.ts'
 
 /** Blobs up to this many bytes do not wait behind large ones. */
 export const SMALL_BLOB = 256 * 1024
+/** From this many bytes on an upload is remembered, so that another process can go on with it; a smaller one is sooner sent again. */
+export const REMEMBERED_BLOB = 16 * 1024 * 1024
 
 /** State of one run, shared by all of its tasks: what is where, what is under way, how much at once. */
 export interface TransferState {
@@ -24,7 +28,13 @@ export interface TransferState {
   readonly manifests: Once<void>
   readonly throttles: readonly Throttle[]
   readonly mayRetry: (signal: AbortSignal, emit: Context['emit']) => MayRetry
+  /** What is remembered of a large blob on its way to a destination repository; absent: nothing is. */
+  readonly checkpoint?: OpenCheckpoint | undefined
+  /** Passed by each blob before it begins; absent holds none. */
+  readonly gate?: Gate | undefined
 }
+
+export type OpenCheckpoint = (repository: string, digest: Digest) => Checkpoint
 
 export interface Home {
   readonly repository: string
@@ -36,6 +46,8 @@ export function createTransferState(options: {
   readonly concurrency: number
   readonly throttles: readonly Throttle[]
   readonly mayRetry: TransferState['mayRetry']
+  readonly checkpoint?: OpenCheckpoint | undefined
+  readonly gate?: Gate
 }): TransferState {
   return {
     large: new Slots(options.concurrency),
@@ -45,6 +57,8 @@ export function createTransferState(options: {
     manifests: new Once(),
     throttles: options.throttles,
     mayRetry: options.mayRetry,
+    checkpoint: options.checkpoint,
+    gate: options.gate,
   }
 }
 
@@ -62,10 +76,18 @@ export interface Job {
   readonly destination: Place
   /** The destination repository did not exist when the plan was made: nothing is there unless this run put it there. */
   readonly newRepository: boolean
+  /** Descend into child manifests that the destination has, and write them again: what they name may be gone. */
+  readonly thorough?: boolean
+  /** Blobs that the destination has with other bytes, to be sent although they are there. */
+  readonly damaged?: ReadonlySet<string>
+  /** Nothing is hashed on the way: the destination checks what it stores. Absent means it is. */
+  readonly unhashed?: boolean
   readonly referrers: boolean
   readonly foreignLayers: boolean
-  /** Children of an index that are left out; absent keeps all. */
-  readonly keepPlatform?: (platform: Platform | undefined) => boolean
+  /** The children of an index that are copied, while the index stays as it is; absent keeps all. */
+  readonly keepPlatform?: KeepPlatform
+  /** The children of an index that a smaller one, made of it, names; absent makes none. */
+  readonly narrowTo?: KeepPlatform
   /** Counts what was moved, in bytes. */
   readonly moved: { bytes_copied: number; bytes_mounted: number; bytes_present: number }
   /** For progress: what the task is called. */

@@ -13,7 +13,7 @@ const COMMANDS = [
   ['run'],
   ['plan'],
   ['copy'],
-  ...['list', 'show', 'logs', 'stop'].map((name) => ['executions', name]),
+  ...['list', 'show', 'logs', 'stop', 'pause', 'resume', 'retry'].map((name) => ['executions', name]),
   ...['list', 'show', 'validate'].map((name) => ['policies', name]),
   ...['list', 'ping'].map((name) => ['registries', name]),
   ...['list', 'show'].map((name) => ['adapters', name]),
@@ -276,6 +276,33 @@ describe('the other commands', () => {
     expect((await command(['executions', 'stop', '42'])).code).toBe(2)
     const running = { ...execution, status: 'in_progress' } as const
     expect((await command(['executions', 'stop', '42'], { executions: [running] })).code).toBe(0)
+  })
+
+  test('only a running execution can be paused, and only a paused one goes on where it runs', async () => {
+    const running = { executions: [{ ...execution, status: 'in_progress' as const }] }
+    expect(await command(['executions', 'pause', '42'])).toMatchObject({ code: 2 })
+    expect(await command(['executions', 'pause', '42'], running)).toMatchObject({
+      code: 0,
+      stdout: 'execution 42 holds before its next blob; `replicate executions resume 42` lets it go on\n',
+    })
+    expect(await command(['executions', 'resume', '42'], running)).toMatchObject({
+      code: 2,
+      stderr: 'error: execution 42 is running, and not paused\n',
+    })
+    const paused = await command(['executions', 'resume', 'last', '--json'], { ...running, paused: true })
+    expect(JSON.parse(paused.stdout)).toEqual({ id: 42, status: 'in_progress', resuming: true })
+    expect(paused).toMatchObject({ code: 0, names: [] })
+  })
+
+  test.each(['resume', 'retry'])('%s of an execution that has ended prints and ends like run', async (how) => {
+    const failed = { ...execution, status: 'failed' as const, failed: 1 }
+    const result = await command(['executions', how, 'last', '--concurrency', '2', '--fail-fast'], {
+      executions: [failed],
+      outcome: { execution: failed, exitCode: 1 },
+    })
+    expect(result).toMatchObject({ code: 1, names: [`${how} 42`], ran: [{ concurrency: 2, failFast: true }] })
+    expect(result.stderr).toContain('base-images  hub → harbor/mirror\n')
+    expect(result.stdout).toContain('Execution 42 failed')
   })
 
   test('an unknown status is answered with the one that was meant', async () => {

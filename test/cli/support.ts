@@ -83,6 +83,8 @@ export interface Behaviour {
   readonly ping?: readonly PingStep[]
   readonly executions?: readonly Execution[]
   readonly tasks?: readonly Task[]
+  /** What runs is paused. */
+  readonly paused?: boolean
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly terminal?: boolean
@@ -152,7 +154,14 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
         yield { policy: one.name, ...(behaviour.outcome ?? { execution, exitCode: 0 }) }
       }
     },
+    async *again({ how, execution: id }, options, started) {
+      ran.push(options)
+      names.push(`${how} ${id}`)
+      started(policy, id)
+      yield { policy: policy.name, ...(behaviour.outcome ?? { execution, exitCode: 0 }) }
+    },
     plan: () => Promise.resolve(behaviour.plan ?? unused()),
+    verify: unused,
     ping: () => Promise.resolve(behaviour.ping ?? []),
     history: () => Promise.resolve(historyOf(behaviour)),
     close: () => Promise.resolve(),
@@ -211,6 +220,13 @@ function historyOf(behaviour: Behaviour): History {
       }
     },
     requestStop: () => true,
+    requestPause: () => true,
+    requestGoOn: () => behaviour.paused ?? false,
+    pauseRequested: unused,
+    beginning: unused,
+    resume: unused,
+    retry: unused,
+    stopRest: unused,
     begin: unused,
     move: unused,
     finish: unused,
@@ -221,8 +237,12 @@ function historyOf(behaviour: Behaviour): History {
     takePending: unused,
     nextAttemptAt: unused,
     finishTask: unused,
+    checkpoint: unused,
+    takeAbandoned: unused,
+    mayHaveLeft: unused,
     retryTask: unused,
     stopPending: unused,
+    skipDeletes: unused,
     log: unused,
     flush: unused,
     markInterrupted: unused,

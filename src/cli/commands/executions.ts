@@ -1,5 +1,6 @@
-/** `replicate executions`: what ran, what runs, how it went; and stopping one. */
+/** `replicate executions`: what ran, what runs, how it went; stopping one, and going on with it. */
 
+import type { App } from '../../app.ts'
 import { didYouMean } from '../../config/suggest.ts'
 import { ConfigurationError } from '../../core/errors.ts'
 import type { Level } from '../../core/events.ts'
@@ -7,6 +8,8 @@ import type { Execution, Task } from '../../core/execution.ts'
 import { formatBytes } from '../../core/size.ts'
 import { EXECUTION_MOVES, type ExecutionStatus, isFinal } from '../../core/states.ts'
 import type { LogLine } from '../../history/history.ts'
+import { runOptions, showRun } from '../execute.ts'
+import type { RunFlags } from '../options.ts'
 import type { Colors } from '../render/colors.ts'
 import { formatDuration, formatRelative, printable } from '../render/format.ts'
 import { jsonLine } from '../render/json.ts'
@@ -87,7 +90,7 @@ export async function logs(session: Session, id: string, task: string | undefine
   // Read once more after the end: the last lines are written with it.
   for (let running = true; running && !session.signal.aborted; ) {
     running = !isFinal(history.execution(execution.id).status)
-    if (running) await pause(session)
+    if (running) await untilNextLook(session)
     after = writeLines(history.logs(execution.id, { ...wanted, after }), after)
   }
   return 0
@@ -115,6 +118,49 @@ export async function stop(session: Session, id: string): Promise<number> {
     session.quiet ? '' : `execution ${execution.id} is being stopped\n`,
   )
   return 0
+}
+
+export async function pause(session: Session, id: string): Promise<number> {
+  const history = await (await session.app()).history()
+  const execution = history.execution(history.resolveId(id))
+  if (isFinal(execution.status)) {
+    throw new ConfigurationError(`execution ${execution.id} is not running: it ${verbOf(execution.status)}`)
+  }
+  if (!history.requestPause(execution.id)) {
+    throw new ConfigurationError(`execution ${execution.id} is not running: it has just ended`)
+  }
+  print(session, { id: execution.id, status: execution.status, pausing: true }, () =>
+    session.quiet
+      ? ''
+      : `execution ${execution.id} holds before its next blob; \`replicate executions resume ${execution.id}\` lets it go on\n`,
+  )
+  return 0
+}
+
+/** A paused execution goes on in its own process; one that has ended goes on in this one. */
+export async function resume(session: Session, id: string, flags: RunFlags): Promise<number> {
+  const app = await session.app()
+  const history = await app.history()
+  const execution = history.execution(history.resolveId(id))
+  if (isFinal(execution.status)) return again(session, app, { how: 'resume', execution: execution.id }, flags)
+  if (!history.requestGoOn(execution.id)) {
+    throw new ConfigurationError(`execution ${execution.id} is running, and not paused`)
+  }
+  print(session, { id: execution.id, status: execution.status, resuming: true }, () =>
+    session.quiet ? '' : `execution ${execution.id} goes on\n`,
+  )
+  return 0
+}
+
+export async function retry(session: Session, id: string, flags: RunFlags): Promise<number> {
+  const app = await session.app()
+  const history = await app.history()
+  return again(session, app, { how: 'retry', execution: history.resolveId(id) }, flags)
+}
+
+/** Prints and ends like `run`. */
+function again(session: Session, app: App, earlier: Parameters<App['again']>[0], flags: RunFlags): Promise<number> {
+  return showRun(session, app, flags, (started, ctx) => app.again(earlier, runOptions(flags), started, ctx))
 }
 
 function statusOf(text: string): ExecutionStatus {
@@ -214,7 +260,7 @@ function logText(line: LogLine, colors: Colors): string {
   return `${colors.dim(line.time)}  ${line.level.padEnd(7)}  ${place}${printable(line.text)}\n`
 }
 
-function pause(session: Session): Promise<void> {
+function untilNextLook(session: Session): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, FOLLOW_INTERVAL)
     session.signal.addEventListener(
