@@ -30,6 +30,10 @@ export interface Running {
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
+  /** Standard input stays open, for keys. */
+  readonly keyboard?: boolean
+  /** Options of Node itself. */
+  readonly node?: readonly string[]
   /** A program before Node, such as one that gives it a terminal. */
   readonly wrap?: (command: readonly string[]) => readonly [string, ...string[]]
   /** Nobody reads standard output. */
@@ -69,7 +73,7 @@ export function program(env: Readonly<Record<string, string>> = {}): Program {
 
   function start(args: readonly string[], options: StartOptions = {}): Running {
     const began = performance.now()
-    const plain = [process.execPath, BIN, ...args] as const
+    const plain = [process.execPath, ...(options.node ?? []), BIN, ...args] as const
     const [file, ...rest] = options.wrap?.(plain) ?? plain
     const child = spawn(file, rest, { cwd: directory, env: { ...environment, ...options.env } })
     onTestFinished(() => void child.kill('SIGKILL'))
@@ -80,7 +84,7 @@ export function program(env: Readonly<Record<string, string>> = {}): Program {
     child.stderr.on('data', (chunk) => (stderr += String(chunk)))
     // A child that ended already reads no more.
     child.stdin.on('error', () => {})
-    child.stdin.end(options.stdin ?? '')
+    if (!options.keyboard) child.stdin.end(options.stdin ?? '')
     const ended = new Promise<Ended>((resolve, reject) => {
       child.once('error', reject)
       child.once('close', (code, signal) =>
