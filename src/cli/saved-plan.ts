@@ -23,6 +23,11 @@ const task = z.object({
   reason_code: z.string().exactOptional(),
   hint: z.string().exactOptional(),
   new_repository: z.boolean().exactOptional(),
+  referrers_only: z.boolean().exactOptional(),
+  damaged: z.array(digest).exactOptional(),
+  removal: z
+    .object({ attachments: z.array(z.string()), together: z.array(z.string()).exactOptional() })
+    .exactOptional(),
 })
 const schema = z.object({
   version: z.literal(1),

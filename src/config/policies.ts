@@ -16,7 +16,7 @@ export function buildPolicy(name: string, input: PolicyInput, names: Names): Bui
   const destination = builtDestination(input.destination, names, findings)
   const filters: Filters = { ...input.filters, ...selected }
   checkFilters(input.filters, findings)
-  const { max_deletions, prepare, notify, triggers, ...plain } = input
+  const { prepare, notify, triggers, ...plain } = input
   const value: Policy = { name, ...plain, source, destination, filters, triggers: [] }
   checkScope(value, input, findings)
   return { value, findings: findings.map((finding) => ({ ...finding, path: ['policies', name, ...finding.path] })) }

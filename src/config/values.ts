@@ -58,13 +58,18 @@ export function rate(description: string) {
   return parsed(read, 'a rate such as `50MiB/s`', { description, examples: ['50MiB/s'] })
 }
 
-/** `10%` is 0.1. */
+/** `10%` as it stands, or a whole number. */
 export function share(description: string) {
-  const read = (text: string): number | undefined => {
-    const value = /^\d+(\.\d+)?%$/.test(text) ? Number.parseFloat(text) / 100 : Number.NaN
-    return value <= 1 ? value : undefined
+  const read = (text: string): number | `${number}%` | undefined => {
+    if (/^\d{1,9}$/.test(text)) return Number(text)
+    const value = /^\d+(\.\d+)?%$/.test(text) ? Number.parseFloat(text) : Number.NaN
+    return value <= 100 ? `${value}%` : undefined
   }
-  return parsed(read, 'a percentage such as `10%`', { description, examples: ['10%'] })
+  return parsed(read, 'a percentage such as `10%`, or a whole number', {
+    description,
+    type: ['string', 'integer'],
+    examples: ['10%', 20],
+  })
 }
 
 export function text(description: string) {

@@ -32,6 +32,20 @@ export interface TaskSpec {
   readonly hint?: string
   /** The destination repository did not exist: no blob of it needs to be asked for. */
   readonly new_repository?: boolean
+  /** The artifact is the same on both sides; only what refers to it is copied. */
+  readonly referrers_only?: boolean
+  /** Of a repair: blobs that the destination has with other bytes, to be sent although they are there. */
+  readonly damaged?: readonly Digest[]
+  /** Of a delete: what goes with the tag. */
+  readonly removal?: Removal
+}
+
+/** What a delete takes away besides its tag. */
+export interface Removal {
+  /** Tags of referrers that nothing else needs, deleted after it. */
+  readonly attachments: readonly string[]
+  /** Set where the registry cannot remove just a tag, so that the manifest goes: the tags that go with it, all of them deleted by this plan. */
+  readonly together?: readonly string[]
 }
 
 /** An action of a plan, as `plan --json` prints it. */

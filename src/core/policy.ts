@@ -65,6 +65,8 @@ export interface Policy {
   readonly referrers: boolean
   readonly override: boolean
   readonly deletion: 'never' | 'events' | 'mirror'
+  /** At most so many tags, or this share of the destination's, are deleted by one execution; default 10 %. */
+  readonly max_deletions?: number | `${number}%`
   readonly triggers: readonly Trigger[]
   readonly retry: { readonly attempts: number; readonly delay: number }
 }

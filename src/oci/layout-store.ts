@@ -1,7 +1,8 @@
 /** One repository of an OCI layout as a `ContentStore`. */
 
+import { createHash } from 'node:crypto'
 import type { ContentStore } from '../core/content.ts'
-import { type Descriptor, looksLikeDigest } from '../core/descriptor.ts'
+import { type Descriptor, digestParts, looksLikeDigest } from '../core/descriptor.ts'
 import { IntegrityError, RegistryError } from '../core/errors.ts'
 import { contentsOf } from '../core/manifest.ts'
 import { checkedDigest, type LayoutFiles } from './layout-directory.ts'
