@@ -2,9 +2,10 @@
 
 import type { Context } from '../core/context.ts'
 import { type Descriptor, type Platform, platformName } from '../core/descriptor.ts'
-import { contentsOf, isForeign, isIndex } from '../core/manifest.ts'
+import { contentsOf, isForeign } from '../core/manifest.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
+import { wantedChildren } from '../transfer/children.ts'
 import type { Endpoint, ManifestMemory } from './endpoint.ts'
 import { selectionOf } from './filter.ts'
 
@@ -34,9 +35,7 @@ export function createMeasure(policy: Policy, source: Endpoint, destination: End
       const manifest = memory.peek(task.source.repository, digest) ?? (await from.readManifest(digest, ctx))
       const contents = contentsOf(manifest)
       for (const blob of contents.blobs) if (policy.foreign_layers || !isForeign(blob)) blobs.set(blob.digest, blob)
-      const children = keep
-        ? contents.manifests.filter((child) => isIndex(child.mediaType) || keep(child.platform))
-        : contents.manifests
+      const children = wantedChildren(contents.manifests, keep)
       await Promise.all(children.map((child) => visit(child.digest, child.platform)))
     }
     await visit(task.digest ?? '', undefined)

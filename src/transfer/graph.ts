@@ -2,20 +2,32 @@
 
 import type { Context } from '../core/context.ts'
 import type { Descriptor, Referrer } from '../core/descriptor.ts'
-import { IntegrityError, isNotFound, onSide, RegistryError } from '../core/errors.ts'
+import { IntegrityError, isNotFound, onSide, RegistryError, UnsupportedError } from '../core/errors.ts'
 import { type Contents, contentsOf, descriptorOf, isIndex, type Manifest } from '../core/manifest.ts'
 import { copyBlob } from './blob.ts'
+import { wantedChildren } from './children.ts'
 import type { Job } from './job.ts'
-
-/** Indexes may nest this deep; deeper is taken for an attack. */
-const MAX_DEPTH = 16
+import { MAX_DEPTH, narrow } from './narrow.ts'
 
 /** Copies what `digest` names and points `tag` at it; without a tag it stays reachable by digest. Resolves with the manifest. */
-export async function copyArtifact(digest: string, tag: string | undefined, job: Job, ctx: Context): Promise<Manifest> {
-  const root = await readManifest(digest, job, ctx)
+export async function copyArtifact(
+  digest: string,
+  tag: string | undefined,
+  given: Job,
+  ctx: Context,
+): Promise<Manifest> {
+  const { root, job, isMade } = await openArtifact(digest, given, ctx)
+  if (root.digest !== digest && isMade(root)) {
+    ctx.emit({
+      type: 'log',
+      level: 'info',
+      text: `index ${digest} is narrowed to ${root.digest}: signatures and other referrers of the index do not match it and stay behind`,
+    })
+  }
   const seen: Descriptor[] = []
   await copyContents(root, job, seen, 0, ctx)
-  const referrers = job.referrers ? await referrersOf([descriptorOf(root), ...seen], job, ctx) : []
+  const subjects = [descriptorOf(root), ...seen].filter((subject) => !isMade(subject))
+  const referrers = job.referrers ? await referrersOf(subjects, job, ctx) : []
   if (referrers.length > 0) {
     // A referrer may be refused before its subject is there; the tag still comes last.
     if (tag !== undefined) await writeManifest(root, root.digest, job, ctx)
@@ -23,6 +35,52 @@ export async function copyArtifact(digest: string, tag: string | undefined, job:
   }
   await writeManifest(root, tag ?? root.digest, job, ctx)
   return root
+}
+
+/** Copies what refers to an artifact that is there already, and to its children. */
+export async function copyReferrersOf(digest: string, given: Job, ctx: Context): Promise<void> {
+  const { root, job, isMade } = await openArtifact(digest, given, ctx)
+  const family = await familyOf(root, job, 0, ctx)
+  const subjects = family.filter((subject) => !isMade(subject))
+  for (const referrer of await referrersOf(subjects, job, ctx)) await copyReferrer(referrer, job, ctx)
+}
+
+/** The manifest, and those of its children that are copied, without looking at the destination. */
+async function familyOf(manifest: Manifest, job: Job, depth: number, ctx: Context): Promise<readonly Descriptor[]> {
+  if (depth > MAX_DEPTH) throw new IntegrityError(`indexes nest deeper than ${MAX_DEPTH} at ${manifest.digest}`)
+  const family: Descriptor[] = [descriptorOf(manifest)]
+  for (const child of wantedChildren(contentsIn(manifest, job).manifests, job.keepPlatform)) {
+    if (!isIndex(child.mediaType)) family.push(child)
+    else family.push(...(await familyOf(await readManifest(child.digest, job, ctx), job, depth + 1, ctx)))
+  }
+  return family
+}
+
+interface Opened {
+  readonly root: Manifest
+  /** Reads also what was made here. */
+  readonly job: Job
+  /** True for an index that was made here: the source has none with this digest, and no referrers of it. */
+  readonly isMade: (manifest: { readonly digest: string }) => boolean
+}
+
+/** What `digest` becomes at the destination: itself, or the narrowed index. */
+async function openArtifact(digest: string, job: Job, ctx: Context): Promise<Opened> {
+  const original = await readManifest(digest, job, ctx)
+  if (!job.narrowTo) return { root: original, job, isMade: () => false }
+  const { root, made } = await narrow(original, job.narrowTo, (child) => readManifest(child, job, ctx))
+  if (!root) {
+    throw onSide(
+      new UnsupportedError(`index ${digest} has no image for any of the wanted platforms`),
+      'source',
+      job.source.registry,
+    )
+  }
+  const source: Job['source'] = {
+    ...job.source,
+    readManifest: async (child, context) => made.get(child) ?? job.source.readManifest(child, context),
+  }
+  return { root, job: { ...job, source }, isMade: (manifest) => made.has(manifest.digest) }
 }
 
 /** Blobs and children of a manifest, all at once; collects the descriptors of the children in `seen`. */
@@ -39,30 +97,18 @@ async function copyContents(
   ctx.emit({ type: 'planned', tasks: 0, bytes: size })
   await allSettled([
     ...contents.blobs.map((blob) => copyBlob(blob, job, ctx)),
-    ...wantedChildren(contents, job).map(async (child) => {
+    ...wantedChildren(contents.manifests, job.keepPlatform).map(async (child) => {
       seen.push(child)
       await copyChild(child, job, seen, depth + 1, ctx)
     }),
   ])
 }
 
-function wantedChildren(contents: Contents, job: Job): readonly Descriptor[] {
-  const keep = job.keepPlatform
-  if (!keep) return contents.manifests
-  const kept = contents.manifests.filter((child) => isIndex(child.mediaType) || keep(child.platform))
-  const digests = new Set<string>(kept.map((child) => child.digest))
-  // An attestation belongs to the platform whose manifest it names.
-  const attestations = contents.manifests.filter((child) =>
-    digests.has(child.annotations?.['vnd.docker.reference.digest'] ?? ''),
-  )
-  return [...kept, ...attestations.filter((child) => !digests.has(child.digest))]
-}
-
 async function copyChild(child: Descriptor, job: Job, seen: Descriptor[], depth: number, ctx: Context): Promise<void> {
   const { state, destination } = job
   const key = `${destination.registry} ${destination.repository} ${child.digest}`
   await state.manifests.run(key, async () => {
-    if (!job.newRepository && !isIndex(child.mediaType) && (await isThere(child, job, ctx))) return
+    if (!job.thorough && !job.newRepository && !isIndex(child.mediaType) && (await isThere(child, job, ctx))) return
     const manifest = await readManifest(child.digest, job, ctx)
     await copyContents(manifest, job, seen, depth, ctx)
     await writeManifest(manifest, manifest.digest, job, ctx)
@@ -131,7 +177,8 @@ async function writeManifest(manifest: Manifest, tagOrDigest: string, job: Job, 
   try {
     await store.writeManifest(manifest, tagOrDigest, ctx)
   } catch (error) {
-    if (!missesContent(error) || job.keepPlatform) throw onSide(error, 'destination', registry)
+    if (isSparse(manifest, job)) throw onSide(sparseRefused(error), 'destination', registry)
+    if (!missesContent(error)) throw onSide(error, 'destination', registry)
     ctx.emit({
       type: 'log',
       level: 'warning',
@@ -145,6 +192,24 @@ async function writeManifest(manifest: Manifest, tagOrDigest: string, job: Job, 
       throw onSide(again, 'destination', registry)
     }
   }
+}
+
+/** True for an index of which children were left out on purpose. */
+function isSparse(manifest: Manifest, job: Job): boolean {
+  if (!job.keepPlatform || !isIndex(manifest.mediaType)) return false
+  const { manifests } = contentsOf(manifest)
+  return wantedChildren(manifests, job.keepPlatform).length < manifests.length
+}
+
+/** Many registries want every child that an index names. zot only says that it is invalid. */
+function sparseRefused(error: unknown): unknown {
+  const isRefusal = error instanceof RegistryError && (missesContent(error) || error.codes.includes('MANIFEST_INVALID'))
+  if (!isRefusal) return error
+  const { status, method, path, codes, retryAfter } = error
+  return new RegistryError(error.message, {
+    ...{ status, method, path, codes, retryAfter, cause: error },
+    hint: 'this registry wants all children of an index: set `platforms_index: narrow`, which writes a smaller index',
+  })
 }
 
 function missesContent(error: unknown): boolean {
