@@ -4,46 +4,19 @@ import type { TagInfo } from '../core/adapter.ts'
 import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor, Digest } from '../core/descriptor.ts'
-import { CancelledError, describeError, isNotFound, onSide, ReplicateError } from '../core/errors.ts'
-import { contentsOf, descriptorOf, HELM_CONFIG, isIndex, isSchema1, type Manifest } from '../core/manifest.ts'
+import { isNotFound, onSide } from '../core/errors.ts'
+import { descriptorOf } from '../core/manifest.ts'
 import type { TaskSpec } from '../core/plan.ts'
-import type { Policy, ResourceType } from '../core/policy.ts'
-import { isRepositoryName, namespaceOf } from '../core/reference.ts'
+import { formatResource, namespaceOf } from '../core/reference.ts'
+import type { Candidate } from './age.ts'
 import { mapConcurrent } from './concurrent.ts'
-import { type Explain, type Found, selectTags } from './discover.ts'
-import type { Endpoint, ManifestMemory } from './endpoint.ts'
-import type { Selection } from './filter.ts'
+import { type Listed, listDestination } from './destination-tags.ts'
+import { type Found, selectTags } from './discover.ts'
+import { type Comparison, type Outcome, onSideOf, outcomeOf, type Spot } from './outcome.ts'
+import { misfitOf, type Reason, reasonOf } from './reason.ts'
 
 /** Tags compared at once; the hosts' own limits decide how many requests that is. */
 const TAGS_AT_ONCE = 64
-/** A destination's list is read this far when only few tags are wanted; beyond it each is asked for. */
-const LIST_AT_MOST = 1000
-
-export interface Comparison {
-  readonly policy: Policy
-  readonly selection: Selection
-  readonly source: Endpoint
-  readonly destination: Endpoint
-  readonly memory: ManifestMemory
-  readonly explain: Explain
-  /** Only the I-th of N parts of the tags, 1-based. */
-  readonly shard: ((repository: string, tag: string) => boolean) | undefined
-  /** Only these resource types. */
-  readonly resource: (type: ResourceType) => boolean
-  /** Throws where another source already landed on this tag. */
-  readonly claim: (
-    repository: string,
-    destination: { readonly repository: string; readonly tag: string },
-    tag: string,
-  ) => void
-  /** No manifest is read. */
-  readonly shallow: boolean
-}
-
-export type Outcome =
-  | { readonly kind: 'unchanged' }
-  | { readonly kind: 'dropped' }
-  | { readonly kind: 'task'; readonly task: TaskSpec }
 
 export interface Counts {
   /** Tags seen at the source. */
@@ -61,21 +34,33 @@ export async function* compareRepository(
   ctx: Context,
 ): AsyncIterable<Outcome> {
   const { policy, selection, source, destination } = comparison
+  const isMine = (name: string): boolean => comparison.shard?.(repository, name) ?? true
   const misfit = misfitOf(mapped, destination)
   if (misfit) {
+    if (!isMine('')) return
     counts.selected += 1
     yield { kind: 'task', task: blocked(comparison, repository, mapped, undefined, misfit) }
     return
   }
   if (selection.digest !== undefined) {
-    yield* compareDigests([{ digest: selection.digest as Digest }], repository, mapped, comparison, counts, ctx)
+    // The configuration has checked that it is a digest.
+    const artifacts = [{ digest: selection.digest as Digest }].filter(({ digest }) => isMine(digest))
+    counts.seen += artifacts.length
+    yield* compareDigests(
+      await ofAge(artifacts, repository, comparison, counts, ctx),
+      repository,
+      mapped,
+      comparison,
+      counts,
+      ctx,
+    )
     return
   }
   let found: Found
   let there: Listed
   try {
     ;[found, there] = await Promise.all([
-      selectTags(policy, selection, source, repository, comparison.explain, ctx),
+      selectTags(policy, selection, source, repository, comparison.explain, ctx, comparison.ages),
       listDestination(destination, mapped, selection.tags !== undefined, ctx),
     ])
   } catch (error) {
@@ -84,52 +69,26 @@ export async function* compareRepository(
     return
   }
   counts.seen += found.seen
-  const tags = comparison.shard ? found.tags.filter((tag) => comparison.shard?.(repository, tag)) : found.tags
-  for (const tag of tags) {
+  counts.selected += found.held
+  // Also those of other shards: a conflict is one wherever its two sides are copied.
+  for (const tag of found.tags) {
     comparison.claim(repository, { repository: mapped, tag: policy.destination.tag ?? tag }, tag)
   }
-  for await (const outcome of mapConcurrent(tags, TAGS_AT_ONCE, (tag) =>
-    compareTag(tag, repository, mapped, found.infos.get(tag), there, comparison, ctx),
+  for await (const outcome of mapConcurrent(found.tags.filter(isMine), TAGS_AT_ONCE, (tag) =>
+    compareTag(tag, repository, mapped, found, there, comparison, ctx),
   )) {
     if (outcome.kind !== 'dropped') counts.selected += 1
     yield outcome
   }
-  yield* compareDigests(found.untagged, repository, mapped, comparison, counts, ctx)
-}
-
-interface Listed {
-  /** false: the repository is new. */
-  readonly exists: boolean
-  /** false: there may be more tags than these. */
-  readonly complete: boolean
-  readonly digests: ReadonlyMap<string, Digest | undefined>
-}
-
-async function listDestination(destination: Endpoint, repository: string, few: boolean, ctx: Context): Promise<Listed> {
-  const digests = new Map<string, Digest | undefined>()
-  try {
-    if (destination.adapter.listTags) {
-      for await (const info of destination.adapter.listTags(repository, ctx)) {
-        if (info.tag !== undefined) digests.set(info.tag, info.digest)
-      }
-      return { exists: true, complete: true, digests }
-    }
-    for await (const tag of destination.adapter.repository(repository).tags(ctx)) {
-      digests.set(tag, undefined)
-      if (few && digests.size >= LIST_AT_MOST) return { exists: true, complete: false, digests }
-    }
-    return { exists: true, complete: true, digests }
-  } catch (error) {
-    if (isNotFound(error)) return { exists: false, complete: true, digests }
-    throw onSide(error, 'destination', destination.registry.name)
-  }
+  const untagged = found.untagged.filter(({ digest }) => isMine(digest))
+  yield* compareDigests(untagged, repository, mapped, comparison, counts, ctx)
 }
 
 async function compareTag(
   tag: string,
   repository: string,
   mapped: string,
-  info: TagInfo | undefined,
+  found: Found,
   there: Listed,
   comparison: Comparison,
   ctx: Context,
@@ -137,6 +96,9 @@ async function compareTag(
   const { policy, source, destination } = comparison
   const destinationTag = policy.destination.tag ?? tag
   try {
+    const failure = found.failures.get(tag)
+    if (failure) throw onSide(failure, 'source', source.registry.name)
+    const info = found.infos.get(tag)
     const from = source.adapter.repository(repository)
     const to = destination.adapter.repository(mapped)
     const previous = async (): Promise<Digest | undefined> => {
@@ -150,12 +112,8 @@ async function compareTag(
       previous(),
       onSideOf('source', source, () => describe(tag, repository, info, !mayBeThere, from, comparison, ctx)),
     ])
-    if (!now) {
-      ctx.emit({ type: 'log', level: 'warning', text: `${source.registry.name}/${repository}:${tag} is not there` })
-      return { kind: 'dropped' }
-    }
-    if (old === now.digest) return { kind: 'unchanged' }
-    return await actionFor(
+    if (!now) return absent({ repository, tag }, comparison, ctx)
+    return await outcomeOf(
       now,
       { repository, tag },
       { repository: mapped, tag: destinationTag },
@@ -170,6 +128,14 @@ async function compareTag(
       task: blocked(comparison, repository, mapped, { from: tag, to: destinationTag }, reasonOf(error)),
     }
   }
+}
+
+function absent(spot: Spot, comparison: Comparison, ctx: Context): Outcome {
+  const { source, explain } = comparison
+  const text = `${formatResource({ registry: source.registry.name, ...spot })} is not there`
+  ctx.emit({ type: 'log', level: 'warning', text })
+  explain(spot, { kept: false, rule: 'it is not there' })
+  return { kind: 'dropped' }
 }
 
 /** What the source's tag points at; read whole where it will be copied and there is room to keep it. */
@@ -206,7 +172,6 @@ async function* compareDigests(
   const { policy, source, destination } = comparison
   const tag = policy.destination.tag
   yield* mapConcurrent(artifacts, TAGS_AT_ONCE, async (artifact): Promise<Outcome> => {
-    counts.seen += 1
     counts.selected += 1
     try {
       const to = destination.adapter.repository(mapped)
@@ -216,102 +181,38 @@ async function* compareDigests(
       ])
       if (!now) {
         counts.selected -= 1
-        ctx.emit({
-          type: 'log',
-          level: 'warning',
-          text: `${source.registry.name}/${repository}@${artifact.digest} is not there`,
-        })
-        return { kind: 'dropped' }
+        return absent({ repository, digest: artifact.digest }, comparison, ctx)
       }
-      if (old?.digest === now.digest) return { kind: 'unchanged' }
       const listed: Listed = { exists: true, complete: false, digests: new Map() }
       const at = { repository: mapped, ...(tag === undefined ? {} : { tag }) }
-      return await actionFor(now, { repository }, at, old?.digest, listed, comparison, ctx)
+      return await outcomeOf(now, { repository }, at, old?.digest, listed, comparison, ctx)
     } catch (error) {
-      return { kind: 'task', task: blocked(comparison, repository, mapped, undefined, reasonOf(error)) }
+      const task = blocked(comparison, repository, mapped, undefined, reasonOf(error))
+      return { kind: 'task', task: { ...task, digest: artifact.digest } }
     }
   })
 }
 
-interface Spot {
-  readonly repository: string
-  readonly tag?: string
-}
-
-async function actionFor(
-  now: Pick<Descriptor, 'digest' | 'mediaType'>,
-  from: Spot,
-  to: Spot,
-  old: Digest | undefined,
-  there: Listed,
-  comparison: Comparison,
-  ctx: Context,
-): Promise<Outcome> {
-  const { policy, source, destination, selection } = comparison
-  const base = {
-    source: { registry: source.registry.name, ...from },
-    destination: { registry: destination.registry.name, ...to },
-    digest: now.digest,
-    media_type: now.mediaType,
-    ...(old === undefined ? {} : { previous_digest: old }),
-    ...(there.exists ? {} : { new_repository: true }),
-  }
-  if (isSchema1(now.mediaType)) {
-    const reason = 'Docker schema 1 images are not supported'
-    const hint = 'push the image again with a current client, which makes a schema 2 or OCI image of it'
-    return {
-      kind: 'task',
-      task: { ...base, action: 'blocked', resource_type: 'image', reason, hint, reason_code: 'unsupported' },
-    }
-  }
-  const manifest = await onSideOf('source', source, () => manifestFor(now, from.repository, comparison, ctx))
-  const type = manifest ? resourceTypeOf(manifest) : 'image'
-  const spot = { repository: from.repository, ...(from.tag === undefined ? {} : { tag: from.tag }) }
-  if (!comparison.resource(type)) {
-    comparison.explain(spot, { kept: false, rule: `resource: it is a ${type}` })
-    return { kind: 'dropped' }
-  }
-  if (manifest && selection.platform && lacksPlatforms(manifest, selection.platform)) {
-    comparison.explain(spot, { kept: false, rule: `platforms: ${policy.filters.platforms?.join(', ')}` })
-    return { kind: 'dropped' }
-  }
-  if (old !== undefined && !policy.override) {
-    const reason = 'differs, kept (override: false)'
-    return { kind: 'task', task: { ...base, action: 'keep', resource_type: type, reason, reason_code: 'kept' } }
-  }
-  return { kind: 'task', task: { ...base, action: old === undefined ? 'copy' : 'update', resource_type: type } }
-}
-
-async function manifestFor(
-  now: Pick<Descriptor, 'digest' | 'mediaType'>,
+/** The digests that the filters by age let through. */
+async function ofAge(
+  artifacts: readonly { readonly digest: Digest }[],
   repository: string,
   comparison: Comparison,
+  counts: Counts,
   ctx: Context,
-): Promise<Manifest | undefined> {
-  const { memory, source, policy, selection, shallow } = comparison
-  const kept = memory.peek(repository, now.digest)
-  const needed = policy.filters.resource !== 'all' || selection.platform !== undefined
-  if (kept || (!needed && (shallow || !memory.hasRoom))) return kept
-  const manifest = await source.adapter.repository(repository).readManifest(now.digest, ctx)
-  memory.keep(repository, manifest)
-  return manifest
+): Promise<readonly { readonly digest: Digest }[]> {
+  const { ages, source, explain } = comparison
+  for (const { digest } of artifacts) explain({ repository, digest }, { kept: true, rule: 'the digest that is named' })
+  if (!ages) return artifacts
+  const candidates = artifacts.map((info): Candidate => ({ info: { mediaType: '', ...info } }))
+  const { kept, dropped, held } = await ages.sift(repository, candidates, source.adapter.repository(repository), ctx)
+  counts.selected += held
+  for (const { candidate, verdict } of dropped) explain({ repository, ...digestOf(candidate) }, verdict)
+  return kept.flatMap(({ info }) => (info ? [info] : []))
 }
 
-function resourceTypeOf(manifest: Manifest): ResourceType {
-  if (isIndex(manifest.mediaType)) return 'image'
-  return contentsOf(manifest).artifactType === HELM_CONFIG ? 'chart' : 'image'
-}
-
-function lacksPlatforms(manifest: Manifest, wanted: NonNullable<Selection['platform']>): boolean {
-  if (!isIndex(manifest.mediaType)) return false
-  const children = contentsOf(manifest).manifests
-  return children.length > 0 && !children.some((child) => isIndex(child.mediaType) || wanted(child.platform))
-}
-
-interface Reason {
-  readonly reason: string
-  readonly reason_code: string
-  readonly hint?: string
+function digestOf({ info }: Candidate): { readonly digest?: Digest } {
+  return info ? { digest: info.digest } : {}
 }
 
 function blocked(
@@ -331,38 +232,6 @@ function blocked(
       ...(tags ? { tag: tags.to } : {}),
     },
     ...reason,
-  }
-}
-
-/** Why a tag or repository cannot be planned. What stops the whole program goes on upwards. */
-function reasonOf(error: unknown): Reason {
-  if (!(error instanceof ReplicateError) || error instanceof CancelledError) throw error
-  return {
-    reason: describeError(error),
-    reason_code: error.code,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-  }
-}
-
-function misfitOf(mapped: string, destination: Endpoint): Reason | undefined {
-  const { type, registry } = destination
-  const parts = mapped === '' ? 0 : mapped.split('/').length
-  const hint = 'set destination.namespace and flatten so that the name fits'
-  if (parts > 0 && !isRepositoryName(mapped)) {
-    return { reason: `${mapped} is not a valid repository name`, reason_code: 'unsupported', hint }
-  }
-  const { min = 0, max = Number.POSITIVE_INFINITY } = type.depth ?? {}
-  if (parts >= min && parts <= max) return undefined
-  const wants = min === max ? `exactly ${min}` : parts < min ? `at least ${min}` : `at most ${max}`
-  const reason = `${mapped} has ${parts} path parts, ${type.name} at ${registry.name} wants ${wants}`
-  return { reason, reason_code: 'unsupported', hint }
-}
-
-async function onSideOf<T>(side: 'source' | 'destination', endpoint: Endpoint, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw onSide(error, side, endpoint.registry.name)
   }
 }
 

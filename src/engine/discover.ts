@@ -3,23 +3,31 @@
 import type { TagInfo } from '../core/adapter.ts'
 import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
-import { isNotFound, onSide, UnsupportedError } from '../core/errors.ts'
+import { isNotFound, onSide, type ReplicateError, UnsupportedError } from '../core/errors.ts'
 import { contentsOf, isIndex } from '../core/manifest.ts'
 import type { Policy } from '../core/policy.ts'
+import type { Ages, Candidate } from './age.ts'
 import type { Endpoint } from './endpoint.ts'
 import { compareTags, type Selection, type Verdict, versionOf } from './filter.ts'
 
 /** Told of everything that was seen, and which rule kept or dropped it. */
-export type Explain = (resource: { readonly repository: string; readonly tag?: string }, verdict: Verdict) => void
+export type Explain = (
+  resource: { readonly repository: string; readonly tag?: string; readonly digest?: string },
+  verdict: Verdict,
+) => void
 
 /** Tags that were found, in the policy's order, with what the listing said of them. */
 export interface Found {
   readonly tags: readonly string[]
-  readonly infos: ReadonlyMap<string, TagInfo>
+  readonly infos: ReadonlyMap<string, Pick<TagInfo, 'digest' | 'mediaType'>>
   /** Artifacts without a tag, where they are wanted. */
-  readonly untagged: readonly TagInfo[]
-  /** Tags seen before filters. */
+  readonly untagged: readonly Pick<TagInfo, 'digest' | 'mediaType'>[]
+  /** What was seen before filters: tags, and untagged artifacts where they are wanted. */
   readonly seen: number
+  /** How many the filters select, but for their age: they come later. */
+  readonly held: number
+  /** Tags whose age could not be found out, with the reason: they must not be copied. */
+  readonly failures: ReadonlyMap<string, ReplicateError>
 }
 
 /** The repositories that the policy selects, each once. Names without wildcards are taken as they are. */
@@ -56,6 +64,7 @@ export async function selectTags(
   repository: string,
   explain: Explain,
   ctx: Context,
+  ages?: Ages,
 ): Promise<Found> {
   const store = source.adapter.repository(repository)
   const infos = new Map<string, TagInfo>()
@@ -90,14 +99,56 @@ export async function selectTags(
   if (policy.filters.untagged && !source.adapter.listTags) {
     throw new UnsupportedError(`registry ${source.registry.name}: ${source.type.name} cannot list untagged artifacts`)
   }
-  tags.sort(await orderOf(policy, tags, infos, store, ctx))
+  if (!policy.filters.untagged) untagged.length = 0
+  for (const { digest } of untagged) explain({ repository, digest }, { kept: true, rule: 'untagged: true' })
+  const aged = await ofAge({ tags, infos, untagged }, repository, store, explain, ctx, ages)
+  const sorted = [...aged.tags].sort(await orderOf(policy, aged.tags, infos, store, ctx))
   const newest = policy.filters.newest
-  const chosen = newest === undefined ? tags : tags.slice(Math.max(0, tags.length - newest))
-  for (const tag of tags.slice(0, tags.length - chosen.length)) {
+  const chosen = newest === undefined ? sorted : sorted.slice(Math.max(0, sorted.length - newest))
+  for (const tag of sorted.slice(0, sorted.length - chosen.length)) {
     explain({ repository, tag }, { kept: false, rule: `newest: ${newest}` })
   }
   if (policy.order === 'newest') chosen.reverse()
-  return { tags: chosen, infos, untagged: policy.filters.untagged ? untagged : [], seen }
+  return { ...aged, tags: chosen, seen: seen + untagged.length }
+}
+
+interface Listed {
+  readonly tags: readonly string[]
+  readonly infos: ReadonlyMap<string, TagInfo>
+  readonly untagged: readonly TagInfo[]
+}
+
+/** What the filters by age let through; before `newest`, so that the newest of those is the newest that may be copied. */
+async function ofAge(
+  listed: Listed,
+  repository: string,
+  store: ContentStore,
+  explain: Explain,
+  ctx: Context,
+  ages: Ages | undefined,
+): Promise<Omit<Found, 'seen'>> {
+  if (!ages) return { ...listed, held: 0, failures: new Map() }
+  const candidates = [
+    ...listed.tags.map((tag): Candidate => ({ tag, ...infoOf(listed.infos.get(tag)) })),
+    ...listed.untagged.map((info): Candidate => ({ info })),
+  ]
+  const { kept, dropped, held } = await ages.sift(repository, candidates, store, ctx)
+  for (const { candidate, verdict } of dropped) {
+    const { tag, info } = candidate
+    explain({ repository, ...(tag === undefined ? { digest: info?.digest ?? '' } : { tag }) }, verdict)
+  }
+  const tagged = kept.flatMap(({ tag, info, failure }) => (tag === undefined ? [] : [{ tag, info, failure }]))
+  return {
+    tags: tagged.map(({ tag }) => tag),
+    infos: new Map(tagged.flatMap(({ tag, info }) => (info ? [[tag, info] as const] : []))),
+    untagged: kept.flatMap(({ tag, info }) => (tag === undefined && info ? [info] : [])),
+    held,
+    failures: new Map(tagged.flatMap(({ tag, failure }) => (failure ? [[tag, failure] as const] : []))),
+  }
+}
+
+function infoOf(info: TagInfo | undefined): Pick<Candidate, 'info'> {
+  return info ? { info } : {}
 }
 
 type Compare = (a: string, b: string) => number

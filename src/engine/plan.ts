@@ -5,12 +5,16 @@ import { PrepareError } from '../core/errors.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import type { Policy, ResourceType } from '../core/policy.ts'
 import { formatResource } from '../core/reference.ts'
+import type { FirstSeen, NarrowedIndexes } from '../history/history.ts'
+import { createAges } from './age.ts'
 import { type Counts, compareRepository, destinationNamespace } from './compare.ts'
 import { forEachConcurrent } from './concurrent.ts'
 import { type Explain, selectRepositories } from './discover.ts'
 import type { Endpoint, ManifestMemory } from './endpoint.ts'
 import { selectionOf } from './filter.ts'
 import { mapRepository } from './mapping.ts'
+import { checkDeletes, planDeletes, undecided } from './mirror.ts'
+import { createNarrowing } from './narrowing.ts'
 
 /** Repositories compared at once. */
 const REPOSITORIES_AT_ONCE = 8
@@ -25,7 +29,15 @@ export interface PlanRequest {
   readonly shard?: { readonly index: number; readonly count: number } | undefined
   readonly shallow?: boolean | undefined
   readonly explain?: Explain | undefined
+  /** `all`: referrers of unchanged artifacts are looked at too. Default `changed`. */
+  readonly referrers?: 'all' | 'changed' | undefined
+  /** What earlier runs have found out; without it nothing is known. */
+  readonly records?: PlanRecords | undefined
+  /** Milliseconds since 1970; default now. */
+  readonly now?: number | undefined
 }
+
+export type PlanRecords = FirstSeen & NarrowedIndexes
 
 /** Where a plan goes as it is made, so that a million tags need no memory. */
 export interface PlanSink {
@@ -40,6 +52,7 @@ export interface PlanTotals {
   readonly unchanged: number
   readonly copies: number
   readonly updates: number
+  readonly deletes: number
   readonly kept: number
   readonly blocked: number
   /** Destination namespaces that something will be written to. */
@@ -49,6 +62,7 @@ export interface PlanTotals {
 /** Throws a `PrepareError` where two sources land on one destination tag, or where nothing matches at all. */
 export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Context): Promise<PlanTotals> {
   const { policy, source, destination } = request
+  checkDeletes(policy, destination)
   const selection = selectionOf(policy, request.narrow)
   const explain: Explain = request.explain ?? (() => {})
   const byDestination = new Map<string, string[]>()
@@ -59,8 +73,9 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
     else byDestination.set(mapped, [repository])
   }
   const counts: Counts = { seen: 0, selected: 0 }
-  const totals = { unchanged: 0, copies: 0, updates: 0, kept: 0, blocked: 0 }
+  const totals = { unchanged: 0, copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
   const namespaces = new Set<string>()
+  const ages = createAges(policy, source, request.records, request.now ?? Date.now())
   const comparison = {
     policy,
     selection,
@@ -72,7 +87,11 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
     resource: resourceRule(policy, request.narrow?.resource),
     claim: claims(byDestination, policy),
     shallow: request.shallow ?? false,
+    ages,
+    narrowing: createNarrowing(policy, selection, source, request.memory, request.records),
+    lateReferrers: request.referrers === 'all',
   }
+  let unlisted = 0
   await forEachConcurrent(pairs(byDestination), REPOSITORIES_AT_ONCE, async ([repository, mapped]) => {
     for await (const outcome of compareRepository(repository, mapped, comparison, counts, ctx)) {
       if (outcome.kind === 'unchanged') {
@@ -80,15 +99,29 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
         sink.unchanged()
       } else if (outcome.kind === 'task') {
         count(outcome.task, totals)
+        if (outcome.task.action === 'blocked' && outcome.task.source.tag === undefined) unlisted += 1
         const namespace = destinationNamespace(outcome.task)
         if (namespace !== undefined && isTransfer(outcome.task)) namespaces.add(namespace)
         sink.task(outcome.task)
       }
     }
   })
+  ages?.report(ctx)
   const repositories = [...byDestination.values()].reduce((sum, sources) => sum + sources.length, 0)
   if (counts.selected === 0 && !policy.allow_empty && !request.shard && !request.narrow) {
     throw emptySelection(policy, source, repositories, counts.seen)
+  }
+  if (policy.deletion === 'mirror') {
+    if (unlisted > 0) {
+      ctx.emit({ type: 'log', level: 'warning', text: 'nothing is deleted: not every repository could be listed' })
+    } else {
+      const mirror = { ...comparison, repositories: byDestination }
+      const deletes = await planDeletes(mirror, ctx).catch((error: unknown) => [undecided(error, mirror)])
+      for (const task of deletes) {
+        count(task, totals)
+        sink.task(task)
+      }
+    }
   }
   return { repositories, seen: counts.seen, ...totals, namespaces }
 }
@@ -97,9 +130,12 @@ export function isTransfer(task: TaskSpec): boolean {
   return task.action === 'copy' || task.action === 'update'
 }
 
-function count(task: TaskSpec, totals: { copies: number; updates: number; kept: number; blocked: number }): void {
+type Tally = { -readonly [K in 'copies' | 'updates' | 'deletes' | 'kept' | 'blocked']: number }
+
+export function count(task: TaskSpec, totals: Tally): void {
   if (task.action === 'copy') totals.copies += 1
   else if (task.action === 'update') totals.updates += 1
+  else if (task.action === 'delete') totals.deletes += 1
   else if (task.action === 'keep') totals.kept += 1
   else if (task.action === 'blocked') totals.blocked += 1
 }
@@ -128,13 +164,13 @@ function claims(byDestination: ReadonlyMap<string, readonly string[]>, policy: P
   }
 }
 
-function resourceRule(policy: Policy, narrow: readonly string[] | undefined): (type: ResourceType) => boolean {
+export function resourceRule(policy: Policy, narrow: readonly string[] | undefined): (type: ResourceType) => boolean {
   const wanted = policy.filters.resource
   return (type) => (wanted === 'all' || wanted === type) && (!narrow || narrow.includes(type))
 }
 
 /** A stable split: the same tag is always in the same part. */
-function shardOf(shard: {
+export function shardOf(shard: {
   readonly index: number
   readonly count: number
 }): (repository: string, tag: string) => boolean {

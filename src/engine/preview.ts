@@ -29,7 +29,8 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   ])
   const memory = new ManifestMemory()
   const tasks: TaskSpec[] = []
-  const explanations: Explanation[] = []
+  // The last word on each: a tag that one rule keeps may be dropped by the next.
+  const explanations = new Map<string, Explanation>()
   let unchanged = 0
   const totals = await makePlan(
     {
@@ -37,7 +38,8 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
       memory,
       explain: (resource, verdict) => {
         if (!request.explain) return
-        explanations.push({ resource: formatResource({ registry: source.registry.name, ...resource }), ...verdict })
+        const name = formatResource({ registry: source.registry.name, ...resource })
+        explanations.set(name, { resource: name, ...verdict })
       },
     },
     {
@@ -52,7 +54,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   const measure = createMeasure(policy, source, destination, memory)
   const actions: PlannedAction[] = []
   for await (const action of mapConcurrent(tasks, MEASURED_AT_ONCE, async (task) => {
-    if (request.shallow || !isTransfer(task)) return actionOf(task, undefined)
+    if (request.shallow || !isTransfer(task) || task.referrers_only) return actionOf(task, undefined)
     try {
       return actionOf(task, await measure(task, ctx))
     } catch (error) {
@@ -71,7 +73,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     actions,
     unchanged,
     seen: totals.seen,
-    explanations,
+    explanations: [...explanations.values()],
     tasks,
   }
 }

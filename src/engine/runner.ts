@@ -7,7 +7,7 @@ import { contentsOf, isForeign, type Manifest } from '../core/manifest.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
 import { formatResource } from '../core/reference.ts'
-import { copyArtifact } from '../transfer/graph.ts'
+import { copyArtifact, copyReferrersOf } from '../transfer/graph.ts'
 import type { Job, TransferState } from '../transfer/job.ts'
 import type { Endpoint, ManifestMemory } from './endpoint.ts'
 import { selectionOf } from './filter.ts'
@@ -18,13 +18,18 @@ export interface RunnerOptions {
   readonly destination: Endpoint
   readonly state: TransferState
   readonly memory: ManifestMemory
+  /** Nothing that a destination's manifest names is taken to be there. */
+  readonly thorough?: boolean | undefined
+  /** An earlier execution may have left blobs, also where the plan saw no repository: without a tag there is none to see. */
+  readonly leftovers?: boolean | undefined
 }
 
 /** `moved` grows while the task runs, so that it is true also of one that fails. */
 export type RunTask = (task: TaskSpec, moved: { -readonly [K in keyof Moved]: number }, ctx: Context) => Promise<void>
 
-export function createRunner({ policy, source, destination, state, memory }: RunnerOptions): RunTask {
-  const keepPlatform = selectionOf(policy).platform
+export function createRunner(options: RunnerOptions): RunTask {
+  const { policy, source, destination, state, memory, thorough = false, leftovers = false } = options
+  const platforms = platformsOf(policy)
   return async (task, moved, ctx) => {
     const from = source.adapter.repository(task.source.repository)
     const job: Job = {
@@ -40,20 +45,29 @@ export function createRunner({ policy, source, destination, state, memory }: Run
         repository: task.destination.repository,
         store: destination.adapter.repository(task.destination.repository),
       },
-      newRepository: task.new_repository ?? false,
+      newRepository: !leftovers && (task.new_repository ?? false),
+      thorough,
+      ...(task.damaged ? { damaged: new Set(task.damaged) } : {}),
       referrers: policy.referrers,
       foreignLayers: policy.foreign_layers,
-      ...(keepPlatform ? { keepPlatform } : {}),
+      unhashed: policy.verify === 'off',
+      ...platforms,
       moved,
       name: formatResource({ ...task.destination, digest: task.digest }),
     }
     const digest = task.digest ?? (await currentDigest(task, job, ctx))
+    if (task.referrers_only) {
+      await copyReferrersOf(digest, job, ctx)
+      return
+    }
     let root: Manifest
     try {
       root = await copyArtifact(digest, task.destination.tag, job, ctx)
     } catch (error) {
       // The plan's digest is gone: the tag has moved since, and what it names now is what the user wants.
-      if (!isNotFound(error) || error.side !== 'source' || task.source.tag === undefined) throw error
+      // But what it names now may be too young to be copied.
+      const mayFollow = task.source.tag !== undefined && policy.filters.min_age === undefined
+      if (!isNotFound(error) || error.side !== 'source' || !mayFollow) throw error
       const moved = await currentDigest(task, job, ctx)
       if (moved === digest) throw error
       ctx.emit({
@@ -65,6 +79,13 @@ export function createRunner({ policy, source, destination, state, memory }: Run
     }
     if (policy.verify === 'full') await verifyContents(root, job, ctx)
   }
+}
+
+/** How a job treats the platforms of an index. */
+function platformsOf(policy: Policy): Pick<Job, 'keepPlatform' | 'narrowTo'> {
+  const wanted = selectionOf(policy).platform
+  if (!wanted) return {}
+  return policy.filters.platforms_index === 'narrow' ? { narrowTo: wanted } : { keepPlatform: wanted }
 }
 
 async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<string> {

@@ -6,13 +6,15 @@ import type { RunFlags } from '../options.ts'
 import type { Session } from '../session.ts'
 import { showPlans } from './plan.ts'
 
-export interface CopyFlags extends RunFlags {
+export interface CopyFlags extends Omit<RunFlags, 'referrers'> {
   readonly platform?: readonly string[]
-  readonly referrers: boolean
+  /** False with `--no-referrers`. */
+  readonly referrers?: 'all' | 'changed' | false
   readonly override: boolean
 }
 
-export async function copy(session: Session, source: string, destination: string, flags: CopyFlags): Promise<number> {
+export async function copy(session: Session, source: string, destination: string, given: CopyFlags): Promise<number> {
+  const { referrers, ...flags } = given
   if (source === '' || destination === '') throw new ConfigurationError('source and destination must not be empty')
   const app = await session.app()
   const configuration = await app.configuration([])
@@ -20,12 +22,15 @@ export async function copy(session: Session, source: string, destination: string
     {
       source,
       destination,
-      referrers: flags.referrers,
+      referrers: referrers !== false,
       override: flags.override,
       ...(flags.platform === undefined ? {} : { platforms: flags.platform }),
     },
     configuration,
   )
   const selection = { configuration, policies: [policy] }
-  return flags.dryRun ? showPlans(session, app, selection, flags) : executePolicies(session, app, selection, flags)
+  const running: RunFlags = referrers ? { ...flags, referrers } : flags
+  return running.dryRun
+    ? showPlans(session, app, selection, running)
+    : executePolicies(session, app, selection, running)
 }

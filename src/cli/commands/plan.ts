@@ -40,10 +40,11 @@ export async function showPlans(
 }
 
 export function planOptions(flags: PlanFlags): PlanOptions {
-  const { filter, shard, shallow, explain } = flags
+  const { filter, shard, referrers, shallow, explain } = flags
   return {
     ...(filter === undefined ? {} : { filter }),
     ...(shard === undefined ? {} : { shard }),
+    ...(referrers === undefined ? {} : { referrers }),
     ...(shallow === undefined ? {} : { shallow }),
     ...(explain === undefined ? {} : { explain }),
   }

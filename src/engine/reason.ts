@@ -1,0 +1,36 @@
+/** Why something cannot be planned, as its task will say it. */
+
+import { CancelledError, describeError, ReplicateError } from '../core/errors.ts'
+import { isRepositoryName } from '../core/reference.ts'
+import type { Endpoint } from './endpoint.ts'
+
+export interface Reason {
+  readonly reason: string
+  readonly reason_code: string
+  readonly hint?: string
+}
+
+/** Why a tag or repository cannot be planned. What stops the whole program goes on upwards. */
+export function reasonOf(error: unknown): Reason {
+  if (!(error instanceof ReplicateError) || error instanceof CancelledError) throw error
+  return {
+    reason: describeError(error),
+    reason_code: error.code,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  }
+}
+
+/** Why a name does not fit the destination: no valid name, too deep or not deep enough. */
+export function misfitOf(mapped: string, destination: Endpoint): Reason | undefined {
+  const { type, registry } = destination
+  const parts = mapped === '' ? 0 : mapped.split('/').length
+  const hint = 'set destination.namespace and flatten so that the name fits'
+  if (parts > 0 && !isRepositoryName(mapped)) {
+    return { reason: `${mapped} is not a valid repository name`, reason_code: 'unsupported', hint }
+  }
+  const { min = 0, max = Number.POSITIVE_INFINITY } = type.depth ?? {}
+  if (parts >= min && parts <= max) return undefined
+  const wants = min === max ? `exactly ${min}` : parts < min ? `at least ${min}` : `at most ${max}`
+  const reason = `${mapped} has ${parts} path parts, ${type.name} at ${registry.name} wants ${wants}`
+  return { reason, reason_code: 'unsupported', hint }
+}
