@@ -1,8 +1,27 @@
 /** All corpora, in the order of the tables. */
 
+import { bandwidth } from './corpora/bandwidth.ts'
+import { broken, killed } from './corpora/broken.ts'
 import { dropped, memory } from './corpora/dropped.ts'
 import { families, indexed, single, slow, tags } from './corpora/images.ts'
 import { large, largeTls } from './corpora/large.ts'
+import { planned } from './corpora/planned.ts'
+import { start } from './corpora/start.ts'
 import type { Corpus } from './corpus.ts'
 
-export const corpora: readonly Corpus[] = [single, indexed, tags, slow, families, large, largeTls, dropped, memory]
+export const corpora: readonly Corpus[] = [
+  single,
+  indexed,
+  tags,
+  slow,
+  families,
+  large,
+  largeTls,
+  dropped,
+  memory,
+  broken,
+  killed,
+  bandwidth,
+  planned,
+  start,
+]

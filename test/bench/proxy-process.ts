@@ -1,15 +1,11 @@
 /** The counting proxy in a process of its own. */
 
-import { startCountingProxy } from '../support/counting-proxy.ts'
+import { type ProxyOptions, startCountingProxy } from '../support/counting-proxy.ts'
 
 /** Given as JSON in the first argument. */
-export interface ProxyProcessOptions {
+export interface ProxyProcessOptions extends ProxyOptions {
   /** URL of the registry behind it. */
   readonly target: string
-  /** Milliseconds added to every request. */
-  readonly delay?: number
-  /** Cuts the first blob that goes this way after so many bytes. */
-  readonly cut?: { readonly way: 'up' | 'down'; readonly after: number }
 }
 
 /** Since it was last asked. */
@@ -20,14 +16,8 @@ export interface ProxyFigures {
   readonly bytesDown: number
 }
 
-const options: ProxyProcessOptions = JSON.parse(process.argv[2] ?? '{}')
-const proxy = await startCountingProxy(options.target, options.delay === undefined ? {} : { delay: options.delay })
-if (options.cut) {
-  const { way, after } = options.cut
-  const match = (method: string, path: string): boolean =>
-    way === 'down' ? method === 'GET' && path.includes('/blobs/sha256:') : method === 'PUT' || method === 'PATCH'
-  proxy.addFault({ cut: way, after, match })
-}
+const { target, ...options }: ProxyProcessOptions = JSON.parse(process.argv[2] ?? '{}')
+const proxy = await startCountingProxy(target, options)
 
 process.send?.({ url: proxy.url })
 process.on('message', () => {

@@ -8,6 +8,8 @@ import { routeOf } from './memory-routes.ts'
 export interface ProxyOptions {
   /** Added to every request, in milliseconds. */
   readonly delay?: number
+  /** Cuts one connection, when so many bytes of bodies have gone this way over all requests. */
+  readonly cutOnce?: { readonly way: 'up' | 'down'; readonly after: number }
 }
 
 interface FaultScope {
@@ -47,6 +49,7 @@ export async function startCountingProxy(target: string, options: ProxyOptions =
   const faults: { readonly fault: ProxyFault; left: number }[] = []
   const counted = { counts: new Map<string, number>(), requests: 0, bytesUp: 0, bytesDown: 0, maxInFlight: 0 }
   let inFlight = 0
+  let broken = false
 
   const server = createServer((request, response) => {
     void pass(request, response)
@@ -80,11 +83,17 @@ export async function startCountingProxy(target: string, options: ProxyOptions =
     upstream.on('response', (answer) => {
       status = answer.statusCode ?? 0
       response.writeHead(status, answer.headers)
-      const count = (bytes: number): number => (counted.bytesDown += bytes)
+      const count = (bytes: number): boolean => breaks('down', (counted.bytesDown += bytes))
       relay(answer, response, limitOf(fault, 'down'), count, cut)
     })
-    const count = (bytes: number): number => (counted.bytesUp += bytes)
+    const count = (bytes: number): boolean => breaks('up', (counted.bytesUp += bytes))
     relay(request, upstream, limitOf(fault, 'up'), count, cut)
+  }
+
+  function breaks(way: 'up' | 'down', total: number): boolean {
+    if (broken || options.cutOnce?.way !== way || total < options.cutOnce.after) return false
+    broken = true
+    return true
   }
 
   function take(method: string, path: string): ProxyFault | undefined {
@@ -132,12 +141,12 @@ function limitOf(fault: ProxyFault | undefined, way: 'up' | 'down'): number {
   return fault && 'cut' in fault && fault.cut === way ? fault.after : Number.POSITIVE_INFINITY
 }
 
-/** Pipes, counts, and calls `cut` once `limit` bytes have gone through. */
+/** Pipes, counts, and calls `cut` once `limit` bytes have gone through, or `count` says so. */
 function relay(
   from: Readable,
   to: NodeJS.WritableStream,
   limit: number,
-  count: (bytes: number) => void,
+  count: (bytes: number) => boolean,
   cut: () => void,
 ): void {
   let passed = 0
@@ -145,10 +154,10 @@ function relay(
     transform(chunk: Buffer, _encoding, done) {
       const part = chunk.byteLength > limit - passed ? chunk.subarray(0, limit - passed) : chunk
       passed += part.byteLength
-      count(part.byteLength)
+      const over = count(part.byteLength)
       done(undefined, part)
       // Later, so that the bytes before the cut have left.
-      if (passed >= limit) setImmediate(cut)
+      if (over || passed >= limit) setImmediate(cut)
     },
   })
   from.on('error', cut)
