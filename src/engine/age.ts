@@ -29,8 +29,8 @@ export interface Sifted {
 
 export interface Ages {
   sift(repository: string, candidates: readonly Candidate[], store: ContentStore, ctx: Context): Promise<Sifted>
-  /** Says what was held back, once all is sifted. */
-  report(ctx: Context): void
+  /** Says what was held back, once all is sifted; returns how many. */
+  report(ctx: Context): number
 }
 
 /** Digests asked for at once; the host's own limits decide how many requests that is. */
@@ -103,10 +103,11 @@ export function createAges(
       }
     },
     report(ctx) {
-      if (held === 0) return
+      if (held === 0) return 0
       const what = held === 1 ? '1 artifact is' : `${held} artifacts are`
       const text = `${what} held back by min_age: ${spelled(least ?? 0)}, the first until ${new Date(nextDue).toISOString()}`
       ctx.emit({ type: 'log', level: 'info', text })
+      return held
     },
   }
 }

@@ -50,6 +50,8 @@ export interface PlanTotals {
   /** Tags seen at the source, before filters. */
   readonly seen: number
   readonly unchanged: number
+  /** Too young to be copied yet. */
+  readonly held?: number
   readonly copies: number
   readonly updates: number
   readonly deletes: number
@@ -106,7 +108,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
       }
     }
   })
-  ages?.report(ctx)
+  const held = ages?.report(ctx) ?? 0
   const repositories = [...byDestination.values()].reduce((sum, sources) => sum + sources.length, 0)
   if (counts.selected === 0 && !policy.allow_empty && !request.shard && !request.narrow) {
     throw emptySelection(policy, source, repositories, counts.seen)
@@ -123,7 +125,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
       }
     }
   }
-  return { repositories, seen: counts.seen, ...totals, namespaces }
+  return { repositories, seen: counts.seen, held, ...totals, namespaces }
 }
 
 export function isTransfer(task: TaskSpec): boolean {

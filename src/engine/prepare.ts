@@ -128,13 +128,14 @@ async function ensureNamespaces(
 }
 
 function prepareText(totals: PlanTotals, namespaces: readonly string[]): string {
-  const { repositories, seen, unchanged, copies, updates, deletes, kept, blocked } = totals
+  const { repositories, seen, unchanged, held = 0, copies, updates, deletes, kept, blocked } = totals
   const counts = [
     `${unchanged} unchanged`,
     `${copies} new`,
     ...(updates > 0 ? [`${updates} changed`] : []),
     ...(deletes > 0 ? [`${deletes} to delete`] : []),
     ...(kept > 0 ? [`${kept} kept`] : []),
+    ...(held > 0 ? [`${held} held back by min_age`] : []),
     ...(blocked > 0 ? [`${blocked} blocked`] : []),
   ]
   return [
