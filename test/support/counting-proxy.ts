@@ -83,10 +83,16 @@ export async function startCountingProxy(target: string, options: ProxyOptions =
     upstream.on('response', (answer) => {
       status = answer.statusCode ?? 0
       response.writeHead(status, answer.headers)
-      const count = (bytes: number): boolean => breaks('down', (counted.bytesDown += bytes))
+      const count = (bytes: number): boolean => {
+        counted.bytesDown += bytes
+        return breaks('down', counted.bytesDown)
+      }
       relay(answer, response, limitOf(fault, 'down'), count, cut)
     })
-    const count = (bytes: number): boolean => breaks('up', (counted.bytesUp += bytes))
+    const count = (bytes: number): boolean => {
+      counted.bytesUp += bytes
+      return breaks('up', counted.bytesUp)
+    }
     relay(request, upstream, limitOf(fault, 'up'), count, cut)
   }
 
