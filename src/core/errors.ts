@@ -146,9 +146,11 @@ export class HistoryError extends ReplicateError {
   override readonly exitCode = 2
 }
 
-/** Names the side and the registry in an error on its way up; the first to say it is right. */
+/** Names the side and the registry in an error on its way up; the first to say it is right. What ends a run from outside passes both
+ *  sides, as the reason of an aborted signal, and is of neither. */
 export function onSide<T>(error: T, side: Side, registry: string): T {
-  if (error instanceof ReplicateError) {
+  const isOutside = error instanceof CancelledError || error instanceof LockedError || error instanceof HistoryError
+  if (error instanceof ReplicateError && !isOutside) {
     error.side ??= side
     error.registry ??= registry
   }
