@@ -1,0 +1,126 @@
+/** The examples: each is valid, runs between registries that stand for those it names, and tells editors the present schema. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { program } from '../e2e/program.ts'
+import { artifact, image, index } from '../support/images.ts'
+import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
+
+const folder = join(import.meta.dirname, '..', '..', 'examples')
+const examples = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
+const SECRETS = { OLD_PASSWORD: 'old', NEW_PASSWORD: 'new' }
+const CHART = { artifactType: 'application/vnd.cncf.helm.config.v1+json' }
+
+const textOf = (name: string): string => readFileSync(join(folder, name), 'utf8')
+
+describe.each(examples)('%s', (name) => {
+  test('is valid, and its editor knows the schema', async () => {
+    expect(textOf(name).split('\n')[0]).toBe('# yaml-language-server: $schema=./schema.json')
+    const here = program(SECRETS)
+    expect(await here.run(['policies', 'validate', join(folder, name)])).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('names only commands that work', async () => {
+    const commands = [...textOf(name).matchAll(/^# +replicate (\S+) \S+\.yaml/gm)].map(([, command]) => command)
+    expect(commands.length).toBeGreaterThan(0)
+    expect(commands.filter((command) => command !== 'run' && command !== 'plan')).toEqual([])
+  })
+})
+
+test('schema.json is what `config schema` prints', async () => {
+  const { stdout } = await program().run(['config', 'schema'])
+  const isPresent = stdout === textOf('schema.json')
+  expect(isPresent, 'it is stale: npm run dev -s -- config schema > examples/schema.json').toBe(true)
+})
+
+async function registry(): Promise<MemoryRegistry> {
+  const started = await startMemoryRegistry()
+  onTestFinished(() => started.close())
+  return started
+}
+
+/** Runs a copy of the example, with registries of this test in place of those it names. */
+async function run(name: string, stands: Readonly<Record<string, string>>): Promise<void> {
+  const here = program(SECRETS)
+  let text = textOf(name)
+  for (const [written, url] of Object.entries(stands)) text = text.replaceAll(written, url)
+  here.write(name, text)
+  const { code, stderr } = await here.run(['run', name])
+  expect(code, stderr).toBe(0)
+}
+
+function tagsOf(from: MemoryRegistry, repository: string): readonly string[] {
+  return [...from.repository(repository).tags.keys()].sort()
+}
+
+test('mirror-docker-hub.yaml takes the newest of each', async () => {
+  const [hub, mirror] = [await registry(), await registry()]
+  for (const tag of ['3.17.1', '3.18.0', '3.19.0', '3.20.0', '3.21.0', '3.22.0-rc1', 'latest'])
+    hub.add('library/alpine', image({ seed: tag }), tag)
+  hub.add('library/debian', image({ seed: 'debian' }), '12.5')
+  hub.add('library/redis', image({ seed: 'redis' }), '7.2', '6.0')
+  await run('mirror-docker-hub.yaml', { 'docker.io': hub.host, 'https://registry.example.com': mirror.url })
+  expect(tagsOf(mirror, 'mirror/alpine')).toEqual(['3.19.0', '3.20.0', '3.21.0'])
+  expect(tagsOf(mirror, 'mirror/debian')).toEqual(['12.5'])
+  expect(tagsOf(mirror, 'mirror/redis')).toEqual(['7.2'])
+})
+
+test('between-registries.yaml takes one team, and keeps what is there', async () => {
+  const auth = (user: string, password: string) => ({ kind: 'basic', user, password }) as const
+  const old = await startMemoryRegistry({ auth: auth('reader', 'old') })
+  const fresh = await startMemoryRegistry({ auth: auth('writer', 'new') })
+  onTestFinished(async () => void (await Promise.all([old.close(), fresh.close()])))
+  old.add('team-a/api', image({ seed: 1 }), 'v1', 'v2', 'tmp-1')
+  old.add('team-b/api', image({ seed: 2 }), 'v1')
+  const kept = image({ seed: 3 })
+  fresh.add('team-a/api', kept, 'v1')
+  await run('between-registries.yaml', { 'https://old.example.com': old.url, 'https://new.example.com': fresh.url })
+  expect(tagsOf(fresh, 'team-a/api')).toEqual(['v1', 'v2'])
+  expect(fresh.repository('team-a/api').tags.get('v1')).toBe(kept.digest)
+  expect(tagsOf(fresh, 'team-b/api')).toEqual([])
+})
+
+test('air-gap.yaml goes into a file and out of it', async () => {
+  const [outside, inside] = [await registry(), await registry()]
+  const built = index([
+    image({ seed: 'amd' }),
+    image({ seed: 'arm', platform: { os: 'linux', architecture: 'arm64' } }),
+  ])
+  outside.add('library/alpine', built, '3.20')
+  outside.add('team-a/x/y', image({ seed: 2 }), 'v1')
+  outside.add('other', image({ seed: 3 }), 'v1')
+  const here = program()
+  const text = textOf('air-gap.yaml')
+    .replaceAll('https://registry.example.com', outside.url)
+    .replaceAll('https://registry.internal.example', inside.url)
+  here.write('air-gap.yaml', text)
+  expect(await here.run(['run', 'air-gap.yaml', '--policy', 'pack'])).toMatchObject({ code: 0 })
+  const before = outside.requests.length
+  expect(await here.run(['run', 'air-gap.yaml', '--policy', 'unpack'])).toMatchObject({ code: 0 })
+  expect(outside.requests.length).toBe(before)
+  expect(inside.repository('library/alpine').tags.get('3.20')).toBe(built.digest)
+  expect(tagsOf(inside, 'team-a/x/y')).toEqual(['v1'])
+  expect(inside.repositories.has('other')).toBe(false)
+})
+
+test('charts.yaml takes charts and leaves images', async () => {
+  const [upstream, mirror] = [await registry(), await registry()]
+  upstream.add('team/web', artifact(CHART), '1.2.0', '0.9.0')
+  upstream.add('team/tool', image(), '1.2.0')
+  await run('charts.yaml', { 'https://charts.example.com': upstream.url, 'https://registry.example.com': mirror.url })
+  const filled = [...mirror.repositories].filter(([, { tags }]) => tags.size > 0).map(([name]) => name)
+  expect(filled).toEqual(['platform/charts/web'])
+  expect(tagsOf(mirror, 'platform/charts/web')).toEqual(['1.2.0'])
+})
+
+test('platforms.yaml makes a smaller index of the wanted platforms', async () => {
+  const [hub, mirror] = [await registry(), await registry()]
+  const linux = (architecture: string) => image({ seed: architecture, platform: { os: 'linux', architecture } })
+  const [amd, arm, power] = [linux('amd64'), linux('arm64'), linux('ppc64le')]
+  hub.add('library/alpine', index([amd, arm, power]), '3.20')
+  await run('platforms.yaml', { 'docker.io': hub.host, 'https://registry.example.com': mirror.url })
+  const there = mirror.repository('mirror/alpine')
+  expect(tagsOf(mirror, 'mirror/alpine')).toEqual(['3.20'])
+  expect([amd, arm, power].map(({ digest }) => there.manifests.has(digest))).toEqual([true, true, false])
+})
