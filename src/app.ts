@@ -5,7 +5,7 @@ import metadata from '../package.json' with { type: 'json' }
 import type { Configuration } from './config/load.ts'
 import { homeDirectory } from './config/paths.ts'
 import { readConfiguration } from './config/read.ts'
-import { createConnections } from './connect.ts'
+import { createConnections, type Timing } from './connect.ts'
 import type { PingStep } from './core/adapter.ts'
 import type { Context } from './core/context.ts'
 import type { Difference, Verification } from './core/drift.ts'
@@ -34,6 +34,8 @@ export interface AppOptions {
   readonly cwd: string
   /** Reads standard input, for the file name `-`. */
   readonly stdin: () => Promise<string>
+  /** Absent: the system's. */
+  readonly timing?: Timing
 }
 
 export interface RunOptions {
@@ -137,6 +139,7 @@ export function createApp(options: AppOptions): App {
     redactor,
     userAgent: `${metadata.name}/${metadata.version}`,
     warn: (text) => warnings.push(text),
+    timing: options.timing,
   })
   let history: Promise<History> | undefined
   const openedHistory = (): Promise<History> => {
@@ -205,6 +208,7 @@ export function createApp(options: AppOptions): App {
           wait: run.wait,
           thorough: run.thorough,
           ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
+          ...(options.timing?.clock ? { clock: options.timing.clock } : {}),
           started: (execution) => started(policy, execution),
         },
         guarded(ctx),

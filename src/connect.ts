@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { adapters } from '../adapters/index.ts'
+import type { Clock } from './core/cancel.ts'
 import { ConfigurationError } from './core/errors.ts'
 import type { HttpClient } from './core/http.ts'
 import type { Credential, Registry } from './core/registry.ts'
@@ -25,6 +26,16 @@ export interface ConnectionOptions {
   readonly redactor: Redactor
   readonly userAgent: string
   readonly warn: (text: string) => void
+  readonly timing?: Timing | undefined
+}
+
+/** Time and chance as a test wants them. */
+export interface Timing {
+  readonly clock?: Clock
+  /** From 0 to below 1. */
+  readonly random?: () => number
+  /** Milliseconds without a byte after which a server is given up. */
+  readonly idle?: number
 }
 
 export function createConnections(options: ConnectionOptions): Connections {
@@ -45,6 +56,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     if (known) return known
     const made = createHttpClient({
       ...(await clientOptions(registry, options)),
+      ...options.timing,
       credential: () => credential(registry),
       secrets: (secret) => options.redactor.add(secret),
     })

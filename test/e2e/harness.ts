@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createApp, type PlanOptions, type PolicyOutcome, type RunOptions } from '../../src/app.ts'
+import { type AppOptions, createApp, type PlanOptions, type PolicyOutcome, type RunOptions } from '../../src/app.ts'
 import type { Event } from '../../src/core/events.ts'
 import type { Task } from '../../src/core/execution.ts'
 import type { PolicyPlan } from '../../src/core/plan.ts'
@@ -28,7 +28,7 @@ export interface Workplace {
 }
 
 /** One state directory; runs in it follow each other as they would for a user. */
-export function workplace(env: Readonly<Record<string, string>> = {}): Workplace {
+export function workplace(env: Readonly<Record<string, string>> = {}, timing?: AppOptions['timing']): Workplace {
   const directory = temporaryDirectory()
   const home = join(directory, 'home')
   const open = (yaml: string) => {
@@ -43,6 +43,7 @@ export function workplace(env: Readonly<Record<string, string>> = {}): Workplace
       home,
       cwd: directory,
       stdin: async () => '',
+      ...(timing ? { timing } : {}),
     })
   }
   return {
