@@ -61,7 +61,7 @@ export function addSelectionOptions(command: Command): Command {
   )
 }
 
-export function addNarrowingOptions(command: Command): Command {
+export function addFilterOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--filter <key=pattern>', 'narrow further by name, tag, resource or label; may be repeated').argParser(
@@ -69,12 +69,15 @@ export function addNarrowingOptions(command: Command): Command {
       ),
     )
     .addOption(new Option('--shard <i/n>', 'only the I-th of N parts').argParser(shard))
-    .addOption(
-      new Option(
-        '--referrers <which>',
-        'of which artifacts signatures, attestations and SBOMs are looked for: changed (default), or all, which finds late ones',
-      ).choices(['all', 'changed']),
-    )
+}
+
+export function addNarrowingOptions(command: Command): Command {
+  return addFilterOptions(command).addOption(
+    new Option(
+      '--referrers <which>',
+      'of which artifacts signatures, attestations and SBOMs are looked for: changed (default), or all, which finds late ones',
+    ).choices(['all', 'changed']),
+  )
 }
 
 export function addRunOptions(command: Command): Command {

@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander'
 import metadata from '../../package.json' with { type: 'json' }
 import {
+  addFilterOptions,
   addGlobalOptions,
   addNarrowingOptions,
   addRunOptions,
@@ -112,7 +113,7 @@ function addVerify(program: Command, start: Start): void {
     .action((targets: string[], flags: VerifyFlags) =>
       start(verify)(async (session) => (await import('./commands/verify.ts')).verify(session, targets, flags)),
     )
-  addNarrowingOptions(addSelectionOptions(verify))
+  addFilterOptions(addSelectionOptions(verify))
   verify
     .option('--full', 'read and hash every blob of the destination, not only ask whether it is there')
     .option('--repair', 'send again what the destination lacks; an execution of the history, whose end is verified too')

@@ -145,10 +145,10 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
   }
   try {
     await transfer(request, run, memory, totals)
-    if (!ctx.signal.aborted) await deleteTags(request, run)
+    const deleted = ctx.signal.aborted ? NOTHING : await deleteTags(request, run)
     if (ctx.signal.aborted) return await stopped(request, run)
     run.control.transferred()
-    await post(request, run)
+    await post(request, run, deleted)
     const execution = history.finish(id)
     return { execution, exitCode: execution.status === 'succeeded' ? 0 : 1 }
   } catch (error) {
@@ -206,6 +206,7 @@ async function transfer(
   if (tasks === 0) return
   stage(ctx, 'transfer', 'started', plural(tasks, 'task', 'tasks'))
   const began = clock.now()
+  const before = history.execution(id)
   const mayRetry =
     (signal: AbortSignal, emit: Context['emit']): MayRetry =>
     async (error, attempt) => {
@@ -249,28 +250,36 @@ async function transfer(
   )
   const now = history.execution(id)
   const seconds = Math.max(clock.now() - began, 1) / 1000
-  const already = now.bytes_present + now.bytes_mounted
+  const copied = now.bytes_copied - before.bytes_copied
+  const already = now.bytes_present + now.bytes_mounted - before.bytes_present - before.bytes_mounted
   stage(
     ctx,
     'transfer',
     'ended',
-    `${now.succeed}/${tasks}  ${formatBytes(now.bytes_copied)} copied, ${formatBytes(already)} already there  ${formatBytes(now.bytes_copied / seconds)}/s`,
+    `${now.succeed - before.succeed}/${tasks}  ${formatBytes(copied)} copied, ${formatBytes(already)} already there  ${formatBytes(copied / seconds)}/s`,
   )
 }
 
+interface Deleted {
+  readonly tasks: number
+  readonly succeed: number
+}
+
+const NOTHING: Deleted = { tasks: 0, succeed: 0 }
+
 /** What `deletion: mirror` deletes goes last, and only where every copy has succeeded. */
-async function deleteTags(request: ExecuteRequest, run: Running): Promise<void> {
+async function deleteTags(request: ExecuteRequest, run: Running): Promise<Deleted> {
   const { policy, source, destination, history, concurrency, maxFailures } = request
   const { ctx, clock, id, gate, stop } = run
   const { in_progress: tasks, succeed } = history.execution(id)
-  if (tasks === 0) return
+  if (tasks === 0) return NOTHING
   for (const { error } of history.tasks(id, { status: 'failed' })) {
     // A tag that cannot be deleted is no reason to keep others.
     if (error?.code === NOT_DELETED) continue
     const message = 'not deleted: not every copy has succeeded'
     history.skipDeletes(id, { code: NOT_DELETED, message })
     ctx.emit({ type: 'log', level: 'warning', text: `${plural(tasks, 'tag is', 'tags are')} ${message}` })
-    return
+    return NOTHING
   }
   let failures = 0
   await transferTasks(
@@ -291,21 +300,19 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<void> 
     },
     ctx,
   )
-  stage(
-    ctx,
-    'transfer',
-    'ended',
-    `${history.execution(id).succeed - succeed} of ${plural(tasks, 'tag', 'tags')} deleted`,
-  )
+  const deleted = history.execution(id).succeed - succeed
+  stage(ctx, 'transfer', 'ended', `${deleted} of ${plural(tasks, 'tag', 'tags')} deleted`)
+  return { tasks, succeed: deleted }
 }
 
-async function post(request: ExecuteRequest, run: Running): Promise<void> {
+async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Promise<void> {
   const { history, destination } = request
   await discardUploads(request, run)
   await destination.adapter.close?.()
   const { total, succeed, skipped } = history.execution(run.id)
   // Each tag's digest was compared when it was written; a task whose digest differs has failed.
-  if (total > skipped) stage(run.ctx, 'post', 'ended', `verified ${succeed} of ${total - skipped}`)
+  const copies = total - skipped - deleted.tasks
+  if (copies > 0) stage(run.ctx, 'post', 'ended', `verified ${succeed - deleted.succeed} of ${copies}`)
 }
 
 function stage(ctx: Context, name: Stage, state: 'started' | 'ended', text: string): void {

@@ -244,6 +244,25 @@ policies:
   })
 })
 
+test.each([
+  ['10%', '10%'],
+  ['0.5%', '0.5%'],
+  ['25', 25],
+] as const)('max_deletions: %s is a share or a number', (text, value) => {
+  const { policies } = load(policy('source: a.example.com', 'destination: b.example.com', `max_deletions: ${text}`))
+  expect(policies[0]?.max_deletions).toBe(value)
+})
+
+test('max_deletions is nothing else', () => {
+  const bad = (text: string) =>
+    complaints([policy('source: a.example.com', 'destination: b.example.com', `max_deletions: ${text}`)])
+  for (const text of ['101%', '-1', 'all', '1.5']) {
+    expect(bad(text)).toEqual([
+      `policy.yaml:5:20 \`max_deletions\`: \`${text}\` is not a percentage such as \`10%\`, or a whole number`,
+    ])
+  }
+})
+
 describe('what later versions do', () => {
   const base = ['source: a.example.com', 'destination: b.example.com']
   test.each([
@@ -253,7 +272,6 @@ describe('what later versions do', () => {
     [policy(...base, 'notify: [{on: failed, webhook: https://x}]'), '5:5 `notify`: not supported yet'],
     [policy(...base, 'filters: {label: x}'), '5:15 `label`: not supported yet'],
     [policy(...base, 'filters: {exclude: {label: x}}'), '5:25 `label`: not supported yet'],
-    [policy('source: a.example.com', 'destination: [b.example.com]'), '4:5 `destination` as a list: not supported yet'],
     [registry('type: harbor', 'url: https://x'), '3:11 `type: harbor`: not supported yet'],
     [registry('type: ./mine.js', 'url: https://x'), '3:11 `type: ./mine.js`: not supported yet'],
     [registry('type: module:x', 'url: https://x'), '3:11 `type: module:x`: not supported yet'],

@@ -305,6 +305,28 @@ test('a tag that moved at the destination since the plan is not deleted', async 
   expect(tagsOf(destination, 'mirror/app')).toContain('v3')
 })
 
+test('a directory loses tags too', async () => {
+  const { source, place, yaml: original } = await scene([], '    deletion: mirror')
+  const yaml = original.replace(/to: {.*}/, 'to: { type: oci-layout, path: ./layout }')
+  await place.run(yaml)
+  source.repository('app').tags.delete('v3')
+  expect((await place.run(yaml)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 1, unchanged: 9 } })
+  expect((await place.run(yaml)).outcome).toMatchObject({ exitCode: 0, execution: { total: 0, unchanged: 9 } })
+})
+
+test('a saved plan with a delete is refused where the source has the tag again, and applied otherwise', async () => {
+  const { source, destination, place, yaml } = await scene(['v3'])
+  const { policy, tasks } = await place.plan(yaml)
+  const plan = { version: 1, policies: [{ policy, tasks }] } as const
+  source.add('app', image({ seed: 3 }), 'v3')
+  const refused = await place.run(yaml, { plan })
+  expect(refused.outcome.exitCode).toBe(3)
+  expect(String(refused.outcome.error)).toContain('from/app:v3 is to be deleted, and the source has it again')
+  source.repository('app').tags.delete('v3')
+  expect((await place.run(yaml, { plan })).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 1 } })
+  expect(tagsOf(destination, 'mirror/app')).not.toContain('v3')
+})
+
 test('two mirrors in opposite directions settle: the second pass of both writes nothing', async () => {
   const { source, destination, place } = await scene(['v3'], '    deletion: mirror')
   const mirror = 'filters: { name: app }, deletion: mirror, max_deletions: 1'

@@ -153,3 +153,23 @@ function timed(work: () => void): number {
   work()
   return performance.now() - start
 }
+
+test('deletes are taken only when they are asked for, and can be skipped with a reason', async () => {
+  const history = await open()
+  const id = begin(history)
+  const [copy] = copies(1)
+  if (!copy) throw new Error('no task')
+  history.addTasks(id, [{ ...copy, action: 'delete' }, copy, { ...copy, action: 'delete' }])
+  expect(history.takePending(id, 9, 0).map((task) => task.id)).toEqual([2])
+  history.finishTask(2, 'succeeded')
+  const [first] = history.takePending(id, 1, 0, 'delete')
+  expect(first).toMatchObject({ id: 1, spec: { action: 'delete' } })
+  history.retryTask(1, 4000, ERROR)
+  expect([history.nextAttemptAt(id), history.nextAttemptAt(id, 'delete')]).toEqual([undefined, 4000])
+  expect(history.skipDeletes(id, { code: 'not_deleted', message: 'a copy failed' })).toBe(2)
+  expect([...history.tasks(id, { status: 'skipped' })]).toMatchObject([
+    { id: 1, error: { code: 'not_deleted' } },
+    { id: 3, error: { message: 'a copy failed' } },
+  ])
+  expect(history.finish(id)).toMatchObject({ status: 'succeeded', succeed: 1, skipped: 2, in_progress: 0 })
+})
