@@ -1,0 +1,132 @@
+/** What the documentation promises: its YAML is valid, its commands exist, the quickstart says what is printed, its links lead somewhere. */
+
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { adapters } from '../adapters/index.ts'
+import { buildProgram } from '../src/cli/program.ts'
+import { program } from './e2e/program.ts'
+
+const root = join(import.meta.dirname, '..')
+const textOf = (name: string): string => readFileSync(join(root, name), 'utf8')
+const readme = textOf('README.md')
+
+function blocks(language: string): readonly string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map(([, text]) => text ?? '')
+}
+
+describe('every policy of the README', () => {
+  test.each(blocks('yaml').map((text) => [text.split('\n').at(-2) ?? '', text]))('is valid: … %s', async (_, text) => {
+    const ended = await program({ MIRROR_PASSWORD: 'x' }).run(['policies', 'validate', '-'], { stdin: text })
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+/** Parses a command line and runs nothing; the result is the path of the command that would run. */
+async function parse(line: string): Promise<string> {
+  let ran = ''
+  const built = buildProgram(async () => {
+    ran = line
+  })
+  const silence = (command: typeof built): void => {
+    command.exitOverride().configureOutput({ writeOut: () => {}, writeErr: () => {}, outputError: () => {} })
+    for (const child of command.commands) silence(child as typeof built)
+  }
+  silence(built)
+  const words = [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? '')
+  const end = words.findIndex((word) => word === '>' || word === '|')
+  await built.parseAsync(words.slice(1, end < 0 ? undefined : end), { from: 'user' })
+  return ran
+}
+
+async function helpOf(path: readonly string[]): Promise<readonly string[]> {
+  const built = buildProgram(async () => {})
+  let command = built
+  for (const name of path)
+    command = (command.commands.find((child) => child.name() === name) ?? command) as typeof built
+  let help = ''
+  command.configureOutput({ writeOut: (text) => (help += text) })
+  command.outputHelp()
+  const own = [...help.matchAll(/^ {2}\$ (replicate .*)$/gm)].map(([, line]) => line ?? '')
+  const below = await Promise.all(command.commands.map((child) => helpOf([...path, child.name()])))
+  const isLeaf = command.commands.length === 0
+  expect(!isLeaf || own.length > 0, `replicate ${path.join(' ')} --help has no example`).toBe(true)
+  return [...own, ...below.flat()]
+}
+
+describe('every example', () => {
+  test('of --help is a command that would run', async () => {
+    const lines = await helpOf([])
+    expect(lines.length).toBeGreaterThan(20)
+    for (const line of lines) expect(await parse(line), line).toBe(line)
+  })
+
+  test('of the README and of the examples is a command that would run', async () => {
+    const documents = ['README.md', ...readdirSync(join(root, 'examples')).map((name) => join('examples', name))]
+    const texts = documents.filter((name) => /\.(md|yaml)$/.test(name)).map(textOf)
+    const lines = texts.flatMap((text) =>
+      [...text.matchAll(/(?:^\$ (?:.* )?|`|^# {3})(replicate [a-z]+ [^`\n]*?)(?: {2,}.*| +\(or:.*)?(?:`|$)/gm)].map(
+        ([, line]) => line ?? '',
+      ),
+    )
+    expect(lines.length).toBeGreaterThan(15)
+    for (const line of lines.filter((text) => !/[[|…]|SOURCE/.test(text))) expect(await parse(line), line).toBe(line)
+  })
+})
+
+test('every command of the table exists', () => {
+  const built = buildProgram(async () => {})
+  const known = new Set(
+    built.commands.flatMap((command) => [
+      command.name(),
+      ...command.commands.map((child) => `${command.name()} ${child.name()}`),
+    ]),
+  )
+  const rows = [...readme.matchAll(/^\| `replicate ([a-z]+)(?: ([a-z]+))?[^`]*` \|/gm)]
+  expect(rows.length).toBeGreaterThan(5)
+  for (const [, first, second] of rows)
+    expect([...known]).toContain(second === undefined ? first : `${first} ${second}`)
+})
+
+test('every registry type is in the table', () => {
+  const rows = [...readme.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, type]) => type)
+  for (const { identity } of adapters) expect(rows).toContain(identity)
+})
+
+/** What differs from run to run. */
+function steady(text: string): string {
+  return text
+    .replaceAll(/ +[\d.]+ \w+\/s$/gm, ' RATE')
+    .replaceAll(/in [\d.]+ m?s$/gm, 'in TIME')
+    .trim()
+}
+
+test('the quickstart prints what the README shows', async () => {
+  const here = program()
+  cpSync(join(root, 'examples'), join(here.directory, 'examples'), {
+    recursive: true,
+    filter: (path) => !path.includes('quickstart-copy'),
+  })
+  const shown = blocks('console').filter((block) => block.includes('npx replicate run examples/quickstart.yaml'))
+  expect(shown).toHaveLength(2)
+  for (const block of shown) {
+    const output = block
+      .split('\n')
+      .filter((line) => !line.startsWith('$ '))
+      .join('\n')
+    const { code, stdout, stderr } = await here.run(['run', 'examples/quickstart.yaml'])
+    expect(code).toBe(0)
+    expect(steady(stderr + stdout)).toBe(steady(output))
+  }
+})
+
+test.each(['README.md', 'src/README.md', 'adapters/README.md'])('the links of %s lead somewhere', (name) => {
+  const links = [...textOf(name).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => path ?? '')
+  expect(links.filter((path) => !existsSync(join(root, dirname(name), path)))).toEqual([])
+})
+
+test('the map of the code names every folder', () => {
+  const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  const map = textOf('src/README.md')
+  for (const { name } of folders) expect(map).toContain(`\`${name}/\``)
+})
