@@ -48,7 +48,7 @@ export function earlierExecution<N>(history: History, { how, execution: id }: Ag
   // Both columns are our own, written when the execution began.
   const policy = JSON.parse(snapshot) as Policy
   const origin = JSON.parse(text) as Origin<N>
-  if (status === 'succeeded') throw refused(id, 'it has succeeded, and nothing of it is left')
+  if (status === 'succeeded') throw refused(id, 'it has succeeded')
   if (!prepared) {
     if (how === 'retry') throw refused(id, 'it ended before its plan was made', `\`replicate executions resume ${id}\``)
     if (origin.saved) throw refused(id, 'it ended before it had read its plan', '`replicate run --plan`')
@@ -71,6 +71,6 @@ export function filesAgain(id: number, { files }: Origin<unknown>, config: strin
 
 function refused(id: number, why: string, instead = '`replicate run`'): ConfigurationError {
   return new ConfigurationError(`execution ${id} cannot go on: ${why}`, {
-    hint: `${instead} does what is left to do`,
+    hint: `${instead} does what there is to do`,
   })
 }

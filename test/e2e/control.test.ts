@@ -153,7 +153,9 @@ test('an execution that was killed is resumed under its own number, with its pol
   expect(destination.repository('mirror/app').tags.get('v1')).toBe(gate.built.digest)
   expect(destination.repository('mirror/later').tags.size).toBe(1)
   expect(await here.executions()).toHaveLength(1)
-  expect((await here.run(['executions', 'logs', 'last'])).stdout).toContain('attempt 2')
+  const log = (await here.run(['executions', 'logs', 'last'])).stdout
+  expect(log).toContain('attempt 2')
+  expect(log).toContain('transfer ended: 2/2')
   expect(await here.run(['executions', 'resume', 'last'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('it has succeeded'),
@@ -208,6 +210,7 @@ test('a retry is a new execution of what failed, and of nothing else', async () 
   // What failed under the first number can go on there, too.
   expect(await here.run(['executions', 'resume', '1'])).toMatchObject({ code: 0 })
   expect(await here.execution('1')).toMatchObject({ status: 'succeeded', succeed: 2, failed: 0 })
+  expect((await here.run(['executions', 'logs', '1'])).stdout).toContain('transfer ended: 1/1')
   expect(await here.run(['executions', 'retry', '3'])).toMatchObject({ code: 2 })
 })
 
