@@ -1,0 +1,228 @@
+/** Transfers that break off: within a run, and with the process that made them. */
+
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Digest } from '../../src/core/descriptor.ts'
+import { startCountingProxy } from '../support/counting-proxy.ts'
+import { type Artifact, image } from '../support/images.ts'
+import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import { availableServers, startServer } from '../support/servers.ts'
+import { policyBetween, workplace } from './harness.ts'
+import { program, until } from './program.ts'
+
+const MIB = 1024 * 1024
+const SIZE = 20 * MIB
+const BUILT = image({ layers: 1, size: SIZE, seed: 'large' })
+const [LAYER, BYTES] = [...BUILT.blobs].find(([, { byteLength }]) => byteLength === SIZE) ?? [
+  'sha256:',
+  Buffer.alloc(0),
+]
+
+const endings: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const ending of endings.splice(0).reverse()) await ending()
+})
+
+async function memory(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
+  const started = await startMemoryRegistry(options)
+  endings.push(() => started.close())
+  return started
+}
+
+async function counted(url: string) {
+  const proxy = await startCountingProxy(url)
+  endings.push(() => proxy.close())
+  return proxy
+}
+
+async function server(name: 'registry') {
+  const started = await startServer(name)
+  endings.push(() => started.stop())
+  return started
+}
+
+/** `app:v1`, whose layer stops at `part` of its bytes until it is let go. */
+async function gated(part: number): Promise<{ readonly source: MemoryRegistry; readonly open: () => void }> {
+  const source = await memory()
+  source.add('app', BUILT, 'v1')
+  const at = SIZE * part
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  source.repository('app').blobs.set(LAYER, {
+    size: SIZE,
+    async *open(offset) {
+      if (offset < at) yield BYTES.subarray(offset, at)
+      await opened
+      yield BYTES.subarray(Math.max(offset, at))
+    },
+  })
+  endings.push(async () => open())
+  return { source, open }
+}
+
+const manifestOf = async (url: string): Promise<string | null> => {
+  const headers = { accept: BUILT.mediaType }
+  const answer = await fetch(`${url}/v2/mirror/app/manifests/v1`, { method: 'HEAD', headers })
+  return answer.headers.get('docker-content-digest')
+}
+
+const real = test.skipIf(!availableServers().includes('registry'))
+
+describe('a process that ends in the middle of a blob', () => {
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    real(`by ${signal} is followed by one that moves only the rest`, async () => {
+      const { source, open } = await gated(0.6)
+      const destination = await server('registry')
+      const [down, up] = [await counted(source.url), await counted(destination.url)]
+      const here = program()
+      here.write('policy.yaml', policyBetween(down.url, up.url))
+      const running = here.start(['run', 'policy.yaml'])
+      await until('60 % are sent', () => up.bytesUp >= 0.6 * SIZE)
+      running.process.kill(signal)
+      await running.ended
+      open()
+      down.reset()
+      up.reset()
+      const second = await here.run(['run', 'policy.yaml', '-v'])
+      expect(second.code).toBe(0)
+      expect(await manifestOf(destination.url)).toBe(BUILT.digest)
+      for (const bytes of [down.bytesDown, up.bytesUp]) {
+        expect(bytes).toBeGreaterThan(0.35 * SIZE)
+        expect(bytes).toBeLessThan(0.45 * SIZE)
+      }
+      const [last] = await here.executions()
+      expect(last).toMatchObject({ status: 'succeeded' })
+      // What the first had brought is not sent again either: its configuration.
+      expect(up.counts.get('POST upload 202')).toBeUndefined()
+      expect(second.stdout + second.stderr).toContain(`going on with ${LAYER} at 12.0 MiB of 20.0 MiB`)
+      expect(second.stdout + second.stderr).not.toMatch(/_state=(?!\*\*\*)/)
+    })
+  }
+
+  test('leaves an upload that is deleted once the policy has brought what it wants', async () => {
+    const { source, open } = await gated(0.6)
+    const destination = await memory()
+    const stop = new AbortController()
+    const place = workplace()
+    const yaml = policyBetween(source.url, destination.url)
+    const first = await place.run(yaml, {
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.type === 'blob-progress' && event.bytes >= 0.5 * SIZE) setTimeout(() => stop.abort(), 50)
+      },
+    })
+    expect(first.outcome.execution).toMatchObject({ status: 'stopped' })
+    expect(destination.uploads.size).toBe(1)
+    open()
+    source.repository('app').tags.clear()
+    source.add('app', image({ seed: 'small' }), 'v1')
+    const second = await place.run(yaml)
+    expect(second.outcome).toMatchObject({ exitCode: 0, execution: { status: 'succeeded', succeed: 1 } })
+    expect(destination.uploads.size).toBe(0)
+  })
+})
+
+describe('within one run', () => {
+  real('a source that breaks off is read on', async () => {
+    const source = await memory()
+    source.add('app', BUILT, 'v1')
+    const destination = await server('registry')
+    const [down, up] = [await counted(source.url), await counted(destination.url)]
+    down.addFault({ cut: 'down', after: 0.6 * SIZE, match: (_, path) => path.includes(LAYER) })
+    const { outcome } = await workplace().run(policyBetween(down.url, up.url))
+    expect(outcome.exitCode).toBe(0)
+    expect(await manifestOf(destination.url)).toBe(BUILT.digest)
+    expect(down.counts.get('GET blob 206')).toBe(1)
+    // What was in the connection's buffers when it was cut is lost.
+    expect(down.bytesDown).toBeLessThan(1.4 * SIZE)
+    expect(up.bytesUp).toBeLessThan(1.05 * SIZE)
+  })
+
+  real('an upload that breaks off goes on', async () => {
+    const source = await memory()
+    source.add('app', BUILT, 'v1')
+    const destination = await server('registry')
+    const [down, up] = [await counted(source.url), await counted(destination.url)]
+    up.addFault({ cut: 'up', after: 0.6 * SIZE, match: (method, path) => method === 'PUT' && isOf(LAYER, path) })
+    const { outcome } = await workplace().run(policyBetween(down.url, up.url))
+    expect(outcome.exitCode).toBe(0)
+    expect(await manifestOf(destination.url)).toBe(BUILT.digest)
+    // Besides the blob only what was on its way when the connection went.
+    expect(down.bytesDown).toBeLessThan(1.6 * SIZE)
+    expect(up.bytesUp).toBeLessThan(1.2 * SIZE)
+    expect(up.counts.get('PATCH upload 202')).toBe(1)
+  })
+
+  test('a storage whose signed link is good for one request is asked for by the registry again', async () => {
+    let cut = false
+    const source = await memory({
+      redirectBlobs: 'once',
+      fault: ({ route, path }) => {
+        if (cut || route !== 'storage' || !decodeURIComponent(path).includes(LAYER)) return undefined
+        cut = true
+        return { truncateAfter: 0.6 * SIZE }
+      },
+    })
+    source.add('app', BUILT, 'v1')
+    const destination = await memory()
+    const { outcome } = await workplace().run(policyBetween(source.url, destination.url))
+    expect(outcome.exitCode).toBe(0)
+    expect(destination.repository('mirror/app').tags.get('v1')).toBe(BUILT.digest)
+    const links = source.requests.filter(({ path }) => decodeURIComponent(path).includes(LAYER))
+    expect(links.map(({ route, status }) => `${route} ${status}`)).toEqual([
+      'blob 307',
+      'storage 200',
+      'blob 307',
+      'storage 206',
+    ])
+  })
+})
+
+describe('verify: off', () => {
+  const OFF = '    verify: off'
+
+  test('leaves the digest to the destination', async () => {
+    const [source, destination] = [await memory(), await memory()]
+    source.add('app', BUILT, 'v1')
+    const { outcome } = await workplace().run(policyBetween(source.url, destination.url, OFF))
+    expect(outcome.exitCode).toBe(0)
+    expect(destination.repository('mirror/app').tags.get('v1')).toBe(BUILT.digest)
+  })
+
+  test('sends a blob that is refused once more, and says which side broke it', async () => {
+    const [source, destination] = [await memory(), await memory()]
+    const damaged = damage(BUILT)
+    source.add('app', damaged, 'v1')
+    const { outcome, tasks } = await workplace().run(policyBetween(source.url, destination.url, OFF))
+    expect(outcome.exitCode).toBe(1)
+    expect(tasks[0]?.error).toMatchObject({
+      code: 'integrity',
+      message: expect.stringMatching(new RegExp(`^source from: blob is not its digest: expected ${LAYER}`)),
+    })
+    expect(destination.repository('mirror/app').blobs.has(LAYER)).toBe(false)
+    expect(destination.uploads.size).toBe(0)
+  })
+
+  test('is no leave for a directory to keep what is damaged', async () => {
+    const source = await memory()
+    source.add('app', damage(BUILT), 'v1')
+    const yaml = policyBetween(source.url, 'http://unused', OFF).replace(
+      '{ type: docker-registry, url: http://unused }',
+      '{ type: oci-layout, path: layout }',
+    )
+    const { outcome, tasks } = await workplace().run(yaml)
+    expect(outcome.exitCode).toBe(1)
+    expect(tasks[0]?.error?.message).toMatch(/^source from: blob is not its digest/)
+  })
+})
+
+function damage(artifact: Artifact): Artifact {
+  const blobs = new Map(artifact.blobs)
+  blobs.set(LAYER as Digest, Buffer.from(BYTES).fill(0, 100, 200))
+  return { ...artifact, blobs }
+}
+
+function isOf(digest: string, path: string): boolean {
+  return decodeURIComponent(path).includes(digest)
+}
