@@ -7,7 +7,8 @@ import { CredentialError, IntegrityError, NetworkError, RegistryError } from '..
 import type { HttpResponse } from '../core/http.ts'
 import type { ManifestPlace } from './manifests.ts'
 import { doing } from './restate.ts'
-import { laneOf, sessionOf, type UploadSession } from './upload.ts'
+import { laneOf } from './upload-facts.ts'
+import { sessionOf, type UploadSession } from './upload-session.ts'
 
 const REDIRECTS = [301, 302, 303, 307, 308]
 

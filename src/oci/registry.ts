@@ -11,7 +11,7 @@ import type { Registry } from '../core/registry.ts'
 import { listNames } from './listing.ts'
 import { ociRepository } from './repository.ts'
 import { restated } from './restate.ts'
-import type { Learned, UploadFacts, UploadRetry } from './upload.ts'
+import type { Learned, UploadFacts, UploadRetry } from './upload-facts.ts'
 
 /** How a type of registry differs from a plain one. */
 export interface RegistryFacts {

@@ -12,14 +12,9 @@ import { hasBlob, mountBlob, readBlob } from './blobs.ts'
 import { listNames } from './listing.ts'
 import { deleteManifestAt, type ManifestPlace, putManifest, readManifest, resolveManifest } from './manifests.ts'
 import { addToFallback, type ReferrersSource, referrersOf } from './referrers.ts'
-import {
-  abandonUpload,
-  type Learned,
-  type UploadFacts,
-  type UploadRetry,
-  type UploadSession,
-  uploadBlob,
-} from './upload.ts'
+import { uploadBlob } from './upload.ts'
+import type { Learned, UploadFacts, UploadRetry } from './upload-facts.ts'
+import { abandonUpload, locationIn, type UploadSession } from './upload-session.ts'
 
 export interface RepositoryFacts {
   readonly upload: UploadFacts
@@ -100,7 +95,7 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
       opened.delete(blob.digest)
       await uploadBlob(upload, blob, open, { session, checkpoint }, ctx)
     },
-    discardBlob: (location, ctx) => abandonUpload(upload, location, ctx),
+    discardBlob: (state, ctx) => abandonUpload(upload, locationIn(state), ctx),
     async writeManifest(manifest, reference, ctx) {
       const answer = await putManifest(place, manifest, reference, ctx)
       if (isAttachmentTag(reference)) known?.add(reference)

@@ -63,5 +63,8 @@ export async function collect<T>(values: AsyncIterable<T> | Iterable<T>): Promis
 }
 
 export async function bytesOf(values: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  return Buffer.concat(await collect(values))
+  const chunks: Buffer[] = []
+  // A chunk's buffer is used again.
+  for await (const chunk of values) chunks.push(Buffer.from(chunk))
+  return Buffer.concat(chunks)
 }

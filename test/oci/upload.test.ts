@@ -383,3 +383,38 @@ test('chunks that the registry has taken are remembered one by one', async () =>
   await adapter.repository('app').writeBlob(blob, opener(bytes).open, ctx, checkpoint)
   expect(checkpoint.saved).toEqual([0, MIB, 2 * MIB, 3 * MIB])
 })
+
+describe('a registry that forgets an upload whose request breaks off', () => {
+  const SIZE = 70 * MIB
+
+  test('gets a blob that was lost that way in chunks, of which a stopped run loses none', async () => {
+    const registry = await memoryRegistry()
+    const { bytes, blob } = blobOf(SIZE)
+    const checkpoint = remembering()
+    await leftHalfWay(registry.url, blob, bytes, checkpoint)
+    registry.uploads.clear()
+
+    const second = connect(registry.url)
+    const stopping = opener(bytes)
+    async function* stopped(stream: Bytes): Bytes {
+      let read = 0
+      for await (const chunk of stream) {
+        read += chunk.byteLength
+        if (read > 20 * MIB) second.stop.abort()
+        if (second.stop.signal.aborted) throw new Error('stopped')
+        yield chunk
+      }
+    }
+    const store = second.adapter.repository('app')
+    const open = async (offset: number): Promise<Bytes> => stopped(await stopping.open(offset))
+    await expect(store.writeBlob(blob, open, second.ctx, checkpoint)).rejects.toThrow('stopped')
+    expect([...registry.uploads.values()].map(({ offset }) => offset)).toEqual([16 * MIB])
+
+    const third = connect(registry.url)
+    const { open: reopen, offsets } = opener(bytes)
+    await third.adapter.repository('app').writeBlob(blob, reopen, third.ctx, checkpoint)
+    expect(offsets).toEqual([16 * MIB])
+    expect(registry.requests.filter(({ method, status }) => method === 'PATCH' && status === 202)).toHaveLength(9)
+    expect(registry.repository('app').blobs.has(blob.digest)).toBe(true)
+  })
+})

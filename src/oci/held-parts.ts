@@ -1,0 +1,42 @@
+/** Parts of a blob that are held whole before they are sent, the next one being read while this one is under way. */
+
+import type { BlobParts } from './parts.ts'
+
+export class HeldParts {
+  readonly #source: BlobParts
+  readonly #size: number
+  #next: { readonly start: number; readonly bytes: Promise<Uint8Array> } | undefined
+
+  /** `size`: of the blob, in bytes. */
+  constructor(source: BlobParts, size: number) {
+    this.#source = source
+    this.#size = size
+  }
+
+  /** The `length` bytes from `start` on. Throws what the source failed with. */
+  async take(start: number, length: number): Promise<Uint8Array> {
+    const ahead = this.#next?.start === start ? this.#next.bytes : undefined
+    const bytes = await (ahead ?? this.#read(start, length))
+    const end = start + bytes.byteLength
+    this.#next =
+      end < this.#size ? { start: end, bytes: this.#read(end, Math.min(length, this.#size - end)) } : undefined
+    // It is asked for later, or never.
+    this.#next?.bytes.catch(() => {})
+    return bytes
+  }
+
+  /** Waits until nothing is read any more, so that the source can be read from elsewhere. */
+  async settle(): Promise<void> {
+    await this.#next?.bytes.catch(() => {})
+  }
+
+  async #read(start: number, length: number): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafe(length)
+    let filled = 0
+    for await (const chunk of this.#source.read(start, length)) {
+      bytes.set(chunk, filled)
+      filled += chunk.byteLength
+    }
+    return bytes
+  }
+}
