@@ -33,7 +33,9 @@ export async function copyArtifact(
     if (tag !== undefined) await writeManifest(root, root.digest, job, ctx)
     for (const referrer of referrers) await copyReferrer(referrer, job, ctx)
   }
-  await writeManifest(root, tag ?? root.digest, job, ctx)
+  // A repair leaves a tag that is right alone: where tags are immutable, even the same digest is refused.
+  const isTagged = job.thorough && tag !== undefined && (await isThere(tag, root.digest, job, ctx))
+  await writeManifest(root, isTagged ? root.digest : (tag ?? root.digest), job, ctx)
   return root
 }
 
@@ -108,17 +110,18 @@ async function copyChild(child: Descriptor, job: Job, seen: Descriptor[], depth:
   const { state, destination } = job
   const key = `${destination.registry} ${destination.repository} ${child.digest}`
   await state.manifests.run(key, async () => {
-    if (!job.thorough && !job.newRepository && !isIndex(child.mediaType) && (await isThere(child, job, ctx))) return
+    const mayBeThere = !job.thorough && !job.newRepository && !isIndex(child.mediaType)
+    if (mayBeThere && (await isThere(child.digest, child.digest, job, ctx))) return
     const manifest = await readManifest(child.digest, job, ctx)
     await copyContents(manifest, job, seen, depth, ctx)
     await writeManifest(manifest, manifest.digest, job, ctx)
   })
 }
 
-async function isThere(manifest: Descriptor, job: Job, ctx: Context): Promise<boolean> {
+async function isThere(tagOrDigest: string, digest: string, job: Job, ctx: Context): Promise<boolean> {
   const { store, registry } = job.destination
   try {
-    return (await store.resolve(manifest.digest, ctx)) !== undefined
+    return (await store.resolve(tagOrDigest, ctx))?.digest === digest
   } catch (error) {
     throw onSide(error, 'destination', registry)
   }

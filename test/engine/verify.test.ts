@@ -158,6 +158,17 @@ describe('verify', () => {
     ])
   })
 
+  test('a repair does not write a tag again that is right', async () => {
+    const { destination, place, yaml } = await copied((there) => app(there).blobs.delete(layer))
+    const { repairs } = await verify(place, yaml, { repair: true })
+    destination.requests.length = 0
+    const plan = { version: 1, policies: [{ policy: 'copy', tasks: repairs }] } as const
+    expect((await place.run(yaml, { plan, thorough: true })).outcome.exitCode).toBe(0)
+    const written = destination.requests.filter(({ method, route }) => method === 'PUT' && route === 'manifest')
+    expect(written.map(({ path }) => path)).not.toContain('/v2/mirror/app/manifests/list')
+    expect(written.map(({ path }) => path)).toContain(`/v2/mirror/app/manifests/${list.digest}`)
+  })
+
   for (const where of ['a registry that takes it', 'a directory']) {
     test(`repairs a layer with other bytes in ${where}`, async () => {
       const { destination, place, yaml: original, source } = await copied(() => {})
