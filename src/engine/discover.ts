@@ -192,7 +192,7 @@ async function createdAt(store: ContentStore, tagOrDigest: string, ctx: Context)
   const config = blobs[0]
   if (!config || config.size > MAX_CONFIG_SIZE) return undefined
   const chunks: Uint8Array[] = []
-  for await (const chunk of await store.readBlob(config, 0, ctx)) chunks.push(chunk)
+  for await (const chunk of await store.readBlob(config, 0, ctx)) chunks.push(Buffer.from(chunk))
   try {
     const json: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
     return dateFrom((json as { created?: unknown } | null)?.created)

@@ -3,6 +3,7 @@
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 import type { buildConnector, Dispatcher } from 'undici'
 import { ConfigurationError } from '../core/errors.ts'
+import { hearLastWords } from './last-words.ts'
 
 export interface AgentOptions {
   /** Accept any certificate. */
@@ -16,9 +17,10 @@ export interface AgentOptions {
   readonly idle: number
 }
 
-const CONNECT_TIMEOUT = 10_000
-/** How long a broken upload waits for the answer that explains it, in milliseconds. */
-const LAST_WORDS = 1_000
+/** Milliseconds. */
+export const CONNECT_TIMEOUT = 10_000
+/** Milliseconds for an answer that may take minutes, as the registry hashes what it got. */
+export const SLOW_ANSWER = 15 * 60_000
 
 export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
   const undici = await import('undici')
@@ -36,7 +38,7 @@ export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
 }
 
 /** Made once: parsing the system's authorities costs milliseconds for each connection otherwise. */
-function secureContext(options: AgentOptions): { secureContext?: SecureContext } {
+export function secureContext(options: AgentOptions): { secureContext?: SecureContext } {
   const { ca, client_cert, client_key } = options
   if (ca === undefined && client_cert === undefined) return {}
   try {
@@ -55,26 +57,11 @@ function secureContext(options: AgentOptions): { secureContext?: SecureContext }
   }
 }
 
-/** A server that refuses an upload answers and closes while we still write. The write fails at once and would close the
- *  socket before the answer is read; so a failed write is reported a moment later, which the reader uses. */
 function listening(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     connect(options, (...result) => {
-      const socket = result[1]
-      if (socket) {
-        const write = socket._write.bind(socket)
-        const writev = socket._writev?.bind(socket)
-        socket._write = (chunk, encoding, done) => write(chunk, encoding, later(done))
-        if (writev) socket._writev = (chunks, done) => writev(chunks, later(done))
-      }
+      if (result[1]) hearLastWords(result[1])
       callback(...result)
     })
-  }
-}
-
-function later(done: (error?: Error | null) => void): (error?: Error | null) => void {
-  return (error) => {
-    if (error) setTimeout(done, LAST_WORDS, error)
-    else done()
   }
 }

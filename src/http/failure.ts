@@ -51,8 +51,14 @@ export function networkError(error: unknown, peer: Peer): ReplicateError {
   const certificate = certificateProblem(code, text)
   if (certificate) return fail(`${certificate.message} at ${near}`, false, certificate.hint)
   if (/HTTP Tunneling|Proxy Authentication|Proxy Connection/i.test(text)) return tunnelError(text, near, fail)
-  if (code.startsWith('HPE_')) return fail(`${peer.host} does not answer in HTTP/1.1`, peer.reached)
+  if (code.startsWith('HPE_') || (error instanceof Error && error.name === 'HTTPParserError'))
+    return fail(`${peer.host} does not answer in HTTP/1.1`, peer.reached)
   return fail(`request to ${near} failed: ${text || code}`, true)
+}
+
+/** `registry.example.com:443`. */
+export function hostWithPort(url: URL): string {
+  return `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`
 }
 
 function tunnelError(

@@ -1,4 +1,4 @@
-/** An answer as the rest of the program sees it: headers as plain text, a body that is undici's own stream. */
+/** An answer as the rest of the program sees it: headers as plain text, a body that is the transport's own stream. */
 
 import type { Dispatcher } from 'undici'
 import { RegistryError } from '../core/errors.ts'
@@ -17,7 +17,7 @@ export interface ResponseContext {
 
 const JSON_LIMIT = 4 * 1024 * 1024
 /** Up to here the rest of a body is read, as that keeps the connection; beyond, the connection is closed. */
-const DUMP_LIMIT = 65_536
+export const DUMP_LIMIT = 65_536
 
 export function toResponse(data: Dispatcher.ResponseData, context: ResponseContext): HttpResponse {
   const { body, statusCode: status } = data
@@ -30,13 +30,33 @@ export function toResponse(data: Dispatcher.ResponseData, context: ResponseConte
   // Nobody reads what cannot have a body: its slot and connection are free at once.
   if (context.method === 'HEAD' || status === 204 || status === 304 || headers['content-length'] === '0') body.resume()
 
+  return responseOf(
+    {
+      status,
+      headers,
+      body,
+      async discard() {
+        if (!body.destroyed) await body.dump({ limit: DUMP_LIMIT }).catch(ignore)
+      },
+    },
+    context,
+  )
+}
+
+/** An answer of any transport's, with the ways to read small ones whole. */
+export function responseOf(
+  parts: Pick<HttpResponse, 'status' | 'headers' | 'body' | 'discard'>,
+  context: Pick<ResponseContext, 'method' | 'url' | 'redact'>,
+): HttpResponse {
+  const { status, body } = parts
+
   async function bytes(limit = JSON_LIMIT): Promise<Uint8Array> {
     const chunks: Uint8Array[] = []
     let size = 0
-    for await (const chunk of iterate(body)) {
+    for await (const chunk of body) {
       size += chunk.byteLength
       if (size > limit) throw unusable(`an answer of more than ${limit} bytes`)
-      chunks.push(chunk)
+      chunks.push(new Uint8Array(chunk))
     }
     const [first] = chunks
     return first && chunks.length === 1 ? first : Buffer.concat(chunks, size)
@@ -48,10 +68,8 @@ export function toResponse(data: Dispatcher.ResponseData, context: ResponseConte
   }
 
   return {
-    status,
-    headers,
+    ...parts,
     url: context.url,
-    body,
     bytes,
     async json(limit) {
       const content = await bytes(limit)
@@ -60,9 +78,6 @@ export function toResponse(data: Dispatcher.ResponseData, context: ResponseConte
       } catch (cause) {
         throw unusable('an answer that is not JSON', cause)
       }
-    },
-    async discard() {
-      if (!body.destroyed) await body.dump({ limit: DUMP_LIMIT }).catch(ignore)
     },
   }
 }
@@ -79,11 +94,6 @@ function plainHeaders(raw: Dispatcher.ResponseData['headers']): Readonly<Record<
     if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ')
   }
   return headers
-}
-
-/** Node types the chunks of a stream as `any`. */
-function iterate(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  return stream
 }
 
 function asError(error: unknown): Error {

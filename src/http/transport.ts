@@ -6,8 +6,9 @@ import type { Dispatcher } from 'undici'
 import { abortReason, throwIfAborted } from '../core/cancel.ts'
 import { NetworkError } from '../core/errors.ts'
 import type { BodySource, HttpResponse } from '../core/http.ts'
-import { type AgentOptions, createAgent } from './agent.ts'
-import { networkError } from './failure.ts'
+import { type AgentOptions, createAgent, SLOW_ANSWER } from './agent.ts'
+import { hostWithPort, networkError } from './failure.ts'
+import { createPump } from './pump.ts'
 import { toResponse } from './response.ts'
 import { type UploadBody, uploadBody } from './upload-body.ts'
 
@@ -17,6 +18,8 @@ export interface Outgoing {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array | BodySource | undefined
+  /** A body of unlimited length, one way or the other. */
+  readonly bulk?: boolean | undefined
   /** The answer may take minutes: the registry hashes what it got. */
   readonly slow?: boolean
   readonly signal: AbortSignal
@@ -30,13 +33,19 @@ export interface Transport {
   close(): Promise<void>
 }
 
-/** Milliseconds. */
-const SLOW_ANSWER = 15 * 60_000
+export interface TransportOptions extends AgentOptions {
+  /** Idle connections to one origin that are kept for bulk. */
+  readonly connections?: number | undefined
+  /** false: everything goes through undici, also large bodies. */
+  readonly pump?: boolean | undefined
+}
 
-export function createTransport(options: AgentOptions, redact: (text: string) => string): Transport {
+export function createTransport(options: TransportOptions, redact: (text: string) => string): Transport {
   const proxy = options.proxy === undefined ? undefined : URL.parse(options.proxy)
   const reached = new Set<string>()
   const prepared = new WeakSet<AbortSignal>()
+  // A proxy is undici's affair.
+  const pump = options.proxy !== undefined || options.pump === false ? undefined : createPump(options)
   let agent: Promise<Dispatcher> | undefined
   let closed = false
 
@@ -44,9 +53,12 @@ export function createTransport(options: AgentOptions, redact: (text: string) =>
     const { method, url, signal } = request
     throwIfAborted(signal)
     if (closed) throw new NetworkError('the connection to the registry has been closed', { retryable: false })
-    agent ??= createAgent(options)
-    const dispatcher = await agent
-    const stall = request.body !== undefined && !(request.body instanceof Uint8Array) ? stallable(signal) : undefined
+    if (!prepared.has(signal)) {
+      // A run's signal is heard by every request under way: many listeners are no leak.
+      setMaxListeners(0, signal)
+      prepared.add(signal)
+    }
+    let stall: Stall | undefined
     const failure = (error: unknown) =>
       stall?.error() ??
       (signal.aborted
@@ -57,14 +69,17 @@ export function createTransport(options: AgentOptions, redact: (text: string) =>
             proxy: proxy ? hostWithPort(proxy) : undefined,
             reached: reached.has(url.host),
           }))
-    if (!prepared.has(signal)) {
-      // A run's signal is heard by every request under way: many listeners are no leak.
-      setMaxListeners(0, signal)
-      prepared.add(signal)
+    const pumped = await pump?.send(request, { failure, redact })
+    if (pumped) {
+      reached.add(url.host)
+      return pumped
     }
+    agent ??= createAgent(options)
+    const dispatcher = await agent
 
     let upload: UploadBody | undefined
     if (request.body !== undefined && !(request.body instanceof Uint8Array)) {
+      stall = stallable(signal)
       upload = uploadBody(request.body, options.idle, () => stall?.abort(url))
     }
     try {
@@ -92,6 +107,7 @@ export function createTransport(options: AgentOptions, redact: (text: string) =>
     send,
     async close() {
       closed = true
+      pump?.close()
       const dispatcher = await agent?.catch(() => undefined)
       await dispatcher?.destroy()
     },
@@ -116,10 +132,6 @@ function stallable(signal: AbortSignal): Stall {
     },
     error: () => error,
   }
-}
-
-export function hostWithPort(url: URL): string {
-  return `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`
 }
 
 function contentLength(body: Uint8Array | BodySource | undefined): number {

@@ -32,7 +32,7 @@ export function openOf(bytes: Buffer): OpenBlob {
 
 export async function readAll(body: Promise<Bytes>): Promise<Buffer> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of await body) chunks.push(chunk)
+  for await (const chunk of await body) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks)
 }
 

@@ -107,7 +107,7 @@ export function json(response: ServerResponse, status: number, body: unknown, he
 
 export async function read(bytes: Bytes): Promise<Buffer> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of bytes) chunks.push(chunk)
+  for await (const chunk of bytes) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks)
 }
 

@@ -1,0 +1,114 @@
+/** A few large buffers that a connection fills again and again while its reader works on another. */
+
+const SIZE = 256 * 1024
+const COUNT = 4
+
+interface Filled {
+  readonly bytes: Uint8Array
+  /** The buffer behind it, to be used again. */
+  readonly buffer: Uint8Array | undefined
+}
+
+/** What `shift` gave is good until the next `shift`: then its buffer is filled anew. */
+export class Ring {
+  readonly #free: Uint8Array[] = []
+  readonly #filled: Filled[] = []
+  #made = 0
+  /** The buffer that is filled next or now. */
+  #armed: Uint8Array | undefined
+  /** How much of it `add` has filled. */
+  #length = 0
+  #held: Uint8Array | undefined
+  #rest: Uint8Array | undefined
+
+  /** The buffer that the socket reads into next; the same one until it was `fill`ed. */
+  arm(): Uint8Array {
+    this.#armed ??= this.#take()
+    return this.#armed
+  }
+
+  /** The socket has read `count` bytes. False: it must stop until `room`, as it will ask for the last buffer. */
+  fill(count: number): boolean {
+    const buffer = this.arm()
+    this.#armed = undefined
+    this.#filled.push({ bytes: buffer.subarray(0, count), buffer })
+    return this.#available > 1
+  }
+
+  /** Copies a small piece behind the one before: pieces of 16 KiB cost more on their way through the program than this. */
+  add(piece: Uint8Array): boolean {
+    for (let rest = piece; rest.byteLength > 0; ) {
+      if (!this.#armed && this.#available === 0) {
+        this.#filled.push({ bytes: rest.slice(), buffer: undefined })
+        return false
+      }
+      const buffer = this.arm()
+      const part = rest.subarray(0, SIZE - this.#length)
+      buffer.set(part, this.#length)
+      this.#length += part.byteLength
+      if (this.#length === SIZE) this.#finish()
+      rest = rest.subarray(part.byteLength)
+    }
+    return this.#available > 0
+  }
+
+  /** The next bytes; undefined where there are none yet. */
+  shift(): Uint8Array | undefined {
+    if (this.#rest) {
+      const rest = this.#rest
+      this.#rest = undefined
+      return rest
+    }
+    if (this.#held) this.#free.push(this.#held)
+    this.#held = undefined
+    if (this.#length > 0 && this.#filled.length === 0) this.#finish()
+    const next = this.#filled.shift()
+    this.#held = next?.buffer
+    return next?.bytes
+  }
+
+  /** Gives back the end of what `shift` gave. */
+  unshift(rest: Uint8Array): void {
+    if (rest.byteLength > 0) this.#rest = rest
+  }
+
+  /** The buffer of what `shift` gave last is never used again: someone may hold it longer. */
+  retire(): void {
+    if (!this.#held) return
+    this.#held = undefined
+    this.#made -= 1
+  }
+
+  get empty(): boolean {
+    return !this.#rest && this.#filled.length === 0 && this.#length === 0
+  }
+
+  /** True where reading may go on. */
+  get room(): boolean {
+    return this.#available > 0
+  }
+
+  clear(): void {
+    this.#rest = undefined
+    this.#length = 0
+    this.#filled.length = 0
+  }
+
+  #finish(): void {
+    const buffer = this.arm()
+    this.#filled.push({ bytes: buffer.subarray(0, this.#length), buffer })
+    this.#armed = undefined
+    this.#length = 0
+  }
+
+  get #available(): number {
+    return this.#free.length + COUNT - this.#made
+  }
+
+  #take(): Uint8Array {
+    const free = this.#free.pop()
+    if (free) return free
+    this.#made += 1
+    return Buffer.allocUnsafeSlow(SIZE)
+  }
+}

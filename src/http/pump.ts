@@ -1,0 +1,174 @@
+/** The transport for large bodies over HTTP/1.1: plain sockets and few buffers, at half the cost of undici's streams. */
+
+import { abortReason, throwIfAborted } from '../core/cancel.ts'
+import { NetworkError } from '../core/errors.ts'
+import type { HttpResponse } from '../core/http.ts'
+import { type AgentOptions, SLOW_ANSWER } from './agent.ts'
+import { hostWithPort } from './failure.ts'
+import { readBody, readHead } from './pump-body.ts'
+import type { Connection } from './pump-connection.ts'
+import { Fault, type Head, requestHead } from './pump-head.ts'
+import { createPool } from './pump-pool.ts'
+import { Upload } from './pump-upload.ts'
+import { DUMP_LIMIT, responseOf } from './response.ts'
+import type { Outgoing } from './transport.ts'
+
+export interface PumpOptions extends AgentOptions {
+  /** How many idle connections to one origin are kept; default 16. */
+  readonly connections?: number | undefined
+}
+
+/** How the pump reports on a request. */
+export interface PumpContext {
+  /** What to throw for an error of a socket's. */
+  readonly failure: (error: unknown) => unknown
+  readonly redact: (text: string) => string
+}
+
+export interface Pump {
+  /** Undefined where this is no work for it (no bulk, or an answer without a length); then another transport must send the
+   *  request, as if nothing had been done. Throws what `failure` makes of an error. */
+  send(request: Outgoing, context: PumpContext): Promise<HttpResponse | undefined>
+  close(): void
+}
+
+const CONNECTIONS = 16
+const BROKEN: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+export function createPump(options: PumpOptions): Pump {
+  const pool = createPool(options, options.connections ?? CONNECTIONS)
+  /** Origins whose answers have no length. */
+  const unsuitable = new Set<string>()
+
+  async function send(request: Outgoing, context: PumpContext): Promise<HttpResponse | undefined> {
+    const { body, url } = request
+    if (!request.bulk || body instanceof Uint8Array) return undefined
+    if (!body && (request.method !== 'GET' || unsuitable.has(url.origin))) return undefined
+    const upload = body && new Upload(body)
+    for (let fresh = false; ; fresh = true) {
+      const exchange = begin(request, fresh)
+      try {
+        const { head, whole } = await ask(exchange, request, upload)
+        if (!body && isSuccess(head) && head.framing.kind !== 'length') {
+          unsuitable.add(url.origin)
+          exchange.end(0)
+          return undefined
+        }
+        return answer(exchange, whole ? head : { ...head, keepAlive: 0 }, request, context)
+      } catch (error) {
+        const { connection } = exchange
+        // The server closed an idle connection while the request was on its way: it has not seen it.
+        const stale = connection.reused && !connection.answered && !upload?.begun && isBroken(error)
+        exchange.end(0)
+        if (stale && !request.signal.aborted) continue
+        upload?.close()
+        throw context.failure(error)
+      }
+    }
+  }
+
+  /** A connection, lent until `end`. */
+  function begin(request: Outgoing, fresh: boolean): Exchange {
+    const { url, signal } = request
+    throwIfAborted(signal)
+    const parked = fresh ? undefined : pool.take(url)
+    const opened = parked ? { connection: parked, ready: undefined } : pool.open(url)
+    const stop = () => opened.connection.destroy(abortReason(signal))
+    signal.addEventListener('abort', stop, { once: true })
+    let open = true
+    return {
+      ...opened,
+      end(keep) {
+        if (!open) return
+        open = false
+        signal.removeEventListener('abort', stop)
+        opened.connection.finish()
+        pool.give(url, opened.connection, keep)
+      },
+    }
+  }
+
+  /** Sends the request and reads the head of its answer; `whole` where the body was sent to its end. */
+  async function ask({ connection, ready }: Exchange, request: Outgoing, upload: Upload | undefined) {
+    await ready
+    const host = hostWithPort(request.url)
+    const unheard = { idle: options.idle, error: () => new NetworkError(`${host} stopped reading what it is sent`) }
+    const awaiting = { idle: request.slow ? SLOW_ANSWER : options.idle, error: () => unanswered('HEADERS') }
+    const head = requestHead(request, upload?.size)
+    const answer = readHead(connection, request.method)
+    // Whoever fails first is heard; this one may have nobody listening then.
+    answer.catch(() => {})
+    let whole = true
+    if (upload) {
+      whole = await upload.send(head, connection, answer, unheard)
+      upload.close()
+    } else {
+      await Promise.race([connection.write([head], unheard), answer])
+    }
+    connection.expect(awaiting)
+    return { head: await answer, whole }
+  }
+
+  function answer(exchange: Exchange, head: Head, request: Outgoing, context: PumpContext): HttpResponse {
+    const { connection } = exchange
+    const bytes = readBody(connection, head)
+    let over = false
+    const end = (keep: number) => {
+      if (over) return
+      over = true
+      exchange.end(keep)
+      request.done()
+    }
+    connection.expect({ idle: options.idle, error: () => unanswered('BODY') })
+
+    async function next(): Promise<IteratorResult<Uint8Array>> {
+      if (over) return { done: true, value: undefined }
+      try {
+        const result = await bytes.next()
+        if (result.done) end(head.keepAlive)
+        return result
+      } catch (error) {
+        end(0)
+        throw context.failure(error)
+      }
+    }
+    async function stop(): Promise<IteratorResult<Uint8Array>> {
+      end(0)
+      return { done: true, value: undefined }
+    }
+    async function discard(): Promise<void> {
+      try {
+        for (let left = DUMP_LIMIT; left > 0 && !over; ) left -= (await next()).value?.byteLength ?? 0
+      } catch {}
+      end(0)
+    }
+    // Nobody reads what is not there: slot and connection are free at once, but not before the answer is with the caller.
+    if (head.framing.kind === 'length' && head.framing.length === 0) setImmediate(next)
+    const body = { [Symbol.asyncIterator]: () => ({ next, return: stop }) }
+    const { status, headers } = head
+    const { method, url } = request
+    return responseOf({ status, headers, body, discard }, { method, url: url.href, redact: context.redact })
+  }
+
+  return { send, close: () => pool.close() }
+}
+
+interface Exchange {
+  readonly connection: Connection
+  readonly ready: Promise<void> | undefined
+  /** Gives the connection back, to be kept for `keep` milliseconds. */
+  end(keep: number): void
+}
+
+function isSuccess(head: Head): boolean {
+  return head.status >= 200 && head.status < 300
+}
+
+function isBroken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && BROKEN.has(error.code)
+}
+
+/** The codes by which `networkError` knows undici's time-outs. */
+function unanswered(what: 'HEADERS' | 'BODY'): Fault {
+  return new Fault('nothing came in time', `UND_ERR_${what}_TIMEOUT`)
+}
