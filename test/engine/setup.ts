@@ -27,6 +27,7 @@ export function policyOf({ filters, namespaces, destination, ...fields }: Policy
     scope: 'system',
     source: { registry: 'from', ...(namespaces ? { namespaces } : {}) },
     destination: { registry: 'to', namespace: 'mirror', flatten: 0, create: true, public: false, ...destination },
+    also: [],
     filters: { resource: 'all', untagged: false, platforms_index: 'sparse', ...filters },
     order: 'oldest',
     on_overlap: 'skip',
