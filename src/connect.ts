@@ -18,6 +18,8 @@ export interface Connections {
   credential(registry: Registry): Promise<Credential>
   /** The registry's own trust, PEM. */
   ca(registry: Registry): Promise<string | undefined>
+  /** The URL of the proxy before it: its own, or that of the environment. */
+  proxy(registry: Registry): string | undefined
   close(): Promise<void>
 }
 
@@ -67,6 +69,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   return {
     credential,
     ca: (registry) => readPem(registry, 'ca', registry.ca),
+    proxy: (registry) => proxyOf(registry, options.env),
     async open(registry) {
       const type = adapters.find((candidate) => candidate.identity === registry.type)
       if (!type) throw new ConfigurationError(`registry ${registry.name} has the unknown type ${registry.type}`)
@@ -93,7 +96,7 @@ async function clientOptions(registry: Registry, { env, userAgent }: ConnectionO
     readPem(registry, 'client_cert', registry.client_cert),
     readPem(registry, 'client_key', registry.client_key),
   ])
-  const proxy = registry.proxy ?? proxyFromEnvironment(url, env)
+  const proxy = proxyOf(registry, env)
   return {
     url,
     host: new URL(url).host,
@@ -106,6 +109,10 @@ async function clientOptions(registry: Registry, { env, userAgent }: ConnectionO
     ...(proxy === undefined ? {} : { proxy }),
     ...(registry.limits === undefined ? {} : { limits: registry.limits }),
   }
+}
+
+function proxyOf({ proxy, url }: Registry, env: ConnectionOptions['env']): string | undefined {
+  return proxy ?? (url === undefined ? undefined : proxyFromEnvironment(url, env))
 }
 
 async function readPem(registry: Registry, key: string, path: string | undefined): Promise<string | undefined> {

@@ -3,7 +3,9 @@
 import type { Connections } from './connect.ts'
 import type { PingStep } from './core/adapter.ts'
 import type { Context } from './core/context.ts'
+import { ReplicateError } from './core/errors.ts'
 import type { Registry } from './core/registry.ts'
+import { networkError } from './http/failure.ts'
 import { probeAddress, probeTls } from './http/probe.ts'
 
 /** The steps that were made; the last one is the one that failed, where one did. */
@@ -23,16 +25,26 @@ export async function pingRegistry(
     try {
       return ended(true, await work())
     } catch (error) {
-      return ended(false, error instanceof Error ? error.message : String(error))
+      const hint = error instanceof ReplicateError && error.hint !== undefined ? `; ${error.hint}` : ''
+      return ended(false, (error instanceof Error ? error.message : String(error)) + hint)
     }
   }
-  if (registry.url !== undefined && registry.proxy === undefined) {
+  // Behind a proxy neither the address nor the certificate is for this machine to see.
+  if (registry.url !== undefined && connections.proxy(registry) === undefined) {
     const url = new URL(registry.url)
-    if (!(await step('address', () => probeAddress(url.hostname)))) return steps
+    const plainly = async (work: () => Promise<string>): Promise<string> => {
+      try {
+        return await work()
+      } catch (error) {
+        const { host, protocol } = url
+        throw networkError(error, { host, protocol: protocol === 'https:' ? protocol : 'http:', reached: false })
+      }
+    }
+    if (!(await step('address', () => plainly(() => probeAddress(url.hostname))))) return steps
     if (url.protocol === 'https:') {
       const tls = async () =>
         probeTls(url, { insecure: registry.insecure, ca: await connections.ca(registry) }, Date.now(), ctx.signal)
-      if (!(await step('TLS', tls))) return steps
+      if (!(await step('TLS', () => plainly(tls)))) return steps
     }
   }
   if (

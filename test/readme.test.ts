@@ -1,6 +1,7 @@
 /** What the documentation promises: its YAML is valid, its commands exist, the quickstart says what is printed, its links lead somewhere. */
 
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { adapters } from '../adapters/index.ts'
@@ -129,4 +130,31 @@ test('the map of the code names every folder', () => {
   const folders = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory())
   const map = textOf('src/README.md')
   for (const { name } of folders) expect(map).toContain(`\`${name}/\``)
+})
+
+test('the package has the examples, and not what they made', () => {
+  const copy = join(root, 'examples', 'quickstart-copy')
+  const made = !existsSync(copy)
+  if (made) mkdirSync(copy)
+  try {
+    writeFileSync(join(copy, 'made'), '')
+    const told = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+    const [packed] = JSON.parse(told) as readonly { readonly files: readonly { readonly path: string }[] }[]
+    const paths = packed?.files.map(({ path }) => path) ?? []
+    for (const path of [
+      'README.md',
+      'LICENSE',
+      'bin/replicate.js',
+      'examples/quickstart.yaml',
+      'examples/quickstart/index.json',
+    ])
+      expect(paths).toContain(path)
+    expect(paths.filter((path) => path.includes('quickstart-copy'))).toEqual([])
+  } finally {
+    rmSync(join(copy, 'made'))
+    if (made) rmSync(copy, { recursive: true })
+  }
 })

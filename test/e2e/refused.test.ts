@@ -100,3 +100,25 @@ test('a certificate that nobody signed, until its authority is trusted', async (
     expect(await here.run(['run', 'policy.yaml']), setting).toMatchObject({ code: 0 })
   }
 })
+
+test.each([
+  ['http://registry.invalid', /✗ address .*host not found: registry\.invalid; check the spelling/],
+  ['https://127.0.0.1:1', /✗ TLS .*connection refused by 127\.0\.0\.1:1; check the address/],
+  ['http://127.0.0.1:1', /✗ GET \/v2\/ .*connection refused by 127\.0\.0\.1:1; check the address/],
+])('`registries ping` of %s names the step that fails and what to do', async (url, said) => {
+  const here = program()
+  here.write('config.yaml', `registries:\n  to: { type: docker-registry, url: '${url}' }\n`)
+  const { code, stdout } = await here.run(['registries', 'ping', 'to', '--config', 'config.yaml'])
+  expect(code).toBe(3)
+  expect(stdout).toMatch(said)
+})
+
+test('`registries ping` behind a proxy does not ask for an address that only the proxy knows', async () => {
+  const proxy = await registry()
+  const here = program({ HTTP_PROXY: proxy.url })
+  here.write('config.yaml', "registries:\n  to: { type: docker-registry, url: 'http://registry.invalid' }\n")
+  const { stdout } = await here.run(['registries', 'ping', 'to', '--config', 'config.yaml'])
+  expect(stdout).not.toContain('address')
+  expect(stdout).toContain('GET /v2/')
+  expect(proxy.requests.length).toBeGreaterThan(0)
+})
