@@ -12,12 +12,12 @@ import type { Difference, Verification } from './core/drift.ts'
 import { CancelledError, HistoryError, ReplicateError } from './core/errors.ts'
 import type { Execution } from './core/execution.ts'
 import type { PolicyPlan, SavedPlan, TaskSpec } from './core/plan.ts'
-import type { Policy } from './core/policy.ts'
-import type { Registry } from './core/registry.ts'
+import { type Policy, routesOf } from './core/policy.ts'
 import type { Again } from './engine/again.ts'
+import type { Endpoint, Route } from './engine/endpoint.ts'
 import { execute } from './engine/execute.ts'
-import { preview } from './engine/preview.ts'
-import { verify } from './engine/verify.ts'
+import { mergePlans, preview } from './engine/preview.ts'
+import { mergeVerifications, verify } from './engine/verify.ts'
 import { type History, openHistory } from './history/history.ts'
 import { createRedactor } from './http/redact.ts'
 import { earlierExecution, filesAgain, originText } from './origin.ts'
@@ -169,12 +169,22 @@ export function createApp(options: AppOptions): App {
     })
   }
 
-  async function endpoints(policy: Policy, configuration: Configuration) {
-    const [source, destination] = await Promise.all([
-      connections.open(configuration.registryOf(policy.source.registry)),
-      connections.open(configuration.registryOf(policy.destination.registry)),
-    ])
-    return { source, destination }
+  /** Both sides, opened; a registry that several destinations share is opened once. */
+  async function sides(policy: Policy, configuration: Configuration) {
+    const open = (name: string): Promise<Endpoint> => connections.open(configuration.registryOf(name))
+    const source = open(policy.source.registry)
+    const routes = routesOf(policy)
+    const opened = new Map(routes.map(({ destination }) => [destination.registry, undefined]))
+    const destinations = new Map(
+      await Promise.all([...opened.keys()].map(async (name) => [name, await open(name)] as const)),
+    )
+    return {
+      source: await source,
+      routes: routes.flatMap((route): Route[] => {
+        const destination = destinations.get(route.destination.registry)
+        return destination ? [{ policy: route, destination }] : []
+      }),
+    }
   }
 
   async function runPolicy(
@@ -187,20 +197,20 @@ export function createApp(options: AppOptions): App {
     again?: Again & { readonly lock: string },
   ): Promise<PolicyOutcome> {
     try {
-      const { source, destination } = await endpoints(policy, configuration)
+      const { source, routes } = await sides(policy, configuration)
       const saved = run.plan?.policies.find((candidate) => candidate.policy === policy.name)
       const result = await execute(
         {
           policy,
           source,
-          destination,
+          routes,
           history: await openedHistory(),
           trigger: 'manual',
           lock: again?.lock ?? lockOf(policy, configuration),
           origin: originText(configuration, narrowingOf(run), { saved: run.plan !== undefined }),
           again,
           concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
-          throttles: [...throttles, ...bandwidthLimits(source.registry, destination.registry)],
+          throttles,
           narrow: run.filter,
           shard: run.shard,
           referrers: run.referrers,
@@ -252,8 +262,12 @@ export function createApp(options: AppOptions): App {
       const { filter, ...rest } = planning
       const records = await planRecords(policy)
       try {
-        const sides = await endpoints(policy, configuration)
-        return await preview({ policy, ...sides, ...rest, narrow: filter, records }, guarded(ctx))
+        const opened = await sides(policy, configuration)
+        const plans: PolicyPlan[] = []
+        for (const route of opened.routes) {
+          plans.push(await preview({ ...route, source: opened.source, ...rest, narrow: filter, records }, guarded(ctx)))
+        }
+        return mergePlans(plans)
       } finally {
         records?.close()
       }
@@ -261,8 +275,13 @@ export function createApp(options: AppOptions): App {
     async verify(policy, configuration, { filter, ...rest }, found, ctx) {
       const records = await planRecords(policy)
       try {
-        const sides = await endpoints(policy, configuration)
-        return await verify({ policy, ...sides, ...rest, narrow: filter, records }, found, guarded(ctx))
+        const opened = await sides(policy, configuration)
+        const results: Verification[] = []
+        for (const route of opened.routes) {
+          const one = { ...route, source: opened.source, ...rest, narrow: filter, records }
+          results.push(await verify(one, found, guarded(ctx)))
+        }
+        return mergeVerifications(results)
       } finally {
         records?.close()
       }
@@ -289,11 +308,6 @@ function narrowingOf(run: RunOptions): RunOptions {
 function lockOf(policy: Policy, configuration: Configuration): string {
   const file = configuration.policyFile(policy.name)
   return file === undefined ? `${policy.name} ${policy.description ?? ''}` : `${file}#${policy.name}`
-}
-
-function bandwidthLimits(...registries: readonly Registry[]): readonly Throttle[] {
-  const limits = new Map(registries.map((registry) => [registry.name, registry.limits?.bandwidth]))
-  return [...limits.values()].flatMap((rate) => (rate === undefined ? [] : [createThrottle(rate)]))
 }
 
 function timeLimit(milliseconds: number): AbortSignal {

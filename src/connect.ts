@@ -11,6 +11,7 @@ import { resolveCredential } from './credentials/resolve.ts'
 import type { Endpoint } from './engine/endpoint.ts'
 import { createHttpClient } from './http/client.ts'
 import type { Redactor } from './http/redact.ts'
+import { createThrottle, type Throttle } from './transfer/throttle.ts'
 
 export interface Connections {
   /** One client a registry, shared by all that use it, so that its limits and tokens are too. */
@@ -43,6 +44,7 @@ export interface Timing {
 export function createConnections(options: ConnectionOptions): Connections {
   const clients = new Map<string, HttpClient>()
   const credentials = new Map<string, Promise<Credential>>()
+  const throttles = new Map<string, Throttle>()
 
   function credential(registry: Registry): Promise<Credential> {
     const known = credentials.get(registry.name)
@@ -51,6 +53,14 @@ export function createConnections(options: ConnectionOptions): Connections {
     const found = resolveCredential(registry, { env, home: homedir(), warn, secrets: (secret) => redactor.add(secret) })
     credentials.set(registry.name, found)
     return found
+  }
+
+  /** One budget a registry, whoever uses it. */
+  function throttle({ name, limits }: Registry): Throttle | undefined {
+    if (limits?.bandwidth === undefined) return undefined
+    const budget = throttles.get(name) ?? createThrottle(limits.bandwidth, options.timing?.clock)
+    throttles.set(name, budget)
+    return budget
   }
 
   async function client(registry: Registry): Promise<HttpClient> {
@@ -81,7 +91,7 @@ export function createConnections(options: ConnectionOptions): Connections {
         },
         credential: () => credential(registry),
       })
-      return { registry, type, adapter }
+      return { registry, type, adapter, throttle: throttle(registry) }
     },
     async close() {
       await Promise.all([...clients.values()].map((made) => made.close()))

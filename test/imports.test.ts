@@ -41,7 +41,7 @@ describe('the rule', () => {
   it.each([
     ['src/cli/program.ts', "import { Command } from 'commander'\nimport type { App } from '../app.ts'"],
     ['src/cli/process.ts', 'export const surroundings = {\n  env: process.env,\n  out: process.stdout,\n}'],
-    ['src/engine/filter.ts', "import picomatch from 'picomatch'"],
+    ['src/core/pattern.ts', "import picomatch from 'picomatch'"],
     ['src/engine/plan.ts', "// import { x } from '../http/client.ts'\n/* console.log */ import { y } from './y.ts'"],
     ['src/http/client.ts', "const url = 'http://x' // process.env"],
     ['src/app.ts', 'const { HOME } = process.env'],

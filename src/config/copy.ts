@@ -43,6 +43,7 @@ export function copyPolicy(request: CopyRequest, configuration: Configuration): 
     scope: 'system',
     source: { registry: source.registry.name },
     destination: placed(destination, request, names, source.digest ? [source.digest] : tags),
+    also: [],
     filters,
     order: 'oldest',
     on_overlap: 'skip',

@@ -13,11 +13,11 @@ import type { Finding } from './source.ts'
 export function buildPolicy(name: string, input: PolicyInput, names: Names): Built<Policy> {
   const findings: Finding[] = []
   const { source, selected } = builtSource(input, names, findings)
-  const destination = builtDestination(input.destination, names, findings)
+  const [destination = NOWHERE, ...also] = builtDestinations(input.destination, names, findings)
   const filters: Filters = { ...input.filters, ...selected }
   checkFilters(input.filters, findings)
   const { prepare, notify, triggers, ...plain } = input
-  const value: Policy = { name, ...plain, source, destination, filters, triggers: [] }
+  const value: Policy = { name, ...plain, source, destination, also, filters, triggers: [] }
   checkScope(value, input, findings)
   return { value, findings: findings.map((finding) => ({ ...finding, path: ['policies', name, ...finding.path] })) }
 }
@@ -63,16 +63,41 @@ function builtSource(
   }
 }
 
-function builtDestination(input: PolicyInput['destination'], names: Names, findings: Finding[]): PolicyDestination {
-  const defaults = { flatten: 1, create: true, public: false } as const
-  // A list is refused elsewhere; what stands in it is still checked as far as one destination goes.
-  const one = Array.isArray(input) ? input[0] : input
-  if (one === undefined) return { registry: '', ...defaults }
+type DestinationInput = Exclude<PolicyInput['destination'], readonly unknown[]>
+
+const DEFAULTS = { flatten: 1, create: true, public: false } as const
+/** What stands for the destination of a policy that is wrong. */
+const NOWHERE: PolicyDestination = { registry: '', ...DEFAULTS }
+
+/** One, or several that get the same. Two that are the same place would overwrite each other's work. */
+function builtDestinations(
+  input: PolicyInput['destination'],
+  names: Names,
+  findings: Finding[],
+): readonly PolicyDestination[] {
+  if (!Array.isArray(input)) return [builtDestination(input, ['destination'], names, findings)]
+  const built = input.map((one, index) => builtDestination(one, ['destination', index], names, findings))
+  const places = built.map(({ registry, namespace }) => `${registry}/${namespace ?? ''}`)
+  for (const [index, place] of places.entries()) {
+    const first = places.indexOf(place)
+    if (first === index) continue
+    const message = `the destination \`${place.replace(/\/$/, '')}\` stands here twice`
+    findings.push({ path: ['destination', index], message, hint: 'leave one of them out' })
+  }
+  return built
+}
+
+function builtDestination(
+  one: DestinationInput,
+  at: Finding['path'],
+  names: Names,
+  findings: Finding[],
+): PolicyDestination {
   if (typeof one !== 'string') {
     const { registry: written, namespace, flatten, ...plain } = one
     const registry = registryNamed(written, names)
-    if ('message' in registry) findings.push(mistaken(registry, ['destination', 'registry']))
-    checkNamespace(namespace, ['destination', 'namespace'], 0, findings)
+    if ('message' in registry) findings.push(mistaken(registry, [...at, 'registry']))
+    checkNamespace(namespace, [...at, 'namespace'], 0, findings)
     const name = 'message' in registry ? written : registry.name
     return {
       registry: name,
@@ -83,16 +108,16 @@ function builtDestination(input: PolicyInput['destination'], names: Names, findi
   }
   const reference = parseReference(one, names)
   if (isMistake(reference)) {
-    findings.push(mistaken(reference, ['destination']))
-    return { registry: one, ...defaults }
+    findings.push(mistaken(reference, at))
+    return { registry: one, ...DEFAULTS }
   }
   const { registry, path, tag, digest, pathAt, tagAt } = reference
   if (tag !== undefined || digest !== undefined) {
     const message = 'a destination has no tag: tags keep their names'
-    findings.push({ path: ['destination'], message, offset: tagAt, hint: '`replicate copy` can give another tag' })
+    findings.push({ path: at, message, offset: tagAt, hint: '`replicate copy` can give another tag' })
   }
-  checkNamespace(path, ['destination'], pathAt, findings)
-  return { registry: registry.name, ...(path === undefined ? {} : { namespace: path }), ...defaults }
+  checkNamespace(path, at, pathAt, findings)
+  return { registry: registry.name, ...(path === undefined ? {} : { namespace: path }), ...DEFAULTS }
 }
 
 function checkNamespace(

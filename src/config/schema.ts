@@ -175,7 +175,9 @@ export const policySchema = mapping(
     referrers: flag('Signatures, attestations and SBOMs travel with their image', true),
     override: flag('`false`: a destination tag that differs is kept', true),
     deletion: choice('What happens to what is gone from the source', ['never', 'events', 'mirror']).default('never'),
-    max_deletions: share("How much `mirror` deletes at most: a share of the destination's tags, or a number").exactOptional(),
+    max_deletions: share(
+      "How much `mirror` deletes at most: a share of the destination's tags, or a number",
+    ).exactOptional(),
     triggers: z.array(trigger).default([]).meta({ description: 'When, besides by hand' }),
     retry: mapping(
       {

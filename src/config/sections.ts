@@ -102,10 +102,12 @@ export function missingNames(read: readonly Read[]): ReadonlySet<string> {
 function namesIn(policy: unknown): readonly string[] {
   if (!isMapping(policy)) return []
   const sides = Object.entries(policy).filter(([key]) => key === 'source' || key === 'destination')
-  return sides.flatMap(([, side]) => {
-    if (typeof side === 'string') return [side.split('/')[0] ?? '']
-    if (!isMapping(side)) return []
-    const registry = Object.entries(side).find(([key]) => key === 'registry')?.[1]
-    return typeof registry === 'string' ? [registry] : []
-  })
+  return sides
+    .flatMap(([, side]) => (Array.isArray(side) ? side : [side]))
+    .flatMap((side: unknown) => {
+      if (typeof side === 'string') return [side.split('/')[0] ?? '']
+      if (!isMapping(side)) return []
+      const registry = Object.entries(side).find(([key]) => key === 'registry')?.[1]
+      return typeof registry === 'string' ? [registry] : []
+    })
 }

@@ -52,9 +52,9 @@ export interface Refusal {
   readonly atKey: boolean
 }
 
-/** Everything in `content` that is refused. A list of destinations counts too. */
+/** Everything in `content` that is refused. */
 export function refusals(content: unknown): readonly Refusal[] {
-  const found = UNSUPPORTED.flatMap(({ path, values }) =>
+  return UNSUPPORTED.flatMap(({ path, values }) =>
     reach(content, path).flatMap(({ path: place, value }): Refusal[] => {
       const key = place.at(-1) ?? ''
       if (values === undefined) return [{ path: place, atKey: true, message: `\`${key}\`: not supported yet` }]
@@ -63,11 +63,6 @@ export function refusals(content: unknown): readonly Refusal[] {
         : []
     }),
   )
-  const lists = reach(content, ['policies', '*', 'destination']).filter(({ value }) => Array.isArray(value))
-  return [
-    ...found,
-    ...lists.map(({ path }) => ({ path, atKey: true, message: '`destination` as a list: not supported yet' })),
-  ]
 }
 
 interface Reached {

@@ -56,6 +56,8 @@ export interface Policy {
   readonly scope: 'system' | 'namespace'
   readonly source: PolicySource
   readonly destination: PolicyDestination
+  /** Further destinations, each of which gets the same as the first. */
+  readonly also: readonly PolicyDestination[]
   readonly filters: Filters
   readonly order: 'oldest' | 'newest'
   readonly on_overlap: 'skip' | 'queue'
@@ -69,4 +71,9 @@ export interface Policy {
   readonly max_deletions?: number | `${number}%`
   readonly triggers: readonly Trigger[]
   readonly retry: { readonly attempts: number; readonly delay: number }
+}
+
+/** A policy with several destinations as one policy for each of them. */
+export function routesOf(policy: Policy): readonly Policy[] {
+  return [policy, ...policy.also.map((destination) => ({ ...policy, destination, also: [] }))]
 }

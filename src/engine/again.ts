@@ -3,7 +3,7 @@
 import { throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import type { PlanTotals } from './plan.ts'
-import { type PrepareRequest, plural, stagePing } from './prepare.ts'
+import { type PrepareRequest, plural, registriesText, stagePing } from './prepare.ts'
 
 /** What an earlier execution is begun anew as: itself, or a new one of what failed in it. */
 export interface Again {
@@ -17,8 +17,8 @@ export async function prepareAgain(
   earlier: number,
   ctx: Context,
 ): Promise<PlanTotals> {
-  const { source, destination, history } = request
-  await stagePing(source, destination, ctx)
+  const { source, routes, history } = request
+  await stagePing(source, routes, ctx)
   throwIfAborted(ctx.signal)
   const { pending } = history.beginning(id).left
   const unplanned = history.execution(earlier).failed - history.beginning(earlier).left.failed
@@ -27,7 +27,7 @@ export async function prepareAgain(
     ctx.emit({ type: 'log', level: 'warning', text })
   }
   ctx.emit({ type: 'planned', tasks: pending, bytes: 0 })
-  const text = `2 registries reachable · ${plural(pending, 'task', 'tasks')} left`
+  const text = `${registriesText(routes)} · ${plural(pending, 'task', 'tasks')} left`
   ctx.emit({ type: 'stage', stage: 'prepare', state: 'ended', text })
   return {
     repositories: 0,
@@ -38,6 +38,6 @@ export async function prepareAgain(
     deletes: 0,
     kept: 0,
     blocked: 0,
-    namespaces: new Set(),
+    namespaces: new Map(),
   }
 }

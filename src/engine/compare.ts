@@ -7,7 +7,7 @@ import type { Descriptor, Digest } from '../core/descriptor.ts'
 import { isNotFound, onSide } from '../core/errors.ts'
 import { descriptorOf } from '../core/manifest.ts'
 import type { TaskSpec } from '../core/plan.ts'
-import { formatResource, namespaceOf } from '../core/reference.ts'
+import { formatResource } from '../core/reference.ts'
 import type { Candidate } from './age.ts'
 import { mapConcurrent } from './concurrent.ts'
 import { type Listed, listDestination } from './destination-tags.ts'
@@ -233,9 +233,4 @@ function blocked(
     },
     ...reason,
   }
-}
-
-/** The namespaces that a plan's destinations live in. */
-export function destinationNamespace(task: TaskSpec): string | undefined {
-  return namespaceOf(task.destination.repository)
 }

@@ -4,12 +4,22 @@ import type { Adapter, AdapterType } from '../core/adapter.ts'
 import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Manifest } from '../core/manifest.ts'
+import type { Policy } from '../core/policy.ts'
 import type { Registry } from '../core/registry.ts'
+import type { Throttle } from '../transfer/throttle.ts'
 
 export interface Endpoint {
   readonly registry: Registry
   readonly type: AdapterType
   readonly adapter: Adapter
+  /** The registry's own bandwidth limit, shared by all that use it. */
+  readonly throttle?: Throttle | undefined
+}
+
+/** A policy towards one of its destinations, opened. */
+export interface Route {
+  readonly policy: Policy
+  readonly destination: Endpoint
 }
 
 /** How many bytes of manifests a plan keeps for the transfer; beyond that they are read again. */

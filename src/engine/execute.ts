@@ -14,7 +14,7 @@ import type { MayRetry } from '../transfer/resumable.ts'
 import type { Throttle } from '../transfer/throttle.ts'
 import { type Again, prepareAgain } from './again.ts'
 import { CONTROL_INTERVAL, type Control, listenToOthers } from './control.ts'
-import { ManifestMemory } from './endpoint.ts'
+import { type Endpoint, ManifestMemory } from './endpoint.ts'
 import type { PlanTotals } from './plan.ts'
 import { type PrepareRequest, plural, prepare } from './prepare.ts'
 import { NOT_DELETED, removeTag } from './remove.ts'
@@ -185,10 +185,10 @@ function attempt<T>(work: () => T): T | undefined {
 }
 
 async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
-  const { history, destination } = request
+  const { history } = request
   const error = abortReason(run.ctx.signal)
   // What was copied completely is kept, also where the destination is written as a whole.
-  await destination.adapter.close?.().catch(() => {})
+  for (const { adapter } of destinationsOf(request).values()) await adapter.close?.().catch(() => {})
   if (!run.control.lost) history.stopRest(run.id)
   const execution = run.control.lost ? history.execution(run.id) : history.finish(run.id, 'stopped')
   return { execution, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
@@ -200,8 +200,9 @@ async function transfer(
   memory: ManifestMemory,
   totals: PlanTotals,
 ): Promise<void> {
-  const { policy, source, destination, history, concurrency, throttles } = request
+  const { policy, source, history, concurrency, throttles } = request
   const { ctx, clock, id } = run
+  const destinations = destinationsOf(request)
   const tasks = totals.copies + totals.updates
   if (tasks === 0) return
   stage(ctx, 'transfer', 'started', plural(tasks, 'task', 'tasks'))
@@ -222,7 +223,7 @@ async function transfer(
       await clock.sleep(delay, signal)
       return true
     }
-  const checkpoint = checkpoints(request, id)
+  const checkpoint = checkpoints(destinations, history, id)
   const state = createTransferState({ concurrency, throttles, mayRetry, checkpoint, gate: run.gate })
   const leftovers = request.again !== undefined || history.mayHaveLeft(id)
   // What could not be planned has failed already.
@@ -236,7 +237,7 @@ async function transfer(
     {
       history,
       execution: id,
-      run: createRunner({ policy, source, destination, state, memory, thorough: request.thorough, leftovers }),
+      run: createRunner({ policy, source, destinations, state, memory, thorough: request.thorough, leftovers }),
       tasksAtOnce: Math.max(32, concurrency * 2),
       retry: policy.retry,
       onFailure: () => {
@@ -269,7 +270,8 @@ const NOTHING: Deleted = { tasks: 0, succeed: 0 }
 
 /** What `deletion: mirror` deletes goes last, and only where every copy has succeeded. */
 async function deleteTags(request: ExecuteRequest, run: Running): Promise<Deleted> {
-  const { policy, source, destination, history, concurrency, maxFailures } = request
+  const { policy, source, history, concurrency, maxFailures } = request
+  const destinations = destinationsOf(request)
   const { ctx, clock, id, gate, stop } = run
   const { in_progress: tasks, succeed } = history.execution(id)
   if (tasks === 0) return NOTHING
@@ -286,7 +288,10 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
     {
       history,
       execution: id,
-      run: (task, _moved, context) => removeTag(task, source, destination, context),
+      run: async (task, _moved, context) => {
+        const destination = destinations.get(task.destination.registry)
+        if (destination) await removeTag(task, source, destination, context)
+      },
       kind: 'delete',
       tasksAtOnce: concurrency,
       retry: policy.retry,
@@ -306,13 +311,20 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
 }
 
 async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Promise<void> {
-  const { history, destination } = request
-  await discardUploads(request, run)
-  await destination.adapter.close?.()
+  const { history } = request
+  for (const destination of destinationsOf(request).values()) {
+    await discardUploads(destination, history, run)
+    await destination.adapter.close?.()
+  }
   const { total, succeed, skipped } = history.execution(run.id)
   // Each tag's digest was compared when it was written; a task whose digest differs has failed.
   const copies = total - skipped - deleted.tasks
   if (copies > 0) stage(run.ctx, 'post', 'ended', `verified ${succeed - deleted.succeed} of ${copies}`)
+}
+
+/** By the registry's name. */
+function destinationsOf({ routes }: ExecuteRequest): ReadonlyMap<string, Endpoint> {
+  return new Map(routes.map(({ destination }) => [destination.registry.name, destination]))
 }
 
 function stage(ctx: Context, name: Stage, state: 'started' | 'ended', text: string): void {

@@ -4,10 +4,10 @@ import type { Context } from '../core/context.ts'
 import { PrepareError } from '../core/errors.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import type { Policy, ResourceType } from '../core/policy.ts'
-import { formatResource } from '../core/reference.ts'
+import { formatResource, namespaceOf } from '../core/reference.ts'
 import type { FirstSeen, NarrowedIndexes } from '../history/history.ts'
 import { createAges } from './age.ts'
-import { type Counts, compareRepository, destinationNamespace } from './compare.ts'
+import { type Counts, compareRepository } from './compare.ts'
 import { forEachConcurrent } from './concurrent.ts'
 import { type Explain, selectRepositories } from './discover.ts'
 import type { Endpoint, ManifestMemory } from './endpoint.ts'
@@ -57,9 +57,11 @@ export interface PlanTotals {
   readonly deletes: number
   readonly kept: number
   readonly blocked: number
-  /** Destination namespaces that something will be written to. */
-  readonly namespaces: ReadonlySet<string>
+  /** By destination registry: namespaces that something will be written to. */
+  readonly namespaces: ReadonlyMap<string, ReadonlySet<string>>
 }
+
+export type Namespaces = Map<string, Set<string>>
 
 /** Throws a `PrepareError` where two sources land on one destination tag, or where nothing matches at all. */
 export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Context): Promise<PlanTotals> {
@@ -76,7 +78,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   }
   const counts: Counts = { seen: 0, selected: 0 }
   const totals = { unchanged: 0, copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
-  const namespaces = new Set<string>()
+  const namespaces: Namespaces = new Map()
   const ages = createAges(policy, source, request.records, request.now ?? Date.now())
   const comparison = {
     policy,
@@ -102,8 +104,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
       } else if (outcome.kind === 'task') {
         count(outcome.task, totals)
         if (outcome.task.action === 'blocked' && outcome.task.source.tag === undefined) unlisted += 1
-        const namespace = destinationNamespace(outcome.task)
-        if (namespace !== undefined && isTransfer(outcome.task)) namespaces.add(namespace)
+        noteNamespace(outcome.task, namespaces)
         sink.task(outcome.task)
       }
     }
@@ -126,6 +127,14 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
     }
   }
   return { repositories, seen: counts.seen, held, ...totals, namespaces }
+}
+
+/** Remembers the namespace that a task writes to. */
+export function noteNamespace(task: TaskSpec, namespaces: Namespaces): void {
+  const namespace = isTransfer(task) ? namespaceOf(task.destination.repository) : undefined
+  if (namespace === undefined) return
+  const { registry } = task.destination
+  namespaces.set(registry, (namespaces.get(registry) ?? new Set()).add(namespace))
 }
 
 export function isTransfer(task: TaskSpec): boolean {

@@ -7,15 +7,17 @@ import type { TaskSpec } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
 import { formatResource } from '../core/reference.ts'
 import type { History } from '../history/history.ts'
-import { destinationNamespace } from './compare.ts'
-import type { Endpoint, ManifestMemory } from './endpoint.ts'
-import { count, isTransfer, makePlan, type PlanTotals } from './plan.ts'
+import type { Endpoint, ManifestMemory, Route } from './endpoint.ts'
+import { count, type Namespaces, noteNamespace, type PlanTotals } from './plan.ts'
+import { reasonOf } from './reason.ts'
 import { isAtSource } from './remove.ts'
+import { planRoutes } from './routes.ts'
 
 export interface PrepareRequest {
   readonly policy: Policy
   readonly source: Endpoint
-  readonly destination: Endpoint
+  /** One for each destination. */
+  readonly routes: readonly Route[]
   readonly history: History
   readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
   readonly shard?: { readonly index: number; readonly count: number } | undefined
@@ -35,8 +37,8 @@ export async function prepare(
   memory: ManifestMemory,
   ctx: Context,
 ): Promise<PlanTotals> {
-  const { policy, source, destination, history } = request
-  await stagePing(source, destination, ctx)
+  const { source, routes, history } = request
+  const down = await stagePing(source, routes, ctx)
   const batch: TaskSpec[] = []
   const write = (): void => history.addTasks(id, batch.splice(0))
   let unchanged = 0
@@ -51,21 +53,66 @@ export async function prepare(
   }
   const totals = request.plan
     ? await applyPlan(request.plan, source, sink, ctx)
-    : await makePlan({ ...request, memory, records: history, now: request.clock?.now() }, sink, ctx)
+    : await planRoutes(
+        { ...request, memory, records: history, now: request.clock?.now() },
+        routes.filter((route) => !down.has(route.destination)),
+        sink,
+        ctx,
+      )
+  const unreachable = [...down].map(([endpoint, error]) => unreachableTask(source, endpoint, error))
+  for (const task of unreachable) sink.task(task)
   write()
   history.addUnchanged(id, unchanged)
-  const namespaces = await ensureNamespaces(policy, destination, totals, ctx)
+  const namespaces = await ensureNamespaces(routes, totals, ctx)
   throwIfAborted(ctx.signal)
   ctx.emit({ type: 'planned', tasks: totals.copies + totals.updates + totals.deletes, bytes: 0 })
-  ctx.emit({ type: 'stage', stage: 'prepare', state: 'ended', text: prepareText(totals, namespaces) })
-  return totals
+  const planned = { ...totals, blocked: totals.blocked + unreachable.length }
+  const text = prepareText(planned, `${registriesText(routes, down.size)}`, namespaces)
+  ctx.emit({ type: 'stage', stage: 'prepare', state: 'ended', text })
+  return planned
 }
 
-/** Begins the stage: both registries are checked at the same time. */
-export async function stagePing(source: Endpoint, destination: Endpoint, ctx: Context): Promise<void> {
-  const text = `checking ${source.registry.name} and ${destination.registry.name}`
+/** Begins the stage: all registries are checked at the same time. Of several destinations one may be down, which is told with its
+ *  reason; a source that is down, or nowhere to go, is thrown. */
+export async function stagePing(
+  source: Endpoint,
+  routes: readonly Route[],
+  ctx: Context,
+): Promise<ReadonlyMap<Endpoint, unknown>> {
+  const destinations = [...new Set(routes.map((route) => route.destination))]
+  const names = [source, ...destinations].map((endpoint) => endpoint.registry.name)
+  const text = `checking ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
   ctx.emit({ type: 'stage', stage: 'prepare', state: 'started', text })
-  await Promise.all([ping('source', source, ctx), ping('destination', destination, ctx)])
+  const down = new Map<Endpoint, unknown>()
+  const pings = destinations.map(async (endpoint) => {
+    try {
+      await ping('destination', endpoint, ctx)
+    } catch (error) {
+      if (destinations.length === 1 || ctx.signal.aborted) throw error
+      down.set(endpoint, error)
+    }
+  })
+  await Promise.all([ping('source', source, ctx), ...pings])
+  const [first] = down.values()
+  if (down.size > 0 && down.size === destinations.length) throw first
+  return down
+}
+
+/** What stands in the history for a destination that could not be reached. */
+function unreachableTask(source: Endpoint, destination: Endpoint, error: unknown): TaskSpec {
+  return {
+    action: 'blocked',
+    resource_type: 'image',
+    source: { registry: source.registry.name, repository: '' },
+    destination: { registry: destination.registry.name, repository: '' },
+    ...reasonOf(error),
+  }
+}
+
+/** `3 registries reachable`, or of how many. */
+export function registriesText(routes: readonly Route[], down = 0): string {
+  const count = new Set(routes.map((route) => route.destination)).size + 1
+  return down === 0 ? `${count} registries reachable` : `${count - down} of ${count} registries reachable`
 }
 
 async function ping(side: 'source' | 'destination', endpoint: Endpoint, ctx: Context): Promise<void> {
@@ -84,7 +131,7 @@ async function applyPlan(
   ctx: Context,
 ): Promise<PlanTotals> {
   const totals = { copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
-  const namespaces = new Set<string>()
+  const namespaces: Namespaces = new Map()
   for (const task of tasks) {
     const { repository, tag } = task.source
     if (task.digest !== undefined && tag !== undefined) {
@@ -102,32 +149,34 @@ async function applyPlan(
       })
     }
     count(task, totals)
-    const namespace = destinationNamespace(task)
-    if (namespace !== undefined && isTransfer(task)) namespaces.add(namespace)
+    noteNamespace(task, namespaces)
     sink.task(task)
   }
   return { repositories: 0, seen: tasks.length, unchanged: 0, ...totals, namespaces }
 }
 
 async function ensureNamespaces(
-  policy: Policy,
-  destination: Endpoint,
+  routes: readonly Route[],
   totals: PlanTotals,
   ctx: Context,
 ): Promise<readonly string[]> {
-  const { adapter, registry } = destination
-  if (!policy.destination.create || !adapter.ensureNamespace) return []
-  for (const namespace of totals.namespaces) {
-    try {
-      await adapter.ensureNamespace(namespace, { public: policy.destination.public }, ctx)
-    } catch (error) {
-      throw onSide(error, 'destination', registry.name)
+  const ensured = new Set<string>()
+  for (const { policy, destination } of routes) {
+    const { adapter, registry } = destination
+    if (!policy.destination.create || !adapter.ensureNamespace) continue
+    for (const namespace of totals.namespaces.get(registry.name) ?? []) {
+      try {
+        await adapter.ensureNamespace(namespace, { public: policy.destination.public }, ctx)
+        ensured.add(namespace)
+      } catch (error) {
+        throw onSide(error, 'destination', registry.name)
+      }
     }
   }
-  return [...totals.namespaces]
+  return [...ensured]
 }
 
-function prepareText(totals: PlanTotals, namespaces: readonly string[]): string {
+function prepareText(totals: PlanTotals, reachable: string, namespaces: readonly string[]): string {
   const { repositories, seen, unchanged, held = 0, copies, updates, deletes, kept, blocked } = totals
   const counts = [
     `${unchanged} unchanged`,
@@ -139,7 +188,7 @@ function prepareText(totals: PlanTotals, namespaces: readonly string[]): string 
     ...(blocked > 0 ? [`${blocked} blocked`] : []),
   ]
   return [
-    '2 registries reachable',
+    reachable,
     ...(repositories > 0
       ? [`${plural(repositories, 'repository', 'repositories')}, ${plural(seen, 'tag', 'tags')} listed`]
       : []),

@@ -78,6 +78,19 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   }
 }
 
+/** The plans of one policy for its destinations, as one. */
+export function mergePlans(plans: readonly PolicyPlan[]): PolicyPlan {
+  const [first] = plans
+  if (!first) throw new TypeError('no plan')
+  return {
+    ...first,
+    destination: plans.map((plan) => plan.destination).join(', '),
+    actions: plans.flatMap((plan) => plan.actions),
+    unchanged: plans.reduce((sum, plan) => sum + plan.unchanged, 0),
+    tasks: plans.flatMap((plan) => plan.tasks),
+  }
+}
+
 /** `harbor/mirror`, as the head line of a run and of a plan names a side. */
 export function placeOf(registry: string, path: string | undefined): string {
   return path ? `${registry}/${path}` : registry

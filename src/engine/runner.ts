@@ -15,7 +15,8 @@ import { selectionOf } from './filter.ts'
 export interface RunnerOptions {
   readonly policy: Policy
   readonly source: Endpoint
-  readonly destination: Endpoint
+  /** By the registry's name. */
+  readonly destinations: ReadonlyMap<string, Endpoint>
   readonly state: TransferState
   readonly memory: ManifestMemory
   /** Nothing that a destination's manifest names is taken to be there. */
@@ -28,9 +29,11 @@ export interface RunnerOptions {
 export type RunTask = (task: TaskSpec, moved: { -readonly [K in keyof Moved]: number }, ctx: Context) => Promise<void>
 
 export function createRunner(options: RunnerOptions): RunTask {
-  const { policy, source, destination, state, memory, thorough = false, leftovers = false } = options
+  const { policy, source, destinations, state, memory, thorough = false, leftovers = false } = options
   const platforms = platformsOf(policy)
   return async (task, moved, ctx) => {
+    const destination = destinations.get(task.destination.registry)
+    if (!destination) throw new TypeError(`no destination ${task.destination.registry}`)
     const from = source.adapter.repository(task.source.repository)
     const job: Job = {
       state,
@@ -38,12 +41,14 @@ export function createRunner(options: RunnerOptions): RunTask {
         registry: source.registry.name,
         repository: task.source.repository,
         store: from,
+        throttle: source.throttle,
         readManifest: (digest, context) => memory.take(task.source.repository, from, digest, context),
       },
       destination: {
         registry: destination.registry.name,
         repository: task.destination.repository,
         store: destination.adapter.repository(task.destination.repository),
+        throttle: destination.throttle,
       },
       newRepository: !leftovers && (task.new_repository ?? false),
       thorough,
@@ -54,7 +59,17 @@ export function createRunner(options: RunnerOptions): RunTask {
       ...platforms,
       moved,
       name: formatResource({ ...task.destination, digest: task.digest }),
+      artifact: `${task.source.repository}@${task.digest ?? task.source.tag}`,
     }
+    const leave = state.siblings.enter(job.artifact, job)
+    try {
+      await copy(task, job, ctx)
+    } finally {
+      leave()
+    }
+  }
+
+  async function copy(task: TaskSpec, job: Job, ctx: Context): Promise<void> {
     const digest = task.digest ?? (await currentDigest(task, job, ctx))
     if (task.referrers_only) {
       await copyReferrersOf(digest, job, ctx)

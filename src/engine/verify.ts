@@ -45,7 +45,7 @@ export async function verify(
   ctx: Context,
 ): Promise<Verification> {
   const { policy, source, destination } = request
-  await stagePing(source, destination, ctx)
+  await stagePing(source, [{ policy, destination }], ctx)
   const scene = sceneOf(request)
   const differences: Difference[] = []
   const repairs: TaskSpec[] = []
@@ -72,6 +72,19 @@ export async function verify(
     compared,
     differences,
     repairs,
+  }
+}
+
+/** What was found of one policy at its destinations, as one. */
+export function mergeVerifications(results: readonly Verification[]): Verification {
+  const [first] = results
+  if (!first) throw new TypeError('nothing was verified')
+  return {
+    ...first,
+    destination: results.map((one) => one.destination).join(', '),
+    compared: results.reduce((sum, one) => sum + one.compared, 0),
+    differences: results.flatMap((one) => one.differences),
+    repairs: results.flatMap((one) => one.repairs),
   }
 }
 
@@ -115,7 +128,8 @@ async function* artifactsOf(scene: Scene, tell: (difference: Difference) => void
   const { request, selection } = scene
   const { policy, source, destination } = request
   if (request.only) {
-    yield* groupsOf(request.only)
+    const { name } = destination.registry
+    yield* groupsOf(request.only.filter((task) => task.destination.registry === name))
     return
   }
   const ages = createAges(policy, source, request.records, Date.now())

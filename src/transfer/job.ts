@@ -8,6 +8,7 @@ import type { KeepPlatform } from './children.ts'
 import type { Gate } from './gate.ts'
 import { Once } from './once.ts'
 import type { MayRetry } from './resumable.ts'
+import { Siblings } from './siblings.ts'
 import { Slots } from './slots.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -26,6 +27,9 @@ export interface TransferState {
   readonly homes: Map<string, Home>
   /** By destination registry, repository and digest: child manifests that are there, or on their way. */
   readonly manifests: Once<void>
+  /** Tasks under way for the same artifact, which read its blobs together. */
+  readonly siblings: Siblings
+  /** Budgets of the whole run. */
   readonly throttles: readonly Throttle[]
   readonly mayRetry: (signal: AbortSignal, emit: Context['emit']) => MayRetry
   /** What is remembered of a large blob on its way to a destination repository; absent: nothing is. */
@@ -34,7 +38,7 @@ export interface TransferState {
   readonly gate?: Gate | undefined
 }
 
-export type OpenCheckpoint = (repository: string, digest: Digest) => Checkpoint
+export type OpenCheckpoint = (registry: string, repository: string, digest: Digest) => Checkpoint | undefined
 
 export interface Home {
   readonly repository: string
@@ -55,6 +59,7 @@ export function createTransferState(options: {
     blobs: new Once(),
     homes: new Map(),
     manifests: new Once(),
+    siblings: new Siblings(),
     throttles: options.throttles,
     mayRetry: options.mayRetry,
     checkpoint: options.checkpoint,
@@ -67,6 +72,8 @@ export interface Place {
   readonly registry: string
   readonly repository: string
   readonly store: ContentStore
+  /** The registry's own bandwidth limit. */
+  readonly throttle?: Throttle | undefined
 }
 
 /** What one transfer copies, from where to where, and how. */
@@ -92,4 +99,6 @@ export interface Job {
   readonly moved: { bytes_copied: number; bytes_mounted: number; bytes_present: number }
   /** For progress: what the task is called. */
   readonly name: string
+  /** What is copied, the same for each of several destinations: the source's repository and digest. */
+  readonly artifact: string
 }

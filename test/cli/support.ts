@@ -59,6 +59,7 @@ export const policy: Policy = {
   scope: 'system',
   source: { registry: 'hub' },
   destination: { registry: 'harbor', namespace: 'mirror', flatten: 1, create: true, public: false },
+  also: [],
   filters: { resource: 'all', untagged: false, platforms_index: 'sparse' },
   order: 'oldest',
   on_overlap: 'skip',

@@ -88,7 +88,7 @@ test('the counts say what was seen, and the namespaces are those that are writte
   destination.add('mirror/other/db', image({ seed: 'other/dbv1' }), 'v1')
   const { totals } = await planOf(policyOf(), endpoint('from', source), endpoint('to', destination))
   expect(totals).toMatchObject({ repositories: 2, seen: 3, unchanged: 1, copies: 2, updates: 0, blocked: 0 })
-  expect([...totals.namespaces]).toEqual(['mirror/team'])
+  expect([...totals.namespaces].map(([registry, names]) => [registry, ...names])).toEqual([['to', 'mirror/team']])
 })
 
 test('nothing selected is an error with the way to find out why', async () => {

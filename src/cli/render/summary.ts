@@ -2,7 +2,7 @@
 
 import type { Stage } from '../../core/events.ts'
 import type { Execution } from '../../core/execution.ts'
-import type { Policy } from '../../core/policy.ts'
+import { type Policy, routesOf } from '../../core/policy.ts'
 import type { Colors } from './colors.ts'
 import { recordedError } from './error.ts'
 import { formatDuration, printable } from './format.ts'
@@ -66,11 +66,10 @@ export function statusWords(status: string): string {
 }
 
 /** A policy's own heading: `hub → harbor/mirror`. */
-export function headingOf({ name, source, destination }: Policy): Heading {
-  const path = destination.repository ?? destination.namespace
-  return {
-    policy: name,
-    source: source.registry,
-    destination: path === undefined ? destination.registry : `${destination.registry}/${path}`,
-  }
+export function headingOf(policy: Policy): Heading {
+  const places = routesOf(policy).map(({ destination: { registry, repository, namespace } }) => {
+    const path = repository ?? namespace
+    return path === undefined ? registry : `${registry}/${path}`
+  })
+  return { policy: policy.name, source: policy.source.registry, destination: places.join(', ') }
 }

@@ -1,0 +1,165 @@
+/** One blob as one stream from source to destination, which goes on where either side broke off; shared with sibling tasks. */
+
+import type { Bytes } from '../core/content.ts'
+import type { Context } from '../core/context.ts'
+import type { Descriptor } from '../core/descriptor.ts'
+import { IntegrityError, onSide, RegistryError } from '../core/errors.ts'
+import { formatBytes } from '../core/size.ts'
+import { type Job, REMEMBERED_BLOB, SMALL_BLOB } from './job.ts'
+import { resumable } from './resumable.ts'
+import type { Share } from './siblings.ts'
+import { BlobHash, checked } from './stream.ts'
+import type { Throttle } from './throttle.ts'
+
+/** Waits for a slot, and for siblings that need the same blob; then streams it. */
+export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
+  const { state } = job
+  const slots = blob.size <= SMALL_BLOB ? state.small : state.large
+  const leader = {
+    open: async () => reading(blob, 0, new BlobHash(blob, !job.unhashed), [], () => {}, job, ctx),
+    hold: (all: () => Promise<void>) =>
+      slots.use(job, ctx.signal, async () => {
+        await state.gate?.pass(ctx.signal)
+        await all()
+      }),
+  }
+  await state.siblings.share(job.artifact, blob, job, leader, (share) => stream(blob, share, job, ctx))
+}
+
+/** What goes wrong here is said of the destination, unless the source was named already. */
+export async function onDestination<T>(job: Job, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw onSide(error, 'destination', job.destination.registry)
+  }
+}
+
+let lastStream = 0
+
+async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx: Context): Promise<void> {
+  lastStream += 1
+  const id = String(lastStream)
+  ctx.emit({ type: 'blob-started', id, digest: blob.digest, size: blob.size, name: job.name })
+  let begun: number
+  try {
+    begun = await writeOrTell(blob, id, share, job, ctx)
+  } catch (error) {
+    ctx.emit({ type: 'blob-ended', id, outcome: 'failed', size: blob.size })
+    throw error
+  }
+  // What an earlier execution had sent was there already.
+  job.moved.bytes_copied += blob.size - begun
+  job.moved.bytes_present += begun
+  ctx.emit({ type: 'blob-ended', id, outcome: 'copied', size: blob.size })
+}
+
+/** Where nothing is hashed on the way and the destination refuses the digest, sends the blob once more, hashed, to learn which side broke
+ *  it. */
+async function writeOrTell(
+  blob: Descriptor,
+  id: string,
+  share: Share | undefined,
+  job: Job,
+  ctx: Context,
+): Promise<number> {
+  try {
+    return await write(blob, id, new BlobHash(blob, !job.unhashed), share, job, ctx)
+  } catch (error) {
+    if (!job.unhashed || ctx.signal.aborted || !isWrongDigest(error)) throw error
+    ctx.emit({ type: 'log', level: 'warning', text: `${blob.digest} was refused, sending it again hashed` })
+    return write(blob, id, new BlobHash(blob), undefined, job, ctx)
+  }
+}
+
+function isWrongDigest(error: unknown): boolean {
+  if (error instanceof IntegrityError) return error.side === 'destination'
+  return error instanceof RegistryError && error.codes.includes('DIGEST_INVALID')
+}
+
+/** Resolves with the offset at which the stream began. */
+async function write(
+  blob: Descriptor,
+  id: string,
+  hash: BlobHash,
+  share: Share | undefined,
+  job: Job,
+  ctx: Context,
+): Promise<number> {
+  const { state, destination } = job
+  let begun: number | undefined
+  let passed = 0
+  let shared = share
+  const progress = (bytes: number): void => {
+    passed += bytes
+    ctx.emit({ type: 'blob-progress', id, bytes: passed })
+  }
+  const own = throttlesOf(destination.throttle)
+  const open = async (offset: number): Promise<Bytes> => {
+    if (begun === undefined && offset > 0) {
+      const text = `going on with ${blob.digest} at ${formatBytes(offset)} of ${formatBytes(blob.size)}, which an earlier run has sent`
+      ctx.emit({ type: 'log', level: 'info', text })
+    }
+    // Where the registry has forgotten what it had, the stream begins anew.
+    begun = Math.min(begun ?? offset, offset)
+    passed = offset
+    // The siblings' stream has only one beginning; whoever needs another part reads it alone.
+    const first = shared
+    shared = undefined
+    if (first && offset === 0) return metered(first.read(), own, progress, ctx.signal)
+    first?.leave()
+    return reading(blob, offset, hash, own, progress, job, ctx)
+  }
+  const remembered = blob.size >= REMEMBERED_BLOB
+  const checkpoint = remembered
+    ? state.checkpoint?.(destination.registry, destination.repository, blob.digest)
+    : undefined
+  await onDestination(job, () => destination.store.writeBlob(blob, open, ctx, checkpoint))
+  // Not opened at all: everything was there, and only its end was missing.
+  return begun ?? blob.size
+}
+
+/** The source's bytes from `offset` on: reopened where they break off, hashed, and refused where they are wrong. */
+function reading(
+  blob: Descriptor,
+  offset: number,
+  hash: BlobHash,
+  throttles: readonly Throttle[],
+  progress: (bytes: number) => void,
+  job: Job,
+  ctx: Context,
+): Bytes {
+  const { state, source } = job
+  const read = async (from: number): Promise<Bytes> => {
+    try {
+      return await source.store.readBlob(blob, from, ctx)
+    } catch (error) {
+      throw onSide(error, 'source', source.registry)
+    }
+  }
+  const bytes = resumable(read, offset, blob.size, state.mayRetry(ctx.signal, ctx.emit))
+  return checked(bytes, offset, hash, {
+    blob,
+    source: source.registry,
+    throttles: [...state.throttles, ...throttlesOf(source.throttle), ...throttles],
+    signal: ctx.signal,
+    progress,
+  })
+}
+
+async function* metered(
+  bytes: Bytes,
+  throttles: readonly Throttle[],
+  progress: (bytes: number) => void,
+  signal: AbortSignal,
+): Bytes {
+  for await (const chunk of bytes) {
+    for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
+    progress(chunk.byteLength)
+    yield chunk
+  }
+}
+
+function throttlesOf(throttle: Throttle | undefined): readonly Throttle[] {
+  return throttle ? [throttle] : []
+}

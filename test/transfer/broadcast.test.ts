@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest'
+import type { Bytes } from '../../src/core/content.ts'
+import { Broadcast } from '../../src/transfer/broadcast.ts'
+
+/** A stream that reuses its one buffer, as the fast path does. */
+function source(chunks: number, fail?: { readonly at: number }) {
+  const seen = { opened: 0, closed: false }
+  const open = async (): Promise<Bytes> => {
+    seen.opened += 1
+    const buffer = Buffer.alloc(4)
+    return (async function* () {
+      try {
+        for (let at = 0; at < chunks; at += 1) {
+          if (at === fail?.at) throw new Error('broken')
+          buffer.fill(at)
+          yield buffer
+        }
+      } finally {
+        seen.closed = true
+      }
+    })()
+  }
+  return { seen, open }
+}
+
+async function collect(bytes: Bytes): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of bytes) {
+    await new Promise((resolve) => setImmediate(resolve))
+    chunks.push(Buffer.from(chunk))
+  }
+  return Buffer.concat(chunks)
+}
+
+test('every reader gets every byte of a stream that is opened once', async () => {
+  const { seen, open } = source(5)
+  const readers = [{}, {}, {}]
+  const broadcast = new Broadcast(open, readers)
+  const all = await Promise.all(readers.map((reader) => collect(broadcast.read(reader))))
+  expect(all.every((bytes) => bytes.length === 20 && bytes[16] === 4)).toBe(true)
+  expect(seen).toEqual({ opened: 1, closed: true })
+})
+
+test('a reader that stops early does not hold up the others', async () => {
+  const { open } = source(5)
+  const [quitter, other] = [{}, {}]
+  const broadcast = new Broadcast(open, [quitter, other])
+  const quitting = (async () => {
+    for await (const _ of broadcast.read(quitter)) break
+  })()
+  const [, bytes] = await Promise.all([quitting, collect(broadcast.read(other))])
+  expect(bytes.length).toBe(20)
+})
+
+test('a reader that never comes is waited for until it leaves', async () => {
+  const { seen, open } = source(2)
+  const [absent, other] = [{}, {}]
+  const broadcast = new Broadcast(open, [absent, other])
+  const reading = collect(broadcast.read(other))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(seen.opened).toBe(0)
+  broadcast.leave(absent)
+  expect((await reading).length).toBe(8)
+})
+
+test('a failure of the stream is told to every reader', async () => {
+  const { open } = source(5, { at: 2 })
+  const readers = [{}, {}]
+  const broadcast = new Broadcast(open, readers)
+  const results = await Promise.allSettled(readers.map((reader) => collect(broadcast.read(reader))))
+  expect(results.map((result) => result.status === 'rejected' && String(result.reason))).toEqual([
+    'Error: broken',
+    'Error: broken',
+  ])
+})
+
+test('the stream is closed when the last reader leaves', async () => {
+  const { seen, open } = source(5)
+  const reader = {}
+  for await (const _ of new Broadcast(open, [reader]).read(reader)) break
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(seen.closed).toBe(true)
+})
