@@ -30,8 +30,7 @@ function load() {
   if (process.env.REPLICATE_SOURCE === '1') return loadSource()
   return import('../dist/cli/main.js').catch((error) => {
     // A clone that was not built runs from source. Anything else that is missing is a broken installation.
-    if (error.code === 'ERR_MODULE_NOT_FOUND' && /dist[\\/]cli[\\/]main\.js/.test(error.message))
-      return loadSource()
+    if (error.code === 'ERR_MODULE_NOT_FOUND' && /dist[\\/]cli[\\/]main\.js/.test(error.message)) return loadSource()
     throw error
   })
 }
