@@ -24,6 +24,8 @@ export interface HttpRequest {
   readonly kind?: 'small' | 'blob'
   /** false: one attempt (and one renewal of a token); the caller retries. Default true. */
   readonly retry?: boolean
+  /** The body is read whole as part of the attempt, so that a connection which breaks on it is made again; unless it has more bytes. */
+  readonly whole?: number
   /** true: counts against the registry's allowance of pulls, as a GET of a manifest does. */
   readonly metered?: boolean
   /** false: a redirect is an answer. Default true for GET and HEAD, never for others. */

@@ -12,6 +12,7 @@ import { createLimiter, type Lane } from './limiter.ts'
 import { createRedactor } from './redact.ts'
 import { type Hop, isRedirect, MAX_HOPS, nextHop } from './redirect.ts'
 import { refusal } from './refusal.ts'
+import { heldResponse } from './response.ts'
 import { ATTEMPTS, backoff, retryAfter, retrying } from './retry.ts'
 import { ownTarget } from './target.ts'
 import { requestToken } from './token-server.ts'
@@ -87,7 +88,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         const response = request.metered
           ? await metered(request, url, own, what, ctx)
           : await signed(request, url, own, what, ctx)
-        if (isExpected(response.status, request.expect)) return response
+        if (isExpected(response.status, request.expect)) {
+          return request.whole === undefined ? response : await heldResponse(response, request.whole, redact)
+        }
         failures += 1
         throw await explained(response, request, own, failures, ctx)
       },

@@ -82,6 +82,21 @@ export function responseOf(
   }
 }
 
+/** The same answer with its body in memory; as it is where the body is larger than `limit` bytes. */
+export async function heldResponse(
+  response: HttpResponse,
+  limit: number,
+  redact: (text: string) => string,
+): Promise<HttpResponse> {
+  if (Number(response.headers['content-length'] ?? 0) > limit) return response
+  const { status, headers, url } = response
+  const bytes = await response.bytes(limit)
+  async function* body() {
+    yield bytes
+  }
+  return responseOf({ status, headers, body: body(), discard: async () => {} }, { method: 'GET', url, redact })
+}
+
 /** Path and query of an absolute URL. */
 export function pathOf(url: string): string {
   return url.slice(url.indexOf('/', url.indexOf('//') + 2))

@@ -111,7 +111,8 @@ const PAGES = { tags: z.object({ tags: NAMES }), repositories: z.object({ reposi
 
 async function readPage(listing: Listing, url: string, ctx: Context): Promise<Page> {
   const { http, key, scopes } = listing
-  const request = { method: 'GET', url, scopes, headers: { accept: 'application/json' } } as const
+  const headers = { accept: 'application/json' }
+  const request = { method: 'GET', url, scopes, headers, whole: MAX_PAGE_SIZE } as const
   const response = await doing(`list the ${listing.what}`, http.request(request, ctx))
   const next = nextPage(http, response.url, response.headers.link)
   const parsed = PAGES[key].safeParse(await response.json(MAX_PAGE_SIZE))

@@ -133,7 +133,16 @@ function request(
   const { http, name, path } = place
   const scopes = [`repository:${name}:pull`]
   const metered = method === 'GET'
-  const request = { method, url: urlOf(path, reference), scopes, headers: { accept: ACCEPT }, expect, metered }
+  const whole = method === 'GET' ? { whole: MAX_MANIFEST_SIZE } : {}
+  const request = {
+    method,
+    url: urlOf(path, reference),
+    scopes,
+    headers: { accept: ACCEPT },
+    expect,
+    metered,
+    ...whole,
+  }
   return doing(`read ${nameOf(name, reference)}`, http.request(request, ctx))
 }
 

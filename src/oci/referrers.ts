@@ -165,7 +165,14 @@ async function byApi(from: ReferrersSource, subject: Digest, ctx: Context): Prom
  *  those who ask for referrers to a web page. */
 async function ask(from: ReferrersSource, url: string, ctx: Context): Promise<HttpResponse | undefined> {
   const { http, scopes } = from
-  const base = { method: 'GET', url, scopes, headers: { accept: OCI_INDEX }, redirect: false } as const
+  const base = {
+    method: 'GET',
+    url,
+    scopes,
+    headers: { accept: OCI_INDEX },
+    redirect: false,
+    whole: MAX_MANIFEST_SIZE,
+  } as const
   try {
     const response = await http.request({ ...base, expect: [200, 400, 403, 404, 405, ...REDIRECTS] }, ctx)
     const target = response.headers.location
