@@ -7,6 +7,23 @@ import { complaints, load, policy, problemsIn, registry } from './setup.ts'
 const SMALLEST = policy('source: docker.io/library/alpine:3.*', 'destination: registry.example.com/mirror')
 
 describe('a configuration', () => {
+  test('may have several destinations', () => {
+    const { policies } = load(
+      policy('source: a.example.com', 'destination: [b.example.com/x, {registry: c.example.com, flatten: all}]'),
+    )
+    expect(policies[0]).toMatchObject({
+      destination: { registry: 'b.example.com', namespace: 'x' },
+      also: [{ registry: 'c.example.com', flatten: 'all' }],
+    })
+  })
+
+  test('refuses the same destination twice', () => {
+    const twice = policy('source: a.example.com', 'destination: [b.example.com/x, b.example.com/x]')
+    expect(complaints(twice)).toEqual([
+      expect.stringContaining('4:34 the destination `b.example.com/x` stands here twice'),
+    ])
+  })
+
   test('of two lines is filled up with defaults', () => {
     const { policies, registryOf } = load(SMALLEST)
     expect(policies).toEqual([
@@ -16,6 +33,7 @@ describe('a configuration', () => {
         scope: 'system',
         source: { registry: 'docker.io' },
         destination: { registry: 'registry.example.com', namespace: 'mirror', flatten: 1, create: true, public: false },
+        also: [],
         filters: {
           resource: 'all',
           name: ['library/alpine'],
