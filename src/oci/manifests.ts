@@ -53,6 +53,21 @@ export async function putManifest(
   reference: string,
   ctx: Context,
 ): Promise<HttpResponse['headers']> {
+  try {
+    return await putOnce(place, manifest, reference, ctx)
+  } catch (error) {
+    // Bytes that changed on their way are under the tag now, and must not stay there.
+    if (!(error instanceof IntegrityError)) throw error
+    return putOnce(place, manifest, reference, ctx)
+  }
+}
+
+async function putOnce(
+  place: ManifestPlace,
+  manifest: Manifest,
+  reference: string,
+  ctx: Context,
+): Promise<HttpResponse['headers']> {
   const { http, name, path } = place
   const request = {
     method: 'PUT',

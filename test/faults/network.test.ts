@@ -65,6 +65,16 @@ test.each([
   expect((await outcome.again()).outcome.exitCode).toBe(0)
 })
 
+test('a manifest that changes on its way is written again before anyone sees it', async () => {
+  const artifact = image({ annotations: { note: 'the registry cannot tell what was meant' } })
+  const at = artifact.bytes.byteLength - 20
+  const rule: FaultRule = ({ method, route, seen }) =>
+    method === 'PUT' && route === 'manifest' && seen === 0 ? { flip: 'up', at } : undefined
+  const { ran, met } = await run({ artifact, destination: rule })
+  expect(met).toBe(1)
+  expect(ran.outcome).toMatchObject({ exitCode: 0 })
+})
+
 test('an upload whose destination freezes is given up and made again', async () => {
   // More than the system's buffers take, else nobody can tell it from a registry that is thinking.
   const artifact = image({ layers: 1, size: 16 * MIB, seed: 'frozen' })
