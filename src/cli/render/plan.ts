@@ -13,14 +13,12 @@ const GAP = '    '
 /** Heading, a line for each action, what is unchanged, the counts; explanations where the plan has some. */
 export function renderPlan(plan: PolicyPlan, colors: Colors): string {
   const rows = plan.actions.map((action) => rowOf(action, plan))
-  const names = Math.max(0, ...rows.filter((row) => row.source !== '').map((row) => row.source.length))
-  const targets = Math.max(0, ...rows.filter((row) => row.source !== '').map((row) => row.destination.length))
-  const whole = Math.max(
-    names + ' → '.length + targets,
-    ...rows.filter((row) => row.source === '').map((row) => row.destination.length),
-  )
-  const sizes = Math.max(0, ...rows.map((row) => row.size.length))
-  const layers = Math.max(0, ...rows.map((row) => row.layers.length))
+  const names = widest(rows, (row) => row.source)
+  const targets = widest(rows, (row) => (row.source === '' ? '' : row.destination))
+  const alone = widest(rows, (row) => (row.source === '' ? row.destination : ''))
+  const whole = Math.max(names + ' → '.length + targets, alone)
+  const sizes = widest(rows, (row) => row.size)
+  const layers = widest(rows, (row) => row.layers)
   const lines = rows.flatMap((row) => {
     const place = row.source === '' ? row.destination : `${row.source.padEnd(names)} → ${row.destination}`
     const size = row.size === '' ? '' : `${row.size.padStart(sizes)}${row.layers.padEnd(layers)}   `
@@ -51,6 +49,11 @@ interface Row {
   readonly layers: string
   readonly remark: string
   readonly hint: string
+}
+
+/** Not `Math.max` of them all: there may be more rows than a call takes arguments. */
+function widest(rows: readonly Row[], cell: (row: Row) => string): number {
+  return rows.reduce((most, row) => Math.max(most, cell(row).length), 0)
 }
 
 function rowOf(action: PlannedAction, plan: PolicyPlan): Row {

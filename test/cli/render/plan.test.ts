@@ -125,3 +125,13 @@ test('every tag seen is explained where it was asked for', () => {
   const text = renderPlan({ ...plan, actions: [], unchanged: 0, explanations }, plain)
   expect(text).toContain('  kept    hub/library/alpine:3.20  tag: 3.*\n  dropped hub/library/alpine:edge  tag: 3.*\n')
 })
+
+test('a plan may have more actions than a function takes arguments', () => {
+  const many = Array.from({ length: 200_000 }, (_, at) => ({
+    ...nothing,
+    source: 'hub/a',
+    destination: `harbor/a:${at}`,
+  }))
+  const text = renderPlan({ ...plan, actions: many }, plain)
+  expect(text).toContain('200000 to add')
+})
