@@ -15,8 +15,12 @@ export interface AgentOptions {
   readonly proxy?: string | undefined
   /** Milliseconds without a byte, after which an answer is given up. */
   readonly idle: number
+  /** How many requests are sent at once; default 16. */
+  readonly connections?: number | undefined
 }
 
+/** A few more than requests are let through at once: an answered connection is free again a moment later. */
+const SPARE = 4
 /** Milliseconds. */
 export const CONNECT_TIMEOUT = 10_000
 /** Milliseconds for an answer that may take minutes, as the registry hashes what it got. */
@@ -30,7 +34,8 @@ export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
     allowH2: false,
     ...secureContext(options),
   }
-  const common = { headersTimeout: options.idle, bodyTimeout: options.idle, pipelining: 1, allowH2: false }
+  const connections = (options.connections ?? 16) + SPARE
+  const common = { connections, headersTimeout: options.idle, bodyTimeout: options.idle, pipelining: 1, allowH2: false }
   if (options.proxy !== undefined) {
     return new undici.ProxyAgent({ ...common, uri: options.proxy, requestTls: tls, proxyTls: tls })
   }

@@ -1,6 +1,8 @@
 /** A few large buffers that a connection fills again and again while its reader works on another. */
 
-const SIZE = 256 * 1024
+/** What most answers fit into. The first body that fills one gets large buffers from then on. */
+const SMALL = 16 * 1024
+const LARGE = 256 * 1024
 const COUNT = 4
 
 interface Filled {
@@ -14,6 +16,7 @@ export class Ring {
   readonly #free: Uint8Array[] = []
   readonly #filled: Filled[] = []
   #made = 0
+  #size = SMALL
   /** The buffer that is filled next or now. */
   #armed: Uint8Array | undefined
   /** How much of it `add` has filled. */
@@ -31,6 +34,7 @@ export class Ring {
   fill(count: number): boolean {
     const buffer = this.arm()
     this.#armed = undefined
+    if (count === buffer.byteLength) this.#size = LARGE
     this.#filled.push({ bytes: buffer.subarray(0, count), buffer })
     return this.#available > 1
   }
@@ -43,10 +47,13 @@ export class Ring {
         return false
       }
       const buffer = this.arm()
-      const part = rest.subarray(0, SIZE - this.#length)
+      const part = rest.subarray(0, buffer.byteLength - this.#length)
       buffer.set(part, this.#length)
       this.#length += part.byteLength
-      if (this.#length === SIZE) this.#finish()
+      if (this.#length === buffer.byteLength) {
+        this.#size = LARGE
+        this.#finish()
+      }
       rest = rest.subarray(part.byteLength)
     }
     return this.#available > 0
@@ -106,9 +113,11 @@ export class Ring {
   }
 
   #take(): Uint8Array {
-    const free = this.#free.pop()
-    if (free) return free
+    for (let free = this.#free.pop(); free; free = this.#free.pop()) {
+      if (free.byteLength === this.#size) return free
+      this.#made -= 1
+    }
     this.#made += 1
-    return Buffer.allocUnsafeSlow(SIZE)
+    return Buffer.allocUnsafeSlow(this.#size)
   }
 }

@@ -1,8 +1,8 @@
-/** The transport for large bodies over HTTP/1.1: plain sockets and few buffers, at half the cost of undici's streams. */
+/** HTTP/1.1 on plain sockets and few buffers: half the cost of undici's streams for a byte, and nothing to load for a request. */
 
 import { abortReason, throwIfAborted } from '../core/cancel.ts'
 import { NetworkError } from '../core/errors.ts'
-import type { HttpResponse } from '../core/http.ts'
+import type { BodySource, HttpResponse } from '../core/http.ts'
 import { type AgentOptions, SLOW_ANSWER } from './agent.ts'
 import { hostWithPort } from './failure.ts'
 import { readBody, readHead } from './pump-body.ts'
@@ -26,34 +26,26 @@ export interface PumpContext {
 }
 
 export interface Pump {
-  /** Undefined where this is no work for it (no bulk, or an answer without a length); then another transport must send the
-   *  request, as if nothing had been done. Throws what `failure` makes of an error. */
-  send(request: Outgoing, context: PumpContext): Promise<HttpResponse | undefined>
+  /** Throws what `failure` makes of an error. */
+  send(request: Outgoing, context: PumpContext): Promise<HttpResponse>
   close(): void
 }
 
 const CONNECTIONS = 16
+/** Methods that say how long their body is, also where there is none (RFC 9110, 8.6). */
+const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 const BROKEN: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 export function createPump(options: PumpOptions): Pump {
   const pool = createPool(options, options.connections ?? CONNECTIONS)
-  /** Origins whose answers have no length. */
-  const unsuitable = new Set<string>()
 
-  async function send(request: Outgoing, context: PumpContext): Promise<HttpResponse | undefined> {
-    const { body, url } = request
-    if (!request.bulk || body instanceof Uint8Array) return undefined
-    if (!body && (request.method !== 'GET' || unsuitable.has(url.origin))) return undefined
-    const upload = body && new Upload(body)
+  async function send(request: Outgoing, context: PumpContext): Promise<HttpResponse> {
+    const { body } = request
+    const upload = body && new Upload(body instanceof Uint8Array ? sourceOf(body) : body)
     for (let fresh = false; ; fresh = true) {
       const exchange = begin(request, fresh)
       try {
         const { head, whole } = await ask(exchange, request, upload)
-        if (!body && isSuccess(head) && head.framing.kind !== 'length') {
-          unsuitable.add(url.origin)
-          exchange.end(0)
-          return undefined
-        }
         return answer(exchange, whole ? head : { ...head, keepAlive: 0 }, request, context)
       } catch (error) {
         const { connection } = exchange
@@ -94,7 +86,7 @@ export function createPump(options: PumpOptions): Pump {
     const host = hostWithPort(request.url)
     const unheard = { idle: options.idle, error: () => new NetworkError(`${host} stopped reading what it is sent`) }
     const awaiting = { idle: request.slow ? SLOW_ANSWER : options.idle, error: () => unanswered('HEADERS') }
-    const head = requestHead(request, upload?.size)
+    const head = requestHead(request, upload?.size ?? (WITH_BODY.has(request.method) ? 0 : undefined))
     const answer = readHead(connection, request.method)
     // Whoever fails first is heard; this one may have nobody listening then.
     answer.catch(() => {})
@@ -160,8 +152,16 @@ interface Exchange {
   end(keep: number): void
 }
 
-function isSuccess(head: Head): boolean {
-  return head.status >= 200 && head.status < 300
+/** A small body that is at hand. */
+function sourceOf(bytes: Uint8Array): BodySource {
+  return {
+    size: bytes.byteLength,
+    async open() {
+      return (async function* () {
+        yield bytes
+      })()
+    },
+  }
 }
 
 function isBroken(error: unknown): boolean {

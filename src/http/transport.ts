@@ -34,9 +34,9 @@ export interface Transport {
 }
 
 export interface TransportOptions extends AgentOptions {
-  /** Idle connections to one origin that are kept for bulk. */
+  /** Idle connections to one origin that are kept. */
   readonly connections?: number | undefined
-  /** false: everything goes through undici, also large bodies. */
+  /** false: everything goes through undici. */
   readonly pump?: boolean | undefined
 }
 
@@ -44,7 +44,7 @@ export function createTransport(options: TransportOptions, redact: (text: string
   const proxy = options.proxy === undefined ? undefined : URL.parse(options.proxy)
   const reached = new Set<string>()
   const prepared = new WeakSet<AbortSignal>()
-  // A proxy is undici's affair.
+  // A proxy is undici's affair, which is loaded for nothing else.
   const pump = options.proxy !== undefined || options.pump === false ? undefined : createPump(options)
   let agent: Promise<Dispatcher> | undefined
   let closed = false
@@ -69,10 +69,10 @@ export function createTransport(options: TransportOptions, redact: (text: string
             proxy: proxy ? hostWithPort(proxy) : undefined,
             reached: reached.has(url.host),
           }))
-    const pumped = await pump?.send(request, { failure, redact })
-    if (pumped) {
+    if (pump) {
+      const answer = await pump.send(request, { failure, redact })
       reached.add(url.host)
-      return pumped
+      return answer
     }
     agent ??= createAgent(options)
     const dispatcher = await agent
@@ -92,6 +92,8 @@ export function createTransport(options: TransportOptions, redact: (text: string
           : request.headers,
         body: upload ? asBody(upload) : bytesOf(request.body),
         signal: stall?.signal ?? signal,
+        // Else undici closes the connection after every HEAD, which are most of what a run sends.
+        reset: false,
         ...(request.slow ? { headersTimeout: SLOW_ANSWER } : {}),
       })
       reached.add(url.host)

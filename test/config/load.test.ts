@@ -20,7 +20,7 @@ describe('a configuration', () => {
   test('refuses the same destination twice', () => {
     const twice = policy('source: a.example.com', 'destination: [b.example.com/x, b.example.com/x]')
     expect(complaints(twice)).toEqual([
-      expect.stringContaining('4:34 the destination `b.example.com/x` stands here twice'),
+      expect.stringContaining('4:36 the destination `b.example.com/x` stands here twice'),
     ])
   })
 

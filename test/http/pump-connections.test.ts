@@ -96,24 +96,6 @@ test('keeps no more idle connections than there may be', async () => {
   expect(server.connections).toBe(6)
 })
 
-test('leaves an answer without a length to others, and asks that host no more', async () => {
-  const server = await listening((socket) =>
-    socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'),
-  )
-  const pump = createTestPump()
-  expect(await pump.send(get(server.url), raw)).toBeUndefined()
-  expect(await pump.send(get(server.url), raw)).toBeUndefined()
-  expect(server.connections).toBe(1)
-})
-
-test('leaves all but large bodies to others', async () => {
-  const pump = createTestPump()
-  const url = 'http://127.0.0.1:1'
-  expect(await pump.send({ ...get(url), bulk: false }, raw)).toBeUndefined()
-  expect(await pump.send({ ...get(url), method: 'HEAD' }, raw)).toBeUndefined()
-  expect(await pump.send({ ...get(url), method: 'PUT', body: new Uint8Array(3) }, raw)).toBeUndefined()
-})
-
 test('reads a chunked answer to an upload', async () => {
   const server = await listening((socket) =>
     socket.write(
