@@ -1,14 +1,15 @@
-/** A plan of very many tags: memory must not grow with them. */
+/** Very many tags: memory must not grow with them. */
 
-import { startChild } from '../child.ts'
-import type { Corpus } from '../corpus.ts'
-import { measure, mebibytes, seconds } from '../measure.ts'
+import { type Child, startChild } from '../child.ts'
+import type { Bench, Corpus } from '../corpus.ts'
+import { type Command, measure, mebibytes, seconds } from '../measure.ts'
 import type { RawCounts } from '../raw-http.ts'
+import type { SyntheticOptions } from '../synthetic-process.ts'
 import { ENTRY, ours } from '../tools.ts'
 
 export const planned: Corpus = {
   name: 'planned',
-  title: 'A plan of very many tags, each of them new',
+  title: 'Very many tags, planned',
   async run(bench) {
     const rows: string[][] = []
     const cases = bench.quick
@@ -19,38 +20,55 @@ export const planned: Corpus = {
           [1000, 1000],
         ]
     for (const [repositories = 1, tags = 1] of cases) {
-      const source = await startChild<RawCounts>('synthetic-process.ts', {
-        role: 'source',
-        layers: 1,
-        size: 2 ** 20,
-        repositories,
-        tags,
-      })
-      const sink = await startChild<RawCounts>('synthetic-process.ts', { role: 'sink' })
-      const scratch = bench.directory()
-      try {
-        const names = [{ name: 'bench/*', tags: [] }]
-        const run = ours().command({ source: source.host, destination: sink.host, repositories: names }, scratch)
-        const policy = run?.args[2] ?? ''
-        // To nowhere: what is measured is the plan, not this program reading it.
-        const script = 'exec "$0" "$1" plan --shallow "$2" > /dev/null'
-        const ran = await measure({ file: 'sh', args: ['-c', script, process.execPath, ENTRY, policy] }, scratch)
-        const { requests } = await source.figures()
-        if (ran.exitCode !== 0) bench.say(ran.said)
-        bench.say(`${repositories} × ${tags}: ${mebibytes(ran.memory)}, ${seconds(ran.wall)}`)
-        const count = (repositories * tags).toLocaleString('en')
-        rows.push([
-          `${count} in ${repositories === 1 ? 'one repository' : `${repositories} repositories`}`,
-          ran.exitCode === 0 ? mebibytes(ran.memory) : 'failed',
-          seconds(ran.wall),
-          seconds(ran.cpu),
-          String(requests),
-        ])
-      } finally {
-        await Promise.all([source.stop(), sink.stop()])
-      }
+      const content = { role: 'source', layers: 1, size: 2 ** 20, repositories, tags } as const
+      rows.push(await planOnce('unchanged, `replicate run`', content, content, (run) => run, bench))
+      rows.push(await planOnce('new, `replicate plan --shallow`', content, { ...content, role: 'sink' }, planOf, bench))
     }
-    const columns = ['tags', 'peak memory', 'wall', 'CPU', 'requests to the source']
-    return [{ title: planned.title, columns, rows, notes: ['`replicate plan --shallow`'] }]
+    const columns = ['tags', 'all of them', 'peak memory', 'wall', 'CPU', 'requests to the source']
+    return [{ title: planned.title, columns, rows, notes: [] }]
   },
+}
+
+async function planOnce(
+  what: string,
+  from: SyntheticOptions,
+  to: SyntheticOptions,
+  commandOf: (run: Command) => Command,
+  bench: Bench,
+): Promise<string[]> {
+  const [source, destination] = await Promise.all(
+    [from, to].map((side) => startChild<RawCounts>('synthetic-process.ts', side)),
+  )
+  if (!source || !destination) throw new Error('no servers')
+  try {
+    const scratch = bench.directory()
+    const work = { source: source.host, destination: destination.host, repositories: [{ name: 'bench/*', tags: [] }] }
+    const run = ours().command(work, scratch)
+    if (!run) throw new Error('ours cannot run')
+    const ran = await measure(commandOf(run), scratch)
+    if (ran.exitCode !== 0) bench.say(ran.said)
+    bench.say(`${from.repositories} × ${from.tags}, ${what}: ${mebibytes(ran.memory)}, ${seconds(ran.wall)}`)
+    return [countOf(from), what, ...figures(ran), String(await requestsOf(source))]
+  } finally {
+    await Promise.all([source.stop(), destination.stop()])
+  }
+}
+
+function figures(ran: Awaited<ReturnType<typeof measure>>): readonly string[] {
+  return [ran.exitCode === 0 ? mebibytes(ran.memory) : 'failed', seconds(ran.wall), seconds(ran.cpu)]
+}
+
+function countOf({ repositories = 1, tags = 1 }: SyntheticOptions): string {
+  const count = (repositories * tags).toLocaleString('en')
+  return `${count} in ${repositories === 1 ? 'one repository' : `${repositories.toLocaleString('en')} repositories`}`
+}
+
+async function requestsOf(server: Child<RawCounts>): Promise<number> {
+  return (await server.figures()).requests
+}
+
+/** To nowhere: what is measured is the plan, not this program reading it. */
+function planOf(run: Command): Command {
+  const script = 'exec "$0" "$1" plan --shallow "$2" > /dev/null'
+  return { file: 'sh', args: ['-c', script, process.execPath, ENTRY, run.args[2] ?? ''] }
 }
