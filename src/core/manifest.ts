@@ -38,6 +38,7 @@ export interface Manifest {
 export interface Contents {
   /** Config and layers, each digest once. */
   readonly blobs: readonly Descriptor[]
+  readonly config?: Descriptor
   /** The children of an index. */
   readonly manifests: readonly Descriptor[]
   readonly subject?: Descriptor
@@ -114,6 +115,7 @@ export function contentsOf(manifest: Manifest): Contents {
   const annotations = stringsOf(json.annotations)
   return {
     blobs: [...blobs.values()],
+    ...(config ? { config } : {}),
     manifests,
     ...(json.subject ? { subject: descriptorFrom(json.subject, 'subject') } : {}),
     ...(artifactType === undefined ? {} : { artifactType }),

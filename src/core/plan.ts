@@ -60,9 +60,9 @@ export interface PlannedAction {
   /** Of everything the action names; null where the plan is shallow. */
   readonly bytes: number | null
   readonly bytes_to_copy: number | null
-  /** Blobs, and how many of them must be copied; null where the plan is shallow. */
-  readonly blobs: number | null
-  readonly blobs_to_copy: number | null
+  /** How many, and how many of them must be copied; null where the plan is shallow. */
+  readonly layers: number | null
+  readonly layers_to_copy: number | null
   readonly platforms: readonly string[]
   readonly reason: string | null
   readonly hint: string | null

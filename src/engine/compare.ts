@@ -70,14 +70,24 @@ export async function* compareRepository(
   }
   counts.seen += found.seen
   counts.selected += found.held
-  // Also those of other shards: a conflict is one wherever its two sides are copied.
-  for (const tag of found.tags) {
+  const claim = (tag: string): void => {
     comparison.claim(repository, { repository: mapped, tag: policy.destination.tag ?? tag }, tag)
   }
-  for await (const outcome of mapConcurrent(found.tags.filter(isMine), TAGS_AT_ONCE, (tag) =>
+  // Also those of other shards: a conflict is one wherever its two sides are copied. Where the type of resource decides, a tag must be
+  // looked at first: an image and a chart of one name are in each other's way only where both are wanted.
+  const early = policy.filters.resource === 'all'
+  if (early) found.tags.forEach(claim)
+  const mine = found.tags.filter(isMine)
+  let at = 0
+  for await (const outcome of mapConcurrent(mine, TAGS_AT_ONCE, (tag) =>
     compareTag(tag, repository, mapped, found, there, comparison, ctx),
   )) {
-    if (outcome.kind !== 'dropped') counts.selected += 1
+    const tag = mine[at] ?? ''
+    at += 1
+    if (outcome.kind !== 'dropped') {
+      counts.selected += 1
+      if (!early) claim(tag)
+    }
     yield outcome
   }
   const untagged = found.untagged.filter(({ digest }) => isMine(digest))

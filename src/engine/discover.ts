@@ -6,6 +6,7 @@ import type { Context } from '../core/context.ts'
 import { isNotFound, onSide, type ReplicateError, UnsupportedError } from '../core/errors.ts'
 import { contentsOf, isIndex } from '../core/manifest.ts'
 import type { Policy } from '../core/policy.ts'
+import { isAttachmentTag } from '../core/reference.ts'
 import type { Ages, Candidate } from './age.ts'
 import type { Endpoint } from './endpoint.ts'
 import { compareTags, type Selection, type Verdict, versionOf } from './filter.ts'
@@ -72,7 +73,7 @@ export async function selectTags(
   const untagged: TagInfo[] = []
   let seen = 0
   const consider = (tag: string): void => {
-    seen += 1
+    if (!isAttachmentTag(tag)) seen += 1
     const verdict = selection.tag(tag)
     explain({ repository, tag }, verdict)
     if (verdict.kept) tags.push(tag)

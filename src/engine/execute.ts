@@ -319,7 +319,8 @@ async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Pr
   const { total, succeed, skipped } = history.execution(run.id)
   // Each tag's digest was compared when it was written; a task whose digest differs has failed.
   const copies = total - skipped - deleted.tasks
-  if (copies > 0) stage(run.ctx, 'post', 'ended', `verified ${succeed - deleted.succeed} of ${copies}`)
+  if (copies > 0 && succeed > deleted.succeed)
+    stage(run.ctx, 'post', 'ended', `verified ${succeed - deleted.succeed} of ${copies}`)
 }
 
 /** By the registry's name. */

@@ -13,8 +13,8 @@ export interface Measure {
   /** Of all blobs the artifact names, and of those that the destination lacks. */
   readonly bytes: number
   readonly bytes_to_copy: number
-  readonly blobs: number
-  readonly blobs_to_copy: number
+  readonly layers: number
+  readonly layers_to_copy: number
   readonly platforms: readonly string[]
 }
 
@@ -26,6 +26,7 @@ export function createMeasure(policy: Policy, source: Endpoint, destination: End
     const from = source.adapter.repository(task.source.repository)
     const to = destination.adapter.repository(task.destination.repository)
     const blobs = new Map<string, Descriptor>()
+    const configs = new Set<string>()
     const platforms = new Set<string>()
     const visited = new Set<string>()
     const visit = async (digest: string, platform: Platform | undefined): Promise<void> => {
@@ -35,13 +36,14 @@ export function createMeasure(policy: Policy, source: Endpoint, destination: End
       const manifest = memory.peek(task.source.repository, digest) ?? (await from.readManifest(digest, ctx))
       const contents = contentsOf(manifest)
       for (const blob of contents.blobs) if (policy.foreign_layers || !isForeign(blob)) blobs.set(blob.digest, blob)
+      if (contents.config) configs.add(contents.config.digest)
       const children = wantedChildren(contents.manifests, keep)
       await Promise.all(children.map((child) => visit(child.digest, child.platform)))
     }
     await visit(task.digest ?? '', undefined)
     let bytes = 0
     let bytes_to_copy = 0
-    let blobs_to_copy = 0
+    let layers_to_copy = 0
     await Promise.all(
       [...blobs.values()].map(async (blob) => {
         bytes += blob.size
@@ -49,9 +51,10 @@ export function createMeasure(policy: Policy, source: Endpoint, destination: End
         counted.add(blob.digest)
         if (!task.new_repository && (await to.hasBlob(blob, ctx))) return
         bytes_to_copy += blob.size
-        blobs_to_copy += 1
+        if (!configs.has(blob.digest)) layers_to_copy += 1
       }),
     )
-    return { bytes, bytes_to_copy, blobs: blobs.size, blobs_to_copy, platforms: [...platforms] }
+    const layers = [...blobs.keys()].filter((digest) => !configs.has(digest)).length
+    return { bytes, bytes_to_copy, layers, layers_to_copy, platforms: [...platforms] }
   }
 }

@@ -57,7 +57,7 @@ function widest(rows: readonly Row[], cell: (row: Row) => string): number {
 }
 
 function rowOf(action: PlannedAction, plan: PolicyPlan): Row {
-  const { bytes_to_copy: bytes, blobs, blobs_to_copy: missing } = action
+  const { bytes_to_copy: bytes, layers, layers_to_copy: missing } = action
   const copies = action.action === 'copy' || action.action === 'update'
   return {
     action: action.action,
@@ -65,7 +65,7 @@ function rowOf(action: PlannedAction, plan: PolicyPlan): Row {
     source: action.action === 'delete' ? '' : withoutRegistry(action.source, plan.source),
     destination: withoutRegistry(action.destination, plan.destination),
     size: copies && bytes !== null ? formatBytes(bytes) : '',
-    layers: copies && blobs !== null && missing !== null ? ` in ${missing} of ${plural(blobs, 'layer')}` : '',
+    layers: copies && layers !== null && missing !== null ? ` in ${missing} of ${plural(layers, 'layer')}` : '',
     remark: printable(remarkOf(action)),
     hint: action.action === 'blocked' && action.hint !== null ? printable(action.hint) : '',
   }

@@ -18,8 +18,8 @@ const nothing: PlannedAction = {
   previous_digest: null,
   bytes: null,
   bytes_to_copy: null,
-  blobs: null,
-  blobs_to_copy: null,
+  layers: null,
+  layers_to_copy: null,
   platforms: [],
   reason: null,
   hint: null,
@@ -31,8 +31,8 @@ const actions: readonly PlannedAction[] = [
     source: 'hub/library/alpine:3.20',
     destination: 'harbor/mirror/alpine:3.20',
     bytes_to_copy: 3.4 * MiB,
-    blobs: 4,
-    blobs_to_copy: 3,
+    layers: 4,
+    layers_to_copy: 3,
     platforms: ['linux/amd64', 'linux/arm64'],
   },
   {
@@ -42,8 +42,8 @@ const actions: readonly PlannedAction[] = [
     destination: 'harbor/mirror/redis:7',
     previous_digest: previous,
     bytes_to_copy: 12.1 * MiB,
-    blobs: 8,
-    blobs_to_copy: 2,
+    layers: 8,
+    layers_to_copy: 2,
   },
   {
     ...nothing,
@@ -84,7 +84,7 @@ test('a plan shows each action, what is unchanged, and the totals', () => {
 })
 
 test('a shallow plan has no sizes', () => {
-  const shallow = actions.map((action) => ({ ...action, bytes_to_copy: null, blobs: null, blobs_to_copy: null }))
+  const shallow = actions.map((action) => ({ ...action, bytes_to_copy: null, layers: null, layers_to_copy: null }))
   expect(
     renderPlan({ ...plan, actions: shallow.slice(0, 2), unchanged: 0 }, plain),
   ).toBe(`base-images  hub → harbor/mirror
