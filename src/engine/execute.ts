@@ -20,7 +20,7 @@ import { type PrepareRequest, plural, prepare } from './prepare.ts'
 import { NOT_DELETED, removeTag } from './remove.ts'
 import { createRunner } from './runner.ts'
 import { recorded, transferTasks } from './transfer.ts'
-import { checkpoints, discardUploads } from './uploads.ts'
+import { checkpoints, discardUploads, hintsOf } from './uploads.ts'
 
 export interface ExecuteRequest extends PrepareRequest {
   readonly trigger: TriggerKind
@@ -224,7 +224,8 @@ async function transfer(
       return true
     }
   const checkpoint = checkpoints(destinations, history, id)
-  const state = createTransferState({ concurrency, throttles, mayRetry, checkpoint, gate: run.gate })
+  const hints = hintsOf(destinations, history)
+  const state = createTransferState({ concurrency, throttles, mayRetry, checkpoint, hints, gate: run.gate })
   const leftovers = request.again !== undefined || history.mayHaveLeft(id)
   // What could not be planned has failed already.
   let failures = totals.blocked

@@ -1,8 +1,8 @@
-/** Unfinished uploads of an execution: remembered while it runs, and tidied up when it is over. */
+/** What the history remembers of blobs: unfinished uploads, tidied up when an execution is over, and where blobs are. */
 
 import type { Context } from '../core/context.ts'
 import type { History } from '../history/history.ts'
-import type { OpenCheckpoint } from '../transfer/job.ts'
+import type { BlobHints, OpenCheckpoint } from '../transfer/job.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** Nothing is remembered where a destination has no uploads that another process could go on with: a directory. */
@@ -14,6 +14,21 @@ export function checkpoints(
   return (name, repository, digest) => {
     const registry = destinations.get(name)?.registry.url
     return registry === undefined ? undefined : history.checkpoint(execution, { registry, repository, digest })
+  }
+}
+
+/** A registry is known by its URL, whatever a configuration calls it. */
+export function hintsOf(destinations: ReadonlyMap<string, Endpoint>, history: History): BlobHints {
+  const urlOf = (name: string): string | undefined => destinations.get(name)?.registry.url
+  return {
+    homeOf(name, digest) {
+      const url = urlOf(name)
+      return url === undefined ? undefined : history.homeOf(url, digest)
+    },
+    remember(name, repository, digest) {
+      const url = urlOf(name)
+      if (url !== undefined) history.rememberHome(url, repository, digest)
+    },
   }
 }
 

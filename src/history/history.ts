@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { type Attempts, createAttempts } from './attempts.ts'
+import { type BlobHomes, createBlobHomes } from './blob-homes.ts'
 import { type Control, createControl } from './control.ts'
 import { openDatabase } from './database.ts'
 import { createExecutionListing, type ExecutionListing } from './execution-listing.ts'
@@ -38,6 +39,7 @@ export interface History
     TaskListing,
     Uploads,
     Logs,
+    BlobHomes,
     FirstSeen,
     NarrowedIndexes,
     Pick<Locks, 'markInterrupted'> {
@@ -86,6 +88,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     ...createTasks(database, now, errorText),
     ...createTaskListing(database),
     ...createUploads(database, locks, now),
+    ...createBlobHomes(database, now),
     ...logs,
     ...createFirstSeen(database, now),
     ...createNarrowedIndexes(database),

@@ -149,4 +149,14 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (registry, repository, digest)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- A repository of a registry (its URL) that a blob was put into.
+  CREATE TABLE blob_homes (
+    registry TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (registry, digest)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

@@ -76,7 +76,7 @@ async function putOnce(
     headers: { 'content-type': manifest.mediaType },
     body: manifest.bytes,
   } as const
-  const response = await doing(`write ${nameOf(name, reference)}`, http.request(request, ctx))
+  const response = await doing(`write ${nameOf(name, reference)}`, http.request(request, ctx)).catch(explainImmutable)
   await response.discard()
   const stored = described(response).digest ?? (await resolveManifest(place, reference, ctx))?.digest
   // A registry may name another algorithm's digest of the same bytes.
@@ -87,6 +87,14 @@ async function putOnce(
     )
   }
   return response.headers
+}
+
+/** A tag that may not move is a refusal like any other by its status; only its words tell. */
+function explainImmutable(error: unknown): never {
+  const isImmutable = error instanceof RegistryError && /immutab/i.test(`${error.message} ${error.codes.join(' ')}`)
+  throw isImmutable
+    ? restated(error, error.message, 'the tag may not be overwritten there: exclude it, or set `override: false`')
+    : error
 }
 
 /** Deletes what a tag or digest names. What is not there is deleted already. */

@@ -3,7 +3,7 @@
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
-import type { Home, Job } from './job.ts'
+import { type Home, type Job, SMALL_BLOB } from './job.ts'
 import { onDestination, sendBlob } from './send.ts'
 
 /** Resolves when the blob is in the destination repository. Safe to call any number of times, also at once. */
@@ -57,7 +57,7 @@ async function mounted(blob: Descriptor, home: Home, job: Job, ctx: Context): Pr
 }
 
 async function arrive(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
-  const { source, destination, moved } = job
+  const { state, source, destination, moved } = job
   const isDamaged = job.damaged?.has(blob.digest) ?? false
   if (!job.newRepository && !isDamaged && (await onDestination(job, () => destination.store.hasBlob(blob, ctx)))) {
     moved.bytes_present += blob.size
@@ -70,5 +70,10 @@ async function arrive(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
       return
     }
   }
+  // A hint is worth a mount, which costs no more requests than the upload that it becomes where it is refused.
+  const hints = blob.size > SMALL_BLOB ? state.hints : undefined
+  const hinted = isDamaged ? undefined : hints?.homeOf(destination.registry, blob.digest)
+  if (hinted !== undefined && (await mounted(blob, { repository: hinted, ready: Promise.resolve() }, job, ctx))) return
   await sendBlob(blob, job, ctx)
+  hints?.remember(destination.registry, destination.repository, blob.digest)
 }

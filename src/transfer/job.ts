@@ -34,8 +34,15 @@ export interface TransferState {
   readonly mayRetry: (signal: AbortSignal, emit: Context['emit']) => MayRetry
   /** What is remembered of a large blob on its way to a destination repository; absent: nothing is. */
   readonly checkpoint?: OpenCheckpoint | undefined
+  readonly hints?: BlobHints | undefined
   /** Passed by each blob before it begins; absent holds none. */
   readonly gate?: Gate | undefined
+}
+
+/** Where blobs of a destination registry (its name) are, as earlier runs have seen it; the registry has the last word. */
+export interface BlobHints {
+  homeOf(registry: string, digest: Digest): string | undefined
+  remember(registry: string, repository: string, digest: Digest): void
 }
 
 export type OpenCheckpoint = (registry: string, repository: string, digest: Digest) => Checkpoint | undefined
@@ -51,6 +58,7 @@ export function createTransferState(options: {
   readonly throttles: readonly Throttle[]
   readonly mayRetry: TransferState['mayRetry']
   readonly checkpoint?: OpenCheckpoint | undefined
+  readonly hints?: BlobHints | undefined
   readonly gate?: Gate
 }): TransferState {
   return {
@@ -63,6 +71,7 @@ export function createTransferState(options: {
     throttles: options.throttles,
     mayRetry: options.mayRetry,
     checkpoint: options.checkpoint,
+    hints: options.hints,
     gate: options.gate,
   }
 }

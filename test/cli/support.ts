@@ -241,6 +241,8 @@ function historyOf(behaviour: Behaviour): History {
     checkpoint: unused,
     takeAbandoned: unused,
     mayHaveLeft: unused,
+    homeOf: unused,
+    rememberHome: unused,
     retryTask: unused,
     stopPending: unused,
     skipDeletes: unused,

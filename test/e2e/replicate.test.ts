@@ -282,3 +282,45 @@ test('newest keeps the highest versions', async () => {
   await workplace().run(yaml)
   expect([...destination.repository('mirror/app').tags.keys()].sort()).toEqual(['1.10', 'v2.0.0'])
 })
+
+test('a layer that an earlier run put into another repository is mounted from there', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  const base = [Buffer.alloc(400_000, 'a')]
+  source.add('one', image({ base, seed: 1, layers: 1 }), 'v1')
+  const place = workplace()
+  const yaml = (name: string) => policyBetween(source.url, destination.url, `    filters: { name: ${name} }`)
+  await place.run(yaml('one'))
+  source.add('two', image({ base, seed: 2, layers: 1 }), 'v1')
+  const { outcome } = await place.run(yaml('two'))
+  expect(outcome.execution).toMatchObject({ succeed: 1, bytes_mounted: 400_000 })
+})
+
+test('a hint that is out of date costs nothing but the hint', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  const base = [Buffer.alloc(400_000, 'a')]
+  source.add('one', image({ base, seed: 1, layers: 1 }), 'v1')
+  const place = workplace()
+  const yaml = (name: string) => policyBetween(source.url, destination.url, `    filters: { name: ${name} }`)
+  await place.run(yaml('one'))
+  destination.repositories.clear()
+  source.add('two', image({ base, seed: 2, layers: 1 }), 'v1')
+  destination.requests.length = 0
+  const { outcome } = await place.run(yaml('two'))
+  expect(outcome.execution).toMatchObject({ succeed: 1, bytes_mounted: 0 })
+  // The refused mount's session is the upload's: two requests a blob, as ever.
+  expect(destination.requests.filter((request) => request.route === 'upload')).toHaveLength(6)
+})
+
+test('a tag that is immutable at the destination is a final failure that says what to do', async () => {
+  const [source, destination] = [await registry(), await registry({ immutableTags: true })]
+  source.add('app', image({ seed: 'new' }), 'v1')
+  destination.add('mirror/app', image({ seed: 'old' }), 'v1')
+  const { tasks } = await workplace().run(
+    policyBetween(source.url, destination.url).replace('attempts: 1', 'attempts: 3'),
+  )
+  expect(tasks[0]).toMatchObject({
+    status: 'failed',
+    attempts: 1,
+    error: { message: expect.stringContaining('immutable'), hint: expect.stringContaining('override: false') },
+  })
+})
