@@ -43,6 +43,28 @@ describe('statuses that pass', () => {
   )
 })
 
+describe('with one connection to each host, uploads never wait for each other for ever', () => {
+  const registry = 'limits: { connections: 1 },'
+  const artifact = image({ layers: 4, size: LAYER, seed: 'one connection' })
+
+  test('where each is refused once', async () => {
+    const refused = new Set<string>()
+    const rule: FaultRule = (request) => {
+      if (!isLayer(request, artifact) || refused.size === 4 || refused.has(request.path)) return undefined
+      refused.add(request.path)
+      return { status: 503 }
+    }
+    const { ran, met } = await run({ artifact, registry, destination: rule, attempts: 3 })
+    expect(ran.outcome.exitCode).toBe(0)
+    expect(met).toBe(4)
+  })
+
+  test('where they go in chunks', async () => {
+    const { ran } = await run({ artifact, registry, destinationOptions: { maxBody: MIB } })
+    expect(ran.outcome.exitCode).toBe(0)
+  })
+})
+
 describe('a registry that forgets', () => {
   test('tokens that run out in mid-blob on both sides are fetched anew', async () => {
     const revoke = (way: 'up' | 'down', side: 'source' | 'destination'): FaultRule => {
