@@ -22,6 +22,9 @@ export interface HttpRequest {
   readonly expect?: readonly number[]
   /** `blob`: a body of unlimited length, which takes a stream's slot and may be slow to be answered; default `small`. */
   readonly kind?: 'small' | 'blob'
+  /** true: whoever asks holds a slot of another host until this is done, and so must not wait for one here: two that wait for each
+   *  other's slots would wait forever. */
+  readonly continues?: boolean
   /** false: one attempt (and one renewal of a token); the caller retries. Default true. */
   readonly retry?: boolean
   /** The body is read whole as part of the attempt, so that a connection which breaks on it is made again; unless it has more bytes. */

@@ -150,7 +150,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
   /** One slot, one request, and where it leads. The slot is free again when the answer's body is over. */
   async function send(request: HttpRequest, first: Hop, ctx: Context): Promise<HttpResponse> {
-    const release = await limiter.acquire(laneOf(request), ctx.signal)
+    const release = await limiter.acquire(laneOf(request), ctx.signal, request.continues)
     const began = clock.now()
     const follow = request.redirect !== false && (request.method === 'GET' || request.method === 'HEAD')
     const bulk = request.kind === 'blob'

@@ -7,8 +7,9 @@ import { abortReason, type Clock, throwIfAborted } from '../core/cancel.ts'
 export type Lane = 'small' | 'read' | 'write'
 
 export interface Limiter {
-  /** Waits for a slot, for the host's pause to end and for the rate; the result gives the slot back (any number of calls). */
-  acquire(lane: Lane, signal: AbortSignal): Promise<() => void>
+  /** Waits for a slot (not `atOnce`: that may be one more than the window has), for the host's pause to end and for the rate; the
+   *  result gives the slot back (any number of calls). */
+  acquire(lane: Lane, signal: AbortSignal, atOnce?: boolean): Promise<() => void>
   /** Lets no request go before `until` (milliseconds since 1970). True where that is later than before. */
   pause(until: number): boolean
   /** Halves the window, once for all answers to requests that were under way; `began` is when the request went out. */
@@ -103,10 +104,13 @@ export function createLimiter(options: LimiterOptions): Limiter {
   }
 
   return {
-    async acquire(lane, signal) {
+    async acquire(lane, signal, atOnce = false) {
       throwIfAborted(signal)
-      const waiting = slot(lane, signal)
-      if (waiting) await waiting
+      if (atOnce) busy[lane] += 1
+      else {
+        const waiting = slot(lane, signal)
+        if (waiting) await waiting
+      }
       let held = true
       const release = () => {
         if (!held) return

@@ -53,6 +53,11 @@ export class BlobParts {
     await this.#expectEnd()
   }
 
+  /** A stream of the source is open, and so is what that costs there. */
+  get isOpen(): boolean {
+    return this.#stream !== undefined
+  }
+
   /** What the stream itself failed with since the last call: the cause of any request that failed with it. */
   takeFailure(): unknown {
     const failure = this.#failure

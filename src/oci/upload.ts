@@ -5,7 +5,7 @@ import type { Checkpoint, OpenBlob } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import { type Descriptor, digestParts, parseDigest, shortDigest } from '../core/descriptor.ts'
 import { IntegrityError, RegistryError, ReplicateError } from '../core/errors.ts'
-import type { HttpRequest, HttpResponse } from '../core/http.ts'
+import type { HttpClient, HttpRequest, HttpResponse } from '../core/http.ts'
 import { HeldParts } from './held-parts.ts'
 import { BlobParts } from './parts.ts'
 import { doing } from './restate.ts'
@@ -48,7 +48,8 @@ export async function uploadBlob(
   const left = await leftBehind(given, blob, checkpoint, ctx)
   // What was lost once, because the registry forgets an upload whose request breaks off, is not to be lost again.
   const held = given.facts.held || left.forgotten || left.held
-  const target = held ? { ...given, facts: { ...given.facts, held } } : given
+  const facts = held ? { ...given.facts, held } : given.facts
+  const target = { ...given, facts, http: continuing(given.http, source) }
   let { upload } = left
   if (upload && session) await abandonUpload(target, session.location, ctx)
   else upload ??= session && begun(session)
@@ -98,6 +99,11 @@ export async function uploadBlob(
   } finally {
     source.close()
   }
+}
+
+/** Requests for a blob of which a stream is open: they must not wait for others that wait for the source. */
+function continuing(http: HttpClient, source: BlobParts): HttpClient {
+  return { ...http, request: (request, ctx) => http.request({ ...request, continues: source.isOpen }, ctx) }
 }
 
 async function send(
