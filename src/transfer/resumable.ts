@@ -6,12 +6,17 @@ import { NetworkError, RegistryError, ReplicateError } from '../core/errors.ts'
 /** Decides, and waits before a further attempt. `attempt` counts from 1 and begins anew after each byte that came. */
 export type MayRetry = (error: unknown, attempt: number) => Promise<boolean>
 
-/** Yields the bytes from `start` up to `size`; what comes beyond is passed on, for the check to refuse. */
+/**
+ * Yields the bytes from `start` up to `size`; what comes beyond is passed on, for the check to refuse. A request that failed was
+ * repeated where that helps: only what breaks off is opened again, or a silent source would be waited for many times over.
+ */
 export async function* resumable(open: OpenBlob, start: number, size: number, mayRetry: MayRetry): Bytes {
   let offset = start
   for (let attempt = 0; ; ) {
+    const bytes = await opened(open, offset, start)
+    if (!bytes) return
     try {
-      for await (const chunk of await open(offset)) {
+      for await (const chunk of bytes) {
         offset += chunk.byteLength
         attempt = 0
         yield chunk
@@ -21,10 +26,18 @@ export async function* resumable(open: OpenBlob, start: number, size: number, ma
     } catch (error) {
       // What the consumer throws into the generator does not come here: only the source's own errors do.
       attempt += 1
-      // The source has no more: its blob is shorter than the descriptor says, which the check will tell.
-      if (offset > start && error instanceof RegistryError && error.status === 416) return
       if (!isPassing(error) || !(await mayRetry(error, attempt))) throw error
     }
+  }
+}
+
+/** Undefined where the source has no more: its blob is shorter than the descriptor says, which the check will tell. */
+async function opened(open: OpenBlob, offset: number, start: number): Promise<Bytes | undefined> {
+  try {
+    return await open(offset)
+  } catch (error) {
+    if (offset > start && error instanceof RegistryError && error.status === 416) return undefined
+    throw error
   }
 }
 
