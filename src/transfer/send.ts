@@ -106,7 +106,8 @@ async function write(
     // The siblings' stream has only one beginning; whoever needs another part reads it alone.
     const first = shared
     shared = undefined
-    if (first && offset === 0) return metered(first.read(), own, progress, ctx.signal)
+    const together = offset === 0 ? first?.read() : undefined
+    if (together) return metered(together, own, progress, ctx.signal)
     first?.leave()
     return reading(blob, offset, hash, own, progress, job, ctx)
   }

@@ -16,8 +16,8 @@ export interface Leader {
 
 /** One member's part in a stream that several write. */
 export interface Share {
-  /** The whole stream; to be taken once. */
-  read(): Bytes
+  /** The whole stream; to be taken once. Undefined where it has begun without this member. */
+  read(): Bytes | undefined
   /** Called instead by a member that does not want it after all: the others wait for it. */
   leave(): void
 }

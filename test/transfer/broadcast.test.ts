@@ -23,6 +23,12 @@ function source(chunks: number, fail?: { readonly at: number }) {
   return { seen, open }
 }
 
+function streamOf(broadcast: Broadcast, reader: object): Bytes {
+  const bytes = broadcast.read(reader)
+  if (!bytes) throw new Error('it has begun without this reader')
+  return bytes
+}
+
 async function collect(bytes: Bytes): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of bytes) {
@@ -36,7 +42,7 @@ test('every reader gets every byte of a stream that is opened once', async () =>
   const { seen, open } = source(5)
   const readers = [{}, {}, {}]
   const broadcast = new Broadcast(open, readers)
-  const all = await Promise.all(readers.map((reader) => collect(broadcast.read(reader))))
+  const all = await Promise.all(readers.map((reader) => collect(streamOf(broadcast, reader))))
   expect(all.every((bytes) => bytes.length === 20 && bytes[16] === 4)).toBe(true)
   expect(seen).toEqual({ opened: 1, closed: true })
 })
@@ -46,9 +52,9 @@ test('a reader that stops early does not hold up the others', async () => {
   const [quitter, other] = [{}, {}]
   const broadcast = new Broadcast(open, [quitter, other])
   const quitting = (async () => {
-    for await (const _ of broadcast.read(quitter)) break
+    for await (const _ of streamOf(broadcast, quitter)) break
   })()
-  const [, bytes] = await Promise.all([quitting, collect(broadcast.read(other))])
+  const [, bytes] = await Promise.all([quitting, collect(streamOf(broadcast, other))])
   expect(bytes.length).toBe(20)
 })
 
@@ -56,7 +62,7 @@ test('a reader that never comes is waited for until it leaves', async () => {
   const { seen, open } = source(2)
   const [absent, other] = [{}, {}]
   const broadcast = new Broadcast(open, [absent, other])
-  const reading = collect(broadcast.read(other))
+  const reading = collect(streamOf(broadcast, other))
   await new Promise((resolve) => setImmediate(resolve))
   expect(seen.opened).toBe(0)
   broadcast.leave(absent)
@@ -67,7 +73,7 @@ test('a failure of the stream is told to every reader', async () => {
   const { open } = source(5, { at: 2 })
   const readers = [{}, {}]
   const broadcast = new Broadcast(open, readers)
-  const results = await Promise.allSettled(readers.map((reader) => collect(broadcast.read(reader))))
+  const results = await Promise.allSettled(readers.map((reader) => collect(streamOf(broadcast, reader))))
   expect(results.map((result) => result.status === 'rejected' && String(result.reason))).toEqual([
     'Error: broken',
     'Error: broken',
@@ -77,7 +83,16 @@ test('a failure of the stream is told to every reader', async () => {
 test('the stream is closed when the last reader leaves', async () => {
   const { seen, open } = source(5)
   const reader = {}
-  for await (const _ of new Broadcast(open, [reader]).read(reader)) break
+  for await (const _ of streamOf(new Broadcast(open, [reader]), reader)) break
   await new Promise((resolve) => setImmediate(resolve))
   expect(seen.closed).toBe(true)
+})
+
+test('who does not come in time is left behind, and told so', async () => {
+  const { seen, open } = source(2)
+  const [late, other] = [{}, {}]
+  const broadcast = new Broadcast(open, [late, other], 1)
+  expect((await collect(streamOf(broadcast, other))).length).toBe(8)
+  expect(broadcast.read(late)).toBeUndefined()
+  expect(seen.opened).toBe(1)
 })
