@@ -47,6 +47,20 @@ export class BlobParts {
     }
   }
 
+  /** A small blob, whole and at hand; its stream is over then. */
+  async readAll(): Promise<Uint8Array> {
+    const { size } = this.#blob
+    const all = Buffer.allocUnsafe(size)
+    let at = 0
+    // `read` sees to length and end.
+    for await (const chunk of this.read(0, size)) {
+      all.set(chunk, at)
+      at += chunk.byteLength
+    }
+    this.close()
+    return all
+  }
+
   /** Opens the stream of a blob of no bytes and sees that it has none. */
   async expectEmpty(): Promise<void> {
     await this.#reopen(0)
