@@ -15,7 +15,7 @@ export interface AgentOptions {
   readonly proxy?: string | undefined
   /** Milliseconds without a byte, after which an answer is given up. */
   readonly idle: number
-  /** How many requests are sent at once; default 16. */
+  /** How many requests are sent at once; default 32. */
   readonly connections?: number | undefined
 }
 
@@ -34,7 +34,7 @@ export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
     allowH2: false,
     ...secureContext(options),
   }
-  const connections = (options.connections ?? 16) + SPARE
+  const connections = (options.connections ?? 32) + SPARE
   const common = { connections, headersTimeout: options.idle, bodyTimeout: options.idle, pipelining: 1, allowH2: false }
   if (options.proxy !== undefined) {
     return new undici.ProxyAgent({ ...common, uri: options.proxy, requestTls: tls, proxyTls: tls })

@@ -21,7 +21,7 @@ export interface Limiter {
 }
 
 export interface LimiterOptions {
-  /** Default 16. */
+  /** Default 32. */
   readonly connections?: number | undefined
   readonly requestsPerSecond?: number | undefined
   readonly clock: Clock
@@ -31,7 +31,7 @@ interface Waiter {
   readonly start: () => void
 }
 
-const CONNECTIONS = 16
+const CONNECTIONS = 32
 /** Answers in a row before a halved window grows by one. */
 const REGAIN = 32
 const SMALL_FIRST: readonly Lane[] = ['small', 'read', 'write']

@@ -14,7 +14,7 @@ import { DUMP_LIMIT, responseOf } from './response.ts'
 import type { Outgoing } from './transport.ts'
 
 export interface PumpOptions extends AgentOptions {
-  /** How many idle connections to one origin are kept; default 16. */
+  /** How many idle connections to one origin are kept; default 32. */
   readonly connections?: number | undefined
 }
 
@@ -31,7 +31,7 @@ export interface Pump {
   close(): void
 }
 
-const CONNECTIONS = 16
+const CONNECTIONS = 32
 /** Methods that say how long their body is, also where there is none (RFC 9110, 8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 const BROKEN: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
