@@ -2,40 +2,32 @@
 
 import { abortReason, type Clock, systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import { CancelledError, ConfigurationError, HistoryError, LockedError, ReplicateError } from '../core/errors.ts'
-import type { Event, Stage } from '../core/events.ts'
+import { CancelledError, HistoryError, ReplicateError } from '../core/errors.ts'
+import type { Stage } from '../core/events.ts'
 import type { Execution } from '../core/execution.ts'
 import { formatBytes } from '../core/size.ts'
-import type { TriggerKind } from '../core/states.ts'
-import type { History, LockOwner } from '../history/history.ts'
 import { createGate, type Gate } from '../transfer/gate.ts'
 import { createTransferState } from '../transfer/job.ts'
 import type { MayRetry } from '../transfer/resumable.ts'
 import type { Throttle } from '../transfer/throttle.ts'
-import { type Again, prepareAgain } from './again.ts'
-import { CONTROL_INTERVAL, type Control, listenToOthers } from './control.ts'
+import { prepareAgain } from './again.ts'
+import { type BeginRequest, begin } from './begin.ts'
+import { type Control, listenToOthers } from './control.ts'
 import { type Endpoint, ManifestMemory } from './endpoint.ts'
 import type { PlanTotals } from './plan.ts'
 import { type PrepareRequest, plural, prepare } from './prepare.ts'
+import { attempt, recording } from './recording.ts'
 import { NOT_DELETED, removeTag } from './remove.ts'
 import { createRunner } from './runner.ts'
 import { recorded, transferTasks } from './transfer.ts'
 import { checkpoints, discardUploads, hintsOf } from './uploads.ts'
 
-export interface ExecuteRequest extends PrepareRequest {
-  readonly trigger: TriggerKind
-  /** What may run only once at a time: the policy in its file. */
-  readonly lock: string
-  /** What the program needs to go on with the execution in a later process, as JSON. */
-  readonly origin?: string
-  /** Begins an earlier execution anew instead of a new one. */
-  readonly again?: Again | undefined
+export interface ExecuteRequest extends PrepareRequest, BeginRequest {
   /** Blob streams at once. */
   readonly concurrency: number
   readonly throttles: readonly Throttle[]
   /** Give up after this many failed tasks. */
   readonly maxFailures?: number | undefined
-  readonly wait?: boolean | undefined
   /** Send again whatever the destination lacks, also below child manifests that it has. */
   readonly thorough?: boolean | undefined
   readonly started: (execution: number) => void
@@ -84,51 +76,6 @@ interface Running {
   readonly ctx: Context
 }
 
-async function begin(request: ExecuteRequest, clock: Clock, ctx: Context): Promise<Begun> {
-  const { history, policy, trigger } = request
-  for (let waiting = false; ; waiting = true) {
-    const begun = beginOnce(request)
-    if ('id' in begun) return begun
-    if (!request.wait && policy.on_overlap !== 'queue') {
-      const text = `another run of the policy was left out (trigger: ${trigger}): this one is still running`
-      history.log(begun.owner.execution, undefined, 'warning', text, clock.now())
-      history.flush()
-      throw locked(policy.name, begun.owner)
-    }
-    if (!waiting) ctx.emit({ type: 'waiting', reason: `policy ${policy.name} is running: ${ownerText(begun.owner)}` })
-    await clock.sleep(CONTROL_INTERVAL, ctx.signal)
-  }
-}
-
-interface Begun {
-  readonly id: number
-  /** Of an execution that goes on: from 2 on. */
-  readonly attempt?: number
-}
-
-function beginOnce(request: ExecuteRequest): Begun | { readonly owner: LockOwner } {
-  const { history, policy, trigger, lock, origin, again } = request
-  if (!again) {
-    const snapshot = JSON.stringify(policy)
-    return history.begin({ policy: policy.name, snapshot, trigger, lock, ...(origin === undefined ? {} : { origin }) })
-  }
-  if (again.how === 'retry') return history.retry(again.execution, trigger)
-  const begun = history.resume(again.execution)
-  if (begun) return begun
-  const { status } = history.execution(again.execution)
-  throw new ConfigurationError(`execution ${again.execution} cannot go on: it is ${status.replaceAll('_', ' ')}`)
-}
-
-function locked(policy: string, owner: LockOwner): LockedError {
-  return new LockedError(`policy ${policy} is already running: ${ownerText(owner)}`, {
-    hint: `wait for it with --wait, watch it with \`replicate executions show ${owner.execution}\`, or end it with \`replicate executions stop ${owner.execution}\``,
-  })
-}
-
-function ownerText(owner: LockOwner): string {
-  return `execution ${owner.execution}, process ${owner.pid} on ${owner.host}`
-}
-
 async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
   const { history } = request
   const { id, ctx } = run
@@ -173,15 +120,6 @@ function failed({ history }: ExecuteRequest, { id }: Running, error: unknown, ex
   const execution = attempt(() => history.execution(id))
   if (!execution) throw error
   return { execution, exitCode, error }
-}
-
-/** The result, or undefined where the history cannot be used: then the first failure is told, not what follows from it. */
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch {
-    return undefined
-  }
 }
 
 async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
@@ -331,21 +269,4 @@ function destinationsOf({ routes }: ExecuteRequest): ReadonlyMap<string, Endpoin
 
 function stage(ctx: Context, name: Stage, state: 'started' | 'ended', text: string): void {
   ctx.emit({ type: 'stage', stage: name, state, text })
-}
-
-/** Passes events on, and keeps those that a user may want to read later. A line that cannot be kept is no reason to fail. */
-function recording(history: History, id: number, clock: Clock, ctx: Context): Context['emit'] {
-  return (event: Event) => {
-    attempt(() => keep(event, history, id, clock.now()))
-    ctx.emit(event)
-  }
-}
-
-function keep(event: Event, history: History, id: number, now: number): void {
-  if (event.type === 'log') history.log(id, event.task, event.level, event.text, now)
-  else if (event.type === 'stage')
-    history.log(id, undefined, 'info', `${event.stage} ${event.state}: ${event.text}`, now)
-  else if (event.type === 'retry')
-    history.log(id, undefined, 'warning', `${event.what}: ${event.reason}; again in ${event.delay} ms`, now)
-  else if (event.type === 'waiting') history.log(id, undefined, 'info', event.reason, now)
 }
