@@ -15,20 +15,29 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
   const { state, destination } = job
   const key = `${destination.registry} ${destination.repository} ${blob.digest}`
   let mine = false
-  await state.blobs.run(key, () => {
+  const there = state.blobs.run(key, () => {
     mine = true
     return bring(blob, job, ctx)
   })
-  if (mine) return
-  state.siblings.pass(job.artifact, blob, job)
-  job.moved.bytes_present += blob.size
+  // Whoever brings it must not wait for one who waits for it: two tags of one digest are each other's siblings, too.
+  if (!mine) state.siblings.pass(job.artifact, blob, job)
+  try {
+    await there
+  } finally {
+    state.siblings.pass(job.artifact, blob, job)
+  }
+  if (!mine) job.moved.bytes_present += blob.size
 }
 
 async function bring(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
   const { state, destination } = job
   const homeKey = `${destination.registry} ${blob.digest}`
   const home = state.homes.get(homeKey)
-  if (home && (await mounted(blob, home, job, ctx))) return
+  if (home) {
+    // The one who brings it there may be waiting for this task's answer.
+    state.siblings.pass(job.artifact, blob, job)
+    if (await mounted(blob, home, job, ctx)) return
+  }
   const arrival = arrive(blob, job, ctx)
   if (!home) {
     // From now on others of this registry wait for this one and mount it.

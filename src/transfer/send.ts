@@ -23,7 +23,9 @@ export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promis
         await all()
       }),
   }
-  await state.siblings.share(job.artifact, blob, job, leader, (share) => stream(blob, share, job, ctx))
+  // A small blob is sooner read again than waited for.
+  if (blob.size <= SMALL_BLOB) return leader.hold(() => stream(blob, undefined, job, ctx))
+  return state.siblings.share(job.artifact, blob, job, leader, (share) => stream(blob, share, job, ctx))
 }
 
 /** What goes wrong here is said of the destination, unless the source was named already. */
