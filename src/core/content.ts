@@ -11,6 +11,9 @@ export type Bytes = AsyncIterable<Uint8Array>
 /** Opens a blob at an offset. May be called again after a failure: that is what makes retry and resume possible. */
 export type OpenBlob = (offset: number) => Promise<Bytes>
 
+/** Blobs up to this many bytes are small: they wait behind no large one, and are sooner read again than waited for. */
+export const SMALL_BLOB = 256 * 1024
+
 export interface ContentSource {
   /** What a tag or digest points at, or undefined where it is not there. Does not count as a pull (HEAD, not GET). */
   resolve(tagOrDigest: string, ctx: Context): Promise<Descriptor | undefined>

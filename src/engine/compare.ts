@@ -12,7 +12,8 @@ import type { Candidate } from './age.ts'
 import { mapConcurrent } from './concurrent.ts'
 import { type Listed, listDestination } from './destination-tags.ts'
 import { type Found, selectTags } from './discover.ts'
-import { type Comparison, type Outcome, onSideOf, outcomeOf, type Spot } from './outcome.ts'
+import { onSideOf } from './endpoint.ts'
+import { type Comparison, type Outcome, outcomeOf, type Spot } from './outcome.ts'
 import { misfitOf, type Reason, reasonOf } from './reason.ts'
 
 /** Tags compared at once; the hosts' own limits decide how many requests that is. */

@@ -6,7 +6,6 @@ import {
   CancelledError,
   describeError,
   isNotFound,
-  onSide,
   PrepareError,
   ReplicateError,
   UnsupportedError,
@@ -17,7 +16,7 @@ import type { Policy, ResourceType } from '../core/policy.ts'
 import { formatResource, isAttachmentTag } from '../core/reference.ts'
 import { lacksPlatforms, resourceTypeOf } from './artifact.ts'
 import { forEachConcurrent } from './concurrent.ts'
-import type { Endpoint } from './endpoint.ts'
+import { type Endpoint, onSideOf } from './endpoint.ts'
 import type { Selection } from './filter.ts'
 import { attachmentsOf, isAtSource, NOT_DELETED, neededBy, sharedManifest, tagsOf } from './remove.ts'
 
@@ -55,7 +54,9 @@ export async function planDeletes(request: MirrorRequest, ctx: Context): Promise
     const own = there.filter((tag) => !isAttachmentTag(tag) && (request.shard?.(sources[0] ?? '', tag) ?? true))
     tags += own.length
     const wanted = own.filter((tag) => selection.tag(tag).kept)
-    if (wanted.length > 0) tasks.push(...(await deletesIn({ mapped, sources, store, there, wanted }, request, ctx)))
+    if (wanted.length === 0) return
+    // One by one: very many do not fit into the arguments of one call.
+    for (const task of await deletesIn({ mapped, sources, store, there, wanted }, request, ctx)) tasks.push(task)
   })
   checkLimit(
     tasks.filter(({ action }) => action === 'delete'),
@@ -218,13 +219,5 @@ export function undecided(error: unknown, { source, destination }: MirrorRequest
     reason: `nothing is deleted: ${describeError(error)}`,
     reason_code: error.code,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
-  }
-}
-
-async function onSideOf<T>(side: 'source' | 'destination', endpoint: Endpoint, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw onSide(error, side, endpoint.registry.name)
   }
 }

@@ -2,7 +2,6 @@
 
 import type { Context } from '../core/context.ts'
 import type { Descriptor, Digest } from '../core/descriptor.ts'
-import { onSide } from '../core/errors.ts'
 import { isSchema1, type Manifest } from '../core/manifest.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import type { Policy, ResourceType } from '../core/policy.ts'
@@ -10,7 +9,7 @@ import type { Ages } from './age.ts'
 import { lacksPlatforms, resourceTypeOf } from './artifact.ts'
 import type { Listed } from './destination-tags.ts'
 import type { Explain } from './discover.ts'
-import type { Endpoint, ManifestMemory } from './endpoint.ts'
+import { type Endpoint, type ManifestMemory, onSideOf } from './endpoint.ts'
 import type { Selection } from './filter.ts'
 import { lacksReferrers } from './late-referrers.ts'
 import type { Narrowing } from './narrowing.ts'
@@ -172,17 +171,4 @@ async function manifestFor(
   const manifest = await source.adapter.repository(repository).readManifest(now.digest, ctx)
   memory.keep(repository, manifest)
   return manifest
-}
-
-/** What `work` throws says on which side it was. */
-export async function onSideOf<T>(
-  side: 'source' | 'destination',
-  endpoint: Endpoint,
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw onSide(error, side, endpoint.registry.name)
-  }
 }

@@ -2,12 +2,12 @@
 
 import { type Clock, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import { onSide, PrepareError } from '../core/errors.ts'
+import { PrepareError, type Side } from '../core/errors.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
 import { formatResource } from '../core/reference.ts'
 import type { History } from '../history/history.ts'
-import type { Endpoint, ManifestMemory, Route } from './endpoint.ts'
+import { type Endpoint, type ManifestMemory, onSideOf, type Route } from './endpoint.ts'
 import { count, type Namespaces, noteNamespace, type PlanTotals } from './plan.ts'
 import { reasonOf } from './reason.ts'
 import { isAtSource } from './remove.ts'
@@ -115,12 +115,8 @@ export function registriesText(routes: readonly Route[], down = 0): string {
   return down === 0 ? `${count} registries reachable` : `${count - down} of ${count} registries reachable`
 }
 
-async function ping(side: 'source' | 'destination', endpoint: Endpoint, ctx: Context): Promise<void> {
-  try {
-    await endpoint.adapter.ping(ctx)
-  } catch (error) {
-    throw onSide(error, side, endpoint.registry.name)
-  }
+export function ping(side: Side, endpoint: Endpoint, ctx: Context): Promise<void> {
+  return onSideOf(side, endpoint, () => endpoint.adapter.ping(ctx))
 }
 
 /** A saved plan is applied as it is; a source tag that moved since refuses the whole. */
@@ -165,12 +161,9 @@ async function ensureNamespaces(
     const { adapter, registry } = destination
     if (!policy.destination.create || !adapter.ensureNamespace) continue
     for (const namespace of totals.namespaces.get(registry.name) ?? []) {
-      try {
-        await adapter.ensureNamespace(namespace, { public: policy.destination.public }, ctx)
-        ensured.add(namespace)
-      } catch (error) {
-        throw onSide(error, 'destination', registry.name)
-      }
+      const options = { public: policy.destination.public }
+      await onSideOf('destination', destination, async () => adapter.ensureNamespace?.(namespace, options, ctx))
+      ensured.add(namespace)
     }
   }
   return [...ensured]

@@ -8,6 +8,7 @@ import { mapConcurrent } from './concurrent.ts'
 import { ManifestMemory } from './endpoint.ts'
 import { createMeasure, type Measure } from './measure.ts'
 import { isTransfer, makePlan, type PlanRequest } from './plan.ts'
+import { ping } from './prepare.ts'
 
 /** Actions measured at once. */
 const MEASURED_AT_ONCE = 16
@@ -19,14 +20,7 @@ export interface PreviewRequest extends Omit<PlanRequest, 'memory' | 'explain'> 
 /** Throws where a registry cannot be reached, as `execute` would end. */
 export async function preview(request: PreviewRequest, ctx: Context): Promise<PolicyPlan> {
   const { policy, source, destination } = request
-  await Promise.all([
-    source.adapter.ping(ctx).catch((error: unknown) => {
-      throw onSide(error, 'source', source.registry.name)
-    }),
-    destination.adapter.ping(ctx).catch((error: unknown) => {
-      throw onSide(error, 'destination', destination.registry.name)
-    }),
-  ])
+  await Promise.all([ping('source', source, ctx), ping('destination', destination, ctx)])
   const memory = new ManifestMemory()
   const tasks: TaskSpec[] = []
   // The last word on each: a tag that one rule keeps may be dropped by the next.

@@ -3,12 +3,12 @@
 import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import { type Digest, digestParts } from '../core/descriptor.ts'
-import { IntegrityError, isNotFound, onSide, UnsupportedError } from '../core/errors.ts'
+import { IntegrityError, isNotFound, UnsupportedError } from '../core/errors.ts'
 import { contentsOf, isIndex } from '../core/manifest.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import { formatResource, isAttachmentTag } from '../core/reference.ts'
 import { mapConcurrent } from './concurrent.ts'
-import type { Endpoint } from './endpoint.ts'
+import { type Endpoint, onSideOf } from './endpoint.ts'
 
 /** The code of what was to be deleted, and cannot be or must not be. */
 export const NOT_DELETED = 'not_deleted'
@@ -26,11 +26,8 @@ export async function removeTag(task: TaskSpec, source: Endpoint, destination: E
     return
   }
   const store = destination.adapter.repository(task.destination.repository)
-  try {
-    await remove(store, tag, task.previous_digest, name, task.removal, ctx)
-  } catch (error) {
-    throw onSide(error, 'destination', destination.registry.name)
-  }
+  const { previous_digest: digest, removal } = task
+  await onSideOf('destination', destination, () => remove(store, tag, digest, name, removal, ctx))
 }
 
 async function remove(
@@ -141,9 +138,6 @@ export async function tagsOf(store: ContentStore, ctx: Context): Promise<readonl
 }
 
 export async function isAtSource(repository: string, tag: string, source: Endpoint, ctx: Context): Promise<boolean> {
-  try {
-    return (await source.adapter.repository(repository).resolve(tag, ctx)) !== undefined
-  } catch (error) {
-    throw onSide(error, 'source', source.registry.name)
-  }
+  const found = await onSideOf('source', source, () => source.adapter.repository(repository).resolve(tag, ctx))
+  return found !== undefined
 }

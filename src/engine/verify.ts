@@ -4,7 +4,7 @@ import { systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor, Digest } from '../core/descriptor.ts'
 import type { Difference, Verification } from '../core/drift.ts'
-import { CancelledError, CredentialError, describeError, NetworkError, onSide, ReplicateError } from '../core/errors.ts'
+import { CancelledError, CredentialError, describeError, NetworkError, ReplicateError } from '../core/errors.ts'
 import { isIndex, isSchema1 } from '../core/manifest.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import type { ResourceType } from '../core/policy.ts'
@@ -14,7 +14,7 @@ import { createAges } from './age.ts'
 import { lacksPlatforms, resourceTypeOf } from './artifact.ts'
 import { forEachConcurrent, mapConcurrent } from './concurrent.ts'
 import { selectRepositories, selectTags } from './discover.ts'
-import { type Endpoint, ManifestMemory } from './endpoint.ts'
+import { type Endpoint, ManifestMemory, onSideOf } from './endpoint.ts'
 import { type Selection, selectionOf } from './filter.ts'
 import { createInspect, type Finding, type Inspect } from './inspect.ts'
 import { mapRepository } from './mapping.ts'
@@ -302,13 +302,5 @@ function differenceOf(finding: Finding, { from, to }: Artifact, source: Endpoint
     digest: finding.digest || null,
     in: finding.in ?? null,
     message: finding.in === undefined ? finding.message : `${finding.message} in ${finding.in}`,
-  }
-}
-
-async function onSideOf<T>(side: 'source' | 'destination', endpoint: Endpoint, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw onSide(error, side, endpoint.registry.name)
   }
 }

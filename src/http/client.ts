@@ -153,8 +153,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const release = await limiter.acquire(laneOf(request), ctx.signal, request.continues)
     const began = clock.now()
     const follow = request.redirect !== false && (request.method === 'GET' || request.method === 'HEAD')
-    const bulk = request.kind === 'blob'
-    const slow = bulk && (request.method === 'PUT' || request.method === 'PATCH')
+    const slow = request.kind === 'blob' && (request.method === 'PUT' || request.method === 'PATCH')
     try {
       let hop = first
       for (let hops = 0; ; hops += 1) {
@@ -162,7 +161,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         const done = () => {
           if (!redirected) release()
         }
-        const response = await transport.send({ ...hop, body: request.body, bulk, slow, signal: ctx.signal, done })
+        const response = await transport.send({ ...hop, body: request.body, slow, signal: ctx.signal, done })
         if (hops === 0) noteLoad(response, began, ctx)
         const location = response.headers.location
         if (!follow || !isRedirect(response.status) || location === undefined) return response

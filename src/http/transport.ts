@@ -18,8 +18,6 @@ export interface Outgoing {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array | BodySource | undefined
-  /** A body of unlimited length, one way or the other. */
-  readonly bulk?: boolean | undefined
   /** The answer may take minutes: the registry hashes what it got. */
   readonly slow?: boolean
   readonly signal: AbortSignal

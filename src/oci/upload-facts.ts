@@ -1,5 +1,6 @@
 /** How a registry takes blobs: what its adapter knows, and what it turned out to take. */
 
+import { SMALL_BLOB } from '../core/content.ts'
 import type { HttpClient } from '../core/http.ts'
 
 /** How a registry wants its blobs. */
@@ -44,8 +45,6 @@ const SMALL_CHUNK = 1024 * 1024
 const HELD_CHUNK = 8 * 1024 * 1024
 /** Sent at once also where it may be lost: to send it again costs less than chunks would. */
 const LOSABLE = 64 * 1024 * 1024
-/** Blobs up to this size travel in the lane of manifests, so that they do not wait behind large ones. */
-const SMALL_BLOB = 256 * 1024
 
 /** The lane for a blob of `size` bytes. */
 export function laneOf(size: number): 'small' | 'blob' {

@@ -1,9 +1,10 @@
 /** One blob to one repository, moved at most once: shared, known, mounted, asked for, and only then streamed. */
 
+import { SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
-import { type Home, type Job, SMALL_BLOB } from './job.ts'
+import type { Home, Job } from './job.ts'
 import { onDestination, sendBlob } from './send.ts'
 
 /** Resolves when the blob is in the destination repository. Safe to call any number of times, also at once. */

@@ -12,8 +12,6 @@ import { Siblings } from './siblings.ts'
 import { Slots } from './slots.ts'
 import type { Throttle } from './throttle.ts'
 
-/** Blobs up to this many bytes do not wait behind large ones. */
-export const SMALL_BLOB = 256 * 1024
 /** From this many bytes on an upload is remembered, so that another process can go on with it; a smaller one is sooner sent again. */
 export const REMEMBERED_BLOB = 16 * 1024 * 1024
 

@@ -1,11 +1,11 @@
 /** One blob as one stream from source to destination, which goes on where either side broke off; shared with sibling tasks. */
 
-import type { Bytes } from '../core/content.ts'
+import { type Bytes, SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { IntegrityError, onSide, RegistryError } from '../core/errors.ts'
 import { formatBytes } from '../core/size.ts'
-import { type Job, REMEMBERED_BLOB, SMALL_BLOB } from './job.ts'
+import { type Job, REMEMBERED_BLOB } from './job.ts'
 import { resumable } from './resumable.ts'
 import type { Share } from './siblings.ts'
 import { BlobHash, checked } from './stream.ts'

@@ -117,19 +117,19 @@ export class Siblings {
 
   /** Runs `work` with a share of the one stream, or with undefined where there is nobody to share with. The first who comes leads: its
    *  `open` and `hold` are used for all. */
-  async share<T>(
+  async share(
     artifact: string,
     blob: Descriptor,
     member: object,
     leader: Leader,
-    work: (share: Share | undefined) => Promise<T>,
-  ): Promise<T> {
+    work: (share: Share | undefined) => Promise<void>,
+  ): Promise<void> {
     const group = this.#groups.get(artifact)
-    if (!group || group.members.size < 2) return alone(leader, work)
+    if (!group || group.members.size < 2) return leader.hold(() => work(undefined))
     const gathering = group.join(blob.digest, member)
     await gathering.closed
     const [first] = gathering.members
-    if (gathering.members.size < 2) return alone(leader, work)
+    if (gathering.members.size < 2) return leader.hold(() => work(undefined))
     if (first === member) {
       gathering.broadcast = new Broadcast(leader.open, gathering.members)
       leader
@@ -141,18 +141,9 @@ export class Siblings {
     }
     try {
       await gathering.held.promise
-      return await work(gathering.shareOf(member))
+      await work(gathering.shareOf(member))
     } finally {
       gathering.end(member)
     }
   }
-}
-
-async function alone<T>(leader: Leader, work: (share: Share | undefined) => Promise<T>): Promise<T> {
-  let result: { readonly value: T } | undefined
-  await leader.hold(async () => {
-    result = { value: await work(undefined) }
-  })
-  if (!result) throw new Error('work that was held did not run')
-  return result.value
 }

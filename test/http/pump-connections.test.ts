@@ -162,7 +162,7 @@ function createTestPump(connections?: number): Pump {
 }
 
 function get(url: string): Outgoing {
-  return { method: 'GET', url: new URL(url), headers: {}, bulk: true, signal: new AbortController().signal, done() {} }
+  return { method: 'GET', url: new URL(url), headers: {}, signal: new AbortController().signal, done() {} }
 }
 
 function put(url: string, body: string): Outgoing {
