@@ -6,7 +6,7 @@ import { adapters } from '../adapters/index.ts'
 import type { Clock } from './core/cancel.ts'
 import { ConfigurationError } from './core/errors.ts'
 import type { HttpClient } from './core/http.ts'
-import type { Credential, Registry } from './core/registry.ts'
+import type { Credential, Registry, SentCredential } from './core/registry.ts'
 import { resolveCredential } from './credentials/resolve.ts'
 import type { Endpoint } from './engine/endpoint.ts'
 import { createHttpClient } from './http/client.ts'
@@ -69,7 +69,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     const made = createHttpClient({
       ...(await clientOptions(registry, options)),
       ...options.timing,
-      credential: () => credential(registry),
+      credential: async () => sendable(await credential(registry), registry),
       secrets: (secret) => options.redactor.add(secret),
     })
     clients.set(registry.name, made)
@@ -97,6 +97,14 @@ export function createConnections(options: ConnectionOptions): Connections {
       await Promise.all([...clients.values()].map((made) => made.close()))
     },
   }
+}
+
+/** What a client can send as it is. */
+function sendable(found: Credential, { name, type }: Registry): SentCredential {
+  if (found.kind === 'anonymous' || found.kind === 'basic' || found.kind === 'identity' || found.kind === 'bearer') {
+    return found
+  }
+  throw new ConfigurationError(`registry ${name}: ${type} takes no credential of that type (${found.origin})`)
 }
 
 async function clientOptions(registry: Registry, { env, userAgent }: ConnectionOptions) {

@@ -49,6 +49,13 @@ export interface HttpResponse {
   discard(): Promise<void>
 }
 
+/** How a registry says that a credential has expired where it does not say 401. */
+export interface Expiry {
+  readonly status: number
+  /** What the body of the answer says then. */
+  readonly text: RegExp
+}
+
 export interface HttpClient {
   /** `https://registry.example.com/prefix`, without a trailing slash. */
   readonly url: string

@@ -19,6 +19,7 @@ export interface CredentialConfig {
   readonly password?: string
   /** Absolute path of a file that holds the secret. */
   readonly password_file?: string
+  /** Of `token`: the token; of `access_key`: that of a session. */
   readonly token?: string
 }
 
@@ -41,16 +42,33 @@ export interface Registry {
   readonly proxy?: string
   readonly credential?: CredentialConfig
   readonly limits?: Limits
+  /** What only its adapter knows, by the names of `AdapterType.options`. */
+  readonly options?: Readonly<Record<string, OptionValue>>
 }
 
+export type OptionValue = string | number | boolean | readonly string[] | Readonly<Record<string, string>>
+
 /** A credential that was found, and where. */
-export type Credential =
-  | { readonly kind: 'anonymous'; readonly origin: string }
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string; readonly origin: string }
+export type Credential = SentCredential | CloudCredential
+
+/** What a registry's client can send; until `expires`, in milliseconds since 1970, where that is known. */
+export type SentCredential = { readonly origin: string; readonly expires?: number } & (
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   /** An OAuth2 refresh token, to be exchanged at the token server. */
-  | { readonly kind: 'identity'; readonly token: string; readonly origin: string }
+  | { readonly kind: 'identity'; readonly token: string }
   /** A ready bearer token, sent as it is. */
-  | { readonly kind: 'bearer'; readonly token: string; readonly origin: string }
+  | { readonly kind: 'bearer'; readonly token: string }
+)
+
+/** What only an adapter can turn into something that a registry takes. */
+export type CloudCredential = { readonly origin: string } & (
+  | { readonly kind: 'access_key'; readonly id: string; readonly secret: string; readonly session?: string }
+  /** A key file, as JSON. */
+  | { readonly kind: 'service_account'; readonly key: string }
+  /** The cloud's own chain: environment, profile, metadata service. */
+  | { readonly kind: 'ambient' }
+)
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i
 

@@ -3,7 +3,7 @@
 import { abortReason, type Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { CredentialError } from '../core/errors.ts'
-import type { Credential } from '../core/registry.ts'
+import type { SentCredential } from '../core/registry.ts'
 import { type Challenge, chooseChallenge } from './challenge.ts'
 import { createTokenCache, type FetchToken } from './token.ts'
 
@@ -12,7 +12,8 @@ export interface AuthenticatorOptions {
   readonly url: string
   /** The registry's name in the configuration, or its host. */
   readonly name: string
-  readonly credential: () => Promise<Credential>
+  /** Called when the first request is sent, and again when what it gave has expired. */
+  readonly credential: () => Promise<SentCredential>
   readonly fetchToken: FetchToken
   /** Told of every secret before it is used. */
   readonly secrets: (secret: string) => void
@@ -34,11 +35,16 @@ export interface Authenticator {
   authorization(scopes: readonly string[], ctx: Context): Promise<string | undefined>
   /** After a 401: prepares another answer, or throws a `CredentialError` where there is none that could help. */
   renew(refused: Refused, ctx: Context): Promise<void>
+  /** After a refusal other than a 401 that means that what was sent has expired: prepares another answer. */
+  expired(refused: Refused, ctx: Context): Promise<void>
   /** The error for a 401 that came although a fresh answer was sent. */
   rejected(refused: Refused): Promise<CredentialError>
   /** What to do about a 403. */
   forbiddenHint(scopes: readonly string[]): Promise<string>
 }
+
+/** Milliseconds before its end at which a credential is renewed. */
+const EXPIRY_MARGIN = 60_000
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { url, name } = options
@@ -47,9 +53,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   /** What the registry demands although the caller did not know: scopes asked for → scopes needed. */
   const widened = new Map<string, readonly string[]>()
   let known: Challenge | undefined
-  let resolving: Promise<Credential> | undefined
+  let resolving: Promise<SentCredential> | undefined
+  /** When what `resolving` gave is asked for anew. */
+  let until = Number.POSITIVE_INFINITY
 
-  function credential(): Promise<Credential> {
+  function credential(): Promise<SentCredential> {
+    if (options.clock.now() >= until) forget()
     resolving ??= options.credential().then((found) => {
       if (found.kind === 'basic') {
         options.secrets(found.password)
@@ -58,9 +67,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         options.secrets(found.token)
         if (found.kind === 'identity') options.secrets(encodeBasic('<token>', found.token))
       }
+      if (found.expires !== undefined) until = found.expires - EXPIRY_MARGIN
       return found
     })
     return resolving
+  }
+
+  /** The next request signs in anew. What failed is forgotten by whoever gave it. */
+  function forget(): void {
+    resolving = undefined
+    until = Number.POSITIVE_INFINITY
   }
 
   async function bearer(challenge: Challenge, scopes: readonly string[], stale: string | undefined, ctx: Context) {
@@ -134,6 +150,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   return {
     authorization,
     renew,
+    async expired(refused, ctx) {
+      const found = await shared(credential(), ctx.signal)
+      if (known?.scheme === 'bearer' && found.kind !== 'bearer') await renew({ ...refused, challenge: undefined }, ctx)
+      // Another request may have had it renewed already.
+      else if ((await authorization(refused.scopes, ctx)) === refused.sent) forget()
+    },
     rejected,
     async forbiddenHint(scopes) {
       const found = await credential()
@@ -154,13 +176,13 @@ export function encodeBasic(username: string, password: string): string {
   return Buffer.from(`${username}:${password}`).toString('base64')
 }
 
-function basic(credential: Credential): string | undefined {
+function basic(credential: SentCredential): string | undefined {
   if (credential.kind === 'basic') return `Basic ${encodeBasic(credential.username, credential.password)}`
   return credential.kind === 'identity' ? `Basic ${encodeBasic('<token>', credential.token)}` : undefined
 }
 
 /** Old servers refuse without saying how to sign in. */
-function presumed(credential: Credential): Challenge | undefined {
+function presumed(credential: SentCredential): Challenge | undefined {
   return credential.kind === 'basic' ? { scheme: 'basic', parameters: {} } : undefined
 }
 

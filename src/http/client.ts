@@ -3,8 +3,8 @@
 import { abortReason, type Clock, systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { CancelledError, NetworkError, type RegistryError } from '../core/errors.ts'
-import type { HttpClient, HttpRequest, HttpResponse } from '../core/http.ts'
-import type { Credential, Limits } from '../core/registry.ts'
+import type { Expiry, HttpClient, HttpRequest, HttpResponse } from '../core/http.ts'
+import type { Limits, SentCredential } from '../core/registry.ts'
 import type { AgentOptions } from './agent.ts'
 import { createAllowance } from './allowance.ts'
 import { createAuthenticator } from './auth.ts'
@@ -26,8 +26,10 @@ export interface HttpClientOptions extends Partial<AgentOptions> {
   /** The registry's name in the configuration, for hints; default: the host. */
   readonly name?: string | undefined
   /** Called once, when the first request is sent. */
-  readonly credential: () => Promise<Credential>
+  readonly credential: () => Promise<SentCredential>
   readonly limits?: Limits | undefined
+  /** Refusals other than 401 that mean that what was sent has expired. */
+  readonly expired?: readonly Expiry[] | undefined
   /** false: large bodies go through undici, too. */
   readonly pump?: boolean | undefined
   readonly userAgent: string
@@ -39,6 +41,9 @@ export interface HttpClientOptions extends Partial<AgentOptions> {
 
 /** Milliseconds without a byte. */
 const IDLE = 60_000
+
+/** The largest refusal that is looked into, in bytes. */
+const REFUSAL_SIZE = 65_536
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { clock = systemClock, random = Math.random } = options
@@ -138,8 +143,18 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       const sent = own ? await auth.authorization(scopes, ctx) : undefined
       const response = await send(request, { method: request.method, url, headers: headersOf(request, sent) }, ctx)
       allowance.note(response.headers, false)
-      if (response.status !== 401 || !target.isOwn(new URL(response.url)) || !own) return response
-      if (request.expect?.includes(401)) return response
+      if (!own || !target.isOwn(new URL(response.url)) || request.expect?.includes(response.status)) return response
+      if (response.status !== 401) {
+        if (renewed || sent === undefined || !options.expired?.some(({ status }) => status === response.status)) {
+          return response
+        }
+        const held = await heldResponse(response, REFUSAL_SIZE, redact)
+        // The answer to a HEAD says nothing.
+        if (request.method !== 'HEAD' && !(await saysExpired(held, options.expired))) return held
+        renewed = true
+        await auth.expired({ scopes, sent, challenge: undefined, what }, ctx)
+        continue
+      }
       const refused = { scopes, sent, challenge: response.headers['www-authenticate'], what }
       await response.discard()
       if (renewed) throw await auth.rejected(refused)
@@ -228,6 +243,12 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       await transport.close()
     },
   }
+}
+
+/** Whether a held answer is one of those that mean that what was sent has expired. */
+async function saysExpired(held: HttpResponse, expired: readonly Expiry[]): Promise<boolean> {
+  const text = Buffer.from(await held.bytes(REFUSAL_SIZE)).toString('utf8')
+  return expired.some((it) => it.status === held.status && it.text.test(text))
 }
 
 function laneOf(request: HttpRequest): Lane {

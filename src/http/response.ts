@@ -91,10 +91,12 @@ export async function heldResponse(
   if (Number(response.headers['content-length'] ?? 0) > limit) return response
   const { status, headers, url } = response
   const bytes = await response.bytes(limit)
-  async function* body() {
+  async function* content() {
     yield bytes
   }
-  return responseOf({ status, headers, body: body(), discard: async () => {} }, { method: 'GET', url, redact })
+  // May be read more than once.
+  const body = { [Symbol.asyncIterator]: content }
+  return responseOf({ status, headers, body, discard: async () => {} }, { method: 'GET', url, redact })
 }
 
 /** Path and query of an absolute URL. */

@@ -2,13 +2,13 @@
 
 import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import type { Credential } from '../core/registry.ts'
+import type { SentCredential } from '../core/registry.ts'
 
 export interface TokenRequest {
   readonly realm: URL
   readonly service: string | undefined
   readonly scopes: readonly string[]
-  readonly credential: Credential
+  readonly credential: SentCredential
 }
 
 export interface Token {

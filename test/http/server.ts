@@ -9,7 +9,7 @@ import type { Bytes } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
 import type { Event } from '../../src/core/events.ts'
 import type { HttpClient } from '../../src/core/http.ts'
-import type { Credential } from '../../src/core/registry.ts'
+import type { SentCredential } from '../../src/core/registry.ts'
 import { createHttpClient, type HttpClientOptions } from '../../src/http/client.ts'
 
 export interface Seen {
@@ -48,13 +48,13 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-export const anonymous: Credential = { kind: 'anonymous', origin: 'nowhere' }
-export const alice: Credential = { kind: 'basic', username: 'alice', password: 'pa:ss/word', origin: 'the file' }
+export const anonymous: SentCredential = { kind: 'anonymous', origin: 'nowhere' }
+export const alice: SentCredential = { kind: 'basic', username: 'alice', password: 'pa:ss/word', origin: 'the file' }
 
 /** A client whose waiting takes no time: its clock moves on by what was slept. Ends with the test. */
 export function client(
   server: { readonly url: string; readonly host: string },
-  options: Partial<HttpClientOptions> & { readonly as?: Credential } = {},
+  options: Partial<HttpClientOptions> & { readonly as?: SentCredential } = {},
 ): HttpClient {
   const { as, ...rest } = options
   const made = createHttpClient({

@@ -3,7 +3,7 @@
 import type { Adapter } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import type { Event } from '../../src/core/events.ts'
-import type { Credential } from '../../src/core/registry.ts'
+import type { SentCredential } from '../../src/core/registry.ts'
 import { createHttpClient } from '../../src/http/client.ts'
 import { ociRegistry, type RegistryFacts } from '../../src/oci/registry.ts'
 import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
@@ -31,7 +31,7 @@ export async function memoryRegistry(options: MemoryRegistryOptions = {}): Promi
 export function connect(
   url: string,
   facts: RegistryFacts = {},
-  credential: Credential = { kind: 'anonymous', origin: 'none' },
+  credential: SentCredential = { kind: 'anonymous', origin: 'none' },
 ): Connected {
   const wait = async (): Promise<void> => {}
   const tools = {
