@@ -3,13 +3,14 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { adapters } from '../adapters/index.ts'
+import type { AdapterTools, AdapterType } from './core/adapter.ts'
 import type { Clock } from './core/cancel.ts'
-import { ConfigurationError } from './core/errors.ts'
+import { ConfigurationError, NetworkError } from './core/errors.ts'
 import type { HttpClient } from './core/http.ts'
 import type { Credential, Registry, SentCredential } from './core/registry.ts'
 import { resolveCredential } from './credentials/resolve.ts'
 import type { Endpoint } from './engine/endpoint.ts'
-import { createHttpClient } from './http/client.ts'
+import { createHttpClient, type HttpClientOptions } from './http/client.ts'
 import type { Redactor } from './http/redact.ts'
 import { createThrottle, type Throttle } from './transfer/throttle.ts'
 
@@ -45,6 +46,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   const clients = new Map<string, HttpClient>()
   const credentials = new Map<string, Promise<Credential>>()
   const throttles = new Map<string, Throttle>()
+  const closing = new AbortController()
 
   function credential(registry: Registry): Promise<Credential> {
     const known = credentials.get(registry.name)
@@ -63,17 +65,18 @@ export function createConnections(options: ConnectionOptions): Connections {
     return budget
   }
 
-  async function client(registry: Registry): Promise<HttpClient> {
-    const known = clients.get(registry.name)
-    if (known) return known
-    const made = createHttpClient({
-      ...(await clientOptions(registry, options)),
-      ...options.timing,
-      credential: async () => sendable(await credential(registry), registry),
-      secrets: (secret) => options.redactor.add(secret),
-    })
-    clients.set(registry.name, made)
-    return made
+  /** What the registry's client sends: as it was found, or what its adapter makes of it. */
+  async function signIn(registry: Registry, type: AdapterType, api: AdapterTools['api']): Promise<SentCredential> {
+    const found = await credential(registry)
+    const ctx = { signal: closing.signal, emit: () => {} }
+    return type.signIn ? type.signIn(found, registry, { api, ctx }) : sendable(found, registry)
+  }
+
+  /** One for each key, shared by all that use it. */
+  function client(key: string, make: () => HttpClientOptions): HttpClient {
+    const known = clients.get(key) ?? createHttpClient(make())
+    clients.set(key, known)
+    return known
   }
 
   return {
@@ -83,17 +86,37 @@ export function createConnections(options: ConnectionOptions): Connections {
     async open(registry) {
       const type = adapters.find((candidate) => candidate.identity === registry.type)
       if (!type) throw new ConfigurationError(`registry ${registry.name} has the unknown type ${registry.type}`)
-      const http = registry.url === undefined ? undefined : await client(registry)
+      const own = await clientOptions(registry, options)
+      const api: AdapterTools['api'] = ({ url, credential: signer, expired }) =>
+        client(`${registry.name} ${url} ${signer ? 'signed' : ''}`, () => ({
+          ...own,
+          url,
+          host: new URL(url).host,
+          proxy: registry.proxy ?? proxyFromEnvironment(url, options.env),
+          expired,
+          preemptive: true,
+          credential: signer ?? (async () => sendable(await credential(registry), registry)),
+        }))
       const adapter = type.open(registry, {
         http: () => {
-          if (!http) throw new ConfigurationError(`registry ${registry.name} has no url`)
-          return http
+          const { url } = registry
+          if (url === undefined) throw new ConfigurationError(`registry ${registry.name} has no url`)
+          return client(registry.name, () => ({
+            ...own,
+            url,
+            host: new URL(url).host,
+            proxy: proxyOf(registry, options.env),
+            expired: type.expired,
+            credential: () => signIn(registry, type, api),
+          }))
         },
+        api,
         credential: () => credential(registry),
       })
       return { registry, type, adapter, throttle: throttle(registry) }
     },
     async close() {
+      closing.abort(new NetworkError('the connections were closed', { retryable: false }))
       await Promise.all([...clients.values()].map((made) => made.close()))
     },
   }
@@ -107,24 +130,22 @@ function sendable(found: Credential, { name, type }: Registry): SentCredential {
   throw new ConfigurationError(`registry ${name}: ${type} takes no credential of that type (${found.origin})`)
 }
 
-async function clientOptions(registry: Registry, { env, userAgent }: ConnectionOptions) {
-  const url = registry.url ?? ''
+/** What all clients for a registry share: trust, limits, time. */
+async function clientOptions(registry: Registry, { userAgent, timing, redactor }: ConnectionOptions) {
   const [ca, client_cert, client_key] = await Promise.all([
     readPem(registry, 'ca', registry.ca),
     readPem(registry, 'client_cert', registry.client_cert),
     readPem(registry, 'client_key', registry.client_key),
   ])
-  const proxy = proxyOf(registry, env)
   return {
-    url,
-    host: new URL(url).host,
     name: registry.name,
     userAgent,
+    secrets: (secret: string) => redactor.add(secret),
+    ...timing,
     ...(registry.insecure === undefined ? {} : { insecure: registry.insecure }),
     ...(ca === undefined ? {} : { ca }),
     ...(client_cert === undefined ? {} : { client_cert }),
     ...(client_key === undefined ? {} : { client_key }),
-    ...(proxy === undefined ? {} : { proxy }),
     ...(registry.limits === undefined ? {} : { limits: registry.limits }),
   }
 }

@@ -3,9 +3,9 @@
 import type { ContentStore } from './content.ts'
 import type { Context } from './context.ts'
 import type { Digest } from './descriptor.ts'
-import type { HttpClient } from './http.ts'
+import type { Expiry, HttpClient } from './http.ts'
 import type { ResourceType } from './policy.ts'
-import type { Credential, Registry } from './registry.ts'
+import type { Credential, Registry, SentCredential } from './registry.ts'
 
 export type FilterType = 'name' | 'tag' | 'label' | 'resource'
 
@@ -24,14 +24,68 @@ export interface AdapterType<Tools = AdapterTools> {
   readonly credentials: readonly string[]
   /** Limits and quirks worth knowing, a sentence each. */
   readonly quirks: readonly string[]
+  /** What `options:` of such a registry may hold. */
+  readonly options?: readonly AdapterOption[]
+  /** Refusals other than a 401 that mean that what was sent has expired. */
+  readonly expired?: readonly Expiry[]
+  /** Makes of the credential that was found what the registry takes: a cloud's key, role or own chain. Asked again when that has expired.
+   *  Where nothing was found it gets `anonymous`. Absent: only what can be sent as it is. */
+  signIn?(found: Credential, registry: Registry, tools: SignInTools): Promise<SentCredential>
+  /** What a webhook of such a registry tells; nothing for what is no push and no delete. Throws a `RegistryError` for what is malformed. */
+  parseEvents?(delivery: Delivery): readonly RegistryEvent[]
   open(registry: Registry, tools: Tools): Adapter
+}
+
+/** The part that the configuration is checked with. */
+export type AdapterFacts = Pick<AdapterType, 'identity' | 'name' | 'filters' | 'credentials' | 'options'>
+
+export interface AdapterOption {
+  readonly name: string
+  readonly description: string
+  /** `list`: one or several texts; `mapping`: texts by name. */
+  readonly type: 'text' | 'flag' | 'list' | 'mapping'
+  /** Of a text: nothing else is allowed. */
+  readonly values?: readonly string[]
 }
 
 /** What an adapter may use instead of making its own. */
 export interface AdapterTools {
   /** An HTTP client for the registry: retries, limits, tokens, TLS, proxy. Made on first use. */
   readonly http: () => HttpClient
+  /** A client for another address or another way to sign in, such as a control API. One for each `url` and way, ended with the rest. */
+  readonly api: (options: ApiOptions) => HttpClient
+  /** As it was found, before `signIn`. */
   readonly credential: () => Promise<Credential>
+}
+
+export interface ApiOptions {
+  /** With scheme and optional path prefix. */
+  readonly url: string
+  /** What signs the requests; default: the registry's own credential. A `basic` one is sent with the first request. */
+  readonly credential?: () => Promise<SentCredential>
+  readonly expired?: readonly Expiry[]
+}
+
+export interface SignInTools {
+  readonly api: AdapterTools['api']
+  readonly ctx: Context
+}
+
+/** A webhook's request, its body parsed. */
+export interface Delivery {
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: unknown
+}
+
+export interface RegistryEvent {
+  readonly action: 'push' | 'delete'
+  readonly repository: string
+  readonly tag?: string
+  readonly digest?: Digest
+  readonly time?: Date
+  /** The delivery's own, where it has one: the same again is the same event. */
+  readonly id?: string
 }
 
 /** A step of a check, in the order it was made. */
@@ -65,6 +119,15 @@ export interface NamespaceOptions {
   readonly public: boolean
 }
 
+export interface WriteRules {
+  /** Why nothing may be pushed, with what to do. */
+  readonly refused?: { readonly reason: string; readonly hint?: string }
+  /** Of whatever has a limit, such as `project mirror`. */
+  readonly quota?: { readonly name: string; readonly bytesLeft: number }
+  /** Why the tag, which exists, may not be moved; undefined where it may. */
+  immutable?(tag: string): string | undefined
+}
+
 /** A connection to one registry. */
 export interface Adapter {
   /** Reaches the registry and lets it check the credential; throws what went wrong. Writes nothing. */
@@ -72,6 +135,12 @@ export interface Adapter {
   repository(name: string): ContentStore
   namespaces?(ctx: Context): AsyncIterable<string>
   ensureNamespace?(namespace: string, options: NamespaceOptions, ctx: Context): Promise<void>
+  /** Creates a repository, where a push does not. Idempotent; called before the first write into one that was not there. */
+  ensureRepository?(repository: string, ctx: Context): Promise<void>
+  /** What is known beforehand of writes into a repository, which need not exist. Asks once for many repositories where it can. */
+  writeRules?(repository: string, ctx: Context): Promise<WriteRules>
+  /** Creates the labels that are missing and attaches them to an artifact. Idempotent. */
+  attachLabels?(repository: string, digest: Digest, labels: readonly string[], ctx: Context): Promise<void>
   /** Names of repositories. May over-report: the planner filters again. */
   repositories?(wanted: Wanted, ctx: Context): AsyncIterable<string>
   /** Tags with their digests, where that costs less than a HEAD each. */

@@ -36,6 +36,8 @@ export interface TaskSpec {
   readonly referrers_only?: boolean
   /** Of a repair: blobs that the destination has with other bytes, to be sent although they are there. */
   readonly damaged?: readonly Digest[]
+  /** To be attached at a destination that has labels. */
+  readonly labels?: readonly string[]
   /** Of a delete: what goes with the tag. */
   readonly removal?: Removal
 }
@@ -86,6 +88,8 @@ export interface PolicyPlan {
   /** Tags seen at the source. */
   readonly seen: number
   readonly explanations: readonly Explanation[]
+  /** What the destination is known to refuse of the whole, such as more bytes than its quota has left. */
+  readonly warnings: readonly string[]
   /** What `plan --out` saves. */
   readonly tasks: readonly TaskSpec[]
 }

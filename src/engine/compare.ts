@@ -3,7 +3,7 @@
 import type { TagInfo } from '../core/adapter.ts'
 import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
-import type { Descriptor, Digest } from '../core/descriptor.ts'
+import type { Digest } from '../core/descriptor.ts'
 import { isNotFound, onSide } from '../core/errors.ts'
 import { descriptorOf } from '../core/manifest.ts'
 import type { TaskSpec } from '../core/plan.ts'
@@ -13,7 +13,7 @@ import { mapConcurrent } from './concurrent.ts'
 import { type Listed, listDestination } from './destination-tags.ts'
 import { type Found, selectTags } from './discover.ts'
 import { onSideOf } from './endpoint.ts'
-import { type Comparison, type Outcome, outcomeOf, type Spot } from './outcome.ts'
+import { type Comparison, type Described, type Outcome, outcomeOf, type Spot } from './outcome.ts'
 import { misfitOf, type Reason, reasonOf } from './reason.ts'
 
 /** Tags compared at once; the hosts' own limits decide how many requests that is. */
@@ -158,8 +158,10 @@ async function describe(
   store: ContentStore,
   comparison: Comparison,
   ctx: Context,
-): Promise<Pick<Descriptor, 'digest' | 'mediaType'> | undefined> {
-  if (info) return { digest: info.digest, mediaType: info.mediaType ?? '' }
+): Promise<Described | undefined> {
+  if (info) {
+    return { digest: info.digest, mediaType: info.mediaType ?? '', ...(info.labels ? { labels: info.labels } : {}) }
+  }
   if (!read || comparison.shallow || !comparison.memory.hasRoom) return store.resolve(tag, ctx)
   try {
     const manifest = await store.readManifest(tag, ctx)

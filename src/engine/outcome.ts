@@ -1,5 +1,6 @@
 /** What is to be done with one artifact: nothing, a task, or why it is left out. */
 
+import type { TagInfo } from '../core/adapter.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor, Digest } from '../core/descriptor.ts'
 import { isSchema1, type Manifest } from '../core/manifest.ts'
@@ -13,6 +14,7 @@ import { type Endpoint, type ManifestMemory, onSideOf } from './endpoint.ts'
 import type { Selection } from './filter.ts'
 import { lacksReferrers } from './late-referrers.ts'
 import type { Narrowing } from './narrowing.ts'
+import type { Reason } from './reason.ts'
 
 export interface Comparison {
   readonly policy: Policy
@@ -52,9 +54,12 @@ export interface Spot {
   readonly digest?: Digest
 }
 
+/** An artifact as the source describes it. */
+export type Described = Pick<Descriptor, 'digest' | 'mediaType'> & Pick<TagInfo, 'labels'>
+
 /** What is to be done where the source has `now`, and the destination's tag points at `old`. */
 export async function outcomeOf(
-  now: Pick<Descriptor, 'digest' | 'mediaType'>,
+  now: Described,
   from: Spot,
   to: Spot,
   old: Digest | undefined,
@@ -73,7 +78,7 @@ export async function outcomeOf(
 
 /** Unchanged, unless referrers are looked at and some came later. */
 async function unchanged(
-  now: Pick<Descriptor, 'digest' | 'mediaType'>,
+  now: Described,
   from: Spot,
   to: Spot,
   there: Digest,
@@ -116,7 +121,7 @@ function digestUnlessTagged({ tag }: Spot, digest: Digest): { readonly digest?: 
 }
 
 async function actionFor(
-  now: Pick<Descriptor, 'digest' | 'mediaType'>,
+  now: Described,
   from: Spot,
   to: Spot,
   old: Digest | undefined,
@@ -132,6 +137,7 @@ async function actionFor(
     media_type: now.mediaType,
     ...(old === undefined ? {} : { previous_digest: old }),
     ...(there.exists ? {} : { new_repository: true }),
+    ...(now.labels?.length && destination.adapter.attachLabels ? { labels: now.labels } : {}),
   }
   if (isSchema1(now.mediaType)) {
     const reason = 'Docker schema 1 images are not supported'
@@ -155,7 +161,26 @@ async function actionFor(
     const reason = 'differs, kept (override: false)'
     return { kind: 'task', task: { ...base, action: 'keep', resource_type: type, reason, reason_code: 'kept' } }
   }
+  const objection = await objectionTo(to, old !== undefined, destination, ctx)
+  if (objection) return { kind: 'task', task: { ...base, action: 'blocked', resource_type: type, ...objection } }
   return { kind: 'task', task: { ...base, action: old === undefined ? 'copy' : 'update', resource_type: type } }
+}
+
+/** Why the destination is known to refuse the write, where its API tells beforehand. */
+async function objectionTo(
+  { repository, tag }: Spot,
+  isUpdate: boolean,
+  destination: Endpoint,
+  ctx: Context,
+): Promise<Reason | undefined> {
+  const { writeRules } = destination.adapter
+  if (!writeRules) return undefined
+  const { refused, immutable } = await onSideOf('destination', destination, () => writeRules(repository, ctx))
+  if (refused) return { ...refused, reason_code: 'denied' }
+  const reason = isUpdate && tag !== undefined ? immutable?.(tag) : undefined
+  return reason === undefined
+    ? undefined
+    : { reason, reason_code: 'immutable', hint: 'exclude the tag, or set override: false' }
 }
 
 async function manifestFor(

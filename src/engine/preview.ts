@@ -9,6 +9,7 @@ import { ManifestMemory } from './endpoint.ts'
 import { createMeasure, type Measure } from './measure.ts'
 import { isTransfer, makePlan, type PlanRequest } from './plan.ts'
 import { ping } from './prepare.ts'
+import { createQuotaWatch } from './quota.ts'
 
 /** Actions measured at once. */
 const MEASURED_AT_ONCE = 16
@@ -45,12 +46,15 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     ctx,
   )
   tasks.sort((a, b) => compare(a.destination.repository, b.destination.repository))
+  const quotas = createQuotaWatch(destination)
   const measure = createMeasure(policy, source, destination, memory)
   const actions: PlannedAction[] = []
   for await (const action of mapConcurrent(tasks, MEASURED_AT_ONCE, async (task) => {
     if (request.shallow || !isTransfer(task) || task.referrers_only) return actionOf(task, undefined)
     try {
-      return actionOf(task, await measure(task, ctx))
+      const measured = await measure(task, ctx)
+      quotas.note(task.destination.repository, measured.bytes_to_copy)
+      return actionOf(task, measured)
     } catch (error) {
       return actionOf(
         { ...task, action: 'blocked', reason: describeError(onSide(error, 'source', source.registry.name)) },
@@ -68,6 +72,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     unchanged,
     seen: totals.seen,
     explanations: [...explanations.values()],
+    warnings: await quotas.warnings(ctx),
     tasks,
   }
 }
@@ -81,6 +86,7 @@ export function mergePlans(plans: readonly PolicyPlan[]): PolicyPlan {
     destination: plans.map((plan) => plan.destination).join(', '),
     actions: plans.flatMap((plan) => plan.actions),
     unchanged: plans.reduce((sum, plan) => sum + plan.unchanged, 0),
+    warnings: plans.flatMap((plan) => plan.warnings),
     tasks: plans.flatMap((plan) => plan.tasks),
   }
 }

@@ -1,6 +1,7 @@
 /** Runs one task in this process: opens both stores and copies the graph between them. */
 
 import type { Context } from '../core/context.ts'
+import type { Digest } from '../core/descriptor.ts'
 import { IntegrityError, isNotFound, onSide } from '../core/errors.ts'
 import type { Moved } from '../core/execution.ts'
 import { contentsOf, isForeign, type Manifest } from '../core/manifest.ts'
@@ -9,7 +10,7 @@ import type { Policy } from '../core/policy.ts'
 import { formatResource } from '../core/reference.ts'
 import { copyArtifact, copyReferrersOf } from '../transfer/graph.ts'
 import type { Job, TransferState } from '../transfer/job.ts'
-import type { Endpoint, ManifestMemory } from './endpoint.ts'
+import { type Endpoint, type ManifestMemory, onSideOf } from './endpoint.ts'
 import { selectionOf } from './filter.ts'
 
 export interface RunnerOptions {
@@ -31,6 +32,7 @@ export type RunTask = (task: TaskSpec, moved: { -readonly [K in keyof Moved]: nu
 export function createRunner(options: RunnerOptions): RunTask {
   const { policy, source, destinations, state, memory, thorough = false, leftovers = false } = options
   const platforms = platformsOf(policy)
+  const repositories = new Map<string, Promise<void>>()
   return async (task, moved, ctx) => {
     const destination = destinations.get(task.destination.registry)
     if (!destination) throw new TypeError(`no destination ${task.destination.registry}`)
@@ -63,17 +65,37 @@ export function createRunner(options: RunnerOptions): RunTask {
     }
     const leave = state.siblings.enter(job.artifact, job)
     try {
-      await copy(task, job, ctx)
+      if (task.new_repository && policy.destination.create) await ensured(destination, task.destination.repository, ctx)
+      const digest = await copy(task, job, ctx)
+      const { labels } = task
+      if (labels) {
+        await onSideOf('destination', destination, async () =>
+          destination.adapter.attachLabels?.(task.destination.repository, digest, labels, ctx),
+        )
+      }
     } finally {
       leave()
     }
   }
 
-  async function copy(task: TaskSpec, job: Job, ctx: Context): Promise<void> {
+  /** Asked for once, however many tags the repository gets. */
+  function ensured(destination: Endpoint, repository: string, ctx: Context): Promise<void> {
+    const key = `${destination.registry.name}/${repository}`
+    const known =
+      repositories.get(key) ??
+      onSideOf('destination', destination, async () => destination.adapter.ensureRepository?.(repository, ctx))
+    repositories.set(key, known)
+    // One that failed is asked for again by the next attempt.
+    known.catch(() => repositories.delete(key))
+    return known
+  }
+
+  /** Resolves with the digest that the destination's tag has now. */
+  async function copy(task: TaskSpec, job: Job, ctx: Context): Promise<Digest> {
     const digest = task.digest ?? (await currentDigest(task, job, ctx))
     if (task.referrers_only) {
       await copyReferrersOf(digest, job, ctx)
-      return
+      return digest
     }
     let root: Manifest
     try {
@@ -93,6 +115,7 @@ export function createRunner(options: RunnerOptions): RunTask {
       root = await copyArtifact(moved, task.destination.tag, job, ctx)
     }
     if (policy.verify === 'full') await verifyContents(root, job, ctx)
+    return root.digest
   }
 }
 
@@ -103,7 +126,7 @@ function platformsOf(policy: Policy): Pick<Job, 'keepPlatform' | 'narrowTo'> {
   return policy.filters.platforms_index === 'narrow' ? { narrowTo: wanted } : { keepPlatform: wanted }
 }
 
-async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<string> {
+async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<Digest> {
   const { store, registry, repository } = job.source
   const now = task.source.tag === undefined ? undefined : await store.resolve(task.source.tag, ctx)
   if (now) return now.digest

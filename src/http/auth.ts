@@ -15,6 +15,8 @@ export interface AuthenticatorOptions {
   /** Called when the first request is sent, and again when what it gave has expired. */
   readonly credential: () => Promise<SentCredential>
   readonly fetchToken: FetchToken
+  /** true: user name and password are sent with the first request, without being asked for. */
+  readonly preemptive?: boolean | undefined
   /** Told of every secret before it is used. */
   readonly secrets: (secret: string) => void
   readonly clock: Clock
@@ -99,7 +101,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   async function authorization(scopes: readonly string[], ctx: Context): Promise<string | undefined> {
     const found = await shared(credential(), ctx.signal)
     if (found.kind === 'bearer') return `Bearer ${found.token}`
-    if (!known) return undefined
+    if (!known) return options.preemptive ? basic(found) : undefined
     if (known.scheme === 'basic') return basic(found)
     return bearer(known, widened.get(scopes.join(' ')) ?? scopes, undefined, ctx)
   }

@@ -30,6 +30,8 @@ export interface HttpClientOptions extends Partial<AgentOptions> {
   readonly limits?: Limits | undefined
   /** Refusals other than 401 that mean that what was sent has expired. */
   readonly expired?: readonly Expiry[] | undefined
+  /** true: user name and password are sent with the first request, without being asked for. */
+  readonly preemptive?: boolean | undefined
   /** false: large bodies go through undici, too. */
   readonly pump?: boolean | undefined
   readonly userAgent: string
@@ -65,6 +67,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     url: target.url,
     name,
     credential: options.credential,
+    preemptive: options.preemptive,
     // Several requests may wait for one token: it is not tied to the signal of the one that came first.
     fetchToken: (wanted, ctx) => requestToken(wanted, server, { signal: closing.signal, emit: ctx.emit }),
     secrets,

@@ -27,6 +27,7 @@ const plan: PolicyPlan = {
   unchanged: 1,
   seen: 2,
   explanations: [],
+      warnings: [],
   actions: [
     {
       action: 'copy',

@@ -17,7 +17,7 @@ export function registryStores(url: string, stop: () => Promise<void>): StoreUnd
   })
   const adapter = ociRegistry(
     { name: host, type: 'docker-registry', url },
-    { http: () => http, credential: async () => credential },
+    { http: () => http, api: () => http, credential: async () => credential },
   )
   return {
     open: (repository) => adapter.repository(repository),

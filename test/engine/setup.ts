@@ -67,7 +67,7 @@ export function endpoint(
     secrets: () => {},
   })
   onTestFinished(() => http.close())
-  const adapter = dockerRegistry.open(registry, { http: () => http, credential })
+  const adapter = dockerRegistry.open(registry, { http: () => http, api: () => http, credential })
   const listTags = tags && {
     async *listTags(repository: string) {
       yield* tags(repository)

@@ -34,18 +34,16 @@ export function connect(
   credential: SentCredential = { kind: 'anonymous', origin: 'none' },
 ): Connected {
   const wait = async (): Promise<void> => {}
-  const tools = {
-    http: () =>
-      createHttpClient({
-        url,
-        host: new URL(url).host,
-        credential: async () => credential,
-        userAgent: 'replicate-test',
-        secrets: () => {},
-        clock: { now: () => Date.now(), sleep: wait },
-      }),
-    credential: async () => credential,
-  }
+  const http = () =>
+    createHttpClient({
+      url,
+      host: new URL(url).host,
+      credential: async () => credential,
+      userAgent: 'replicate-test',
+      secrets: () => {},
+      clock: { now: () => Date.now(), sleep: wait },
+    })
+  const tools = { http, api: http, credential: async () => credential }
   const adapter = ociRegistry({ name: 'test', type: 'docker-registry', url }, tools, {
     retry: { attempts: 3, wait },
     ...facts,

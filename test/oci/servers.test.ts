@@ -71,7 +71,10 @@ test.runIf(availableServers().includes('zot'))('zot says how it would take a Doc
       userAgent: 'replicate-test',
       secrets: () => {},
     })
-  const adapter = zot.open({ name: 'zot', type: 'zot', url: server.url }, { http, credential: async () => ANONYMOUS })
+  const adapter = zot.open(
+    { name: 'zot', type: 'zot', url: server.url },
+    { http, api: http, credential: async () => ANONYMOUS },
+  )
   endings.push(async () => adapter.close?.())
   const docker = image({ docker: true })
   const ctx = { signal: new AbortController().signal, emit: () => {} }

@@ -30,6 +30,7 @@ export function renderPlan(plan: PolicyPlan, colors: Colors): string {
   for (const { kept, resource, rule } of plan.explanations) {
     lines.push(colors.dim(`  ${kept ? 'kept   ' : 'dropped'} ${printable(resource)}  ${printable(rule)}`))
   }
+  for (const warning of plan.warnings) lines.push(colors.yellow(`  ! ${printable(warning)}`))
   return [headingLine(plan, colors), ...[...lines, totals(plan)].map((line) => `${line}\n`)].join('')
 }
 

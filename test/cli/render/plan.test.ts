@@ -69,6 +69,7 @@ const plan: PolicyPlan = {
   unchanged: 58,
   seen: 61,
   explanations: [],
+      warnings: [],
   tasks: [],
 }
 
