@@ -234,7 +234,7 @@ export function createApp(options: AppOptions): App {
       ...options,
       ...(config === undefined ? {} : { config }),
       files,
-      knownTypes: adapters.map((type) => type.identity),
+      types: adapters,
       secrets: (secret) => redactor.add(secret),
     })
 

@@ -1,5 +1,6 @@
 /** Makes registries and policies of configuration files, or says everything that is wrong with them at once. */
 
+import type { AdapterFacts } from '../core/adapter.ts'
 import { ConfigurationError, type Problem } from '../core/errors.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Registry } from '../core/registry.ts'
@@ -20,8 +21,8 @@ export interface LoadOptions {
   readonly env: Environment
   /** Absolute; what the paths of standard input are relative to, and what errors show paths relative to. */
   readonly cwd: string
-  /** Identities of the adapters that exist. */
-  readonly knownTypes: readonly string[]
+  /** The adapters that exist. */
+  readonly types: readonly AdapterFacts[]
 }
 
 export interface Configuration {
@@ -54,17 +55,19 @@ export function loadConfiguration(files: readonly ConfigurationFile[], options: 
     if (file.fallback && wanted.size > 0) read.push(readSections(file, options, wanted, problems, secrets))
   }
   const registries = allRegistries(read, options, problems)
-  const policies = allPolicies(read, { ...options, registries: byName(registries) }, problems)
+  const knownTypes = options.types.map(({ identity }) => identity)
+  const policies = allPolicies(read, { knownTypes, registries: byName(registries) }, problems)
   checkScopes(policies, registries, problems)
+  checkLabels(policies, { registries: byName(registries), knownTypes, directory: options.cwd }, options.types, problems)
   if (problems.length > 0) throw new ConfigurationError(tidied(problems))
-  const names: Names = { registries: byName(registries), knownTypes: options.knownTypes, directory: options.cwd }
+  const names: Names = { registries: byName(registries), knownTypes, directory: options.cwd }
   return {
     registries: names.registries,
     policies: [...policies.values()].map(({ value }) => value),
     files,
     secrets: [...new Set(secrets)],
     cwd: options.cwd,
-    knownTypes: options.knownTypes,
+    knownTypes,
     registryOf: (name) => registryOf(name, names),
     policyFile: (name) => policies.get(name)?.source.path,
     registryFile: (name) => registries.get(name)?.source.path,
@@ -88,7 +91,7 @@ function allRegistries(
       if (before) problems.push(twice(source, ['registries', name], before.source))
       if (before) continue
       const parsed = salvage(registrySchema, entry)
-      const built = parsed && buildRegistry(name, parsed.data, source.directory, options.knownTypes)
+      const built = parsed && buildRegistry(name, parsed.data, source.directory, options.types)
       const findings = built?.findings.filter(({ absence }) => parsed?.whole || !absence) ?? []
       problems.push(...findings.map((finding) => problemOf(source, finding)))
       // One that is malformed beyond that has been reported; its name is still known.
@@ -139,6 +142,27 @@ function checkScopes(
     const message = `policy \`${policy.name}\` cannot own the namespace \`${policy.source.namespaces?.[0]}\`: the system policy \`${owner.name}\` (${place}) already takes it`
     const hint = `disable \`${owner.name}\`, or leave the namespace out of it`
     problems.push(problemOf(source, { path: ['policies', policy.name], atKey: true, message, hint }))
+  }
+}
+
+/** A filter by label needs a source that has labels. */
+function checkLabels(
+  policies: ReadonlyMap<string, Defined<Policy>>,
+  names: Names,
+  types: readonly AdapterFacts[],
+  problems: Problem[],
+): void {
+  for (const { value, source } of policies.values()) {
+    const { label, exclude } = value.filters
+    const path = label ? ['label'] : exclude?.label ? ['exclude', 'label'] : undefined
+    const registry = registryNamed(value.source.registry, names)
+    if (!path || 'message' in registry) continue
+    const facts = types.find(({ identity }) => identity === registry.type)
+    if (!facts || facts.filters.includes('label')) continue
+    const able = types.filter(({ filters }) => filters.includes('label')).map(({ identity }) => identity)
+    const message = `the source \`${registry.name}\` is of \`type: ${registry.type}\`, which has no labels`
+    const hint = `only ${able.join(', ')} has labels`
+    problems.push(problemOf(source, { path: ['policies', value.name, 'filters', ...path], atKey: true, message, hint }))
   }
 }
 

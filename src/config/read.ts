@@ -2,6 +2,7 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import type { AdapterFacts } from '../core/adapter.ts'
 import { ConfigurationError, type Problem } from '../core/errors.ts'
 import type { Configuration } from './load.ts'
 import { type PathOptions, type UserConfiguration, userConfiguration } from './paths.ts'
@@ -11,8 +12,8 @@ export interface ReadOptions extends PathOptions {
   /** As the user wrote them; `-` is standard input. Without any, the user's configuration is the file. */
   readonly files: readonly string[]
   readonly stdin: () => Promise<string>
-  /** Identities of the adapters that exist. */
-  readonly knownTypes: readonly string[]
+  /** The adapters that exist. */
+  readonly types: readonly AdapterFacts[]
   /** Told each secret that came from the environment, so that it is never shown. */
   readonly secrets?: (secret: string) => void
 }
@@ -30,7 +31,7 @@ export async function readConfiguration(options: ReadOptions): Promise<Configura
 }
 
 /** The files, and beside them the user's configuration where there is one. Throws a `ConfigurationError`. */
-export async function readFiles(options: Omit<ReadOptions, 'knownTypes'>): Promise<readonly ConfigurationFile[]> {
+export async function readFiles(options: Omit<ReadOptions, 'types'>): Promise<readonly ConfigurationFile[]> {
   const paths = new Set(options.files.map((file) => (file === '-' ? '-' : resolve(options.cwd, file))))
   const problems: Problem[] = []
   const read = async (path: string, text: () => Promise<string | undefined>): Promise<ConfigurationFile[]> => {

@@ -1,8 +1,10 @@
 /** A registry of the file, checked beyond its form, as the rest of the program knows it. */
 
 import { resolve } from 'node:path'
+import type { AdapterFacts } from '../core/adapter.ts'
 import type { CredentialConfig, Registry } from '../core/registry.ts'
 import { homeUrl } from './hosts.ts'
+import { builtOptions } from './options.ts'
 import type { RegistryInput } from './schema.ts'
 import type { Finding } from './source.ts'
 import { didYouMean } from './suggest.ts'
@@ -18,13 +20,16 @@ export function buildRegistry(
   name: string,
   input: RegistryInput,
   directory: string,
-  knownTypes: readonly string[],
+  types: readonly AdapterFacts[],
 ): Built<Registry> {
-  const { path, ca, client_cert, client_key, credential, limits, hook_secret, url: _, ...plain } = input
+  const { path, ca, client_cert, client_key, credential, limits, hook_secret, options, url: _, ...plain } = input
+  const facts = types.find(({ identity }) => identity === input.type)
+  const { values, findings: wrong } = builtOptions(options ?? {}, input.type, facts)
   const url = input.type === 'oci-layout' ? undefined : (input.url?.replace(/\/+$/, '') ?? homeUrl(name, input.type))
   const value: Registry = {
     name,
     ...plain,
+    type: isOwnAdapter(input.type) ? resolve(directory, input.type) : input.type,
     ...(url === undefined ? {} : { url }),
     ...(path === undefined ? {} : { path: resolve(directory, path) }),
     ...(ca === undefined ? {} : { ca: resolve(directory, ca) }),
@@ -32,23 +37,38 @@ export function buildRegistry(
     ...(client_key === undefined ? {} : { client_key: resolve(directory, client_key) }),
     ...(credential === undefined ? {} : { credential: builtCredential(credential, directory) }),
     ...(limits === undefined ? {} : { limits }),
+    ...(options === undefined ? {} : { options: values }),
   }
-  const known = knownTypes.includes(input.type)
-  const findings = known ? [...placeFindings(input, url), ...tlsFindings(input), ...credentialFindings(input)] : []
-  const all = [...typeFindings(input.type, knownTypes), ...findings]
+  const known = facts ? [...placeFindings(input, url), ...kindFindings(input, facts), ...wrong] : []
+  const foreign = isOwnAdapter(input.type) || input.type.startsWith('module:')
+  const findings = facts || foreign ? [...known, ...tlsFindings(input), ...credentialFindings(input)] : []
+  const unknown = facts || foreign ? [] : typeFindings(input.type, types)
+  const all = [...unknown, ...findings]
   return { value, findings: all.map((finding) => ({ ...finding, path: ['registries', name, ...finding.path] })) }
 }
 
-function typeFindings(type: string, knownTypes: readonly string[]): readonly Finding[] {
-  if (knownTypes.includes(type)) return []
+/** True for a file that holds somebody's own adapter. */
+function isOwnAdapter(type: string): boolean {
+  return /^\.{0,2}\//.test(type)
+}
+
+function typeFindings(type: string, types: readonly AdapterFacts[]): readonly Finding[] {
   const path = ['type']
-  if (/^(module:|\.{0,2}\/)/.test(type)) return [{ path, message: `\`type: ${type}\`: not supported yet` }]
   if (FUTURE_TYPES.includes(type)) {
     const hint = 'many registries can be used as `docker-registry` until then'
     return [{ path, message: `\`type: ${type}\`: not supported yet`, hint }]
   }
-  const hint = didYouMean(type, [...knownTypes, ...FUTURE_TYPES]) ?? `the types are ${knownTypes.join(', ')}`
+  const known = types.map(({ identity }) => identity)
+  const hint = didYouMean(type, [...known, ...FUTURE_TYPES]) ?? `the types are ${known.join(', ')}`
   return [{ path, message: `no adapter is named \`${type}\``, hint }]
+}
+
+/** A kind of credential that the adapter does not take. */
+function kindFindings({ type, credential }: RegistryInput, { credentials }: AdapterFacts): readonly Finding[] {
+  if (!credential || credentials.includes(credential.type)) return []
+  const message = `\`${type}\` takes no credential of \`type: ${credential.type}\``
+  const hint = credentials.length === 0 ? 'it needs none' : `it takes ${credentials.join(', ')}`
+  return [{ path: ['credential', 'type'], message, hint }]
 }
 
 function placeFindings(input: RegistryInput, url: string | undefined): readonly Finding[] {

@@ -60,6 +60,10 @@ export const registrySchema = mapping(
     ).exactOptional(),
     credential: credential.exactOptional(),
     limits: limits.exactOptional(),
+    options: z
+      .record(z.string(), z.union([z.string(), z.array(z.string()), z.record(z.string(), z.string())]))
+      .meta({ description: 'What only this type of registry has: see `replicate adapters show`' })
+      .exactOptional(),
     hook_secret: filled('The secret of its webhook, as an environment variable, or `none`').exactOptional(),
   },
   'An endpoint',

@@ -10,16 +10,10 @@ export interface Unsupported {
 export const UNSUPPORTED: readonly Unsupported[] = [
   { path: ['serve'] },
   { path: ['registries', '*', 'hook_secret'] },
-  {
-    path: ['registries', '*', 'credential', 'type'],
-    values: ['access_key', 'service_account', 'aws', 'google', 'azure'],
-  },
   { path: ['policies', '*', 'triggers'] },
   { path: ['policies', '*', 'deletion'], values: ['events'] },
   { path: ['policies', '*', 'prepare'] },
   { path: ['policies', '*', 'notify'] },
-  { path: ['policies', '*', 'filters', 'label'] },
-  { path: ['policies', '*', 'filters', 'exclude', 'label'] },
 ]
 
 /** Identities of adapters that are to come. */

@@ -28,6 +28,7 @@ export async function listDestination(
     if (destination.adapter.listTags) {
       for await (const info of destination.adapter.listTags(repository, ctx)) {
         if (info.tag !== undefined) digests.set(info.tag, info.digest)
+        if (few && digests.size >= LIST_AT_MOST) return { exists: true, complete: false, digests }
       }
       return { exists: true, complete: true, digests }
     }

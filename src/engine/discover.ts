@@ -72,19 +72,24 @@ export async function selectTags(
   const tags: string[] = []
   const untagged: TagInfo[] = []
   let seen = 0
-  const consider = (tag: string): void => {
+  const consider = (tag: string, labels?: readonly string[]): void => {
     if (!isAttachmentTag(tag)) seen += 1
-    const verdict = selection.tag(tag)
+    const named = selection.tag(tag)
+    const verdict = named.kept && selection.labels ? selection.labels(labels ?? []) : named
     explain({ repository, tag }, verdict)
     if (verdict.kept) tags.push(tag)
   }
   try {
-    if (source.adapter.listTags) {
+    if (selection.labels && !source.adapter.listTags) {
+      throw new UnsupportedError(`registry ${source.registry.name}: ${source.type.name} has no labels`)
+    }
+    if (source.adapter.listTags && !areFew(policy, selection)) {
       for await (const info of source.adapter.listTags(repository, ctx)) {
-        if (info.tag === undefined) untagged.push(info)
-        else {
+        if (info.tag === undefined) {
+          if (!selection.labels || selection.labels(info.labels ?? []).kept) untagged.push(info)
+        } else {
           infos.set(info.tag, info)
-          consider(info.tag)
+          consider(info.tag, info.labels)
         }
       }
     } else if (selection.tags) {
@@ -111,6 +116,16 @@ export async function selectTags(
   }
   if (policy.order === 'newest') chosen.reverse()
   return { ...aged, tags: chosen, seen: seen + untagged.length }
+}
+
+/** Named tags up to this many are asked for one by one, where a list of the whole repository might be long. */
+const FEW_TAGS = 4
+
+/** True where nothing but the digests of a few named tags is wanted of the source's list. */
+function areFew({ filters }: Policy, selection: Selection): boolean {
+  const { newest, pushed_within, min_age, untagged } = filters
+  const needsMore = untagged || (newest ?? pushed_within ?? min_age) !== undefined || selection.labels !== undefined
+  return !needsMore && selection.tags !== undefined && selection.tags.length <= FEW_TAGS
 }
 
 interface Listed {

@@ -21,6 +21,8 @@ export interface Selection {
   readonly digest: string | undefined
   repository(name: string): Verdict
   tag(tag: string): Verdict
+  /** Absent where no filter asks for labels. */
+  readonly labels: ((labels: readonly string[]) => Verdict) | undefined
   /** undefined where every platform is wanted. */
   readonly platform: ((platform: Platform | undefined) => boolean) | undefined
 }
@@ -52,6 +54,7 @@ export function selectionOf(policy: Policy, narrow: Readonly<Record<string, read
     digest: filters.digest,
     repository: (name) => judge(repositoryRules, name),
     tag: (tag) => judge([attachments, ...tagRules], tag),
+    labels: labelRule(policy, narrow.label),
     platform: platforms?.length ? (platform) => isWanted(platform, platforms) : undefined,
   }
 }
@@ -89,6 +92,25 @@ function exclusion(label: string, patterns: readonly string[]): Rule {
   return (name) => {
     const match = compiled.find((pattern) => pattern.matches(name))
     return match ? { kept: false, rule: `${label}: ${match.source}` } : KEPT_ALL
+  }
+}
+
+/** An artifact is kept where one of its labels matches, and dropped where one is excluded. */
+function labelRule({ filters }: Policy, narrow: readonly string[] | undefined): Selection['labels'] {
+  const wanted = [
+    ...(filters.label?.length ? [{ name: 'label', patterns: filters.label }] : []),
+    ...(narrow?.length ? [{ name: '--filter label', patterns: narrow }] : []),
+  ].map(({ name, patterns }) => ({ name, patterns, compiled: patterns.map(compilePattern) }))
+  const excluded = filters.exclude?.label?.length ? exclusion('exclude.label', filters.exclude.label) : undefined
+  if (wanted.length === 0 && !excluded) return undefined
+  return (labels) => {
+    let verdict = KEPT_ALL
+    for (const { name, patterns, compiled } of wanted) {
+      const match = compiled.find((pattern) => labels.some((label) => pattern.matches(label)))
+      if (!match) return { kept: false, rule: `${name}: ${patterns.join(', ')}` }
+      verdict = { kept: true, rule: `${name}: ${match.source}` }
+    }
+    return labels.map((label) => excluded?.(label)).find((judged) => judged?.kept === false) ?? verdict
   }
 }
 

@@ -288,15 +288,7 @@ describe('what later versions do', () => {
     [policy(...base, 'deletion: events'), '5:15 `deletion: events`: not supported yet'],
     [policy(...base, 'prepare: {handler: /x}'), '5:5 `prepare`: not supported yet'],
     [policy(...base, 'notify: [{on: failed, webhook: https://x}]'), '5:5 `notify`: not supported yet'],
-    [policy(...base, 'filters: {label: x}'), '5:15 `label`: not supported yet'],
-    [policy(...base, 'filters: {exclude: {label: x}}'), '5:25 `label`: not supported yet'],
-    [registry('type: harbor', 'url: https://x'), '3:11 `type: harbor`: not supported yet'],
-    [registry('type: ./mine.js', 'url: https://x'), '3:11 `type: ./mine.js`: not supported yet'],
-    [registry('type: module:x', 'url: https://x'), '3:11 `type: module:x`: not supported yet'],
-    [
-      registry('type: docker-registry', 'url: https://x', 'credential: {type: aws}'),
-      '5:24 `type: aws`: not supported yet',
-    ],
+    [registry('type: dtr', 'url: https://x'), '3:11 `type: dtr`: not supported yet'],
     ['serve: {listen: 127.0.0.1:7080}', '1:1 `serve`: not supported yet'],
   ])('%# is refused at its place', (text, expected) => {
     expect(complaints(text).map((line) => line.replace(/ \[.*/, ''))).toEqual([`policy.yaml:${expected}`])

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { homeDirectory, userConfiguration } from '../../src/config/paths.ts'
 import { type ReadOptions, readConfiguration } from '../../src/config/read.ts'
+import { factsOf } from './setup.ts'
 
 let cwd: string
 beforeEach(async () => {
@@ -16,7 +17,14 @@ afterEach(() => rm(cwd, { recursive: true }))
 function read(files: readonly string[], options: Partial<ReadOptions> = {}) {
   const env = { HOME: join(cwd, 'home') }
   const stdin = async (): Promise<string> => ''
-  return readConfiguration({ files, cwd, env, stdin, knownTypes: ['docker-registry', 'oci-layout'], ...options })
+  return readConfiguration({
+    files,
+    cwd,
+    env,
+    stdin,
+    types: ['docker-registry', 'oci-layout'].map(factsOf),
+    ...options,
+  })
 }
 
 function policyText(name: string, source = 'a.example.com'): string {

@@ -1,6 +1,7 @@
 /** Loads configurations from text, as the files of one directory. */
 
 import { type Configuration, type ConfigurationFile, loadConfiguration } from '../../src/config/load.ts'
+import type { AdapterFacts } from '../../src/core/adapter.ts'
 import { ConfigurationError, type Problem } from '../../src/core/errors.ts'
 
 export const DIRECTORY = '/project'
@@ -19,8 +20,27 @@ export function load(text: string | readonly string[], setup: Setup = {}): Confi
     text: content,
   }))
   if (setup.user !== undefined) files.push({ path: '/home/me/config.yaml', text: setup.user, fallback: true })
-  const knownTypes = setup.knownTypes ?? ['docker-registry', 'oci-layout']
-  return loadConfiguration(files, { env: setup.env ?? {}, cwd: DIRECTORY, knownTypes })
+  const types = (setup.knownTypes ?? ['docker-registry', 'oci-layout']).map(factsOf)
+  return loadConfiguration(files, { env: setup.env ?? {}, cwd: DIRECTORY, types })
+}
+
+/** An adapter like that of any registry; `harbor` has labels, and an option of each kind. */
+export function factsOf(identity: string): AdapterFacts {
+  const hasMore = identity === 'harbor'
+  return {
+    identity,
+    name: identity,
+    filters: ['name', 'tag', 'resource', ...(hasMore ? (['label'] as const) : [])],
+    credentials: identity === 'oci-layout' ? [] : ['anonymous', 'basic', 'token'],
+    options: hasMore
+      ? [
+          { name: 'mode', description: 'How', type: 'text', values: ['fast', 'slow'] },
+          { name: 'careful', description: 'Whether', type: 'flag' },
+          { name: 'tags', description: 'Names', type: 'mapping' },
+          { name: 'hosts', description: 'Where', type: 'list' },
+        ]
+      : [],
+  }
 }
 
 export function problemsIn(text: string | readonly string[], setup: Setup = {}): readonly Problem[] {
