@@ -51,18 +51,28 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
   const { id, attempt: number } = await begin(request, clock, ctx)
   const stop = new AbortController()
   const gate = createGate()
-  const emit = recording(history, id, clock, ctx)
+  const progress = tellProgress(history, id)
+  const record = recording(history, id, clock, ctx)
+  const emit: Context['emit'] = (event) => {
+    progress.see(event)
+    record(event)
+  }
   const control = listenToOthers({ history, execution: id, stop, gate, emit })
   const signal = AbortSignal.any([ctx.signal, stop.signal])
+  let exitCode: number | undefined
   try {
     request.started(id)
     if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: goes on with what is left` })
-    return await stages(request, { id, stop, gate, control, clock, ctx: { signal, emit } })
+    const result = await stages(request, { id, stop, gate, control, clock, ctx: { signal, emit } })
+    exitCode = result.exitCode
+    return result
   } finally {
     control.end()
+    progress.end()
     // Together, like all that follows a failure: where the history is locked, each write waits for long before it fails.
     attempt(() => {
       history.flush()
+      if (exitCode !== undefined && !control.lost) history.recordExit(id, exitCode)
       history.release(id)
     })
   }

@@ -55,6 +55,7 @@ export function createAttempts(database: Database, locks: Locks, now: () => numb
         if (!row) return undefined
         database.run(row.prepared === 1 ? PUT_BACK : 'DELETE FROM tasks WHERE execution_id = @id', { id })
         if (row.prepared === 0) database.run('UPDATE executions SET unchanged = 0 WHERE id = @id', { id })
+        database.run('DELETE FROM progress WHERE execution_id = @id', { id })
         locks.take(lock, id)
         return { id, attempt: row.attempts }
       }),
@@ -94,7 +95,7 @@ const LEFT = `SELECT status, count(*) AS count FROM tasks WHERE execution_id = @
 
 const RESUME = `
   UPDATE executions SET status = iif(prepared, 'in_progress', 'preparing'), attempts = attempts + 1, end_time = NULL,
-    error = NULL, stop_requested = 0, pause_requested = 0
+    error = NULL, exit_code = NULL, stop_requested = 0, pause_requested = 0
   WHERE id = @id AND ${anyOf(
     'status',
     executionStatesBefore('preparing').filter((state) => executionStatesBefore('in_progress').includes(state)),

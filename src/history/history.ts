@@ -13,6 +13,8 @@ import { createLogs, type Logs } from './logs.ts'
 import { migrate } from './migrations.ts'
 import { createNarrowedIndexes, type NarrowedIndexes } from './narrowed.ts'
 import { type IsAlive, isProcessAlive } from './process.ts'
+import { createProgressRecords, type ProgressRecords } from './progress.ts'
+import { createPrune, type Prune } from './prune.ts'
 import { createErrorText } from './recorded-error.ts'
 import { createTaskListing, type TaskListing } from './task-listing.ts'
 import { createTasks, type Tasks } from './tasks.ts'
@@ -25,6 +27,8 @@ export type { FirstSeen } from './first-seen.ts'
 export type { LockOwner } from './locks.ts'
 export type { LogFilter, LogLine } from './logs.ts'
 export type { NarrowedIndexes } from './narrowed.ts'
+export type { BlobProgress, Progress } from './progress.ts'
+export type { PruneFilter, Pruned } from './prune.ts'
 export type { TaskFilter } from './task-listing.ts'
 export type { PendingTask, TaskEnd, TaskKind } from './tasks.ts'
 export type { AbandonedUpload, UploadKey } from './uploads.ts'
@@ -42,6 +46,8 @@ export interface History
     BlobHomes,
     FirstSeen,
     NarrowedIndexes,
+    ProgressRecords,
+    Prune,
     Pick<Locks, 'markInterrupted'> {
   /** The file. */
   readonly file: string
@@ -92,6 +98,8 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     ...logs,
     ...createFirstSeen(database, now),
     ...createNarrowedIndexes(database),
+    ...createProgressRecords(database, redact),
+    ...createPrune(database, locks),
     file: database.file,
     markInterrupted: locks.markInterrupted,
     heartbeat(execution) {

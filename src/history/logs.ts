@@ -1,6 +1,6 @@
 /** Log lines of executions, written in batches. */
 
-import type { Level } from '../core/events.ts'
+import type { Event, Level } from '../core/events.ts'
 import type { Database } from './database.ts'
 import { anyOf, formatTime } from './sql.ts'
 
@@ -12,6 +12,8 @@ export interface LogLine {
   readonly text: string
   /** RFC 3339, UTC. */
   readonly time: string
+  /** What it was before it was a line; undefined for one that was a line from the start. */
+  readonly event: Event | undefined
 }
 
 export interface LogFilter {
@@ -23,16 +25,17 @@ export interface LogFilter {
 }
 
 export interface Logs {
-  /** Kept in memory until `flush`, or until there are enough. `time` in milliseconds since 1970. */
-  log(execution: number, task: number | undefined, level: Level, text: string, time: number): void
+  /** Kept in memory until `flush`, or until there are enough. `time` in milliseconds since 1970; `event` is flat. */
+  log(execution: number, task: number | undefined, level: Level, text: string, time: number, event?: Event): void
   /** Writes what `log` has kept. */
   flush(): void
   /** In the order they were written. */
   logs(execution: number, filter?: LogFilter): Generator<LogLine>
 }
 
-interface LogRow extends Omit<LogLine, 'time'> {
+interface LogRow extends Omit<LogLine, 'time' | 'event'> {
   readonly time: number
+  readonly event: string | null
 }
 
 const BATCH = 100
@@ -53,8 +56,9 @@ export function createLogs(database: Database, redact: (text: string) => string)
   }
 
   return {
-    log(execution, task, level, text, time) {
-      waiting.push({ execution_id: execution, task_id: task ?? null, level, text: redact(text), time })
+    log(execution, task, level, text, time, event) {
+      const kept = event === undefined ? null : eventText(event, redact)
+      waiting.push({ execution_id: execution, task_id: task ?? null, level, text: redact(text), time, event: kept })
       if (waiting.length >= BATCH) flush()
     },
     flush,
@@ -64,7 +68,7 @@ export function createLogs(database: Database, redact: (text: string) => string)
         AND id > @after AND ${anyOf('level', LEVELS.slice(LEVELS.indexOf(level)))} ORDER BY id LIMIT ${PAGE}`
       for (let last = after; ; ) {
         const rows = database.all<LogRow>(sql, { execution, after: last, ...(task === undefined ? {} : { task }) })
-        for (const row of rows) yield { ...row, time: formatTime(row.time) }
+        for (const row of rows) yield toLine(row)
         if (rows.length < PAGE) return
         last = rows.at(-1)?.id ?? last
       }
@@ -72,5 +76,17 @@ export function createLogs(database: Database, redact: (text: string) => string)
   }
 }
 
+/** Each text by itself: a secret may hold what JSON writes otherwise. */
+function eventText(event: Event, redact: (text: string) => string): string {
+  return JSON.stringify(event, (_, value: unknown) => (typeof value === 'string' ? redact(value) : value))
+}
+
+function toLine(row: LogRow): LogLine {
+  // Our own column, written by `eventText`.
+  const event = row.event === null ? undefined : (JSON.parse(row.event) as Event)
+  return { ...row, time: formatTime(row.time), event }
+}
+
 const ADD = `
-  INSERT INTO logs (execution_id, task_id, level, text, time) VALUES (@execution_id, @task_id, @level, @text, @time)`
+  INSERT INTO logs (execution_id, task_id, level, text, time, event)
+  VALUES (@execution_id, @task_id, @level, @text, @time, @event)`

@@ -159,4 +159,16 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (registry, digest)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- How far a running execution is, for other processes: state is JSON. exit_code: what its process ended with.
+  CREATE TABLE progress (
+    execution_id INTEGER PRIMARY KEY REFERENCES executions ON DELETE CASCADE,
+    state TEXT NOT NULL
+  ) STRICT;
+  ALTER TABLE executions ADD COLUMN exit_code INTEGER;
+  -- What a line was before it was a line: an event, as JSON.
+  ALTER TABLE logs ADD COLUMN event TEXT;
+  CREATE INDEX logs_by_task ON logs (task_id, id) WHERE task_id IS NOT NULL;
+  CREATE INDEX tasks_ended ON tasks (execution_id, end_time) WHERE end_time IS NOT NULL;
+  `,
 ]

@@ -19,6 +19,8 @@ export interface TaskFilter {
 export interface TaskListing {
   /** In the order they were added. Pages through the table, so that it may be written meanwhile. */
   tasks(execution: number, filter?: TaskFilter): Generator<Task>
+  /** Those that ended at `since` (milliseconds since 1970) or later, in the order of their ends. */
+  tasksEndedSince(execution: number, since: number): readonly Task[]
 }
 
 interface TaskRow
@@ -47,6 +49,7 @@ export function createTaskListing(database: Database): TaskListing {
         if (rows.length < wanted) return
       }
     },
+    tasksEndedSince: (execution, since) => database.all<TaskRow>(ENDED, { execution, since }).map(toTask),
   }
 }
 
@@ -81,3 +84,7 @@ const LIST = 'SELECT * FROM tasks WHERE execution_id = @execution AND id > @afte
 
 const LIST_BY_STATUS = `
   SELECT * FROM tasks WHERE execution_id = @execution AND status = @status AND id > @after ORDER BY id LIMIT @limit`
+
+const ENDED = `
+  SELECT * FROM tasks WHERE execution_id = @execution AND end_time IS NOT NULL AND end_time >= @since
+  ORDER BY end_time, id`

@@ -1,0 +1,71 @@
+/** Ended executions taken out of the history, with their tasks and logs, and the space given back. */
+
+import { statSync } from 'node:fs'
+import type { Database } from './database.ts'
+import type { Locks } from './locks.ts'
+import { anyOf, formatTime } from './sql.ts'
+
+/** At least one of both; what both say is pruned. */
+export interface PruneFilter {
+  /** All but so many of the newest. */
+  readonly keep?: number
+  /** What began before this; milliseconds since 1970. */
+  readonly before?: number
+}
+
+/** An execution that may go. */
+export interface Pruned {
+  readonly id: number
+  readonly policy: string
+  /** RFC 3339, UTC. */
+  readonly start_time: string
+  readonly tasks: number
+}
+
+export interface Prune {
+  /** Oldest first; never one that runs. */
+  prunable(filter: PruneFilter): readonly Pruned[]
+  /** All or none of them but those that run again by now. Returns how many went. May take a second for 100,000 tasks. */
+  deleteExecutions(ids: readonly number[]): number
+  /** Gives the space of what was deleted back to the file system; the result is how many bytes. Undefined where an execution runs, which
+   *  it would hold up: the space stays in the file, and is used again. */
+  giveSpaceBack(): number | undefined
+}
+
+export function createPrune(database: Database, { markInterrupted }: Pick<Locks, 'markInterrupted'>): Prune {
+  return {
+    prunable({ keep = 0, before = Number.MAX_SAFE_INTEGER }) {
+      markInterrupted()
+      return database
+        .all<Omit<Pruned, 'start_time'> & { readonly start_time: number }>(PRUNABLE, { keep, before })
+        .map((row) => ({ ...row, start_time: formatTime(row.start_time) }))
+    },
+    deleteExecutions: (ids) =>
+      database.run(`DELETE FROM executions WHERE id IN (SELECT value FROM json_each(@ids)) AND ${ENDED}`, {
+        ids: JSON.stringify(ids),
+      }),
+    giveSpaceBack() {
+      if (database.get(`SELECT 1 FROM executions WHERE NOT (${ENDED}) LIMIT 1`)) return undefined
+      const before = sizeOf(database.file)
+      database.exec('VACUUM')
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      return Math.max(0, before - sizeOf(database.file))
+    },
+  }
+}
+
+/** With the log of recent writes beside it. */
+function sizeOf(file: string): number {
+  return [file, `${file}-wal`].reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0)
+}
+
+/** One that has ended may still be held by the process that writes its last lines. */
+const ENDED = `${anyOf('executions.status', ['succeeded', 'failed', 'stopped', 'interrupted'])}
+    AND executions.id NOT IN (SELECT execution_id FROM locks)`
+
+const PRUNABLE = `
+  SELECT executions.id AS id, policies.name AS policy, start_time,
+    pending + running + succeed + failed + stopped + skipped AS tasks
+  FROM executions JOIN policies ON policies.id = policy_id
+  WHERE ${ENDED} AND start_time < @before AND executions.id NOT IN (SELECT id FROM executions ORDER BY id DESC LIMIT @keep)
+  ORDER BY executions.id`
