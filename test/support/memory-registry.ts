@@ -146,6 +146,10 @@ export interface MemoryRegistryOptions {
   readonly sink?: boolean
   /** Headers of every answer, such as `Warning`. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Asked before anything else, for what a vendor has beside the distribution API, or answers otherwise. A `Refusal` may be thrown. */
+  readonly intercept?: (call: Call) => Promise<Reply | undefined> | Reply | undefined
+  /** Decides who may do what, instead of `auth`; throws a `Refusal`. */
+  readonly authorize?: (call: Call) => void
   /** Called for every request, also those of the storage listener; `seen` counts earlier requests of this method and path (without query). */
   readonly fault?: (request: LoggedRequest, seen: number) => Fault | undefined
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
@@ -242,6 +246,7 @@ export async function startMemoryRegistry(options: MemoryRegistryOptions = {}): 
     add,
     summary: () => summarize(requests),
     ...tokens,
+    ...(options.authorize ? { authorize: options.authorize } : {}),
     async close() {
       await Promise.all([closeServer(server), storage && closeServer(storage)])
     },

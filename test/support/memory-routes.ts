@@ -17,8 +17,10 @@ interface Target {
 
 /** Answers a request to the registry itself. */
 export async function answer(call: Call): Promise<Reply> {
-  const target = targetOf(call.url.pathname)
   const { options } = call.state
+  const own = await options.intercept?.(call)
+  if (own) return own
+  const target = targetOf(call.url.pathname)
   if (target.route === 'token') return call.state.issueToken(call)
   if (target.route === 'other') return text(404, '404 page not found\n')
   // Known before it is authorized: a registry without the API has no such route.
