@@ -84,7 +84,7 @@ export function runOptions(flags: RunFlags): RunOptions {
   }
 }
 
-function viewOf(session: Session): View {
+export function viewOf(session: Session): View {
   if (session.json) return jsonView(session)
   return session.bars ? progressView(session) : lineView(session)
 }

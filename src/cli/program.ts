@@ -155,6 +155,14 @@ function addExecutions(program: Command, start: Start): void {
       start(logs)(async (session) => (await load()).logs(session, execution, task, flags)),
     )
   example(logs, 'replicate executions logs 42 3', 'replicate executions logs last --follow')
+  const watch = group
+    .command('watch')
+    .description('the live progress of an execution that another process runs; ends as it ends')
+    .argument(...id)
+    .action((execution: string) =>
+      start(watch)(async (session) => (await import('./commands/executions-watch.ts')).watch(session, execution)),
+    )
+  example(watch, 'replicate executions watch last:base-images')
   const stop = group
     .command('stop')
     .description('stop a running execution, from any process')

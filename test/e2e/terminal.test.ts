@@ -1,12 +1,12 @@
 /** Where the output goes: a terminal, none, a reader that leaves. */
 
-import { execFileSync } from 'node:child_process'
 import { afterEach, expect, test } from 'vitest'
 import { image } from '../support/images.ts'
 import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
 import { gatedSource } from './gate.ts'
 import { policyBetween } from './harness.ts'
 import { type Program, program, until } from './program.ts'
+import { hasTerminal, inTerminal } from './terminal.ts'
 
 const opened: MemoryRegistry[] = []
 afterEach(async () => {
@@ -56,25 +56,6 @@ test('a reader that goes away ends a long list without a word', async () => {
   expect(stderr).toBe('')
   expect([0, 141]).toContain(code)
 })
-
-/** util-linux's `script` gives a command a terminal and passes its exit status on. */
-const hasTerminal = process.platform === 'linux' && isThere('script')
-
-function isThere(name: string): boolean {
-  try {
-    execFileSync(name, ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-const inTerminal = (command: readonly string[]): readonly [string, ...string[]] => [
-  'script',
-  '-qec',
-  command.map((word) => `'${word}'`).join(' '),
-  '/dev/null',
-]
 
 test.runIf(hasTerminal)('a terminal gets bars, colours, and its cursor back', async () => {
   const gate = await gatedSource()

@@ -2,6 +2,7 @@
 
 import type { App } from '../../app.ts'
 import { didYouMean } from '../../config/suggest.ts'
+import { systemClock } from '../../core/cancel.ts'
 import { ConfigurationError } from '../../core/errors.ts'
 import type { Level } from '../../core/events.ts'
 import type { Execution, Task } from '../../core/execution.ts'
@@ -90,7 +91,7 @@ export async function logs(session: Session, id: string, task: string | undefine
   // Read once more after the end: the last lines are written with it.
   for (let running = true; running && !session.signal.aborted; ) {
     running = !isFinal(history.execution(execution.id).status)
-    if (running) await untilNextLook(session)
+    if (running) await systemClock.sleep(FOLLOW_INTERVAL, session.signal).catch(() => {})
     after = writeLines(history.logs(execution.id, { ...wanted, after }), after)
   }
   return 0
@@ -258,18 +259,4 @@ function logJson(line: LogLine): Record<string, unknown> {
 function logText(line: LogLine, colors: Colors): string {
   const place = line.task_id === null ? '' : `[${line.task_id}] `
   return `${colors.dim(line.time)}  ${line.level.padEnd(7)}  ${place}${printable(line.text)}\n`
-}
-
-function untilNextLook(session: Session): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, FOLLOW_INTERVAL)
-    session.signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

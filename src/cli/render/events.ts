@@ -49,6 +49,7 @@ export function jsonView(session: Session): View {
           break
       }
     },
+    progress() {},
     end(outcome: PolicyOutcome) {
       if (outcome.execution) write({ type: 'execution', ...outcome.execution })
       else if (outcome.error !== undefined) {

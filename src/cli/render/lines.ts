@@ -39,6 +39,7 @@ export function lineView(session: Session): View {
       if (event.type === 'task') stderr.write(text)
       else say(text)
     },
+    progress: (progress) => meter.set(progress),
     end(outcome) {
       stopTicking?.()
       stopTicking = undefined

@@ -24,8 +24,19 @@ export interface Reading {
   readonly remaining: number | undefined
 }
 
+/** How far an execution of another process is: what it says itself, and how many tasks it has. Sizes in bytes. */
+export interface Progress {
+  readonly tasks: number
+  readonly bytes?: number
+  readonly settled?: number
+  readonly received?: number
+  readonly blobs?: readonly (BlobInFlight & { readonly id: string })[]
+}
+
 export interface Meter {
   add(event: Event): void
+  /** In place of the events of plans and blobs; what is absent stays as it was. */
+  set(progress: Progress): void
   read(): Reading
 }
 
@@ -90,6 +101,19 @@ export function createMeter(now: () => number): Meter {
           endBlob(event.id, event.outcome, event.size)
           break
       }
+    },
+    set(progress) {
+      tasks = progress.tasks
+      bytes = progress.bytes ?? bytes
+      settled = progress.settled ?? settled
+      if (progress.received !== undefined) {
+        // What had come before anybody looked says nothing of how fast it goes.
+        if (received === 0) samples.length = 0
+        received = progress.received
+      }
+      blobs.clear()
+      for (const { id, ...blob } of progress.blobs ?? []) blobs.set(id, blob)
+      sample()
     },
     read() {
       sample()

@@ -47,6 +47,7 @@ export function progressView(session: Session): View {
       if (event.state === 'started') bars ??= openBars(stderr, colors, meter)
       else stop()
     },
+    progress: (progress) => meter.set(progress),
     end(outcome) {
       stop()
       writeEnd(outcome, session)

@@ -2,6 +2,7 @@
 
 import type { PolicyOutcome } from '../../app.ts'
 import type { Event } from '../../core/events.ts'
+import type { Progress } from './meter.ts'
 
 /** A policy as its heading shows it. */
 export interface Heading {
@@ -14,6 +15,8 @@ export interface Heading {
 export interface View {
   begin(heading: Heading, execution: number): void
   event(event: Event): void
+  /** How far an execution of another process is, in place of events of plans and blobs. */
+  progress(progress: Progress): void
   end(outcome: PolicyOutcome): void
   /** Leaves the terminal as it was. May be called twice. */
   close(): void

@@ -1,0 +1,65 @@
+/** An execution that another process runs, as the events it had: read from the history again and again. */
+
+import type { Event } from '../core/events.ts'
+import type { Execution, Task } from '../core/execution.ts'
+import type { History } from '../history/history.ts'
+import type { View } from './render/view.ts'
+
+export interface Replay {
+  /** Passes on what has happened since the last look; all of it at the first. */
+  look(execution: Execution): void
+}
+
+export function createReplay(history: History, id: number, view: View): Replay {
+  let lastLine = 0
+  let lastEnd = 0
+  // Tasks may end within one millisecond: those of the last one that were seen.
+  let atLastEnd = new Set<number>()
+
+  function newLines(): readonly Timed[] {
+    const lines = [...history.logs(id, { after: lastLine })]
+    lastLine = lines.at(-1)?.id ?? lastLine
+    return lines.map(({ level, text, task_id, time, event }) => ({
+      time: Date.parse(time),
+      event: event ?? { type: 'log', level, text, ...(task_id === null ? {} : { task: task_id }) },
+    }))
+  }
+
+  function newEnds(): readonly Timed[] {
+    const ended = history
+      .tasksEndedSince(id, lastEnd)
+      .map((task) => ({ task, time: Date.parse(task.end_time ?? '') }))
+      .filter(({ task, time }) => time > lastEnd || !atLastEnd.has(task.id))
+    const newest = ended.at(-1)?.time ?? lastEnd
+    if (newest > lastEnd) atLastEnd = new Set()
+    lastEnd = newest
+    for (const { task, time } of ended) if (time === newest) atLastEnd.add(task.id)
+    // What is kept was no task of the run.
+    return ended.filter(({ task }) => task.status !== 'skipped').map(({ task, time }) => ({ time, event: endOf(task) }))
+  }
+
+  return {
+    look(execution) {
+      const progress = history.progressOf(id)
+      // The sort is stable: a stage ends after the tasks that ended in the same millisecond.
+      const events = [...newEnds(), ...newLines()].sort((a, b) => a.time - b.time)
+      for (const { event } of events) view.event(event)
+      view.progress({ tasks: execution.total - execution.skipped, ...progress })
+    },
+  }
+}
+
+interface Timed {
+  readonly time: number
+  readonly event: Event
+}
+
+function endOf({ id, src_resource, dest_resource, status, error }: Task): Event {
+  return {
+    type: 'task',
+    task: id,
+    name: `${src_resource} → ${dest_resource}`,
+    status,
+    ...(error === null ? {} : { error }),
+  }
+}
