@@ -10,7 +10,9 @@ export interface Unsupported {
 export const UNSUPPORTED: readonly Unsupported[] = [
   { path: ['serve'] },
   { path: ['registries', '*', 'hook_secret'] },
-  { path: ['policies', '*', 'triggers'] },
+  { path: ['policies', '*', 'triggers', '*', 'event'] },
+  { path: ['policies', '*', 'triggers', '*', 'poll'] },
+  { path: ['policies', '*', 'triggers', '*', 'pull'] },
   { path: ['policies', '*', 'deletion'], values: ['events'] },
   { path: ['policies', '*', 'prepare'] },
   { path: ['policies', '*', 'notify'] },
@@ -68,7 +70,7 @@ function reach(content: unknown, path: readonly string[]): readonly Reached[] {
   let reached: readonly Reached[] = [{ path: [], value: content }]
   for (const key of path) {
     reached = reached.flatMap(({ path: parent, value }) =>
-      typeof value !== 'object' || value === null || Array.isArray(value)
+      typeof value !== 'object' || value === null
         ? []
         : Object.entries(value)
             .filter(([name]) => key === '*' || key === name)

@@ -284,7 +284,7 @@ test('max_deletions is nothing else', () => {
 describe('what later versions do', () => {
   const base = ['source: a.example.com', 'destination: b.example.com']
   test.each([
-    [policy(...base, 'triggers: [{poll: 5m}]'), '5:5 `triggers`: not supported yet'],
+    [policy(...base, 'triggers: [{poll: 5m}]'), '5:17 `poll`: not supported yet'],
     [policy(...base, 'deletion: events'), '5:15 `deletion: events`: not supported yet'],
     [policy(...base, 'prepare: {handler: /x}'), '5:5 `prepare`: not supported yet'],
     [policy(...base, 'notify: [{on: failed, webhook: https://x}]'), '5:5 `notify`: not supported yet'],

@@ -32,7 +32,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   picomatch: ['src/core/pattern.ts'],
   // Ranges are checked at load and matched in the plan.
   semver: ['src/engine/', 'src/config/'],
-  'cron-parser': ['src/serve/scheduler.ts'],
+  // Schedules are checked at load and asked for their times by commands.
+  'cron-parser': ['src/core/schedule.ts'],
   yaml: ['src/config/', 'adapters/helm-http/', 'adapters/chartmuseum/', 'adapters/artifact-hub/'],
   'tar-stream': ['src/oci/'],
   // Wherever JSON or YAML from outside is checked.

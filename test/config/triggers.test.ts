@@ -1,0 +1,45 @@
+/** Triggers of the file: what is kept, and the place of what is wrong. */
+
+import { describe, expect, test } from 'vitest'
+import { complaints, load, policy } from './setup.ts'
+
+const base = ['source: a.example.com', 'destination: b.example.com'] as const
+
+const wrong = (trigger: string): readonly string[] => complaints(policy(...base, `triggers: [${trigger}]`))
+
+describe('a trigger', () => {
+  test('by schedule is kept as it was written', () => {
+    const text = policy(...base, 'triggers: [{schedule: "@daily"}, {schedule: 0 2 * * *, timezone: Europe/Berlin}]')
+    expect(load(text).policies[0]?.triggers).toEqual([
+      { schedule: '@daily' },
+      { schedule: '0 2 * * *', timezone: 'Europe/Berlin' },
+    ])
+  })
+
+  test('is refused where its field stands', () => {
+    expect(wrong('{schedule: 0 25 * * *}')).toEqual([
+      expect.stringMatching(/^policy.yaml:5:29 `25` is no hour \[it is/),
+    ])
+    expect(wrong('{schedule: "0 0 25 * * *"}')).toEqual([expect.stringMatching(/^policy.yaml:5:32 `25` is no hour/)])
+  })
+
+  test('is told the time zone that was probably meant', () => {
+    expect(wrong('{schedule: "@daily", timezone: Europe/Berlinn}')).toEqual([
+      'policy.yaml:5:47 `Europe/Berlinn` is no time zone [did you mean `Europe/Berlin`?]',
+    ])
+  })
+
+  test.each([
+    ['{}', '5:16 this trigger says nothing'],
+    ['{timezone: UTC}', '5:16 `timezone` belongs to a `schedule`'],
+    ['{event: [push]}', '5:17 `event`: not supported yet'],
+    ['{poll: 5m}', '5:17 `poll`: not supported yet'],
+    ['{pull: true}', '5:17 `pull`: not supported yet'],
+  ])('%s is refused', (trigger, expected) => {
+    expect(wrong(trigger).map((line) => line.replace(/ \[.*/, ''))).toEqual([`policy.yaml:${expected}`])
+  })
+
+  test('is one thing, not two', () => {
+    expect(wrong('{schedule: "@daily", poll: 5m}').join('\n')).toContain('5:16 these are several triggers')
+  })
+})
