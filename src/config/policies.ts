@@ -8,8 +8,8 @@ import { isMistake, type Mistake, type Names, parseReference, registryNamed, rep
 import type { Built } from './registries.ts'
 import type { PolicyInput } from './schema.ts'
 import type { Finding } from './source.ts'
-
 import { builtTriggers } from './triggers.ts'
+
 /** The value is only of use where nothing was found. */
 export function buildPolicy(name: string, input: PolicyInput, names: Names): Built<Policy> {
   const findings: Finding[] = []
@@ -18,17 +18,7 @@ export function buildPolicy(name: string, input: PolicyInput, names: Names): Bui
   const filters: Filters = { ...input.filters, ...selected }
   checkFilters(input.filters, findings)
   const { prepare, notify, triggers, ...plain } = input
-  const value: Policy = {
-    name,
-    ...plain,
-    source,
-    destination,
-    also,
-    filters,
-    triggers: builtTriggers(triggers, findings),
-    ...(prepare ? { prepare: builtHandler(prepare, [destination, ...also], names, findings) } : {}),
-    ...(notify ? { notify: builtNotifications(notify, names, findings) } : {}),
-  }
+  const value: Policy = { name, ...plain, source, destination, also, filters, triggers: builtTriggers(triggers, findings) }
   checkScope(value, input, findings)
   return { value, findings: findings.map((finding) => ({ ...finding, path: ['policies', name, ...finding.path] })) }
 }
