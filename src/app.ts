@@ -2,6 +2,8 @@
 
 import { adapters } from '../adapters/index.ts'
 import metadata from '../package.json' with { type: 'json' }
+import type { Edit } from './config/edit.ts'
+import type { Edited } from './config/edit-file.ts'
 import type { Configuration } from './config/load.ts'
 import { homeDirectory } from './config/paths.ts'
 import { readConfiguration } from './config/read.ts'
@@ -98,6 +100,10 @@ export interface PolicyOutcome {
 export interface App {
   /** Reads and checks everything; throws a `ConfigurationError` that names all that is wrong. */
   configuration(files: readonly string[]): Promise<Configuration>
+  /** The user's configuration as it may be edited: none is an empty one, and variables need not be set. */
+  editable(): Promise<Configuration>
+  /** Changes the user's configuration and nothing else in its file; what would not be valid is never written. */
+  edit(edits: readonly Edit[]): Promise<Edited>
   /** Runs policies one after another, in order. `started` is called once an execution has its number. */
   run(
     policies: readonly Policy[],
@@ -240,6 +246,10 @@ export function createApp(options: AppOptions): App {
 
   return {
     configuration: (files) => read(files, options.config),
+    editable: async () =>
+      (await import('./config/edit-file.ts')).editableConfiguration({ ...options, types: adapters }),
+    edit: async (edits) =>
+      (await import('./config/edit-file.ts')).editConfiguration(edits, { ...options, types: adapters }),
     async *run(policies, configuration, run, started, ctx) {
       const throttles = run.bandwidth === undefined ? [] : [createThrottle(run.bandwidth)]
       const signal = run.timeout === undefined ? ctx.signal : AbortSignal.any([ctx.signal, timeLimit(run.timeout)])

@@ -146,6 +146,8 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
   }
   const app: App = {
     configuration: () => Promise.resolve(configuration),
+    editable: () => Promise.resolve(configuration),
+    edit: unused,
     async *run(policies, _configuration, options, started, ctx) {
       ran.push(options)
       for (const one of policies) {
