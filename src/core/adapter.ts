@@ -52,7 +52,7 @@ export interface AdapterOption {
 export interface AdapterTools {
   /** An HTTP client for the registry: retries, limits, tokens, TLS, proxy. Made on first use. */
   readonly http: () => HttpClient
-  /** A client for another address or another way to sign in, such as a control API. One for each `url` and way, ended with the rest. */
+  /** A client for another address or another way to sign in, such as a control API. One for each `url` and `name`, ended with the rest. */
   readonly api: (options: ApiOptions) => HttpClient
   /** As it was found, before `signIn`. */
   readonly credential: () => Promise<Credential>
@@ -61,6 +61,8 @@ export interface AdapterTools {
 export interface ApiOptions {
   /** With scheme and optional path prefix. */
   readonly url: string
+  /** Tells clients for one `url` apart; default none. */
+  readonly name?: string
   /** What signs the requests; default: the registry's own credential. A `basic` one is sent with the first request. */
   readonly credential?: () => Promise<SentCredential>
   readonly expired?: readonly Expiry[]
@@ -100,6 +102,7 @@ export interface PingStep {
 
 /** A tag with what the registry's own API says of it. */
 export interface TagInfo {
+  /** Absent for an artifact without a tag. */
   readonly tag?: string
   readonly digest: Digest
   readonly mediaType?: string
@@ -143,8 +146,8 @@ export interface Adapter {
   attachLabels?(repository: string, digest: Digest, labels: readonly string[], ctx: Context): Promise<void>
   /** Names of repositories. May over-report: the planner filters again. */
   repositories?(wanted: Wanted, ctx: Context): AsyncIterable<string>
-  /** Tags with their digests, where that costs less than a HEAD each. */
-  listTags?(repository: string, ctx: Context): AsyncIterable<TagInfo>
+  /** Tags with their digests, where that costs less than a HEAD each; of a tag whose digest the API does not tell just the name. */
+  listTags?(repository: string, ctx: Context): AsyncIterable<TagInfo | string>
   /** Ends open connections and finishes what must be finished (a tar is written here). */
   close?(): Promise<void>
 }

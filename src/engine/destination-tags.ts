@@ -27,7 +27,8 @@ export async function listDestination(
   try {
     if (destination.adapter.listTags) {
       for await (const info of destination.adapter.listTags(repository, ctx)) {
-        if (info.tag !== undefined) digests.set(info.tag, info.digest)
+        if (typeof info === 'string') digests.set(info, undefined)
+        else if (info.tag !== undefined) digests.set(info.tag, info.digest)
         if (few && digests.size >= LIST_AT_MOST) return { exists: true, complete: false, digests }
       }
       return { exists: true, complete: true, digests }

@@ -85,7 +85,8 @@ export async function selectTags(
     }
     if (source.adapter.listTags && !areFew(policy, selection)) {
       for await (const info of source.adapter.listTags(repository, ctx)) {
-        if (info.tag === undefined) {
+        if (typeof info === 'string') consider(info)
+        else if (info.tag === undefined) {
           if (!selection.labels || selection.labels(info.labels ?? []).kept) untagged.push(info)
         } else {
           infos.set(info.tag, info)

@@ -108,7 +108,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
   async function renew(refused: Refused, ctx: Context): Promise<void> {
     const found = await shared(credential(), ctx.signal)
-    if (found.kind === 'bearer') throw await rejected(refused)
+    if (found.kind === 'bearer') {
+      // One that runs out can be had anew; another request may have done so already.
+      if (refused.sent === `Bearer ${found.token}` && found.expires === undefined) throw await rejected(refused)
+      if (refused.sent === `Bearer ${found.token}`) forget()
+      return
+    }
     const asked = chooseChallenge(refused.challenge)
     const carriedToken = refused.sent?.startsWith('Bearer ') === true
     // A refused token may be answered with a Basic challenge, an empty one or none: the first challenge still holds.

@@ -49,8 +49,13 @@ export async function digestsIn(
   ctx: Context,
 ): Promise<readonly (readonly [string, string])[]> {
   if (adapter.listTags) {
-    const infos = await collect<TagInfo>(adapter.listTags(repository, ctx))
-    return infos.flatMap(({ tag, digest }) => (tag === undefined ? [] : [[tag, digest] as const]))
+    const infos = await collect<TagInfo | string>(adapter.listTags(repository, ctx))
+    const found = infos.map(async (info): Promise<readonly (readonly [string, string])[]> => {
+      if (typeof info === 'string')
+        return [[info, (await adapter.repository(repository).resolve(info, ctx))?.digest ?? '']]
+      return info.tag === undefined ? [] : [[info.tag, info.digest]]
+    })
+    return (await Promise.all(found)).flat()
   }
   const store = adapter.repository(repository)
   const tags = await collect(store.tags(ctx))
