@@ -8,6 +8,7 @@ import type { Clock } from './core/cancel.ts'
 import { ConfigurationError, NetworkError } from './core/errors.ts'
 import type { HttpClient } from './core/http.ts'
 import type { Credential, Registry, SentCredential } from './core/registry.ts'
+import { createKeychain, type Keychain } from './credentials/keychain.ts'
 import { resolveCredential } from './credentials/resolve.ts'
 import type { Endpoint } from './engine/endpoint.ts'
 import { createHttpClient, type HttpClientOptions } from './http/client.ts'
@@ -17,7 +18,10 @@ import { createThrottle, type Throttle } from './transfer/throttle.ts'
 export interface Connections {
   /** One client a registry, shared by all that use it, so that its limits and tokens are too. */
   open(registry: Registry): Promise<Endpoint>
+  /** That client. */
+  http(registry: Registry): Promise<HttpClient>
   credential(registry: Registry): Promise<Credential>
+  readonly keychain: Keychain
   /** The registry's own trust, PEM. */
   ca(registry: Registry): Promise<string | undefined>
   /** The URL of the proxy before it: its own, or that of the environment. */
@@ -47,12 +51,13 @@ export function createConnections(options: ConnectionOptions): Connections {
   const credentials = new Map<string, Promise<Credential>>()
   const throttles = new Map<string, Throttle>()
   const closing = new AbortController()
+  const keychain = createKeychain({ env: options.env })
 
   function credential(registry: Registry): Promise<Credential> {
     const known = credentials.get(registry.name)
     if (known) return known
     const { env, redactor, warn } = options
-    const found = resolveCredential(registry, { env, home: homedir(), warn, secrets: (secret) => redactor.add(secret) })
+    const found = resolveCredential(registry, { env, home: homedir(), warn, secrets: redactor.add, keychain })
     credentials.set(registry.name, found)
     return found
   }
@@ -79,41 +84,49 @@ export function createConnections(options: ConnectionOptions): Connections {
     return known
   }
 
-  return {
-    credential,
-    ca: (registry) => readPem(registry, 'ca', registry.ca),
-    proxy: (registry) => proxyOf(registry, options.env),
-    async open(registry) {
-      const type = adapters.find((candidate) => candidate.identity === registry.type)
-      if (!type) throw new ConfigurationError(`registry ${registry.name} has the unknown type ${registry.type}`)
-      const own = await clientOptions(registry, options)
-      const api: AdapterTools['api'] = ({ url, credential: signer, expired }) =>
-        client(`${registry.name} ${url} ${signer ? 'signed' : ''}`, () => ({
+  /** What the registry's adapter is lent. */
+  async function lend(registry: Registry): Promise<{ readonly type: AdapterType; readonly tools: AdapterTools }> {
+    const type = adapters.find((candidate) => candidate.identity === registry.type)
+    if (!type) throw new ConfigurationError(`registry ${registry.name} has the unknown type ${registry.type}`)
+    const own = await clientOptions(registry, options)
+    const api: AdapterTools['api'] = ({ url, name = '', credential: signer, expired }) =>
+      client(`${registry.name} ${url} ${name}`, () => ({
+        ...own,
+        url,
+        host: new URL(url).host,
+        proxy: registry.proxy ?? proxyFromEnvironment(url, options.env),
+        expired,
+        preemptive: true,
+        credential: signer ?? (async () => sendable(await credential(registry), registry)),
+      }))
+    const tools: AdapterTools = {
+      http: () => {
+        const { url } = registry
+        if (url === undefined) throw new ConfigurationError(`registry ${registry.name} has no url`)
+        return client(registry.name, () => ({
           ...own,
           url,
           host: new URL(url).host,
-          proxy: registry.proxy ?? proxyFromEnvironment(url, options.env),
-          expired,
-          preemptive: true,
-          credential: signer ?? (async () => sendable(await credential(registry), registry)),
+          proxy: proxyOf(registry, options.env),
+          expired: type.expired,
+          credential: () => signIn(registry, type, api),
         }))
-      const adapter = type.open(registry, {
-        http: () => {
-          const { url } = registry
-          if (url === undefined) throw new ConfigurationError(`registry ${registry.name} has no url`)
-          return client(registry.name, () => ({
-            ...own,
-            url,
-            host: new URL(url).host,
-            proxy: proxyOf(registry, options.env),
-            expired: type.expired,
-            credential: () => signIn(registry, type, api),
-          }))
-        },
-        api,
-        credential: () => credential(registry),
-      })
-      return { registry, type, adapter, throttle: throttle(registry) }
+      },
+      api,
+      credential: () => credential(registry),
+    }
+    return { type, tools }
+  }
+
+  return {
+    credential,
+    keychain,
+    ca: (registry) => readPem(registry, 'ca', registry.ca),
+    proxy: (registry) => proxyOf(registry, options.env),
+    http: async (registry) => (await lend(registry)).tools.http(),
+    async open(registry) {
+      const { type, tools } = await lend(registry)
+      return { registry, type, adapter: type.open(registry, tools), throttle: throttle(registry) }
     },
     async close() {
       closing.abort(new NetworkError('the connections were closed', { retryable: false }))

@@ -30,7 +30,7 @@ export function originText<N>(
 }
 
 export interface Earlier<Narrowing> {
-  /** As it was when the execution began. */
+  /** As it was when the execution began, without what it calls: the addresses are secrets, which no history keeps. */
   readonly policy: Policy
   readonly lock: string
   readonly origin: Origin<Narrowing>
@@ -46,7 +46,7 @@ export function earlierExecution<N>(history: History, { how, execution: id }: Ag
   const { snapshot, lock, origin: text, prepared, left } = history.beginning(id)
   if (lock === undefined || text === undefined) throw refused(id, 'an older version of replicate began it')
   // Both columns are our own, written when the execution began.
-  const policy = JSON.parse(snapshot) as Policy
+  const { prepare: _, notify: __, ...policy } = JSON.parse(snapshot) as Policy
   const origin = JSON.parse(text) as Origin<N>
   if (status === 'succeeded') throw refused(id, 'it has succeeded')
   if (!prepared) {

@@ -14,7 +14,9 @@ export interface Interpolation {
 /** How every complaint about a variable ends that the environment does not have. */
 export const UNSET = 'is not set'
 
-const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'secret', 'hook_secret'])
+const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'secret', 'hook_secret', 'slack'])
+/** These may be written out, and are not to be shown where they came from the environment. */
+const PRIVATE_KEYS: ReadonlySet<string> = new Set([...SECRET_KEYS, 'webhook', 'handler'])
 const VARIABLE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?/g
 
 /** Changes the scalars of the source's tree: `${NAME}`, `${NAME:-default}`, and `$${` for a literal `${`. Keys stay. */
@@ -83,7 +85,7 @@ function plainSecrets(source: Source, plain: ReadonlySet<Scalar>): readonly Find
 }
 
 function secretsOf(source: Source, given: ReadonlySet<Scalar>): readonly string[] {
-  const values = secretScalars(source)
+  const values = secretScalars(source, PRIVATE_KEYS)
     .filter(({ node }) => given.has(node))
     .map(({ node }) => String(node.value))
   return [...new Set(values)].filter((value) => value !== '')
@@ -95,7 +97,7 @@ interface SecretScalar {
   readonly node: Scalar
 }
 
-function secretScalars(source: Source): readonly SecretScalar[] {
+function secretScalars(source: Source, keys: ReadonlySet<string> = SECRET_KEYS): readonly SecretScalar[] {
   const found: SecretScalar[] = []
   visit(source.document, {
     Pair(index, pair, ancestors) {
@@ -103,7 +105,7 @@ function secretScalars(source: Source): readonly SecretScalar[] {
       const parents = pathOf(ancestors, index)
       const node = isAlias(pair.value) ? resolved(source, pair.value) : pair.value
       if (key === undefined || !isScalar(node)) return
-      if (SECRET_KEYS.has(key) || parents.at(-1) === 'pull_users') found.push({ path: [...parents, key], key, node })
+      if (keys.has(key) || parents.at(-1) === 'pull_users') found.push({ path: [...parents, key], key, node })
     },
   })
   return found

@@ -4,6 +4,7 @@ import semver from 'semver'
 import { compilePattern, PatternError } from '../core/pattern.ts'
 import type { Filters, Policy, PolicyDestination, PolicySource } from '../core/policy.ts'
 import { isRepositoryName } from '../core/reference.ts'
+import { builtHandler, builtNotifications } from './outside.ts'
 import { isMistake, type Mistake, type Names, parseReference, registryNamed, repositoryPattern } from './reference.ts'
 import type { Built } from './registries.ts'
 import type { PolicyInput } from './schema.ts'
@@ -18,7 +19,17 @@ export function buildPolicy(name: string, input: PolicyInput, names: Names): Bui
   const filters: Filters = { ...input.filters, ...selected }
   checkFilters(input.filters, findings)
   const { prepare, notify, triggers, ...plain } = input
-  const value: Policy = { name, ...plain, source, destination, also, filters, triggers: builtTriggers(triggers, findings) }
+  const value: Policy = {
+    name,
+    ...plain,
+    source,
+    destination,
+    also,
+    filters,
+    triggers: builtTriggers(triggers, findings),
+    ...(prepare ? { prepare: builtHandler(prepare, [destination, ...also], names, findings) } : {}),
+    ...(notify ? { notify: builtNotifications(notify, names, findings) } : {}),
+  }
   checkScope(value, input, findings)
   return { value, findings: findings.map((finding) => ({ ...finding, path: ['policies', name, ...finding.path] })) }
 }

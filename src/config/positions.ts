@@ -33,7 +33,7 @@ function findingsOfIssue(issue: Issue, path: Path): readonly Finding[] {
     case 'invalid_type':
       return [wrongType(issue.expected, issue.input, path)]
     default:
-      return [{ path, message: `\`${path.at(-1)}\`: ${issue.message}` }]
+      return [{ path, message: `\`${path.findLast((part) => typeof part === 'string')}\`: ${issue.message}` }]
   }
 }
 

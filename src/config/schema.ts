@@ -150,6 +150,7 @@ const notification = mapping(
     on: list('After which end', z.enum(['failed', 'succeeded', 'stopped'])),
     webhook: filled('A URL that is sent a CloudEvent').exactOptional(),
     secret: filled('What signs it, as an environment variable').exactOptional(),
+    slack: filled('The URL of an incoming webhook of Slack, or alike, as an environment variable').exactOptional(),
     exec: z
       .array(z.string())
       .min(1, 'it is empty')

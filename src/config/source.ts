@@ -130,7 +130,7 @@ function offsetIn(source: Source, node: Node | undefined, offset: number | undef
   return spelled < 0 ? 0 : spelled + offset
 }
 
-const SECRET_LINE = /((?:password|token|secret)["']?\s*:\s*)(?!\$\{)\S.*/i
+const SECRET_LINE = /((?:password|token|secret|slack)["']?\s*:\s*)(?!\$\{)\S.*/i
 
 function place(source: Source, line: number, column: number): Pick<Problem, 'position' | 'text'> {
   const text = source.text.split('\n')[line - 1]?.trimEnd() ?? ''

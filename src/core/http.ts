@@ -2,6 +2,7 @@
 
 import type { Bytes } from './content.ts'
 import type { Context } from './context.ts'
+import type { Registry } from './registry.ts'
 
 /** A body that is made anew for each attempt. */
 export interface BodySource {
@@ -55,6 +56,27 @@ export interface Expiry {
   /** What the body of the answer says then. */
   readonly text: RegExp
 }
+
+/** A body for a URL that is no registry's, or for a path of one with its credential. Sent once, redirects not followed. */
+export interface PostRequest {
+  /** Whole; or a path on `registry`. */
+  readonly url: string
+  /** Whose credential goes along; absent: none does. */
+  readonly registry?: Registry
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** Statuses besides every 2xx that are an answer and no error. */
+  readonly answers?: readonly number[]
+}
+
+export interface Posted {
+  readonly status: number
+  /** The status with the server's words, one line; of a 2xx only the status. */
+  readonly text: string
+}
+
+/** Throws a `RegistryError` for any other status, `CredentialError`, `NetworkError` or `CancelledError`. */
+export type Post = (request: PostRequest, ctx: Context) => Promise<Posted>
 
 export interface HttpClient {
   /** `https://registry.example.com/prefix`, without a trailing slash. */

@@ -1,5 +1,7 @@
 /** A policy: what goes from where to where, when, and how gently; as it is after defaults are filled in. */
 
+import type { Secret } from './secret.ts'
+
 export type ResourceType = 'image' | 'chart'
 
 /** Selects resources. A list matches where any of its patterns does; an absent filter matches all. */
@@ -49,6 +51,24 @@ export type Trigger =
   | { readonly poll: number }
   | { readonly pull: true }
 
+/** Called before anything is created or copied. */
+export interface PrepareHandler {
+  /** A path on the destination, or a URL. */
+  readonly handler: Secret
+  /** Statuses that end the execution; any other failure is a warning. */
+  readonly abort_on: readonly number[]
+}
+
+export type NotifiedEnd = 'failed' | 'succeeded' | 'stopped'
+
+/** Who is told how an execution ended. */
+export type Notification = { readonly on: readonly NotifiedEnd[] } & (
+  | { readonly webhook: Secret; readonly secret?: Secret }
+  | { readonly slack: Secret }
+  /** A command and its arguments; a command with a `/` in it is an absolute path. */
+  | { readonly exec: readonly [string, ...string[]] }
+)
+
 export interface Policy {
   readonly name: string
   readonly description?: string
@@ -71,6 +91,8 @@ export interface Policy {
   readonly max_deletions?: number | `${number}%`
   readonly triggers: readonly Trigger[]
   readonly retry: { readonly attempts: number; readonly delay: number }
+  readonly prepare?: PrepareHandler
+  readonly notify?: readonly Notification[]
 }
 
 /** A policy with several destinations as one policy for each of them. */

@@ -1,29 +1,25 @@
-/** The prepare stage: both registries checked, the plan made and recorded, missing namespaces created; no content is written. */
+/** The prepare stage: both registries checked, the plan made and recorded, its handler called, missing namespaces created; no content is written. */
 
-import { type Clock, throwIfAborted } from '../core/cancel.ts'
+import { throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { PrepareError, type Side } from '../core/errors.ts'
 import type { TaskSpec } from '../core/plan.ts'
-import type { Policy } from '../core/policy.ts'
 import { formatResource } from '../core/reference.ts'
 import type { History } from '../history/history.ts'
 import { type Endpoint, type ManifestMemory, onSideOf, type Route } from './endpoint.ts'
+import { callHandler, type HandlerRequest, namespacePairs } from './handler.ts'
 import { count, type Namespaces, noteNamespace, type PlanTotals } from './plan.ts'
 import { reasonOf } from './reason.ts'
 import { isAtSource } from './remove.ts'
 import { planRoutes } from './routes.ts'
 
-export interface PrepareRequest {
-  readonly policy: Policy
+export interface PrepareRequest extends HandlerRequest {
   readonly source: Endpoint
-  /** One for each destination. */
-  readonly routes: readonly Route[]
   readonly history: History
   readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
   readonly shard?: { readonly index: number; readonly count: number } | undefined
   /** `all`: referrers of unchanged artifacts are looked at too. */
   readonly referrers?: 'all' | 'changed' | undefined
-  readonly clock?: Pick<Clock, 'now'>
   /** Tasks of a saved plan, applied instead of planning anew. */
   readonly plan?: readonly TaskSpec[] | undefined
 }
@@ -41,10 +37,12 @@ export async function prepare(
   const down = await stagePing(source, routes, ctx)
   const batch: TaskSpec[] = []
   const write = (): void => history.addTasks(id, batch.splice(0))
+  const pairs = namespacePairs()
   let unchanged = 0
   const sink = {
     task: (task: TaskSpec) => {
       batch.push(task)
+      pairs.add(task)
       if (batch.length >= TASK_BATCH) write()
     },
     unchanged: () => {
@@ -63,6 +61,7 @@ export async function prepare(
   for (const task of unreachable) sink.task(task)
   write()
   history.addUnchanged(id, unchanged)
+  await callHandler(request, id, pairs, ctx)
   const namespaces = await ensureNamespaces(routes, totals, ctx)
   throwIfAborted(ctx.signal)
   ctx.emit({ type: 'planned', tasks: totals.copies + totals.updates + totals.deletes, bytes: 0 })

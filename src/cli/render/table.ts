@@ -62,7 +62,8 @@ function fit(natural: readonly number[], available: number): readonly number[] {
 
 /** One object as `name  value` lines; objects inside become `outer.inner`, absent values are left out. */
 export function renderFields(fields: object, colors: Colors = colorsFor(false)): string {
-  const lines = flatten(fields, '')
+  // As JSON has them: a secret gives what stands for it.
+  const lines = flatten(JSON.parse(JSON.stringify(fields)), '')
   const widest = Math.max(0, ...lines.map(([name]) => name.length))
   return lines.map(([name, value]) => `${colors.cyan(name.padEnd(widest))}  ${value}`.trimEnd().concat('\n')).join('')
 }

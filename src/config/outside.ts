@@ -1,0 +1,69 @@
+/** What a policy calls beyond its registries: the handler before it, and those who are told how it ended. */
+
+import { resolve } from 'node:path'
+import type { Notification, Policy, PrepareHandler } from '../core/policy.ts'
+import { secret, secretUrl } from '../core/secret.ts'
+import { type Names, registryNamed } from './reference.ts'
+import type { PolicyInput } from './schema.ts'
+import type { Finding } from './source.ts'
+
+const A_URL = /^https?:\/\/[^\s/@?#]+([/?]\S*)?$/
+const A_PATH = /^\/(?!\/)\S*$/
+const NO_USER = 'with `http://` or `https://` and without a user name; what is secret in it comes from the environment'
+
+/** `destinations` are those of the policy, of which each must have an address where the handler is a path. */
+export function builtHandler(
+  { handler, abort_on = [] }: NonNullable<PolicyInput['prepare']>,
+  destinations: readonly Policy['destination'][],
+  names: Names,
+  findings: Finding[],
+): PrepareHandler {
+  const path = ['prepare', 'handler']
+  if (A_URL.test(handler)) return { handler: secretUrl(handler), abort_on }
+  if (!A_PATH.test(handler)) {
+    findings.push({ path, message: '`handler` is neither a path nor a URL', hint: `a URL is written ${NO_USER}` })
+    return { handler: secret(handler), abort_on }
+  }
+  for (const { registry } of destinations) {
+    const found = registryNamed(registry, names)
+    // A destination that is wrong has been told.
+    if ('message' in found || found.url !== undefined) continue
+    const message = `\`handler\` is a path, and the destination \`${registry}\` has no address`
+    findings.push({ path, message, hint: 'write a whole URL' })
+  }
+  return { handler: secretUrl(handler), abort_on }
+}
+
+/** Commands with a `/` are relative to the file. */
+export function builtNotifications(
+  notify: NonNullable<PolicyInput['notify']>,
+  { directory }: Pick<Names, 'directory'>,
+  findings: Finding[],
+): readonly Notification[] {
+  return notify.flatMap((one, index): Notification[] => {
+    const { on, webhook, slack, exec, secret: key } = one
+    const path = ['notify', index]
+    const ways = [webhook, slack, exec].filter((way) => way !== undefined)
+    if (ways.length !== 1) {
+      const message = `a notification has one of \`webhook\`, \`slack\` and \`exec\`${ways.length === 0 ? '' : ', not several'}`
+      findings.push({ path, message, absence: ways.length === 0 })
+      return []
+    }
+    if (key !== undefined && webhook === undefined) {
+      findings.push({ path: [...path, 'secret'], atKey: true, message: '`secret` signs a `webhook`, and nothing else' })
+    }
+    const [command, ...rest] = exec ?? []
+    if (command === '') findings.push({ path: [...path, 'exec'], message: '`exec` begins with an empty command' })
+    if (command !== undefined) {
+      return [{ on, exec: [command.includes('/') ? resolve(directory, command) : command, ...rest] }]
+    }
+    const url = webhook ?? slack ?? ''
+    if (!A_URL.test(url)) {
+      const name = webhook === undefined ? 'slack' : 'webhook'
+      findings.push({ path: [...path, name], message: `\`${name}\` is no URL`, hint: `a URL is written ${NO_USER}` })
+      return []
+    }
+    if (webhook === undefined) return [{ on, slack: secretUrl(url) }]
+    return [{ on, webhook: secretUrl(url), ...(key === undefined ? {} : { secret: secret(key) }) }]
+  })
+}

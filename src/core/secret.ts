@@ -1,0 +1,20 @@
+/** Text that must not be shown: whoever prints or keeps it as JSON gets what stands for it. */
+
+export interface Secret {
+  reveal(): string
+  /** What `JSON.stringify` writes. */
+  toJSON(): string
+}
+
+/** `shown` stands for it. */
+export function secret(value: string, shown = '***'): Secret {
+  return { reveal: () => value, toJSON: () => shown }
+}
+
+/** A URL of which the host may be seen; what follows is often as good as a password. A path alone may be seen without its query. */
+export function secretUrl(url: string): Secret {
+  const { protocol, host, pathname, search } = new URL(url, 'path://only')
+  if (protocol === 'path:') return secret(url, search === '' ? pathname : `${pathname}?***`)
+  const whole = pathname === '/' && search === ''
+  return secret(url, `${protocol}//${host}${whole ? '' : '/***'}`)
+}
