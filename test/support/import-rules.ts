@@ -28,6 +28,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   chalk: ['src/cli/'],
   'cli-progress': ['src/cli/'],
   'cli-table3': ['src/cli/'],
+  '@inquirer/prompts': ['src/cli/prompt.ts'],
   // Patterns are checked at load and matched in the plan.
   picomatch: ['src/core/pattern.ts'],
   // Ranges are checked at load and matched in the plan.

@@ -1,0 +1,29 @@
+/** Somebody at a terminal who answers the program's questions. */
+
+import { type Running, until } from './program.ts'
+
+export const ENTER = '\r'
+export const DOWN = '\u001b[B'
+export const CTRL_C = '\u0003'
+export const CTRL_D = '\u0004'
+
+/** Waits for each question and types its answer: `[question, keys]`. A question is looked for behind the one before it. */
+export async function answer(running: Running, dialog: readonly (readonly [string, string])[]): Promise<void> {
+  let from = 0
+  for (const [question, keys] of dialog) {
+    await until(`it asks "${question}"; it said ${JSON.stringify(shown(running).slice(from))}`, () => {
+      const at = shown(running).indexOf(question, from)
+      if (at >= 0) from = at + question.length
+      return at >= 0
+    })
+    running.process.stdin?.write(keys)
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+const SEQUENCES = /\u001b(\[[0-9;?]*[A-Za-z]|[=>78])/g
+
+/** What a terminal showed, one line under the other, without colours and movements. */
+export function shown(running: Running): string {
+  return running.said().replace(SEQUENCES, '').replaceAll('\r', '')
+}
