@@ -1,8 +1,9 @@
 /** The adapters: an explicit list, which is all there is to being registered. */
 
 import type { AdapterType } from '../src/core/adapter.ts'
+import { dockerHub } from './docker-hub/index.ts'
 import { dockerRegistry } from './docker-registry/index.ts'
 import { ociLayout } from './oci-layout/index.ts'
 import { zot } from './zot/index.ts'
 
-export const adapters: readonly AdapterType[] = [dockerRegistry, zot, ociLayout]
+export const adapters: readonly AdapterType[] = [dockerRegistry, dockerHub, zot, ociLayout]

@@ -14,14 +14,10 @@ export const UNSUPPORTED: readonly Unsupported[] = [
   { path: ['policies', '*', 'triggers', '*', 'poll'] },
   { path: ['policies', '*', 'triggers', '*', 'pull'] },
   { path: ['policies', '*', 'deletion'], values: ['events'] },
-  { path: ['policies', '*', 'prepare'] },
-  { path: ['policies', '*', 'notify'] },
 ]
 
 /** Identities of adapters that are to come. */
 export const FUTURE_TYPES: readonly string[] = [
-  'zot',
-  'docker-hub',
   'harbor',
   'aws-ecr',
   'aws-ecr-public',

@@ -202,7 +202,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
     limiter.slow(began)
     if (response.status !== 429) return
-    const wait = retryAfter(response.headers['retry-after'], clock.now()) ?? backoff(1, random)
+    const wait = retryAfter(response.headers, clock.now()) ?? backoff(1, random)
     const until = clock.now() + wait
     if (limiter.pause(until) && wait > 0) {
       const reason = `${options.host} asks for fewer requests (429)`

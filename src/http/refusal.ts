@@ -37,7 +37,7 @@ export async function refusal(response: HttpResponse, request: RefusedRequest): 
     method: request.method,
     path: request.redact(request.path),
     codes: words.flatMap(({ code }) => (code ? [code] : [])),
-    retryAfter: retryAfter(response.headers['retry-after'], request.now),
+    retryAfter: retryAfter(response.headers, request.now),
     hint: request.hint ?? hintFor(status, text, response, request),
   })
 }

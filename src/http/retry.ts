@@ -9,6 +9,8 @@ const FIRST_DELAY = 200
 const LONGEST_DELAY = 30_000
 /** What a server may ask for at most. */
 const LONGEST_WAIT = 600_000
+/** More seconds than this are since 1970. */
+const SOME_TIME_AGO = 1_000_000_000
 
 export interface RetryOptions {
   readonly clock: Clock
@@ -39,11 +41,14 @@ export function backoff(failures: number, random: () => number): number {
   return Math.round(random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1)))
 }
 
-/** Milliseconds that a `Retry-After` header asks for (seconds or a date), at most ten minutes; undefined where it says nothing. */
-export function retryAfter(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined
-  const text = header.trim()
-  const wait = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now
+/** Milliseconds that `Retry-After` asks for (seconds or a date), at most ten minutes; undefined where nothing is said. Docker Hub's API
+ *  says `X-Retry-After`: seconds since 1970. */
+export function retryAfter(headers: Readonly<Record<string, string>>, now: number): number | undefined {
+  const text = (headers['retry-after'] ?? headers['x-retry-after'])?.trim()
+  if (text === undefined) return undefined
+  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : undefined
+  const isTime = seconds !== undefined && seconds > SOME_TIME_AGO
+  const wait = seconds === undefined ? Date.parse(text) - now : seconds * 1000 - (isTime ? now : 0)
   return Number.isNaN(wait) ? undefined : Math.min(LONGEST_WAIT, Math.max(0, wait))
 }
 

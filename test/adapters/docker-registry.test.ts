@@ -27,8 +27,8 @@ async function inMemory(options: MemoryRegistryOptions): Promise<AdapterUnderTes
     seed: (repository, tag, artifact) => registry.add(repository, artifact, tag),
     requests: () => registry.requests.map(({ method, path }) => `${method} ${path}`),
     fault: switches.fault,
-    loop() {
-      looping = true
+    loop(on) {
+      looping = on
     },
     expire: () => registry.revokeTokens(),
     close: () => registry.close(),

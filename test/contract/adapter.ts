@@ -22,8 +22,8 @@ export interface AdapterUnderTest {
   requests?(): readonly string[]
   /** The next `times` (default 1) requests whose `METHOD path` matches are answered so. Absent: it cannot be made to. */
   fault?(match: RegExp, answer: FakeAnswer, times?: number): void
-  /** From now on every page of a listing says that it itself comes next. */
-  loop?(): void
+  /** While it is on, every page of a listing says that it itself comes next. */
+  loop?(on: boolean): void
   /** Everything that was signed in until now has expired. */
   expire?(): void
   close(): Promise<void>
@@ -291,9 +291,10 @@ export function describeAdapter(
             const repository = await seeded()
             // More than a page, where a fake's pages are short.
             for (const tag of ['v2', 'v3']) await it().seed(repository, tag, image({ seed: repository }))
-            it().loop?.()
+            it().loop?.(true)
             const { endpoint, ctx } = await open()
             await expect(digestsIn(endpoint, repository, ctx)).rejects.toBeInstanceOf(RegistryError)
+            it().loop?.(false)
           })
       })
 

@@ -19,5 +19,5 @@ test.each([
   ['soon', undefined],
   [undefined, undefined],
 ])('reads Retry-After: %s', (header, wait) => {
-  expect(retryAfter(header, Date.UTC(2026, 0, 1))).toBe(wait)
+  expect(retryAfter(header === undefined ? {} : { 'retry-after': header }, Date.UTC(2026, 0, 1))).toBe(wait)
 })

@@ -1,0 +1,42 @@
+/** Docker Hub: content from its registry, lists and deletes through the API of hub.docker.com. */
+
+import type { AdapterType } from '../../src/core/adapter.ts'
+import { ociRegistry } from '../../src/oci/registry.ts'
+import { openHubApi } from './api.ts'
+import { parseEvents } from './events.ts'
+import { ensureNamespace, listRepositories } from './namespaces.ts'
+import { hubRepository } from './repository.ts'
+import { listTags } from './tags.ts'
+
+export const dockerHub: AdapterType = {
+  identity: 'docker-hub',
+  name: 'Docker Hub',
+  description: 'Docker Hub (docker.io)',
+  resources: ['image', 'chart'],
+  filters: ['name', 'tag', 'resource'],
+  depth: { min: 2, max: 2 },
+  listing: "Docker Hub's own API gives 100 tags with their digests a call; no pull is spent",
+  credentials: ['anonymous', 'basic', 'token'],
+  quirks: [
+    'The official images live in the namespace library; nobody else can push there.',
+    'Reading a manifest spends a pull of the allowance (ratelimit-remaining), asking for its digest does not: what is unchanged spends none.',
+    'Without a credential the API lists some 1,000 tags of a repository; the rest comes from the registry, with one request a tag.',
+    'A repository that the credential may not see is answered as one that does not exist.',
+    'A push creates the repository with the default visibility of its account.',
+    'Tags are deleted through the API, which needs an access token with the permission to delete.',
+  ],
+  options: [{ name: 'api_url', description: 'Where its API answers; default https://hub.docker.com', type: 'text' }],
+  parseEvents,
+  open(registry, tools) {
+    const adapter = ociRegistry(registry, tools)
+    const api = openHubApi(registry, tools)
+    return {
+      ...adapter,
+      repository: (name) =>
+        hubRepository(adapter.repository(name), name, api, (ctx) => listTags(name, api, adapter.repository(name), ctx)),
+      repositories: (wanted, ctx) => listRepositories(wanted, api, ctx),
+      ensureNamespace: (namespace, _options, ctx) => ensureNamespace(namespace, api, ctx),
+      listTags: (name, ctx) => listTags(name, api, adapter.repository(name), ctx),
+    }
+  },
+}
