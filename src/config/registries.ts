@@ -94,32 +94,46 @@ function tlsFindings({ client_cert, client_key }: RegistryInput): readonly Findi
   return [{ path: [given], atKey: true, message: `\`${given}\` needs \`${missing}\` beside it` }]
 }
 
+interface CredentialKeys {
+  readonly secret?: string
+  readonly needed: readonly string[]
+  readonly allowed: readonly string[]
+}
+
+const NO_KEYS: CredentialKeys = { needed: [], allowed: [] }
+
+/** Which keys a type of credential has beside `type`; where `password_file` is allowed, it stands for the secret. */
+const CREDENTIAL_KEYS: Readonly<Record<CredentialConfig['type'], CredentialKeys>> = {
+  basic: { secret: 'password', needed: ['username'], allowed: ['username', 'password', 'password_file'] },
+  token: { secret: 'token', needed: [], allowed: ['username', 'token', 'password_file'] },
+  access_key: { secret: 'password', needed: ['username'], allowed: ['username', 'password', 'password_file', 'token'] },
+  service_account: { secret: 'password', needed: [], allowed: ['password', 'password_file'] },
+  aws: NO_KEYS,
+  google: NO_KEYS,
+  azure: NO_KEYS,
+  anonymous: NO_KEYS,
+}
+
 function credentialFindings({ credential }: RegistryInput): readonly Finding[] {
   if (!credential) return []
-  const { type, username, password, password_file, token } = credential
+  const { type, ...rest } = credential
   const path = ['credential']
+  const { secret, needed, allowed } = CREDENTIAL_KEYS[type]
+  const given = Object.entries(rest).flatMap(([key, value]) => (value === undefined ? [] : [key]))
   const missing = (what: string): Finding => ({
     path,
     atKey: true,
     message: `a \`${type}\` credential needs ${what}`,
     absence: true,
   })
-  const extra = (key: string): Finding => ({
-    path: [...path, key],
-    atKey: true,
-    message: `a \`${type}\` credential has no \`${key}\``,
-  })
-  const given = Object.entries({ username, password, password_file, token }).flatMap(([key, value]) =>
-    value === undefined ? [] : [key],
-  )
-  if (type === 'anonymous') return given.map(extra)
-  if (type !== 'basic' && type !== 'token') return []
-  const secret = type === 'basic' ? 'password' : 'token'
-  const findings = given.filter((key) => key === (type === 'basic' ? 'token' : 'password')).map(extra)
-  if (type === 'basic' && username === undefined) findings.push(missing('`username`'))
-  if (!given.includes(secret) && password_file === undefined)
-    findings.push(missing(`\`${secret}\` or \`password_file\``))
-  if (given.includes(secret) && password_file !== undefined) {
+  const findings: Finding[] = given
+    .filter((key) => !allowed.includes(key))
+    .map((key) => ({ path: [...path, key], atKey: true, message: `a \`${type}\` credential has no \`${key}\`` }))
+  findings.push(...needed.filter((key) => !given.includes(key)).map((key) => missing(`\`${key}\``)))
+  if (secret === undefined) return findings
+  const [plain, filed] = [given.includes(secret), given.includes('password_file')]
+  if (!plain && !filed) findings.push(missing(`\`${secret}\` or \`password_file\``))
+  if (plain && filed) {
     findings.push({
       path: [...path, 'password_file'],
       atKey: true,

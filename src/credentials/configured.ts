@@ -1,28 +1,25 @@
 /** The credential that the configuration itself names. */
 
-import { CredentialError, UnsupportedError } from '../core/errors.ts'
+import { CredentialError } from '../core/errors.ts'
 import type { Credential, CredentialConfig, Registry } from '../core/registry.ts'
 import { readText } from './file.ts'
+import { credentialOf } from './kinds.ts'
 import type { CredentialSurroundings } from './resolve.ts'
 
 /** Undefined where the registry has no `credential`. `type: anonymous` is an answer: nothing else is asked then. */
 export async function configuredCredential(
   { name, credential }: Registry,
-  { secrets }: Pick<CredentialSurroundings, 'secrets'>,
+  surroundings: Pick<CredentialSurroundings, 'secrets'>,
 ): Promise<Credential | undefined> {
   if (!credential) return undefined
-  const { type, username } = credential
-  if (type === 'anonymous') return { kind: 'anonymous', origin: 'credential in the configuration (anonymous)' }
-  if (type !== 'basic' && type !== 'token') {
-    throw new UnsupportedError(`registry ${name}: credentials of type ${type} are not supported yet`, {
-      hint: 'use type basic or token',
-    })
-  }
+  const { type, username, token } = credential
+  const origin = 'credential in the configuration'
+  if (type === 'anonymous') return { kind: 'anonymous', origin: `${origin} (anonymous)` }
+  if (type === 'aws' || type === 'google' || type === 'azure') return { kind: 'ambient', origin: `${origin} (${type})` }
   const found = await secretOf(name, credential)
-  secrets(found.secret, username)
-  if (username !== undefined) return { kind: 'basic', username, password: found.secret, origin: found.origin }
-  if (type === 'token') return { kind: 'bearer', token: found.secret, origin: found.origin }
-  throw new CredentialError(`the credential of registry ${name} has no username`, { hint: 'add `username:` to it' })
+  const session = type === 'access_key' ? token : undefined
+  const whose = `the credential of registry ${name}`
+  return credentialOf({ type, username, secret: found.secret, session }, { origin: found.origin, whose }, surroundings)
 }
 
 const LARGEST_SECRET = 64 * 1024

@@ -5,6 +5,7 @@ import { configuredCredential } from './configured.ts'
 import { dockerCredential } from './docker-config.ts'
 import { environmentCredential } from './environment.ts'
 import { type AskHelper, createHelperRunner } from './helper.ts'
+import { createKeychain, type Keychain, keychainCredential } from './keychain.ts'
 
 /** What a look-up may use. */
 export interface CredentialSurroundings {
@@ -17,17 +18,24 @@ export interface CredentialSurroundings {
   readonly secrets: (secret: string, username?: string) => void
   /** Default: runs `docker-credential-NAME` from the `PATH` of `env`. */
   readonly askHelper?: AskHelper
+  /** Default: the one of the session that `env` names. */
+  readonly keychain?: Keychain
 }
 
 /**
- * 1. `REPLICATE_<NAME>_…` variables; 2. `credential` of the configuration, where `anonymous` ends the search; 3. Docker's and Podman's
- * files; 4. anonymous. Throws `CredentialError` for a place that was named on purpose and cannot be used, and for a broken file.
+ * 1. `REPLICATE_<NAME>_…` variables; 2. `credential` of the configuration, where `anonymous` ends the search; 3. the keychain;
+ * 4. Docker's and Podman's files; 5. anonymous, of which an adapter may make its cloud's own. Throws `CredentialError` for a place that was
+ * named on purpose and cannot be used, and for a broken file.
  */
 export async function resolveCredential(registry: Registry, surroundings: CredentialSurroundings): Promise<Credential> {
-  const askHelper = surroundings.askHelper ?? createHelperRunner({ env: surroundings.env })
-  const found =
-    environmentCredential(registry.name, surroundings) ??
-    (await configuredCredential(registry, surroundings)) ??
-    (registry.url === undefined ? undefined : await dockerCredential(registry.url, { ...surroundings, askHelper }))
-  return found ?? { kind: 'anonymous', origin: 'no credential found' }
+  const { env, askHelper = createHelperRunner({ env }), keychain = createKeychain({ env }) } = surroundings
+  const given =
+    environmentCredential(registry.name, surroundings) ?? (await configuredCredential(registry, surroundings))
+  if (given) return given
+  const kept =
+    registry.url === undefined
+      ? undefined
+      : ((await keychainCredential(registry.name, keychain, surroundings)) ??
+        (await dockerCredential(registry.url, { ...surroundings, askHelper })))
+  return kept ?? { kind: 'anonymous', origin: 'no credential found' }
 }

@@ -1,6 +1,6 @@
 import { chmodSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { CredentialError, UnsupportedError } from '../../src/core/errors.ts'
+import { CredentialError } from '../../src/core/errors.ts'
 import type { CredentialConfig } from '../../src/core/registry.ts'
 import { auth, makeHome } from './setup.ts'
 
@@ -137,7 +137,41 @@ test.each<[CredentialConfig, string]>([
   await expect(makeHome().resolve({ credential })).rejects.toThrow(`the credential of registry harbor ${message}`)
 })
 
-test('refuses by name a type that is not supported yet', async () => {
-  const refused = makeHome().resolve({ credential: { type: 'aws' } })
-  await expect(refused).rejects.toThrow(UnsupportedError)
+test.each(['aws', 'google', 'azure'] as const)("leaves %s to the cloud's own chain", async (type) => {
+  const origin = `credential in the configuration (${type})`
+  expect(await makeHome().resolve({ credential: { type } })).toEqual({ kind: 'ambient', origin })
 })
+
+test('reads an access key, with and without the token of a session', async () => {
+  const home = makeHome()
+  const credential = { type: 'access_key', username: 'AKIA', password: 'the-secret' } as const
+  const found = { kind: 'access_key', id: 'AKIA', secret: 'the-secret', origin: 'credential in the configuration' }
+  expect(await home.resolve({ credential })).toEqual(found)
+  expect(await home.resolve({ credential: { ...credential, token: 'the-session' } })).toEqual({
+    ...found,
+    session: 'the-session',
+  })
+  expect(home.secrets).toEqual(['the-secret', 'the-secret', 'the-session'])
+  const refused = home.resolve({ credential: { type: 'access_key', password: 'the-secret' } })
+  await expect(refused).rejects.toMatchObject({ message: 'the credential of registry harbor has no username' })
+})
+
+test('reads the key file of a service account, whose private key is secret by itself', async () => {
+  const home = makeHome()
+  const key = JSON.stringify({ type: 'service_account', private_key: '-----BEGIN\nprivate\n' }, null, 2)
+  const credential = { type: 'service_account', password_file: home.write('key.json', `${key}\n`) } as const
+  expect(await home.resolve({ credential })).toMatchObject({ kind: 'service_account', key })
+  expect(home.secrets).toEqual([key, '-----BEGIN\nprivate\n'])
+})
+
+test.each(['not JSON: s3cret', '{"private_key": 1, "x": "s3cret"}', '"s3cret"', 'null'])(
+  'refuses %s as a key file, never quoting it',
+  async (password) => {
+    const refused = await makeHome()
+      .resolve({ credential: { type: 'service_account', password } })
+      .catch((reason: unknown) => reason)
+    const message = 'the credential of registry harbor is not the JSON key file of a service account'
+    expect(refused).toMatchObject({ code: 'credential', message })
+    expect(refused).not.toHaveProperty('cause')
+  },
+)

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Credential, Registry } from '../../src/core/registry.ts'
 import { createHelperRunner } from '../../src/credentials/helper.ts'
+import type { Keychain } from '../../src/credentials/keychain.ts'
 import { resolveCredential } from '../../src/credentials/resolve.ts'
 
 export interface Home {
@@ -19,7 +20,7 @@ export interface Home {
   helper(name: string, script: string): void
   /** What the helpers were asked, `NAME ACTION SERVER` each. */
   asked(): readonly string[]
-  resolve(registry?: Partial<Registry>): Promise<Credential>
+  resolve(registry?: Partial<Registry>, keychain?: Keychain): Promise<Credential>
 }
 
 export function makeHome(): Home {
@@ -58,7 +59,7 @@ export function makeHome(): Home {
       chmodSync(write(`bin/docker-credential-${name}`, `#!/bin/sh\n${note}${script}\n`), 0o755)
     },
     asked: () => (existsSync(journal) ? readFileSync(journal, 'utf8').trim().split('\n') : []),
-    resolve: (registry = {}) =>
+    resolve: (registry = {}, keychain = undefined) =>
       resolveCredential(
         { name: 'harbor', type: 'docker-registry', url: 'https://reg.example.com', ...registry },
         {
@@ -67,6 +68,7 @@ export function makeHome(): Home {
           warn: (text) => warnings.push(text),
           secrets: (secret) => secrets.push(secret),
           askHelper: createHelperRunner({ env, timeout: 2000 }),
+          ...(keychain ? { keychain } : {}),
         },
       ),
   }

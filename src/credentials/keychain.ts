@@ -1,0 +1,194 @@
+/** The keychain of the operating system: an entry for each registry, with its name as the account. */
+
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { CredentialError } from '../core/errors.ts'
+import type { Credential } from '../core/registry.ts'
+import { credentialOf, SECRET_TYPES, type WrittenCredential } from './kinds.ts'
+import type { CredentialSurroundings } from './resolve.ts'
+
+/** All methods throw a `KeychainError`. */
+export interface Keychain {
+  /** The entries by registry; undefined for one that this program did not write. Asked for once, and again after a change. */
+  entries(): Promise<ReadonlyMap<string, WrittenCredential | undefined>>
+  /** Replaces what is there. */
+  store(registry: string, credential: WrittenCredential): Promise<void>
+  /** False where there was none. */
+  remove(registry: string): Promise<boolean>
+}
+
+export class KeychainError extends CredentialError {
+  /** There is none on this machine, which is usual in containers and in CI; else there is one that did not do it. */
+  readonly absent: boolean
+  constructor(message: string, absent: boolean) {
+    const instead =
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what the user writes
+      'use `REPLICATE_<NAME>_USERNAME` and `_PASSWORD`, `password: ${VARIABLE}` or `password_file:` in the configuration, or `docker login`'
+    super(message, { hint: absent ? instead : `unlock it and try again, or ${instead}` })
+    this.absent = absent
+  }
+}
+
+/** Where credentials say they come from. */
+export const KEYCHAIN_ORIGIN = 'keychain'
+
+/** Undefined where the keychain has no entry for the registry, or where there is no keychain. One that fails is passed over with a
+ *  warning; an entry that makes no sense is a `CredentialError`. */
+export async function keychainCredential(
+  registry: string,
+  keychain: Keychain,
+  surroundings: Pick<CredentialSurroundings, 'secrets' | 'warn'>,
+): Promise<Credential | undefined> {
+  let entries: Awaited<ReturnType<Keychain['entries']>>
+  try {
+    entries = await keychain.entries()
+  } catch (error) {
+    if (!(error instanceof KeychainError)) throw error
+    if (!error.absent) surroundings.warn(`${error.message}; it is passed over`)
+    return undefined
+  }
+  if (!entries.has(registry)) return undefined
+  const entry = entries.get(registry)
+  const whose = `the keychain's entry for ${registry}`
+  if (!entry) {
+    throw new CredentialError(`${whose} was not written by this program`, {
+      hint: `write it anew: replicate credentials set ${registry}`,
+    })
+  }
+  return credentialOf(entry, { origin: KEYCHAIN_ORIGIN, whose }, surroundings)
+}
+
+export interface KeychainOptions {
+  /** Says where the session's bus is. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Milliseconds; default 5 s to read, and 30 s to write, since a dialog may ask for the keychain's password. */
+  readonly timeout?: number
+}
+
+const SERVICE = 'replicate'
+const READ_WITHIN = 5_000
+const WRITE_WITHIN = 30_000
+
+export function createKeychain({ env, timeout }: KeychainOptions): Keychain {
+  let known: ReturnType<Keychain['entries']> | undefined
+
+  async function ask(request: Request, within: number): Promise<unknown> {
+    if (!mayExist(env)) throw new KeychainError('this machine has no keychain: there is no session bus', true)
+    return run(request, env, timeout ?? within)
+  }
+
+  return {
+    entries() {
+      known ??= ask({ action: 'list' }, READ_WITHIN).then(
+        (answer) => new Map(listed.parse(answer).map(({ account, password }) => [account, parsed(password)])),
+      )
+      return known
+    },
+    async store(account, credential) {
+      known = undefined
+      await ask({ action: 'store', account, secret: JSON.stringify(credential) }, WRITE_WITHIN)
+    },
+    async remove(account) {
+      known = undefined
+      return (await ask({ action: 'remove', account }, WRITE_WITHIN)) === true
+    },
+  }
+}
+
+/** Without a session bus there is no Secret Service: nothing needs to be loaded to know that. */
+function mayExist(env: KeychainOptions['env']): boolean {
+  if (process.platform === 'darwin' || process.platform === 'win32' || env.DBUS_SESSION_BUS_ADDRESS) return true
+  return Boolean(env.XDG_RUNTIME_DIR) && existsSync(join(env.XDG_RUNTIME_DIR ?? '', 'bus'))
+}
+
+const listed = z.array(z.object({ account: z.string(), password: z.string() }))
+const entry = z.object({
+  type: z.enum(SECRET_TYPES),
+  username: z.string().optional(),
+  secret: z.string().min(1),
+  session: z.string().optional(),
+})
+
+function parsed(password: string): WrittenCredential | undefined {
+  try {
+    return entry.safeParse(JSON.parse(password)).data
+  } catch {
+    return undefined
+  }
+}
+
+interface Request {
+  readonly action: 'list' | 'store' | 'remove'
+  readonly account?: string
+  readonly secret?: string
+}
+
+/**
+ * A keychain may never answer, and a call into it cannot be taken back: not even the end of the process gets past it. So the call is made
+ * by a process that can be killed. `secret-service`, since else the kernel's keyring takes the entry and loses it at the next restart.
+ */
+const SCRIPT = `
+const { readFileSync, writeFileSync } = require('node:fs')
+const answer = (value) => writeFileSync(1, JSON.stringify(value))
+const work = async ({ action, service, account, secret }) => {
+  const { AsyncEntry, findCredentialsAsync } = await import(process.argv[1])
+  if (action === 'list') return findCredentialsAsync(service)
+  const entry = new AsyncEntry(service, account, { linux: { store: 'secret-service' } })
+  return action === 'store' ? entry.setPassword(secret) : entry.deletePassword()
+}
+work(JSON.parse(readFileSync(0, 'utf8'))).then(
+  (value) => answer({ value: value ?? null }),
+  (error) => answer({ error: String(error.message) }),
+)`
+
+const answer = z.union([z.object({ error: z.string() }), z.object({ value: z.unknown() })])
+
+/** What is said where there is no Secret Service on the bus, no bus, or no build of the package for this platform. */
+const ABSENT = /not provided by any|NameHasNoOwner|Failed to connect|native binding|Cannot find (module|package)/i
+
+async function run(request: Request, env: KeychainOptions['env'], within: number): Promise<unknown> {
+  const output = await outputOf(JSON.stringify({ ...request, service: SERVICE }), env, within)
+  let value: unknown
+  try {
+    value = JSON.parse(output)
+  } catch {
+    // What it said instead may hold a secret.
+    throw new KeychainError('the keychain gave no answer', false)
+  }
+  const given = answer.parse(value)
+  if (!('error' in given)) return given.value
+  const [why = ''] = given.error.split('\n')
+  if (given.error.includes('IsLocked')) throw new KeychainError('the keychain is locked', false)
+  if (ABSENT.test(given.error)) throw new KeychainError(`this machine has no keychain: ${why}`, true)
+  throw new KeychainError(`the keychain did not ${request.action === 'list' ? 'open' : request.action}: ${why}`, false)
+}
+
+function outputOf(input: string, env: KeychainOptions['env'], within: number): Promise<string> {
+  const path = createRequire(import.meta.url).resolve('keytar')
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--input-type=commonjs', '-e', SCRIPT, path], {
+      // Options for this process, such as an inspector's port, are not for that one.
+      env: { ...env, NODE_OPTIONS: '' },
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
+    const chunks: Buffer[] = []
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(new KeychainError(`the keychain gave no answer within ${within / 1000} s`, false))
+    }, within)
+    child.on('error', () => {
+      clearTimeout(timer)
+      reject(new KeychainError('the keychain could not be asked', false))
+    })
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    child.on('close', () => {
+      clearTimeout(timer)
+      resolve(Buffer.concat(chunks).toString('utf8'))
+    })
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+  })
+}

@@ -1,0 +1,114 @@
+import { createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createKeychain, KeychainError } from '../../src/credentials/keychain.ts'
+import type { WrittenCredential } from '../../src/credentials/kinds.ts'
+import { missingPrograms, type SecretService, startSecretService } from '../support/secret-service.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+import { auth, makeHome } from './setup.ts'
+
+const missing = missingPrograms().length > 0
+
+describe.skipIf(missing)('with a Secret Service', () => {
+  let service: SecretService
+  beforeAll(async () => {
+    service = await startSecretService()
+  })
+  afterAll(() => service.stop())
+
+  const open = () => createKeychain({ env: service.env })
+
+  test('gives back what was stored, of any type, also to the next process', async () => {
+    const entries: Record<string, WrittenCredential> = {
+      harbor: { type: 'basic', username: 'robot$x', secret: 'p4ss/w+rd:"ünïque"\\#1 ' },
+      'reg.example.com:5000': { type: 'token', secret: 'tok3n' },
+      ecr: { type: 'access_key', username: 'AKIA', secret: 's', session: 't' },
+      gar: { type: 'service_account', secret: JSON.stringify({ private_key: 'x\n'.repeat(50_000) }, null, 2) },
+    }
+    for (const [name, entry] of Object.entries(entries)) await open().store(name, entry)
+    const keychain = open()
+    expect(Object.fromEntries(await keychain.entries())).toEqual(entries)
+    await keychain.store('harbor', { type: 'token', secret: 'another' })
+    expect((await keychain.entries()).get('harbor')).toEqual({ type: 'token', secret: 'another' })
+    for (const name of Object.keys(entries)) expect(await keychain.remove(name)).toBe(true)
+    expect(await keychain.remove('harbor')).toBe(false)
+    expect(await keychain.entries()).toEqual(new Map())
+  })
+
+  test('answers after the configuration and before the files of Docker', async () => {
+    const home = makeHome()
+    Object.assign(home.env, service.env)
+    home.write('.docker/config.json', { auths: { 'reg.example.com': { auth: auth('docker:from-docker') } } })
+    expect(await home.resolve()).toMatchObject({ username: 'docker' })
+    await open().store('harbor', { type: 'basic', username: 'kept', secret: 'from-keychain' })
+    expect(await home.resolve()).toEqual({
+      kind: 'basic',
+      username: 'kept',
+      password: 'from-keychain',
+      origin: 'keychain',
+    })
+    expect(home.secrets).toEqual(['from-docker', 'from-keychain'])
+    expect(await home.resolve({ name: 'other' })).toMatchObject({ username: 'docker' })
+    const credential = { type: 'basic', username: 'filed', password: 'from-file' } as const
+    expect(await home.resolve({ credential })).toMatchObject({ username: 'filed' })
+  })
+})
+
+test.skipIf(missing)('finds nothing on a bus without a Secret Service, and stores nothing anywhere else', async () => {
+  const { env, stop } = await startSecretService('empty')
+  onTestFinished(stop)
+  const stored = createKeychain({ env }).store('harbor', { type: 'token', secret: 'tok3n' })
+  const error = await stored.catch((reason: unknown) => reason)
+  expect(error).toBeInstanceOf(KeychainError)
+  expect(error).toMatchObject({ absent: true, message: expect.stringContaining('this machine has no keychain') })
+  const home = makeHome()
+  Object.assign(home.env, env)
+  expect((await home.resolve()).kind).toBe('anonymous')
+  expect(home.warnings).toEqual([])
+})
+
+describe.runIf(process.platform === 'linux')('without a keychain', () => {
+  test('the search goes on without a word, and says what else there is where it is needed', async () => {
+    const home = makeHome()
+    expect((await home.resolve()).kind).toBe('anonymous')
+    expect(home.warnings).toEqual([])
+    await expect(createKeychain({ env: home.env }).entries()).rejects.toMatchObject({
+      absent: true,
+      code: 'credential',
+      hint: expect.stringContaining('REPLICATE_<NAME>_USERNAME'),
+    })
+  })
+
+  test('a bus that is gone is none', async () => {
+    const env = { DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(temporaryDirectory(), 'gone')}` }
+    await expect(createKeychain({ env }).entries()).rejects.toMatchObject({ absent: true })
+  })
+
+  test('one that never answers is given up, with a warning', async () => {
+    const path = join(temporaryDirectory(), 'bus')
+    const silent = await listening(createServer(), path)
+    onTestFinished(() => void silent.close())
+    const home = makeHome()
+    const keychain = createKeychain({ env: { DBUS_SESSION_BUS_ADDRESS: `unix:path=${path}` }, timeout: 500 })
+    expect((await home.resolve({}, keychain)).kind).toBe('anonymous')
+    expect(home.warnings).toEqual(['the keychain gave no answer within 0.5 s; it is passed over'])
+    const refused = keychain.store('harbor', { type: 'token', secret: 'tok3n' })
+    await expect(refused).rejects.toMatchObject({ absent: false, message: expect.not.stringContaining('tok3n') })
+  })
+})
+
+test('an entry that somebody else wrote is refused by name', async () => {
+  const keychain = { entries: async () => new Map([['harbor', undefined]]), store: never, remove: never }
+  await expect(makeHome().resolve({}, keychain)).rejects.toMatchObject({
+    message: "the keychain's entry for harbor was not written by this program",
+    hint: 'write it anew: replicate credentials set harbor',
+  })
+})
+
+function never(): never {
+  throw new Error('not part of this test')
+}
+
+function listening(server: Server, path: string): Promise<Server> {
+  return new Promise((resolve) => server.listen(path, () => resolve(server)))
+}
