@@ -30,6 +30,7 @@ export function processSurroundings(parts: Parts): Surroundings {
         return () => clearInterval(interval)
       },
     },
+    program: process.argv.slice(0, 2),
     parts,
   }
 }

@@ -48,6 +48,7 @@ export function buildProgram(dispatch: Dispatch): Command {
   addVerify(program, start)
   addExecutions(program, start)
   addPolicies(program, start)
+  addSchedule(program, start)
   addRegistries(program, start)
   addAdapters(program, start)
   addConfig(program, start)
@@ -234,6 +235,42 @@ function addRegistries(program: Command, start: Start): void {
 }
 
 function addAdapters(program: Command, start: Start): void {
+function addSchedule(program: Command, start: Start): void {
+  const group = program
+    .command('schedule')
+    .helpCommand(false)
+    .description('when policies come next, and what makes them run then')
+  const load = () => import('./commands/schedule.ts')
+  const targets = [
+    '[file-or-policy...]',
+    "YAML files, or policies of the user's configuration; all where there is none",
+  ] as const
+  const next = group
+    .command('next')
+    .description('the coming times, of all policies together')
+    .argument(...targets)
+    .addOption(new Option('--count <n>', 'how many').argParser(positiveInteger).default(10))
+    .action((names: string[], flags: import('./commands/schedule.ts').NextFlags) =>
+      start(next)(async (session) => (await load()).next(session, names, flags)),
+    )
+  example(next, 'replicate schedule next', 'replicate schedule next base-images --count 3')
+  const exporting = group
+    .command('export')
+    .description('print what runs the policies at their times; nothing is installed')
+    .argument(...targets)
+    .addOption(
+      new Option('--format <format>', 'what for').choices(['crontab', 'systemd', 'kubernetes']).makeOptionMandatory(),
+    )
+    .action((names: string[], flags: import('./commands/schedule.ts').ExportFlags) =>
+      start(exporting)(async (session) => (await load()).exportSchedules(session, names, flags)),
+    )
+  example(
+    exporting,
+    'replicate schedule export --format crontab',
+    'replicate schedule export --format kubernetes base-images | kubectl apply -f -',
+  )
+}
+
   const group = program
     .command('adapters')
     .helpCommand(false)

@@ -30,6 +30,8 @@ export interface Surroundings {
   readonly stdin: () => Promise<string>
   readonly signal: AbortSignal
   readonly timer: Timer
+  /** What starts this program from anywhere: absolute paths. */
+  readonly program: readonly string[]
   readonly parts: Parts
 }
 

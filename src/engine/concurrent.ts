@@ -24,12 +24,12 @@ export async function forEachConcurrent<T>(
 
 /** The results of `work` in the order of `things`, up to `limit` of them under way at once. */
 export async function* mapConcurrent<T, R>(
-  things: Iterable<T>,
+  things: AsyncIterable<T> | Iterable<T>,
   limit: number,
   work: (thing: T) => Promise<R>,
 ): AsyncIterable<R> {
   const window: Promise<R>[] = []
-  for (const thing of things) {
+  for await (const thing of things) {
     const result = work(thing)
     // Thrown where it is awaited, in its turn; until then it must not count as unhandled.
     result.catch(() => {})

@@ -15,6 +15,7 @@ const COMMANDS = [
   ['copy'],
   ...['list', 'show', 'logs', 'stop', 'pause', 'resume', 'retry'].map((name) => ['executions', name]),
   ...['list', 'show', 'validate'].map((name) => ['policies', name]),
+  ...['next', 'export'].map((name) => ['schedule', name]),
   ...['list', 'ping'].map((name) => ['registries', name]),
   ...['list', 'show'].map((name) => ['adapters', name]),
   ...['path', 'schema', 'show', 'init'].map((name) => ['config', name]),

@@ -122,6 +122,7 @@ export async function command(args: readonly string[], behaviour: Behaviour = {}
     stdin: () => Promise.resolve(''),
     signal: new AbortController().signal,
     timer: { now: () => Date.parse('2026-05-01T12:05:00Z'), every: () => () => undefined },
+    program: ['/usr/bin/node', '/usr/bin/replicate'],
     parts: partsOf(behaviour, ran, names),
   }
   const code = await execute(args, surroundings)
@@ -164,6 +165,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
       yield { policy: policy.name, ...(behaviour.outcome ?? { execution, exitCode: 0 }) }
     },
     plan: () => Promise.resolve(behaviour.plan ?? unused()),
+    matches: unused,
     verify: unused,
     ping: () => Promise.resolve(behaviour.ping ?? []),
     history: () => Promise.resolve(historyOf(behaviour)),
