@@ -18,6 +18,7 @@ import { type Policy, routesOf } from './core/policy.ts'
 import type { Again } from './engine/again.ts'
 import type { Endpoint, Route } from './engine/endpoint.ts'
 import { execute } from './engine/execute.ts'
+import { type Match, matches } from './engine/matches.ts'
 import { mergePlans, preview } from './engine/preview.ts'
 import { type Match, matches } from './engine/matches.ts'
 import { mergeVerifications, verify } from './engine/verify.ts'
@@ -86,6 +87,7 @@ export interface PlanOptions {
 }
 
 export type { Difference, Verification } from './core/drift.ts'
+export type { Match } from './engine/matches.ts'
 export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from './core/plan.ts'
 
 export type { Match } from './engine/matches.ts'
@@ -123,6 +125,8 @@ export interface App {
     ctx: Context,
   ): AsyncIterable<PolicyOutcome>
   plan(policy: Policy, configuration: Configuration, options: PlanOptions, ctx: Context): Promise<PolicyPlan>
+  /** The repositories and tags that the policy's filters match at its source, as they are found; the destination is not asked. */
+  matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>
   /** Compares both sides to the last blob and writes nothing; `found` is told each difference when it is seen. */
   verify(
   /** The repositories and tags that the policy's filters match at its source, as they are found; the destination is not asked. */
@@ -282,6 +286,15 @@ export function createApp(options: AppOptions): App {
           plans.push(await preview({ ...route, source: opened.source, ...rest, narrow: filter, records }, guarded(ctx)))
         }
         return mergePlans(plans)
+      } finally {
+        records?.close()
+      }
+    },
+    async *matches(policy, configuration, ctx) {
+      const records = await planRecords(policy)
+      try {
+        const source = await connections.open(configuration.registryOf(policy.source.registry))
+        yield* matches(policy, source, records, guarded(ctx))
       } finally {
         records?.close()
       }
