@@ -20,7 +20,6 @@ import type { Endpoint, Route } from './engine/endpoint.ts'
 import { execute } from './engine/execute.ts'
 import { type Match, matches } from './engine/matches.ts'
 import { mergePlans, preview } from './engine/preview.ts'
-import { type Match, matches } from './engine/matches.ts'
 import { mergeVerifications, verify } from './engine/verify.ts'
 import { type History, openHistory } from './history/history.ts'
 import { createRedactor } from './http/redact.ts'
@@ -90,7 +89,6 @@ export type { Difference, Verification } from './core/drift.ts'
 export type { Match } from './engine/matches.ts'
 export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from './core/plan.ts'
 
-export type { Match } from './engine/matches.ts'
 /** How one policy of a `run` ended. */
 export interface PolicyOutcome {
   readonly policy: string
@@ -129,8 +127,6 @@ export interface App {
   matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>
   /** Compares both sides to the last blob and writes nothing; `found` is told each difference when it is seen. */
   verify(
-  /** The repositories and tags that the policy's filters match at its source, as they are found; the destination is not asked. */
-  matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>
     policy: Policy,
     configuration: Configuration,
     options: VerifyOptions,
@@ -301,15 +297,6 @@ export function createApp(options: AppOptions): App {
     },
     async verify(policy, configuration, { filter, ...rest }, found, ctx) {
       const records = await planRecords(policy)
-    async *matches(policy, configuration, ctx) {
-      const records = await planRecords(policy)
-      try {
-        const source = await connections.open(configuration.registryOf(policy.source.registry))
-        yield* matches(policy, source, records, guarded(ctx))
-      } finally {
-        records?.close()
-      }
-    },
       try {
         const opened = await sides(policy, configuration)
         const results: Verification[] = []

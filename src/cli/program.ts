@@ -218,23 +218,6 @@ function addPolicies(program: Command, start: Start): void {
   example(validate, 'replicate policies validate policy.yaml')
 }
 
-function addRegistries(program: Command, start: Start): void {
-  const group = program.command('registries').helpCommand(false).description('the registries of the configuration')
-  const load = () => import('./commands/registries.ts')
-  const list = group
-    .command('list')
-    .description('every registry')
-    .action(() => start(list)(async (session) => (await load()).list(session)))
-  example(list, 'replicate registries list')
-  const ping = group
-    .command('ping')
-    .description('check registries now; writes nothing to them')
-    .argument('[name...]', 'names or hosts; every registry of the configuration where there is none')
-    .action((names: string[]) => start(ping)(async (session) => (await load()).ping(session, names)))
-  example(ping, 'replicate registries ping harbor')
-}
-
-function addAdapters(program: Command, start: Start): void {
 function addSchedule(program: Command, start: Start): void {
   const group = program
     .command('schedule')
@@ -271,6 +254,23 @@ function addSchedule(program: Command, start: Start): void {
   )
 }
 
+function addRegistries(program: Command, start: Start): void {
+  const group = program.command('registries').helpCommand(false).description('the registries of the configuration')
+  const load = () => import('./commands/registries.ts')
+  const list = group
+    .command('list')
+    .description('every registry')
+    .action(() => start(list)(async (session) => (await load()).list(session)))
+  example(list, 'replicate registries list')
+  const ping = group
+    .command('ping')
+    .description('check registries now; writes nothing to them')
+    .argument('[name...]', 'names or hosts; every registry of the configuration where there is none')
+    .action((names: string[]) => start(ping)(async (session) => (await load()).ping(session, names)))
+  example(ping, 'replicate registries ping harbor')
+}
+
+function addAdapters(program: Command, start: Start): void {
   const group = program
     .command('adapters')
     .helpCommand(false)
