@@ -28,7 +28,8 @@ export const dockerHub: AdapterType = {
   options: [{ name: 'api_url', description: 'Where its API answers; default https://hub.docker.com', type: 'text' }],
   parseEvents,
   open(registry, tools) {
-    const adapter = ociRegistry(registry, tools)
+    // https://github.com/docker/hub-feedback/issues/2372
+    const adapter = ociRegistry(registry, tools, { keepsFallback: true })
     const api = openHubApi(registry, tools)
     return {
       ...adapter,

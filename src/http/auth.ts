@@ -126,7 +126,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       return
     }
     known = challenge
-    const scopes = widen(refused.scopes, challenge.parameters.scope)
+    // Where no repository was asked for, one that is demanded is an example: https://ghcr.io/v2/ names user/image.
+    const scopes = widen(
+      refused.scopes,
+      refused.scopes.length === 0 ? withoutRepositories(challenge.parameters.scope) : challenge.parameters.scope,
+    )
     if (scopes !== refused.scopes && refused.scopes.length > 0) widened.set(refused.scopes.join(' '), scopes)
     await bearer(challenge, scopes, refused.sent?.slice('Bearer '.length), ctx)
   }
@@ -215,6 +219,13 @@ function widen(scopes: readonly string[], demanded: string | undefined): readonl
     .split(' ')
     .filter((scope) => scope !== '' && !scopes.some((had) => covers(had, scope)))
   return missing.length === 0 ? scopes : [...missing, ...scopes.filter((had) => !missing.some((it) => covers(it, had)))]
+}
+
+function withoutRepositories(scope: string | undefined): string | undefined {
+  return scope
+    ?.split(' ')
+    .filter((one) => !one.startsWith('repository:'))
+    .join(' ')
 }
 
 function covers(had: string, wanted: string): boolean {

@@ -21,6 +21,8 @@ export interface RegistryFacts {
   readonly mount?: boolean
   /** Whether there is a referrers API; default `probe`: the first request shows it. */
   readonly referrers?: boolean | 'probe'
+  /** true: the answer to a push says `OCI-Subject` also where there is no referrers API, so the fallback tag is kept all the same. */
+  readonly keepsFallback?: boolean
   /** The `n` to ask the catalogue for; default 100, which every registry takes. */
   readonly pageSize?: number
   /** How a broken upload is tried again; default three times, with a pause. */
@@ -51,6 +53,7 @@ export function ociRegistry(registry: Registry, tools: AdapterTools, facts: Regi
         upload: facts.upload ?? { strategy: 'put' },
         mount: facts.mount ?? true,
         referrers: facts.referrers ?? 'probe',
+        keepsFallback: facts.keepsFallback ?? false,
         retry: facts.retry ?? RETRY,
         learned,
       })

@@ -21,6 +21,7 @@ export interface RepositoryFacts {
   readonly retry: UploadRetry
   readonly mount: boolean
   readonly referrers: boolean | 'probe'
+  readonly keepsFallback?: boolean
   readonly learned: Learned
 }
 
@@ -99,7 +100,7 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
     async writeManifest(manifest, reference, ctx) {
       const answer = await putManifest(place, manifest, reference, ctx)
       if (isAttachmentTag(reference)) known?.add(reference)
-      const subject = answer['oci-subject'] ? undefined : subjectOf(manifest)
+      const subject = answer['oci-subject'] && !facts.keepsFallback ? undefined : subjectOf(manifest)
       if (subject) await addToFallback(store, `${http.url}${path}`, subject, manifest, ctx)
     },
     async deleteTag(tag, ctx) {
