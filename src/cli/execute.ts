@@ -34,7 +34,7 @@ export async function showRun(
   flags: RunFlags,
   run: (started: (policy: Policy, execution: number) => void, ctx: Context) => AsyncIterable<PolicyOutcome>,
 ): Promise<number> {
-  await checkReports(session, flags)
+  await checkReports(session, flags.report, flags.summary)
   const view = viewOf(session)
   const outcomes: PolicyOutcome[] = []
   let shown = new Set<number>()

@@ -94,8 +94,8 @@ export function addTransferOptions(command: Command): Command {
     .option('--wait', 'wait while the policy is running elsewhere, instead of ending with status 5')
     .addOption(new Option('--timeout <duration>', 'stop after this time, such as 2h').argParser(duration))
     .addOption(
-      new Option('--report <file>', 'write a report: .json, or .xml (JUnit)').argParser(
-        fileEnding(['.json', '.xml'], ['.html']),
+      new Option('--report <file>', 'write a report: .html, .json, or .xml (JUnit)').argParser(
+        fileEnding(['.html', '.json', '.xml']),
       ),
     )
     .option('--summary <file>', 'write a summary in Markdown')

@@ -194,6 +194,33 @@ function addExecutions(program: Command, start: Start): void {
     )
   addTransferOptions(retry)
   example(retry, 'replicate executions retry last:base-images')
+  const report = group
+    .command('report')
+    .description('a report of one execution: --json and --markdown on standard output, the others as files')
+    .argument(...id)
+    .option('--html <file>', 'one page with charts, tasks, errors and the log, which needs nothing else')
+    .option('--junit <file>', 'JUnit XML, a case for each task')
+    .option('--markdown', 'a table and the tasks that failed')
+    .action((execution: string, flags: import('./commands/executions-report.ts').ReportFlags) =>
+      start(report)(async (session) =>
+        (await import('./commands/executions-report.ts')).report(session, execution, flags),
+      ),
+    )
+  example(
+    report,
+    'replicate executions report last --html report.html',
+    'replicate executions report 42 --markdown >> "$GITHUB_STEP_SUMMARY"',
+  )
+  const prune = group
+    .command('prune')
+    .description('delete old executions with their tasks and logs, never one that runs; with both options, what both say')
+    .addOption(new Option('--keep <n>', 'all but so many of the newest').argParser(positiveInteger))
+    .addOption(new Option('--older-than <duration>', 'begun longer ago, such as 90d').argParser(duration))
+    .option('--dry-run', 'say what would be deleted, and delete nothing')
+    .action((flags: import('./commands/executions-prune.ts').PruneFlags) =>
+      start(prune)(async (session) => (await import('./commands/executions-prune.ts')).prune(session, flags)),
+    )
+  example(prune, 'replicate executions prune --keep 100', 'replicate executions prune --older-than 90d --dry-run')
 }
 
 function addPolicies(program: Command, start: Start): void {

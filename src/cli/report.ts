@@ -1,12 +1,14 @@
-/** `--report` and `--summary`: what ran, written to files once it has ended. */
+/** Reports of executions: `--report` and `--summary` once a run has ended, and `executions report` at any time. */
 
 import { appendFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { App, PolicyOutcome } from '../app.ts'
 import { ConfigurationError } from '../core/errors.ts'
+import type { History, LogLine } from '../history/history.ts'
 import { jsonDocument } from './render/json.ts'
-import { type ReportedExecution, renderJunit } from './render/junit.ts'
+import { renderJunit } from './render/junit.ts'
 import { renderMarkdown } from './render/markdown.ts'
+import type { ReportedExecution } from './render/reported.ts'
 import type { Session } from './session.ts'
 
 interface ReportFlags {
@@ -14,13 +16,17 @@ interface ReportFlags {
   readonly summary?: string
 }
 
+export type ReportKind = 'html' | 'junit' | 'markdown' | 'json'
+
 /** Refuses a report that could not be written, before hours of work are done. */
-export async function checkReports(session: Session, flags: ReportFlags): Promise<void> {
-  for (const file of [flags.report, flags.summary]) {
+export async function checkReports(session: Session, ...files: readonly (string | undefined)[]): Promise<void> {
+  for (const file of files) {
     if (file === undefined) continue
-    const directory = dirname(resolve(session.cwd, file))
-    const found = await stat(directory).catch(() => undefined)
-    if (!found?.isDirectory()) throw new ConfigurationError(`cannot write ${file}: ${directory} is no directory`)
+    const path = resolve(session.cwd, file)
+    const found = await stat(dirname(path)).catch(() => undefined)
+    if (!found?.isDirectory()) throw new ConfigurationError(`cannot write ${file}: ${dirname(path)} is no directory`)
+    const there = await stat(path).catch(() => undefined)
+    if (there?.isDirectory()) throw new ConfigurationError(`cannot write ${file}: it is a directory`)
   }
 }
 
@@ -34,10 +40,11 @@ export async function writeReports(
   const job = session.env.GITHUB_STEP_SUMMARY
   if (flags.report === undefined && flags.summary === undefined && !job) return 0
   try {
-    const executions = await gather(app, outcomes)
+    const ids = outcomes.flatMap(({ execution }) => (execution ? [execution.id] : []))
+    const kind = kindOf(flags.report)
+    const executions = gather(await app.history(), ids, kind)
     if (flags.report !== undefined) {
-      const text = flags.report.endsWith('.xml') ? renderJunit(executions) : jsonDocument(asJson(executions))
-      await writeFile(resolve(session.cwd, flags.report), text)
+      await writeFile(resolve(session.cwd, flags.report), await renderReportAs(kind, executions, session.timer.now()))
     }
     const markdown = renderMarkdown(executions)
     if (flags.summary !== undefined) await writeFile(resolve(session.cwd, flags.summary), markdown)
@@ -51,13 +58,43 @@ export async function writeReports(
   }
 }
 
-async function gather(app: App, outcomes: readonly PolicyOutcome[]): Promise<readonly ReportedExecution[]> {
-  const history = await app.history()
-  return outcomes.flatMap(({ execution }) =>
-    execution ? [{ execution, tasks: [...history.tasks(execution.id, {})] }] : [],
-  )
+/** What a report of this kind shows of the executions. */
+export function gather(history: History, ids: readonly number[], kind: ReportKind): readonly ReportedExecution[] {
+  return ids.map((id) => ({
+    execution: history.execution(id),
+    tasks: [...history.tasks(id)],
+    ...(kind === 'html' ? { logs: lastLines(history, id) } : {}),
+  }))
 }
 
-function asJson(executions: readonly ReportedExecution[]): unknown {
-  return { executions: executions.map(({ execution, tasks }) => ({ ...execution, tasks })) }
+/** `now` in milliseconds since 1970. */
+export async function renderReportAs(
+  kind: ReportKind,
+  executions: readonly ReportedExecution[],
+  now: number,
+): Promise<string> {
+  if (kind === 'html') return (await import('./render/report.ts')).renderReport(executions, now)
+  if (kind === 'junit') return renderJunit(executions)
+  if (kind === 'markdown') return renderMarkdown(executions)
+  return jsonDocument({ executions: executions.map(({ execution, tasks }) => ({ ...execution, tasks })) })
+}
+
+/** By the file's ending, which the option has checked. */
+function kindOf(file = ''): ReportKind {
+  if (file.endsWith('.html')) return 'html'
+  return file.endsWith('.xml') ? 'junit' : 'json'
+}
+
+/** More lines than this make a page slow. */
+const MOST_LINES = 10_000
+
+function lastLines(history: History, id: number): { readonly lines: readonly LogLine[]; readonly total: number } {
+  let lines: LogLine[] = []
+  let total = 0
+  for (const line of history.logs(id, { level: 'info' })) {
+    total += 1
+    lines.push(line)
+    if (lines.length === 2 * MOST_LINES) lines = lines.slice(MOST_LINES)
+  }
+  return { lines: lines.slice(-MOST_LINES), total }
 }

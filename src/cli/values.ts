@@ -65,12 +65,9 @@ export function collect(text: string, previous: readonly string[] = []): readonl
   return [...previous, text]
 }
 
-/** A file that ends in one of the endings; `later` names endings that do not work yet. */
-export function fileEnding(endings: readonly string[], later: readonly string[] = []): (text: string) => string {
+/** A file that ends in one of the endings. */
+export function fileEnding(endings: readonly string[]): (text: string) => string {
   return (text) => {
-    if (later.some((ending) => text.endsWith(ending))) {
-      throw new InvalidArgumentError(`${later.join(', ')} is not supported yet; use ${endings.join(' or ')}.`)
-    }
     if (!endings.some((ending) => text.endsWith(ending))) {
       throw new InvalidArgumentError(`The file must end in ${endings.join(' or ')}.`)
     }

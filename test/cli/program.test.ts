@@ -13,7 +13,7 @@ const COMMANDS = [
   ['run'],
   ['plan'],
   ['copy'],
-  ...['list', 'show', 'logs', 'stop', 'pause', 'resume', 'retry'].map((name) => ['executions', name]),
+  ...['list', 'show', 'logs', 'watch', 'stop', 'pause', 'resume', 'retry', 'report', 'prune'].map((name) => ['executions', name]),
   ...['list', 'show', 'validate'].map((name) => ['policies', name]),
   ...['next', 'export'].map((name) => ['schedule', name]),
   ...['list', 'ping'].map((name) => ['registries', name]),
@@ -77,7 +77,7 @@ describe('help and mistakes', () => {
     [['run', '--timeout', '2 hours'], 'a duration such as'],
     [['run', '--filter', 'colour=red'], 'KEY one of name, tag, resource, label'],
     [['run', '--shard', '5/4'], 'the I-th of N parts'],
-    [['run', '--report', 'r.html'], 'not supported yet'],
+    [['run', '--report', 'r.pdf'], 'must end in .html or .json or .xml'],
     [['copy', 'a'], "missing required argument 'destination'"],
   ])('%j is refused with status 2 and the reason', async (args, reason) => {
     const result = await command(args)

@@ -1,13 +1,8 @@
 /** Executions as a JUnit report: a suite for each execution, a case for each task. */
 
-import type { Execution, Task } from '../../core/execution.ts'
+import type { Task } from '../../core/execution.ts'
 import { printable } from './format.ts'
-
-/** An execution with its tasks, for reports. */
-export interface ReportedExecution {
-  readonly execution: Execution
-  readonly tasks: readonly Task[]
-}
+import type { ReportedExecution } from './reported.ts'
 
 export function renderJunit(executions: readonly ReportedExecution[]): string {
   const suites = executions.map(suite)

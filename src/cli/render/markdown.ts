@@ -2,7 +2,7 @@
 
 import { formatBytes } from '../../core/size.ts'
 import { formatDuration, printable } from './format.ts'
-import type { ReportedExecution } from './junit.ts'
+import type { ReportedExecution } from './reported.ts'
 import { statusWords } from './summary.ts'
 
 /** More failed tasks than this are only counted: a job's summary is limited to 1 MiB. */
