@@ -18,7 +18,7 @@ export async function prepareAgain(
   ctx: Context,
 ): Promise<PlanTotals> {
   const { source, routes, history } = request
-  await stagePing(source, routes, ctx)
+  await stagePing(source, routes, ctx, history)
   throwIfAborted(ctx.signal)
   const { pending } = history.beginning(id).left
   const unplanned = history.execution(earlier).failed - history.beginning(earlier).left.failed

@@ -34,7 +34,7 @@ export async function prepare(
   ctx: Context,
 ): Promise<PlanTotals> {
   const { source, routes, history } = request
-  const down = await stagePing(source, routes, ctx)
+  const down = await stagePing(source, routes, ctx, history)
   const batch: TaskSpec[] = []
   const write = (): void => history.addTasks(id, batch.splice(0))
   const pairs = namespacePairs()
@@ -72,26 +72,38 @@ export async function prepare(
 }
 
 /** Begins the stage: all registries are checked at the same time. Of several destinations one may be down, which is told with its
- *  reason; a source that is down, or nowhere to go, is thrown. */
+ *  reason; a source that is down, or nowhere to go, is thrown. `history` keeps how they were. */
 export async function stagePing(
   source: Endpoint,
   routes: readonly Route[],
   ctx: Context,
+  history?: Pick<History, 'keepRegistryStatus'>,
 ): Promise<ReadonlyMap<Endpoint, unknown>> {
   const destinations = [...new Set(routes.map((route) => route.destination))]
   const names = [source, ...destinations].map((endpoint) => endpoint.registry.name)
   const text = `checking ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
   ctx.emit({ type: 'stage', stage: 'prepare', state: 'started', text })
   const down = new Map<Endpoint, unknown>()
+  const noting = async (side: Side, endpoint: Endpoint): Promise<void> => {
+    const { name, url, path = '' } = endpoint.registry
+    try {
+      await ping(side, endpoint, ctx)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (!ctx.signal.aborted) history?.keepRegistryStatus(name, url ?? path, reason)
+      throw error
+    }
+    history?.keepRegistryStatus(name, url ?? path)
+  }
   const pings = destinations.map(async (endpoint) => {
     try {
-      await ping('destination', endpoint, ctx)
+      await noting('destination', endpoint)
     } catch (error) {
       if (destinations.length === 1 || ctx.signal.aborted) throw error
       down.set(endpoint, error)
     }
   })
-  await Promise.all([ping('source', source, ctx), ...pings])
+  await Promise.all([noting('source', source), ...pings])
   const [first] = down.values()
   if (down.size > 0 && down.size === destinations.length) throw first
   return down

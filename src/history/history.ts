@@ -16,6 +16,7 @@ import { type IsAlive, isProcessAlive } from './process.ts'
 import { createProgressRecords, type ProgressRecords } from './progress.ts'
 import { createPrune, type Prune } from './prune.ts'
 import { createErrorText } from './recorded-error.ts'
+import { createRegistryStatuses, type RegistryStatuses } from './registry-status.ts'
 import { createTaskListing, type TaskListing } from './task-listing.ts'
 import { createTasks, type Tasks } from './tasks.ts'
 import { createUploads, type Uploads } from './uploads.ts'
@@ -29,6 +30,7 @@ export type { LogFilter, LogLine } from './logs.ts'
 export type { NarrowedIndexes } from './narrowed.ts'
 export type { BlobProgress, Progress } from './progress.ts'
 export type { PruneFilter, Pruned } from './prune.ts'
+export type { RegistryStatus } from './registry-status.ts'
 export type { TaskFilter } from './task-listing.ts'
 export type { PendingTask, TaskEnd, TaskKind } from './tasks.ts'
 export type { AbandonedUpload, UploadKey } from './uploads.ts'
@@ -46,6 +48,7 @@ export interface History
     BlobHomes,
     FirstSeen,
     NarrowedIndexes,
+    RegistryStatuses,
     ProgressRecords,
     Prune,
     Pick<Locks, 'markInterrupted'> {
@@ -98,6 +101,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     ...logs,
     ...createFirstSeen(database, now),
     ...createNarrowedIndexes(database),
+    ...createRegistryStatuses(database, now, redact),
     ...createProgressRecords(database, redact),
     ...createPrune(database, locks),
     file: database.file,

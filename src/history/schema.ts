@@ -171,4 +171,13 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX logs_by_task ON logs (task_id, id) WHERE task_id IS NOT NULL;
   CREATE INDEX tasks_ended ON tasks (execution_id, end_time) WHERE end_time IS NOT NULL;
   `,
+  `
+  -- How a registry was when it was last checked; reason: why it is unhealthy. address: its URL or path then.
+  CREATE TABLE registry_status (
+    name TEXT PRIMARY KEY,
+    address TEXT NOT NULL,
+    reason TEXT,
+    time INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

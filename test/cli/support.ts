@@ -264,6 +264,8 @@ function historyOf(behaviour: Behaviour): History {
     firstSeen: unused,
     narrowed: unused,
     keepNarrowed: unused,
+    registryStatus: unused,
+    keepRegistryStatus: unused,
     markInterrupted: unused,
     heartbeat: unused,
     release: unused,
