@@ -140,6 +140,11 @@ export class PrepareError extends ReplicateError {
   override readonly exitCode = 3
 }
 
+/** A command that the configuration names could not be started, or ended badly. */
+export class CommandError extends ReplicateError {
+  readonly code = 'command'
+}
+
 /** The history's file is damaged, newer than this program, or not accessible. */
 export class HistoryError extends ReplicateError {
   readonly code = 'history'

@@ -10,6 +10,8 @@ export interface Insistence {
   readonly clock: Clock
   /** Milliseconds for all attempts together. */
   readonly limit: number
+  /** Default 3. */
+  readonly attempts?: number | undefined
 }
 
 /** Milliseconds before the second attempt, and before the third. */
@@ -18,7 +20,7 @@ const PAUSES = [1000, 4000]
 /** Throws the last failure, or that the time is over. */
 export async function insist<T>(
   work: (ctx: Context) => Promise<T>,
-  { what, clock, limit }: Insistence,
+  { what, clock, limit, attempts = PAUSES.length + 1 }: Insistence,
   ctx: Context,
 ): Promise<T> {
   const late = new AbortController()
@@ -32,7 +34,7 @@ export async function insist<T>(
       } catch (error) {
         throwIfAborted(signal)
         const delay = PAUSES[failures]
-        if (delay === undefined || !mayHelp(error)) throw error
+        if (delay === undefined || failures + 1 >= attempts || !mayHelp(error)) throw error
         const text = error instanceof Error ? error.message : String(error)
         ctx.emit({ type: 'retry', what, attempt: failures + 2, delay, reason: text })
         await clock.sleep(delay, signal)

@@ -1,0 +1,46 @@
+/** Which ends of executions somebody is to be told of, so that each is told, and by one process only. */
+
+import type { Database } from './database.ts'
+import { anyOf } from './sql.ts'
+
+export interface OwedEnd {
+  readonly execution: number
+  /** From 1 on: an execution that went on has ended before. */
+  readonly attempt: number
+}
+
+export interface Notifications {
+  /** The execution's end is to be told; also anew, where it goes on. */
+  oweNotification(execution: number): void
+  /** What has ended untold of all that shares the lock of this execution, itself included; oldest first. Only for the one that holds the
+   *  lock: what others still run has not ended, and who died has told nobody. */
+  owedNotifications(execution: number): readonly OwedEnd[]
+  /** Told, or given up. */
+  settleNotification(execution: number): void
+  /** Tells this history from every other one. */
+  identity(): string
+}
+
+export function createNotifications(database: Database, now: () => number): Notifications {
+  return {
+    oweNotification: (execution) => void database.run(OWE, { execution }),
+    owedNotifications: (execution) => database.all<OwedEnd>(OWED, { execution }),
+    settleNotification: (execution) =>
+      void database.run('UPDATE notifications SET settled_at = @now WHERE execution_id = @execution', {
+        execution,
+        now: now(),
+      }),
+    identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',
+  }
+}
+
+const OWE = `
+  INSERT INTO notifications (execution_id) VALUES (@execution)
+  ON CONFLICT DO UPDATE SET settled_at = NULL`
+
+const OWED = `
+  SELECT executions.id AS execution, executions.attempts AS attempt
+  FROM notifications JOIN executions ON executions.id = execution_id
+  WHERE settled_at IS NULL AND ${anyOf('status', ['succeeded', 'failed', 'stopped'])}
+    AND lock_key = (SELECT lock_key FROM executions WHERE id = @execution)
+  ORDER BY executions.id`
