@@ -14,6 +14,7 @@ import { prepareAgain } from './again.ts'
 import { type BeginRequest, begin } from './begin.ts'
 import { type Control, listenToOthers } from './control.ts'
 import { type Endpoint, ManifestMemory } from './endpoint.ts'
+import { type NotifyRequest, notify, oweNotification } from './notify.ts'
 import type { PlanTotals } from './plan.ts'
 import { type PrepareRequest, plural, prepare } from './prepare.ts'
 import { tellProgress } from './progress.ts'
@@ -23,7 +24,7 @@ import { createRunner } from './runner.ts'
 import { recorded, transferTasks } from './transfer.ts'
 import { checkpoints, discardUploads, hintsOf } from './uploads.ts'
 
-export interface ExecuteRequest extends PrepareRequest, BeginRequest {
+export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequest {
   /** Blob streams at once. */
   readonly concurrency: number
   readonly throttles: readonly Throttle[]
@@ -32,7 +33,7 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest {
   /** Send again whatever the destination lacks, also below child manifests that it has. */
   readonly thorough?: boolean | undefined
   readonly started: (execution: number) => void
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 export interface ExecuteResult {
@@ -62,9 +63,11 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
   let exitCode: number | undefined
   try {
     request.started(id)
+    oweNotification(request, id)
     if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: goes on with what is left` })
     const result = await stages(request, { id, stop, gate, control, clock, ctx: { signal, emit } })
     exitCode = result.exitCode
+    if (!control.lost) await notify(request, id, { signal, emit })
     return result
   } finally {
     control.end()

@@ -12,6 +12,7 @@ import { createLocks, type Locks } from './locks.ts'
 import { createLogs, type Logs } from './logs.ts'
 import { migrate } from './migrations.ts'
 import { createNarrowedIndexes, type NarrowedIndexes } from './narrowed.ts'
+import { createNotifications, type Notifications } from './notifications.ts'
 import { type IsAlive, isProcessAlive } from './process.ts'
 import { createProgressRecords, type ProgressRecords } from './progress.ts'
 import { createPrune, type Prune } from './prune.ts'
@@ -28,6 +29,7 @@ export type { FirstSeen } from './first-seen.ts'
 export type { LockOwner } from './locks.ts'
 export type { LogFilter, LogLine } from './logs.ts'
 export type { NarrowedIndexes } from './narrowed.ts'
+export type { OwedEnd } from './notifications.ts'
 export type { BlobProgress, Progress } from './progress.ts'
 export type { PruneFilter, Pruned } from './prune.ts'
 export type { RegistryStatus } from './registry-status.ts'
@@ -49,6 +51,7 @@ export interface History
     FirstSeen,
     NarrowedIndexes,
     RegistryStatuses,
+    Notifications,
     ProgressRecords,
     Prune,
     Pick<Locks, 'markInterrupted'> {
@@ -102,6 +105,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     ...createFirstSeen(database, now),
     ...createNarrowedIndexes(database),
     ...createRegistryStatuses(database, now, redact),
+    ...createNotifications(database, now),
     ...createProgressRecords(database, redact),
     ...createPrune(database, locks),
     file: database.file,

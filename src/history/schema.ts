@@ -180,4 +180,16 @@ export const MIGRATIONS: readonly string[] = [
     time INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Ends of executions that somebody is to be told of; settled_at: told, or given up.
+  CREATE TABLE notifications (
+    execution_id INTEGER PRIMARY KEY REFERENCES executions ON DELETE CASCADE,
+    settled_at INTEGER
+  ) STRICT;
+  CREATE INDEX notifications_owed ON notifications (execution_id) WHERE settled_at IS NULL;
+
+  -- One row: what tells this history from every other one.
+  CREATE TABLE identity (id TEXT NOT NULL) STRICT;
+  INSERT INTO identity (id) VALUES (lower(hex(randomblob(8))));
+  `,
 ]

@@ -286,8 +286,6 @@ describe('what later versions do', () => {
   test.each([
     [policy(...base, 'triggers: [{poll: 5m}]'), '5:17 `poll`: not supported yet'],
     [policy(...base, 'deletion: events'), '5:15 `deletion: events`: not supported yet'],
-    [policy(...base, 'prepare: {handler: /x}'), '5:5 `prepare`: not supported yet'],
-    [policy(...base, 'notify: [{on: failed, webhook: https://x}]'), '5:5 `notify`: not supported yet'],
     [registry('type: dtr', 'url: https://x'), '3:11 `type: dtr`: not supported yet'],
     ['serve: {listen: 127.0.0.1:7080}', '1:1 `serve`: not supported yet'],
   ])('%# is refused at its place', (text, expected) => {
