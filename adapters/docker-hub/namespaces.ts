@@ -4,8 +4,8 @@ import { z } from 'zod'
 import type { Wanted } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { RegistryError, UnsupportedError } from '../../src/core/errors.ts'
-import { compilePattern } from '../../src/core/pattern.ts'
 import { askJson } from '../../src/oci/pages.ts'
+import { topsOf } from '../../src/oci/wanted.ts'
 import { explained, type HubApi } from './api.ts'
 import { resultsOf } from './pages.ts'
 
@@ -14,30 +14,12 @@ const NAMESPACES = z.looseObject({ namespaces: z.array(z.string()) })
 
 /** The repositories of the namespaces that the patterns spell out; else of all that the account has. */
 export async function* listRepositories(wanted: Wanted, api: HubApi, ctx: Context): AsyncIterable<string> {
-  for (const namespace of spelledOut(wanted) ?? (await ownNamespaces(api, ctx))) {
+  for (const namespace of topsOf(wanted) ?? (await ownNamespaces(api, ctx))) {
     const path = `/v2/namespaces/${encodeURIComponent(namespace)}/repositories`
     for await (const { name } of resultsOf(api, path, REPOSITORY, `repositories of ${namespace}`, ctx)) {
       yield `${namespace}/${name}`
     }
   }
-}
-
-/** Undefined where a pattern leaves the namespace open. */
-function spelledOut({ namespaces, names }: Wanted): readonly string[] | undefined {
-  const patterns = namespaces.length > 0 ? namespaces : names.map((name) => name.split('/')[0] ?? '')
-  if (patterns.length === 0) return undefined
-  const found = new Set<string>()
-  for (const pattern of patterns) {
-    // A brace that holds the slash is cut in two: then nothing is known.
-    const literals = /[{}]/.test(pattern) && !isBalanced(pattern) ? undefined : compilePattern(pattern).literals
-    if (!literals) return undefined
-    for (const literal of literals) found.add(literal)
-  }
-  return [...found]
-}
-
-function isBalanced(pattern: string): boolean {
-  return pattern.split('{').length === pattern.split('}').length
 }
 
 async function ownNamespaces(api: HubApi, ctx: Context): Promise<readonly string[]> {

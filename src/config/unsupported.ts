@@ -18,12 +18,10 @@ export const UNSUPPORTED: readonly Unsupported[] = [
 
 /** Identities of adapters that are to come. */
 export const FUTURE_TYPES: readonly string[] = [
-  'harbor',
   'aws-ecr',
   'aws-ecr-public',
   'azure-acr',
   'google-gar',
-  'github-ghcr',
   'gitlab',
   'quay',
   'jfrog-artifactory',

@@ -1,0 +1,60 @@
+/** GitHub's container registry: content from ghcr.io, lists and deletes through GitHub's API of packages. */
+
+import type { AdapterType } from '../../src/core/adapter.ts'
+import { ociRegistry } from '../../src/oci/registry.ts'
+import { openGitHub } from './api.ts'
+import { parseEvents } from './events.ts'
+import { ensureOwner, listRepositories } from './owners.ts'
+import { packageRepository } from './repository.ts'
+import { listTags } from './versions.ts'
+
+export const githubGhcr: AdapterType = {
+  identity: 'github-ghcr',
+  name: 'GitHub Container Registry',
+  description: 'ghcr.io, and the registry of a GitHub Enterprise Server',
+  resources: ['image', 'chart'],
+  filters: ['name', 'tag', 'resource'],
+  depth: { min: 2 },
+  listing:
+    "GitHub's API gives 100 versions with digests and tags a call; without a credential tag lists, then one HEAD a tag",
+  credentials: ['anonymous', 'basic', 'token'],
+  quirks: [
+    'The password is a classic personal access token with read:packages, write:packages and, to delete, delete:packages; fine-grained ones do not do. The user name does not matter.',
+    'A package is private when the first push has made it.',
+    'A tag cannot be deleted alone: its manifest goes with all its tags, and the last one of a package or one with many downloads not at all.',
+    'There is no referrers API; referrers are kept under the tags sha256-<hex>.',
+    'Every manifest counts as a version, also each platform of an image: where there are very many, the registry lists the tags.',
+    'A package that the credential may not see is answered as one that is denied.',
+  ],
+  options: [
+    {
+      name: 'api_url',
+      description: 'Where the API answers; default https://api.github.com, of an Enterprise Server https://HOST/api/v3',
+      type: 'text',
+    },
+  ],
+  // Its token server takes the token as a password; as a bearer token the registry wants it in another form.
+  signIn: async (found) => {
+    if (found.kind === 'bearer')
+      return { kind: 'basic', username: 'token', password: found.token, origin: found.origin }
+    if (found.kind === 'basic' || found.kind === 'identity') return found
+    return { kind: 'anonymous', origin: found.origin }
+  },
+  parseEvents,
+  open(registry, tools) {
+    // Asked for referrers it redirects to its website: https://github.com/artifacthub/hub/issues/4785
+    const adapter = ociRegistry(registry, tools, { referrers: false, keepsFallback: true })
+    const api = openGitHub(registry, tools)
+    return {
+      ...adapter,
+      async ping(ctx) {
+        await adapter.ping(ctx)
+        await api.check(ctx)
+      },
+      repository: (name) => packageRepository(adapter.repository(name), name, api),
+      repositories: (wanted, ctx) => listRepositories(wanted, api, ctx),
+      ensureNamespace: (namespace, _options, ctx) => ensureOwner(namespace, api, ctx),
+      listTags: (name, ctx) => listTags(name, api, adapter.repository(name), ctx),
+    }
+  },
+}
