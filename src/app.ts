@@ -13,6 +13,8 @@ import type { Context } from './core/context.ts'
 import type { Difference, Verification } from './core/drift.ts'
 import { CancelledError, HistoryError, ReplicateError } from './core/errors.ts'
 import type { Execution } from './core/execution.ts'
+import { type FoundCredential, foundCredential, signIn } from './credential.ts'
+import type { Keychain } from './credentials/keychain.ts'
 import type { PolicyPlan, SavedPlan, TaskSpec } from './core/plan.ts'
 import { type Policy, routesOf } from './core/policy.ts'
 import type { Again } from './engine/again.ts'
@@ -134,6 +136,11 @@ export interface App {
     ctx: Context,
   ): Promise<Verification>
   ping(registry: string, configuration: Configuration, ctx: Context): Promise<readonly PingStep[]>
+  /** Where the registry's credential comes from. Throws where it cannot be told. */
+  credential(registry: string, configuration: Configuration, ctx: Context): Promise<FoundCredential>
+  /** Throws what went wrong, where the registry does not accept it. */
+  signIn(registry: string, configuration: Configuration, ctx: Context): Promise<void>
+  readonly keychain: Keychain
   /** Opens the history on first use. */
   history(): Promise<History>
   close(): Promise<void>
@@ -313,6 +320,16 @@ export function createApp(options: AppOptions): App {
       const registry = configuration.registryOf(name)
       return pingRegistry(registry, connections, guarded(ctx))
     },
+    async credential(name, configuration, ctx) {
+      const found = await foundCredential(configuration.registryOf(name), connections)
+      // Tells what was passed over on the way.
+      guarded(ctx)
+      return found
+    },
+    async signIn(name, configuration, ctx) {
+      await signIn(configuration.registryOf(name), connections, guarded(ctx))
+    },
+    keychain: connections.keychain,
     history: openedHistory,
     async close() {
       await connections.close()

@@ -13,6 +13,7 @@ import {
   type RunFlags,
   type VerifyFlags,
 } from './options.ts'
+import { addCredentials } from './program-credentials.ts'
 import type { GlobalFlags, Session } from './session.ts'
 import { collect, duration, positiveInteger } from './values.ts'
 
@@ -50,12 +51,13 @@ export function buildProgram(dispatch: Dispatch): Command {
   addPolicies(program, start)
   addSchedule(program, start)
   addRegistries(program, start)
+  addCredentials(program, start)
   addAdapters(program, start)
   addConfig(program, start)
   return program
 }
 
-type Start = (command: Command) => (execute: Execute) => Promise<void>
+export type Start = (command: Command) => (execute: Execute) => Promise<void>
 
 function addReplicationCommands(program: Command, start: Start): void {
   const run = program
@@ -343,7 +345,8 @@ function addConfig(program: Command, start: Start): void {
   example(init, 'replicate config init policy.yaml')
 }
 
-function example(command: Command, ...lines: readonly string[]): void {
+/** Puts examples below the help of a command. */
+export function example(command: Command, ...lines: readonly string[]): void {
   const title = lines.length === 1 ? 'Example' : 'Examples'
   command.addHelpText('after', `\n${title}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`)
 }

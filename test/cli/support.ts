@@ -168,6 +168,9 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     matches: unused,
     verify: unused,
     ping: () => Promise.resolve(behaviour.ping ?? []),
+    credential: unused,
+    signIn: unused,
+    keychain: { entries: unused, store: unused, remove: unused },
     history: () => Promise.resolve(historyOf(behaviour)),
     close: () => Promise.resolve(),
   }
