@@ -230,7 +230,7 @@ function addPolicies(program: Command, start: Start): void {
   const load = () => import('./commands/policies.ts')
   const list = group
     .command('list')
-    .description('every policy with its last execution')
+    .description('every policy with its last execution and its next run')
     .action(() => start(list)(async (session) => (await load()).list(session)))
   example(list, 'replicate policies list')
   const show = group
@@ -241,10 +241,13 @@ function addPolicies(program: Command, start: Start): void {
   example(show, 'replicate policies show base-images')
   const validate = group
     .command('validate')
-    .description('check files without contacting anything')
+    .description('check files, without contacting anything unless told to')
     .argument('[file...]', "YAML files (- for standard input); the user's configuration where there is none")
-    .action((files: string[]) => start(validate)(async (session) => (await load()).validate(session, files)))
-  example(validate, 'replicate policies validate policy.yaml')
+    .option('--online', 'also ask each registry, and count what each policy matches at its source')
+    .action((files: string[], flags: import('./commands/policies.ts').ValidateFlags) =>
+      start(validate)(async (session) => (await load()).validate(session, files, flags)),
+    )
+  example(validate, 'replicate policies validate policy.yaml', 'replicate policies validate --online')
 }
 
 function addSchedule(program: Command, start: Start): void {

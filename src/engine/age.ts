@@ -4,6 +4,7 @@ import type { TagInfo } from '../core/adapter.ts'
 import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Digest } from '../core/descriptor.ts'
+import { spelledDuration } from '../core/duration.ts'
 import { ReplicateError } from '../core/errors.ts'
 import type { Policy } from '../core/policy.ts'
 import type { FirstSeen } from '../history/history.ts'
@@ -56,7 +57,7 @@ export function createAges(
   function tooOld(pushed: Date | undefined, ctx: Context): Verdict | undefined {
     if (most === undefined) return undefined
     if (pushed) {
-      const rule = `pushed_within: ${spelled(most)} (pushed ${dayOf(pushed)})`
+      const rule = `pushed_within: ${spelledDuration(most)} (pushed ${dayOf(pushed)})`
       return now - pushed.getTime() > most ? { kept: false, rule } : undefined
     }
     if (!warned) {
@@ -71,7 +72,7 @@ export function createAges(
     if (least === undefined || now - time >= least) return undefined
     held += 1
     nextDue = Math.min(nextDue, time + least)
-    return { kept: false, rule: `min_age: ${spelled(least)} (${what} ${new Date(time).toISOString()})` }
+    return { kept: false, rule: `min_age: ${spelledDuration(least)} (${what} ${new Date(time).toISOString()})` }
   }
 
   return {
@@ -105,7 +106,7 @@ export function createAges(
     report(ctx) {
       if (held === 0) return 0
       const what = held === 1 ? '1 artifact is' : `${held} artifacts are`
-      const text = `${what} held back by min_age: ${spelled(least ?? 0)}, the first until ${new Date(nextDue).toISOString()}`
+      const text = `${what} held back by min_age: ${spelledDuration(least ?? 0)}, the first until ${new Date(nextDue).toISOString()}`
       ctx.emit({ type: 'log', level: 'info', text })
       return held
     },
@@ -126,19 +127,6 @@ async function withDigest(candidate: Candidate, store: ContentStore, ctx: Contex
 
 function digestsOf(candidates: readonly Candidate[]): readonly Digest[] {
   return [...new Set(candidates.flatMap(({ info }) => (info ? [info.digest] : [])))]
-}
-
-const UNITS = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1000],
-] as const
-
-/** Milliseconds as a policy writes them: `3d`, `90m`. */
-function spelled(milliseconds: number): string {
-  const unit = UNITS.find(([, size]) => milliseconds >= size && milliseconds % size === 0)
-  return unit ? `${milliseconds / unit[1]}${unit[0]}` : `${milliseconds}ms`
 }
 
 function dayOf(time: Date): string {

@@ -1,5 +1,6 @@
 /** What a policy's filters match at its source right now: a look before there is a destination; writes nothing. */
 
+import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Policy } from '../core/policy.ts'
 import type { FirstSeen } from '../history/history.ts'
@@ -35,10 +36,28 @@ export async function* matches(
   const ages = createAges(policy, source, records, Date.now())
   const ignored = (): void => {}
   const repositories = selectRepositories(policy, selection, source, ignored, ctx)
+  const store = (repository: string): ContentStore => source.adapter.repository(repository)
   yield* mapConcurrent(repositories, AT_ONCE, (repository) =>
     onSideOf('source', source, async () => {
-      const found = await selectTags(policy, selection, source, repository, ignored, ctx, ages)
-      return { repository, tags: found.tags, untagged: found.untagged.length, seen: found.seen }
+      if (selection.digest !== undefined) {
+        const isThere = (await store(repository).resolve(selection.digest, ctx)) !== undefined
+        return { repository, tags: [], untagged: isThere ? 1 : 0, seen: 0 }
+      }
+      const { tags, infos, untagged, seen } = await selectTags(
+        policy,
+        selection,
+        source,
+        repository,
+        ignored,
+        ctx,
+        ages,
+      )
+      if (!selection.tags) return { repository, tags, untagged: untagged.length, seen }
+      // Tags that are named have not been looked for yet.
+      const there = tags.map(async (tag) => infos.has(tag) || (await store(repository).resolve(tag, ctx)) !== undefined)
+      const exists = await Promise.all(there)
+      const found = tags.filter((_, index) => exists[index])
+      return { repository, tags: found, untagged: untagged.length, seen: found.length }
     }),
   )
   ages?.report(ctx)

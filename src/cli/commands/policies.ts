@@ -1,24 +1,28 @@
-/** `replicate policies`: list, show, check. */
+/** `replicate policies list`, `show` and `validate`. */
 
+import { policyDocument } from '../../config/document.ts'
 import type { Execution } from '../../core/execution.ts'
 import type { Policy } from '../../core/policy.ts'
+import { nextRun } from '../../core/schedule.ts'
 import { formatRelative, plural } from '../render/format.ts'
 import { headingOf, statusWords } from '../render/summary.ts'
 import { renderFields, renderTable } from '../render/table.ts'
 import { policyOf } from '../selection.ts'
 import { print, type Session } from '../session.ts'
+import { checkOnline } from './policies-online.ts'
 
 export async function list(session: Session): Promise<number> {
   const app = await session.app()
   const { policies } = await app.configuration([])
   const history = policies.length > 0 ? await app.history() : undefined
+  const now = session.timer.now()
   const rows = policies.map((policy) => ({ policy, last: history?.lastOf(policy.name) }))
   print(
     session,
-    rows.map(({ policy, last }) => ({ ...asJson(policy), last_execution: last ?? null })),
+    rows.map(({ policy, last }) => ({ ...asJson(policy, now), last_execution: last ?? null })),
     () =>
       rows.length === 0
-        ? 'no policy is configured; `replicate config init` writes a file to start from\n'
+        ? 'no policy is configured; `replicate policies create` makes one\n'
         : renderTable(
             [
               { title: 'NAME' },
@@ -26,13 +30,15 @@ export async function list(session: Session): Promise<number> {
               { title: 'TRIGGERS' },
               { title: 'ENABLED' },
               { title: 'LAST EXECUTION' },
+              { title: 'NEXT RUN' },
             ],
             rows.map(({ policy, last }) => [
               policy.name,
               `${headingOf(policy).source} → ${headingOf(policy).destination}`,
               triggersOf(policy),
               policy.enabled ? 'yes' : 'no',
-              lastText(last, session.timer.now()),
+              lastText(last, now),
+              nextText(policy, now),
             ]),
             session.stdout.columns,
             session.colors,
@@ -43,33 +49,60 @@ export async function list(session: Session): Promise<number> {
 
 export async function show(session: Session, name: string): Promise<number> {
   const policy = policyOf(await (await session.app()).configuration([]), name)
-  print(session, asJson(policy), () => renderFields(asJson(policy), session.colors))
+  const document = asJson(policy, session.timer.now())
+  print(session, document, () => renderFields(document, session.colors))
   return 0
 }
 
-export async function validate(session: Session, files: readonly string[]): Promise<number> {
-  const { policies, registries } = await (await session.app()).configuration(files)
+export interface ValidateFlags {
+  readonly online?: boolean
+}
+
+export async function validate(
+  session: Session,
+  files: readonly string[],
+  { online = false }: ValidateFlags = {},
+): Promise<number> {
+  const app = await session.app()
+  const configuration = await app.configuration(files)
+  const { policies, registries } = configuration
   const counts = `${plural(policies.length, 'policy', 'policies')}, ${plural(registries.size, 'registry', 'registries')}`
-  print(session, { valid: true, policies: policies.map(({ name }) => name), registries: [...registries.keys()] }, () =>
-    session.quiet ? '' : `${session.colors.green('✓')} valid: ${counts}\n`,
-  )
-  return 0
+  const document = {
+    valid: true,
+    policies: policies.map(({ name }) => name),
+    registries: [...registries.keys()],
+  }
+  const text = session.quiet ? '' : `${session.colors.green('✓')} valid: ${counts}\n`
+  if (!online) {
+    print(session, document, () => text)
+    return 0
+  }
+  if (!session.json) session.stdout.write(text)
+  const { code, ...seen } = await checkOnline(session, app, configuration)
+  print(session, { ...document, online: seen }, () => '')
+  return code
 }
 
-function asJson(policy: Policy): Record<string, unknown> {
+function asJson(policy: Policy, now: number): Readonly<Record<string, unknown>> {
+  const next = nextRun(policy, now)
   return {
-    ...policy,
+    name: policy.name,
+    ...policyDocument(policy),
     src_registry: policy.source.registry,
     dest_registry: policy.destination.registry,
-    // Nothing but a user starts a policy in this version.
-    next_run: null,
+    next_run: next === undefined ? null : new Date(next).toISOString(),
   }
 }
 
 function triggersOf(policy: Policy): string {
-  return ['manual', ...policy.triggers.map((trigger) => Object.keys(trigger)[0] ?? '')].join(', ')
+  return [...new Set(['manual', ...policy.triggers.map((trigger) => Object.keys(trigger)[0] ?? '')])].join(', ')
 }
 
 function lastText(last: Execution | undefined, now: number): string {
   return last ? `${last.id} ${statusWords(last.status)}, ${formatRelative(last.start_time, now)}` : 'never'
+}
+
+function nextText(policy: Policy, now: number): string {
+  const next = nextRun(policy, now)
+  return next === undefined ? '' : formatRelative(new Date(next).toISOString(), now)
 }

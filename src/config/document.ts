@@ -1,0 +1,54 @@
+/** A policy in the words of its file, every default filled in. */
+
+import { spelledDuration } from '../core/duration.ts'
+import type { Filters, Notification, Policy, PolicyDestination } from '../core/policy.ts'
+import { routesOf } from '../core/policy.ts'
+import type { Secret } from '../core/secret.ts'
+
+/** Plain JSON; written as YAML it means the same policy. Of what is secret only stands what may be seen. */
+export function policyDocument(policy: Policy): Readonly<Record<string, unknown>> {
+  const { name: _, also: __, source, destination: ___, filters, retry, prepare, notify, triggers, ...plain } = policy
+  const { digest, ...selecting } = filters
+  const destinations = routesOf(policy).map(({ destination }) => writtenDestination(destination))
+  return {
+    ...plain,
+    // A digest can only stand in a reference.
+    source: digest === undefined ? source : `${source.registry}/${filters.name?.[0] ?? ''}@${digest}`,
+    destination: destinations.length === 1 ? destinations[0] : destinations,
+    filters: writtenFilters(digest === undefined ? selecting : without(selecting, 'name')),
+    retry: { ...retry, delay: spelledDuration(retry.delay) },
+    triggers: triggers.map((trigger) => ('poll' in trigger ? { poll: spelledDuration(trigger.poll) } : trigger)),
+    ...(prepare ? { prepare: { ...prepare, handler: shown(prepare.handler) } } : {}),
+    ...(notify ? { notify: notify.map(writtenNotification) } : {}),
+  }
+}
+
+/** What only `copy` has is in no file. */
+function writtenDestination({ repository: _, tag: __, ...destination }: PolicyDestination) {
+  return destination
+}
+
+function writtenFilters({ pushed_within, min_age, ...filters }: Omit<Filters, 'digest'>) {
+  return {
+    ...filters,
+    ...(pushed_within === undefined ? {} : { pushed_within: spelledDuration(pushed_within) }),
+    ...(min_age === undefined ? {} : { min_age: spelledDuration(min_age) }),
+  }
+}
+
+function writtenNotification(notification: Notification) {
+  const { on } = notification
+  if ('exec' in notification) return { on, exec: notification.exec }
+  if ('slack' in notification) return { on, slack: shown(notification.slack) }
+  const { webhook, secret } = notification
+  return { on, webhook: shown(webhook), ...(secret ? { secret: shown(secret) } : {}) }
+}
+
+function shown(secret: Secret): string {
+  return secret.toJSON()
+}
+
+function without<T extends object, K extends keyof T>(value: T, key: K): Omit<T, K> {
+  const { [key]: _, ...rest } = value
+  return rest
+}
