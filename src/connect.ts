@@ -11,6 +11,7 @@ import type { Credential, Registry, SentCredential } from './core/registry.ts'
 import { createKeychain, type Keychain } from './credentials/keychain.ts'
 import { resolveCredential } from './credentials/resolve.ts'
 import type { Endpoint } from './engine/endpoint.ts'
+import { EXPIRY_MARGIN } from './http/auth.ts'
 import { createHttpClient, type HttpClientOptions } from './http/client.ts'
 import type { Redactor } from './http/redact.ts'
 import { createThrottle, type Throttle } from './transfer/throttle.ts'
@@ -48,17 +49,24 @@ export interface Timing {
 
 export function createConnections(options: ConnectionOptions): Connections {
   const clients = new Map<string, HttpClient>()
-  const credentials = new Map<string, Promise<Credential>>()
+  const credentials = new Map<string, { readonly found: Promise<Credential>; until: number }>()
+  const now = (): number => (options.timing?.clock ?? Date).now()
   const throttles = new Map<string, Throttle>()
   const closing = new AbortController()
   const keychain = createKeychain({ env: options.env })
 
   function credential(registry: Registry): Promise<Credential> {
     const known = credentials.get(registry.name)
-    if (known) return known
+    if (known && now() < known.until) return known.found
     const { env, redactor, warn } = options
-    const found = resolveCredential(registry, { env, home: homedir(), warn, secrets: redactor.add, keychain })
-    credentials.set(registry.name, found)
+    const found = resolveCredential(registry, { env, home: homedir(), warn, secrets: redactor.add, keychain, now })
+    const kept = { found, until: Number.POSITIVE_INFINITY }
+    credentials.set(registry.name, kept)
+    const keep = (one: Credential): void => {
+      if ('expires' in one && one.expires !== undefined) kept.until = one.expires - EXPIRY_MARGIN
+    }
+    // Who asked is told of a failure.
+    found.then(keep, () => {})
     return found
   }
 

@@ -13,25 +13,29 @@ export interface DockerSurroundings extends CredentialSurroundings {
   readonly askHelper: AskHelper
 }
 
+/** What a helper gave may be a token of an hour or less, of which nobody says how long it lives: milliseconds until it is asked again. */
+const HELPER_LIFE = 10 * 60_000
+
 /** The first that has a credential for the registry at `url` answers. A broken file is a `CredentialError`; a helper that fails, a broken
- *  variable and a file that may not be read are warnings. */
+ *  variable, a file that may not be read, and a key for a part of the registry only are warnings. */
 export async function dockerCredential(url: string, surroundings: DockerSurroundings): Promise<Credential | undefined> {
-  const { secrets } = surroundings
+  const { secrets, now = Date.now } = surroundings
   const host = dockerHost(url)
   for await (const { file, origin } of dockerFiles(surroundings)) {
     const found = await searchFile(file, origin, host, surroundings)
     if (!found) continue
-    const { secret, place } = found
+    const { secret, place, isHelper } = found
     if (secret.kind === 'basic') secrets(secret.password, secret.username)
     else secrets(secret.token)
-    return { ...secret, origin: place === undefined ? origin : `${origin} (${place})` }
+    return { ...secret, origin: `${origin} (${place})`, ...(isHelper ? { expires: now() + HELPER_LIFE } : {}) }
   }
   return undefined
 }
 
 interface Found {
   readonly secret: DockerSecret
-  readonly place: string | undefined
+  readonly place: string
+  readonly isHelper: boolean
 }
 
 /** A helper for just this registry comes before everything else in the file; the store for all registries comes last. */
@@ -60,10 +64,13 @@ function searchAuths(
   const auths = file.auths ?? {}
   const exact = host.keys.filter((key) => Object.hasOwn(auths, key))
   const similar = Object.keys(auths).filter((key) => !exact.includes(key) && host.matches(key))
+  for (const key of Object.keys(auths).filter((name) => host.isPart(name))) {
+    warn(`${origin}: the key ${key} is passed over: one registry has one credential here, and that is for a part of it`)
+  }
   for (const key of [...exact, ...similar]) {
     try {
       const secret = secretOfEntry(auths[key] ?? {})
-      if (secret) return { secret, place: 'auths' }
+      if (secret) return { secret, place: 'auths', isHelper: false }
     } catch (error) {
       if (!(error instanceof CredentialError)) throw error
       warn(`${origin}: the entry ${key} is passed over: ${error.message}`)
@@ -82,7 +89,7 @@ async function searchHelper(
   try {
     for (const server of host.servers) {
       const secret = await askHelper(name, server)
-      if (secret) return { secret, place: `docker-credential-${name}` }
+      if (secret) return { secret, place: `docker-credential-${name}`, isHelper: true }
     }
   } catch (error) {
     if (!(error instanceof CredentialError)) throw error

@@ -8,6 +8,8 @@ export interface DockerHost {
   readonly servers: readonly string[]
   /** True for a key that, without scheme and path, names the registry. */
   matches(key: string): boolean
+  /** True for `HOST/NAMESPACE`, by which Podman files what is for a part of the registry only. */
+  isPart(key: string): boolean
 }
 
 /** Docker Hub is one registry with many names; the first is the one that Docker itself writes. */
@@ -25,6 +27,11 @@ export function dockerHost(url: string): DockerHost {
       const found = hostOfKey(key)
       return found !== undefined && hosts.includes(found)
     },
+    isPart: (key) => {
+      const slash = key.indexOf('/')
+      const isPath = slash > 0 && !TOKEN_OF_DESKTOP.test(key) && hostOfKey(key) === undefined
+      return isPath && hosts.includes(key.slice(0, slash).toLowerCase())
+    },
   }
 }
 
@@ -33,11 +40,13 @@ function withDefaultPort(protocol: string, host: string, port: string): readonly
   return port === '' ? [host, `${host}:${protocol === 'http:' ? 80 : 443}`] : [host]
 }
 
+const TOKEN_OF_DESKTOP = /\/(access|refresh)-token$/
+
 /** The host of `https://HOST/anything` and `HOST/v1/`. Undefined for `HOST/NAMESPACE`, Podman's key for a part of a registry only, and
  *  for the extra tokens that Docker Desktop writes. */
 function hostOfKey(key: string): string | undefined {
   const [, scheme, host = '', path = ''] = /^(https?:\/\/)?([^/]*)(.*)$/i.exec(key) ?? []
-  if (/\/(access|refresh)-token$/.test(path)) return undefined
+  if (TOKEN_OF_DESKTOP.test(path)) return undefined
   if (scheme === undefined && !/^(\/(v[12]\/?)?)?$/.test(path)) return undefined
   return host.toLowerCase()
 }

@@ -20,6 +20,8 @@ export interface CredentialSurroundings {
   readonly askHelper?: AskHelper
   /** Default: the one of the session that `env` names. */
   readonly keychain?: Keychain
+  /** Milliseconds since 1970; default: the system's clock. */
+  readonly now?: () => number
 }
 
 /**

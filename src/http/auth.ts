@@ -46,7 +46,7 @@ export interface Authenticator {
 }
 
 /** Milliseconds before its end at which a credential is renewed. */
-const EXPIRY_MARGIN = 60_000
+export const EXPIRY_MARGIN = 60_000
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { url, name } = options
@@ -180,7 +180,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 /** Ways to give a credential, for hints. */
 export function credentialHint(name: string, host: string): string {
   const variable = `REPLICATE_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`
-  return `set ${variable}_USERNAME and ${variable}_PASSWORD, or \`credential:\` in the file, or run \`docker login ${host}\``
+  return `set ${variable}_USERNAME and ${variable}_PASSWORD, or \`credential:\` in the file, or run \`replicate credentials set ${name}\` or \`docker login ${host}\``
 }
 
 export function encodeBasic(username: string, password: string): string {

@@ -35,13 +35,22 @@ export function createRedactor(): Redactor {
     pattern = undefined
   }
 
+  /** With and without padding. */
+  function registerBase64(text: string): void {
+    const encoded = Buffer.from(text).toString('base64')
+    register(encoded)
+    register(encoded.replace(/=+$/, ''))
+  }
+
   return {
     add(secret, username) {
       register(secret)
       register(encodeURIComponent(secret))
       register(JSON.stringify(secret).slice(1, -1))
-      if (secret.length >= SHORTEST) register(Buffer.from(secret).toString('base64'))
-      if (username !== undefined) register(Buffer.from(`${username}:${secret}`).toString('base64'))
+      // As a form writes it.
+      register(new URLSearchParams({ s: secret }).toString().slice(2))
+      if (secret.length >= SHORTEST) registerBase64(secret)
+      if (username !== undefined) registerBase64(`${username}:${secret}`)
     },
     text(text) {
       pattern ??= compile(secrets, prefixes)

@@ -72,6 +72,21 @@ test.each([
   expect((await home.resolve({ url })).kind).toBe(matches ? 'basic' : 'anonymous')
 })
 
+test.each(['reg.example.com/team', 'reg.example.com:443/team/app', 'REG.example.com/team'])(
+  'says that %s, a key for a part of the registry, is passed over',
+  async (key) => {
+    const home = makeHome()
+    home.write('.config/containers/auth.json', { auths: { [key]: { auth: auth('part:pass') }, 'a/b': {} } })
+    home.write('.docker/config.json', { auths: { 'reg.example.com': { auth: auth('whole:pass') } } })
+    expect(await home.resolve()).toMatchObject({ username: 'whole' })
+    expect(home.warnings).toEqual([
+      expect.stringContaining(`podman config ~/.config/containers/auth.json: the key ${key} is passed over`),
+    ])
+    expect((await home.resolve({ url: 'https://other.example.com' })).kind).toBe('anonymous')
+    expect(home.warnings).toHaveLength(1)
+  },
+)
+
 test('prefers the exact key to a similar one', async () => {
   const home = makeHome()
   home.write('.docker/config.json', {
@@ -106,6 +121,7 @@ test('does not take the tokens that Docker Desktop keeps beside', async () => {
     auths: { [`${HUB_KEY}access-token`]: { auth: auth('a:b') }, [`${HUB_KEY}refresh-token`]: { auth: auth('c:d') } },
   })
   expect((await home.resolve(HUB)).kind).toBe('anonymous')
+  expect(home.warnings).toEqual([])
 })
 
 test('reads the files in their order', async () => {
@@ -245,6 +261,17 @@ test('warns of a helper that fails, never saying what it printed, and goes on', 
     'docker config ~/.docker/config.json: docker-credential-fake failed with exit status 2',
     'docker config ~/.docker/config.json: docker-credential-gone is not installed',
   ])
+})
+
+test('asks a helper again after ten minutes, since what it gave may be a token; an entry stays', async () => {
+  const home = makeHome()
+  home.helper('fake', `echo '{"Username":"me","Secret":"pass"}'`)
+  home.write('.docker/config.json', {
+    credHelpers: { 'reg.example.com': 'fake' },
+    auths: { 'two.example.com': { auth: auth('two:x') } },
+  })
+  expect(await home.resolve()).toMatchObject({ username: 'me', expires: home.now + 600_000 })
+  expect(await home.resolve({ url: 'https://two.example.com' })).not.toHaveProperty('expires')
 })
 
 test('runs no helper whose name could be a path', async () => {

@@ -14,6 +14,8 @@ export interface Home {
   readonly env: Record<string, string>
   readonly warnings: string[]
   readonly secrets: string[]
+  /** What its clock shows. */
+  readonly now: number
   /** Writes a file below the home directory, objects as JSON; returns its path. */
   write(name: string, content: unknown): string
   /** Installs `docker-credential-NAME`, a shell script that notes what it is asked. */
@@ -22,6 +24,8 @@ export interface Home {
   asked(): readonly string[]
   resolve(registry?: Partial<Registry>, keychain?: Keychain): Promise<Credential>
 }
+
+const NOW = Date.parse('2026-05-01T12:00:00Z')
 
 export function makeHome(): Home {
   const path = mkdtempSync(join(tmpdir(), 'replicate-home-'))
@@ -53,6 +57,7 @@ export function makeHome(): Home {
     env,
     warnings,
     secrets,
+    now: NOW,
     write,
     helper(name, script) {
       const note = `SERVER=$(cat)\necho "${name} $* $SERVER" >> "$JOURNAL"\n`
@@ -67,6 +72,7 @@ export function makeHome(): Home {
           home: path,
           warn: (text) => warnings.push(text),
           secrets: (secret) => secrets.push(secret),
+          now: () => NOW,
           askHelper: createHelperRunner({ env, timeout: 2000 }),
           ...(keychain ? { keychain } : {}),
         },

@@ -33,7 +33,7 @@ test('says how to give a credential where there is none', async () => {
   const http = client(server, { name: 'my-registry' })
   expect(await failure(http.request({ method: 'GET', url: '/v2/' }, context()))).toMatchObject({
     message: `${server.host} needs a credential for GET /v2/ (401)`,
-    hint: `set REPLICATE_MY_REGISTRY_USERNAME and REPLICATE_MY_REGISTRY_PASSWORD, or \`credential:\` in the file, or run \`docker login ${server.host}\``,
+    hint: `set REPLICATE_MY_REGISTRY_USERNAME and REPLICATE_MY_REGISTRY_PASSWORD, or \`credential:\` in the file, or run \`replicate credentials set my-registry\` or \`docker login ${server.host}\``,
   })
 })
 

@@ -10,7 +10,9 @@ test('removes a registered secret in every form in which it travels', () => {
     'pa:ss/w"rd',
     encodeURIComponent('pa:ss/w"rd'),
     'pa:ss/w\\"rd',
+    new URLSearchParams([['pa:ss/w"rd', '']]).toString().slice(0, -1),
     Buffer.from('alice:pa:ss/w"rd').toString('base64'),
+    Buffer.from('alice:pa:ss/w"rd').toString('base64url').replaceAll('-', '+').replaceAll('_', '/'),
   ]
   for (const form of forms) expect(redactor.text(`x ${form} y`)).toBe('x *** y')
 })
