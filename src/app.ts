@@ -17,16 +17,17 @@ import { type FoundCredential, foundCredential, signIn } from './credential.ts'
 import type { Keychain } from './credentials/keychain.ts'
 import type { PolicyPlan, SavedPlan, TaskSpec } from './core/plan.ts'
 import { type Policy, routesOf } from './core/policy.ts'
+import type { Registry } from './core/registry.ts'
 import type { Again } from './engine/again.ts'
 import type { Endpoint, Route } from './engine/endpoint.ts'
 import { execute } from './engine/execute.ts'
 import { type Match, matches } from './engine/matches.ts'
 import { mergePlans, preview } from './engine/preview.ts'
 import { mergeVerifications, verify } from './engine/verify.ts'
-import { type History, openHistory } from './history/history.ts'
+import { type History, openHistory, type RegistryStatus } from './history/history.ts'
 import { createRedactor } from './http/redact.ts'
 import { earlierExecution, filesAgain, originText } from './origin.ts'
-import { pingRegistry } from './ping.ts'
+import { pingRegistry, placeOf, statusesIn } from './ping.ts'
 import { createThrottle, type Throttle } from './transfer/throttle.ts'
 
 /** What every command needs to know of its surroundings. */
@@ -90,6 +91,7 @@ export interface PlanOptions {
 export type { Difference, Verification } from './core/drift.ts'
 export type { Match } from './engine/matches.ts'
 export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from './core/plan.ts'
+export type { RegistryStatus } from './history/history.ts'
 
 /** How one policy of a `run` ended. */
 export interface PolicyOutcome {
@@ -135,7 +137,15 @@ export interface App {
     found: (difference: Difference) => void,
     ctx: Context,
   ): Promise<Verification>
-  ping(registry: string, configuration: Configuration, ctx: Context): Promise<readonly PingStep[]>
+  /** Told each step as it ends; the history keeps how the registry was. */
+  ping(
+    registry: string,
+    configuration: Configuration,
+    ctx: Context,
+    ended?: (step: PingStep) => void,
+  ): Promise<readonly PingStep[]>
+  /** How registries were when they were last checked, by name; those that have never been are left out. */
+  statuses(registries: Iterable<Registry>): Promise<ReadonlyMap<string, RegistryStatus>>
   /** Where the registry's credential comes from. Throws where it cannot be told. */
   credential(registry: string, configuration: Configuration, ctx: Context): Promise<FoundCredential>
   /** Throws what went wrong, where the registry does not accept it. */
@@ -178,6 +188,21 @@ export function createApp(options: AppOptions): App {
   async function planRecords(policy: Policy): Promise<History | undefined> {
     const { min_age, platforms, platforms_index } = policy.filters
     if (min_age === undefined && !(platforms && platforms_index === 'narrow')) return undefined
+    return readHistory()
+  }
+
+  /** A check is worth something also where its result cannot be kept. */
+  async function keepStatus(registry: Registry, reason: string | undefined, ctx: Context): Promise<void> {
+    try {
+      const records = await openedHistory()
+      records.keepRegistryStatus(registry.name, placeOf(registry), reason)
+    } catch (error) {
+      if (!(error instanceof HistoryError)) throw error
+      ctx.emit({ type: 'log', level: 'warning', text: error.message })
+    }
+  }
+
+  async function readHistory(): Promise<History> {
     const directory = homeDirectory(options)
     return openHistory(directory, { readonly: true }).catch(async (error: unknown) => {
       if (!(error instanceof HistoryError)) throw error
@@ -316,9 +341,20 @@ export function createApp(options: AppOptions): App {
         records?.close()
       }
     },
-    async ping(name, configuration, ctx) {
+    async ping(name, configuration, ctx, ended) {
       const registry = configuration.registryOf(name)
-      return pingRegistry(registry, connections, guarded(ctx))
+      const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
+      const reason = steps.find(({ ok }) => !ok)?.detail
+      await keepStatus(registry, reason, ctx)
+      return steps
+    },
+    async statuses(registries) {
+      const records = await readHistory()
+      try {
+        return statusesIn(records, registries)
+      } finally {
+        records.close()
+      }
     },
     async credential(name, configuration, ctx) {
       const found = await foundCredential(configuration.registryOf(name), connections)

@@ -23,11 +23,17 @@ export interface Connections {
   http(registry: Registry): Promise<HttpClient>
   credential(registry: Registry): Promise<Credential>
   readonly keychain: Keychain
-  /** The registry's own trust, PEM. */
-  ca(registry: Registry): Promise<string | undefined>
+  /** The registry's own trust and its client certificate, PEM. */
+  trust(registry: Registry): Promise<Trust>
   /** The URL of the proxy before it: its own, or that of the environment. */
   proxy(registry: Registry): string | undefined
   close(): Promise<void>
+}
+
+export interface Trust {
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
 }
 
 export interface ConnectionOptions {
@@ -129,7 +135,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   return {
     credential,
     keychain,
-    ca: (registry) => readPem(registry, 'ca', registry.ca),
+    trust: trustOf,
     proxy: (registry) => proxyOf(registry, options.env),
     http: async (registry) => (await lend(registry)).tools.http(),
     async open(registry) {
@@ -153,11 +159,7 @@ function sendable(found: Credential, { name, type }: Registry): SentCredential {
 
 /** What all clients for a registry share: trust, limits, time. */
 async function clientOptions(registry: Registry, { userAgent, timing, redactor }: ConnectionOptions) {
-  const [ca, client_cert, client_key] = await Promise.all([
-    readPem(registry, 'ca', registry.ca),
-    readPem(registry, 'client_cert', registry.client_cert),
-    readPem(registry, 'client_key', registry.client_key),
-  ])
+  const { ca, cert, key } = await trustOf(registry)
   return {
     name: registry.name,
     userAgent,
@@ -165,14 +167,23 @@ async function clientOptions(registry: Registry, { userAgent, timing, redactor }
     ...timing,
     ...(registry.insecure === undefined ? {} : { insecure: registry.insecure }),
     ...(ca === undefined ? {} : { ca }),
-    ...(client_cert === undefined ? {} : { client_cert }),
-    ...(client_key === undefined ? {} : { client_key }),
+    ...(cert === undefined ? {} : { client_cert: cert }),
+    ...(key === undefined ? {} : { client_key: key }),
     ...(registry.limits === undefined ? {} : { limits: registry.limits }),
   }
 }
 
 function proxyOf({ proxy, url }: Registry, env: ConnectionOptions['env']): string | undefined {
   return proxy ?? (url === undefined ? undefined : proxyFromEnvironment(url, env))
+}
+
+async function trustOf(registry: Registry): Promise<Trust> {
+  const [ca, cert, key] = await Promise.all([
+    readPem(registry, 'ca', registry.ca),
+    readPem(registry, 'client_cert', registry.client_cert),
+    readPem(registry, 'client_key', registry.client_key),
+  ])
+  return { ca, cert, key }
 }
 
 async function readPem(registry: Registry, key: string, path: string | undefined): Promise<string | undefined> {

@@ -14,6 +14,7 @@ import {
   type VerifyFlags,
 } from './options.ts'
 import { addCredentials } from './program-credentials.ts'
+import { addRegistries } from './program-registries.ts'
 import type { GlobalFlags, Session } from './session.ts'
 import { collect, duration, positiveInteger } from './values.ts'
 
@@ -284,22 +285,6 @@ function addSchedule(program: Command, start: Start): void {
     'replicate schedule export --format crontab',
     'replicate schedule export --format kubernetes base-images | kubectl apply -f -',
   )
-}
-
-function addRegistries(program: Command, start: Start): void {
-  const group = program.command('registries').helpCommand(false).description('the registries of the configuration')
-  const load = () => import('./commands/registries.ts')
-  const list = group
-    .command('list')
-    .description('every registry')
-    .action(() => start(list)(async (session) => (await load()).list(session)))
-  example(list, 'replicate registries list')
-  const ping = group
-    .command('ping')
-    .description('check registries now; writes nothing to them')
-    .argument('[name...]', 'names or hosts; every registry of the configuration where there is none')
-    .action((names: string[]) => start(ping)(async (session) => (await load()).ping(session, names)))
-  example(ping, 'replicate registries ping harbor')
 }
 
 function addAdapters(program: Command, start: Start): void {

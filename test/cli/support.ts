@@ -1,6 +1,6 @@
 /** Executions and tasks, and a command line without a process, for tests. */
 
-import type { App, PolicyOutcome, PolicyPlan, RunOptions } from '../../src/app.ts'
+import type { App, PolicyOutcome, PolicyPlan, RegistryStatus, RunOptions } from '../../src/app.ts'
 import { execute } from '../../src/cli/main.ts'
 import type { Parts } from '../../src/cli/parts.ts'
 import type { Output, Surroundings } from '../../src/cli/session.ts'
@@ -82,6 +82,7 @@ export interface Behaviour {
   readonly outcome?: Omit<PolicyOutcome, 'policy'>
   readonly plan?: PolicyPlan
   readonly ping?: readonly PingStep[]
+  readonly statuses?: ReadonlyMap<string, RegistryStatus>
   readonly executions?: readonly Execution[]
   readonly tasks?: readonly Task[]
   /** What runs is paused. */
@@ -167,7 +168,11 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     plan: () => Promise.resolve(behaviour.plan ?? unused()),
     matches: unused,
     verify: unused,
-    ping: () => Promise.resolve(behaviour.ping ?? []),
+    ping: async (_name, _configuration, _ctx, ended) => {
+      for (const step of behaviour.ping ?? []) ended?.(step)
+      return behaviour.ping ?? []
+    },
+    statuses: () => Promise.resolve(behaviour.statuses ?? new Map()),
     credential: unused,
     signIn: unused,
     keychain: { entries: unused, store: unused, remove: unused },

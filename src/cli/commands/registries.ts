@@ -1,116 +1,89 @@
-/** `replicate registries`: list them, check them. */
+/** `replicate registries list` and `show`: what the configuration has, and how it was when it was last checked. */
 
-import type { PingStep } from '../../core/adapter.ts'
-import { CancelledError, ConfigurationError, describeError, ReplicateError } from '../../core/errors.ts'
+import type { RegistryStatus } from '../../app.ts'
+import { didYouMean } from '../../config/suggest.ts'
+import { ConfigurationError } from '../../core/errors.ts'
 import type { Registry } from '../../core/registry.ts'
-import { worstExitCode } from '../exit-code.ts'
-import type { Colors } from '../render/colors.ts'
-import { formatDuration, printable } from '../render/format.ts'
-import { jsonDocument } from '../render/json.ts'
-import { renderTable } from '../render/table.ts'
-import { print, quietContext, type Session } from '../session.ts'
-
-/** A registry that did not answer, or refused. */
-const UNREACHABLE = 3
+import { formatRelative } from '../render/format.ts'
+import { renderFields, renderTable } from '../render/table.ts'
+import { print, type Session } from '../session.ts'
 
 export async function list(session: Session): Promise<number> {
-  const configuration = await (await session.app()).configuration([])
-  const registries = [...configuration.registries.values()]
-  print(session, registries.map(asJson), () =>
-    registries.length === 0
-      ? 'no registry is configured; `replicate config init` writes a file to start from\n'
-      : renderTable(
-          [{ title: 'NAME' }, { title: 'TYPE' }, { title: 'URL' }, { title: 'STATUS' }, { title: 'CHECKED' }],
-          registries.map((registry) => [registry.name, registry.type, placeOf(registry), 'unknown', 'never']),
-          session.stdout.columns,
-          session.colors,
-        ),
+  const app = await session.app()
+  const registries = [...(await app.editable()).registries.values()]
+  const statuses = registries.length > 0 ? await app.statuses(registries) : new Map<string, RegistryStatus>()
+  print(
+    session,
+    registries.map((registry) => registryJson(registry, statuses.get(registry.name))),
+    () =>
+      registries.length === 0
+        ? 'no registry is configured; `replicate registries add` adds one\n'
+        : renderTable(
+            [{ title: 'NAME' }, { title: 'TYPE' }, { title: 'URL' }, { title: 'STATUS' }, { title: 'CHECKED' }],
+            registries.map((registry) => row(registry, statuses.get(registry.name), session.timer.now())),
+            session.stdout.columns,
+            session.colors,
+          ),
   )
   return 0
 }
 
-interface Checked {
-  readonly name: string
-  readonly steps: readonly PingStep[]
-  readonly error: unknown
-}
-
-export async function ping(session: Session, names: readonly string[]): Promise<number> {
+export async function show(session: Session, name: string): Promise<number> {
   const app = await session.app()
-  const configuration = await app.configuration([])
-  const wanted = names.length > 0 ? names : [...configuration.registries.keys()]
-  if (wanted.length === 0) {
-    throw new ConfigurationError('no registry is configured', { hint: 'name a host: replicate registries ping HOST' })
-  }
-  const checked: Checked[] = []
-  for (const name of wanted) {
-    const one = await check(name)
-    if (!session.json) session.stdout.write(text(one, session.colors))
-    checked.push(one)
-  }
-  if (session.json) session.stdout.write(jsonDocument(checked.map((one) => checkedJson(one, session.timer.now()))))
-  return worstExitCode(checked.map(statusOf))
-
-  async function check(name: string): Promise<Checked> {
-    try {
-      return { name, steps: await app.ping(name, configuration, quietContext(session)), error: undefined }
-    } catch (error) {
-      // What is no answer of a registry ends the command: a wrong name, an interrupt, a bug.
-      if (
-        !(error instanceof ReplicateError) ||
-        error instanceof ConfigurationError ||
-        error instanceof CancelledError
-      ) {
-        throw error
-      }
-      return { name, steps: [], error }
-    }
-  }
+  const configuration = await app.editable()
+  const registry = definedRegistry(configuration.registries, name)
+  const status = (await app.statuses([registry])).get(name)
+  const document = { ...registryJson(registry, status), ...settings(registry), file: configuration.registryFile(name) }
+  print(session, document, () => renderFields(document, session.colors))
+  return 0
 }
 
-function statusOf({ steps, error }: Checked): number {
-  return error === undefined && steps.every(({ ok }) => ok) ? 0 : UNREACHABLE
-}
-
-function text({ name, steps, error }: Checked, colors: Colors): string {
-  const widest = Math.max(0, ...steps.map((step) => step.name.length))
-  const lines = steps.map((step) => {
-    const sign = step.ok ? colors.green('✓') : colors.red('✗')
-    const time = formatDuration(step.duration).padStart(8)
-    return `  ${sign} ${printable(step.name).padEnd(widest)}  ${time}  ${printable(step.detail)}`.trimEnd()
+/** Throws a `ConfigurationError` for a name that the configuration does not have. */
+export function definedRegistry(registries: ReadonlyMap<string, Registry>, name: string): Registry {
+  const registry = registries.get(name)
+  if (registry) return registry
+  const known = [...registries.keys()]
+  throw new ConfigurationError(`no registry is named ${name}`, {
+    hint:
+      didYouMean(name, known) ??
+      (known.length > 0 ? `the registries are ${known.join(', ')}` : 'add it: replicate registries add'),
   })
-  if (error !== undefined) {
-    lines.push(`  ${colors.red('✗')} ${printable(describeError(error))}`)
-    if (error instanceof ReplicateError && error.hint) lines.push(`    ${printable(error.hint)}`)
-  }
-  return `${colors.bold(printable(name))}\n${lines.map((line) => `${line}\n`).join('')}`
 }
 
-function checkedJson(one: Checked, now: number): unknown {
-  const failed = one.steps.find(({ ok }) => !ok)
-  const reason = one.error === undefined ? failed?.detail : describeError(one.error)
-  return {
-    name: one.name,
-    status: statusOf(one) === 0 ? 'healthy' : 'unhealthy',
-    status_reason: reason ?? null,
-    checked_at: new Date(now).toISOString(),
-    steps: one.steps.map(({ name, ok, duration, detail }) => ({ name, ok, duration_ms: duration, detail })),
-  }
-}
-
-function asJson(registry: Registry): unknown {
+/** The documented fields. */
+export function registryJson(registry: Registry, status: RegistryStatus | undefined): Record<string, unknown> {
   return {
     name: registry.name,
     registry_type: registry.type,
-    url: placeOf(registry),
+    url: registry.url ?? registry.path ?? '',
     description: registry.description ?? null,
     insecure: registry.insecure ?? false,
-    status: 'unknown',
-    status_reason: null,
-    checked_at: null,
+    status: status?.status ?? 'unknown',
+    status_reason: status?.reason ?? null,
+    checked_at: status?.checked_at ?? null,
   }
 }
 
-function placeOf(registry: Registry): string {
-  return registry.url ?? registry.path ?? ''
+/** What else is set; of a credential everything but the secret. */
+function settings({ ca, client_cert, client_key, proxy, limits, options, credential }: Registry): object {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(client_cert === undefined ? {} : { client_cert }),
+    ...(client_key === undefined ? {} : { client_key }),
+    ...(proxy === undefined ? {} : { proxy: proxy.replace(/\/\/[^/@]*@/, '//') }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(options === undefined ? {} : { options }),
+    ...(credential === undefined ? {} : { credential: { type: credential.type, username: credential.username } }),
+  }
+}
+
+function row(registry: Registry, status: RegistryStatus | undefined, now: number): readonly string[] {
+  const { name, type, url, path = '' } = registry
+  const checked = status === undefined ? 'never' : formatRelative(status.checked_at, now)
+  return [name, type, url ?? path, statusText(status), checked]
+}
+
+function statusText(status: RegistryStatus | undefined): string {
+  if (status === undefined) return 'unknown'
+  return status.reason === undefined ? status.status : `${status.status}: ${status.reason}`
 }

@@ -1,0 +1,140 @@
+/** `registries ping`, and what is known of registries afterwards. */
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { image } from '../support/images.ts'
+import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+import { policyBetween } from './harness.ts'
+import { type Program, program, until } from './program.ts'
+
+const opened: MemoryRegistry[] = []
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close()
+})
+
+async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
+  const started = await startMemoryRegistry(options)
+  opened.push(started)
+  return started
+}
+
+function configured(yaml: string, env: Readonly<Record<string, string>> = {}): Program {
+  const here = program({ REPLICATE_CONFIG: 'config.yaml', ...env })
+  here.write('config.yaml', yaml)
+  return here
+}
+
+async function listed(here: Program): Promise<readonly Record<string, unknown>[]> {
+  return JSON.parse((await here.run(['registries', 'list', '--json'])).stdout)
+}
+
+test('each step is told: address, certificate, the API, the credential, the listing', async () => {
+  const folder = temporaryDirectory()
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const certificate =
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1'
+  execFileSync('openssl', [...certificate.split(' '), '-keyout', key, '-out', cert], { stdio: 'ignore' })
+  const tls = { key: readFileSync(key), cert: readFileSync(cert) }
+  const hub = await registry({ tls, auth: { kind: 'bearer', user: 'ann', password: 'right' } })
+  hub.add('library/alpine', image(), '3')
+  const here = configured(`registries:\n  hub: { type: docker-registry, url: '${hub.url}', ca: ${cert} }\n`, {
+    REPLICATE_HUB_USERNAME: 'ann',
+    REPLICATE_HUB_PASSWORD: 'right',
+  })
+  const good = await here.run(['registries', 'ping'])
+  expect(good.code, good.stdout).toBe(0)
+  expect(good.stdout.replaceAll(/ +\d+ ms|\(\d+ days\)|\d{4}-\d\d-\d\d/g, '')).toBe(
+    [
+      'hub',
+      '  ✓ address  127.0.0.1',
+      '  ✓ TLS  certificate valid until  ',
+      `  ✓ GET /v2/  wants a token of ${hub.host}`,
+      '  ✓ credential  environment (REPLICATE_HUB_USERNAME), accepted',
+      '  ✓ listing  lists repositories, such as library/alpine',
+      '',
+    ].join('\n'),
+  )
+  expect(hub.requests.every(({ method }) => method === 'GET')).toBe(true)
+  expect(await listed(here)).toMatchObject([{ name: 'hub', status: 'healthy', status_reason: null }])
+
+  const bad = await here.run(['registries', 'ping', 'hub', '--json'], { env: { REPLICATE_HUB_PASSWORD: 'wrong' } })
+  expect(bad.code).toBe(3)
+  const [{ status, steps }] = JSON.parse(bad.stdout)
+  expect(status).toBe('unhealthy')
+  expect(steps.at(-1)).toMatchObject({ name: 'credential', ok: false })
+  const [known] = await listed(here)
+  expect(known).toMatchObject({ status: 'unhealthy' })
+  expect(known?.status_reason).toContain('401')
+  expect(JSON.stringify(known)).not.toContain('wrong')
+  expect((await here.run(['registries', 'list'])).stdout).toMatch(/^hub .* unhealthy: .* just now$/m)
+})
+
+test('one that nobody has asked is unknown, and is another one under another URL', async () => {
+  const hub = await registry()
+  const here = configured(`registries:\n  hub: { type: docker-registry, url: '${hub.url}' }\n`)
+  expect(await listed(here)).toMatchObject([{ status: 'unknown', status_reason: null, checked_at: null }])
+  expect(here.state().size).toBe(0)
+  await here.run(['registries', 'ping'])
+  expect(await listed(here)).toMatchObject([{ status: 'healthy' }])
+  here.write('config.yaml', `registries:\n  hub: { type: docker-registry, url: 'http://127.0.0.1:1' }\n`)
+  expect(await listed(here)).toMatchObject([{ status: 'unknown' }])
+})
+
+test('a run tells, too', async () => {
+  const source = await registry()
+  source.add('app', image(), 'v1')
+  const destination = await registry()
+  const here = configured(policyBetween(source.url, destination.url))
+  await here.run(['run'])
+  expect(await listed(here)).toMatchObject([
+    { name: 'from', status: 'healthy' },
+    { name: 'to', status: 'healthy' },
+  ])
+  await destination.close()
+  opened.splice(opened.indexOf(destination), 1)
+  await here.run(['run'])
+  expect(await listed(here)).toMatchObject([
+    { name: 'from', status: 'healthy' },
+    { name: 'to', status: 'unhealthy', status_reason: expect.stringContaining('connection refused') },
+  ])
+})
+
+test('one that does not list its repositories is healthy all the same', async () => {
+  const hub = await registry({ catalog: false })
+  const here = configured(`registries:\n  hub: { type: docker-registry, url: '${hub.url}' }\n`)
+  const { code, stdout } = await here.run(['registries', 'ping'])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/✓ listing .*does not list repositories, so policies must name them/)
+})
+
+test('a variable that is not set keeps nobody from listing, only from asking', async () => {
+  const hub = await registry()
+  const credential = `credential: { type: basic, username: ann, password: '\${HUB_PASSWORD}' }`
+  const here = configured(`registries:\n  hub: { type: docker-registry, url: '${hub.url}', ${credential} }\n`)
+  expect(await listed(here)).toMatchObject([{ name: 'hub' }])
+  const shown = await here.run(['registries', 'show', 'hub'])
+  expect(shown.stdout).toMatch(/credential\.username +ann/)
+  expect(shown.stdout).not.toContain('HUB_PASSWORD')
+  expect(await here.run(['registries', 'ping'])).toMatchObject({ code: 2 })
+})
+
+test('what never answers is given up when the user says so, with status 130', async () => {
+  let connected = false
+  const silent = createServer(() => {
+    connected = true
+  })
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const address = silent.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  const here = configured(`registries:\n  hub: { type: docker-registry, url: 'http://127.0.0.1:${port}' }\n`)
+  const running = here.start(['registries', 'ping'])
+  await until('it is asked', () => connected)
+  running.process.kill('SIGINT')
+  expect(await running.ended).toMatchObject({ code: 130 })
+  expect(await listed(here)).toMatchObject([{ status: 'unknown' }])
+  silent.close()
+})
