@@ -55,6 +55,15 @@ export async function readFiles(options: Omit<ReadOptions, 'types'>): Promise<re
   return [...named, ...beside.map((file) => (paths.size > 0 ? { ...file, fallback: true } : file))]
 }
 
+/** One file as it is, whatever its format; `-` is standard input. Throws a `ConfigurationError`. */
+export async function readOne(
+  file: string,
+  { cwd, stdin }: Pick<ReadOptions, 'cwd' | 'stdin'>,
+): Promise<ConfigurationFile> {
+  const path = file === '-' ? '-' : resolve(cwd, file)
+  return { path, text: path === '-' ? await standardInput(stdin) : await textOf(path) }
+}
+
 /** The default file need not be there. */
 async function userText({ path, namedBy }: UserConfiguration): Promise<string | undefined> {
   if (namedBy !== undefined) return textOf(path, ` (from ${namedBy})`)

@@ -1,0 +1,143 @@
+/** A configuration while it is made of another tool's file, with all that has to be said about it. */
+
+import { isHost, registryOfHost } from '../hosts.ts'
+import type { Origin } from './foreign.ts'
+
+export type Plain = string | number | boolean | readonly Plain[] | PlainMapping
+
+export interface PlainMapping {
+  readonly [key: string]: Plain | undefined
+}
+
+export interface Note {
+  readonly origin: Origin
+  readonly atKey: boolean
+  readonly message: string
+  readonly hint: string
+  /** The entry that it is about; its comment stands there. */
+  readonly on?: EntryPath
+  /** Nothing came of what stands there. */
+  readonly leftOut: boolean
+}
+
+export type EntryPath = readonly ['registries' | 'policies', string]
+
+export interface Entry {
+  readonly body: PlainMapping
+  readonly origin: Origin
+}
+
+/** How the other file has a secret: written out, or in a place that can be named here, too. */
+export type Secret =
+  | { readonly in: 'file' }
+  | { readonly in: 'variable'; readonly name: string }
+  | { readonly in: 'path'; readonly path: string }
+
+export class Draft {
+  readonly registries = new Map<string, Entry>()
+  readonly policies = new Map<string, Entry>()
+  readonly notes: Note[] = []
+  /** Variables that the result needs, with values that stand for theirs while it is checked. */
+  readonly variables = new Map<string, string>()
+  readonly #names = new Map<string, string>()
+  readonly #knownTypes: readonly string[]
+
+  /** `knownTypes` are the identities of the adapters that exist. */
+  constructor(knownTypes: readonly string[]) {
+    this.#knownTypes = knownTypes
+  }
+
+  /** Defines the registry that `key` stands for from now on: a host, or one with a namespace. The result is its name. */
+  define(key: string, host: string, body: PlainMapping, origin: Origin): string {
+    const name = this.nameFor(key)
+    const { type, url } = registryOfHost(host, this.#knownTypes)
+    this.#names.set(key, name)
+    this.registries.set(name, { body: { type, ...(url === undefined ? {} : { url }), ...body }, origin })
+    return name
+  }
+
+  /** The name that a registry for `key` has or would have. */
+  nameFor(key: string): string {
+    return this.#names.get(key) ?? free(nameOf(key), this.registries)
+  }
+
+  isDefined(key: string): boolean {
+    return this.#names.has(key)
+  }
+
+  /** The registry as policies write it: its name where it is defined, else the host. */
+  registry(key: string, origin: Origin): string {
+    const name = this.#names.get(key)
+    if (name !== undefined) return name
+    return isHost(key) ? key : this.define(key, key, {}, origin)
+  }
+
+  /** The type of that identity where it exists, else the one for any registry, and then it says so. */
+  typeOf(identity: string, origin: Origin, on: EntryPath): string {
+    if (this.#knownTypes.includes(identity)) return identity
+    this.note(origin, `there is no \`type: ${identity}\` in this version`, 'it is used as any `docker-registry`', on)
+    return 'docker-registry'
+  }
+
+  /** The result is the name it got. */
+  policy(name: string, body: PlainMapping, origin: Origin): string {
+    const given = free(nameOf(name), this.policies)
+    this.policies.set(given, { body, origin })
+    return given
+  }
+
+  note(origin: Origin, message: string, hint: string, on?: EntryPath): void {
+    this.notes.push({ origin, message, hint, atKey: true, leftOut: false, ...(on ? { on } : {}) })
+  }
+
+  /** What is true of many entries is said at the first. */
+  noteOnce(origin: Origin, message: string, hint: string): void {
+    if (!this.notes.some((note) => note.message === message)) this.note(origin, message, hint)
+  }
+
+  leaveOut(origin: Origin, message: string, hint: string): void {
+    this.notes.push({ origin, message, hint, atKey: false, leftOut: true })
+  }
+
+  /** A credential whose secret stays out of the file. */
+  credential(name: string, username: string, secret: Secret, origin: Origin): PlainMapping {
+    const credential = { type: 'basic', username }
+    if (secret.in === 'path') return { ...credential, password_file: literal(secret.path) }
+    const variable = secret.in === 'variable' ? secret.name : variableFor(name, 'PASSWORD')
+    if (secret.in === 'file') {
+      const hint = `set ${variable}; or delete \`credential\` and use \`docker login\` or the keychain`
+      this.note(origin, `the secret stays behind: \`${name}\` takes it from \${${variable}}`, hint, [
+        'registries',
+        name,
+      ])
+    }
+    return { ...credential, password: this.variable(variable, 'secret') }
+  }
+
+  /** A reference to an environment variable; `example` stands for its value while the result is checked. */
+  variable(name: string, example: string): string {
+    this.variables.set(name, example)
+    return `\${${name}}`
+  }
+}
+
+/** Text that means itself, where `${` would begin a variable. */
+export function literal(text: string): string {
+  return text.replaceAll('${', '$${')
+}
+
+/** The name of an environment variable about a registry. */
+export function variableFor(name: string, what: string): string {
+  const plain = `${name.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_')}_${what}`
+  return /^[A-Z]/.test(plain) ? plain : `REGISTRY_${plain.replace(/^_+/, '')}`
+}
+
+function nameOf(text: string): string {
+  return text.replaceAll(/[^a-zA-Z0-9._-]+/g, '-').replace(/^[^a-zA-Z0-9]+|-+$/g, '') || 'unnamed'
+}
+
+function free(name: string, taken: ReadonlyMap<string, unknown>): string {
+  let candidate = name
+  for (let count = 2; taken.has(candidate); count += 1) candidate = `${name}-${count}`
+  return candidate
+}

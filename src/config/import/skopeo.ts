@@ -1,0 +1,185 @@
+/** The YAML of `skopeo sync --src yaml`: images by registry. Where to, its command line says. */
+
+import { z } from 'zod'
+import { ConfigurationError } from '../../core/errors.ts'
+import type { ConfigurationFile } from '../source.ts'
+import { addCopies, type Pick, type Side, takesAll } from './copies.ts'
+import { type Draft, type EntryPath, literal } from './draft.ts'
+import { below, type Origin, readForeign } from './foreign.ts'
+import { knownHost, parseImageName, repositoryAt } from './image-name.ts'
+import { gather } from './selections.ts'
+import { withoutVerification } from './tls.ts'
+import { noteUnknown } from './unknown.ts'
+import { truth } from './values.ts'
+import { versionRange } from './versions.ts'
+
+const registry = z.strictObject({
+  images: z
+    .record(z.string(), z.union([z.literal('').transform((): string[] => []), z.array(z.string())]))
+    .exactOptional(),
+  'images-by-tag-regex': z.record(z.string(), z.string()).exactOptional(),
+  'images-by-semver': z.record(z.string(), z.string()).exactOptional(),
+  credentials: z.strictObject({ username: z.string(), password: z.string() }).exactOptional(),
+  'tls-verify': truth.exactOptional(),
+  'cert-dir': z.string().exactOptional(),
+})
+
+type Registry = z.output<typeof registry>
+
+export interface SkopeoTarget {
+  /** `REGISTRY[/NAMESPACE]`. */
+  readonly to: string | undefined
+  /** Repositories keep their whole names, below that of their registry. */
+  readonly scoped: boolean
+}
+
+export function importSkopeo(file: ConfigurationFile, target: SkopeoTarget, draft: Draft, cwd: string): void {
+  const [host = '', ...namespace] = (target.to ?? '').replace(/\/+$/, '').split('/')
+  if (host === '') {
+    throw new ConfigurationError('skopeo has the destination on its command line', {
+      hint: 'name it: --to registry.example.com/mirror',
+    })
+  }
+  const foreign = readForeign(file, z.record(z.string(), registry), { format: 'skopeo', cwd, dropEmpty: false })
+  noteUnknown(draft, foreign)
+  const { origin } = foreign
+  const to: Landing = { registry: draft.registry(knownHost(host), origin), namespace, scoped: target.scoped }
+  const made = Object.entries(foreign.data).flatMap(([name, entry]) => {
+    defineRegistry(draft, name, entry, below(origin, name))
+    return addImages(draft, name, entry, to, below(origin, name))
+  })
+  if (made.length === 0) return
+  const message = 'without `--all` skopeo copies only the platform it runs on; here all are copied'
+  draft.note(origin, message, 'where one is meant write `platforms: [linux/amd64]` into `filters`')
+}
+
+interface Landing {
+  readonly registry: string
+  readonly namespace: readonly string[]
+  readonly scoped: boolean
+}
+
+function defineRegistry(draft: Draft, name: string, entry: Registry, at: Origin): void {
+  const host = knownHost(name)
+  const given = draft.nameFor(host)
+  const body = {
+    ...(entry['tls-verify'] === false ? withoutVerification(draft, host, given, below(at, 'tls-verify')) : {}),
+    ...(entry.credentials
+      ? {
+          credential: draft.credential(
+            given,
+            literal(entry.credentials.username),
+            { in: 'file' },
+            below(at, 'credentials'),
+          ),
+        }
+      : {}),
+  }
+  if (Object.keys(body).length > 0) draft.define(host, host, body, at)
+  if (entry['cert-dir'] === undefined) return
+  const hint = `name what is in it: \`ca\`, \`client_cert\`, \`client_key\`, such as \`ca: ${entry['cert-dir'].replace(/\/$/, '')}/ca.crt\``
+  draft.note(below(at, 'cert-dir'), 'a directory of certificates has no counterpart', hint)
+}
+
+function addImages(draft: Draft, name: string, entry: Registry, to: Landing, at: Origin): readonly EntryPath[] {
+  const add = (
+    section: 'images' | 'images-by-tag-regex' | 'images-by-semver',
+    path: string,
+    picks: readonly Pick[],
+  ): readonly EntryPath[] =>
+    picks.flatMap((pick) => addImage(draft, { host: knownHost(name), path }, pick, to, below(at, section, path)))
+  return [
+    ...Object.entries(entry.images ?? {}).flatMap(([path, references]) => add('images', path, picksOf(references))),
+    ...Object.entries(entry['images-by-tag-regex'] ?? {}).flatMap(([path, expression]) =>
+      add('images-by-tag-regex', path, expressionPicks(draft, expression, below(at, 'images-by-tag-regex', path))),
+    ),
+    ...Object.entries(entry['images-by-semver'] ?? {}).flatMap(([path, range]) =>
+      add('images-by-semver', path, rangePicks(draft, range, below(at, 'images-by-semver', path))),
+    ),
+  ]
+}
+
+function picksOf(references: readonly string[]): readonly Pick[] {
+  if (references.length === 0) return [{}]
+  const isDigest = (reference: string): boolean => reference.includes(':')
+  const tags = references.filter((reference) => !isDigest(reference))
+  return [...(tags.length > 0 ? [{ tags }] : []), ...references.filter(isDigest).map((digest) => ({ digest }))]
+}
+
+function expressionPicks(draft: Draft, expression: string, at: Origin): readonly Pick[] {
+  const { choices, misfits } = gather({ of: 'tag', allow: [{ expression, written: expression, index: 0 }] })
+  for (const { message, hint } of misfits) draft.note(at, message, hint)
+  return choices.map(({ include, exclude }) => ({ ...(include ? { tags: include } : {}), excludeTags: exclude }))
+}
+
+function rangePicks(draft: Draft, text: string, at: Origin): readonly Pick[] {
+  const range = versionRange(text)
+  if (range !== undefined && /\d-[0-9A-Za-z]/.test(range)) {
+    draft.note(
+      at,
+      'skopeo then takes pre-releases of all versions; `semver` only those of the version that names one',
+      'take those that are wanted by `tag` in a policy of their own',
+    )
+  }
+  if (range !== undefined) return [{ semver: range }]
+  draft.leaveOut(
+    at,
+    `\`${literal(text)}\` is no range of versions here`,
+    'write it as `semver: ">=1.2 <2"`, with `exclude.tag` for single versions',
+  )
+  return []
+}
+
+function addImage(
+  draft: Draft,
+  image: { readonly host: string; readonly path: string },
+  pick: Pick,
+  to: Landing,
+  at: Origin,
+): readonly EntryPath[] {
+  const path = repositoryAt(image.host, image.path)
+  if (parseImageName(`${image.host}/${path}`)?.path !== path) {
+    draft.leaveOut(at, `\`${literal(image.path)}\` is no name of a repository`, 'correct it, and import again')
+    return []
+  }
+  const from: Side = { registry: draft.registry(image.host, at), path }
+  const name = path.split('/').at(-1) ?? path
+  const scope = to.scoped ? [image.host, ...path.split('/').slice(0, -1)] : []
+  if (to.scoped && image.host.includes(':')) {
+    draft.leaveOut(
+      at,
+      `with --scoped the name would have a port: ${image.host}`,
+      `use: replicate copy ${from.registry}/${path} ${[to.registry, ...to.namespace].join('/')}/`,
+    )
+    return []
+  }
+  let target = [...to.namespace, ...scope, name].join('/')
+  const isShortened = !target.includes('/') && path !== target
+  // A repository cannot lose its namespace without getting another.
+  if (isShortened) target = path
+  const made = addCopies(draft, {
+    origin: at,
+    name,
+    from,
+    to: { registry: to.registry, path: target },
+    picks: [pick],
+    body: takesAll(pick) ? {} : { referrers: false },
+  })
+  for (const on of made) {
+    if (isShortened)
+      draft.note(
+        at,
+        `skopeo puts ${path} at ${name}; without a namespace it stays ${path} here`,
+        `import with --to ${to.registry}/NAMESPACE, or use: replicate copy ${from.registry}/${path} ${to.registry}/${name}`,
+        on,
+      )
+    if (takesAll(pick)) noteReferrers(draft, at)
+  }
+  return made
+}
+
+/** Of policies for all tags, which other tools take with those that hold signatures, and without the registry's own referrers. */
+export function noteReferrers(draft: Draft, at: Origin): void {
+  const message = 'where all tags are taken signatures travel with their image, and with them what else refers to it'
+  draft.noteOnce(at, message, '`referrers: false` in a policy leaves all of it behind')
+}

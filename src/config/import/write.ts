@@ -1,0 +1,152 @@
+/** Writes a draft as YAML that the loader takes, with comments where something needs attention. */
+
+import { Document, isMap, isScalar, isSeq, type Pair, stringify } from 'yaml'
+import type { AdapterFacts } from '../../core/adapter.ts'
+import { ConfigurationError, type Position, type Problem } from '../../core/errors.ts'
+import { loadConfiguration } from '../load.ts'
+import { lineOf, parseSource } from '../source.ts'
+import { refusals } from '../unsupported.ts'
+import type { Draft, Entry, Note, PlainMapping } from './draft.ts'
+import { positionOf } from './foreign.ts'
+
+/** Something of the other tool's file that is not, or not quite, in the result. */
+export interface Unmapped extends Position {
+  readonly message: string
+  /** What to do instead. */
+  readonly hint: string
+}
+
+export interface Written {
+  readonly yaml: string
+  /** In the order of the file. */
+  readonly unmapped: readonly Unmapped[]
+}
+
+export interface WriteOptions {
+  /** The first line, as a comment. */
+  readonly title: string
+  readonly cwd: string
+  readonly types: readonly AdapterFacts[]
+}
+
+/** What the loader refuses is left out, with its reason. */
+export function writeDraft(draft: Draft, options: WriteOptions): Written {
+  for (;;) {
+    const yaml = textOf(draft, options.title)
+    const problem = problemIn(yaml, draft, options)
+    if (!problem) return { yaml, unmapped: draft.notes.map(unmapped).sort(byPlace) }
+    leaveOut(draft, yaml, problem)
+  }
+}
+
+function unmapped({ origin, atKey, message, hint }: Note): Unmapped {
+  return { ...positionOf(origin, atKey), message, hint }
+}
+
+function byPlace(a: Unmapped, b: Unmapped): number {
+  return a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1
+}
+
+function problemIn(yaml: string, draft: Draft, { cwd, types }: WriteOptions): Problem | undefined {
+  try {
+    loadConfiguration([{ path: '-', text: yaml }], { env: Object.fromEntries(draft.variables), cwd, types })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    return error.problems[0]
+  }
+}
+
+function leaveOut(draft: Draft, yaml: string, problem: Problem): void {
+  const { source } = parseSource({ path: '-', text: yaml }, '/')
+  const line = problem.position?.line ?? 0
+  const starts = (['registries', 'policies'] as const).flatMap((section) =>
+    [...draft[section]].map(([name, { origin }]) => ({ section, name, origin, line: lineOf(source, [section, name]) })),
+  )
+  const entry = starts.findLast((each) => each.line <= line)
+  if (!entry) throw new Error(`the imported file does not load: ${problem.message}`)
+  draft[entry.section].delete(entry.name)
+  draft.leaveOut(entry.origin, problem.message, problem.hint ?? 'write it by hand')
+}
+
+function textOf(draft: Draft, title: string): string {
+  const content = {
+    ...(draft.registries.size > 0 ? { registries: bodies(draft.registries) } : {}),
+    policies: bodies(draft.policies),
+  }
+  withoutRefused(content, draft)
+  const comments = new Map<string, string[]>()
+  for (const { on, message, hint } of draft.notes) {
+    if (on) comments.set(on.join('/'), [...(comments.get(on.join('/')) ?? []), message, `  ${hint}`])
+  }
+  const document = new Document(content)
+  document.commentBefore = ` ${title}`
+  const left = draft.notes.filter(({ leftOut }) => leftOut)
+  if (left.length > 0) {
+    const lines = left.flatMap((note) => [`line ${unmapped(note).line}: ${note.message}`, `  ${note.hint}`])
+    document.comment = comment(['Left out:', ...lines])
+  }
+  decorate(document, comments)
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false })
+}
+
+function bodies(entries: ReadonlyMap<string, Entry>): Record<string, PlainMapping> {
+  return Object.fromEntries([...entries].map(([name, { body }]) => [name, body]))
+}
+
+/** What the format has and this version does not do yet stands in a comment. */
+function withoutRefused(content: { readonly policies: Record<string, PlainMapping> }, draft: Draft): void {
+  for (const { path } of refusals(content)) {
+    const [, name = '', key = ''] = path
+    const [entry, body] = [draft.policies.get(name), content.policies[name]]
+    const value = body?.[key]
+    if (path[0] !== 'policies' || !entry || !body || value === undefined) continue
+    content.policies[name] = { ...body, [key]: undefined }
+    const written = stringify({ [key]: value }, { collectionStyle: 'flow', lineWidth: 0 })
+      .trim()
+      .slice(2, -2)
+      .trim()
+    const on = ['policies', name] as const
+    const message = `this version does not do all of \`${key}\` yet`
+    if (draft.notes.some((note) => note.on?.[1] === name && note.message === message)) continue
+    draft.note(entry.origin, message, `add it once it does: ${written}`, on)
+  }
+}
+
+function comment(lines: readonly string[]): string {
+  return lines.map((line) => ` ${line.replaceAll(/\s*\n\s*/g, ' ')}`).join('\n')
+}
+
+/** Comments above their entries, an empty line between entries, short lists in one line. */
+function decorate(document: Document, comments: ReadonlyMap<string, readonly string[]>): void {
+  for (const section of ['registries', 'policies']) {
+    const entries = document.get(section)
+    if (!isMap(entries)) continue
+    for (const [index, pair] of entries.items.entries()) {
+      const lines = comments.get(`${section}/${keyOf(pair)}`)
+      if (!isScalar(pair.key)) continue
+      if (lines) pair.key.commentBefore = comment([...new Set(lines)])
+      if (index > 0) pair.key.spaceBefore = true
+      shorten(pair.value)
+    }
+    if (section === 'policies' && document.has('registries')) {
+      const top = isMap(document.contents) ? document.contents.items.at(-1) : undefined
+      if (top && isScalar(top.key)) top.key.spaceBefore = true
+    }
+  }
+}
+
+function keyOf(pair: Pair): string {
+  return isScalar(pair.key) ? String(pair.key.value) : ''
+}
+
+function shorten(node: unknown): void {
+  if (isMap(node)) for (const pair of node.items) shorten(pair.value)
+  if (!isSeq(node)) return
+  const length = node.items.reduce(
+    (sum: number, item) => sum + (isScalar(item) ? String(item.value).length + 4 : 1000),
+    0,
+  )
+  node.flow = length < 100
+  if (!node.flow) for (const item of node.items) shorten(item)
+}
