@@ -29,7 +29,7 @@ export const dockerHub: AdapterType = {
   parseEvents,
   open(registry, tools) {
     // https://github.com/docker/hub-feedback/issues/2372
-    const adapter = ociRegistry(registry, tools, { keepsFallback: true })
+    const adapter = ociRegistry(registry, tools, { unprovenSubject: true })
     const api = openHubApi(registry, tools)
     return {
       ...adapter,

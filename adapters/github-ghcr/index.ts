@@ -43,7 +43,7 @@ export const githubGhcr: AdapterType = {
   parseEvents,
   open(registry, tools) {
     // Asked for referrers it redirects to its website: https://github.com/artifacthub/hub/issues/4785
-    const adapter = ociRegistry(registry, tools, { referrers: false, keepsFallback: true })
+    const adapter = ociRegistry(registry, tools, { referrers: false, unprovenSubject: true })
     const api = openGitHub(registry, tools)
     return {
       ...adapter,

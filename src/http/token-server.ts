@@ -38,7 +38,7 @@ export async function requestToken(request: TokenRequest, options: TokenServerOp
         (request.credential.kind === 'identity' ? await exchange(request, options, ctx) : undefined) ??
         (await get(request, options, ctx))
       if (response.status >= 200 && response.status < 300) {
-        const token = readToken(await response.json(BODY_LIMIT), request)
+        const token = readToken(await response.json(BODY_LIMIT), request, clock.now())
         options.secrets(token.token)
         return token
       }
@@ -98,7 +98,7 @@ async function get(request: TokenRequest, options: TokenServerOptions, ctx: Cont
   }
 }
 
-function readToken(json: unknown, request: TokenRequest): Token {
+function readToken(json: unknown, request: TokenRequest, now: number): Token {
   const answer: Readonly<Record<string, unknown>> = typeof json === 'object' && json !== null ? { ...json } : {}
   // A server may send both, one of them empty.
   const token = [answer.token, answer.access_token].find(
@@ -110,7 +110,18 @@ function readToken(json: unknown, request: TokenRequest): Token {
     throw new RegistryError(message, { status: 200, method: 'GET', path })
   }
   const expiresIn = Number(answer.expires_in ?? Number.NaN)
-  return { token, expiresIn: Number.isFinite(expiresIn) ? expiresIn : undefined }
+  return { token, expiresIn: Number.isFinite(expiresIn) ? expiresIn : lifeOf(token, now) }
+}
+
+/** How many seconds a JSON Web Token says that it lives; Azure and Quay say it nowhere else. */
+function lifeOf(token: string, now: number): number | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
+    const end = typeof claims === 'object' && claims !== null && 'exp' in claims ? Number(claims.exp) : Number.NaN
+    return Number.isFinite(end) ? end - now / 1000 : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function refused(error: RegistryError, request: TokenRequest, options: TokenServerOptions): CredentialError {

@@ -13,6 +13,8 @@ export interface ManifestPlace {
   readonly name: string
   /** `/v2/<name>`. */
   readonly path: string
+  /** What a token must allow to delete. */
+  readonly deleteAction: string
 }
 
 /** On one line, because some servers read only the first. */
@@ -99,10 +101,10 @@ function explainImmutable(error: unknown): never {
 
 /** Deletes what a tag or digest names. What is not there is deleted already. */
 export async function deleteManifestAt(place: ManifestPlace, reference: string, ctx: Context): Promise<void> {
-  const { http, name, path } = place
+  const { http, name, path, deleteAction } = place
   try {
     const response = await http.request(
-      { method: 'DELETE', url: urlOf(path, reference), scopes: [`repository:${name}:delete`] },
+      { method: 'DELETE', url: urlOf(path, reference), scopes: [`repository:${name}:${deleteAction}`] },
       ctx,
     )
     await response.discard()

@@ -52,6 +52,17 @@ export async function* referrersOf(from: ReferrersSource, subject: Descriptor, c
   }
 }
 
+/** Whether the registry's own API lists a referrer that has just been pushed: then it needs no fallback tag. */
+export async function isListed(
+  from: ReferrersSource,
+  subject: Descriptor,
+  referrer: Digest,
+  ctx: Context,
+): Promise<boolean> {
+  const listed = await byApi(from, subject.digest, ctx)
+  return listed?.some(({ digest }) => digest === referrer) ?? false
+}
+
 /** The tag that holds the index of a subject's referrers where a registry has no API for them. */
 export function fallbackTag(subject: Digest): string {
   const { algorithm, hex } = digestParts(subject)

@@ -21,8 +21,12 @@ export interface RegistryFacts {
   readonly mount?: boolean
   /** Whether there is a referrers API; default `probe`: the first request shows it. */
   readonly referrers?: boolean | 'probe'
-  /** true: the answer to a push says `OCI-Subject` also where there is no referrers API, so the fallback tag is kept all the same. */
-  readonly keepsFallback?: boolean
+  /** true: the answer to a push says `OCI-Subject` also where there is no referrers API. */
+  readonly unprovenSubject?: boolean
+  /** What a token must allow to delete; default `delete`. */
+  readonly deleteAction?: string
+  /** What a token must allow to read the catalogue; default `registry:catalog:*`. */
+  readonly catalogScopes?: readonly string[]
   /** The `n` to ask the catalogue for; default 100, which every registry takes. */
   readonly pageSize?: number
   /** How a broken upload is tried again; default three times, with a pause. */
@@ -53,14 +57,15 @@ export function ociRegistry(registry: Registry, tools: AdapterTools, facts: Regi
         upload: facts.upload ?? { strategy: 'put' },
         mount: facts.mount ?? true,
         referrers: facts.referrers ?? 'probe',
-        keepsFallback: facts.keepsFallback ?? false,
+        unprovenSubject: facts.unprovenSubject ?? false,
+        ...(facts.deleteAction === undefined ? {} : { deleteAction: facts.deleteAction }),
         retry: facts.retry ?? RETRY,
         learned,
       })
       repositories.set(name, store)
       return store
     },
-    repositories: (_wanted, ctx) => catalogue(http(), registry.name, facts.pageSize ?? 100, ctx),
+    repositories: (_wanted, ctx) => catalogue(http(), registry.name, facts, ctx),
   }
 }
 
@@ -94,9 +99,13 @@ function noRegistry(http: HttpClient, why: string, status: number, cause?: unkno
 
 const NO_CATALOGUE = "give repository names in the policy's name filter"
 
-async function* catalogue(http: HttpClient, registry: string, pageSize: number, ctx: Context): AsyncIterable<string> {
+async function* catalogue(
+  http: HttpClient,
+  registry: string,
+  { pageSize = 100, catalogScopes: scopes = ['registry:catalog:*'] }: RegistryFacts,
+  ctx: Context,
+): AsyncIterable<string> {
   const what = `repositories of ${registry}`
-  const scopes = ['registry:catalog:*']
   const seen = new Set<string>()
   try {
     const list = { http, path: '/v2/_catalog', key: 'repositories', scopes, pageSize, what } as const

@@ -11,7 +11,7 @@ import { isAttachmentTag, isTag } from '../core/reference.ts'
 import { hasBlob, mountBlob, readBlob } from './blobs.ts'
 import { listNames } from './listing.ts'
 import { deleteManifestAt, type ManifestPlace, putManifest, readManifest, resolveManifest } from './manifests.ts'
-import { addToFallback, type ReferrersSource, referrersOf } from './referrers.ts'
+import { addToFallback, isListed, type ReferrersSource, referrersOf } from './referrers.ts'
 import { uploadBlob } from './upload.ts'
 import type { Learned, UploadFacts, UploadRetry } from './upload-facts.ts'
 import { abandonUpload, locationIn, type UploadSession } from './upload-session.ts'
@@ -21,7 +21,8 @@ export interface RepositoryFacts {
   readonly retry: UploadRetry
   readonly mount: boolean
   readonly referrers: boolean | 'probe'
-  readonly keepsFallback?: boolean
+  readonly unprovenSubject?: boolean
+  readonly deleteAction?: string
   readonly learned: Learned
 }
 
@@ -31,7 +32,7 @@ const TAGS_PAGE = 1000
  *  upload sessions refused mounts have left. */
 export function ociRepository(http: HttpClient, name: string, facts: RepositoryFacts): ContentStore {
   const path = `/v2/${name.split('/').map(encodeURIComponent).join('/')}`
-  const place = { http, name, path }
+  const place = { http, name, path, deleteAction: facts.deleteAction ?? 'delete' }
   const pull = [`repository:${name}:pull`]
   const push = [`repository:${name}:pull,push`]
   const opened = new Map<Digest, UploadSession>()
@@ -100,8 +101,10 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
     async writeManifest(manifest, reference, ctx) {
       const answer = await putManifest(place, manifest, reference, ctx)
       if (isAttachmentTag(reference)) known?.add(reference)
-      const subject = answer['oci-subject'] && !facts.keepsFallback ? undefined : subjectOf(manifest)
-      if (subject) await addToFallback(store, `${http.url}${path}`, subject, manifest, ctx)
+      const subject = answer['oci-subject'] && !facts.unprovenSubject ? undefined : subjectOf(manifest)
+      // Quay has the API and says nothing of it; others say so and have none.
+      if (subject && !(await isListed(referrers, subject, manifest.digest, ctx)))
+        await addToFallback(store, `${http.url}${path}`, subject, manifest, ctx)
     },
     async deleteTag(tag, ctx) {
       // A digest here would delete all its tags.

@@ -11,6 +11,9 @@ export interface UploadFacts {
   readonly putLimit?: number
   /** In bytes; default 32 MiB. */
   readonly chunk?: number
+  /** What the `Range` of an upload's status means: the last byte that is held, as specified (default); how many are held; or nothing to go
+   *  by, so that an upload that broke begins anew. */
+  readonly status?: 'last' | 'count' | 'none'
   /** The upload is lost when one of its requests breaks off, so large blobs go in chunks that are held whole before they are sent: most
    *  of the time no request is under way. Costs time, as the registry makes each chunk safe. Default false. */
   readonly held?: boolean

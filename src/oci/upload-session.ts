@@ -127,10 +127,11 @@ export async function recover(
 /** What the registry says of the session: how many bytes it holds, where it says so; `0-0` is said of one byte and of none. Undefined
  *  where it does not know the session. */
 async function ask(
-  { http, scopes }: UploadTarget,
+  { http, scopes, facts }: UploadTarget,
   upload: Upload,
   ctx: Context,
 ): Promise<{ readonly location: string; readonly held: number | undefined } | undefined> {
+  if (facts.status === 'none') return undefined
   let response: HttpResponse
   try {
     response = await http.request({ method: 'GET', url: upload.location, scopes }, ctx)
@@ -140,7 +141,7 @@ async function ask(
   }
   await response.discard()
   const last = /^\s*(?:bytes[= ])?\s*0-(-?\d+)/i.exec(response.headers.range ?? '')?.[1]
-  const held = last === undefined ? undefined : Number(last) + 1
+  const held = last === undefined ? undefined : Number(last) + (facts.status === 'count' ? 0 : 1)
   return { location: locationOf(response) ?? upload.location, held }
 }
 
