@@ -156,7 +156,7 @@ async function ready(name: ServerName, child: ChildProcess, url: string): Promis
   throw new Error(`${name} did not answer within ${READY_WITHIN} ms: ${said}`)
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))

@@ -1,0 +1,118 @@
+/** Harbor, by the contract of all adapters: on its fake and on a real one. */
+
+import { type AdapterSpecimen, describeAdapter } from '../contract/adapter.ts'
+import { FAKE_ADMIN, startFakeHarbor } from '../fakes/harbor.ts'
+import { HARBOR_ADMIN, missingHarbor, startHarbor } from '../support/harbor.ts'
+import { basic, seed } from '../support/seed.ts'
+
+const PUSHED = `sha256:${'4d'.repeat(32)}` as const
+const GONE = `sha256:${'30'.repeat(32)}` as const
+
+const specimen: AdapterSpecimen = {
+  identity: 'harbor',
+  listing: /^GET \/api\/v2\.0\/projects\/[^/]+\/repositories\/[^/]+\/artifacts/,
+  // Not the admin's name: after a wrong password Harbor refuses the right one for a while.
+  wrong: { REPLICATE_IT_USERNAME: 'somebody', REPLICATE_IT_PASSWORD: 'wrong' },
+  create: 'namespace',
+  deliveries: [
+    {
+      delivery: {
+        headers: { 'content-type': 'application/json' },
+        body: {
+          type: 'PUSH_ARTIFACT',
+          occur_at: 1795240015,
+          operator: 'admin',
+          event_data: {
+            resources: [{ digest: PUSHED, tag: '1.0', resource_url: '127.0.0.1:18080/mine/team/app:1.0' }],
+            repository: {
+              date_created: 1795240015,
+              name: 'team/app',
+              namespace: 'mine',
+              repo_full_name: 'mine/team/app',
+              repo_type: 'private',
+            },
+          },
+        },
+      },
+      events: [
+        {
+          action: 'push',
+          repository: 'mine/team/app',
+          tag: '1.0',
+          digest: PUSHED,
+          time: new Date(1795240015000),
+        },
+      ],
+    },
+    {
+      // What has no tag has its digest in the tag's place.
+      delivery: {
+        headers: { 'content-type': 'application/cloudevents+json' },
+        body: {
+          specversion: '1.0',
+          id: '57a133f8-0000-4000-8000-000000000000',
+          source: '/projects/30/webhook/policies/4',
+          type: 'harbor.artifact.deleted',
+          datacontenttype: 'application/json',
+          time: '2026-11-21T05:48:26Z',
+          data: {
+            resources: [{ digest: GONE, tag: GONE, resource_url: `127.0.0.1:18080/mine/team/app@${GONE}` }],
+            repository: {
+              name: 'team/app',
+              namespace: 'mine',
+              repo_full_name: 'mine/team/app',
+              repo_type: 'private',
+            },
+          },
+          operator: 'robot$mirror',
+          requestid: '0e86228f-0000-4000-8000-000000000000',
+        },
+      },
+      events: [
+        {
+          action: 'delete',
+          repository: 'mine/team/app',
+          digest: GONE,
+          time: new Date('2026-11-21T05:48:26Z'),
+          id: '57a133f8-0000-4000-8000-000000000000',
+        },
+      ],
+    },
+    {
+      delivery: {
+        headers: {},
+        body: {
+          type: 'QUOTA_EXCEED',
+          occur_at: 1795240015,
+          event_data: { repository: { repo_full_name: 'mine/app' }, custom_attributes: { Details: 'adding 4.9 KiB' } },
+        },
+      },
+      events: [],
+    },
+  ],
+}
+
+describeAdapter('harbor', () => startFakeHarbor(), {
+  ...specimen,
+  thousand: 12,
+  wrong: { REPLICATE_IT_USERNAME: FAKE_ADMIN.user, REPLICATE_IT_PASSWORD: 'wrong' },
+})
+
+describeAdapter(
+  'a real Harbor',
+  async () => {
+    const { url, api, stop } = await startHarbor()
+    await api('POST', '/projects', { project_name: 'contract', metadata: { public: 'false' } })
+    const authorization = basic(HARBOR_ADMIN.user, HARBOR_ADMIN.password)
+    return {
+      registry: { name: 'it', type: 'harbor', url },
+      env: { REPLICATE_IT_USERNAME: HARBOR_ADMIN.user, REPLICATE_IT_PASSWORD: HARBOR_ADMIN.password },
+      namespace: 'contract',
+      seed: async (repository, tag, artifact) => {
+        await seed(url, repository, tag, artifact, { authorization })
+      },
+      close: stop,
+    }
+  },
+  { ...specimen, real: true, available: missingHarbor().length === 0 },
+)
