@@ -15,6 +15,7 @@ import { CancelledError, HistoryError, ReplicateError } from './core/errors.ts'
 import type { Execution } from './core/execution.ts'
 import { type FoundCredential, foundCredential, signIn } from './credential.ts'
 import type { Keychain } from './credentials/keychain.ts'
+import { type Check, examine } from './doctor.ts'
 import type { PolicyPlan, SavedPlan, TaskSpec } from './core/plan.ts'
 import { type Policy, routesOf } from './core/policy.ts'
 import type { Registry } from './core/registry.ts'
@@ -151,6 +152,8 @@ export interface App {
   /** Throws what went wrong, where the registry does not accept it. */
   signIn(registry: string, configuration: Configuration, ctx: Context): Promise<void>
   readonly keychain: Keychain
+  /** Checks versions, files, keychain, registries and clock, one after another. */
+  examine(ctx: Context): AsyncIterable<Check>
   /** Opens the history on first use. */
   history(): Promise<History>
   close(): Promise<void>
@@ -366,6 +369,11 @@ export function createApp(options: AppOptions): App {
       await signIn(configuration.registryOf(name), connections, guarded(ctx))
     },
     keychain: connections.keychain,
+    examine: (ctx) =>
+      examine(
+        { paths: options, connections, clock: options.timing?.clock ?? Date, configuration: () => read([], options.config) },
+        guarded(ctx),
+      ),
     history: openedHistory,
     async close() {
       await connections.close()

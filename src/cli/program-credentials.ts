@@ -1,4 +1,4 @@
-/** `replicate credentials` and its options. */
+/** `replicate credentials` and `replicate doctor`, with their options. */
 
 import { type Command, Option } from 'commander'
 import type { SetFlags } from './commands/credentials-set.ts'
@@ -50,4 +50,12 @@ export function addCredentials(program: Command, start: Start): void {
     .argument('<registry>')
     .action((registry: string) => start(remove)(async (session) => (await load()).remove(session, registry)))
   example(remove, 'replicate credentials delete harbor')
+}
+
+export function addDoctor(program: Command, start: Start): void {
+  const doctor = program
+    .command('doctor')
+    .description('check versions, files, keychain, registries and clock; status 1 where something is broken')
+    .action(() => start(doctor)(async (session) => (await import('./commands/doctor.ts')).doctor(session)))
+  example(doctor, 'replicate doctor')
 }

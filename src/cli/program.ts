@@ -13,7 +13,7 @@ import {
   type RunFlags,
   type VerifyFlags,
 } from './options.ts'
-import { addCredentials } from './program-credentials.ts'
+import { addCredentials, addDoctor } from './program-credentials.ts'
 import { addRegistries } from './program-registries.ts'
 import type { GlobalFlags, Session } from './session.ts'
 import { collect, duration, positiveInteger } from './values.ts'
@@ -53,6 +53,7 @@ export function buildProgram(dispatch: Dispatch): Command {
   addSchedule(program, start)
   addRegistries(program, start)
   addCredentials(program, start)
+  addDoctor(program, start)
   addAdapters(program, start)
   addConfig(program, start)
   return program

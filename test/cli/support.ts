@@ -176,6 +176,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     credential: unused,
     signIn: unused,
     keychain: { entries: unused, store: unused, remove: unused },
+    examine: unused,
     history: () => Promise.resolve(historyOf(behaviour)),
     close: () => Promise.resolve(),
   }
