@@ -23,7 +23,6 @@ export const FUTURE_TYPES: readonly string[] = [
   'azure-acr',
   'google-gar',
   'gitlab',
-  'quay',
   'jfrog-artifactory',
   'ali-acr',
   'huawei-swr',

@@ -1,0 +1,53 @@
+/** Quay.io and Red Hat Quay: content from the registry, lists and organizations through Quay's API. */
+
+import type { AdapterType } from '../../src/core/adapter.ts'
+import { ociRegistry } from '../../src/oci/registry.ts'
+import { OAUTH_USER, openQuay } from './api.ts'
+import { parseEvents } from './events.ts'
+import { ensureOrganization, listRepositories } from './organizations.ts'
+import { quayRepository } from './repository.ts'
+import { listTags } from './tags.ts'
+
+export const quay: AdapterType = {
+  identity: 'quay',
+  name: 'Quay',
+  description: 'Quay.io and Red Hat Quay',
+  resources: ['image', 'chart'],
+  filters: ['name', 'tag', 'resource'],
+  depth: { min: 2 },
+  listing:
+    "Quay's API gives 100 tags with their digests a call; where the credential may not ask it, tag lists, then one HEAD a tag",
+  credentials: ['anonymous', 'basic', 'token'],
+  quirks: [
+    'A robot account (namespace+robot) pulls and pushes, but may not use the API: then private repositories cost a request a tag, and no organization is created.',
+    'An OAuth token of an application does both: give it as `type: token`, or with the user name $oauthtoken.',
+    'Asking for the right to push creates the repository, private: a plan never asks for it.',
+    'What is pushed by digest only is kept for an hour.',
+    'Deleted tags can be restored for a while (time machine).',
+    'Quay.io takes a few requests a second from one address: limits.requests_per_second: 5 keeps it content.',
+  ],
+  signIn: async (found) => {
+    if (found.kind === 'bearer') {
+      return { kind: 'basic', username: OAUTH_USER, password: found.token, origin: found.origin }
+    }
+    if (found.kind === 'basic' || found.kind === 'identity') return found
+    return { kind: 'anonymous', origin: found.origin }
+  },
+  parseEvents,
+  open(registry, tools) {
+    const adapter = ociRegistry(registry, tools, {
+      // Any other scope than that of a repository is a bad request there, as is any other action.
+      catalogScopes: [],
+      deleteAction: 'pull,push',
+      upload: { strategy: 'put', status: 'count' },
+    })
+    const api = openQuay(registry, tools)
+    return {
+      ...adapter,
+      repository: (name) => quayRepository(adapter.repository(name)),
+      repositories: (wanted, ctx) => listRepositories(wanted, api, adapter, ctx),
+      ensureNamespace: (namespace, _options, ctx) => ensureOrganization(namespace, api, ctx),
+      listTags: (name, ctx) => listTags(name, api, adapter.repository(name), ctx),
+    }
+  },
+}
