@@ -13,6 +13,7 @@ export interface Replay {
 export function createReplay(history: History, id: number, view: View): Replay {
   let lastLine = 0
   let lastEnd = 0
+  let endedBefore = 0
   // Tasks may end within one millisecond: those of the last one that were seen.
   let atLastEnd = new Set<number>()
 
@@ -25,7 +26,9 @@ export function createReplay(history: History, id: number, view: View): Replay {
     }))
   }
 
-  function newEnds(): readonly Timed[] {
+  function newEnds({ succeed, failed, stopped }: Execution): readonly Timed[] {
+    if (succeed + failed + stopped === endedBefore) return []
+    endedBefore = succeed + failed + stopped
     const ended = history
       .tasksEndedSince(id, lastEnd)
       .map((task) => ({ task, time: Date.parse(task.end_time ?? '') }))
@@ -42,7 +45,7 @@ export function createReplay(history: History, id: number, view: View): Replay {
     look(execution) {
       const progress = history.progressOf(id)
       // The sort is stable: a stage ends after the tasks that ended in the same millisecond.
-      const events = [...newEnds(), ...newLines()].sort((a, b) => a.time - b.time)
+      const events = [...newEnds(execution), ...newLines()].sort((a, b) => a.time - b.time)
       for (const { event } of events) view.event(event)
       view.progress({ tasks: execution.total - execution.skipped, ...progress })
     },

@@ -168,8 +168,6 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE executions ADD COLUMN exit_code INTEGER;
   -- What a line was before it was a line: an event, as JSON.
   ALTER TABLE logs ADD COLUMN event TEXT;
-  CREATE INDEX logs_by_task ON logs (task_id, id) WHERE task_id IS NOT NULL;
-  CREATE INDEX tasks_ended ON tasks (execution_id, end_time) WHERE end_time IS NOT NULL;
   `,
   `
   -- How a registry was when it was last checked; reason: why it is unhealthy. address: its URL or path then.

@@ -3,6 +3,7 @@
 import { bandwidth } from './corpora/bandwidth.ts'
 import { broken, killed } from './corpora/broken.ts'
 import { dropped, memory } from './corpora/dropped.ts'
+import { history } from './corpora/history.ts'
 import { families, indexed, single, slow, tags } from './corpora/images.ts'
 import { large, largeTls } from './corpora/large.ts'
 import { planned } from './corpora/planned.ts'
@@ -24,4 +25,5 @@ export const corpora: readonly Corpus[] = [
   bandwidth,
   planned,
   start,
+  history,
 ]

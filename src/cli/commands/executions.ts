@@ -1,20 +1,15 @@
-/** `replicate executions`: what ran, what runs, how it went; stopping one, and going on with it. */
+/** `replicate executions`: what ran and what runs; stopping one, holding it, and going on with it. */
 
 import type { App } from '../../app.ts'
 import { didYouMean } from '../../config/suggest.ts'
-import { systemClock } from '../../core/cancel.ts'
 import { ConfigurationError } from '../../core/errors.ts'
-import type { Level } from '../../core/events.ts'
-import type { Execution, Task } from '../../core/execution.ts'
+import type { Execution } from '../../core/execution.ts'
 import { formatBytes } from '../../core/size.ts'
 import { EXECUTION_MOVES, type ExecutionStatus, isFinal } from '../../core/states.ts'
-import type { LogLine } from '../../history/history.ts'
 import { runOptions, showRun } from '../execute.ts'
 import type { RunFlags } from '../options.ts'
-import type { Colors } from '../render/colors.ts'
-import { formatDuration, formatRelative, printable } from '../render/format.ts'
-import { jsonLine } from '../render/json.ts'
-import { executionSummary, failedTask, statusWords } from '../render/summary.ts'
+import { formatDuration, formatRelative } from '../render/format.ts'
+import { paintStatus, statusWords } from '../render/summary.ts'
 import { renderTable } from '../render/table.ts'
 import { print, type Session } from '../session.ts'
 
@@ -38,72 +33,6 @@ export async function list(session: Session, flags: ListFlags): Promise<number> 
   })
   print(session, executions, () => (executions.length === 0 ? 'no executions\n' : executionTable(executions, session)))
   return 0
-}
-
-export async function show(session: Session, id: string, flags: { readonly failed?: boolean }): Promise<number> {
-  const history = await (await session.app()).history()
-  const execution = history.execution(history.resolveId(id))
-  const tasks = [...history.tasks(execution.id, flags.failed ? { status: 'failed' } : {})]
-  print(session, { ...execution, tasks }, () => {
-    const head = `${session.colors.bold(printable(execution.policy))}  started ${formatRelative(execution.start_time, session.timer.now())}, ${execution.trigger}\n`
-    const reason = execution.error ? `  ${session.colors.red(printable(execution.error.message))}\n` : ''
-    const hint = execution.error?.hint ? `  ${printable(execution.error.hint)}\n` : ''
-    const failures = tasks
-      .filter((task) => task.status === 'failed')
-      .map((task) =>
-        failedTask({ execution: execution.id, task: task.id, name: nameOf(task), error: task.error }, session.colors),
-      )
-    const table = tasks.length === 0 ? '' : `\n${taskTable(tasks, session)}`
-    return [
-      head,
-      executionSummary(execution, session.colors),
-      reason,
-      hint,
-      table,
-      ...failures.map((text) => `\n${text}`),
-    ].join('')
-  })
-  return 0
-}
-
-export interface LogFlags {
-  readonly level?: Level
-  readonly follow?: boolean
-}
-
-/** How often a followed log is looked at, in milliseconds. */
-const FOLLOW_INTERVAL = 500
-
-export async function logs(session: Session, id: string, task: string | undefined, flags: LogFlags): Promise<number> {
-  if (task !== undefined && !/^\d+$/.test(task)) throw new ConfigurationError(`${task} is no task: it must be a number`)
-  const history = await (await session.app()).history()
-  const execution = history.execution(history.resolveId(id))
-  const wanted = {
-    ...(task === undefined ? {} : { task: Number(task) }),
-    ...(flags.level === undefined ? {} : { level: flags.level }),
-  }
-  const lines = [...history.logs(execution.id, wanted)]
-  if (!flags.follow) {
-    print(session, lines.map(logJson), () => lines.map((line) => logText(line, session.colors)).join(''))
-    return 0
-  }
-  let after = writeLines(lines, 0)
-  // Read once more after the end: the last lines are written with it.
-  for (let running = true; running && !session.signal.aborted; ) {
-    running = !isFinal(history.execution(execution.id).status)
-    if (running) await systemClock.sleep(FOLLOW_INTERVAL, session.signal).catch(() => {})
-    after = writeLines(history.logs(execution.id, { ...wanted, after }), after)
-  }
-  return 0
-
-  function writeLines(more: Iterable<LogLine>, last: number): number {
-    let newest = last
-    for (const line of more) {
-      session.stdout.write(session.json ? jsonLine({ type: 'log', ...logJson(line) }) : logText(line, session.colors))
-      newest = line.id
-    }
-    return newest
-  }
 }
 
 export async function stop(session: Session, id: string): Promise<number> {
@@ -177,22 +106,24 @@ function verbOf(status: ExecutionStatus): string {
   return status === 'succeeded' || status === 'failed' ? status : `was ${statusWords(status)}`
 }
 
+/** What matters least goes first where the terminal is narrow. */
 function executionTable(executions: readonly Execution[], { stdout, colors, timer }: Session): string {
   const right = { align: 'right' } as const
+  const now = timer.now()
   return renderTable(
     [
       { title: 'ID', ...right },
       { title: 'POLICY' },
       { title: 'STATUS', paint: (text) => paintStatus(text, colors) },
-      { title: 'TRIGGER' },
-      { title: 'TOTAL', ...right },
-      { title: 'OK', ...right },
+      { title: 'TRIGGER', leave: 8 },
+      { title: 'TOTAL', ...right, leave: 2 },
+      { title: 'SUCCEEDED', ...right, leave: 5 },
       { title: 'FAILED', ...right },
-      { title: 'RUNNING', ...right },
-      { title: 'SAME', ...right },
-      { title: 'COPIED', ...right },
-      { title: 'STARTED' },
-      { title: 'TOOK' },
+      { title: 'IN PROGRESS', ...right, leave: 6 },
+      { title: 'UNCHANGED', ...right, leave: 7 },
+      { title: 'COPIED', ...right, leave: 3 },
+      { title: 'STARTED', leave: 1 },
+      { title: 'TOOK', leave: 4 },
     ],
     executions.map((one) => [
       String(one.id),
@@ -205,58 +136,10 @@ function executionTable(executions: readonly Execution[], { stdout, colors, time
       String(one.in_progress),
       String(one.unchanged),
       formatBytes(one.bytes_copied),
-      formatRelative(one.start_time, timer.now()),
-      one.duration_ms === null ? '' : formatDuration(one.duration_ms),
+      formatRelative(one.start_time, now),
+      formatDuration(one.duration_ms ?? Math.max(0, now - Date.parse(one.start_time))),
     ]),
     stdout.columns,
     colors,
   )
-}
-
-function taskTable(tasks: readonly Task[], { stdout, colors }: Session): string {
-  const right = { align: 'right' } as const
-  return renderTable(
-    [
-      { title: 'TASK', ...right },
-      { title: 'STATUS', paint: (text) => paintStatus(text, colors) },
-      { title: 'SOURCE → DESTINATION' },
-      { title: 'ATTEMPTS', ...right },
-      { title: 'COPIED', ...right },
-      { title: 'TOOK' },
-    ],
-    tasks.map((task) => [
-      String(task.id),
-      statusWords(task.status),
-      nameOf(task),
-      String(task.attempts),
-      formatBytes(task.bytes_copied),
-      tookOf(task),
-    ]),
-    stdout.columns,
-    colors,
-  )
-}
-
-function nameOf(task: Task): string {
-  return task.action === 'delete' ? task.dest_resource : `${task.src_resource} → ${task.dest_resource}`
-}
-
-function tookOf(task: Task): string {
-  return task.start_time && task.end_time ? formatDuration(Date.parse(task.end_time) - Date.parse(task.start_time)) : ''
-}
-
-function paintStatus(text: string, colors: Colors): string {
-  const status = text.trim()
-  if (status === 'succeeded') return colors.green(text)
-  if (status === 'failed' || status === 'interrupted') return colors.red(text)
-  return colors.yellow(text)
-}
-
-function logJson(line: LogLine): Record<string, unknown> {
-  return { time: line.time, level: line.level, task_id: line.task_id, text: line.text }
-}
-
-function logText(line: LogLine, colors: Colors): string {
-  const place = line.task_id === null ? '' : `[${line.task_id}] `
-  return `${colors.dim(line.time)}  ${line.level.padEnd(7)}  ${place}${printable(line.text)}\n`
 }

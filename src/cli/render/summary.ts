@@ -65,6 +65,14 @@ export function statusWords(status: string): string {
   return status.replaceAll('_', ' ')
 }
 
+/** The status may be padded. */
+export function paintStatus(text: string, colors: Colors): string {
+  const status = text.trim()
+  if (status === 'succeeded') return colors.green(text)
+  if (status === 'failed' || status === 'interrupted') return colors.red(text)
+  return colors.yellow(text)
+}
+
 /** A policy's own heading: `hub → harbor/mirror`. */
 export function headingOf(policy: Policy): Heading {
   const places = routesOf(policy).map(({ destination: { registry, repository, namespace } }) => {

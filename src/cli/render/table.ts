@@ -5,17 +5,22 @@ import { printable, truncate } from './format.ts'
 
 export interface Column {
   readonly title: string
+  /** What stands at the right is never cut. */
   readonly align?: 'left' | 'right'
+  /** May be left out where the width is too small; the highest number goes first. */
+  readonly leave?: number
   /** Paints a cell that is already padded, so that escape sequences never count as width. */
   readonly paint?: (text: string) => string
 }
 
 const GAP = '  '
 const NARROWEST = 8
+/** A column of text is left out before another one is cut below this. */
+const READABLE = 20
 
 /**
- * The table's lines, each ended. Cells are made printable. Where the width (in columns; Infinity for none) is too small, the
- * widest columns are cut with an ellipsis.
+ * The table's lines, each ended. Cells are made printable. Where the width (in columns; Infinity for none) is too small, columns are left
+ * out, then the widest are cut with an ellipsis.
  */
 export function renderTable(
   columns: readonly Column[],
@@ -23,22 +28,84 @@ export function renderTable(
   width: number,
   colors: Colors = colorsFor(false),
 ): string {
-  const cells = rows.map((row) => columns.map((_, index) => printable(row[index] ?? '')))
-  const widths = fit(
-    columns.map((column, index) => Math.max(column.title.length, ...cells.map((row) => row[index]?.length ?? 0))),
-    width - GAP.length * (columns.length - 1),
+  return [...tablePieces(columns, rows, width, colors, rows.length)].join('')
+}
+
+/** Rows that the widths of a long table are taken from. */
+const SAMPLE = 1000
+
+/** The same for any number of rows: the first of them say how wide the columns are. */
+export function* tablePieces(
+  columns: readonly Column[],
+  rows: Iterable<readonly string[]>,
+  width: number,
+  colors: Colors = colorsFor(false),
+  sample = SAMPLE,
+): Generator<string> {
+  const first: (readonly string[])[] = []
+  let layout: Layout | undefined
+  for (const row of rows) {
+    const cells = columns.map((_, index) => printable(row[index] ?? ''))
+    if (layout) {
+      yield rowLine(cells, layout)
+      continue
+    }
+    first.push(cells)
+    if (first.length < sample) continue
+    layout = layoutOf(columns, first, width)
+    yield* begin(layout)
+  }
+  if (!layout) yield* begin(layoutOf(columns, first, width))
+
+  function* begin(made: Layout): Generator<string> {
+    const titles = columns.map((column) => column.title)
+    yield `${colors.bold(rowLine(titles, { ...made, painted: false }).slice(0, -1))}\n`
+    for (const cells of first) yield rowLine(cells, made)
+  }
+}
+
+interface Layout {
+  readonly columns: readonly { readonly column: Column; readonly index: number; readonly width: number }[]
+  /** Too long cells are cut: the width is not endless. */
+  readonly cut: boolean
+  readonly painted: boolean
+}
+
+function layoutOf(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): Layout {
+  const natural = columns.map((column, index) =>
+    rows.reduce((widest, row) => Math.max(widest, row[index]?.length ?? 0), column.title.length),
   )
-  const line = (row: readonly string[], painted: boolean): string =>
-    columns
-      .map((column, index) => {
-        const cell = truncate(row[index] ?? '', widths[index] ?? 0)
-        const padded = pad(cell, widths[index] ?? 0, column.align ?? 'left', index === columns.length - 1)
-        return painted && column.paint ? column.paint(padded) : padded
-      })
-      .join(GAP)
-      .trimEnd()
-  const titles = columns.map((column) => column.title)
-  return [colors.bold(line(titles, false)), ...cells.map((row) => line(row, true))].map((text) => `${text}\n`).join('')
+  let kept = columns.map((column, index) => ({ column, index, width: natural[index] ?? 0 }))
+  const least = (): number =>
+    kept.reduce((sum, one) => sum + (one.column.align === 'right' ? one.width : Math.min(one.width, READABLE)), 0) +
+    GAP.length * (kept.length - 1)
+  while (least() > width) {
+    const leave = kept.reduce((most, { column }) => Math.max(most, column.leave ?? 0), 0)
+    if (leave === 0) break
+    kept = kept.filter(({ column }) => column.leave !== leave)
+  }
+  const widths = fit(
+    kept.map((one) => one.width),
+    width - GAP.length * (kept.length - 1),
+  )
+  return {
+    columns: kept.map((one, at) => ({ ...one, width: widths[at] ?? 0 })),
+    cut: width !== Number.POSITIVE_INFINITY,
+    painted: true,
+  }
+}
+
+function rowLine(cells: readonly string[], { columns, cut, painted }: Layout): string {
+  const line = columns
+    .map(({ column, index, width }, at) => {
+      const cell = cells[index] ?? ''
+      const shown = cut && column.align !== 'right' ? truncate(cell, width) : cell
+      const padded = pad(shown, width, column.align ?? 'left', at === columns.length - 1)
+      return painted && column.paint ? column.paint(padded) : padded
+    })
+    .join(GAP)
+    .trimEnd()
+  return `${line}\n`
 }
 
 function pad(text: string, width: number, align: 'left' | 'right', last: boolean): string {

@@ -1,0 +1,79 @@
+/** A history that has grown: long executions are shown piece by piece, and old ones pruned. */
+
+import { expect, test } from 'vitest'
+import { openHistory } from '../../src/history/history.ts'
+import { begin, copies } from '../history/setup.ts'
+import { type Program, program } from './program.ts'
+
+/** Ended executions with so many tasks, oldest first. */
+async function grown(...tasks: readonly number[]): Promise<Program> {
+  const here = program()
+  let now = Date.parse('2020-01-01T00:00:00Z')
+  const history = await openHistory(here.home, { clock: { now: () => now } })
+  for (const count of tasks) {
+    const id = begin(history, 'old')
+    history.addTasks(id, copies(count))
+    history.move(id, 'in_progress')
+    for (let line = 0; line < count; line += 1) history.log(id, undefined, 'info', `line ${line}`, now)
+    history.stopRest(id)
+    history.finish(id)
+    history.flush()
+    history.recordExit(id, 4)
+    history.release(id)
+    now += 86_400_000
+  }
+  history.close()
+  return here
+}
+
+test('what is long is whole, as text and as JSON, and ends without a word where nobody reads it', async () => {
+  const here = await grown(20_000)
+  const shown = await here.run(['executions', 'show', 'last'])
+  expect(shown.stdout.split('\n').filter((line) => /^ *\d+  stopped /.test(line))).toHaveLength(20_000)
+  expect((await here.execution('last')).tasks).toHaveLength(20_000)
+  const logs = await here.run(['executions', 'logs', 'last', '--json'])
+  expect(JSON.parse(logs.stdout)).toHaveLength(20_000)
+  for (const args of [
+    ['show', 'last'],
+    ['show', 'last', '--json'],
+    ['logs', 'last'],
+  ]) {
+    const { code, stderr } = await here.start(['executions', ...args], { deaf: true }).ended
+    expect([args, stderr]).toEqual([args, ''])
+    expect(code).toBe(141)
+  }
+})
+
+test('prune says what it deletes, deletes it, and gives the space back', async () => {
+  const here = await grown(3, 20_000, 2, 1)
+  const size = (): number => [...here.state().values()].reduce((sum, bytes) => sum + bytes.byteLength, 0)
+  const before = size()
+  const tried = await here.run(['executions', 'prune', '--keep', '2', '--dry-run'])
+  expect(tried).toMatchObject({
+    code: 0,
+    stdout: 'would delete 2 executions with 20003 tasks, begun 2020-01-01 to 2020-01-02\n',
+  })
+  expect(await here.executions()).toHaveLength(4)
+  const pruned = await here.run(['executions', 'prune', '--keep', '2'])
+  expect(pruned.stdout).toMatch(
+    /^deleted 2 executions with 20003 tasks, begun 2020-01-01 to 2020-01-02; \d+\.\d MiB given back\n$/,
+  )
+  expect(await here.executions()).toMatchObject([
+    { id: 4, total: 1 },
+    { id: 3, total: 2 },
+  ])
+  expect(size()).toBeLessThan(before / 10)
+
+  const json = await here.run(['executions', 'prune', '--keep', '1', '--older-than', '90d', '--json'])
+  expect(JSON.parse(json.stdout)).toMatchObject({ dry_run: false, deleted: 1, tasks: 2, executions: [3] })
+  expect(await here.run(['executions', 'prune', '--keep', '1'])).toMatchObject({ stdout: 'nothing to delete\n' })
+})
+
+test('prune without a word of what may go is refused, and so is nonsense', async () => {
+  const here = await grown(1)
+  const refused = await here.run(['executions', 'prune'])
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('give --keep 100, --older-than 90d') })
+  expect(await here.run(['executions', 'prune', '--keep', '0'])).toMatchObject({ code: 2 })
+  expect(await here.run(['executions', 'prune', '--older-than', 'soon'])).toMatchObject({ code: 2 })
+  expect(await here.executions()).toHaveLength(1)
+})
