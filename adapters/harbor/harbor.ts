@@ -14,6 +14,8 @@ export interface Harbor {
   readonly name: string
   /** Sends user name and password with every request, which Harbor takes below `/v2/`, too. */
   readonly http: HttpClient
+  /** For what is listed below `/v2/`: as `http`, but for nobody with tokens. A client that knows tokens would ask for one at the API, too. */
+  v2(): Promise<HttpClient>
   /** Asked once; throws where this is no Harbor 2, or the credential is refused. */
   info(ctx: Context): Promise<SystemInfo>
   /** `"robot$mirror"`, or `nobody`. */
@@ -41,6 +43,7 @@ export function createHarbor(registry: Registry, tools: AdapterTools): Harbor {
       client ??= tools.api({ url })
       return client
     },
+    v2: async () => ((await tools.credential()).kind === 'anonymous' ? tools.http() : harbor.http),
     info(ctx) {
       info ??= askInfo(harbor, ctx).catch((error: unknown) => {
         info = undefined

@@ -53,7 +53,7 @@ export async function* repositories(harbor: Harbor, wanted: Wanted, ctx: Context
 /** For the admin and robots with the system permission `catalog`; with a password, never with a token. */
 async function* catalogue(harbor: Harbor, what: string, ctx: Context): AsyncIterable<string> {
   const path = '/v2/_catalog'
-  const list = { http: harbor.http, path, key: 'repositories', scopes: [], pageSize: 100, what } as const
+  const list = { http: await harbor.v2(), path, key: 'repositories', scopes: [], pageSize: 100, what } as const
   try {
     yield* listNames(list, ctx)
   } catch (error) {
@@ -111,7 +111,7 @@ export async function* tagNames(harbor: Harbor, repository: string, ctx: Context
   const scopes = [`repository:${repository}:pull`]
   const what = `tags of ${repository}`
   try {
-    yield* listNames({ http: harbor.http, path, key: 'tags', scopes, pageSize: ALL_TAGS, what }, ctx)
+    yield* listNames({ http: await harbor.v2(), path, key: 'tags', scopes, pageSize: ALL_TAGS, what }, ctx)
   } catch (error) {
     throw await harbor.meaning(error, repository, 'pull', ctx)
   }
