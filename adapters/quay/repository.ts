@@ -5,10 +5,6 @@ import { RegistryError } from '../../src/core/errors.ts'
 import { restated } from '../../src/oci/restate.ts'
 
 const HINTS: readonly { readonly says: RegExp; readonly hint: string }[] = [
-  {
-    says: /TAG_IMMUTABLE|immutable/i,
-    hint: 'the tag may not be overwritten there: exclude it, or set override: false',
-  },
   { says: /quota has been exceeded/i, hint: 'raise the quota of the organization, or delete tags there' },
   {
     says: /is_readonly|read.?only|METHOD NOT ALLOWED/i,

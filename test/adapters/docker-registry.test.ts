@@ -1,6 +1,7 @@
 /** The adapter for any registry, by the contract of all adapters: on the registry in memory and on real ones. */
 
 import { type AdapterSpecimen, type AdapterUnderTest, describeAdapter } from '../contract/adapter.ts'
+import { DISTRIBUTION_DELIVERIES } from '../contract/deliveries.ts'
 import { createSwitches } from '../fakes/switches.ts'
 import { type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
 import { basic, seed } from '../support/seed.ts'
@@ -8,7 +9,12 @@ import { availableServers, SERVER_USER, type ServerName, startServer } from '../
 
 const ENV = { REPLICATE_IT_USERNAME: SERVER_USER.user, REPLICATE_IT_PASSWORD: SERVER_USER.password }
 const wrong = { ...ENV, REPLICATE_IT_PASSWORD: 'wrong' }
-const plain: AdapterSpecimen = { identity: 'docker-registry', listing: /^GET \/v2\/.*\/tags\/list/, wrong }
+const plain: AdapterSpecimen = {
+  identity: 'docker-registry',
+  listing: /^GET \/v2\/.*\/tags\/list/,
+  wrong,
+  deliveries: DISTRIBUTION_DELIVERIES,
+}
 
 async function inMemory(options: MemoryRegistryOptions): Promise<AdapterUnderTest> {
   const switches = createSwitches()
