@@ -52,6 +52,7 @@ const productionParts: Parts = {
       home: homeDirectory(options),
     }
   },
+  known: async (options, files) => (await import('../known.ts')).whatIsKnown(options, files),
   copyPolicy: async (request, configuration) => {
     const { copyPolicy } = await import('../config/copy.ts')
     return copyPolicy(request, configuration)

@@ -4,6 +4,7 @@ import type { App, AppOptions } from '../app.ts'
 import type { Configuration } from '../config/load.ts'
 import type { AdapterType } from '../core/adapter.ts'
 import type { Policy } from '../core/policy.ts'
+import type { Known } from '../known.ts'
 
 /** What `copy` asks for. */
 export interface CopyRequest {
@@ -23,5 +24,7 @@ export interface Parts {
   starterFile(): Promise<string>
   /** Absolute paths of the user's configuration and of the state directory. */
   paths(options: AppOptions): Promise<{ readonly configuration: string; readonly home: string }>
+  /** For the completion of commands; `files` are those that the line names. */
+  known(options: AppOptions, files: readonly string[]): Promise<Known>
   copyPolicy(request: CopyRequest, configuration: Configuration): Promise<Policy>
 }

@@ -4,9 +4,16 @@ import { missingBrowsers } from './browser.ts'
 import { missingHarbor } from './harbor.ts'
 import { missingPrograms } from './secret-service.ts'
 import { missingServers } from './servers.ts'
+import { missingShells } from './shells.ts'
 
 export function setup(): void {
-  const missing = [...missingServers(), ...missingHarbor(), ...missingPrograms(), ...missingBrowsers()]
+  const missing = [
+    ...missingServers(),
+    ...missingHarbor(),
+    ...missingPrograms(),
+    ...missingBrowsers(),
+    ...missingShells(),
+  ]
   for (const name of missing) process.stderr.write(`skipped: ${name} is not installed\n`)
   if (missing.length > 0 && process.env.REPLICATE_TEST_REQUIRE_SERVERS === '1') {
     throw new Error(`REPLICATE_TEST_REQUIRE_SERVERS=1, and these servers are not installed: ${missing.join(', ')}`)

@@ -100,7 +100,15 @@ test('without a terminal there is a line each ten seconds while bytes move', () 
         },
       },
       program: [],
-      parts: { app: unused, adapters: unused, schema: unused, starterFile: unused, paths: unused, copyPolicy: unused },
+      parts: {
+        app: unused,
+        adapters: unused,
+        schema: unused,
+        starterFile: unused,
+        paths: unused,
+        copyPolicy: unused,
+        known: unused,
+      },
     },
     {},
   )
