@@ -4,8 +4,19 @@ import type { AdapterType } from '../src/core/adapter.ts'
 import { dockerHub } from './docker-hub/index.ts'
 import { dockerRegistry } from './docker-registry/index.ts'
 import { githubGhcr } from './github-ghcr/index.ts'
+import { gitlab } from './gitlab/index.ts'
 import { harbor } from './harbor/index.ts'
 import { ociLayout } from './oci-layout/index.ts'
+import { quay } from './quay/index.ts'
 import { zot } from './zot/index.ts'
 
-export const adapters: readonly AdapterType[] = [dockerRegistry, dockerHub, harbor, githubGhcr, zot, ociLayout]
+export const adapters: readonly AdapterType[] = [
+  dockerRegistry,
+  dockerHub,
+  harbor,
+  githubGhcr,
+  gitlab,
+  quay,
+  zot,
+  ociLayout,
+]
