@@ -12,6 +12,7 @@ import {
   type RunFlags,
   type VerifyFlags,
 } from './options.ts'
+import { addCompletion } from './program-completion.ts'
 import { addCredentials, addDoctor } from './program-credentials.ts'
 import { addExecutions } from './program-executions.ts'
 import { addRegistries } from './program-registries.ts'
@@ -56,6 +57,7 @@ export function buildProgram(dispatch: Dispatch): Command {
   addDoctor(program, start)
   addAdapters(program, start)
   addConfig(program, start)
+  addCompletion(program, start)
   return program
 }
 
