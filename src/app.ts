@@ -29,6 +29,7 @@ import { type History, openHistory, type RegistryStatus } from './history/histor
 import { createRedactor } from './http/redact.ts'
 import { earlierExecution, filesAgain, originText } from './origin.ts'
 import { pingRegistry, placeOf, statusesIn } from './ping.ts'
+import { createPost } from './post.ts'
 import { createThrottle, type Throttle } from './transfer/throttle.ts'
 
 /** What every command needs to know of its surroundings. */
@@ -164,13 +165,10 @@ const DEFAULT_CONCURRENCY = 8
 export function createApp(options: AppOptions): App {
   const redactor = createRedactor()
   const warnings: string[] = []
-  const connections = createConnections({
-    env: options.env,
-    redactor,
-    userAgent: `${metadata.name}/${metadata.version}`,
-    warn: (text) => warnings.push(text),
-    timing: options.timing,
-  })
+  const userAgent = `${metadata.name}/${metadata.version}`
+  const about = { env: options.env, redactor, userAgent, timing: options.timing }
+  const connections = createConnections({ ...about, warn: (text) => warnings.push(text) })
+  const post = createPost({ ...about, connections })
   let history: Promise<History> | undefined
   const openedHistory = (): Promise<History> => {
     const opened = history ?? openHistory(homeDirectory(options), { redact: (text) => redactor.text(text) })
@@ -265,6 +263,8 @@ export function createApp(options: AppOptions): App {
           ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
           ...(options.timing?.clock ? { clock: options.timing.clock } : {}),
           started: (execution) => started(policy, execution),
+          post,
+          commandEnv: () => commandEnvironment(options.env, homeDirectory(options), redactor),
         },
         guarded(ctx),
       )
@@ -305,7 +305,8 @@ export function createApp(options: AppOptions): App {
       const signal = run.timeout === undefined ? ctx.signal : AbortSignal.any([ctx.signal, timeLimit(run.timeout)])
       const narrowed = { ...origin.narrowing, ...run }
       const again = { ...earlier, lock }
-      yield await runPolicy(policy, configuration, narrowed, throttles, started, { ...ctx, signal }, again)
+      const calling = { ...policy, ...callsOf(configuration.policies.find(({ name }) => name === policy.name)) }
+      yield await runPolicy(calling, configuration, narrowed, throttles, started, { ...ctx, signal }, again)
     },
     async plan(policy, configuration, planning, ctx) {
       const { filter, ...rest } = planning
@@ -386,6 +387,14 @@ export function createApp(options: AppOptions): App {
 function narrowingOf(run: RunOptions): RunOptions {
   const { plan, concurrency, bandwidth, failFast, maxFailures, wait, timeout, ...narrowing } = run
   return narrowing
+}
+
+/** What a policy calls as its file has it now. */
+function callsOf(policy: Policy | undefined): Pick<Policy, 'prepare' | 'notify'> {
+  return {
+    ...(policy?.prepare ? { prepare: policy.prepare } : {}),
+    ...(policy?.notify ? { notify: policy.notify } : {}),
+  }
 }
 
 /** What may run only once at a time: a policy of a file; a one-kick copy is its two references. */
