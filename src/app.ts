@@ -30,6 +30,7 @@ import { createRedactor } from './http/redact.ts'
 import { earlierExecution, filesAgain, originText } from './origin.ts'
 import { pingRegistry, placeOf, statusesIn } from './ping.ts'
 import { createPost } from './post.ts'
+import { commandEnvironment } from './command-environment.ts'
 import { createThrottle, type Throttle } from './transfer/throttle.ts'
 
 /** What every command needs to know of its surroundings. */
