@@ -199,6 +199,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     schema: () => Promise.resolve({ type: 'object' }),
     starterFile: () => Promise.resolve('policies: {}\n'),
     paths: () => Promise.resolve({ configuration: '/home/me/.config/replicate/config.yaml', home: '/state' }),
+    known: unused,
     copyPolicy: (request) =>
       Promise.resolve({ ...policy, name: 'copy', override: request.override, referrers: request.referrers }),
   }
@@ -272,6 +273,10 @@ function historyOf(behaviour: Behaviour): History {
     flush: unused,
     firstSeen: unused,
     narrowed: unused,
+    oweNotification: unused,
+    owedNotifications: unused,
+    settleNotification: unused,
+    identity: unused,
     keepNarrowed: unused,
     registryStatus: unused,
     keepRegistryStatus: unused,
