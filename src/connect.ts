@@ -59,12 +59,20 @@ export function createConnections(options: ConnectionOptions): Connections {
   const now = (): number => (options.timing?.clock ?? Date).now()
   const throttles = new Map<string, Throttle>()
   const closing = new AbortController()
+  const told = new Set<string>()
+
+  /** Each only once: registries are looked up in the same places. */
+  function warn(text: string): void {
+    if (!told.has(text)) options.warn(text)
+    told.add(text)
+  }
+
   const keychain = createKeychain({ env: options.env })
 
   function credential(registry: Registry): Promise<Credential> {
     const known = credentials.get(registry.name)
     if (known && now() < known.until) return known.found
-    const { env, redactor, warn } = options
+    const { env, redactor } = options
     const found = resolveCredential(registry, { env, home: homedir(), warn, secrets: redactor.add, keychain, now })
     const kept = { found, until: Number.POSITIVE_INFINITY }
     credentials.set(registry.name, kept)

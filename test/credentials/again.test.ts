@@ -30,3 +30,16 @@ test('asks a helper once, and anew a minute before its answer is ten minutes old
   expect(redactor.text(`sent ${auth('me:pass 2')}`)).toBe('sent ***')
   await connections.close()
 })
+
+test('says once what is passed over, however many registries are looked up', async () => {
+  const home = makeHome()
+  home.env.DOCKER_CONFIG = `${home.path}/.docker`
+  home.env.XDG_CONFIG_HOME = home.path
+  home.write('.docker/config.json', { credsStore: 'gone' })
+  const warn = (text: string) => home.warnings.push(text)
+  const connections = createConnections({ env: home.env, redactor: createRedactor(), userAgent: 'test', warn })
+  await connections.credential(registry)
+  await connections.credential({ ...registry, name: 'other', url: 'https://other.example.com' })
+  expect(home.warnings).toEqual([expect.stringContaining('docker-credential-gone is not installed')])
+  await connections.close()
+})

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -54,6 +55,20 @@ describe.skipIf(missing)('with a Secret Service', () => {
   })
 })
 
+test.skipIf(missing)(
+  'passes over one that is locked, with a warning, and does not wait for somebody to unlock it',
+  async () => {
+    const { env, stop } = await startSecretService()
+    onTestFinished(stop)
+    await createKeychain({ env }).store('harbor', { type: 'token', secret: 'tok3n' })
+    lock(env)
+    const home = makeHome()
+    Object.assign(home.env, env)
+    expect((await home.resolve()).kind).toBe('anonymous')
+    expect(home.warnings).toEqual(['the keychain is locked; it is passed over'])
+  },
+)
+
 test.skipIf(missing)('finds nothing on a bus without a Secret Service, and stores nothing anywhere else', async () => {
   const { env, stop } = await startSecretService('empty')
   onTestFinished(stop)
@@ -104,6 +119,13 @@ test('an entry that somebody else wrote is refused by name', async () => {
     hint: 'write it anew: replicate credentials set harbor',
   })
 })
+
+function lock(env: SecretService['env']): void {
+  const service = '/org/freedesktop/secrets'
+  const call = ['--session', '--print-reply', '--dest=org.freedesktop.secrets', service]
+  const what = ['org.freedesktop.Secret.Service.Lock', `array:objpath:${service}/collection/login`]
+  execFileSync('dbus-send', [...call, ...what], { env: { PATH: process.env.PATH, ...env } })
+}
 
 function never(): never {
   throw new Error('not part of this test')

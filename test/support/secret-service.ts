@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-const PROGRAMS = ['dbus-run-session', 'gnome-keyring-daemon'] as const
+const PROGRAMS = ['dbus-run-session', 'dbus-send', 'gnome-keyring-daemon'] as const
 
 /** What is not installed of what it needs. */
 export function missingPrograms(): readonly string[] {

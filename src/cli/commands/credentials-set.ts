@@ -2,7 +2,7 @@
 
 import { ConfigurationError } from '../../core/errors.ts'
 import type { Registry } from '../../core/registry.ts'
-import { KEYCHAIN_ORIGIN } from '../../credentials/keychain.ts'
+import { KEYCHAIN_ORIGIN, KeychainError } from '../../credentials/keychain.ts'
 import { privateKey, SECRET_TYPES, type WrittenCredential } from '../../credentials/kinds.ts'
 import { secret as askSecret, text as askText } from '../prompt.ts'
 import { printable } from '../render/format.ts'
@@ -21,8 +21,10 @@ export async function set(session: Session, name: string, flags: SetFlags): Prom
   const configuration = await app.configuration([])
   const registry = configuration.registryOf(name)
   const type = await typeOf(session, registry, flags.type)
-  // Nobody types a password for nothing.
-  await app.keychain.entries()
+  // Nobody types a password for nothing. One that is locked is unlocked when it is written.
+  await app.keychain.entries().catch((error: unknown) => {
+    if (!(error instanceof KeychainError) || error.absent) throw error
+  })
   const username = await usernameOf(session, type, flags.username)
   const secret = flags.stdin ? await readSecret(session) : await typeSecret(session, name, type)
   if (type === 'service_account') privateKey(secret, 'what was read')
@@ -82,7 +84,7 @@ function filled(answer: string): string | undefined {
 }
 
 /** All of standard input but the end of its last line, which is none of the secret. */
-async function readSecret(session: Session): Promise<string> {
+export async function readSecret(session: Session): Promise<string> {
   const secret = (await session.stdin()).replace(/\r?\n$/, '')
   if (secret !== '') return secret
   throw new ConfigurationError('standard input is empty: no secret was read', {
