@@ -9,7 +9,12 @@ import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-regi
 
 const folder = join(import.meta.dirname, '..', '..', 'examples')
 const examples = readdirSync(folder).filter((name) => name.endsWith('.yaml'))
-const SECRETS = { OLD_PASSWORD: 'old', NEW_PASSWORD: 'new' }
+const SECRETS = {
+  OLD_PASSWORD: 'old',
+  NEW_PASSWORD: 'new',
+  HOOK_SECRET: 'key',
+  SLACK_WEBHOOK: 'https://slack.example.com/x',
+}
 const CHART = { artifactType: 'application/vnd.cncf.helm.config.v1+json' }
 
 const textOf = (name: string): string => readFileSync(join(folder, name), 'utf8')
