@@ -40,8 +40,8 @@ export function addCopies(
 ): readonly EntryPath[] {
   const place = landing(from.path, to.path)
   if (!place) {
-    const message = `${from.path} would become ${to.path}: a policy changes no names`
-    draft.leaveOut(origin, message, `use: ${copyCommand(from, to, picks)}`)
+    const message = `${from.path} would become ${to.path}, which a policy cannot do`
+    draft.leaveOut(origin, message, `use: ${copyCommand(draft, from, to, picks)}`)
     return []
   }
   return picks.map((pick) => {
@@ -95,14 +95,17 @@ export function takesAll(pick: Pick): boolean {
   return pick.digest === undefined && pick.semver === undefined && !pick.tags?.some((tag) => tag !== '*')
 }
 
-function copyCommand(from: Side, to: Side, picks: readonly Pick[]): string {
+/** Names of registries are known where the result is the configuration. */
+function copyCommand(draft: Draft, from: Side, to: Side, picks: readonly Pick[]): string {
   const [pick, ...others] = picks
   const isPlain =
     pick && others.length === 0 && !pick.excludeTags?.length && pick.semver === undefined && pick.newest === undefined
   const destination = `${to.registry}/${to.path}`
-  if (!isPlain) return `replicate copy '${from.registry}/${from.path}:TAG' ${destination}`
+  const named = [from, to].some(({ registry }) => draft.registries.has(registry))
+  const command = named ? 'replicate copy --config FILE' : 'replicate copy'
+  if (!isPlain) return `${command} '${from.registry}/${from.path}:TAG' ${destination}`
   const tags = pick.tags ?? []
   const tag = tags.length > 1 ? `:{${tags.join(',')}}` : tags.map((each) => `:${each}`).join('')
   const source = `${from.registry}/${from.path}${pick.digest === undefined ? tag : `@${pick.digest}`}`
-  return `replicate copy ${/[*?{[]/.test(source) ? `'${source}'` : source} ${destination}`
+  return `${command} ${/[*?{[]/.test(source) ? `'${source}'` : source} ${destination}`
 }

@@ -123,7 +123,7 @@ export class Draft {
 
 /** Text that means itself, where `${` would begin a variable. */
 export function literal(text: string): string {
-  return text.replaceAll('${', '$${')
+  return text.split('${').join('$${')
 }
 
 /** The name of an environment variable about a registry. */

@@ -1,6 +1,7 @@
 /** The tags of a dregsy mapping: verbatim ones, ranges and expressions, any of which may match, then `keep`, all of which must. */
 
 import semver from 'semver'
+import { compilePattern } from '../../core/pattern.ts'
 import type { Pick } from './copies.ts'
 import { type Draft, literal } from './draft.ts'
 import { below, type Origin } from './foreign.ts'
@@ -8,17 +9,20 @@ import { gather, type Written } from './selections.ts'
 import { versionRange } from './versions.ts'
 
 /** One for each kind of filter, since a policy's own filters must all match. */
-export function dregsyPicks(draft: Draft, tags: readonly string[], at: Origin): readonly Pick[] {
+export function dregsyPicks(
+  draft: Draft,
+  tags: readonly string[],
+  at: Origin,
+  sides: { readonly from: string; readonly to: string },
+): readonly Pick[] {
   const kinds = tags.map((written, index) => ({ index, ...kindOf(written.trim()) }))
   const of = (kind: Kind): readonly Found[] => kinds.filter((each) => each.kind === kind)
   const verbatim = of('verbatim').filter(({ text }) => !text.includes('@') && !text.startsWith('sha256:'))
   const digests = of('verbatim').filter(({ text }) => text.startsWith('sha256:'))
   for (const { index, text } of of('verbatim').filter((each) => each.text.includes('@'))) {
-    draft.leaveOut(
-      below(at, index),
-      `\`${literal(text)}\` gives a digest a tag: a policy does not`,
-      'use: replicate copy REGISTRY/REPOSITORY@DIGEST REGISTRY/REPOSITORY:TAG',
-    )
+    const [tag, digest] = text.split('@')
+    const hint = `use: replicate copy ${sides.from}@${literal(digest ?? '')} ${sides.to}:${literal(tag ?? '')}`
+    draft.leaveOut(below(at, index), `${literal(tag ?? '')} is to be the tag of a digest: a policy gives no tags`, hint)
   }
   const keep = keepOf(draft, of('keep'), at)
   const latest = of('latest').at(-1)
@@ -104,6 +108,9 @@ function narrowed(draft: Draft, pick: Pick, keep: Pick, at: Origin): Pick {
   return { ...(tags ? { tags } : {}), ...(excludeTags.length > 0 ? { excludeTags } : {}) }
 }
 
+/** Some that a filter for plain versions lets through. */
+const VERSIONS = ['1.2.3', '0.1.0', '10.20.30', 'v1.2.3', '1.31.1', '2.0.0']
+
 function ranges(draft: Draft, found: readonly Found[], at: Origin, keep: Pick): readonly Pick[] {
   const known = found.map(({ text, index }) => ({ text, index, range: versionRange(text) }))
   for (const { text, index, range } of known) {
@@ -121,7 +128,15 @@ function ranges(draft: Draft, found: readonly Found[], at: Origin, keep: Pick): 
       )
   }
   const range = known.flatMap((each) => (each.range === undefined ? [] : [each.range])).join(' || ')
-  return range === '' ? [] : [{ ...keep, semver: range }]
+  if (range === '') return []
+  const suffixed =
+    keep.tags && !VERSIONS.some((version) => keep.tags?.some((tag) => compilePattern(tag).matches(version)))
+  if (suffixed) {
+    const hint = `write patterns such as \`tag: 1.31.${keep.tags?.[0] ?? '*'}\` by hand`
+    draft.leaveOut(at, '`semver` with this `keep` means tags such as 1.31.1-musl, which are no versions here', hint)
+    return []
+  }
+  return [{ ...keep, semver: range }]
 }
 
 function noteLatest(draft: Draft, at: Origin, limited: readonly Pick[], verbatim: readonly Found[]): void {

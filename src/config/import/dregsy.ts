@@ -138,7 +138,11 @@ function userIn(auth: string): string | undefined {
 }
 
 function addMapping(draft: Draft, one: Task, each: Mapping, at: Origin): void {
-  const picks = dregsyPicks(draft, each.tags ?? [], below(at, 'tags'))
+  const sides = {
+    from: `${hostOf(one.source)}/${literal(each.from)}`,
+    to: `${hostOf(one.target)}/${literal(each.to ?? each.from)}`,
+  }
+  const picks = dregsyPicks(draft, each.tags ?? [], below(at, 'tags'), sides)
   const made = each.from.startsWith('regex:')
     ? addMatching(draft, one, each, picks, at)
     : addRepository(draft, one, each, picks, at)

@@ -37,6 +37,7 @@ export function readForeign<T extends z.ZodType>(
   schema: T,
   options: ForeignOptions,
 ): Foreign<z.output<T>> {
+  if (file.text.trim() === '') throw notOfFormat([{ message: 'it is empty' }], options.format)
   const { source, problems, readable } = parseSource(file, options.cwd)
   if (!readable || problems.length > 0) throw notOfFormat(problems.map(discreet), options.format)
   const content = contentFrom(source, options)

@@ -5,7 +5,7 @@ import { ConfigurationError } from '../../core/errors.ts'
 import type { ConfigurationFile } from '../source.ts'
 import { addCopies, type Pick, takesAll } from './copies.ts'
 import { type Draft, literal, type Secret } from './draft.ts'
-import { below, type Origin, positionOf, readForeign } from './foreign.ts'
+import { below, type Origin, readForeign } from './foreign.ts'
 import { knownHost, parseImageName, repositoryAt } from './image-name.ts'
 import { gather } from './selections.ts'
 import { noteReferrers } from './skopeo.ts'
@@ -64,18 +64,21 @@ export function importImageSyncer(
 
 /** The file with the credentials, in the place of the other. */
 function refuseAuth(file: ConfigurationFile, cwd: string): void {
-  try {
-    const { data, origin } = readForeign(file, authSchema, { format: 'image-syncer', cwd })
-    if (Object.keys(data).length === 0) return
-    const position = positionOf(origin)
-    const message = 'these are the credentials of image-syncer, not its images'
-    throw new WrongFile([{ message, position, hint: 'name the file with the images, and this one with --auth' }])
-  } catch (error) {
-    if (error instanceof WrongFile || !(error instanceof ConfigurationError)) throw error
-  }
+  if (!isAuth(file, cwd)) return
+  const message = 'these are the credentials of image-syncer, not its images'
+  const position = { file: file.path, line: 1, column: 1 }
+  throw new ConfigurationError([{ message, position, hint: 'name the file with the images, and this one with --auth' }])
 }
 
-class WrongFile extends ConfigurationError {}
+function isAuth(file: ConfigurationFile, cwd: string): boolean {
+  try {
+    const { data } = readForeign(file, authSchema, { format: 'image-syncer', cwd })
+    return Object.values(data).some(({ username, password }) => username !== '' || password !== '')
+  } catch (error) {
+    if (error instanceof ConfigurationError) return false
+    throw error
+  }
+}
 
 /** A credential may be one of a namespace alone: then that is a registry of its own, at the same address. */
 function defineRegistries(draft: Draft, auth: Auth, origin: Origin): void {

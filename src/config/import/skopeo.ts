@@ -149,7 +149,7 @@ function addImage(
     draft.leaveOut(
       at,
       `with --scoped the name would have a port: ${image.host}`,
-      `use: replicate copy ${from.registry}/${path} ${[to.registry, ...to.namespace].join('/')}/`,
+      `use: replicate copy ${image.host}/${path} ${[to.registry, ...to.namespace].join('/')}/`,
     )
     return []
   }
@@ -170,7 +170,7 @@ function addImage(
       draft.note(
         at,
         `skopeo puts ${path} at ${name}; without a namespace it stays ${path} here`,
-        `import with --to ${to.registry}/NAMESPACE, or use: replicate copy ${from.registry}/${path} ${to.registry}/${name}`,
+        `import with --to ${to.registry}/NAMESPACE, or use: replicate copy ${image.host}/${path} ${to.registry}/${name}`,
         on,
       )
     if (takesAll(pick)) noteReferrers(draft, at)

@@ -33,40 +33,50 @@ export interface WriteOptions {
 export function writeDraft(draft: Draft, options: WriteOptions): Written {
   for (;;) {
     const yaml = textOf(draft, options.title)
-    const problem = problemIn(yaml, draft, options)
-    if (!problem) return { yaml, unmapped: draft.notes.map(unmapped).sort(byPlace) }
-    leaveOut(draft, yaml, problem)
+    const problems = problemsIn(yaml, draft, options)
+    if (problems.length === 0) return { yaml, unmapped: distinct(draft.notes.map(unmapped)).sort(byPlace) }
+    leaveOut(draft, yaml, problems)
   }
 }
 
 function unmapped({ origin, atKey, message, hint }: Note): Unmapped {
-  return { ...positionOf(origin, atKey), message, hint }
+  return { ...positionOf(origin, atKey), message: withoutUserinfo(message), hint: withoutUserinfo(hint) }
+}
+
+/** What is true of several policies that came of one entry is said once. */
+function distinct(all: readonly Unmapped[]): Unmapped[] {
+  return [...new Map(all.map((each) => [JSON.stringify(each), each])).values()]
+}
+
+function withoutUserinfo(text: string): string {
+  return text.replaceAll(/\/\/[^/@\s]*@/g, '//***@')
 }
 
 function byPlace(a: Unmapped, b: Unmapped): number {
   return a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1
 }
 
-function problemIn(yaml: string, draft: Draft, { cwd, types }: WriteOptions): Problem | undefined {
+function problemsIn(yaml: string, draft: Draft, { cwd, types }: WriteOptions): readonly Problem[] {
   try {
     loadConfiguration([{ path: '-', text: yaml }], { env: Object.fromEntries(draft.variables), cwd, types })
-    return undefined
+    return []
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
-    return error.problems[0]
+    return error.problems
   }
 }
 
-function leaveOut(draft: Draft, yaml: string, problem: Problem): void {
+function leaveOut(draft: Draft, yaml: string, problems: readonly Problem[]): void {
   const { source } = parseSource({ path: '-', text: yaml }, '/')
-  const line = problem.position?.line ?? 0
   const starts = (['registries', 'policies'] as const).flatMap((section) =>
     [...draft[section]].map(([name, { origin }]) => ({ section, name, origin, line: lineOf(source, [section, name]) })),
   )
-  const entry = starts.findLast((each) => each.line <= line)
-  if (!entry) throw new Error(`the imported file does not load: ${problem.message}`)
-  draft[entry.section].delete(entry.name)
-  draft.leaveOut(entry.origin, problem.message, problem.hint ?? 'write it by hand')
+  for (const { message, hint, position } of problems) {
+    const entry = starts.findLast(({ line }) => line <= (position?.line ?? 0))
+    if (!entry) throw new Error(`the imported file does not load: ${message}`)
+    // The first of its problems is reason enough.
+    if (draft[entry.section].delete(entry.name)) draft.leaveOut(entry.origin, message, hint ?? 'write it by hand')
+  }
 }
 
 function textOf(draft: Draft, title: string): string {
@@ -76,14 +86,16 @@ function textOf(draft: Draft, title: string): string {
   }
   withoutRefused(content, draft)
   const comments = new Map<string, string[]>()
-  for (const { on, message, hint } of draft.notes) {
+  for (const note of draft.notes) {
+    const { on } = note
+    const { message, hint } = unmapped(note)
     if (on) comments.set(on.join('/'), [...(comments.get(on.join('/')) ?? []), message, `  ${hint}`])
   }
   const document = new Document(content)
   document.commentBefore = ` ${title}`
   const left = draft.notes.filter(({ leftOut }) => leftOut)
   if (left.length > 0) {
-    const lines = left.flatMap((note) => [`line ${unmapped(note).line}: ${note.message}`, `  ${note.hint}`])
+    const lines = left.map(unmapped).flatMap(({ line, message, hint }) => [`line ${line}: ${message}`, `  ${hint}`])
     document.comment = comment(['Left out:', ...lines])
   }
   decorate(document, comments)

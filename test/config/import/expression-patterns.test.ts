@@ -115,7 +115,7 @@ describe('whatever expression and tag', () => {
           else if (expected) expect(matches(name), `${expression} on ${name}`).toBe(true)
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     )
   })
 
@@ -134,7 +134,7 @@ describe('whatever expression and tag', () => {
           else if (expected) expect(matches(name), `${expression} on ${name}`).toBe(true)
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     )
   })
 })
