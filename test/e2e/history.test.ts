@@ -29,7 +29,7 @@ async function grown(...tasks: readonly number[]): Promise<Program> {
 test('what is long is whole, as text and as JSON, and ends without a word where nobody reads it', async () => {
   const here = await grown(20_000)
   const shown = await here.run(['executions', 'show', 'last'])
-  expect(shown.stdout.split('\n').filter((line) => /^ *\d+  stopped /.test(line))).toHaveLength(20_000)
+  expect(shown.stdout.split('\n').filter((line) => /^ *\d+ {2}stopped /.test(line))).toHaveLength(20_000)
   expect((await here.execution('last')).tasks).toHaveLength(20_000)
   const logs = await here.run(['executions', 'logs', 'last', '--json'])
   expect(JSON.parse(logs.stdout)).toHaveLength(20_000)
