@@ -3,7 +3,7 @@
 import { adapters } from '../adapters/index.ts'
 import metadata from '../package.json' with { type: 'json' }
 import type { Edit } from './config/edit.ts'
-import type { Edited } from './config/edit-file.ts'
+import type { Edited, EditMode } from './config/edit-file.ts'
 import type { Configuration } from './config/load.ts'
 import { homeDirectory } from './config/paths.ts'
 import { readConfiguration } from './config/read.ts'
@@ -15,6 +15,7 @@ import { CancelledError, HistoryError, ReplicateError } from './core/errors.ts'
 import type { Execution } from './core/execution.ts'
 import { type FoundCredential, foundCredential, signIn } from './credential.ts'
 import type { Keychain } from './credentials/keychain.ts'
+import type { WrittenCredential } from './credentials/kinds.ts'
 import { type Check, examine } from './doctor.ts'
 import type { PolicyPlan, SavedPlan, TaskSpec } from './core/plan.ts'
 import { type Policy, routesOf } from './core/policy.ts'
@@ -112,7 +113,7 @@ export interface App {
   /** The user's configuration as it may be edited: none is an empty one, and variables need not be set. */
   editable(): Promise<Configuration>
   /** Changes the user's configuration and nothing else in its file; what would not be valid is never written. */
-  edit(edits: readonly Edit[]): Promise<Edited>
+  edit(edits: readonly Edit[], how?: EditMode): Promise<Edited>
   /** Runs policies one after another, in order. `started` is called once an execution has its number. */
   run(
     policies: readonly Policy[],
@@ -144,6 +145,13 @@ export interface App {
   ping(
     registry: string,
     configuration: Configuration,
+    ctx: Context,
+    ended?: (step: PingStep) => void,
+  ): Promise<readonly PingStep[]>
+  /** As `ping`, of a registry that is not configured yet, with a credential that the keychain does not have yet. */
+  tryOut(
+    registry: Registry,
+    credential: WrittenCredential | undefined,
     ctx: Context,
     ended?: (step: PingStep) => void,
   ): Promise<readonly PingStep[]>
@@ -288,8 +296,8 @@ export function createApp(options: AppOptions): App {
     configuration: (files) => read(files, options.config),
     editable: async () =>
       (await import('./config/edit-file.ts')).editableConfiguration({ ...options, types: adapters }),
-    edit: async (edits) =>
-      (await import('./config/edit-file.ts')).editConfiguration(edits, { ...options, types: adapters }),
+    edit: async (edits, how) =>
+      (await import('./config/edit-file.ts')).editConfiguration(edits, { ...options, types: adapters, ...how }),
     async *run(policies, configuration, run, started, ctx) {
       const throttles = run.bandwidth === undefined ? [] : [createThrottle(run.bandwidth)]
       const signal = run.timeout === undefined ? ctx.signal : AbortSignal.any([ctx.signal, timeLimit(run.timeout)])
@@ -352,6 +360,18 @@ export function createApp(options: AppOptions): App {
       const reason = steps.find(({ ok }) => !ok)?.detail
       await keepStatus(registry, reason, ctx)
       return steps
+    },
+    async tryOut(registry, credential, ctx, ended) {
+      const entries = async () => new Map([[registry.name, credential]])
+      const keychain = credential ? { keychain: { ...connections.keychain, entries } } : {}
+      const trial = createConnections({ ...about, ...keychain, warn: (text) => warnings.push(text) })
+      try {
+        const steps = await pingRegistry(registry, trial, guarded(ctx), ended)
+        await keepStatus(registry, steps.find(({ ok }) => !ok)?.detail, ctx)
+        return steps
+      } finally {
+        await trial.close()
+      }
     },
     async statuses(registries) {
       const records = await readHistory()

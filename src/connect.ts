@@ -42,6 +42,8 @@ export interface ConnectionOptions {
   readonly userAgent: string
   readonly warn: (text: string) => void
   readonly timing?: Timing | undefined
+  /** Default: the one of the session that `env` names. */
+  readonly keychain?: Keychain
 }
 
 /** Time and chance as a test wants them. */
@@ -67,7 +69,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     told.add(text)
   }
 
-  const keychain = createKeychain({ env: options.env })
+  const { keychain = createKeychain({ env: options.env }) } = options
 
   function credential(registry: Registry): Promise<Credential> {
     const known = credentials.get(registry.name)

@@ -51,7 +51,7 @@ function stepsOf(registry: Registry, connections: Connections, ctx: Context): re
   const credential: Work = async () => {
     const { origin, kind } = await connections.credential(registry)
     await greet()
-    return kind === 'anonymous' ? `${origin}; anybody may enter` : `${origin}, accepted`
+    return kind === 'anonymous' ? `${origin}; good for what is open to anybody` : `${origin}, accepted`
   }
   const listing: Work = async () => lists((await open()).adapter, ctx)
   // Behind a proxy neither the address nor the certificate is for this machine to see.

@@ -12,7 +12,12 @@ import { type PathOptions, userConfiguration } from './paths.ts'
 import { codeOf, reasonOf } from './read.ts'
 import type { ConfigurationFile } from './source.ts'
 
-export interface EditOptions extends PathOptions, Omit<LoadOptions, 'env' | 'cwd'> {}
+export interface EditMode {
+  /** Everything but the writing. */
+  readonly dry?: boolean
+}
+
+export interface EditOptions extends EditMode, PathOptions, Omit<LoadOptions, 'env' | 'cwd'> {}
 
 export interface Edited {
   /** Absolute. */
@@ -31,8 +36,8 @@ export async function editConfiguration(edits: readonly Edit[], options: EditOpt
   const bytes = await bytesOf(path)
   const { mark, text: before } = decoded(path, bytes)
   const after = editedText({ path, text: before }, edits, options.cwd)
-  const configuration = loaded([{ path, text: after }], options)
-  if (after !== before) await replace(path, bytes, Buffer.from(mark + after))
+  const configuration = checked(path, before, after, options)
+  if (after !== before && !options.dry) await replace(path, bytes, Buffer.from(mark + after))
   return { path, before, after, configuration }
 }
 
@@ -42,6 +47,18 @@ export async function editableConfiguration(options: EditOptions): Promise<Confi
   const { path } = userConfiguration(options)
   const bytes = await bytesOf(path)
   return loaded(bytes ? [{ path, text: decoded(path, bytes).text }] : [], options)
+}
+
+function checked(path: string, before: string, after: string, options: EditOptions): Configuration {
+  try {
+    return loaded([{ path, text: after }], options)
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    // What was wrong before is told with its place; what would become wrong has none yet.
+    loaded([{ path, text: before }], options)
+    const problems = error.problems.map(({ message, hint }) => (hint === undefined ? { message } : { message, hint }))
+    throw new ConfigurationError(problems, { cause: error, hint: error.hint })
+  }
 }
 
 /** Where all that is wrong is that variables are not set, their names stand for their values. */

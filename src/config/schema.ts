@@ -3,7 +3,8 @@
 import { z } from 'zod'
 import { amount, choice, count, duration, filled, flag, formed, list, mapping, rate, share, text } from './values.ts'
 
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/
+/** What registries and policies may be called. */
+export const NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/
 
 const credential = mapping(
   {

@@ -16,7 +16,7 @@ const COMMANDS = [
   ...['list', 'show', 'logs', 'watch', 'stop', 'pause', 'resume', 'retry', 'report', 'prune'].map((name) => ['executions', name]),
   ...['list', 'show', 'validate'].map((name) => ['policies', name]),
   ...['next', 'export'].map((name) => ['schedule', name]),
-  ...['list', 'ping'].map((name) => ['registries', name]),
+  ...['list', 'show', 'add', 'update', 'remove', 'ping'].map((name) => ['registries', name]),
   ...['list', 'show'].map((name) => ['adapters', name]),
   ...['path', 'schema', 'show', 'init'].map((name) => ['config', name]),
 ]

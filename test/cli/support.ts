@@ -172,6 +172,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
       for (const step of behaviour.ping ?? []) ended?.(step)
       return behaviour.ping ?? []
     },
+    tryOut: unused,
     statuses: () => Promise.resolve(behaviour.statuses ?? new Map()),
     credential: unused,
     signIn: unused,

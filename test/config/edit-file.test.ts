@@ -67,10 +67,21 @@ test('what would be no valid configuration is never written', async () => {
     [{ remove: ['registries', 'hub', 'type'] }],
     [{ set: ['registries', 'hub', 'credential'], to: { type: 'basic', username: 'a', password: 'plain' } }],
   ] satisfies readonly (readonly Edit[])[]) {
-    await expect(editConfiguration(edits, options)).rejects.toThrow(ConfigurationError)
+    const error: unknown = await editConfiguration(edits, options).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(ConfigurationError)
+    // The line that would be wrong is in no file.
+    expect(error).toMatchObject({ problems: [{ message: expect.any(String) }] })
+    expect(error).not.toMatchObject({ problems: [{ position: expect.anything() }] })
   }
   expect(readFileSync(path, 'utf8')).toBe(text)
   expect(readdirSync(options.cwd)).toEqual(['config.yaml'])
+})
+
+test('what was wrong before is told with its place', async () => {
+  const { options } = place('registries:\n  a:\n    tpye: x\n')
+  await expect(editConfiguration([HUB], options)).rejects.toMatchObject({
+    problems: expect.arrayContaining([expect.objectContaining({ position: expect.objectContaining({ line: 3 }) })]),
+  })
 })
 
 test('what somebody else writes meanwhile is not overwritten', async () => {

@@ -11,10 +11,12 @@ export const CTRL_D = '\u0004'
 export async function answer(running: Running, dialog: readonly (readonly [string, string])[]): Promise<void> {
   let from = 0
   for (const [question, keys] of dialog) {
-    await until(`it asks "${question}"; it said ${JSON.stringify(shown(running).slice(from))}`, () => {
+    await until(`it asks "${question}"`, () => {
       const at = shown(running).indexOf(question, from)
       if (at >= 0) from = at + question.length
       return at >= 0
+    }).catch((error: unknown) => {
+      throw new Error(`what it said instead: ${shown(running).slice(from)}`, { cause: error })
     })
     running.process.stdin?.write(keys)
   }

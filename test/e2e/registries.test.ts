@@ -1,0 +1,258 @@
+/** Registries added, changed and removed, by options and by questions. */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { image } from '../support/images.ts'
+import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import { missingPrograms, type SecretService, startSecretService } from '../support/secret-service.ts'
+import { answer, CTRL_C, DOWN, ENTER, shown } from './keyboard.ts'
+import { type Program, program } from './program.ts'
+import { hasTerminal, inTerminal } from './terminal.ts'
+
+const opened: MemoryRegistry[] = []
+const services: SecretService[] = []
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close()
+  for (const one of services.splice(0)) await one.stop()
+})
+
+const GUARDED = { auth: { kind: 'basic', user: 'ann', password: 'r1ght-password' } } as const
+
+async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
+  const started = await startMemoryRegistry(options)
+  opened.push(started)
+  return started
+}
+
+async function keychain(): Promise<Readonly<Record<string, string>>> {
+  const service = await startSecretService()
+  services.push(service)
+  return service.env
+}
+
+function place(env: Readonly<Record<string, string>> = {}): Program & { readonly file: string; text(): string } {
+  const here = program({ REPLICATE_CONFIG: 'conf/config.yaml', TERM: 'xterm', ...env })
+  const file = join(here.directory, 'conf', 'config.yaml')
+  return { ...here, file, text: () => readFileSync(file, 'utf8') }
+}
+
+describe('by options', () => {
+  test('a registry is tested and then added, to a file that need not be there', async () => {
+    const hub = await registry(GUARDED)
+    const here = place({ REPLICATE_HUB_USERNAME: 'ann', REPLICATE_HUB_PASSWORD: 'r1ght-password' })
+    const args = ['registries', 'add', 'hub', '--url', hub.url, '--description', 'Ours: all', '--connections', '4']
+    const added = await here.run([...args, '--bandwidth', '1MiB/s', '--ca', 'conf/ca.pem', '--no-test'])
+    expect(added.code, added.stderr).toBe(0)
+    expect(here.text()).toBe(
+      `registries:\n  hub:\n    type: docker-registry\n    url: ${hub.url}\n    description: "Ours: all"\n    ca: ./ca.pem\n    limits:\n      connections: 4\n      bandwidth: 1MiB/s\n`,
+    )
+    const second = await here.run(['registries', 'add', 'other', '--url', hub.host, '--json'], {
+      env: { REPLICATE_OTHER_USERNAME: 'ann', REPLICATE_OTHER_PASSWORD: 'r1ght-password' },
+    })
+    expect(second).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(second.stdout)).toMatchObject({ name: 'other', url: hub.url, status: 'healthy' })
+  })
+
+  test('one that fails its test is not added, and every mistake is told with what to do', async () => {
+    const hub = await registry(GUARDED)
+    const here = place()
+    const refused = await here.run(['registries', 'add', 'hub', '--url', hub.url])
+    expect(refused).toMatchObject({ code: 3, stdout: '' })
+    expect(refused.stderr).toMatch(/✗ credential .*401/)
+    expect(refused.stderr).toContain('--no-test adds it all the same')
+    for (const [args, said] of [
+      [[], '`NAME` is missing, and there is no terminal to ask on'],
+      [['hub'], '`--url` is missing'],
+      [['hub', '--type', 'oci-layout'], '`--path` is missing'],
+      [['a b', '--url', hub.url], '`a b` is no name'],
+      [['hub', '--url', 'ftp://x'], 'is not a URL'],
+      [['hub', '--url', hub.url, '--type', 'docker-regstry'], 'did you mean `docker-registry`?'],
+      [['hub', '--url', hub.url, '--connections', '0'], 'whole number from 1 on'],
+      [['hub', '--url', hub.url, '--proxy', 'nowhere'], 'is not a URL such as `http://proxy'],
+    ] as const) {
+      const { code, stderr } = await here.run(['registries', 'add', ...args])
+      expect(stderr).toContain(said)
+      expect(code).toBe(2)
+    }
+    expect(existsSync(here.file)).toBe(false)
+  })
+
+  test('without a keychain a password is refused before it is asked for, with what to do instead', async () => {
+    const hub = await registry(GUARDED)
+    const here = place()
+    const args = ['registries', 'add', 'hub', '--url', hub.url, '--username', 'ann', '--password-stdin']
+    const { code, stderr } = await here.run(args, { stdin: 'r1ght-password\n' })
+    expect(code).toBe(3)
+    expect(stderr).toMatch(/no keychain.*\n.*REPLICATE_<NAME>_USERNAME/)
+    expect(existsSync(here.file)).toBe(false)
+  })
+
+  test('update changes the lines that are meant, and no other', async () => {
+    const here = place()
+    const text = `# mine\r\nregistries:\r\n\r\n    hub:   # the hub\r\n        type:  docker-registry\r\n        url: 'http://127.0.0.1:1'  # here\r\n        proxy: http://proxy:3128\r\n\r\n    b: &b {type: docker-registry, url: "http://b"}\r\n    c: *b\r\n`
+    await here.run(['registries', 'add', 'x', '--url', 'http://x', '--no-test'])
+    here.write('conf/config.yaml', text)
+    const args = [
+      'registries',
+      'update',
+      'hub',
+      '--url',
+      'http://127.0.0.1:2',
+      '--unset',
+      'proxy',
+      '--connections',
+      '2',
+    ]
+    const { code, stderr } = await here.run(args)
+    expect(code, stderr).toBe(0)
+    expect(here.text()).toBe(
+      text
+        .replace("'http://127.0.0.1:1'", "'http://127.0.0.1:2'")
+        .replace('proxy: http://proxy:3128', 'limits:\r\n            connections: 2'),
+    )
+    const again = await here.run(['registries', 'update', 'hub', '--connections', '2'])
+    expect(again.stdout).toContain('nothing was changed')
+    const shared = await here.run(['registries', 'update', 'b', '--insecure'])
+    expect(shared).toMatchObject({ code: 2 })
+    expect(shared.stderr).toContain('would change `registries.c.insecure`, too, through `&b`')
+    expect(await here.run(['registries', 'update', 'hub', '--bandwidth', 'much'])).toMatchObject({
+      code: 2,
+      stderr: 'error: `bandwidth`: `much` is not a rate such as `50MiB/s`\n',
+    })
+    expect(await here.run(['registries', 'update', 'hub'])).toMatchObject({ code: 2 })
+    expect(await here.run(['registries', 'update', 'hbu', '--insecure'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('did you mean `hub`?'),
+    })
+  })
+
+  test('remove refuses what a policy uses, and names the policies', async () => {
+    const here = place()
+    await here.run(['registries', 'add', 'a', '--url', 'http://a', '--no-test'])
+    const text = `registries:\n  a: { type: docker-registry, url: http://a }\n  b: { type: docker-registry, url: http://b }\n  # of nobody\n  c: { type: docker-registry, url: http://c }\npolicies:\n  p1: { source: a/x, destination: b }\n  p2: { source: docker.io/x, destination: [docker.io/y, b/z] }\n`
+    here.write('conf/config.yaml', text)
+    expect((await here.run(['registries', 'remove', 'a'])).stderr).toContain('a is used by 1 policy: p1\n')
+    expect(await here.run(['registries', 'remove', 'b'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('b is used by 2 policies: p1, p2\n'),
+    })
+    expect(here.text()).toBe(text)
+    expect(await here.run(['registries', 'remove', 'c'])).toMatchObject({ code: 0 })
+    expect(here.text()).toBe(text.replace(/ {2}# of nobody\n {2}c: .*\n/, ''))
+  })
+})
+
+describe.skipIf(missingPrograms().length > 0)('with a keychain', () => {
+  test('a password is read, tested, and kept there; remove takes it out again', async () => {
+    const hub = await registry(GUARDED)
+    const here = place(await keychain())
+    const args = ['registries', 'add', 'hub', '--url', hub.url, '--username', 'ann', '--password-stdin']
+    await here.run(['registries', 'add', 'archive', '--path', 'archive'])
+    const credentials = async (): Promise<unknown> =>
+      JSON.parse((await here.run(['credentials', 'list', '--json'])).stdout)
+    expect(await here.run(args, { stdin: 'wrong' })).toMatchObject({ code: 3 })
+    expect(await credentials()).toEqual([])
+    const added = await here.run(args, { stdin: 'r1ght-password\n' })
+    expect(added.code, added.stderr).toBe(0)
+    expect(added.stderr).toMatch(/✓ credential .*keychain, accepted/)
+    expect(here.text()).not.toContain('credential')
+    expect(await here.run(['registries', 'ping', 'hub'])).toMatchObject({ code: 0 })
+    const kept = await here.run(['registries', 'remove', 'hub'])
+    expect(kept.stdout).toContain('its credential stays: replicate credentials delete hub')
+    await here.run(args, { stdin: 'r1ght-password\n' })
+    expect((await here.run(['registries', 'remove', 'hub', '--credential'])).stdout).toContain('and its credential')
+    expect(await credentials()).toEqual([])
+  })
+})
+
+describe.runIf(hasTerminal)('by questions', () => {
+  test.skipIf(missingPrograms().length > 0)('from the type to the keychain', async () => {
+    const hub = await registry(GUARDED)
+    hub.add('app', image(), 'v1')
+    const here = place(await keychain())
+    const running = here.start(['registries', 'add'], { wrap: inTerminal, keyboard: true })
+    await answer(running, [
+      ['Type of registry:', ENTER],
+      ['Name, by which policies know it:', `hub${ENTER}`],
+      ['URL:', `${hub.url}${ENTER}`],
+      ['Description', ENTER],
+      ['Credential:', ENTER],
+      ['User name:', `ann${ENTER}`],
+      ['Password:', `wrong${ENTER}`],
+      ['The test failed', ENTER],
+      // What was answered is the default the second time.
+      ['Type of registry:', ENTER],
+      ['Name, by which policies know it:', ENTER],
+      ['URL:', ENTER],
+      ['Description', `Ours${ENTER}`],
+      ['Credential:', ENTER],
+      ['User name:', ENTER],
+      ['Password:', `r1ght-password${ENTER}`],
+      ['Save it to', ENTER],
+    ])
+    const { code } = await running.ended
+    expect(code, shown(running)).toBe(0)
+    expect(here.text()).toBe(
+      `registries:\n  hub:\n    type: docker-registry\n    url: ${hub.url}\n    description: Ours\n`,
+    )
+    expect(shown(running)).toMatch(/✓ credential .*keychain, accepted/)
+    expect(shown(running)).not.toContain('r1ght-password')
+    expect(await here.run(['registries', 'ping', 'hub'])).toMatchObject({ code: 0 })
+  })
+
+  test('without a keychain the variables are named, and the password is used for the test only', async () => {
+    const hub = await registry(GUARDED)
+    const here = place()
+    const running = here.start(['registries', 'add', 'hub', '--type', 'docker-registry'], {
+      wrap: inTerminal,
+      keyboard: true,
+    })
+    await answer(running, [
+      ['URL:', `${hub.host}${ENTER}`],
+      ['Description', ENTER],
+      ['This machine has no keychain to keep it', ENTER],
+      ['User name:', `ann${ENTER}`],
+      ['Password, for the test only:', `r1ght-password${ENTER}`],
+      ['Save it to', ENTER],
+    ])
+    const { code } = await running.ended
+    expect(code, shown(running)).toBe(0)
+    expect(shown(running)).toContain('set REPLICATE_HUB_USERNAME and REPLICATE_HUB_PASSWORD')
+    expect(here.text()).toBe(`registries:\n  hub:\n    type: docker-registry\n    url: ${hub.url}\n`)
+  })
+
+  test('Ctrl-C, a failed test and a no leave nothing behind', async () => {
+    const here = place()
+    const begun = () =>
+      here.start(['registries', 'add', 'hub', '--type', 'docker-registry'], { wrap: inTerminal, keyboard: true })
+    const interrupted = begun()
+    await answer(interrupted, [
+      ['URL:', `127.0.0.1:1${ENTER}`],
+      ['Description', CTRL_C],
+    ])
+    expect((await interrupted.ended).code).toBe(130)
+    const failed = begun()
+    await answer(failed, [
+      ['URL:', `not a url${ENTER}`],
+      ['a URL such as', `\u0015127.0.0.1:1${ENTER}`],
+      ['Description', ENTER],
+      ['Credential:', `${DOWN}${DOWN}${ENTER}`],
+      ['connection refused', `${DOWN}${DOWN}${ENTER}`],
+    ])
+    expect((await failed.ended).code, shown(failed)).toBe(0)
+    const denied = here.start(['registries', 'add', '--url', 'localhost:1', '--no-test'], {
+      wrap: inTerminal,
+      keyboard: true,
+    })
+    await answer(denied, [
+      ['Type of registry:', ENTER],
+      ['Name,', ENTER],
+      ['Description', ENTER],
+      ['Credential:', `${DOWN}${DOWN}${ENTER}`],
+      ['Save it to', `n${ENTER}`],
+    ])
+    expect((await denied.ended).code, shown(denied)).toBe(0)
+    expect(existsSync(here.file)).toBe(false)
+  })
+})
