@@ -15,6 +15,7 @@ import {
 import { addCompletion } from './program-completion.ts'
 import { addCredentials, addDoctor } from './program-credentials.ts'
 import { addExecutions } from './program-executions.ts'
+import { addImport } from './program-import.ts'
 import { addRegistries } from './program-registries.ts'
 import type { GlobalFlags, Session } from './session.ts'
 import { collect, positiveInteger } from './values.ts'
@@ -232,6 +233,7 @@ function addConfig(program: Command, start: Start): void {
     .argument('[file]', "where to; the user's configuration where it is left out")
     .action((file: string | undefined) => start(init)(async (session) => (await load()).init(session, file)))
   example(init, 'replicate config init policy.yaml')
+  addImport(group, start)
 }
 
 /** Puts examples below the help of a command. */
