@@ -6,6 +6,7 @@ import { dockerRegistry } from './docker-registry/index.ts'
 import { githubGhcr } from './github-ghcr/index.ts'
 import { gitlab } from './gitlab/index.ts'
 import { harbor } from './harbor/index.ts'
+import { jfrogArtifactory } from './jfrog-artifactory/index.ts'
 import { ociLayout } from './oci-layout/index.ts'
 import { quay } from './quay/index.ts'
 import { zot } from './zot/index.ts'
@@ -17,6 +18,7 @@ export const adapters: readonly AdapterType[] = [
   githubGhcr,
   gitlab,
   quay,
+  jfrogArtifactory,
   zot,
   ociLayout,
 ]

@@ -22,7 +22,6 @@ export const FUTURE_TYPES: readonly string[] = [
   'aws-ecr-public',
   'azure-acr',
   'google-gar',
-  'jfrog-artifactory',
   'ali-acr',
   'huawei-swr',
   'tencent-tcr',

@@ -1,0 +1,33 @@
+/** Artifactory's predefined webhooks of the domain `docker`.
+ *
+ *  https://jfrog.com/help/r/jfrog-platform-administration-documentation/domain-docker */
+
+import { z } from 'zod'
+import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
+import { parseDigest } from '../../src/core/descriptor.ts'
+import { malformedDelivery } from '../../src/oci/delivery.ts'
+
+const DATA = z.looseObject({
+  repo_key: z.string(),
+  image_name: z.string(),
+  tag: z.string(),
+  sha256: z.string().nullish(),
+})
+const PAYLOAD = z.union([
+  z.looseObject({ event_type: z.string(), data: DATA }),
+  // Older versions say it all on one level.
+  DATA.extend({ event_type: z.string() }).transform((data) => ({ event_type: data.event_type, data })),
+])
+const OTHER_DOMAIN = z.looseObject({ domain: z.string().refine((domain) => domain !== 'docker') })
+
+export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
+  if (OTHER_DOMAIN.safeParse(body).success) return []
+  const parsed = PAYLOAD.safeParse(body)
+  if (!parsed.success) throw malformedDelivery('Artifactory', parsed.error)
+  const { event_type: type, data } = parsed.data
+  // A child of an index is pushed under its digest; a promotion is a push where it arrives.
+  if (!['pushed', 'promoted', 'deleted'].includes(type) || data.tag.startsWith('sha256:')) return []
+  const digest = parseDigest(`sha256:${data.sha256 ?? ''}`)
+  const repository = `${data.repo_key}/${data.image_name}`
+  return [{ action: type === 'deleted' ? 'delete' : 'push', repository, tag: data.tag, ...(digest ? { digest } : {}) }]
+}

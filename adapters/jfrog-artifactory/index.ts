@@ -1,0 +1,50 @@
+/** JFrog Artifactory: content through the Docker API of each repository key, tags with digests by a query, keys as namespaces. */
+
+import type { AdapterType } from '../../src/core/adapter.ts'
+import { openArtifactory } from './api.ts'
+import { contentOf } from './content.ts'
+import { parseEvents } from './events.ts'
+import { ensureKey, listRepositories } from './keys.ts'
+import { createTagListing } from './tags.ts'
+
+export const jfrogArtifactory: AdapterType = {
+  identity: 'jfrog-artifactory',
+  name: 'JFrog Artifactory',
+  description: 'JFrog Artifactory and JFrog Container Registry, of your own or as a service',
+  resources: ['image', 'chart'],
+  filters: ['name', 'tag', 'resource'],
+  depth: { min: 2 },
+  listing:
+    'one query (AQL) gives 1,000 tags with their digests; where it is refused, and for remote and virtual repositories, tag lists, then one HEAD a tag',
+  credentials: ['anonymous', 'basic', 'token'],
+  quirks: [
+    'The first part of a name is the key of an Artifactory repository, as in docker-local/app.',
+    'The password may be an identity token or an access token; an access token alone is `type: token`.',
+    'Layers go in one request that streams (PATCH), as some versions take no other.',
+    'To overwrite a tag takes the permission to delete.',
+    'A missing key is created as a local repository, which only administrators may do.',
+    'A remote repository lists what its cache holds; nothing can be pushed to it, and to a virtual one only with a default deployment repository.',
+    'Wrong passwords lock an account: they are not tried again.',
+  ],
+  options: [
+    {
+      name: 'package_type',
+      description: 'Of the repositories: docker (default), oci or helmoci',
+      type: 'text',
+      values: ['docker', 'oci', 'helmoci'],
+    },
+  ],
+  parseEvents,
+  open(registry, tools) {
+    const api = openArtifactory(registry, tools)
+    const content = contentOf(registry, tools, api)
+    const listTags = createTagListing(api)
+    return {
+      ping: (ctx) => api.check(ctx),
+      repository: (name) => content.repository(name),
+      repositories: (wanted, ctx) => listRepositories(wanted, api, content, ctx),
+      ensureNamespace: (namespace, _options, ctx) => ensureKey(namespace, api, ctx),
+      listTags: (name, ctx) => listTags(name, content.repository(name), ctx),
+    }
+  },
+}
