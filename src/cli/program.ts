@@ -16,9 +16,10 @@ import { addCompletion } from './program-completion.ts'
 import { addCredentials, addDoctor } from './program-credentials.ts'
 import { addExecutions } from './program-executions.ts'
 import { addImport } from './program-import.ts'
+import { addPolicies, addSchedule } from './program-policies.ts'
 import { addRegistries } from './program-registries.ts'
 import type { GlobalFlags, Session } from './session.ts'
-import { collect, positiveInteger } from './values.ts'
+import { collect } from './values.ts'
 
 /** What a command does with its session; the result is the exit status. */
 export type Execute = (session: Session) => Promise<number>
@@ -126,67 +127,6 @@ function addVerify(program: Command, start: Start): void {
     .option('--full', 'read and hash every blob of the destination, not only ask whether it is there')
     .option('--repair', 'send again what the destination lacks; an execution of the history, whose end is verified too')
   example(verify, 'replicate verify policy.yaml', 'replicate verify base-images --filter tag=3.* --repair')
-}
-
-function addPolicies(program: Command, start: Start): void {
-  const group = program.command('policies').helpCommand(false).description('the policies of the configuration')
-  const load = () => import('./commands/policies.ts')
-  const list = group
-    .command('list')
-    .description('every policy with its last execution and its next run')
-    .action(() => start(list)(async (session) => (await load()).list(session)))
-  example(list, 'replicate policies list')
-  const show = group
-    .command('show')
-    .description('one policy with every default filled in')
-    .argument('<name>')
-    .action((name: string) => start(show)(async (session) => (await load()).show(session, name)))
-  example(show, 'replicate policies show base-images')
-  const validate = group
-    .command('validate')
-    .description('check files, without contacting anything unless told to')
-    .argument('[file...]', "YAML files (- for standard input); the user's configuration where there is none")
-    .option('--online', 'also ask each registry, and count what each policy matches at its source')
-    .action((files: string[], flags: import('./commands/policies.ts').ValidateFlags) =>
-      start(validate)(async (session) => (await load()).validate(session, files, flags)),
-    )
-  example(validate, 'replicate policies validate policy.yaml', 'replicate policies validate --online')
-}
-
-function addSchedule(program: Command, start: Start): void {
-  const group = program
-    .command('schedule')
-    .helpCommand(false)
-    .description('when policies come next, and what makes them run then')
-  const load = () => import('./commands/schedule.ts')
-  const targets = [
-    '[file-or-policy...]',
-    "YAML files, or policies of the user's configuration; all where there is none",
-  ] as const
-  const next = group
-    .command('next')
-    .description('the coming times, of all policies together')
-    .argument(...targets)
-    .addOption(new Option('--count <n>', 'how many').argParser(positiveInteger).default(10))
-    .action((names: string[], flags: import('./commands/schedule.ts').NextFlags) =>
-      start(next)(async (session) => (await load()).next(session, names, flags)),
-    )
-  example(next, 'replicate schedule next', 'replicate schedule next base-images --count 3')
-  const exporting = group
-    .command('export')
-    .description('print what runs the policies at their times; nothing is installed')
-    .argument(...targets)
-    .addOption(
-      new Option('--format <format>', 'what for').choices(['crontab', 'systemd', 'kubernetes']).makeOptionMandatory(),
-    )
-    .action((names: string[], flags: import('./commands/schedule.ts').ExportFlags) =>
-      start(exporting)(async (session) => (await load()).exportSchedules(session, names, flags)),
-    )
-  example(
-    exporting,
-    'replicate schedule export --format crontab',
-    'replicate schedule export --format kubernetes base-images | kubectl apply -f -',
-  )
 }
 
 function addAdapters(program: Command, start: Start): void {

@@ -14,7 +14,7 @@ const COMMANDS = [
   ['plan'],
   ['copy'],
   ...['list', 'show', 'logs', 'watch', 'stop', 'pause', 'resume', 'retry', 'report', 'prune'].map((name) => ['executions', name]),
-  ...['list', 'show', 'validate'].map((name) => ['policies', name]),
+  ...['list', 'show', 'create', 'update', 'enable', 'disable', 'delete', 'validate'].map((name) => ['policies', name]),
   ...['next', 'export'].map((name) => ['schedule', name]),
   ...['list', 'show', 'add', 'update', 'remove', 'ping'].map((name) => ['registries', name]),
   ...['list', 'show'].map((name) => ['adapters', name]),

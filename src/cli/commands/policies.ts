@@ -13,13 +13,13 @@ import { checkOnline } from './policies-online.ts'
 
 export async function list(session: Session): Promise<number> {
   const app = await session.app()
-  const { policies } = await app.configuration([])
+  const { policies } = await app.editable()
   const history = policies.length > 0 ? await app.history() : undefined
   const now = session.timer.now()
   const rows = policies.map((policy) => ({ policy, last: history?.lastOf(policy.name) }))
   print(
     session,
-    rows.map(({ policy, last }) => ({ ...asJson(policy, now), last_execution: last ?? null })),
+    rows.map(({ policy, last }) => ({ ...policyJson(policy, now), last_execution: last ?? null })),
     () =>
       rows.length === 0
         ? 'no policy is configured; `replicate policies create` makes one\n'
@@ -48,8 +48,8 @@ export async function list(session: Session): Promise<number> {
 }
 
 export async function show(session: Session, name: string): Promise<number> {
-  const policy = policyOf(await (await session.app()).configuration([]), name)
-  const document = asJson(policy, session.timer.now())
+  const policy = policyOf(await (await session.app()).editable(), name)
+  const document = policyJson(policy, session.timer.now())
   print(session, document, () => renderFields(document, session.colors))
   return 0
 }
@@ -83,7 +83,8 @@ export async function validate(
   return code
 }
 
-function asJson(policy: Policy, now: number): Readonly<Record<string, unknown>> {
+/** As in its YAML, and what is known of it besides. */
+export function policyJson(policy: Policy, now: number): Readonly<Record<string, unknown>> {
   const next = nextRun(policy, now)
   return {
     name: policy.name,

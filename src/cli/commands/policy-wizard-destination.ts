@@ -1,0 +1,43 @@
+/** Questions for a policy's destination: the registry, and where repositories land there. */
+
+import type { Configuration } from '../../config/load.ts'
+import { mapRepository } from '../../engine/mapping.ts'
+import { select, text } from '../prompt.ts'
+import { complaint, type Draft } from './policy-draft.ts'
+import type { PolicyFlags } from './policy-fields.ts'
+import { askRegistry } from './policy-wizard-source.ts'
+
+/** `example` is a repository of the source. */
+export async function askDestination(
+  draft: Draft,
+  configuration: Configuration,
+  flags: PolicyFlags,
+  example = 'library/alpine',
+): Promise<PolicyFlags> {
+  if (flags.destination !== undefined) return flags
+  const check = (answer: string): Promise<string | undefined> =>
+    answer === '' ? Promise.resolve('write a host') : complaint(draft, { ...flags, destination: [answer] })
+  const registry = await askRegistry(draft, configuration, 'Destination registry:', '--destination', check)
+  if (/\/|^(oci|tar):/.test(registry)) return { ...flags, destination: [registry] }
+  const namespace = await text(draft.session, {
+    message: 'Namespace there (such as mirror; empty: as at the source):',
+    option: '--destination',
+    fallback: '',
+    check: (answer) => (answer === '' ? undefined : check(`${registry}/${answer}`)),
+  })
+  if (namespace === '') return { ...flags, destination: [registry] }
+  const flatten = flags.flatten ?? (await askFlatten(draft, namespace, example))
+  return { ...flags, destination: [`${registry}/${namespace}`], ...(flatten === '1' ? {} : { flatten }) }
+}
+
+/** By what comes of it; not asked where all comes to the same. */
+async function askFlatten({ session }: Draft, namespace: string, example: string): Promise<string> {
+  const landed = new Map<string, string>()
+  for (const flatten of [1, 0, 2, 3, 'all'] as const) {
+    const place = mapRepository(example, { namespace, flatten })
+    if (!landed.has(place)) landed.set(place, String(flatten))
+  }
+  if (landed.size === 1) return '1'
+  const choices = [...landed].map(([place, value]) => ({ value, name: place }))
+  return select(session, { message: `Where does ${example} land?`, option: '--flatten', choices })
+}

@@ -1,0 +1,129 @@
+/** Options of `policies create` and `update` in the words of the file. */
+
+import { describe, expect, test } from 'vitest'
+import { newPolicy, type PolicyFlags, policyEdits } from '../../src/cli/commands/policy-fields.ts'
+import { ConfigurationError } from '../../src/core/errors.ts'
+import { policy } from './support.ts'
+
+const between = { source: 'hub/library/alpine', destination: ['harbor/mirror'] }
+
+describe('a new policy', () => {
+  test('says only what the options say', () => {
+    expect(newPolicy(between)).toEqual({ source: 'hub/library/alpine', destination: 'harbor/mirror' })
+  })
+
+  test('has all of them in the order in which people read them', () => {
+    const all = newPolicy({
+      deletion: 'mirror',
+      referrers: false,
+      override: false,
+      timezone: 'UTC',
+      schedule: ['@daily', '0 2 * * *'],
+      exclude: { tag: ['*-rc*'] },
+      platform: ['linux/amd64'],
+      untagged: true,
+      minAge: '3d',
+      newest: '5',
+      semver: '>=3',
+      tag: ['3.*', 'latest'],
+      name: ['**'],
+      filter: { tag: ['4.*'], resource: ['image'] },
+      flatten: 'all',
+      destination: ['harbor/mirror', 'oci:./copy/'],
+      namespace: ['library'],
+      source: 'hub',
+      scope: 'namespace',
+      enabled: false,
+      description: 'All',
+    })
+    expect(Object.keys(all)).toEqual([
+      'description',
+      'enabled',
+      'scope',
+      'source',
+      'destination',
+      'filters',
+      'triggers',
+      'referrers',
+      'override',
+      'deletion',
+    ])
+    expect(all).toMatchObject({
+      source: { registry: 'hub', namespaces: ['library'] },
+      destination: [
+        { registry: 'harbor', namespace: 'mirror', flatten: 'all' },
+        { registry: 'oci:./copy', flatten: 'all' },
+      ],
+      filters: {
+        resource: 'image',
+        name: '**',
+        tag: ['4.*', '3.*', 'latest'],
+        semver: '>=3',
+        newest: 5,
+        min_age: '3d',
+        untagged: true,
+        platforms: 'linux/amd64',
+        exclude: { tag: '*-rc*' },
+      },
+      triggers: [
+        { schedule: '@daily', timezone: 'UTC' },
+        { schedule: '0 2 * * *', timezone: 'UTC' },
+      ],
+    })
+  })
+
+  test.each<[PolicyFlags, string]>([
+    [{ ...between, namespace: ['library'] }, '--namespace'],
+    [{ ...between, timezone: 'UTC' }, '--timezone'],
+  ])('refuses what does not go together: %#', (flags, named) => {
+    expect(() => newPolicy(flags)).toThrow(ConfigurationError)
+    expect(() => newPolicy(flags)).toThrow(named)
+  })
+})
+
+describe('a change', () => {
+  const at = (...path: readonly string[]): readonly string[] => ['policies', 'base-images', ...path]
+
+  test('takes away what is empty', () => {
+    const flags = { tag: [''], newest: '', schedule: [''], description: '', exclude: { tag: [''] } }
+    expect(policyEdits(policy, flags)).toEqual([
+      { remove: at('description') },
+      { remove: at('filters', 'tag') },
+      { remove: at('filters', 'newest') },
+      { remove: at('filters', 'exclude', 'tag') },
+      { remove: at('triggers') },
+    ])
+  })
+
+  test('of flatten alone keeps where it goes', () => {
+    expect(policyEdits(policy, { flatten: '2' })).toEqual([
+      { set: at('destination'), to: { registry: 'harbor', namespace: 'mirror', flatten: 2 } },
+    ])
+  })
+
+  test('of the destination keeps how it lands there', () => {
+    const deep = { ...policy, destination: { ...policy.destination, flatten: 0, create: false } }
+    expect(policyEdits(deep, { destination: ['other/place'] })).toEqual([
+      { set: at('destination'), to: { registry: 'other', namespace: 'place', flatten: 0, create: false } },
+    ])
+  })
+
+  test('to namespaces keeps what a reference said before', () => {
+    const named = { ...policy, filters: { ...policy.filters, name: ['library/alpine'], tag: ['3.*'] } }
+    expect(policyEdits(named, { namespace: ['library'] })).toEqual([
+      { set: at('source'), to: { registry: 'hub', namespaces: ['library'] } },
+      { set: at('filters', 'name'), to: 'library/alpine' },
+      { set: at('filters', 'tag'), to: '3.*' },
+    ])
+  })
+
+  test('of the time zone alone keeps the schedules, and of the schedule the time zone', () => {
+    const daily = { ...policy, triggers: [{ schedule: '@daily', timezone: 'UTC' }] }
+    expect(policyEdits(daily, { timezone: 'Europe/Berlin' })).toEqual([
+      { set: at('triggers'), to: [{ schedule: '@daily', timezone: 'Europe/Berlin' }] },
+    ])
+    expect(policyEdits(daily, { schedule: ['@hourly'] })).toEqual([
+      { set: at('triggers'), to: [{ schedule: '@hourly', timezone: 'UTC' }] },
+    ])
+  })
+})
