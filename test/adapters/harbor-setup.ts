@@ -2,9 +2,12 @@
 
 import { type FakeHarbor, startFakeHarbor } from '../fakes/harbor.ts'
 import { missingHarbor, type RealHarbor, startHarbor } from '../support/harbor.ts'
+import { basic, type SeedOptions } from '../support/seed.ts'
 
 export type Harbor = Pick<RealHarbor, 'url' | 'host' | 'api'> & {
   readonly close: () => Promise<void>
+  /** To fill it with. A robot's, since each check of a user's password costs Harbor 0.1 s. */
+  readonly pusher: SeedOptions
   /** Where it is one. */
   readonly fake?: FakeHarbor
 }
@@ -24,12 +27,23 @@ export function isMissing(kind: Kind): boolean {
 }
 
 export async function startKind(kind: Kind): Promise<Harbor> {
-  if (kind === 'fake') {
-    const fake = await startFakeHarbor()
-    return { ...fake, fake }
-  }
+  const started = await (kind === 'fake' ? startFake() : startReal())
+  return { ...started, pusher: await pusherOf(started) }
+}
+
+async function startFake(): Promise<Omit<Harbor, 'pusher'>> {
+  const fake = await startFakeHarbor()
+  return { ...fake, fake }
+}
+
+async function startReal(): Promise<Omit<Harbor, 'pusher'>> {
   const { stop, ...real } = await startHarbor()
   return { ...real, close: stop }
+}
+
+export async function pusherOf(harbor: Pick<Harbor, 'api'>): Promise<SeedOptions> {
+  const { username, password } = await robot(harbor, 'pusher', undefined, ['repository:pull', 'repository:push'])
+  return { authorization: basic(username, password) }
 }
 
 /** What the adapter uses where it is allowed to. */
@@ -41,7 +55,7 @@ export const FULL_RIGHTS = [
 
 /** A robot account of the project, or of the system where there is none; rights are `resource:action`. */
 export async function robot(
-  { api }: Harbor,
+  { api }: Pick<Harbor, 'api'>,
   name: string,
   project: string | undefined,
   rights: readonly string[],

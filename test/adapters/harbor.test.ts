@@ -3,7 +3,8 @@
 import { type AdapterSpecimen, describeAdapter } from '../contract/adapter.ts'
 import { FAKE_ADMIN, startFakeHarbor } from '../fakes/harbor.ts'
 import { HARBOR_ADMIN, missingHarbor, startHarbor } from '../support/harbor.ts'
-import { basic, seed } from '../support/seed.ts'
+import { seed } from '../support/seed.ts'
+import { pusherOf } from './harbor-setup.ts'
 
 const PUSHED = `sha256:${'4d'.repeat(32)}` as const
 const GONE = `sha256:${'30'.repeat(32)}` as const
@@ -102,14 +103,14 @@ describeAdapter(
   'a real Harbor',
   async () => {
     const { url, api, stop } = await startHarbor()
+    const pusher = await pusherOf({ api })
     await api('POST', '/projects', { project_name: 'contract', metadata: { public: 'false' } })
-    const authorization = basic(HARBOR_ADMIN.user, HARBOR_ADMIN.password)
     return {
       registry: { name: 'it', type: 'harbor', url },
       env: { REPLICATE_IT_USERNAME: HARBOR_ADMIN.user, REPLICATE_IT_PASSWORD: HARBOR_ADMIN.password },
       namespace: 'contract',
       seed: async (repository, tag, artifact) => {
-        await seed(url, repository, tag, artifact, { authorization })
+        await seed(url, repository, tag, artifact, pusher)
       },
       close: stop,
     }
