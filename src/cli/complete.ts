@@ -52,6 +52,11 @@ export function wantedAt(program: Command, words: readonly string[]): Wanted {
   return { ...plain, ...(argument ? argumentValues(argument, line.command) : NOTHING) }
 }
 
+/** The innermost command that the words name. */
+export function commandAt(program: Command, words: readonly string[]): Command {
+  return readLine(program, words).command
+}
+
 const NOTHING: Values = { candidates: [], kinds: [] }
 
 interface Line {

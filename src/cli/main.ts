@@ -28,12 +28,12 @@ export async function execute(args: readonly string[], surroundings: Surrounding
   try {
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {
-    exitCode = await report(error, args, program.opts<GlobalFlags>(), surroundings)
+    exitCode = await report(error, args, program, surroundings)
   }
   try {
     await session?.close()
   } catch (error) {
-    const closed = await report(error, args, program.opts<GlobalFlags>(), surroundings)
+    const closed = await report(error, args, program, surroundings)
     if (exitCode === 0) exitCode = closed
   }
   return exitCode
@@ -76,20 +76,22 @@ function redirectHelp(program: ReturnType<typeof buildProgram>, surroundings: Su
 async function report(
   error: unknown,
   args: readonly string[],
-  flags: GlobalFlags,
+  program: ReturnType<typeof buildProgram>,
   surroundings: Surroundings,
 ): Promise<number> {
+  const flags = program.opts<GlobalFlags>()
   const json = flags.json === true || args.includes('--json')
   if (isUsage(error)) {
     if (error.exitCode === 0) return 0
-    const message = error.message.replace(/^error: /, '')
     // Help that stands in for a missing command has already been printed.
     if (error.code === 'commander.help') return 2
+    const { usageOf } = await import('./usage.ts')
+    const { message, hints } = usageOf(error, program, args)
     if (json) {
       const { jsonLine } = await import('./render/json.ts')
-      surroundings.stdout.write(jsonLine(usageLine(message)))
+      surroundings.stdout.write(jsonLine(usageLine(message, hints.join('; '))))
     } else {
-      surroundings.stderr.write(`error: ${message}\n  see: replicate --help\n`)
+      surroundings.stderr.write([`error: ${message}`, ...hints.map((hint) => `  ${hint}`), ''].join('\n'))
     }
     return 2
   }
@@ -115,8 +117,8 @@ async function writeBug(error: unknown, surroundings: Surroundings, flags: Globa
   surroundings.stderr.write(renderError(error, colorsFor(wantsColor(surroundings, surroundings.stderr, flags))))
 }
 
-function usageLine(message: string): Record<string, string | null> {
-  return { type: 'error', code: 'usage', message, hint: 'see replicate --help', file: null, line: null, column: null }
+function usageLine(message: string, hint: string): Record<string, string | null> {
+  return { type: 'error', code: 'usage', message, hint, file: null, line: null, column: null }
 }
 
 function isUsage(error: unknown): error is CommanderError {

@@ -2,7 +2,7 @@
 
 import { Argument, type Command } from 'commander'
 import type { Shell } from './commands/completion.ts'
-import type { buildProgram, Start } from './program.ts'
+import { type buildProgram, example, type Start } from './program.ts'
 
 export function addCompletion(program: ReturnType<typeof buildProgram>, start: Start): void {
   const load = () => import('./commands/completion.ts')
@@ -11,18 +11,15 @@ export function addCompletion(program: ReturnType<typeof buildProgram>, start: S
     .description('print what makes a shell complete commands, options and names')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action((shell: Shell) => start(completion)(async (session) => (await load()).completion(session, shell)))
-  completion.addHelpText('after', INSTALLATION)
+  example(
+    completion,
+    'replicate completion bash > ~/.local/share/bash-completion/completions/replicate',
+    `replicate completion zsh > "\${fpath[1]}/_replicate"`,
+    'replicate completion fish > ~/.config/fish/completions/replicate.fish',
+    'source <(replicate completion bash)   # only for this shell; zsh does the same',
+  )
   const answer: Command = program
     .command('__complete', { hidden: true })
     .argument('[words...]')
     .action((words: string[]) => start(answer)(async (session) => (await load()).answer(session, program, words)))
 }
-
-const INSTALLATION = `
-Installation, for good or for this shell:
-  bash  $ replicate completion bash > ~/.local/share/bash-completion/completions/replicate
-        $ source <(replicate completion bash)
-  zsh   $ replicate completion zsh > "\${fpath[1]}/_replicate"
-        $ source <(replicate completion zsh)
-  fish  $ replicate completion fish > ~/.config/fish/completions/replicate.fish
-        $ replicate completion fish | source`

@@ -18,6 +18,7 @@ const COMMANDS = [
   ...['next', 'export'].map((name) => ['schedule', name]),
   ...['list', 'show', 'add', 'update', 'remove', 'ping'].map((name) => ['registries', name]),
   ...['list', 'show'].map((name) => ['adapters', name]),
+  ['completion'],
   ...['path', 'schema', 'show', 'init'].map((name) => ['config', name]),
 ]
 
@@ -68,7 +69,7 @@ describe('help and mistakes', () => {
   test('a mistyped command is corrected, with status 2', async () => {
     const result = await command(['rnu'])
     expect(result).toMatchObject({ code: 2, stdout: '' })
-    expect(result.stderr).toContain('Did you mean run?')
+    expect(result.stderr).toContain('did you mean `run`?')
   })
 
   test.each([

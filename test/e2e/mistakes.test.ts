@@ -69,8 +69,8 @@ test('under --json each error is a line with its place', async () => {
 })
 
 test.each([
-  [['runn', 'policy.yaml'], 'Did you mean run?'],
-  [['run', 'policy.yaml', '--concurency', '3'], 'Did you mean --concurrency?'],
+  [['runn', 'policy.yaml'], 'did you mean `run`?'],
+  [['run', 'policy.yaml', '--concurency', '3'], 'did you mean `--concurrency`?'],
   [['run', 'policy.yaml', '--concurrency', 'many'], 'a whole number from 1 on'],
   [['run', 'policy.yaml', '--bandwidth', 'fast'], '50MiB/s'],
   [['run', 'policy.yaml', '--filter', 'tags=3.*'], 'name, tag, resource, label'],
