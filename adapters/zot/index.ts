@@ -5,6 +5,8 @@ import type { ContentStore } from '../../src/core/content.ts'
 import { RegistryError } from '../../src/core/errors.ts'
 import { ociRegistry } from '../../src/oci/registry.ts'
 import { restated } from '../../src/oci/restate.ts'
+import { parseEvents } from './events.ts'
+import { createTagListing } from './search.ts'
 
 export const zot: AdapterType = {
   identity: 'zot',
@@ -12,15 +14,23 @@ export const zot: AdapterType = {
   description: 'zot, an OCI-native registry',
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
-  listing: 'the catalogue and tag lists, then one HEAD a tag for its digest',
+  listing:
+    'its search extension gives the digests of a whole repository beside the tag list; without it, one HEAD a tag',
   credentials: ['anonymous', 'basic', 'token'],
   quirks: [
     'Docker schema 2 images are taken only with http.compat: ["docker2s2"] in its configuration.',
     'A manifest that an index names cannot be deleted before the index.',
+    'With `extensions.search` in its configuration an unchanged repository costs three requests, however many tags it has.',
   ],
+  parseEvents,
   open(registry, tools) {
     const adapter = ociRegistry(registry, tools, { referrers: true })
-    return { ...adapter, repository: (name) => explaining(adapter.repository(name)) }
+    const listTags = createTagListing(tools)
+    return {
+      ...adapter,
+      repository: (name) => explaining(adapter.repository(name)),
+      listTags: (name, ctx) => listTags(name, adapter.repository(name), ctx),
+    }
   },
 }
 

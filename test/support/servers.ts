@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly auth?: boolean
   /** zot takes Docker's media types too (`http.compat`). */
   readonly docker?: boolean
+  /** false: zot without its search extension. */
+  readonly search?: boolean
   /** PEM files; the URL is https then. Only of distribution. */
   readonly tls?: { readonly cert: string; readonly key: string }
 }
@@ -134,7 +136,7 @@ function zotConfig({ data, host, htpasswd, options }: Settings): unknown {
       ...(options.docker ? { compat: ['docker2s2'] } : {}),
     },
     log: { level: 'error' },
-    extensions: { search: { enable: true } },
+    ...(options.search === false ? {} : { extensions: { search: { enable: true } } }),
   }
 }
 

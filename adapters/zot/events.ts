@@ -1,0 +1,44 @@
+/** zot's CloudEvents, whose attributes stand in headers or beside the data.
+ *
+ *  https://zotregistry.dev/latest/articles/events/ */
+
+import { z } from 'zod'
+import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
+import { looksLikeDigest, parseDigest } from '../../src/core/descriptor.ts'
+import { malformedDelivery } from '../../src/oci/delivery.ts'
+
+const DATA = z.looseObject({ name: z.string(), reference: z.string().nullish(), digest: z.string().nullish() })
+const STRUCTURED = z.looseObject({
+  type: z.string(),
+  id: z.string().nullish(),
+  time: z.string().nullish(),
+  data: z.unknown(),
+})
+
+const ACTIONS: Readonly<Record<string, RegistryEvent['action']>> = {
+  'zotregistry.image.updated': 'push',
+  'zotregistry.image.deleted': 'delete',
+}
+
+export function parseEvents({ headers, body }: Delivery): readonly RegistryEvent[] {
+  const attributes = { type: headers['ce-type'], id: headers['ce-id'], time: headers['ce-time'], data: body }
+  const parsed = STRUCTURED.safeParse(attributes.type === undefined ? body : attributes)
+  if (!parsed.success) throw malformedDelivery('zot', parsed.error)
+  const action = ACTIONS[parsed.data.type]
+  if (!action) return []
+  const data = DATA.safeParse(parsed.data.data)
+  if (!data.success) throw malformedDelivery('zot', data.error)
+  const { name, reference, digest: text } = data.data
+  const digest = parseDigest(text ?? '') ?? parseDigest(reference ?? '')
+  const time = new Date(parsed.data.time ?? '')
+  return [
+    {
+      action,
+      repository: name,
+      ...(reference && !looksLikeDigest(reference) ? { tag: reference } : {}),
+      ...(digest ? { digest } : {}),
+      ...(Number.isNaN(time.getTime()) ? {} : { time }),
+      ...(parsed.data.id ? { id: parsed.data.id } : {}),
+    },
+  ]
+}
