@@ -109,8 +109,13 @@ function removal(tree: Tree, path: Path): readonly Splice[] {
   return inFlow || map.flow ? flowRemoval(tree, map, pair) : blockRemoval(tree, map, pair)
 }
 
+/** Those that begin at one place follow each other. */
 function spliced(text: string, splices: readonly Splice[]): string {
-  return [...splices]
-    .sort((a, b) => b.start - a.start)
-    .reduce((result, { start, end, text: put }) => result.slice(0, start) + put + result.slice(end), text)
+  const parts: string[] = []
+  let from = 0
+  for (const { start, end, text: put } of [...splices].sort((a, b) => a.start - b.start)) {
+    parts.push(text.slice(from, start), put)
+    from = end
+  }
+  return parts.join('') + text.slice(from)
 }

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { isMap, isNode, isScalar, parseDocument } from 'yaml'
 import { type Edit, editedText } from '../../src/config/edit.ts'
 import { contentOf, parseSource } from '../../src/config/source.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
@@ -126,6 +127,12 @@ describe('a value', () => {
       '+            registry: hub',
       '+            namespaces: [library]',
     ])
+  })
+
+  test('of several lines becomes one where it stood below its key', () => {
+    expect(edited('a:\n  b:\n    # c\n    - x\n    - y: 1\n  d: 1\n', { set: ['a', 'b'], to: 'z' })).toBe(
+      'a:\n  b: z\n  d: 1\n',
+    )
   })
 
   test('that is already so changes nothing', () => {
@@ -350,28 +357,43 @@ function paths(content: unknown, above: readonly string[] = []): readonly (reado
   return Object.entries(content).flatMap(([key, value]) => [[...above, key], ...paths(value, [...above, key])])
 }
 
-test('whatever is set is there afterwards, and every other line is as it was', () => {
+/** The lines on which what stands at the path is written; of a path that is not there, those of the braces that would hold it. */
+function linesOf(path: readonly string[]): readonly string[] {
+  const document = parseDocument(NASTY, { schema: 'failsafe' })
+  const node = document.getIn(path, true)
+  const above = document.getIn(path.slice(0, -1), true)
+  const key = isMap(above)
+    ? above.items.find((pair) => isScalar(pair.key) && pair.key.value === path.at(-1))?.key
+    : undefined
+  const start = isScalar(key) ? key.range?.[0] : isMap(above) && above.flow ? above.range?.[0] : undefined
+  if (start === undefined) return []
+  const end = (isNode(node) ? node.range?.[1] : isMap(above) ? above.range?.[1] : undefined) ?? start
+  const line = (at: number): number => NASTY.slice(0, at).split('\n').length - 1
+  return NASTY.split('\n').slice(line(start), line(Math.max(start, end - 1)) + 1)
+}
+
+test('whatever is set is there afterwards, and every line outside of it is as it was', () => {
   const all = paths(contentOf(parseSource({ path: 'x', text: NASTY }, cwd).source)).filter(({ length }) => length > 1)
   const value = fc.oneof(fc.string(), fc.boolean(), fc.integer(), fc.array(fc.string(), { maxLength: 3 }))
+  const name = fc.option(fc.stringMatching(/^[a-z0-9]{1,8}$/), { nil: undefined })
+  let changed = 0
   fc.assert(
-    fc.property(fc.constantFrom(...all), fc.option(fc.stringMatching(/^[a-z0-9]{1,8}$/)), value, (path, added, to) => {
-      const target = added === null ? path : [...path, added]
+    fc.property(fc.constantFrom(...all), name, value, (path, added, to) => {
+      const target = added === undefined ? path : [...path, added]
       let after: string
       try {
         after = edited(NASTY, { set: target, to })
       } catch (error) {
-        // Refused aloud is fine; a wrong result is not.
+        // Refused aloud, for there are anchors; a wrong result would not be.
         expect(error).toBeInstanceOf(ConfigurationError)
         return
       }
+      changed += 1
       const lost = diff(NASTY, after).filter((line) => line.startsWith('-'))
-      const kept = NASTY.split('\n').length - lost.length
-      // At most the lines of the entry itself go.
-      expect(kept).toBeGreaterThan(20)
-      const once = edited(after, { set: target, to })
-      expect(once).toBe(after)
-      expect(() => edited(after, { remove: target })).not.toThrow(TypeError)
+      for (const line of lost) expect(linesOf(target)).toContain(line.slice(1))
+      expect(edited(after, { set: target, to })).toBe(after)
     }),
     { numRuns: 400 },
   )
+  expect(changed).toBeGreaterThan(100)
 })
