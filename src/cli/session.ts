@@ -104,7 +104,10 @@ export function print(session: Session, document: unknown, text: () => string): 
 }
 
 /** A context for calls that are no execution: warnings go to standard error. */
-export function quietContext(session: Session): { signal: AbortSignal; emit: (event: Event) => void } {
+export function quietContext(session: Pick<Session, 'signal' | 'quiet' | 'stderr'>): {
+  signal: AbortSignal
+  emit: (event: Event) => void
+} {
   return {
     signal: session.signal,
     emit: (event) => {

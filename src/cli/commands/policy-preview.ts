@@ -3,6 +3,7 @@
 import type { App } from '../../app.ts'
 import type { Configuration } from '../../config/load.ts'
 import { CancelledError } from '../../core/errors.ts'
+import type { Event } from '../../core/events.ts'
 import type { Policy } from '../../core/policy.ts'
 import { plural } from '../render/format.ts'
 import { quietContext, type Session } from '../session.ts'
@@ -20,6 +21,10 @@ export interface Preview {
   readonly complete: boolean
 }
 
+type Viewer = Pick<Session, 'signal' | 'stderr' | 'quiet' | 'bars' | 'errorColors'>
+
+type LogEvent = Extract<Event, { readonly type: 'log' }>
+
 export interface PreviewOptions {
   /** Milliseconds; without it as long as it takes. */
   readonly within?: number
@@ -29,7 +34,7 @@ export interface PreviewOptions {
 
 /** Shows on a terminal how far it is. Throws what the source says, and where the session is stopped. */
 export async function preview(
-  session: Session,
+  session: Viewer,
   app: App,
   policy: Policy,
   configuration: Configuration,
@@ -37,7 +42,13 @@ export async function preview(
 ): Promise<Preview> {
   const limit = new AbortController()
   const timer = within === undefined ? undefined : setTimeout(() => limit.abort(TIME_OVER), within)
-  const ctx = { ...quietContext(session), signal: AbortSignal.any([session.signal, limit.signal]) }
+  const warnings: LogEvent[] = []
+  const ctx = {
+    signal: AbortSignal.any([session.signal, limit.signal]),
+    emit: (event: Event): void => {
+      if (event.type === 'log' && (event.level === 'warning' || event.level === 'error')) warnings.push(event)
+    },
+  }
   const line = statusLine(session)
   const found = { repositories: 0, tags: 0, untagged: 0, seen: 0 }
   const first: { readonly repository: string; readonly tags: readonly string[] }[] = []
@@ -59,9 +70,16 @@ export async function preview(
   } finally {
     clearTimeout(timer)
     line.clear()
+    // One for each tag would hide what was found.
+    const { emit } = quietContext(session)
+    for (const warning of warnings.slice(0, SHOWN_WARNINGS)) emit(warning)
+    const more = warnings.length - SHOWN_WARNINGS
+    if (more > 0) emit({ type: 'log', level: 'warning', text: `and ${plural(more, 'more warning')}` })
   }
   return { ...found, first, complete }
 }
+
+const SHOWN_WARNINGS = 3
 
 const TIME_OVER = new CancelledError('the time for a look is over', 1)
 
@@ -74,7 +92,7 @@ export function countsOf({ repositories, tags, untagged, seen, complete }: Omit<
 }
 
 /** One line of a terminal that is written again and again; nothing elsewhere. */
-function statusLine({ stderr, bars, errorColors }: Session): { show(text: string): void; clear(): void } {
+function statusLine({ stderr, bars, errorColors }: Viewer): { show(text: string): void; clear(): void } {
   let shown = false
   const write = (text: string): void => stderr.write(`\r\u001b[K${text}`)
   return {

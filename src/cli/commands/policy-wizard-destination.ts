@@ -20,7 +20,7 @@ export async function askDestination(
   const registry = await askRegistry(draft, configuration, 'Destination registry:', '--destination', check)
   if (/\/|^(oci|tar):/.test(registry)) return { ...flags, destination: [registry] }
   const namespace = await text(draft.session, {
-    message: 'Namespace there (such as mirror; empty: as at the source):',
+    message: 'Namespace there (such as mirror), empty for that of the source:',
     option: '--destination',
     fallback: '',
     check: (answer) => (answer === '' ? undefined : check(`${registry}/${answer}`)),

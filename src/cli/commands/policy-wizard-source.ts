@@ -44,7 +44,7 @@ export async function askSource(draft: Draft, configuration: Configuration, flag
   const named = { ...flags, source }
   if (flags.namespace !== undefined || hasPath(named)) return named
   const answer = await text(draft.session, {
-    message: 'Namespaces there, with spaces between (such as library; empty: all):',
+    message: 'Namespaces there (such as library), with spaces between, empty for all:',
     option: '--namespace',
     fallback: '',
     check: (words) => complaint(draft, withList(named, 'namespace', words)),
@@ -112,7 +112,7 @@ async function askPattern(
 ): Promise<PolicyFlags> {
   const before = flags[key]?.join(' ')
   const answer = await text(draft.session, {
-    message: `${message}; ${before === undefined ? `empty: ${empty}` : `${NONE}: ${empty}`}:`,
+    message: `${message}, ${before === undefined ? 'empty' : NONE} for ${empty}:`,
     option: `--${key}`,
     fallback: before ?? '',
     check: (words) => complaint(draft, withList(flags, key, words)),
@@ -129,7 +129,7 @@ async function askValue(
 ): Promise<PolicyFlags> {
   const before = flags[key]
   const answer = await text(draft.session, {
-    message: `${message}; ${before === undefined ? `empty: ${empty}` : `${NONE}: ${empty}`}:`,
+    message: `${message}, ${before === undefined ? 'empty' : NONE} for ${empty}:`,
     option: `--${key}`,
     fallback: before ?? '',
     check: (word) => complaint(draft, withValue(flags, key, word)),
