@@ -11,7 +11,9 @@ export function scheduleEvery(seconds: number): Schedule {
   if (seconds < 60) return stepped(seconds, 60, (step) => `*/${step} * * * * *`, '* * * * *')
   if (seconds < 3600) return stepped(seconds / 60, 60, (step) => `*/${step} * * * *`, '0 * * * *')
   if (seconds < 86_400) return stepped(seconds / 3600, 24, (step) => `0 */${step} * * *`, '0 0 * * *')
-  if (seconds === 86_400) return { cron: '0 0 * * *', exact: true }
+  if (seconds < 2 * 86_400) return { cron: '0 0 * * *', exact: seconds === 86_400 }
+  // Days of the month begin anew with each month.
+  if (seconds < 604_800) return { cron: `0 0 */${Math.floor(seconds / 86_400)} * *`, exact: false }
   return { cron: '0 0 * * 0', exact: seconds === 604_800 }
 }
 

@@ -6,7 +6,7 @@ import type { Draft } from './draft.ts'
 import { below, type Origin } from './foreign.ts'
 import { gather, type Written } from './selections.ts'
 import { texts } from './values.ts'
-import { versionRange } from './versions.ts'
+import { paddedRange } from './versions.ts'
 
 export const tagsSchema = z.strictObject({
   allow: texts.exactOptional(),
@@ -61,7 +61,7 @@ function hasBareChoice(expression: string): boolean {
 /** False where there is a range that cannot be said. */
 function rangeOf(draft: Draft, ranges: readonly string[], at: Origin): string | undefined | false {
   if (ranges.length === 0) return undefined
-  const known = ranges.map(versionRange)
+  const known = ranges.map(paddedRange)
   for (const [index, range] of known.entries()) {
     if (range === undefined)
       draft.leaveOut(

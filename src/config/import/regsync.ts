@@ -27,6 +27,7 @@ const shared = {
   referrerTarget: z.string().exactOptional(),
   referrerSlow: truth.exactOptional(),
   fastCheck: truth.exactOptional(),
+  fastCopy: truth.exactOptional(),
   forceRecursive: truth.exactOptional(),
   includeExternal: truth.exactOptional(),
   mediaTypes: texts.exactOptional(),

@@ -13,3 +13,17 @@ export function versionRange(text: string): string | undefined {
   if (/!/.test(parts) || semver.validRange(parts) === null) return undefined
   return parts.replaceAll(/\s+/g, ' ')
 }
+
+/** As regclient has them: spaces are "and", and what is missing of a version is zero (`~1` ends before 1.1.0). */
+export function paddedRange(text: string): string | undefined {
+  const parts = text.trim().split(/\s+/).map(padded)
+  const range = parts.join(' ')
+  return parts.includes(undefined) || semver.validRange(range) === null ? undefined : range
+}
+
+function padded(part: string): string | undefined {
+  const match = /^(>=|<=|>|<|=|\^|~)?v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(-[0-9A-Za-z.-]+)?(?:\+\S*)?$/.exec(part)
+  if (!match) return undefined
+  const [, operator = '', major, minor = '0', patch = '0', prerelease = ''] = match
+  return `${operator}${major}.${minor}.${patch}${prerelease}`
+}

@@ -91,7 +91,7 @@ function textOf(draft: Draft, title: string): string {
     const { message, hint } = unmapped(note)
     if (on) comments.set(on.join('/'), [...(comments.get(on.join('/')) ?? []), message, `  ${hint}`])
   }
-  const document = new Document(content)
+  const document = new Document(content, { aliasDuplicateObjects: false })
   document.commentBefore = ` ${title}`
   const left = draft.notes.filter(({ leftOut }) => leftOut)
   if (left.length > 0) {
