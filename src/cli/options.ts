@@ -1,21 +1,14 @@
 /** The options that several commands share. */
 
 import { type Command, Option } from 'commander'
+import type { RunOptions } from '../app.ts'
 import { collect, duration, type FilterFlags, fileEnding, filter, positiveInteger, rate, shard } from './values.ts'
 
 /** As commander hands them over, values already checked. */
-export interface RunFlags {
+export interface RunFlags extends Omit<RunOptions, 'plan' | 'thorough'> {
   readonly policy?: readonly string[]
   readonly dryRun?: boolean
-  readonly concurrency?: number
-  readonly bandwidth?: number
-  readonly filter?: FilterFlags
-  readonly failFast?: boolean
-  readonly maxFailures?: number
-  readonly wait?: boolean
-  readonly timeout?: number
-  readonly shard?: { readonly index: number; readonly count: number }
-  readonly referrers?: 'all' | 'changed'
+  /** A file. */
   readonly plan?: string
   readonly report?: string
   readonly summary?: string

@@ -261,3 +261,11 @@ test('addresses and keys are in no output and no file', async () => {
     if (existsSync(file)) expect(readFileSync(file, 'latin1')).not.toContain('hunter2')
   }
 })
+
+test('a proxy of the environment is used', async () => {
+  const proxy = await listener()
+  const { place, yaml } = await scene({ HTTP_PROXY: proxy.url })
+  const { logs } = await place.run(yaml('{ on: succeeded, webhook: http://hooks.example.com/told }'))
+  expect(logs).toContain('notification to hooks.example.com sent: execution 1 succeeded')
+  expect(proxy.heard.map(({ method, url }) => [method, url])).toEqual([['POST', 'http://hooks.example.com/told']])
+})
