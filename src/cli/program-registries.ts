@@ -2,9 +2,10 @@
 
 import { type Command, Option } from 'commander'
 import type { AddFlags } from './commands/registries-add.ts'
-import type { RemoveFlags, UpdateFlags } from './commands/registries-change.ts'
+import type { RemoveFlags } from './commands/registries-change.ts'
+import type { SettingFlags } from './commands/registries-settings.ts'
 import { example, type Start } from './program.ts'
-import { collect, positiveInteger } from './values.ts'
+import { positiveInteger } from './values.ts'
 
 export function addRegistries(program: Command, start: Start): void {
   const group = program.command('registries').helpCommand(false).description('the registries of the configuration')
@@ -39,17 +40,16 @@ export function addRegistries(program: Command, start: Start): void {
   )
   const update = group
     .command('update')
-    .description('change settings of a registry; everything else in the file stays as it is')
+    .description('change what the options say, and nothing else in the file; an empty value takes a setting away')
     .argument('<name>')
-    .addOption(new Option('--unset <setting>', 'leave it out, such as proxy; may be repeated').argParser(collect))
-    .action((name: string, flags: UpdateFlags) =>
+    .action((name: string, flags: SettingFlags) =>
       start(update)(async (session) => (await import('./commands/registries-change.ts')).update(session, name, flags)),
     )
   addSettingOptions(update).option('--no-insecure', 'check its certificate')
   example(
     update,
     'replicate registries update harbor --url https://harbor2.example.com',
-    'replicate registries update harbor --bandwidth 50MiB/s --unset proxy',
+    "replicate registries update harbor --bandwidth 50MiB/s --proxy ''",
   )
   const remove = group
     .command('remove')
@@ -83,7 +83,11 @@ function addSettingOptions(command: Command): Command {
     .option('--client-cert <file>', 'a PEM file for mutual TLS')
     .option('--client-key <file>', 'its key')
     .option('--proxy <url>', 'instead of the one in the environment')
-    .addOption(new Option('--connections <n>', 'open connections to its host').argParser(positiveInteger))
+    .addOption(new Option('--connections <n>', 'open connections to its host').argParser(numberOrNone))
     .option('--requests-per-second <n>', 'to its host')
     .option('--bandwidth <rate>', 'from and to its host, such as 50MiB/s')
+}
+
+function numberOrNone(text: string): number | '' {
+  return text === '' ? '' : positiveInteger(text)
 }

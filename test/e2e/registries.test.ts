@@ -93,17 +93,7 @@ describe('by options', () => {
     const text = `# mine\r\nregistries:\r\n\r\n    hub:   # the hub\r\n        type:  docker-registry\r\n        url: 'http://127.0.0.1:1'  # here\r\n        proxy: http://proxy:3128\r\n\r\n    b: &b {type: docker-registry, url: "http://b"}\r\n    c: *b\r\n`
     await here.run(['registries', 'add', 'x', '--url', 'http://x', '--no-test'])
     here.write('conf/config.yaml', text)
-    const args = [
-      'registries',
-      'update',
-      'hub',
-      '--url',
-      'http://127.0.0.1:2',
-      '--unset',
-      'proxy',
-      '--connections',
-      '2',
-    ]
+    const args = ['registries', 'update', 'hub', '--url', 'http://127.0.0.1:2', '--proxy', '', '--connections', '2']
     const { code, stderr } = await here.run(args)
     expect(code, stderr).toBe(0)
     expect(here.text()).toBe(

@@ -50,10 +50,14 @@ export async function add(session: Session, name: string | undefined, flags: Add
   const places = { cwd: session.cwd, file: paths.configuration }
   const desk: Desk = { session, app, configuration, adapters, places }
   if (name !== undefined) refuseKnown(configuration, name)
-  if (isWhole(name, flags) || !canAsk(session)) return save(desk, await fromOptions(desk, name, flags), flags.test)
+  if (isWhole(name, flags) || session.json || !canAsk(session)) {
+    return save(desk, await fromOptions(desk, name, flags), flags.test)
+  }
   const { wizard } = await import('./registries-wizard.ts')
   const draft = await wizard(desk, name, flags)
-  return draft === undefined ? 0 : save(desk, draft, false)
+  if (draft !== undefined) return save(desk, draft, false)
+  session.stderr.write('nothing was written\n')
+  return 0
 }
 
 /** Whether nothing that is needed is missing. */
@@ -128,12 +132,12 @@ async function save(desk: Desk, draft: Draft, test = true): Promise<number> {
   await keep(desk, draft)
   const { path } = await app.edit(editsOf(desk, draft))
   const status = (await app.statuses([registry])).get(draft.name)
-  print(session, registryJson(registry, status), () => (session.quiet ? '' : added(draft.name, path)))
+  print(session, registryJson(registry, status), () => (session.quiet ? '' : added(session, draft.name, path)))
   return 0
 }
 
-function added(name: string, path: string): string {
-  return `added ${printable(name)} to ${printable(path)}\n  use it: replicate policies create\n`
+function added({ colors }: Session, name: string, path: string): string {
+  return `${colors.green('✓')} added ${printable(name)} to ${printable(path)}\n  use it: replicate policies create\n`
 }
 
 /** The registry as the configuration will have it. Throws a `ConfigurationError` for what is wrong with it. */

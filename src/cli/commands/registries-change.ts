@@ -1,7 +1,6 @@
 /** `replicate registries update` and `remove`: only the lines that are meant change. */
 
 import type { Configuration } from '../../config/load.ts'
-import { didYouMean } from '../../config/suggest.ts'
 import { ConfigurationError } from '../../core/errors.ts'
 import { type Policy, routesOf } from '../../core/policy.ts'
 import { KeychainError } from '../../credentials/keychain.ts'
@@ -11,44 +10,11 @@ import { print, type Session } from '../session.ts'
 import { definedRegistry, registryJson } from './registries.ts'
 import { type SettingFlags, settingEdits, settingsOf } from './registries-settings.ts'
 
-export interface UpdateFlags extends SettingFlags {
-  readonly unset?: readonly string[]
-}
-
-/** Settings that a registry can do without. */
-const OPTIONAL: readonly string[] = [
-  'url',
-  'path',
-  'description',
-  'insecure',
-  'ca',
-  'client_cert',
-  'client_key',
-  'proxy',
-  'credential',
-  'limits',
-  'limits.connections',
-  'limits.requests_per_second',
-  'limits.bandwidth',
-  'limits.rate_limit_reserve',
-  'limits.rate_limit',
-  'options',
-]
-
-export async function update(session: Session, name: string, flags: UpdateFlags): Promise<number> {
+export async function update(session: Session, name: string, flags: SettingFlags): Promise<number> {
   const app = await session.app()
   definedRegistry((await app.editable()).registries, name)
   const { configuration: file } = await session.parts.paths(session.options)
-  const unset = flags.unset ?? []
-  const unknown = unset.find((key) => !OPTIONAL.includes(key))
-  if (unknown !== undefined) {
-    const hint = didYouMean(unknown, OPTIONAL) ?? `one of ${OPTIONAL.join(', ')}`
-    throw new ConfigurationError(`\`--unset ${unknown}\`: no such setting can be left out`, { hint })
-  }
-  const edits = [
-    ...unset.map((key) => ({ remove: ['registries', name, ...key.split('.')] })),
-    ...settingEdits(name, settingsOf(flags, { cwd: session.cwd, file })),
-  ]
+  const edits = settingEdits(name, settingsOf(flags, { cwd: session.cwd, file }))
   if (edits.length === 0) {
     throw new ConfigurationError('nothing to change: no option was given', {
       hint: `as in: replicate registries update ${name} --description 'Production, Frankfurt'`,
@@ -59,9 +25,10 @@ export async function update(session: Session, name: string, flags: UpdateFlags)
   const status = (await app.statuses([registry])).get(name)
   print(session, registryJson(registry, status), () => {
     if (session.quiet) return ''
+    const tick = session.colors.green('✓')
     return before === after
       ? `${printable(name)} is so already; nothing was changed\n`
-      : `changed ${printable(name)} in ${printable(path)}\n  check it: replicate registries ping ${printable(name)}\n`
+      : `${tick} changed ${printable(name)} in ${printable(path)}\n  check it: replicate registries ping ${printable(name)}\n`
   })
   return 0
 }
@@ -87,7 +54,7 @@ export async function remove(session: Session, name: string, flags: RemoveFlags)
   print(session, { name, removed: true, credential_removed: too }, () => {
     if (session.quiet) return ''
     const stays = kept && !too ? `  its credential stays: replicate credentials delete ${printable(name)}\n` : ''
-    return `removed ${printable(name)}${too ? ' and its credential' : ''} from ${printable(path)}\n${stays}`
+    return `${session.colors.green('✓')} removed ${printable(name)}${too ? ' and its credential' : ''} from ${printable(path)}\n${stays}`
   })
   return 0
 }

@@ -15,7 +15,7 @@ export interface SettingFlags {
   readonly clientCert?: string
   readonly clientKey?: string
   readonly proxy?: string
-  readonly connections?: number
+  readonly connections?: number | ''
   readonly requestsPerSecond?: string
   readonly bandwidth?: string
 }
@@ -32,13 +32,12 @@ interface Setting {
   readonly value: Value
 }
 
-/** In the order in which they stand in a file that this program writes. */
+/** In the order in which they stand in a file that this program writes. An empty value is none. */
 export function settingsOf(flags: SettingFlags, places: Places): readonly Setting[] {
   const path = (given: string | undefined): string | undefined => given && pathIn(given, places)
-  const url = flags.url === undefined ? undefined : withScheme(flags.url)
   const settings: readonly (readonly [readonly string[], Value | undefined])[] = [
     [['type'], flags.type],
-    [['url'], url],
+    [['url'], flags.url && withScheme(flags.url)],
     [['path'], path(flags.path)],
     [['description'], flags.description],
     [['insecure'], flags.insecure],
@@ -50,12 +49,15 @@ export function settingsOf(flags: SettingFlags, places: Places): readonly Settin
     [['limits', 'requests_per_second'], flags.requestsPerSecond && numeral(flags.requestsPerSecond)],
     [['limits', 'bandwidth'], flags.bandwidth],
   ]
-  return settings.flatMap(([key, value]) => (value === undefined || value === '' ? [] : [{ key, value }]))
+  return settings.flatMap(([key, value]) => (value === undefined ? [] : [{ key, value }]))
 }
 
-/** An edit for each setting of the registry. */
+/** An edit for each setting of the registry; an empty one is taken away. */
 export function settingEdits(name: string, settings: readonly Setting[]): readonly Edit[] {
-  return settings.map(({ key, value }) => ({ set: ['registries', name, ...key], to: value }))
+  return settings.map(({ key, value }): Edit => {
+    const path = ['registries', name, ...key]
+    return value === '' ? { remove: path } : { set: path, to: value }
+  })
 }
 
 /** A host is as good as a URL. */
