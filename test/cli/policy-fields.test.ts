@@ -1,7 +1,7 @@
 /** Options of `policies create` and `update` in the words of the file. */
 
 import { describe, expect, test } from 'vitest'
-import { newPolicy, type PolicyFlags, policyEdits } from '../../src/cli/commands/policy-fields.ts'
+import { newPolicy, type PolicyFlags, policyEdits, referenceIn } from '../../src/cli/commands/policy-fields.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
 import { policy } from './support.ts'
 
@@ -126,4 +126,11 @@ describe('a change', () => {
       { set: at('triggers'), to: [{ schedule: '@hourly', timezone: 'UTC' }] },
     ])
   })
+})
+
+test('a layout is where it was named, wherever the file lies', () => {
+  expect(referenceIn('/etc/replicate/config.yaml', 'oci:./copy', '/home/me')).toBe('oci:/home/me/copy')
+  expect(referenceIn('/etc/replicate/config.yaml', 'tar:/tmp/a.tar:v1', '/home/me')).toBe('tar:/tmp/a.tar:v1')
+  expect(referenceIn('/home/me/config.yaml', 'oci:./copy', '/home/me')).toBe('oci:./copy')
+  expect(referenceIn('/etc/replicate/config.yaml', 'hub/library/alpine:3.*', '/home/me')).toBe('hub/library/alpine:3.*')
 })

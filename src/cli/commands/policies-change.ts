@@ -4,14 +4,14 @@ import { ConfigurationError, LockedError } from '../../core/errors.ts'
 import { isFinal } from '../../core/states.ts'
 import { policyOf } from '../selection.ts'
 import { print, type Session } from '../session.ts'
-import { noteOf, said } from './policies-create.ts'
+import { located, noteOf, said } from './policies-create.ts'
 import { type PolicyFlags, policyEdits } from './policy-fields.ts'
 
 /** What is so already is no change, and not noted as one. */
-export async function update(session: Session, name: string, flags: PolicyFlags): Promise<number> {
+export async function update(session: Session, name: string, given: PolicyFlags): Promise<number> {
   const app = await session.app()
   const configuration = await app.editable()
-  const edits = policyEdits(policyOf(configuration, name), flags)
+  const edits = policyEdits(policyOf(configuration, name), await located(session, given))
   if (edits.length === 0) {
     throw new ConfigurationError('no option says what to change', {
       hint: `such as: replicate policies update ${name} --tag '3.*'`,

@@ -10,10 +10,11 @@ import { printable } from '../render/format.ts'
 import { policyOf } from '../selection.ts'
 import { print, type Session } from '../session.ts'
 import { policyJson } from './policies.ts'
-import { newPolicy, type PolicyFlags } from './policy-fields.ts'
+import { newPolicy, type PolicyFlags, referenceIn } from './policy-fields.ts'
 
-export async function create(session: Session, name: string | undefined, flags: PolicyFlags): Promise<number> {
+export async function create(session: Session, name: string | undefined, given: PolicyFlags): Promise<number> {
   const app = await session.app()
+  const flags = await located(session, given)
   const configuration = await app.editable()
   if (name !== undefined) refuseTaken(name, configuration)
   const { source, destination } = flags
@@ -36,6 +37,18 @@ export async function create(session: Session, name: string | undefined, flags: 
   const edited = await app.edit(creation(session, wanted.name, wanted.flags))
   said(session, wanted.name, edited, `created ${wanted.name}`, `see what it would do: replicate plan ${wanted.name}`)
   return 0
+}
+
+/** With references that mean in the file what they mean here. */
+export async function located(session: Session, flags: PolicyFlags): Promise<PolicyFlags> {
+  const { configuration } = await session.parts.paths(session.options)
+  const { source, destination } = flags
+  const inFile = (reference: string): string => referenceIn(configuration, reference, session.cwd)
+  return {
+    ...flags,
+    ...(source === undefined ? {} : { source: inFile(source) }),
+    ...(destination === undefined ? {} : { destination: destination.map(inFile) }),
+  }
 }
 
 /** The policy and, above it, who made it and when. */

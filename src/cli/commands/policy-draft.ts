@@ -12,6 +12,8 @@ export interface Draft {
   readonly session: Session
   readonly app: App
   readonly name: string
+  /** Where it will be written. */
+  readonly file: string
 }
 
 /** A destination that stands for one that is not known yet; it is never opened. */
@@ -23,9 +25,9 @@ function drafted({ app, name }: Draft, flags: PolicyFlags): Promise<Edited> {
   return app.edit([{ set: ['policies', name], to }], { dry: true })
 }
 
-/** The path of the file. Throws a `ConfigurationError` for what would not be valid. */
-export async function checkDraft(draft: Draft, flags: PolicyFlags): Promise<string> {
-  return (await drafted(draft, flags)).path
+/** Throws a `ConfigurationError` for what would not be valid. */
+export async function checkDraft(draft: Draft, flags: PolicyFlags): Promise<void> {
+  await drafted(draft, flags)
 }
 
 /** What is wrong with it, in one sentence. */

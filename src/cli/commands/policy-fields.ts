@@ -1,5 +1,6 @@
 /** A policy's settings by options, in the words of its file. */
 
+import { dirname, resolve } from 'node:path'
 import type { Edit, Value } from '../../config/edit.ts'
 import { ConfigurationError } from '../../core/errors.ts'
 import { type Policy, type PolicyDestination, routesOf } from '../../core/policy.ts'
@@ -36,6 +37,12 @@ export interface PolicyFlags {
 
 /** Where it stands in a policy, and what is to stand there; undefined: nothing. */
 type Setting = readonly [path: readonly string[], value: Value | undefined]
+
+/** A reference as it was written in `cwd`, as it means the same in the file: there the paths of layouts are relative to the file. */
+export function referenceIn(file: string, reference: string, cwd: string): string {
+  const [, scheme, path] = /^(oci|tar):(.+)$/.exec(reference) ?? []
+  return path === undefined || dirname(file) === cwd ? reference : `${scheme}:${resolve(cwd, path)}`
+}
 
 /** The mapping of a new policy, its keys in the order in which people read them; without what the options do not say. */
 export function newPolicy(flags: PolicyFlags): { readonly [key: string]: Value } {

@@ -6,14 +6,14 @@ import { select, text } from '../prompt.ts'
 import { printable } from '../render/format.ts'
 import type { Session } from '../session.ts'
 import { complaint, type Draft, previewDraft } from './policy-draft.ts'
-import type { PolicyFlags } from './policy-fields.ts'
+import { type PolicyFlags, referenceIn } from './policy-fields.ts'
 import { countsOf, type Preview } from './policy-preview.ts'
 
 const ANOTHER = ''
 
 /** One of the configuration, or any other. */
 export async function askRegistry(
-  { session }: Draft,
+  { session, file }: Draft,
   { registries }: Configuration,
   message: string,
   option: string,
@@ -33,7 +33,8 @@ export async function askRegistry(
     choices.length === 0 ? ANOTHER : await select(session, { message, option, choices: [...choices, other] })
   if (chosen !== ANOTHER) return chosen
   const hint = 'a host such as docker.io, oci:DIR or tar:FILE'
-  return text(session, { message: `${message.replace(/:$/, '')} (${hint}):`, option, check })
+  const answer = await text(session, { message: `${message.replace(/:$/, '')} (${hint}):`, option, check })
+  return referenceIn(file, answer, session.cwd)
 }
 
 export async function askSource(draft: Draft, configuration: Configuration, flags: PolicyFlags): Promise<PolicyFlags> {

@@ -25,16 +25,17 @@ export async function askPolicy(
   given: { readonly name: string | undefined; readonly flags: PolicyFlags },
 ): Promise<Asked | undefined> {
   const name = given.name ?? (await askName(session, configuration))
-  const draft: Draft = { session, app, name }
+  const { configuration: file } = await session.parts.paths(session.options)
+  const draft: Draft = { session, app, name, file }
   const source = await askSource(draft, configuration, given.flags)
   const { flags: filtered, example } = await askFilters(draft, source)
   const placed = await askDestination(draft, configuration, filtered, example)
   const timed = await askTriggers(session, placed)
   const flags = await askSettings(session, timed)
-  const path = await checkDraft(draft, flags)
+  await checkDraft(draft, flags)
   const lines = ['policies:', ...blockLines(name, newPolicy(flags), 2, 2)]
   session.stderr.write(`\n${lines.map((line) => `  ${line}\n`).join('')}\n`)
-  const save = await confirm(session, { message: `Save this to ${path}?`, option: '--source', fallback: true })
+  const save = await confirm(session, { message: `Save this to ${file}?`, option: '--source', fallback: true })
   return save ? { name, flags } : undefined
 }
 
