@@ -25,6 +25,14 @@ export async function findProject({ http }: Harbor, name: string, ctx: Context):
   return found && { id: found.project_id, isCache: (found.registry_id ?? 0) > 0 }
 }
 
+/** Stricter than names of repositories, which `__` and `--` are fine in. */
+export function mayBeProject(name: string): boolean {
+  return /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/.test(name)
+}
+
+export const PROJECT_NAME =
+  'a project is lower case letters and digits, joined by single `.`, `_` or `-`: set destination.namespace'
+
 const CREATE_HINT =
   'let an administrator create it, or allow everyone to create projects, or give a system robot account the system permission create of project'
 

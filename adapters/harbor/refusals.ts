@@ -1,6 +1,6 @@
 /** What to do about Harbor's refusals, by their words: the codes are the same for many. */
 
-import { RegistryError } from '../../src/core/errors.ts'
+import { isNotFound, RegistryError } from '../../src/core/errors.ts'
 import { restated } from '../../src/oci/restate.ts'
 
 const HINTS: readonly (readonly [RegExp, string])[] = [
@@ -24,6 +24,11 @@ export function hinted(error: unknown): unknown {
   }
   const hint = HINTS.find(([words]) => words.test(error.message))?.[1]
   return hint === undefined ? error : restated(error, error.message, hint)
+}
+
+/** With distribution 3 behind it, a child that an index lacks is an artifact not found; otherwise, and to the copy, a blob unknown. */
+export function missesChild(error: unknown): error is RegistryError {
+  return isNotFound(error) && error.method === 'PUT' && /artifact \S+@\S+ not found/.test(error.message)
 }
 
 export function isImmutable(error: unknown): boolean {

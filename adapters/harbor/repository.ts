@@ -8,7 +8,7 @@ import { isTag } from '../../src/core/reference.ts'
 import { doing, restated } from '../../src/oci/restate.ts'
 import { type Harbor, projectOf, type Right } from './harbor.ts'
 import { artifactsUrl } from './listing.ts'
-import { hinted, isImmutable } from './refusals.ts'
+import { hinted, isImmutable, missesChild } from './refusals.ts'
 
 export function harborRepository(harbor: Harbor, name: string, store: ContentStore): ContentStore {
   async function told<T>(right: Right, work: Promise<T>, ctx: Context): Promise<T> {
@@ -39,6 +39,11 @@ export function harborRepository(harbor: Harbor, name: string, store: ContentSto
       try {
         await told('push', store.writeManifest(manifest, reference, ctx), ctx)
       } catch (error) {
+        if (missesChild(error)) {
+          const { method, path, hint } = error
+          const codes = ['MANIFEST_BLOB_UNKNOWN']
+          throw new RegistryError(error.message, { status: 400, method, path, codes, hint, cause: error })
+        }
         // An immutable tag refuses what it points at already, too.
         if (!isImmutable(error) || (await store.resolve(reference, ctx))?.digest !== manifest.digest) throw error
       }

@@ -8,7 +8,7 @@ import { compilePattern } from '../../src/core/pattern.ts'
 import { askJson } from '../../src/oci/pages.ts'
 import { type Harbor, isProject, rightHint } from './harbor.ts'
 import { BY_NAME, itemsIn } from './pages.ts'
-import { findProject } from './projects.ts'
+import { findProject, mayBeProject, PROJECT_NAME } from './projects.ts'
 
 /** Of a project; the rules of a repository follow from them without another request. */
 export interface ProjectRules extends Omit<WriteRules, 'immutable'> {
@@ -36,7 +36,8 @@ const SUMMARY = z.object({
 export async function projectRules(harbor: Harbor, project: string, ctx: Context): Promise<ProjectRules> {
   const { harbor_version, read_only } = await harbor.info(ctx)
   if (read_only) return { refused: READ_ONLY, immutable: [] }
-  if (harbor_version === undefined || !(await isProject(harbor, project, ctx))) return { immutable: [] }
+  if (harbor_version === undefined) return { immutable: [] }
+  if (!(await isProject(harbor, project, ctx))) return { ...(mayBeProject(project) ? {} : ILLEGAL), immutable: [] }
   const [found, mayPush, bytesLeft, immutable] = await Promise.all([
     findProject(harbor, project, ctx),
     permitted(mayPushTo(harbor, project, ctx)),
@@ -59,6 +60,8 @@ const READ_ONLY = {
   reason: 'Harbor is in read only mode',
   hint: 'an administrator has switched it to read only: run again when that is over',
 }
+
+const ILLEGAL = { refused: { reason: 'no project of Harbor can have that name', hint: PROJECT_NAME } }
 
 /** Of one repository, given without its project. */
 export function rulesFor(repository: string, { immutable, ...rules }: ProjectRules): WriteRules {

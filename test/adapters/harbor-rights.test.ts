@@ -89,6 +89,9 @@ describe.each(KINDS.filter((kind) => !isMissing(kind)))('on a %s Harbor', (kind)
       status: 400,
       hint: expect.stringContaining('lower case'),
     })
+    expect(await maker.endpoint.adapter.writeRules?.('a--b/app', maker.ctx)).toMatchObject({
+      refused: { reason: 'no project of Harbor can have that name' },
+    })
   })
 
   test('tells a wrong secret, a missing right and a missing project apart', async () => {

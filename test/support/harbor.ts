@@ -27,8 +27,21 @@ export function missingHarbor(): readonly string[] {
   return isExecutable(program('start')) ? missing : ['harbor', ...missing]
 }
 
+const ATTEMPTS = 3
+
 /** Starts one on a free port of 127.0.0.1: some 5 s, 250 MiB. */
 export async function startHarbor(): Promise<RealHarbor> {
+  for (let attempt = 1; ; attempt += 1) {
+    // Another process may take one of its seven ports between its look and its start.
+    try {
+      return await start()
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+async function start(): Promise<RealHarbor> {
   const directory = mkdtempSync(join(tmpdir(), 'replicate-harbor-'))
   // Its database runs as another user.
   chmodSync(directory, 0o755)
