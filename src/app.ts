@@ -15,8 +15,8 @@ import { CancelledError, HistoryError, ReplicateError } from './core/errors.ts'
 import type { Execution } from './core/execution.ts'
 import { type FoundCredential, foundCredential, signIn } from './credential.ts'
 import type { Keychain } from './credentials/keychain.ts'
-import type { WrittenCredential } from './credentials/kinds.ts'
 import { type Check, examine } from './doctor.ts'
+import { credentialOf, type WrittenCredential } from './credentials/kinds.ts'
 import type { PolicyPlan, SavedPlan, TaskSpec } from './core/plan.ts'
 import { type Policy, routesOf } from './core/policy.ts'
 import type { Registry } from './core/registry.ts'
@@ -175,7 +175,7 @@ export function createApp(options: AppOptions): App {
   const redactor = createRedactor()
   const warnings: string[] = []
   const userAgent = `${metadata.name}/${metadata.version}`
-  const about = { env: options.env, redactor, userAgent, timing: options.timing }
+  const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing }
   const connections = createConnections({ ...about, warn: (text) => warnings.push(text) })
   const post = createPost({ ...about, connections })
   let history: Promise<History> | undefined
@@ -362,9 +362,10 @@ export function createApp(options: AppOptions): App {
       return steps
     },
     async tryOut(registry, credential, ctx, ended) {
-      const entries = async () => new Map([[registry.name, credential]])
-      const keychain = credential ? { keychain: { ...connections.keychain, entries } } : {}
-      const trial = createConnections({ ...about, ...keychain, warn: (text) => warnings.push(text) })
+      const from = { origin: 'what was entered', whose: 'what was entered' }
+      const entered = credential && credentialOf(credential, from, { secrets: redactor.add })
+      const given = entered ? { credential: entered } : {}
+      const trial = createConnections({ ...about, ...given, warn: (text) => warnings.push(text) })
       try {
         const steps = await pingRegistry(registry, trial, guarded(ctx), ended)
         await keepStatus(registry, steps.find(({ ok }) => !ok)?.detail, ctx)

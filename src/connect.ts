@@ -11,6 +11,7 @@ import type { Credential, Registry, SentCredential } from './core/registry.ts'
 import { createKeychain, type Keychain } from './credentials/keychain.ts'
 import { resolveCredential } from './credentials/resolve.ts'
 import type { Endpoint } from './engine/endpoint.ts'
+import { isForeign, loadAdapter, withOptions } from './foreign.ts'
 import { EXPIRY_MARGIN } from './http/auth.ts'
 import { createHttpClient, type HttpClientOptions } from './http/client.ts'
 import type { Redactor } from './http/redact.ts'
@@ -37,13 +38,15 @@ export interface Trust {
 }
 
 export interface ConnectionOptions {
+  /** Where the packages of other people's adapters are looked for. */
+  readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly redactor: Redactor
   readonly userAgent: string
   readonly warn: (text: string) => void
   readonly timing?: Timing | undefined
-  /** Default: the one of the session that `env` names. */
-  readonly keychain?: Keychain
+  /** For every registry, instead of looking for one. */
+  readonly credential?: Credential
 }
 
 /** Time and chance as a test wants them. */
@@ -60,6 +63,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   const credentials = new Map<string, { readonly found: Promise<Credential>; until: number }>()
   const now = (): number => (options.timing?.clock ?? Date).now()
   const throttles = new Map<string, Throttle>()
+  const foreign = new Map<string, Promise<AdapterType>>()
   const closing = new AbortController()
   const told = new Set<string>()
 
@@ -69,13 +73,14 @@ export function createConnections(options: ConnectionOptions): Connections {
     told.add(text)
   }
 
-  const { keychain = createKeychain({ env: options.env }) } = options
+  const keychain = createKeychain({ env: options.env })
 
   function credential(registry: Registry): Promise<Credential> {
     const known = credentials.get(registry.name)
     if (known && now() < known.until) return known.found
     const { env, redactor } = options
-    const found = resolveCredential(registry, { env, home: homedir(), warn, secrets: redactor.add, keychain, now })
+    const chain = { env, home: homedir(), warn, secrets: redactor.add, keychain, now }
+    const found = options.credential ? Promise.resolve(options.credential) : resolveCredential(registry, chain)
     const kept = { found, until: Number.POSITIVE_INFINITY }
     credentials.set(registry.name, kept)
     const keep = (one: Credential): void => {
@@ -98,7 +103,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   async function signIn(registry: Registry, type: AdapterType, api: AdapterTools['api']): Promise<SentCredential> {
     const found = await credential(registry)
     const ctx = { signal: closing.signal, emit: () => {} }
-    return type.signIn ? type.signIn(found, registry, { api, ctx }) : sendable(found, registry)
+    return type.signIn ? type.signIn(found, registry, { api, ctx, env: options.env }) : sendable(found, registry)
   }
 
   /** One for each key, shared by all that use it. */
@@ -108,17 +113,26 @@ export function createConnections(options: ConnectionOptions): Connections {
     return known
   }
 
+  /** Another's adapter is loaded once. */
+  async function typeOf({ name, type }: Registry): Promise<AdapterType> {
+    const known = adapters.find((candidate) => candidate.identity === type)
+    if (known) return known
+    if (!isForeign(type)) throw new ConfigurationError(`registry ${name} has the unknown type ${type}`)
+    const loaded = foreign.get(type) ?? loadAdapter(type, options.cwd)
+    foreign.set(type, loaded)
+    return loaded
+  }
+
   /** What the registry's adapter is lent. */
   async function lend(registry: Registry): Promise<{ readonly type: AdapterType; readonly tools: AdapterTools }> {
-    const type = adapters.find((candidate) => candidate.identity === registry.type)
-    if (!type) throw new ConfigurationError(`registry ${registry.name} has the unknown type ${registry.type}`)
+    const type = await typeOf(registry)
     const own = await clientOptions(registry, options)
     const api: AdapterTools['api'] = ({ url, name = '', credential: signer, expired }) =>
       client(`${registry.name} ${url} ${name}`, () => ({
         ...own,
         url,
         host: new URL(url).host,
-        proxy: registry.proxy ?? proxyFromEnvironment(url, options.env),
+        proxy: isNear(url) ? undefined : (registry.proxy ?? proxyFromEnvironment(url, options.env)),
         expired,
         preemptive: true,
         credential: signer ?? (async () => sendable(await credential(registry), registry)),
@@ -138,6 +152,7 @@ export function createConnections(options: ConnectionOptions): Connections {
       },
       api,
       credential: () => credential(registry),
+      signedIn: () => signIn(registry, type, api),
     }
     return { type, tools }
   }
@@ -150,7 +165,8 @@ export function createConnections(options: ConnectionOptions): Connections {
     http: async (registry) => (await lend(registry)).tools.http(),
     async open(registry) {
       const { type, tools } = await lend(registry)
-      return { registry, type, adapter: type.open(registry, tools), throttle: throttle(registry) }
+      const own = isForeign(registry.type) ? withOptions(registry, type) : registry
+      return { registry, type, adapter: type.open(own, tools), throttle: throttle(registry) }
     },
     async close() {
       closing.abort(new NetworkError('the connections were closed', { retryable: false }))
@@ -203,6 +219,11 @@ async function readPem(registry: Registry, key: string, path: string | undefined
   } catch (cause) {
     throw new ConfigurationError(`registry ${registry.name}: ${key} cannot be read: ${path}`, { cause })
   }
+}
+
+/** Where a machine of a cloud is told who it is: no proxy knows that. */
+function isNear(url: string): boolean {
+  return new URL(url).hostname.startsWith('169.254.')
 }
 
 /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case; loopback never goes through a proxy. */

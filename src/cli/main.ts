@@ -1,5 +1,6 @@
 /** The start of the program, and the only place that catches what nobody else did. */
 
+import { resolve } from 'node:path'
 import type { CommanderError } from 'commander'
 import { keepYoungSpaceSmall } from './memory.ts'
 import type { Parts } from './parts.ts'
@@ -43,6 +44,11 @@ export async function execute(args: readonly string[], surroundings: Surrounding
 const productionParts: Parts = {
   app: async (options) => (await import('../app.ts')).createApp(options),
   adapters: async () => (await import('../../adapters/index.ts')).adapters,
+  foreignAdapter: async (type, cwd) => {
+    const { isForeign, loadAdapter } = await import('../foreign.ts')
+    if (!isForeign(type)) return undefined
+    return loadAdapter(type.startsWith('module:') ? type : resolve(cwd, type), cwd)
+  },
   schema: async () => (await import('../config/schema.ts')).jsonSchema(),
   starterFile: async () => (await import('../config/init.ts')).initialConfiguration(),
   paths: async (options) => {

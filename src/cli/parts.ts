@@ -18,6 +18,8 @@ export interface CopyRequest {
 export interface Parts {
   app(options: AppOptions): Promise<App>
   adapters(): Promise<readonly AdapterType[]>
+  /** Somebody else's, as `type` names it from `cwd`: `./file.js` or `module:NAME`; undefined where it is no such name. */
+  foreignAdapter(type: string, cwd: string): Promise<AdapterType | undefined>
   /** The JSON Schema of a configuration file. */
   schema(): Promise<unknown>
   /** The commented file that `config init` writes. */

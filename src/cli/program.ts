@@ -13,9 +13,9 @@ import {
   type VerifyFlags,
 } from './options.ts'
 import { addCompletion } from './program-completion.ts'
+import { addImport } from './program-import.ts'
 import { addCredentials, addDoctor } from './program-credentials.ts'
 import { addExecutions } from './program-executions.ts'
-import { addImport } from './program-import.ts'
 import { addPolicies, addSchedule } from './program-policies.ts'
 import { addRegistries } from './program-registries.ts'
 import type { GlobalFlags, Session } from './session.ts'
@@ -143,7 +143,7 @@ function addAdapters(program: Command, start: Start): void {
   const show = group
     .command('show')
     .description('what one adapter can and cannot do')
-    .argument('<identity>')
+    .argument('<identity>', 'as `adapters list` names it, or ./file.js or module:NAME')
     .action((identity: string) => start(show)(async (session) => (await load()).show(session, identity)))
   example(show, 'replicate adapters show docker-registry')
 }

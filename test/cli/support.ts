@@ -183,6 +183,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
   }
   return {
     app: () => Promise.resolve(app),
+    foreignAdapter: async () => undefined,
     adapters: () =>
       Promise.resolve([
         {

@@ -23,6 +23,7 @@ export async function connect({ registry, env }: Pick<AdapterUnderTest, 'registr
   const events: Event[] = []
   let now = Date.now()
   const connections = createConnections({
+    cwd: temporaryDirectory(),
     env: { HOME: temporaryDirectory(), ...env },
     redactor: createRedactor(),
     userAgent: 'replicate-test',

@@ -47,6 +47,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
     'src/engine/',
     'src/serve/',
     'src/cli/',
+    'src/foreign.ts',
+    'src/kit.ts',
     'adapters/',
   ],
 }

@@ -3,15 +3,25 @@
 import { didYouMean } from '../../config/suggest.ts'
 import type { AdapterType } from '../../core/adapter.ts'
 import { ConfigurationError } from '../../core/errors.ts'
-import { renderFields, renderTable } from '../render/table.ts'
+import { type Ability, abilitiesOf } from '../abilities.ts'
+import { wrapped } from '../render/format.ts'
+import { renderTable } from '../render/table.ts'
 import { print, type Session } from '../session.ts'
 
 export async function list(session: Session): Promise<number> {
   const adapters = await session.parts.adapters()
   print(session, adapters.map(asJson), () =>
     renderTable(
-      [{ title: 'IDENTITY' }, { title: 'NAME' }, { title: 'RESOURCES' }, { title: 'DESCRIPTION' }],
-      adapters.map((adapter) => [adapter.identity, adapter.name, adapter.resources.join(', '), adapter.description]),
+      [{ title: 'IDENTITY' }, { title: 'NAME', leave: 1 }, { title: 'CAN' }, { title: 'DESCRIPTION', leave: 2 }],
+      adapters.map((adapter) => [
+        adapter.identity,
+        adapter.name,
+        abilitiesOf(adapter)
+          .filter(({ can }) => can)
+          .map(({ word }) => word)
+          .join(', '),
+        adapter.description,
+      ]),
       session.stdout.columns,
       session.colors,
     ),
@@ -21,26 +31,75 @@ export async function list(session: Session): Promise<number> {
 
 export async function show(session: Session, identity: string): Promise<number> {
   const adapters = await session.parts.adapters()
-  const adapter = adapters.find((candidate) => candidate.identity === identity)
+  const adapter =
+    adapters.find((candidate) => candidate.identity === identity) ??
+    (await session.parts.foreignAdapter(identity, session.cwd))
   if (!adapter) {
     const known = adapters.map((candidate) => candidate.identity)
     throw new ConfigurationError(`there is no adapter ${identity}`, {
       hint: didYouMean(identity, known) ?? `the adapters are ${known.join(', ')}`,
     })
   }
-  const document = asJson(adapter)
-  print(session, document, () => renderFields(document, session.colors))
+  print(session, asJson(adapter), () => text(adapter, session))
   return 0
 }
 
+function text(adapter: AdapterType, { stdout, colors }: Session): string {
+  const width = Math.min(stdout.columns, 100)
+  const paragraph = (sign: string, words: string): string => wrapped(words, width, `  ${sign} `)
+  const section = (title: string, lines: readonly string[]): string =>
+    lines.length === 0 ? '' : `\n${colors.bold(title)}\n${lines.join('')}`
+  const facts: readonly (readonly [string, string])[] = [
+    ['resources', adapter.resources.join(', ')],
+    ['filters', adapter.filters.join(', ')],
+    ['credentials', adapter.credentials.join(', ') || 'none'],
+    ['path parts', depthOf(adapter)],
+    ['listing', adapter.listing],
+  ]
+  const options = (adapter.options ?? []).map(({ name, description, type, values }) => {
+    const form = values ? values.join(' | ') : type
+    return wrapped(`${name} (${form}): ${description}`, width, '  ')
+  })
+  return [
+    `${colors.bold(adapter.identity)}  ${adapter.name}: ${adapter.description}\n`,
+    ...facts.map(([name, value]) => wrapped(value, width, `  ${name.padEnd(12)} `)),
+    section(
+      'can',
+      abilitiesOf(adapter).map(({ can, text: ability }) => paragraph(can ? '✓' : '–', ability)),
+    ),
+    section('options', options),
+    section(
+      'good to know',
+      adapter.quirks.map((quirk) => paragraph('·', quirk)),
+    ),
+  ].join('')
+}
+
+function depthOf({ depth }: AdapterType): string {
+  const { min = 1, max } = depth ?? {}
+  if (max === undefined) return min === 1 ? 'any number' : `${min} or more`
+  return min === max ? `exactly ${min}` : `${min} to ${max}`
+}
+
 function asJson(adapter: AdapterType): Record<string, unknown> {
+  const abilities = abilitiesOf(adapter).map(({ key, can }: Ability) => [key, can])
   return {
     identity: adapter.identity,
     name: adapter.name,
     description: adapter.description,
     support_resource_types: adapter.resources,
     support_resource_filters: adapter.filters,
-    capabilities: { listing: adapter.listing, credentials: adapter.credentials },
+    capabilities: {
+      listing: adapter.listing,
+      credentials: adapter.credentials,
+      ...Object.fromEntries(abilities),
+      options: (adapter.options ?? []).map(({ name, description, type, values }) => ({
+        name,
+        description,
+        type,
+        values: values ?? null,
+      })),
+    },
     limits: {
       depth_min: adapter.depth?.min ?? null,
       depth_max: adapter.depth?.max ?? null,

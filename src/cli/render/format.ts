@@ -65,3 +65,18 @@ export function truncate(text: string, width: number): string {
   if (text.length <= width) return text
   return width <= 1 ? '…'.slice(0, Math.max(width, 0)) : `${text.slice(0, width - 1)}…`
 }
+
+/** Words broken into lines of a width, ended; `lead` stands before the first, and as much space before the others. */
+export function wrapped(text: string, width: number, lead: string): string {
+  const indent = ' '.repeat(lead.length)
+  const lines: string[] = []
+  let line = ''
+  for (const word of printable(text).split(' ')) {
+    if (line !== '' && lead.length + line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  lines.push(line)
+  return lines.map((one, at) => `${at === 0 ? lead : indent}${one}\n`).join('')
+}

@@ -102,6 +102,9 @@ test('without a terminal there is a line each ten seconds while bytes move', () 
       program: [],
       parts: {
         app: unused,
+        foreignAdapter: () => {
+          throw new Error('not needed')
+        },
         adapters: unused,
         schema: unused,
         starterFile: unused,
