@@ -145,8 +145,14 @@ describe.skipIf(missingPrograms().length > 0)('with a keychain', () => {
     expect(await credentials()).toEqual([])
     const added = await here.run(args, { stdin: 'r1ght-password\n' })
     expect(added.code, added.stderr).toBe(0)
-    expect(added.stderr).toMatch(/✓ credential .*keychain, accepted/)
+    expect(added.stderr).toMatch(/✓ credential .*what was entered, accepted/)
     expect(here.text()).not.toContain('credential')
+    const other = await here.run(['registries', 'add', 'two', ...args.slice(3)], {
+      stdin: 'r1ght-password',
+      env: { REPLICATE_TWO_TOKEN: 'x' },
+    })
+    expect(other.stderr).toContain('not used while there is another before it: environment (REPLICATE_TWO_TOKEN)')
+    expect(await here.run(['registries', 'remove', 'two', '--credential'])).toMatchObject({ code: 0 })
     expect(await here.run(['registries', 'ping', 'hub'])).toMatchObject({ code: 0 })
     const kept = await here.run(['registries', 'remove', 'hub'])
     expect(kept.stdout).toContain('its credential stays: replicate credentials delete hub')
@@ -186,7 +192,7 @@ describe.runIf(hasTerminal)('by questions', () => {
     expect(here.text()).toBe(
       `registries:\n  hub:\n    type: docker-registry\n    url: ${hub.url}\n    description: Ours\n`,
     )
-    expect(shown(running)).toMatch(/✓ credential .*keychain, accepted/)
+    expect(shown(running)).toMatch(/✓ credential .*what was entered, accepted/)
     expect(shown(running)).not.toContain('r1ght-password')
     expect(await here.run(['registries', 'ping', 'hub'])).toMatchObject({ code: 0 })
   })

@@ -6,7 +6,7 @@ import type { Configuration } from '../../config/load.ts'
 import type { AdapterType } from '../../core/adapter.ts'
 import { ConfigurationError, CredentialError } from '../../core/errors.ts'
 import type { Registry } from '../../core/registry.ts'
-import { KeychainError } from '../../credentials/keychain.ts'
+import { KEYCHAIN_ORIGIN, KeychainError } from '../../credentials/keychain.ts'
 import type { WrittenCredential } from '../../credentials/kinds.ts'
 import { canAsk, secret } from '../prompt.ts'
 import { printable } from '../render/format.ts'
@@ -130,7 +130,8 @@ async function save(desk: Desk, draft: Draft, test = true): Promise<number> {
     })
   }
   await keep(desk, draft)
-  const { path } = await app.edit(editsOf(desk, draft))
+  const { path, configuration } = await app.edit(editsOf(desk, draft))
+  await warnOfOther(desk, draft, configuration)
   const status = (await app.statuses([registry])).get(draft.name)
   print(session, registryJson(registry, status), () => (session.quiet ? '' : added(session, draft.name, path)))
   return 0
@@ -138,6 +139,14 @@ async function save(desk: Desk, draft: Draft, test = true): Promise<number> {
 
 function added({ colors }: Session, name: string, path: string): string {
   return `${colors.green('✓')} added ${printable(name)} to ${printable(path)}\n  use it: replicate policies create\n`
+}
+
+/** What is kept in the keychain is not used where another place of the chain has one. */
+async function warnOfOther({ session, app }: Desk, draft: Draft, configuration: Configuration): Promise<void> {
+  if (!draft.credential || !draft.keep || session.quiet) return
+  const { origin } = await app.credential(draft.name, configuration, quietContext(session))
+  if (origin === KEYCHAIN_ORIGIN) return
+  session.stderr.write(`warning: its credential is not used while there is another before it: ${origin}\n`)
 }
 
 /** The registry as the configuration will have it. Throws a `ConfigurationError` for what is wrong with it. */
