@@ -6,8 +6,10 @@ import { harbor as type } from '../../adapters/harbor/index.ts'
 import type { RegistryEvent } from '../../src/core/adapter.ts'
 import { collect, connect, digestsIn } from '../contract/opened.ts'
 import { workplace } from '../e2e/harness.ts'
+import { startFakeHarbor } from '../fakes/harbor.ts'
 import { artifact, cosignSignature, image, index, referrer } from '../support/images.ts'
 import { listener } from '../support/listener.ts'
+import { startMemoryRegistry } from '../support/memory-registry.ts'
 import { seed } from '../support/seed.ts'
 import { type RealServer, startServer } from '../support/servers.ts'
 import {
@@ -251,6 +253,23 @@ policies:
       expect(lines.filter((line) => line.includes('app'))).toHaveLength(11)
       // And two more for the check of the registry.
       expect(lines).toHaveLength(13)
+    }
+  })
+
+  test('tells a Harbor 1.x, and what is no Harbor at all', async () => {
+    const [old, other] = [await startFakeHarbor({ version: 1 }), await startMemoryRegistry()]
+    onTestFinished(async () => void (await Promise.all([old.close(), other.close()])))
+    const cases = [
+      [old.url, 'is a Harbor 1.x, which is too old'],
+      [other.url, 'does not answer as Harbor 2'],
+    ] as const
+    for (const [url, message] of cases) {
+      const { endpoint, ctx } = await connect({ ...old, registry: { name: 'it', type: 'harbor', url } })
+      await expect(endpoint.adapter.ping(ctx)).rejects.toMatchObject({
+        code: 'registry',
+        message: expect.stringContaining(message),
+        hint: expect.stringContaining('docker-registry'),
+      })
     }
   })
 })
