@@ -134,7 +134,7 @@ ${extra}`
     expect(listed).toHaveLength(1)
   })
 
-  test('says in the plan what will not work: an immutable tag, a quota, a proxy cache that takes nothing', async () => {
+  test('says in the plan what will not work: an immutable tag, a quota', async () => {
     const [from, to] = [await project(), await project({ storage_limit: 3000 })]
     await seed(harbor.url, `${from}/app`, 'v1', image({ seed: 'new' }), harbor.pusher)
     await seed(harbor.url, `${from}/app`, 'v2', image({ seed: 'large', size: 9000 }), harbor.pusher)
