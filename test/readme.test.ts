@@ -35,7 +35,7 @@ async function parse(line: string): Promise<string> {
   }
   silence(built)
   const words = [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? '')
-  const end = words.findIndex((word) => ['>', '>>', '|'].includes(word))
+  const end = words.findIndex((word) => ['<', '>', '>>', '|'].includes(word))
   await built.parseAsync(words.slice(1, end < 0 ? undefined : end), { from: 'user' })
   return ran
 }
