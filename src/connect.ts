@@ -135,7 +135,7 @@ export function createConnections(options: ConnectionOptions): Connections {
         proxy: isNear(url) ? undefined : (registry.proxy ?? proxyFromEnvironment(url, options.env)),
         expired,
         preemptive: true,
-        credential: signer ?? (async () => sendable(await credential(registry), registry)),
+        credential: signer ?? (() => signIn(registry, type, api)),
       }))
     const tools: AdapterTools = {
       http: () => {
@@ -152,7 +152,6 @@ export function createConnections(options: ConnectionOptions): Connections {
       },
       api,
       credential: () => credential(registry),
-      signedIn: () => signIn(registry, type, api),
     }
     return { type, tools }
   }

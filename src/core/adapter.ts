@@ -63,13 +63,15 @@ export interface ApiOptions {
   readonly url: string
   /** Tells clients for one `url` apart; default none. */
   readonly name?: string
-  /** What signs the requests; default: the registry's own credential. A `basic` one is sent with the first request. */
+  /** What signs the requests; default: the registry's own credential, signed in. A `basic` one is sent with the first request. */
   readonly credential?: () => Promise<SentCredential>
   readonly expired?: readonly Expiry[]
 }
 
 export interface SignInTools {
   readonly api: AdapterTools['api']
+  /** The variables of the environment, in which a cloud's own chain looks. */
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly ctx: Context
 }
 
@@ -146,8 +148,9 @@ export interface Adapter {
   attachLabels?(repository: string, digest: Digest, labels: readonly string[], ctx: Context): Promise<void>
   /** Names of repositories. May over-report: the planner filters again. */
   repositories?(wanted: Wanted, ctx: Context): AsyncIterable<string>
-  /** Tags with their digests, where that costs less than a HEAD each; of a tag whose digest the API does not tell just the name. */
-  listTags?(repository: string, ctx: Context): AsyncIterable<TagInfo | string>
+  /** Tags with their digests, where that costs less than a HEAD each; of a tag whose digest the API does not tell just the name.
+   *  Artifacts without a tag need not come where they cost more and nobody wants them. */
+  listTags?(repository: string, ctx: Context, wanted?: { readonly untagged: boolean }): AsyncIterable<TagInfo | string>
   /** Ends open connections and finishes what must be finished (a tar is written here). */
   close?(): Promise<void>
 }

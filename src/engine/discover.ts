@@ -84,7 +84,8 @@ export async function selectTags(
       throw new UnsupportedError(`registry ${source.registry.name}: ${source.type.name} has no labels`)
     }
     if (source.adapter.listTags && !areFew(policy, selection)) {
-      for await (const info of source.adapter.listTags(repository, ctx)) {
+      const wanted = { untagged: policy.filters.untagged }
+      for await (const info of source.adapter.listTags(repository, ctx, wanted)) {
         if (typeof info === 'string') consider(info)
         else if (info.tag === undefined) {
           if (!selection.labels || selection.labels(info.labels ?? []).kept) untagged.push(info)

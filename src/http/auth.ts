@@ -82,20 +82,21 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 
   async function bearer(challenge: Challenge, scopes: readonly string[], stale: string | undefined, ctx: Context) {
-    const token = await shared(
-      tokens.get(
-        {
-          realm: checkedRealm(challenge.parameters.realm ?? '', url),
-          service: challenge.parameters.service,
-          scopes,
-          credential: await credential(),
-        },
-        stale,
-        ctx,
-      ),
-      ctx.signal,
-    )
-    return `Bearer ${token}`
+    const { realm = '', service } = challenge.parameters
+    const request = { realm: checkedRealm(realm, url), service, scopes }
+    const found = await credential()
+    const tokenFor = (signer: SentCredential) =>
+      shared(tokens.get({ ...request, credential: signer }, stale, ctx), ctx.signal)
+    try {
+      return `Bearer ${await tokenFor(found)}`
+    } catch (error) {
+      // What can be had anew may have ended before its time, by whosever clock.
+      if (!(error instanceof CredentialError) || found.expires === undefined) throw error
+      if ((await credential()) === found) forget()
+      const fresh = await credential()
+      if (secretOf(fresh) === secretOf(found)) throw error
+      return `Bearer ${await tokenFor(fresh)}`
+    }
   }
 
   async function authorization(scopes: readonly string[], ctx: Context): Promise<string | undefined> {
@@ -190,6 +191,11 @@ export function encodeBasic(username: string, password: string): string {
 function basic(credential: SentCredential): string | undefined {
   if (credential.kind === 'basic') return `Basic ${encodeBasic(credential.username, credential.password)}`
   return credential.kind === 'identity' ? `Basic ${encodeBasic('<token>', credential.token)}` : undefined
+}
+
+function secretOf(credential: SentCredential): string | undefined {
+  if (credential.kind === 'anonymous') return undefined
+  return credential.kind === 'basic' ? credential.password : credential.token
 }
 
 /** Old servers refuse without saying how to sign in. */
