@@ -1,6 +1,7 @@
 /** The adapters: an explicit list, which is all there is to being registered. */
 
 import type { AdapterType } from '../src/core/adapter.ts'
+import { azureAcr } from './azure-acr/index.ts'
 import { dockerHub } from './docker-hub/index.ts'
 import { dockerRegistry } from './docker-registry/index.ts'
 import { githubGhcr } from './github-ghcr/index.ts'
@@ -15,6 +16,7 @@ export const adapters: readonly AdapterType[] = [
   dockerRegistry,
   dockerHub,
   harbor,
+  azureAcr,
   githubGhcr,
   gitlab,
   quay,

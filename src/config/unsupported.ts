@@ -20,7 +20,6 @@ export const UNSUPPORTED: readonly Unsupported[] = [
 export const FUTURE_TYPES: readonly string[] = [
   'aws-ecr',
   'aws-ecr-public',
-  'azure-acr',
   'google-gar',
   'ali-acr',
   'huawei-swr',

@@ -1,0 +1,56 @@
+/** Webhooks of Azure's registry, and the same by Event Grid in both of its forms. Neither is signed.
+ *
+ *  https://learn.microsoft.com/azure/container-registry/container-registry-webhook-reference */
+
+import { z } from 'zod'
+import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
+import { parseDigest } from '../../src/core/descriptor.ts'
+import { malformedDelivery } from '../../src/oci/delivery.ts'
+
+const PAYLOAD = z.looseObject({
+  id: z.string().nullish(),
+  timestamp: z.string().nullish(),
+  action: z.string(),
+  target: z
+    .looseObject({ repository: z.string().nullish(), tag: z.string().nullish(), digest: z.string().nullish() })
+    .nullish(),
+})
+/** `eventType` in Azure's own form, `type` in that of CloudEvents. */
+const ENVELOPE = z.looseObject({
+  eventType: z.string().nullish(),
+  type: z.string().nullish(),
+  data: z.looseObject({}).nullish(),
+})
+
+export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
+  const isGrid = Array.isArray(body) || (typeof body === 'object' && body !== null && 'data' in body)
+  return isGrid ? [body].flat().flatMap(unpacked) : eventsOf(body)
+}
+
+function unpacked(envelope: unknown): readonly RegistryEvent[] {
+  const parsed = ENVELOPE.safeParse(envelope)
+  if (!parsed.success) throw malformedDelivery('Event Grid', parsed.error)
+  const { eventType, type, data } = parsed.data
+  // Others, such as the one that validates the subscription, tell of no registry.
+  return (eventType ?? type ?? '').startsWith('Microsoft.ContainerRegistry.Image') ? eventsOf(data) : []
+}
+
+/** Charts of the old kind and quarantine have actions of their own. */
+function eventsOf(payload: unknown): readonly RegistryEvent[] {
+  const parsed = PAYLOAD.safeParse(payload)
+  if (!parsed.success) throw malformedDelivery('Azure Container Registry', parsed.error)
+  const { id, timestamp, action, target } = parsed.data
+  if ((action !== 'push' && action !== 'delete') || !target?.repository) return []
+  const digest = parseDigest(target.digest ?? '')
+  const time = new Date(timestamp ?? Number.NaN)
+  return [
+    {
+      action,
+      repository: target.repository,
+      ...(target.tag ? { tag: target.tag } : {}),
+      ...(digest ? { digest } : {}),
+      ...(Number.isNaN(time.getTime()) ? {} : { time }),
+      ...(id ? { id } : {}),
+    },
+  ]
+}
