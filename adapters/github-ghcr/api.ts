@@ -11,6 +11,7 @@ import type { Registry, SentCredential } from '../../src/core/registry.ts'
 import { nextPage } from '../../src/oci/listing.ts'
 import { askJson, itemsOf, type Page } from '../../src/oci/pages.ts'
 import { restated } from '../../src/oci/restate.ts'
+import { asToken } from '../access-token.ts'
 
 export interface GitHub {
   readonly http: HttpClient
@@ -88,9 +89,7 @@ export function openGitHub(registry: Registry, tools: AdapterTools): GitHub {
 
 /** What the API is asked with: the token, which stands in the place of a password. */
 async function tokenOf(tools: AdapterTools): Promise<SentCredential> {
-  const found = await tools.credential()
-  if (found.kind === 'basic') return { kind: 'bearer', token: found.password, origin: found.origin }
-  return found.kind === 'bearer' ? found : { kind: 'anonymous', origin: found.origin }
+  return asToken(await tools.credential())
 }
 
 /** A refusal in words that say what the token lacks. */

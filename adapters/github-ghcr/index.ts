@@ -2,6 +2,7 @@
 
 import type { AdapterType } from '../../src/core/adapter.ts'
 import { ociRegistry } from '../../src/oci/registry.ts'
+import { asPassword } from '../access-token.ts'
 import { openGitHub } from './api.ts'
 import { parseEvents } from './events.ts'
 import { ensureOwner, listRepositories } from './owners.ts'
@@ -34,12 +35,7 @@ export const githubGhcr: AdapterType = {
     },
   ],
   // Its token server takes the token as a password; as a bearer token the registry wants it in another form.
-  signIn: async (found) => {
-    if (found.kind === 'bearer')
-      return { kind: 'basic', username: 'token', password: found.token, origin: found.origin }
-    if (found.kind === 'basic' || found.kind === 'identity') return found
-    return { kind: 'anonymous', origin: found.origin }
-  },
+  signIn: async (found) => asPassword(found),
   parseEvents,
   open(registry, tools) {
     // Asked for referrers it redirects to its website: https://github.com/artifacthub/hub/issues/4785

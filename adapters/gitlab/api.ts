@@ -10,6 +10,7 @@ import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry, SentCredential } from '../../src/core/registry.ts'
 import { nextPage } from '../../src/oci/listing.ts'
 import { askJson, itemsOf, type Page } from '../../src/oci/pages.ts'
+import { asToken } from '../access-token.ts'
 
 export interface GitLab {
   hasToken(): Promise<boolean>
@@ -58,7 +59,5 @@ async function addressOf(registry: Registry, tools: AdapterTools, ctx: Context):
 
 /** An access token stands in the place of a password. */
 async function tokenOf(tools: AdapterTools): Promise<SentCredential> {
-  const found = await tools.credential()
-  if (found.kind === 'basic') return { kind: 'bearer', token: found.password, origin: found.origin }
-  return found.kind === 'bearer' ? found : { kind: 'anonymous', origin: found.origin }
+  return asToken(await tools.credential())
 }

@@ -3,6 +3,7 @@
 import type { AdapterType } from '../../src/core/adapter.ts'
 import { distributionEvents } from '../../src/oci/notifications.ts'
 import { ociRegistry } from '../../src/oci/registry.ts'
+import { asPassword } from '../access-token.ts'
 import { openGitLab } from './api.ts'
 import { listRepositories } from './repositories.ts'
 import { projectRepository } from './repository.ts'
@@ -34,12 +35,7 @@ export const gitlab: AdapterType = {
       type: 'text',
     },
   ],
-  signIn: async (found) => {
-    if (found.kind === 'bearer')
-      return { kind: 'basic', username: 'token', password: found.token, origin: found.origin }
-    if (found.kind === 'basic' || found.kind === 'identity') return found
-    return { kind: 'anonymous', origin: found.origin }
-  },
+  signIn: async (found) => asPassword(found),
   parseEvents: (delivery) => distributionEvents(delivery),
   open(registry, tools) {
     const adapter = ociRegistry(registry, tools)

@@ -7,6 +7,7 @@ import { RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry, SentCredential } from '../../src/core/registry.ts'
 import { restated } from '../../src/oci/restate.ts'
+import { asToken } from '../access-token.ts'
 
 /** The user name under which an OAuth token is a password. */
 export const OAUTH_USER = '$oauthtoken'
@@ -34,12 +35,7 @@ export function openQuay(registry: Registry, tools: AdapterTools): Quay {
 }
 
 async function tokenOf(tools: AdapterTools): Promise<SentCredential> {
-  const found = await tools.credential()
-  if (found.kind === 'bearer') return found
-  if (found.kind === 'basic' && found.username === OAUTH_USER) {
-    return { kind: 'bearer', token: found.password, origin: found.origin }
-  }
-  return { kind: 'anonymous', origin: found.origin }
+  return asToken(await tools.credential(), OAUTH_USER)
 }
 
 /** A refusal in words that say what the token lacks. */

@@ -2,6 +2,7 @@
 
 import type { AdapterType } from '../../src/core/adapter.ts'
 import { ociRegistry } from '../../src/oci/registry.ts'
+import { asPassword } from '../access-token.ts'
 import { OAUTH_USER, openQuay } from './api.ts'
 import { parseEvents } from './events.ts'
 import { ensureOrganization, listRepositories } from './organizations.ts'
@@ -26,13 +27,7 @@ export const quay: AdapterType = {
     'Deleted tags can be restored for a while (time machine).',
     'Quay.io takes a few requests a second from one address: limits.requests_per_second: 5 keeps it content.',
   ],
-  signIn: async (found) => {
-    if (found.kind === 'bearer') {
-      return { kind: 'basic', username: OAUTH_USER, password: found.token, origin: found.origin }
-    }
-    if (found.kind === 'basic' || found.kind === 'identity') return found
-    return { kind: 'anonymous', origin: found.origin }
-  },
+  signIn: async (found) => asPassword(found, OAUTH_USER),
   parseEvents,
   open(registry, tools) {
     const adapter = ociRegistry(registry, tools, {

@@ -3,7 +3,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { startCountingProxy } from '../support/counting-proxy.ts'
 import { image } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import type { MemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 import { type Gate, gatedSource } from './gate.ts'
 import { policyBetween } from './harness.ts'
 import { type Program, program, type Running, until } from './program.ts'
@@ -12,12 +13,6 @@ const closing: (() => Promise<void> | void)[] = []
 afterEach(async () => {
   for (const close of closing.splice(0)) await close()
 })
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  closing.push(() => started.close())
-  return started
-}
 
 async function gated(images?: number): Promise<Gate> {
   const gate = await gatedSource(images === undefined ? {} : { images })

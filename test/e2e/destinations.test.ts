@@ -1,20 +1,10 @@
 /** One policy with several destinations. */
 
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { image, index } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import type { MemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 import { workplace } from './harness.ts'
-
-const opened: MemoryRegistry[] = []
-afterEach(async () => {
-  for (const registry of opened.splice(0)) await registry.close()
-})
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  opened.push(started)
-  return started
-}
 
 function policy(source: string, a: string, b: string): string {
   return `

@@ -1,19 +1,9 @@
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { descriptorOf } from '../../src/core/manifest.ts'
 import { type Artifact, cosignSignature, image, index, referrer } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import type { MemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 import { policyBetween, workplace } from './harness.ts'
-
-const opened: MemoryRegistry[] = []
-afterEach(async () => {
-  for (const registry of opened.splice(0)) await registry.close()
-})
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  opened.push(started)
-  return started
-}
 
 const linux = (architecture: string) => ({ os: 'linux', architecture })
 const NARROW = '    filters: { platforms: [linux/amd64], platforms_index: narrow }'

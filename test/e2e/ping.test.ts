@@ -4,23 +4,12 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { image } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { policyBetween } from './harness.ts'
 import { type Program, program, until } from './program.ts'
-
-const opened: MemoryRegistry[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.close()
-})
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  opened.push(started)
-  return started
-}
 
 function configured(yaml: string, env: Readonly<Record<string, string>> = {}): Program {
   const here = program({ REPLICATE_CONFIG: 'config.yaml', ...env })
@@ -95,7 +84,6 @@ test('a run tells, too', async () => {
     { name: 'to', status: 'healthy' },
   ])
   await destination.close()
-  opened.splice(opened.indexOf(destination), 1)
   await here.run(['run'])
   expect(await listed(here)).toMatchObject([
     { name: 'from', status: 'healthy' },

@@ -3,29 +3,19 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { image } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { policyBetween } from './harness.ts'
 import { type Ended, program } from './program.ts'
 
-const opened: MemoryRegistry[] = []
 let source: MemoryRegistry
 beforeEach(async () => {
   source = await registry()
   source.add('app', image(), 'v1')
 })
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.close()
-})
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  opened.push(started)
-  return started
-}
-
 const SECONDS = 5000
 
 async function refused(destination: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> {

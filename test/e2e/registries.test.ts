@@ -4,26 +4,18 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { image } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 import { missingPrograms, type SecretService, startSecretService } from '../support/secret-service.ts'
 import { answer, CTRL_C, DOWN, ENTER, shown } from './keyboard.ts'
 import { type Program, program } from './program.ts'
 import { hasTerminal, inTerminal } from './terminal.ts'
 
-const opened: MemoryRegistry[] = []
 const services: SecretService[] = []
 afterEach(async () => {
-  for (const one of opened.splice(0)) await one.close()
   for (const one of services.splice(0)) await one.stop()
 })
 
 const GUARDED = { auth: { kind: 'basic', user: 'ann', password: 'r1ght-password' } } as const
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  opened.push(started)
-  return started
-}
 
 async function keychain(): Promise<Readonly<Record<string, string>>> {
   const service = await startSecretService()

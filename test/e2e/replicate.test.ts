@@ -1,21 +1,11 @@
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { computeDigest, descriptorOf } from '../../src/core/manifest.ts'
 import { ociLayout } from '../../src/oci/layout.ts'
 import { artifact, cosignSignature, image, index, referrer, schema1 } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import type { MemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 import { policyBetween, workplace } from './harness.ts'
-
-const opened: MemoryRegistry[] = []
-afterEach(async () => {
-  for (const registry of opened.splice(0)) await registry.close()
-})
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  opened.push(started)
-  return started
-}
 
 const linux = (architecture: string) => ({ os: 'linux', architecture })
 

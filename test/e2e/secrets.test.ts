@@ -1,22 +1,11 @@
 /** No secret in what the program says or keeps: output, errors, `--json`, logs, the history's bytes. */
 
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { image } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 import { policyBetween } from './harness.ts'
 import { type Ended, type Program, program } from './program.ts'
-
-const opened: MemoryRegistry[] = []
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.close()
-})
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  opened.push(started)
-  return started
-}
 
 const PASSWORD = 'p4ss/w+rd:ünïque#1'
 const WRONG = 'wr0ng/w+rd:ünïque#2'

@@ -1,18 +1,13 @@
 /** The prepare handler: what it is told, and what its answers do. */
 
 import { readFileSync } from 'node:fs'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { policyBetween, workplace } from '../e2e/harness.ts'
 import { fastClock } from '../http/server.ts'
 import { image } from '../support/images.ts'
 import { type Listener, type ListenerOptions, listener } from '../support/listener.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  onTestFinished(() => started.close())
-  return started
-}
+import type { MemoryRegistry, MemoryRegistryOptions } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 
 interface Sides {
   readonly source: MemoryRegistry

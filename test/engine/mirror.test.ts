@@ -1,21 +1,11 @@
 /** `deletion: mirror`: what is deleted, what is never deleted, and how much at most. */
 
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { descriptorOf } from '../../src/core/manifest.ts'
 import { policyBetween, type Workplace, workplace } from '../e2e/harness.ts'
 import { cosignSignature, image, index, referrer } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
-
-const opened: MemoryRegistry[] = []
-afterEach(async () => {
-  for (const registry of opened.splice(0)) await registry.close()
-})
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  opened.push(started)
-  return started
-}
+import type { MemoryRegistry, MemoryRegistryOptions } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 
 const tagsOf = (registry: MemoryRegistry, name: string): string[] => [...registry.repository(name).tags.keys()].sort()
 

@@ -3,20 +3,15 @@
 import { createHmac } from 'node:crypto'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { CancelledError } from '../../src/core/errors.ts'
 import { openHistory } from '../../src/history/history.ts'
 import { policyBetween, type Workplace, workplace } from '../e2e/harness.ts'
 import { fastClock } from '../http/server.ts'
 import { image } from '../support/images.ts'
 import { type Heard, type Listener, listener } from '../support/listener.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  onTestFinished(() => started.close())
-  return started
-}
+import type { MemoryRegistry, MemoryRegistryOptions } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 
 interface Scene {
   readonly source: MemoryRegistry

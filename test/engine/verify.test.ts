@@ -2,24 +2,14 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createApp, type Verification, type VerifyOptions } from '../../src/app.ts'
 import { descriptorOf } from '../../src/core/manifest.ts'
 import { policyBetween, type Workplace, workplace } from '../e2e/harness.ts'
 import { program } from '../e2e/program.ts'
 import { cosignSignature, image, index, referrer } from '../support/images.ts'
-import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
-
-const opened: MemoryRegistry[] = []
-afterEach(async () => {
-  for (const registry of opened.splice(0)) await registry.close()
-})
-
-async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
-  const started = await startMemoryRegistry(options)
-  opened.push(started)
-  return started
-}
+import type { MemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
 
 /** `verify` in this process, with the state of the workplace. */
 async function verify(place: Workplace, yaml: string, options: VerifyOptions = {}): Promise<Verification> {
@@ -286,7 +276,6 @@ describe('replicate verify', () => {
   test('exits with 3 where a registry cannot be reached, and says which', async () => {
     const { destination, yaml } = await copied(() => {})
     await destination.close()
-    opened.splice(opened.indexOf(destination), 1)
     const cli = program()
     cli.write('policy.yaml', yaml)
     const { code, stderr } = await cli.run(['verify', 'policy.yaml'])
