@@ -3,6 +3,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { describeAdapter } from '../contract/adapter.ts'
 import { collect, connect, digestsIn } from '../contract/opened.ts'
+import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type FakeHub, HUB_USER, type HubOptions, startDockerHub } from '../fakes/docker-hub.ts'
 import { image } from '../support/images.ts'
@@ -121,16 +122,6 @@ test('lists the repositories of the namespaces that patterns spell out, also for
   await expect(list('*/app')).rejects.toMatchObject({ hint: expect.stringContaining('source.namespaces') })
 })
 
-const policy = (it: FakeHub, url: string, from: string, to: string): string => `
-registries:
-  hub: { type: docker-hub, url: ${it.content.url}, options: { api_url: ${it.apiUrl} } }
-  mine: { type: docker-registry, url: ${url} }
-policies:
-  copy:
-    source: ${from}
-    destination: ${to}
-`
-
 test.runIf(availableServers().includes('registry'))(
   'goes to a real registry and back, and an unchanged run spends no pull',
   async () => {
@@ -138,15 +129,14 @@ test.runIf(availableServers().includes('registry'))(
     for (const tag of ['v1', 'v2', 'v3']) it.content.add('library/app', image({ seed: tag }), tag)
     const server = await startServer('registry')
     onTestFinished(() => server.stop())
-    const env = { REPLICATE_HUB_USERNAME: HUB_USER.user, REPLICATE_HUB_PASSWORD: HUB_USER.password }
-    const work = workplace(env)
-    const there = policy(it, server.url, 'hub/library/*', 'mine/mirror')
+    const work = workplace(it.env)
+    const there = policyWith(it, server.url, 'it/library/*', 'mine/mirror')
     expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
     const spent = it.pulls()
     expect(spent).toBe(3)
     expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 3, total: 0 } })
     expect(it.pulls()).toBe(spent)
-    const back = policy(it, server.url, 'mine/mirror/app', 'hub/acme')
+    const back = policyWith(it, server.url, 'mine/mirror/app', 'it/acme')
     expect((await work.run(back)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
     expect([...it.content.repository('acme/app').tags.keys()].sort()).toEqual(['v1', 'v2', 'v3'])
   },

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { githubGhcr } from '../../adapters/github-ghcr/index.ts'
 import { describeAdapter } from '../contract/adapter.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
+import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type FakeGitHub, type GitHubOptions, startGitHub, TOKEN } from '../fakes/github-ghcr.ts'
 import { image, index, referrer } from '../support/images.ts'
@@ -143,16 +144,6 @@ test('needs a namespace and an image at least', () => {
   expect(githubGhcr.depth).toEqual({ min: 2 })
 })
 
-const policy = (it: FakeGitHub, url: string, from: string, to: string): string => `
-registries:
-  gh: { type: github-ghcr, url: ${it.content.url}, options: { api_url: ${it.apiUrl} } }
-  mine: { type: docker-registry, url: ${url} }
-policies:
-  copy:
-    source: ${from}
-    destination: ${to}
-`
-
 test.runIf(availableServers().includes('registry'))(
   'goes to a real registry and back, with what refers to it',
   async () => {
@@ -161,16 +152,20 @@ test.runIf(availableServers().includes('registry'))(
     it.content.add('acme/app', artifact, 'v1')
     const server = await startServer('registry')
     onTestFinished(() => server.stop())
-    const work = workplace({ REPLICATE_GH_USERNAME: 'x', REPLICATE_GH_PASSWORD: TOKEN })
-    expect((await work.run(policy(it, server.url, 'gh/acme/*', 'mine/mirror'))).outcome).toMatchObject({ exitCode: 0 })
-    expect((await work.run(policy(it, server.url, 'gh/acme/*', 'mine/mirror'))).outcome.execution?.unchanged).toBe(1)
+    const work = workplace(it.env)
+    expect((await work.run(policyWith(it, server.url, 'it/acme/*', 'mine/mirror'))).outcome).toMatchObject({
+      exitCode: 0,
+    })
+    expect((await work.run(policyWith(it, server.url, 'it/acme/*', 'mine/mirror'))).outcome.execution?.unchanged).toBe(
+      1,
+    )
     const { endpoint, ctx } = await connect({
       registry: { name: 'it', type: 'docker-registry', url: server.url },
       env: {},
     })
     await push(endpoint, 'mirror/app', 'signed', image({ seed: 9 }), ctx)
     await push(endpoint, 'mirror/app', 'sha256-x', referrer(image({ seed: 9 }).descriptor), ctx)
-    expect((await work.run(policy(it, server.url, 'mine/mirror/app', 'gh/contract'))).outcome).toMatchObject({
+    expect((await work.run(policyWith(it, server.url, 'mine/mirror/app', 'it/contract'))).outcome).toMatchObject({
       exitCode: 0,
     })
     expect([...it.content.repository('contract/app').tags.keys()]).toEqual(

@@ -4,8 +4,9 @@ import { expect, onTestFinished, test } from 'vitest'
 import { describeAdapter } from '../contract/adapter.ts'
 import { DISTRIBUTION_DELIVERIES } from '../contract/deliveries.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
+import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
-import { DEPLOY, type FakeGitLab, type GitLabOptions, startGitLab, TOKEN } from '../fakes/gitlab.ts'
+import { DEPLOY, type FakeGitLab, type GitLabOptions, startGitLab } from '../fakes/gitlab.ts'
 import { image } from '../support/images.ts'
 import { availableServers, startServer } from '../support/servers.ts'
 
@@ -66,26 +67,16 @@ test('says of a push where there is no project that it must be created', async (
   })
 })
 
-const policy = (it: FakeGitLab, url: string, from: string, to: string): string => `
-registries:
-  gl: { type: gitlab, url: ${it.content.url} }
-  mine: { type: docker-registry, url: ${url} }
-policies:
-  copy:
-    source: ${from}
-    destination: ${to}
-`
-
 test.runIf(availableServers().includes('registry'))('goes to a real registry and back', async () => {
   const it = await gitlab()
   it.content.add('contract/project/app', image(), 'v1')
   const server = await startServer('registry')
   onTestFinished(() => server.stop())
-  const work = workplace({ REPLICATE_GL_USERNAME: 'x', REPLICATE_GL_PASSWORD: TOKEN })
-  const there = policy(it, server.url, 'gl/contract/**', '{registry: mine, namespace: mirror, flatten: 2}')
+  const work = workplace(it.env)
+  const there = policyWith(it, server.url, 'it/contract/**', '{registry: mine, namespace: mirror, flatten: 2}')
   expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 1 } })
   expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 1 } })
-  const back = policy(it, server.url, 'mine/mirror/app', 'gl/contract/project/copies')
+  const back = policyWith(it, server.url, 'mine/mirror/app', 'it/contract/project/copies')
   expect((await work.run(back)).outcome.exitCode).toBe(0)
   expect([...it.content.repository('contract/project/copies/app').tags.keys()]).toEqual(['v1'])
 })

@@ -3,6 +3,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { describeAdapter } from '../contract/adapter.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
+import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import {
   ACCESS_TOKEN,
@@ -135,26 +136,16 @@ test('an address that is none of Artifactory is told as that', async () => {
   await expect(endpoint.adapter.ping(ctx)).rejects.toMatchObject({ hint: expect.stringContaining('/artifactory') })
 })
 
-const policy = (it: FakeArtifactory, url: string, from: string, to: string): string => `
-registries:
-  art: { type: jfrog-artifactory, url: ${it.content.url} }
-  mine: { type: docker-registry, url: ${url} }
-policies:
-  copy:
-    source: ${from}
-    destination: ${to}
-`
-
 test.runIf(availableServers().includes('registry'))('goes to a real registry and back', async () => {
   const it = await artifactory()
   it.content.add('contract/app', image(), 'v1')
   const server = await startServer('registry')
   onTestFinished(() => server.stop())
-  const work = workplace({ REPLICATE_ART_USERNAME: ADMIN.user, REPLICATE_ART_PASSWORD: ADMIN.password })
-  const there = policy(it, server.url, 'art/contract/**', 'mine/mirror')
+  const work = workplace(it.env)
+  const there = policyWith(it, server.url, 'it/contract/**', 'mine/mirror')
   expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 1 } })
   expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 1 } })
-  const back = policy(it, server.url, 'mine/mirror/app', 'art/fresh')
+  const back = policyWith(it, server.url, 'mine/mirror/app', 'it/fresh')
   expect((await work.run(back)).outcome.exitCode).toBe(0)
   expect([...it.content.repository('fresh/app').tags.keys()]).toEqual(['v1'])
 })

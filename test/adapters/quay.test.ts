@@ -3,6 +3,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { describeAdapter } from '../contract/adapter.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
+import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type FakeQuay, OAUTH, type QuayOptions, ROBOT, startQuay } from '../fakes/quay.ts'
 import { image } from '../support/images.ts'
@@ -88,16 +89,6 @@ test('names an immutable tag as the reason', async () => {
   })
 })
 
-const policy = (it: FakeQuay, url: string, from: string, to: string): string => `
-registries:
-  q: { type: quay, url: ${it.content.url} }
-  mine: { type: docker-registry, url: ${url} }
-policies:
-  copy:
-    source: ${from}
-    destination: ${to}
-`
-
 test.runIf(availableServers().includes('registry'))(
   'goes to a real registry and back, and a plan never asks to push',
   async () => {
@@ -105,10 +96,10 @@ test.runIf(availableServers().includes('registry'))(
     it.content.add('contract/app', image(), 'v1')
     const server = await startServer('registry')
     onTestFinished(() => server.stop())
-    const work = workplace({ REPLICATE_Q_USERNAME: '$oauthtoken', REPLICATE_Q_PASSWORD: OAUTH })
-    expect((await work.run(policy(it, server.url, 'q/contract/*', 'mine/mirror'))).outcome.exitCode).toBe(0)
+    const work = workplace(it.env)
+    expect((await work.run(policyWith(it, server.url, 'it/contract/*', 'mine/mirror'))).outcome.exitCode).toBe(0)
     expect(it.asked.filter((scope) => scope.includes('push'))).toEqual([])
-    const back = policy(it, server.url, 'mine/mirror/app', 'q/contract/copies')
+    const back = policyWith(it, server.url, 'mine/mirror/app', 'it/contract/copies')
     expect((await work.plan(back)).actions).toMatchObject([
       { action: 'copy', destination: expect.stringContaining('copies/app') },
     ])
