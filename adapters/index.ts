@@ -1,11 +1,14 @@
 /** The adapters: an explicit list, which is all there is to being registered. */
 
 import type { AdapterType } from '../src/core/adapter.ts'
+import { awsEcr } from './aws-ecr/index.ts'
+import { awsEcrPublic } from './aws-ecr-public/index.ts'
 import { azureAcr } from './azure-acr/index.ts'
 import { dockerHub } from './docker-hub/index.ts'
 import { dockerRegistry } from './docker-registry/index.ts'
 import { githubGhcr } from './github-ghcr/index.ts'
 import { gitlab } from './gitlab/index.ts'
+import { googleGar } from './google-gar/index.ts'
 import { harbor } from './harbor/index.ts'
 import { jfrogArtifactory } from './jfrog-artifactory/index.ts'
 import { ociLayout } from './oci-layout/index.ts'
@@ -16,7 +19,10 @@ export const adapters: readonly AdapterType[] = [
   dockerRegistry,
   dockerHub,
   harbor,
+  awsEcr,
+  awsEcrPublic,
   azureAcr,
+  googleGar,
   githubGhcr,
   gitlab,
   quay,

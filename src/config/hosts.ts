@@ -16,8 +16,11 @@ const KNOWN_HOSTS: readonly KnownHost[] = [
     type: 'docker-hub',
     url: 'https://registry-1.docker.io',
   },
-  { host: /\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/, type: 'aws-ecr' },
-  { host: /^public\.ecr\.aws$/, type: 'aws-ecr-public' },
+  {
+    host: /^\d+\.dkr[.-]ecr(-fips)?\.[a-z0-9_-]+\.(amazonaws\.com(\.cn)?|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$/,
+    type: 'aws-ecr',
+  },
+  { host: /^(public\.ecr\.aws|ecr-public\.aws\.com)$/, type: 'aws-ecr-public' },
   { host: /\.azurecr\.(io|cn|us)$/, type: 'azure-acr' },
   { host: /\.pkg\.dev$/, type: 'google-gar' },
   { host: /^([a-z]+\.)?gcr\.io$/, type: 'google-gar' },

@@ -18,9 +18,6 @@ export const UNSUPPORTED: readonly Unsupported[] = [
 
 /** Identities of adapters that are to come. */
 export const FUTURE_TYPES: readonly string[] = [
-  'aws-ecr',
-  'aws-ecr-public',
-  'google-gar',
   'ali-acr',
   'huawei-swr',
   'tencent-tcr',

@@ -37,6 +37,9 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'cron-parser': ['src/core/schedule.ts'],
   yaml: ['src/config/', 'adapters/helm-http/', 'adapters/chartmuseum/', 'adapters/artifact-hub/'],
   'tar-stream': ['src/oci/'],
+  'google-auth-library': ['adapters/google-gar/'],
+  '@aws-sdk/client-ecr': ['adapters/aws-ecr/'],
+  '@aws-sdk/client-ecr-public': ['adapters/aws-ecr-public/'],
   // Wherever JSON or YAML from outside is checked.
   zod: [
     'src/config/',

@@ -1,0 +1,81 @@
+/** What EventBridge tells of ECR, as it is, or within the envelopes of SNS and SQS.
+ *
+ *  https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html */
+
+import { z } from 'zod'
+import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
+import { parseDigest } from '../../src/core/descriptor.ts'
+import { malformedDelivery } from '../../src/oci/delivery.ts'
+
+const BRIDGE = z.looseObject({
+  source: z.string(),
+  id: z.string().nullish(),
+  time: z.string().nullish(),
+  'detail-type': z.string(),
+  detail: z.looseObject({
+    result: z.string().nullish(),
+    'sync-status': z.string().nullish(),
+    'action-type': z.string().nullish(),
+    'repository-name': z.string().nullish(),
+    'image-digest': z.string().nullish(),
+    'image-tag': z.string().nullish(),
+  }),
+})
+const SNS = z.looseObject({ Type: z.string(), Message: z.string() })
+const SQS = z.looseObject({ Records: z.array(z.looseObject({ body: z.string() })) })
+
+/** An event within SNS within SQS. */
+const DEEPEST = 3
+
+export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
+  return eventsIn(body, DEEPEST)
+}
+
+function eventsIn(body: unknown, depth: number): readonly RegistryEvent[] {
+  const sqs = SQS.safeParse(body)
+  if (sqs.success && depth > 1) return sqs.data.Records.flatMap((record) => eventsIn(parse(record.body), depth - 1))
+  const sns = SNS.safeParse(body)
+  if (sns.success && depth > 1) {
+    // The others are to confirm a subscription, which is the user's affair.
+    return sns.data.Type === 'Notification' ? eventsIn(parse(sns.data.Message), depth - 1) : []
+  }
+  const parsed = BRIDGE.safeParse(body)
+  if (!parsed.success) throw malformedDelivery('EventBridge', parsed.error)
+  return eventOf(parsed.data)
+}
+
+/** Nothing for scans, for what failed, and for the platforms of an image, which come by themselves without a tag. */
+function eventOf(event: z.output<typeof BRIDGE>): readonly RegistryEvent[] {
+  const { detail, source, id } = event
+  const repository = detail['repository-name']
+  const tag = detail['image-tag']
+  const digest = parseDigest(detail['image-digest'] ?? '')
+  const action = actionOf(event['detail-type'], detail['action-type'])
+  if (source !== 'aws.ecr' || !action || (detail.result ?? detail['sync-status']) !== 'SUCCESS') return []
+  if (!repository || (!tag && (action === 'push' || !digest))) return []
+  const time = new Date(event.time ?? '')
+  return [
+    {
+      action,
+      repository,
+      ...(tag ? { tag } : {}),
+      ...(digest ? { digest } : {}),
+      ...(Number.isNaN(time.getTime()) ? {} : { time }),
+      ...(id ? { id } : {}),
+    },
+  ]
+}
+
+function actionOf(type: string, action: string | null | undefined): RegistryEvent['action'] | undefined {
+  if (type === 'ECR Replication Action' || type === 'ECR Pull Through Cache Action') return 'push'
+  if (type !== 'ECR Image Action') return undefined
+  return action === 'PUSH' ? 'push' : action === 'DELETE' ? 'delete' : undefined
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
