@@ -2,6 +2,7 @@
 
 import { adapters } from '../adapters/index.ts'
 import metadata from '../package.json' with { type: 'json' }
+import { commandEnvironment } from './command-environment.ts'
 import type { Edit } from './config/edit.ts'
 import type { Edited, EditMode } from './config/edit-file.ts'
 import type { Configuration } from './config/load.ts'
@@ -11,28 +12,25 @@ import { createConnections, type Timing } from './connect.ts'
 import type { PingStep } from './core/adapter.ts'
 import type { Context } from './core/context.ts'
 import type { Difference, Verification } from './core/drift.ts'
-import { CancelledError, HistoryError, ReplicateError } from './core/errors.ts'
+import { HistoryError } from './core/errors.ts'
 import type { Execution } from './core/execution.ts'
+import type { PolicyPlan, SavedPlan, TaskSpec } from './core/plan.ts'
+import type { Policy } from './core/policy.ts'
+import type { Registry } from './core/registry.ts'
 import { type FoundCredential, foundCredential, signIn } from './credential.ts'
 import type { Keychain } from './credentials/keychain.ts'
-import { type Check, examine } from './doctor.ts'
 import { credentialOf, type WrittenCredential } from './credentials/kinds.ts'
-import type { PolicyPlan, SavedPlan, TaskSpec } from './core/plan.ts'
-import { type Policy, routesOf } from './core/policy.ts'
-import type { Registry } from './core/registry.ts'
+import { type Check, examine } from './doctor.ts'
 import type { Again } from './engine/again.ts'
-import type { Endpoint, Route } from './engine/endpoint.ts'
-import { execute } from './engine/execute.ts'
 import { type Match, matches } from './engine/matches.ts'
 import { mergePlans, preview } from './engine/preview.ts'
 import { mergeVerifications, verify } from './engine/verify.ts'
 import { type History, openHistory, type RegistryStatus } from './history/history.ts'
 import { createRedactor } from './http/redact.ts'
-import { earlierExecution, filesAgain, originText } from './origin.ts'
 import { pingRegistry, placeOf, statusesIn } from './ping.ts'
 import { createPost } from './post.ts'
-import { commandEnvironment } from './command-environment.ts'
-import { createThrottle, type Throttle } from './transfer/throttle.ts'
+import { createRunning } from './running.ts'
+import { openSides } from './sides.ts'
 
 /** What every command needs to know of its surroundings. */
 export interface AppOptions {
@@ -93,8 +91,8 @@ export interface PlanOptions {
 }
 
 export type { Difference, Verification } from './core/drift.ts'
-export type { Match } from './engine/matches.ts'
 export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from './core/plan.ts'
+export type { Match } from './engine/matches.ts'
 export type { RegistryStatus } from './history/history.ts'
 
 /** How one policy of a `run` ended. */
@@ -169,8 +167,6 @@ export interface App {
   close(): Promise<void>
 }
 
-const DEFAULT_CONCURRENCY = 8
-
 export function createApp(options: AppOptions): App {
   const redactor = createRedactor()
   const warnings: string[] = []
@@ -221,68 +217,6 @@ export function createApp(options: AppOptions): App {
     })
   }
 
-  /** Both sides, opened; a registry that several destinations share is opened once. */
-  async function sides(policy: Policy, configuration: Configuration) {
-    const open = (name: string): Promise<Endpoint> => connections.open(configuration.registryOf(name))
-    const source = open(policy.source.registry)
-    const routes = routesOf(policy)
-    const opened = new Map(routes.map(({ destination }) => [destination.registry, undefined]))
-    const destinations = new Map(
-      await Promise.all([...opened.keys()].map(async (name) => [name, await open(name)] as const)),
-    )
-    return {
-      source: await source,
-      routes: routes.flatMap((route): Route[] => {
-        const destination = destinations.get(route.destination.registry)
-        return destination ? [{ policy: route, destination }] : []
-      }),
-    }
-  }
-
-  async function runPolicy(
-    policy: Policy,
-    configuration: Configuration,
-    run: RunOptions,
-    throttles: readonly Throttle[],
-    started: (policy: Policy, execution: number) => void,
-    ctx: Context,
-    again?: Again & { readonly lock: string },
-  ): Promise<PolicyOutcome> {
-    try {
-      const { source, routes } = await sides(policy, configuration)
-      const saved = run.plan?.policies.find((candidate) => candidate.policy === policy.name)
-      const result = await execute(
-        {
-          policy,
-          source,
-          routes,
-          history: await openedHistory(),
-          trigger: 'manual',
-          lock: again?.lock ?? lockOf(policy, configuration),
-          origin: originText(configuration, narrowingOf(run), { saved: run.plan !== undefined }),
-          again,
-          concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
-          throttles,
-          narrow: run.filter,
-          shard: run.shard,
-          referrers: run.referrers,
-          maxFailures: run.failFast ? 1 : run.maxFailures,
-          wait: run.wait,
-          thorough: run.thorough,
-          ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
-          ...(options.timing?.clock ? { clock: options.timing.clock } : {}),
-          started: (execution) => started(policy, execution),
-          post,
-          commandEnv: () => commandEnvironment(options.env, homeDirectory(options), redactor),
-        },
-        guarded(ctx),
-      )
-      return { policy: policy.name, ...result }
-    } catch (error) {
-      return { policy: policy.name, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
-    }
-  }
-
   const read = (files: readonly string[], config: string | undefined): Promise<Configuration> =>
     readConfiguration({
       ...options,
@@ -292,36 +226,29 @@ export function createApp(options: AppOptions): App {
       secrets: (secret) => redactor.add(secret),
     })
 
+  const running = createRunning({
+    connections,
+    history: openedHistory,
+    read,
+    guarded,
+    config: options.config,
+    clock: options.timing?.clock,
+    post,
+    commandEnv: () => commandEnvironment(options.env, homeDirectory(options), redactor),
+  })
+
   return {
     configuration: (files) => read(files, options.config),
     editable: async () =>
       (await import('./config/edit-file.ts')).editableConfiguration({ ...options, types: adapters }),
     edit: async (edits, how) =>
       (await import('./config/edit-file.ts')).editConfiguration(edits, { ...options, types: adapters, ...how }),
-    async *run(policies, configuration, run, started, ctx) {
-      const throttles = run.bandwidth === undefined ? [] : [createThrottle(run.bandwidth)]
-      const signal = run.timeout === undefined ? ctx.signal : AbortSignal.any([ctx.signal, timeLimit(run.timeout)])
-      for (const policy of policies) {
-        yield await runPolicy(policy, configuration, run, throttles, started, { ...ctx, signal })
-        if (signal.aborted) return
-      }
-    },
-    async *again(earlier, run, started, ctx) {
-      const { policy, lock, origin } = earlierExecution<RunOptions>(await openedHistory(), earlier)
-      const { config = origin.config } = options
-      const configuration = await read(filesAgain(earlier.execution, origin, options.config), config)
-      const throttles = run.bandwidth === undefined ? [] : [createThrottle(run.bandwidth)]
-      const signal = run.timeout === undefined ? ctx.signal : AbortSignal.any([ctx.signal, timeLimit(run.timeout)])
-      const narrowed = { ...origin.narrowing, ...run }
-      const again = { ...earlier, lock }
-      const calling = { ...policy, ...callsOf(configuration.policies.find(({ name }) => name === policy.name)) }
-      yield await runPolicy(calling, configuration, narrowed, throttles, started, { ...ctx, signal }, again)
-    },
+    ...running,
     async plan(policy, configuration, planning, ctx) {
       const { filter, ...rest } = planning
       const records = await planRecords(policy)
       try {
-        const opened = await sides(policy, configuration)
+        const opened = await openSides(policy, configuration, connections)
         const plans: PolicyPlan[] = []
         for (const route of opened.routes) {
           plans.push(await preview({ ...route, source: opened.source, ...rest, narrow: filter, records }, guarded(ctx)))
@@ -343,7 +270,7 @@ export function createApp(options: AppOptions): App {
     async verify(policy, configuration, { filter, ...rest }, found, ctx) {
       const records = await planRecords(policy)
       try {
-        const opened = await sides(policy, configuration)
+        const opened = await openSides(policy, configuration, connections)
         const results: Verification[] = []
         for (const route of opened.routes) {
           const one = { ...route, source: opened.source, ...rest, narrow: filter, records }
@@ -394,7 +321,12 @@ export function createApp(options: AppOptions): App {
     keychain: connections.keychain,
     examine: (ctx) =>
       examine(
-        { paths: options, connections, clock: options.timing?.clock ?? Date, configuration: () => read([], options.config) },
+        {
+          paths: options,
+          connections,
+          clock: options.timing?.clock ?? Date,
+          configuration: () => read([], options.config),
+        },
         guarded(ctx),
       ),
     history: openedHistory,
@@ -403,31 +335,4 @@ export function createApp(options: AppOptions): App {
       if (history) (await history).close()
     },
   }
-}
-
-/** The options that say what is planned; the others say how it is done. */
-function narrowingOf(run: RunOptions): RunOptions {
-  const { plan, concurrency, bandwidth, failFast, maxFailures, wait, timeout, ...narrowing } = run
-  return narrowing
-}
-
-/** What a policy calls as its file has it now. */
-function callsOf(policy: Policy | undefined): Pick<Policy, 'prepare' | 'notify'> {
-  return {
-    ...(policy?.prepare ? { prepare: policy.prepare } : {}),
-    ...(policy?.notify ? { notify: policy.notify } : {}),
-  }
-}
-
-/** What may run only once at a time: a policy of a file; a one-kick copy is its two references. */
-function lockOf(policy: Policy, configuration: Configuration): string {
-  const file = configuration.policyFile(policy.name)
-  return file === undefined ? `${policy.name} ${policy.description ?? ''}` : `${file}#${policy.name}`
-}
-
-function timeLimit(milliseconds: number): AbortSignal {
-  const controller = new AbortController()
-  const reason = new CancelledError(`stopped: the time limit of ${Math.round(milliseconds / 1000)} s is over`, 1)
-  setTimeout(() => controller.abort(reason), milliseconds).unref()
-  return controller.signal
 }
