@@ -3,6 +3,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { describeAdapter } from '../contract/adapter.ts'
 import { collect, connect, digestsIn, prepared, push } from '../contract/opened.ts'
+import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { AWS_KEY } from '../fakes/aws-ecr-control.ts'
 import { ALIAS, type EcrPublicOptions, type FakeEcrPublic, startEcrPublic } from '../fakes/aws-ecr-public.ts'
@@ -111,19 +112,12 @@ test('tells deletes that failed in an answer that says 200', async () => {
   await expect(store.deleteManifest?.(digest, ctx)).rejects.toMatchObject({ codes: ['InvalidImageTag'] })
 })
 
-const policy = (it: FakeEcrPublic, url: string, from: string, to: string): string => `
-registries:
-  cloud:
-    type: aws-ecr-public
-    url: ${it.content.url}
-    options: { endpoint: "${it.content.url}" }
-    credential: { type: access_key, username: ${AWS_KEY.id}, password: "\${SECRET}" }
-  mine: { type: docker-registry, url: ${url} }
-policies:
-  copy:
-    source: ${from}
-    destination: ${to}
-`
+/** As a file may say it: the secret is elsewhere. */
+function written(it: FakeEcrPublic): FakeEcrPublic {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what a file says
+  const credential = { type: 'access_key', username: AWS_KEY.id, password: '${SECRET}' } as const
+  return { ...it, registry: { ...it.registry, credential } }
+}
 
 test.runIf(availableServers().includes('registry'))('goes to a real registry and back', async () => {
   const it = await ecr()
@@ -131,10 +125,10 @@ test.runIf(availableServers().includes('registry'))('goes to a real registry and
   const server = await startServer('registry')
   onTestFinished(() => server.stop())
   const work = workplace({ SECRET: AWS_KEY.secret })
-  const there = policy(it, server.url, `cloud/${ALIAS}/*`, 'mine/mirror')
+  const there = policyWith(written(it), server.url, `it/${ALIAS}/*`, 'mine/mirror')
   expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
   expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 3, total: 0 } })
-  const back = policy(it, server.url, 'mine/mirror/app', `cloud/${ALIAS}/copies`)
+  const back = policyWith(written(it), server.url, 'mine/mirror/app', `it/${ALIAS}/copies`)
   expect((await work.run(back)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
   expect([...it.content.repository(`${ALIAS}/copies/app`).tags.keys()].sort()).toEqual(['v1', 'v2', 'v3'])
 })

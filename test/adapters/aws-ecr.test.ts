@@ -5,6 +5,7 @@ import { parseHost } from '../../adapters/aws-ecr/host.ts'
 import type { Registry } from '../../src/core/registry.ts'
 import { describeAdapter } from '../contract/adapter.ts'
 import { collect, connect, digestsIn, prepared, push } from '../contract/opened.ts'
+import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type EcrOptions, type FakeEcr, startEcr } from '../fakes/aws-ecr.ts'
 import { ACCOUNT, AWS_KEY } from '../fakes/aws-ecr-control.ts'
@@ -407,19 +408,12 @@ async function* chunksOf(bytes: Uint8Array) {
   yield bytes
 }
 
-const policy = (it: FakeEcr, url: string, from: string, to: string): string => `
-registries:
-  cloud:
-    type: aws-ecr
-    url: ${it.content.url}
-    options: { endpoint: "${it.content.url}", region: eu-west-1, scan_on_push: true }
-    credential: { type: access_key, username: ${AWS_KEY.id}, password: "\${SECRET}" }
-  mine: { type: docker-registry, url: ${url} }
-policies:
-  copy:
-    source: ${from}
-    destination: ${to}
-`
+/** As a file may say it: the secret is elsewhere. */
+function written(it: FakeEcr): FakeEcr {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what a file says
+  const credential = { type: 'access_key', username: AWS_KEY.id, password: '${SECRET}' } as const
+  return { ...it, registry: { ...it.registry, credential, options: { ...it.registry.options, scan_on_push: true } } }
+}
 
 test.runIf(availableServers().includes('registry'))(
   'goes to a real registry and back into repositories that were not there; unchanged it costs a page',
@@ -429,13 +423,13 @@ test.runIf(availableServers().includes('registry'))(
     const server = await startServer('registry')
     onTestFinished(() => server.stop())
     const work = workplace({ SECRET: AWS_KEY.secret })
-    const there = policy(it, server.url, 'cloud/team/*', 'mine/mirror')
+    const there = policyWith(written(it), server.url, 'it/team/*', 'mine/mirror')
     expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
     const before = it.requests().length
     expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 3, total: 0 } })
     // A challenge, the password, the check; repositories; tags.
     expect(it.requests().slice(before)).toHaveLength(5)
-    const back = policy(it, server.url, 'mine/mirror/app', 'cloud/copies')
+    const back = policyWith(written(it), server.url, 'mine/mirror/app', 'it/copies')
     expect((await work.run(back)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
     expect([...it.content.repository('copies/app').tags.keys()].sort()).toEqual(['v1', 'v2', 'v3'])
     expect(it.repositories.get('copies/app')).toMatchObject({ imageScanningConfiguration: { scanOnPush: true } })

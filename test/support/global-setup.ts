@@ -2,6 +2,7 @@
 
 import { missingBrowsers } from './browser.ts'
 import { missingHarbor } from './harbor.ts'
+import { missingMoto } from './moto.ts'
 import { missingPrograms } from './secret-service.ts'
 import { missingServers } from './servers.ts'
 import { missingShells } from './shells.ts'
@@ -10,6 +11,7 @@ export function setup(): void {
   const missing = [
     ...missingServers(),
     ...missingHarbor(),
+    ...missingMoto(),
     ...missingPrograms(),
     ...missingBrowsers(),
     ...missingShells(),
