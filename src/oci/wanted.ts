@@ -3,9 +3,11 @@
 import type { Wanted } from '../core/adapter.ts'
 import { compilePattern } from '../core/pattern.ts'
 
-/** The first path parts of all that is wanted; undefined where a pattern leaves them open. */
-export function topsOf({ namespaces, names }: Wanted): readonly string[] | undefined {
-  const patterns = (namespaces.length > 0 ? namespaces : names).map((pattern) => pattern.split('/')[0] ?? '')
+/** The first path parts (so many; default one) of all that is wanted; undefined where a pattern leaves them open. */
+export function topsOf({ namespaces, names }: Wanted, parts = 1): readonly string[] | undefined {
+  const patterns = (namespaces.length > 0 ? namespaces : names).map((pattern) =>
+    pattern.split('/').slice(0, parts).join('/'),
+  )
   const found = new Set<string>()
   for (const pattern of patterns) {
     // A brace that holds the slash is cut in two: then nothing is known.

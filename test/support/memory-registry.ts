@@ -132,6 +132,8 @@ export interface MemoryRegistryOptions {
   /** Larger bodies of uploads are 413, as a proxy would say it; in bytes. */
   readonly maxBody?: number
   readonly location?: 'relative' | 'absolute'
+  /** Makes of the path of an upload the one that clients are told; `intercept` must know it again. */
+  readonly uploadPath?: (path: string) => string
   /** How a mount of a blob that is there is answered: 201, 202 (an upload begins) or 403. Default 201. */
   readonly mount?: 201 | 202 | 403
   /** POST with `digest` takes the blob: 201. Default: ignored, 202. */

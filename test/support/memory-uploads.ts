@@ -162,9 +162,10 @@ function checkRange(call: Call, upload: Upload, length: string | undefined): voi
 }
 
 function whereItIs(call: Call, upload: Upload): { readonly headers: Readonly<Record<string, string>> } {
+  const path = `/v2/${upload.repository}/blobs/uploads/${upload.id}?_state=${upload.state}`
   return {
     headers: {
-      location: locationOf(call, `/v2/${upload.repository}/blobs/uploads/${upload.id}?_state=${upload.state}`),
+      location: locationOf(call, call.state.options.uploadPath?.(path) ?? path),
       range: `0-${Math.max(upload.offset - 1, 0)}`,
       'docker-upload-uuid': upload.id,
     },
