@@ -88,7 +88,8 @@ test.runIf(hasTerminal)('Ctrl-C on a terminal says that it is stopping, and give
   const { code, stdout } = await running.ended
   gate.open()
   expect(code).toBe(130)
-  expect(stdout).toContain('stopping; once more to end at once')
   expect(stdout).toContain('interrupted by SIGINT')
+  // The bars are gone before it speaks: none is left standing, and it is not drawn over.
+  expect(stdout).toMatch(/━.*stopping; once more to end at once[^━╌]*$/s)
   expect(stdout.lastIndexOf(`${ESCAPE}[?25h`)).toBeGreaterThan(stdout.lastIndexOf(`${ESCAPE}[?25l`))
 })

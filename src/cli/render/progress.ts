@@ -32,6 +32,8 @@ export function progressView(session: Session): View {
     bars?.stop()
     bars = undefined
   }
+  // What is said of the end is written below the bars, by who knows nothing of them: it would stand among them.
+  session.signal.addEventListener('abort', stop, { once: true })
   return {
     begin(heading, id) {
       stop()
