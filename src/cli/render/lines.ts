@@ -65,16 +65,16 @@ export function progressText(reading: Reading): string {
 
 interface EventScene {
   readonly execution: number
-  readonly session: Pick<Session, 'errorColors' | 'verbose'>
+  readonly session: Pick<Session, 'errorColors' | 'verbose' | 'stderr'>
   readonly announceStages: boolean
 }
 
 /** The lines an event is worth, or undefined. */
 export function eventText(event: Event, scene: EventScene): string | undefined {
-  const { errorColors: colors, verbose } = scene.session
+  const { errorColors: colors, verbose, stderr } = scene.session
   switch (event.type) {
     case 'stage':
-      if (event.state === 'ended') return stageLine(event.stage, event.text, colors)
+      if (event.state === 'ended') return stageLine(event.stage, event.text, colors, stderr.columns)
       return scene.announceStages ? stageLine(event.stage, event.text || 'started', colors) : undefined
     case 'task':
       return event.status === 'failed'

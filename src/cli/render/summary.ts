@@ -8,7 +8,7 @@ import { recordedError } from './error.ts'
 import { formatDuration, printable } from './format.ts'
 import type { Heading } from './view.ts'
 
-/** Where a stage line ends, in columns. */
+/** Where a stage line ends, in columns, where there is room. */
 const LINE_WIDTH = 86
 
 /** `base-images  hub → harbor/mirror`. */
@@ -17,11 +17,12 @@ export function headingLine(heading: Heading, colors: Colors): string {
 }
 
 /** `prepare   2 registries reachable · …`; the rate at the end of what was transferred stands at the right edge. */
-export function stageLine(stage: Stage, text: string, colors: Colors): string {
+export function stageLine(stage: Stage, text: string, colors: Colors, columns = Number.POSITIVE_INFINITY): string {
   const rate = /^(.*\S) {2,}(\S+ \S+\/s)$/.exec(printable(text))
   const left = `${stage.padEnd(8)}  ${rate?.[1] ?? printable(text)}`
   const right = rate?.[2] ?? ''
-  const line = right ? left + right.padStart(Math.max(LINE_WIDTH - left.length, right.length + 2)) : left
+  const room = Math.min(LINE_WIDTH, columns - 1) - left.length
+  const line = right ? left + right.padStart(Math.max(room, right.length + 2)) : left
   return `${colors.cyan(line.slice(0, 8))}${line.slice(8)}\n`
 }
 

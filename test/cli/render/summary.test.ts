@@ -27,6 +27,14 @@ Execution 42 succeeded in 2.4 s
 `)
 })
 
+test('the rate stays on its line, however narrow the terminal is', () => {
+  const text = '3/3  47.1 MiB copied, 31.9 MiB already there  23.6 MiB/s'
+  expect(stageLine('transfer', text, plain, 80)).toBe(
+    'transfer  3/3  47.1 MiB copied, 31.9 MiB already there               23.6 MiB/s\n',
+  )
+  expect(stageLine('transfer', text, plain, 20)).toBe(`transfer  ${text}\n`)
+})
+
 test('stopped and skipped tasks are counted where there are any', () => {
   const text = executionSummary({ ...execution, status: 'stopped', stopped: 2, skipped: 1 }, plain)
   expect(text).toContain('Execution 42 stopped in 2.4 s\n')
