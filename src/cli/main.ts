@@ -21,6 +21,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 export async function execute(args: readonly string[], surroundings: Surroundings): Promise<number> {
   let session: Session | undefined
   let exitCode = 0
+  let told: unknown
   const program = buildProgram(async (flags, command) => {
     session = openSession(surroundings, flags)
     exitCode = await command(session)
@@ -29,11 +30,14 @@ export async function execute(args: readonly string[], surroundings: Surrounding
   try {
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {
+    told = error
     exitCode = await report(error, args, program, surroundings)
   }
   try {
     await session?.close()
   } catch (error) {
+    // What could not be opened cannot be closed either, for the same reason.
+    if (error === told) return exitCode
     const closed = await report(error, args, program, surroundings)
     if (exitCode === 0) exitCode = closed
   }

@@ -13,10 +13,11 @@ export function processSurroundings(parts: Parts): Surroundings {
   const controller = new AbortController()
   listenToSignals(controller)
   return {
-    // Whoever read the results is gone: what still runs is stopped cleanly, and nothing is said.
-    stdout: outputOf(process.stdout, () =>
-      controller.abort(new CancelledError('nobody reads standard output any more', SIGPIPE)),
-    ),
+    // Whoever read the results is gone, or there is no room for them: what still runs is stopped cleanly. Only the latter is said.
+    stdout: outputOf(process.stdout, (error) => {
+      if (error.code !== 'EPIPE') sayUnwritable(error)
+      controller.abort(new CancelledError('nobody reads standard output any more', SIGPIPE))
+    }),
     stderr: outputOf(process.stderr, () => undefined),
     env: process.env,
     cwd: process.cwd(),
@@ -47,13 +48,21 @@ function listenToSignals(controller: AbortController): void {
   }
 }
 
-function outputOf(stream: NodeJS.WriteStream, onBroken: () => void): Output {
+/** The exit status is set at the very end: a short command has come to its own by then. */
+function sayUnwritable(error: NodeJS.ErrnoException): void {
+  const why = error.code === 'ENOSPC' ? 'the disk is full' : error.message
+  process.stderr.write(`error: cannot write to standard output: ${why}\n`)
+  process.once('exit', () => {
+    process.exitCode = 1
+  })
+}
+
+function outputOf(stream: NodeJS.WriteStream, onBroken: (error: NodeJS.ErrnoException) => void): Output {
   let broken = false
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (broken) return
     broken = true
-    if (error.code === 'EPIPE') onBroken()
-    else if (stream !== process.stderr) throw error
+    onBroken(error)
   })
   return {
     write: (text) => {

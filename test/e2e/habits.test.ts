@@ -1,10 +1,12 @@
 /** Small habits of a good program: a reader that leaves, colours, and no question where nobody can answer. */
 
+import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { image } from '../support/images.ts'
 import { startMemoryRegistry } from '../support/memory-registry.ts'
 import { policyBetween } from './harness.ts'
 import { program } from './program.ts'
+import type { inTerminal } from './terminal.ts'
 
 test('whatever is asked, a reader that goes away hears no complaint', async () => {
   const [source, destination] = [await startMemoryRegistry(), await startMemoryRegistry()]
@@ -41,6 +43,20 @@ test('whatever is asked, a reader that goes away hears no complaint', async () =
   } finally {
     await Promise.all([source.close(), destination.close()])
   }
+})
+
+test.runIf(existsSync('/dev/full'))('results that cannot be written are an error in plain words', async () => {
+  const here = program()
+  const full: typeof inTerminal = (command) => ['sh', '-c', 'exec "$@" > /dev/full', 'sh', ...command]
+  const { code, stderr } = await here.run(['config', 'schema'], { wrap: full })
+  expect({ code, stderr }).toEqual({ code: 1, stderr: 'error: cannot write to standard output: the disk is full\n' })
+})
+
+test('a history that cannot be opened is said once', async () => {
+  const here = program()
+  const { code, stderr } = await here.run(['executions', 'list', '--home', here.write('file', '')])
+  expect(code).toBe(2)
+  expect(stderr.match(/^error: /gm)).toEqual(['error: '])
 })
 
 test.each([
