@@ -1,6 +1,7 @@
 /** Executions as Markdown, for a job's summary. */
 
 import { formatBytes } from '../../core/size.ts'
+import { type ExecutionStatus, isFinal } from '../../core/states.ts'
 import { formatDuration, printable } from './format.ts'
 import type { ReportedExecution } from './reported.ts'
 import { statusWords } from './summary.ts'
@@ -12,7 +13,7 @@ export function renderMarkdown(executions: readonly ReportedExecution[]): string
   const rows = executions.map(({ execution }) =>
     row([
       execution.policy,
-      `${execution.status === 'succeeded' ? '✅' : '❌'} ${statusWords(execution.status)}`,
+      `${markOf(execution.status)} ${statusWords(execution.status)}`,
       `${execution.succeed}/${execution.total}`,
       String(execution.failed),
       String(execution.unchanged),
@@ -30,6 +31,11 @@ export function renderMarkdown(executions: readonly ReportedExecution[]): string
     ...executions.flatMap(failures),
     '',
   ].join('\n')
+}
+
+function markOf(status: ExecutionStatus): string {
+  if (status === 'succeeded') return '✅'
+  return isFinal(status) ? '❌' : '⏳'
 }
 
 function failures({ execution, tasks }: ReportedExecution): readonly string[] {

@@ -36,3 +36,8 @@ test('Markdown shows a table and the failed tasks, with markup made harmless', (
   expect(text).toContain('| base-images | ❌ failed | 3/3 | 1 | 58 | 47.1 MiB | 2.4 s |')
   expect(text).toContain('- hub/library/redis:7 → harbor/mirror/redis:7: refused: \\<412\\> & "more". exclude it')
 })
+
+test('Markdown does not call failed what still runs', () => {
+  const running = { execution: { ...execution, status: 'in_progress', duration_ms: null }, tasks: [] } as const
+  expect(renderMarkdown([running])).toContain('| base-images | ⏳ in progress |')
+})
