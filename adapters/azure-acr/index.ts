@@ -28,6 +28,7 @@ export const azureAcr: AdapterType = {
     'A token whose scope map does not cover all repositories sees no catalogue: name the repositories in the policy.',
     'A locked repository, manifest or tag (writeEnabled: false) refuses writes and deletes with 405.',
     'Layers above 16 MiB go in chunks.',
+    'The Basic tier takes some 1,000 reads and 100 writes a minute: limits.requests_per_second keeps it content.',
     '`untagged: true` lists the manifests too, among them those of the platforms of an image.',
   ],
   signIn,

@@ -75,6 +75,11 @@ async function gar(options: GarOptions = {}): Promise<FakeGar> {
   return started
 }
 
+/** Not only without a credential: the machine that tests may have one. */
+function asNobody(it: FakeGar): Pick<FakeGar, 'registry' | 'env'> {
+  return { registry: { ...it.registry, credential: { type: 'anonymous' } }, env: {} }
+}
+
 /** All but these permissions. */
 const without =
   (...missing: readonly string[]) =>
@@ -170,7 +175,7 @@ test('lists what the patterns spell out, by the API or, where that may not be as
 
 test('does not guess whose repositories to list', async () => {
   const it = await gar({ isPublic: true })
-  const { endpoint, ctx } = await connect({ ...it, env: {} })
+  const { endpoint, ctx } = await connect(asNobody(it))
   await expect(
     collect(endpoint.adapter.repositories?.({ namespaces: [], names: ['**'] }, ctx) ?? []),
   ).rejects.toMatchObject({
@@ -182,7 +187,7 @@ test('does not guess whose repositories to list', async () => {
 test('nobody pulls and lists what is public', async () => {
   const it = await gar({ isPublic: true })
   it.content.add('proj/contract/app', image(), 'v1')
-  const { endpoint, ctx } = await connect({ ...it, env: {} })
+  const { endpoint, ctx } = await connect(asNobody(it))
   await endpoint.adapter.ping(ctx)
   expect(await digestsIn(endpoint, 'proj/contract/app', ctx)).toHaveLength(1)
   const wanted = { namespaces: [], names: ['proj/contract/*'] }
@@ -277,6 +282,18 @@ test('a layer goes in one request to where the registry wants it', async () => {
   const uploads = it.content.requests.filter(({ path }) => path.startsWith('/artifacts-uploads/'))
   expect(uploads.map(({ method }) => method)).toEqual(['PUT', 'PUT'])
   expect(Math.max(...uploads.map(({ bytesIn }) => bytesIn))).toBe(3_000_000)
+})
+
+test('an upload that fails on its way begins anew: there is none to go on with', async () => {
+  const it = await gar()
+  const { endpoint, ctx } = await connect(it)
+  it.fault?.(/^PUT \/artifacts-uploads/, { status: 503 })
+  const artifact = image({ layers: 1, size: 300_000 })
+  await push(endpoint, 'proj/contract/app', 'v1', artifact, ctx)
+  const made = it.content.requests.map(({ method, path }) => `${method} ${path.split('/')[1]}`)
+  expect(made.filter((line) => line === 'PUT artifacts-uploads')).toHaveLength(artifact.blobs.size + 1)
+  expect(made.filter((line) => line.startsWith('POST'))).toHaveLength(artifact.blobs.size + 1)
+  expect(made.filter((line) => line === 'GET artifacts-uploads')).toEqual([])
 })
 
 const policy = (it: FakeGar, url: string, from: string, to: string): string => `
