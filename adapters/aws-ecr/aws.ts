@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import type { AdapterTools } from '../../src/core/adapter.ts'
 import { abortReason, systemClock } from '../../src/core/cancel.ts'
 import type { Context } from '../../src/core/context.ts'
-import { RegistryError } from '../../src/core/errors.ts'
+import { ConfigurationError, RegistryError } from '../../src/core/errors.ts'
 import type { Credential, Registry } from '../../src/core/registry.ts'
 import { ATTEMPTS, backoff } from '../../src/http/retry.ts'
 import { type CallOptions, requestHandler } from './handler.ts'
@@ -68,7 +68,8 @@ export function openAws<Client extends AnyClient>(
       const options: CallOptions = { abortSignal: ctx.signal, ctx }
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return checked(await send(await client(), options), form, operation, what)
+          const answer = client().then((made) => send(made, options))
+          return checked(await orStopped(answer, ctx.signal), form, operation, what)
         } catch (error) {
           if (ctx.signal.aborted) throw abortReason(ctx.signal)
           const meaning = meaningOf(error, { operation, what }, service)
@@ -86,14 +87,26 @@ export function openAws<Client extends AnyClient>(
 /** What a client of AWS is made with. Without keys it looks for them in its own chain: environment, profile, role, machine. */
 export function clientConfig(found: Credential, registry: Registry, api: AdapterTools['api']) {
   const keys = keysOf(found)
-  const endpoint = registry.options?.endpoint
+  const endpoint = textOption(registry, 'endpoint', (text) => URL.canParse(text), 'a URL')
   return {
     // Tried again above, where it is said and can be stopped.
     maxAttempts: 1,
     requestHandler: requestHandler(api),
     ...(keys ? { credentials: keys } : {}),
-    ...(typeof endpoint === 'string' ? { endpoint } : {}),
+    ...(endpoint === undefined ? {} : { endpoint }),
   }
+}
+
+/** Throws a `ConfigurationError` where it is not such as AWS's client takes. */
+export function textOption(
+  { name, options }: Registry,
+  option: string,
+  isGood: (text: string) => boolean,
+  what: string,
+): string | undefined {
+  const given = options?.[option]
+  if (typeof given !== 'string' || isGood(given)) return typeof given === 'string' ? given : undefined
+  throw new ConfigurationError(`registry ${name}: \`${option}\` is not ${what}: ${JSON.stringify(given)}`)
 }
 
 /** Of an access key; `REPLICATE_<NAME>_USERNAME` and `_PASSWORD` hold one, too. */
@@ -117,6 +130,16 @@ export function isPassword(found: Credential): boolean {
 /** True for who is nobody on purpose. */
 export function isNobody(found: Credential, { credential }: Registry): boolean {
   return found.kind === 'anonymous' && credential?.type === 'anonymous'
+}
+
+/** AWS's chain of credentials may run a program or wait for a machine, and hears of no signal. */
+function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortReason(signal))
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }
 
 function checked<T>(answer: unknown, form: z.ZodType<T>, operation: string, what: string): T {

@@ -4,9 +4,8 @@
 
 import type { ECR } from '@aws-sdk/client-ecr'
 import type { AdapterTools } from '../../src/core/adapter.ts'
-import { CredentialError } from '../../src/core/errors.ts'
 import type { Credential, Registry } from '../../src/core/registry.ts'
-import { type Aws, clientConfig, openAws } from './aws.ts'
+import { type Aws, clientConfig, openAws, textOption } from './aws.ts'
 import { parseHost } from './host.ts'
 import { DELETED, IMAGES, type Images, PAGE_SIZE } from './images.ts'
 
@@ -17,12 +16,13 @@ export interface Ecr extends Aws<ECR> {
 
 export function openEcr(registry: Registry, api: AdapterTools['api'], credential: () => Promise<Credential>): Ecr {
   const host = parseHost(new URL(registry.url ?? 'https://localhost').hostname)
-  const region = registry.options?.region ?? host?.region
   const aws = openAws('ecr', registry, credential, async (found) => {
     const { ECR } = await import('@aws-sdk/client-ecr')
+    const given = textOption(registry, 'region', (text) => /^[a-z0-9-]+$/.test(text), 'a region of AWS')
+    const region = given ?? host?.region
     return new ECR({
       ...clientConfig(found, registry, api),
-      ...(typeof region === 'string' ? { region } : {}),
+      ...(region === undefined ? {} : { region }),
       ...(host?.fips ? { useFipsEndpoint: true } : {}),
       ...(host?.dualStack ? { useDualstackEndpoint: true } : {}),
     })
@@ -59,15 +59,4 @@ export function imagesOf(ecr: Ecr, repositoryName: string): Images {
         ctx,
       ),
   }
-}
-
-/** For what only the API does. */
-export async function needSigned(aws: Pick<Ecr, 'isSigned'>, what: string): Promise<void> {
-  if (await aws.isSigned()) return
-  throw new CredentialError(
-    `cannot ${what}: the API of ECR takes no password of the registry, and nobody who is anonymous`,
-    {
-      hint: 'give an access key (`type: access_key`), or `type: aws` for what AWS finds in its own places',
-    },
-  )
 }
