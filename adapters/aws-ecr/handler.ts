@@ -11,7 +11,7 @@ export interface CallOptions {
 }
 
 /** As AWS's client makes them. */
-interface SignedRequest {
+export interface SignedRequest {
   readonly method: string
   readonly protocol: string
   readonly hostname: string
