@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { answer, CTRL_C, DOWN, ENTER, shown } from '../e2e/keyboard.ts'
+import { answer, CTRL_C, DOWN, ENTER, shown, UP } from '../e2e/keyboard.ts'
 import { type Program, program, type Running } from '../e2e/program.ts'
 import { hasTerminal, inTerminal } from '../e2e/terminal.ts'
 import { image } from '../support/images.ts'
@@ -58,7 +58,7 @@ describe.runIf(hasTerminal)('the questions', () => {
       ['✓ they match 1 repository, 2 of 4 tags', ''],
       ['library/alpine  3.18, 3.19', ''],
       ['Are these the ones?', ENTER],
-      ['Destination registry:', `${DOWN}${ENTER}`],
+      ['❯ mirror', ENTER],
       ['Namespace there', `team/base${ENTER}`],
       ['Where does library/alpine land?', DOWN],
       ['team/base/library/alpine', ENTER],
@@ -115,6 +115,21 @@ policies:
     expect((await running.ended).code).toBe(0)
     expect(shown(running)).not.toContain('Tags (')
     expect(fileOf(here)).toContain('    source: mirror/library/alpine:3.*\n    destination: hub\n')
+  })
+
+  test('do not take the source for the destination, unless another namespace is named', async () => {
+    const here = await prepared()
+    const running = create(here, 'copy', '--source', 'hub/library/redis')
+    await answer(running, [
+      ['Are these the ones?', ENTER],
+      ['❯ mirror', UP],
+      ['❯ hub', ENTER],
+      ['Namespace there (such as mirror):', ENTER],
+      ['the source is there already', `copies${ENTER}`],
+      ['Where does library/redis land?', ENTER],
+      ['When does it run?', CTRL_C],
+    ])
+    expect((await running.ended).code).toBe(130)
   })
 
   test('leave the file alone where the answer is no, or Ctrl-C', async () => {

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { image } from '../support/images.ts'
 import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
 import { missingPrograms, type SecretService, startSecretService } from '../support/secret-service.ts'
-import { answer, DOWN, ENTER, shown } from './keyboard.ts'
+import { answer, ENTER, shown } from './keyboard.ts'
 import { type Program, program } from './program.ts'
 import { hasTerminal, inTerminal } from './terminal.ts'
 
@@ -81,7 +81,7 @@ describe.skipIf(missingPrograms().length > 0)('the first steps', () => {
       ['Only the newest', ENTER],
       ['they match 1 repository, 2 of 3 tags', ''],
       ['Are these the ones?', ENTER],
-      ['Destination registry:', `${DOWN}${ENTER}`],
+      ['Destination registry:', ENTER],
       ['Namespace there', `mirror${ENTER}`],
       ['land?', ENTER],
       ['When does it run?', ENTER],

@@ -17,13 +17,18 @@ export async function askDestination(
   if (flags.destination !== undefined) return flags
   const check = (answer: string): Promise<string | undefined> =>
     answer === '' ? Promise.resolve('write a host') : complaint(draft, { ...flags, destination: [answer] })
-  const registry = await askRegistry(draft, configuration, 'Destination registry:', '--destination', check)
+  const source = flags.source?.split('/')[0]
+  const likely = [...configuration.registries.keys()].find((name) => name !== source)
+  const registry = await askRegistry(draft, configuration, 'Destination registry:', '--destination', check, likely)
   if (/\/|^(oci|tar):/.test(registry)) return { ...flags, destination: [registry] }
   const namespace = await text(draft.session, {
-    message: 'Namespace there (such as mirror), empty for that of the source:',
+    message: `Namespace there (such as mirror)${registry === source ? '' : ', empty for that of the source'}:`,
     option: '--destination',
     fallback: '',
-    check: (answer) => (answer === '' ? undefined : check(`${registry}/${answer}`)),
+    check: (answer) => {
+      if (answer !== '') return check(`${registry}/${answer}`)
+      return registry === source ? 'the source is there already: name a namespace' : undefined
+    },
   })
   if (namespace === '') return { ...flags, destination: [registry] }
   const flatten = flags.flatten ?? (await askFlatten(draft, namespace, example))

@@ -11,13 +11,14 @@ import { countsOf, type Preview } from './policy-preview.ts'
 
 const ANOTHER = ''
 
-/** One of the configuration, or any other. */
+/** One of the configuration, or any other; `likely` is the one that Enter takes. */
 export async function askRegistry(
   { session, file }: Draft,
   { registries }: Configuration,
   message: string,
   option: string,
   check: (answer: string) => Promise<string | undefined>,
+  likely?: string,
 ): Promise<string> {
   const choices = [...registries.values()].map(({ name, url, path, description }) => ({
     value: name,
@@ -29,8 +30,13 @@ export async function askRegistry(
     name: 'another: a host such as docker.io, oci:DIR or tar:FILE',
     description: undefined,
   }
-  const chosen =
-    choices.length === 0 ? ANOTHER : await select(session, { message, option, choices: [...choices, other] })
+  const question = {
+    message,
+    option,
+    choices: [...choices, other],
+    ...(likely === undefined ? {} : { fallback: likely }),
+  }
+  const chosen = choices.length === 0 ? ANOTHER : await select(session, question)
   if (chosen !== ANOTHER) return chosen
   const hint = 'a host such as docker.io, oci:DIR or tar:FILE'
   const answer = await text(session, { message: `${message.replace(/:$/, '')} (${hint}):`, option, check })
