@@ -213,11 +213,17 @@ async function trustOf(registry: Registry): Promise<Trust> {
 
 async function readPem(registry: Registry, key: string, path: string | undefined): Promise<string | undefined> {
   if (path === undefined) return undefined
+  let text: string
   try {
-    return await readFile(path, 'utf8')
+    text = await readFile(path, 'utf8')
   } catch (cause) {
     throw new ConfigurationError(`registry ${registry.name}: ${key} cannot be read: ${path}`, { cause })
   }
+  // Node would take it, trust nothing by it, and let the server's certificate have the blame.
+  if (text.includes('-----BEGIN ')) return text
+  throw new ConfigurationError(`registry ${registry.name}: ${key} is no PEM file: ${path}`, {
+    hint: 'such a file has a line -----BEGIN CERTIFICATE-----, or one that names a key',
+  })
 }
 
 /** Where a machine of a cloud is told who it is: no proxy knows that. */

@@ -74,7 +74,8 @@ function tunnelError(
 
 const SELF_SIGNED = 'put the certificate of its authority into `ca:`, or set `insecure: true` for a test registry'
 
-function certificateProblem(code: string, text: string): { message: string; hint?: string } | undefined {
+/** What is wrong with a certificate, or with TLS; undefined for any other failure. */
+export function certificateProblem(code: string, text = ''): { message: string; hint?: string } | undefined {
   switch (code) {
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':

@@ -7,6 +7,7 @@ import { isIP } from 'node:net'
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { abortReason } from '../core/cancel.ts'
 import { parseChallenges } from './challenge.ts'
+import { certificateProblem } from './failure.ts'
 
 export interface TlsOptions {
   readonly insecure?: boolean | undefined
@@ -62,7 +63,8 @@ function handshake(url: URL, { insecure, ...trust }: TlsOptions, signal: AbortSi
     })
     socket.once('secureConnect', () => {
       const { authorized, authorizationError: why } = socket
-      const distrust = authorized ? undefined : why instanceof Error ? why.message : String(why)
+      const reason = why instanceof Error ? why.message : String(why)
+      const distrust = authorized ? undefined : (certificateProblem(reason)?.message ?? reason)
       resolve({ certificate: socket.getPeerCertificate(), distrust })
       socket.end()
     })

@@ -93,7 +93,10 @@ function noRegistry(http: HttpClient, why: string, status: number, cause?: unkno
     method: 'GET',
     path: '/v2/',
     cause,
-    hint: 'check `url`: it is the address without /v2/, with the path below which the registry is served, if there is one',
+    hint:
+      status === 400 && http.url.startsWith('http:')
+        ? 'where TLS is spoken plain HTTP is answered so: try `url: https://…`'
+        : 'check `url`: it is the address without /v2/, with the path below which the registry is served, if there is one',
   })
 }
 

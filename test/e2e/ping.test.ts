@@ -50,6 +50,14 @@ test('each step is told: address, certificate, the API, the credential, the list
   expect(hub.requests.every(({ method }) => method === 'GET')).toBe(true)
   expect(await listed(here)).toMatchObject([{ name: 'hub', status: 'healthy', status_reason: null }])
 
+  const unchecked = await here.run([
+    '-c',
+    here.write('unchecked.yaml', `registries:\n  hub: { type: docker-registry, url: '${hub.url}', insecure: true }\n`),
+    'registries',
+    'ping',
+  ])
+  expect(unchecked.stdout).toContain('not trusted, and not checked: self-signed certificate\n')
+
   const bad = await here.run(['registries', 'ping', 'hub', '--json'], { env: { REPLICATE_HUB_PASSWORD: 'wrong' } })
   expect(bad.code).toBe(3)
   const [{ status, steps }] = JSON.parse(bad.stdout)
@@ -60,6 +68,25 @@ test('each step is told: address, certificate, the API, the credential, the list
   expect(known?.status_reason).toContain('401')
   expect(JSON.stringify(known)).not.toContain('wrong')
   expect((await here.run(['registries', 'list'])).stdout).toMatch(/^hub .* unhealthy: .* just now$/m)
+})
+
+test('trust that is no PEM file is named, before the certificate gets the blame', async () => {
+  const here = configured(
+    `registries:\n  hub: { type: docker-registry, url: 'https://127.0.0.1:1', ca: ./config.yaml }\n`,
+  )
+  const { code, stdout } = await here.run(['registries', 'ping'])
+  expect(code).toBe(3)
+  expect(stdout).toContain('registry hub: ca is no PEM file: ')
+})
+
+test('plain HTTP where TLS is spoken is told', async () => {
+  const tls = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n'))
+  await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve))
+  const address = tls.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  const here = configured(`registries:\n  hub: { type: docker-registry, url: 'http://127.0.0.1:${port}' }\n`)
+  expect((await here.run(['registries', 'ping'])).stdout).toContain('try `url: https://…`')
+  tls.close()
 })
 
 test('one that nobody has asked is unknown, and is another one under another URL', async () => {
