@@ -11,7 +11,7 @@ import { type Counts, compareRepository } from './compare.ts'
 import { forEachConcurrent } from './concurrent.ts'
 import { type Explain, selectRepositories } from './discover.ts'
 import type { Endpoint, ManifestMemory } from './endpoint.ts'
-import { selectionOf } from './filter.ts'
+import { type Selection, selectionOf } from './filter.ts'
 import { mapRepository } from './mapping.ts'
 import { checkDeletes, planDeletes, undecided } from './mirror.ts'
 import { createNarrowing } from './narrowing.ts'
@@ -112,7 +112,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   const held = ages?.report(ctx) ?? 0
   const repositories = [...byDestination.values()].reduce((sum, sources) => sum + sources.length, 0)
   if (counts.selected === 0 && !policy.allow_empty && !request.shard && !request.narrow) {
-    throw emptySelection(policy, source, repositories, counts.seen)
+    throw emptySelection(policy, selection, source, repositories, counts.seen)
   }
   if (policy.deletion === 'mirror') {
     if (unlisted > 0) {
@@ -192,12 +192,34 @@ export function shardOf(shard: {
   }
 }
 
-function emptySelection(policy: Policy, source: Endpoint, repositories: number, seen: number): PrepareError {
+function emptySelection(
+  policy: Policy,
+  selection: Selection,
+  source: Endpoint,
+  repositories: number,
+  seen: number,
+): PrepareError {
+  if (repositories > 0 && onlyNames(policy, selection)) {
+    return new PrepareError(
+      `policy ${policy.name} selects nothing: ${source.registry.name} has nothing that it names`,
+      {
+        hint: 'check the names of repositories and tags; allow_empty: true makes this no error',
+      },
+    )
+  }
   const saw =
     repositories === 0
       ? `no repository of ${source.registry.name} matches`
-      : `${repositories} ${repositories === 1 ? 'repository' : 'repositories'} with ${seen} tags seen at ${source.registry.name}, none matches`
+      : `${repositories} ${repositories === 1 ? 'repository' : 'repositories'} with ${seen} ${seen === 1 ? 'tag' : 'tags'} seen at ${source.registry.name}, none matches`
   return new PrepareError(`policy ${policy.name} selects nothing: ${saw}`, {
     hint: `\`replicate plan --explain\` shows which rule dropped what; allow_empty: true makes this no error`,
   })
+}
+
+const NAMING = new Set(['name', 'tag', 'resource', 'untagged', 'platforms_index'])
+
+/** True where every artifact is named, so that it is absent and no rule has dropped it. */
+function onlyNames({ filters }: Policy, { repositories, tags }: Selection): boolean {
+  if (repositories === undefined || tags === undefined || filters.resource !== 'all') return false
+  return Object.keys(filters).every((key) => NAMING.has(key))
 }

@@ -213,7 +213,7 @@ test('a selection that matches nothing is an error that says what was seen', asy
   const yaml = policyBetween(source.url, destination.url, '    filters: { tag: "9.*" }')
   const { outcome } = await workplace().run(yaml)
   expect(outcome.exitCode).toBe(3)
-  expect(String(outcome.error)).toContain('1 repository with 1 tags seen')
+  expect(String(outcome.error)).toContain('1 repository with 1 tag seen')
   const allowed = await workplace().run(`${yaml}\n    allow_empty: true`)
   expect(allowed.outcome.exitCode).toBe(0)
 })

@@ -96,6 +96,9 @@ test('nothing selected is an error with the way to find out why', async () => {
   source.add('app', image(), 'v1')
   const plan = (fields: Parameters<typeof policyOf>[0]) =>
     planOf(policyOf(fields), endpoint('from', source), endpoint('to', destination))
-  await expect(plan({ filters: { tag: ['9'] } })).rejects.toThrow('selects nothing')
+  await expect(plan({ filters: { tag: ['9.*'] } })).rejects.toThrow(
+    '1 repository with 1 tag seen at from, none matches',
+  )
+  await expect(plan({ filters: { name: ['app'], tag: ['9'] } })).rejects.toThrow('from has nothing that it names')
   await expect(plan({ filters: { tag: ['9'] }, allow_empty: true })).resolves.toMatchObject({ tasks: [] })
 })
