@@ -38,6 +38,8 @@ export function isMistake(result: Reference | Mistake): result is Mistake {
 }
 
 export function parseReference(text: string, names: Names): Reference | Mistake {
+  const [, scheme, rest = ''] = /^([a-z][a-z-]*:\/\/)(.*)$/is.exec(text) ?? []
+  if (scheme !== undefined) return schemeMistake(scheme, rest)
   const layout = /^(oci|tar):(.*)$/s.exec(text)
   if (layout) return layoutReference(layout[1] === 'oci' ? 'oci' : 'tar', layout[2] ?? '', names)
   const slash = text.indexOf('/')
@@ -46,6 +48,16 @@ export function parseReference(text: string, names: Names): Reference | Mistake 
   if ('message' in registry) return registry
   if (slash < 0) return { registry, slash: false, pathAt: text.length, tagAt: text.length }
   return withPath(registry, text, slash + 1)
+}
+
+/** Other tools and browsers write one. */
+function schemeMistake(scheme: string, rest: string): Mistake {
+  const plain = scheme.toLowerCase() === 'http://' ? '; where it speaks plain HTTP, define it with `url: http://…`' : ''
+  return {
+    message: `\`${scheme}\` has no place in a reference`,
+    offset: 0,
+    hint: `${rest === '' ? 'write a host such as `docker.io`' : `write \`${rest}\``}${plain}`,
+  }
 }
 
 /** The registry defined under `name`, or the one a host or layout implies. */

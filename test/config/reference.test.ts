@@ -49,8 +49,15 @@ describe('a reference', () => {
     ['hub/a@sha256:abc', 'this is no sha256 or sha512 digest', 6],
     ['oci:', '`oci:` names no directory', 4],
     ['tar:dir', '`dir` does not end in `.tar`', 4],
+    ['https://hub.example.com/a', '`https://` has no place in a reference', 0],
+    ['oci://hub/charts/a', '`oci://` has no place in a reference', 0],
   ])('%s is refused at its place', (text, message, offset) => {
     expect(parseReference(text, NAMES)).toMatchObject({ message, offset })
+  })
+
+  test('is told how it would be right without the scheme of other tools', () => {
+    expect(parseReference('docker://hub/a:1', NAMES)).toMatchObject({ hint: 'write `hub/a:1`' })
+    expect(parseReference('http://hub/a', NAMES)).toMatchObject({ hint: expect.stringContaining('`url: http://…`') })
   })
 
   test('of one part lies in library on Docker Hub only', () => {
