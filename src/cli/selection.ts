@@ -63,7 +63,12 @@ function byName(configuration: Configuration, names: ReadonlySet<string>): reado
     if (!policy) return [unknown(configuration, name)]
     return policy.enabled
       ? []
-      : [{ message: `policy ${name} is disabled`, hint: 'set `enabled: true`, or take the line away' }]
+      : [
+          {
+            message: `policy ${name} is disabled`,
+            hint: `replicate policies enable ${name}; in another file \`enabled: true\``,
+          },
+        ]
   })
   if (problems.length > 0) throw new ConfigurationError(problems)
   return configuration.policies.filter((policy) => names.has(policy.name))

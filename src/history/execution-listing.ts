@@ -71,9 +71,8 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
       if (text === 'last' || policy !== undefined) {
         const last = list({ ...(policy === undefined ? {} : { policy }), limit: 1 })[0]
         if (last) return last.id
-        throw missing(
-          policy === undefined ? 'the history is empty' : `the history has no execution of policy ${policy}`,
-        )
+        if (policy !== undefined) throw missing(`the history has no execution of policy ${policy}`)
+        throw new HistoryError('the history is empty', { hint: 'run something: replicate run policy.yaml' })
       }
       if (!/^[1-9]\d{0,14}$/.test(text)) {
         throw missing(`${text} is no execution: give its number, \`last\` or \`last:POLICY\``)

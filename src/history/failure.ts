@@ -15,7 +15,12 @@ const REASONS: readonly (readonly [code: RegExp, reason: string, hint: string])[
   ],
   [/^(ENOTDIR|EEXIST|EISDIR|ENOENT)/, 'its directory cannot be made', 'choose another directory with --home'],
   [/^SQLITE_(BUSY|LOCKED)/, 'another process keeps it busy', 'try again; if it lasts, look for a process that hangs'],
-  [/^(SQLITE_FULL|ENOSPC|EDQUOT)/, 'the disk is full', 'make room, or choose another directory with --home'],
+  // A full disk has no room for the index of recent writes either.
+  [
+    /^(SQLITE_FULL|SQLITE_IOERR_SHMSIZE|ENOSPC|EDQUOT)/,
+    'the disk is full',
+    'make room, or choose another directory with --home',
+  ],
   [/^(SQLITE_IOERR|EIO)/, 'the disk cannot be read or written', 'check the disk it is on'],
 ]
 

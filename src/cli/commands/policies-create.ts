@@ -93,6 +93,6 @@ function refuseTaken(name: string, configuration: Configuration): void {
 function unasked(missing: readonly string[]): ConfigurationError {
   const verb = missing.length === 1 ? 'is' : 'are'
   return new ConfigurationError(`${missing.join(', ')} ${verb} missing, and there is no terminal to ask on`, {
-    hint: 'such as: replicate policies create alpine --source docker.io/library/alpine:3.* --destination mirror/library',
+    hint: 'such as: replicate policies create alpine --source "docker.io/library/alpine:3.*" --destination mirror/library',
   })
 }

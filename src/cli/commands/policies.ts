@@ -14,6 +14,7 @@ import { checkOnline } from './policies-online.ts'
 export async function list(session: Session): Promise<number> {
   const app = await session.app()
   const { policies } = await app.editable()
+  const { configuration: file } = await session.parts.paths(session.options)
   const history = policies.length > 0 ? await app.history() : undefined
   const now = session.timer.now()
   const rows = policies.map((policy) => ({ policy, last: history?.lastOf(policy.name) }))
@@ -22,7 +23,7 @@ export async function list(session: Session): Promise<number> {
     rows.map(({ policy, last }) => ({ ...policyJson(policy, now), last_execution: last ?? null })),
     () =>
       rows.length === 0
-        ? 'no policy is configured; `replicate policies create` makes one\n'
+        ? `no policy is configured in ${file}; \`replicate policies create\` makes one\n`
         : renderTable(
             [
               { title: 'NAME' },

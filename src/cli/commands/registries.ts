@@ -11,13 +11,14 @@ import { print, type Session } from '../session.ts'
 export async function list(session: Session): Promise<number> {
   const app = await session.app()
   const registries = [...(await app.editable()).registries.values()]
+  const { configuration: file } = await session.parts.paths(session.options)
   const statuses = registries.length > 0 ? await app.statuses(registries) : new Map<string, RegistryStatus>()
   print(
     session,
     registries.map((registry) => registryJson(registry, statuses.get(registry.name))),
     () =>
       registries.length === 0
-        ? 'no registry is configured; `replicate registries add` adds one\n'
+        ? `no registry is configured in ${file}; \`replicate registries add\` adds one\n`
         : renderTable(
             [{ title: 'NAME' }, { title: 'TYPE' }, { title: 'URL' }, { title: 'STATUS' }, { title: 'CHECKED' }],
             registries.map((registry) => row(registry, statuses.get(registry.name), session.timer.now())),
