@@ -61,7 +61,7 @@ policies:
 const cwd = '/work'
 
 function edited(text: string, ...edits: readonly Edit[]): string {
-  return editedText({ path: '/work/config.yaml', text }, edits, cwd)
+  return editedText({ path: '/somewhere/config.yaml', text }, edits, cwd)
 }
 
 function problem(text: string, ...edits: readonly Edit[]): ConfigurationError {

@@ -101,14 +101,14 @@ describe('the configuration', () => {
 
 describe('the places', () => {
   test('follow the options, then the environment, then XDG', () => {
-    const options = { cwd: '/work', env: { HOME: '/home/me' } }
+    const options = { cwd: '/somewhere', env: { HOME: '/home/me' } }
     expect(homeDirectory(options)).toBe('/home/me/.local/state/replicate')
     expect(homeDirectory({ ...options, env: { HOME: '/home/me', XDG_STATE_HOME: '/state' } })).toBe('/state/replicate')
     expect(homeDirectory({ ...options, env: { HOME: '/home/me', XDG_STATE_HOME: 'state' } })).toBe(
       '/home/me/.local/state/replicate',
     )
-    expect(homeDirectory({ ...options, env: { REPLICATE_HOME: 'here' } })).toBe('/work/here')
-    expect(homeDirectory({ ...options, home: 'there', env: { REPLICATE_HOME: 'here' } })).toBe('/work/there')
+    expect(homeDirectory({ ...options, env: { REPLICATE_HOME: 'here' } })).toBe('/somewhere/here')
+    expect(homeDirectory({ ...options, home: 'there', env: { REPLICATE_HOME: 'here' } })).toBe('/somewhere/there')
     expect(userConfiguration(options)).toEqual({ path: '/home/me/.config/replicate/config.yaml' })
     expect(userConfiguration({ ...options, env: { XDG_CONFIG_HOME: '/c' } }).path).toBe('/c/replicate/config.yaml')
   })
