@@ -26,6 +26,7 @@ import { type Match, matches } from './engine/matches.ts'
 import { mergePlans, preview } from './engine/preview.ts'
 import { mergeVerifications, verify } from './engine/verify.ts'
 import { type History, openHistory, type RegistryStatus } from './history/history.ts'
+import { type CarriersOptions, createCarriers } from './http/carriers.ts'
 import { createRedactor } from './http/redact.ts'
 import { pingRegistry, placeOf, statusesIn } from './ping.ts'
 import { createPost } from './post.ts'
@@ -44,6 +45,8 @@ export interface AppOptions {
   readonly stdin: () => Promise<string>
   /** Absent: the system's. */
   readonly timing?: Timing
+  /** Other threads for large blobs; absent: what suits the machine. */
+  readonly carriers?: CarriersOptions
 }
 
 export interface RunOptions {
@@ -174,6 +177,7 @@ export function createApp(options: AppOptions): App {
   const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing }
   const connections = createConnections({ ...about, warn: (text) => warnings.push(text) })
   const post = createPost({ ...about, connections })
+  const carriers = createCarriers(options.carriers)
   let history: Promise<History> | undefined
   const openedHistory = (): Promise<History> => {
     const opened = history ?? openHistory(homeDirectory(options), { redact: (text) => redactor.text(text) })
@@ -233,6 +237,7 @@ export function createApp(options: AppOptions): App {
     guarded,
     config: options.config,
     clock: options.timing?.clock,
+    carriers,
     post,
     commandEnv: () => commandEnvironment(options.env, homeDirectory(options), redactor),
   })
@@ -331,7 +336,7 @@ export function createApp(options: AppOptions): App {
       ),
     history: openedHistory,
     async close() {
-      await connections.close()
+      await Promise.all([connections.close(), carriers.close()])
       if (history) (await history).close()
     },
   }

@@ -14,7 +14,7 @@ import { earlierExecution, filesAgain, originText } from './origin.ts'
 import { openSides } from './sides.ts'
 import { createThrottle, type Throttle } from './transfer/throttle.ts'
 
-export interface RunningParts extends Pick<ExecuteRequest, 'post' | 'commandEnv'> {
+export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' | 'commandEnv'> {
   readonly connections: Connections
   readonly history: () => Promise<History>
   /** Reads configuration files, beside the user's own. */
@@ -31,7 +31,7 @@ type Started = (policy: Policy, execution: number) => void
 const DEFAULT_CONCURRENCY = 8
 
 export function createRunning(parts: RunningParts): Pick<App, 'run' | 'again'> {
-  const { connections, read, guarded, post, commandEnv, clock } = parts
+  const { connections, carriers, read, guarded, post, commandEnv, clock } = parts
 
   async function runPolicy(
     policy: Policy,
@@ -56,6 +56,7 @@ export function createRunning(parts: RunningParts): Pick<App, 'run' | 'again'> {
           again,
           concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
           throttles,
+          carriers,
           narrow: run.filter,
           shard: run.shard,
           referrers: run.referrers,

@@ -1,6 +1,7 @@
 /** One execution of one policy: prepare, transfer, post, each recorded before it starts and when it ends. */
 
 import { abortReason, type Clock, systemClock } from '../core/cancel.ts'
+import type { Carriers } from '../core/carrier.ts'
 import type { Context } from '../core/context.ts'
 import { CancelledError, HistoryError, ReplicateError } from '../core/errors.ts'
 import type { Stage } from '../core/events.ts'
@@ -28,6 +29,8 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   /** Blob streams at once. */
   readonly concurrency: number
   readonly throttles: readonly Throttle[]
+  /** Other threads for large blobs; absent: there are none. */
+  readonly carriers?: Carriers | undefined
   /** Give up after this many failed tasks. */
   readonly maxFailures?: number | undefined
   /** Send again whatever the destination lacks, also below child manifests that it has. */
@@ -152,7 +155,7 @@ async function transfer(
   memory: ManifestMemory,
   totals: PlanTotals,
 ): Promise<void> {
-  const { policy, source, history, concurrency, throttles } = request
+  const { policy, source, history, concurrency, throttles, carriers } = request
   const { ctx, clock, id } = run
   const destinations = destinationsOf(request)
   const tasks = totals.copies + totals.updates
@@ -177,7 +180,7 @@ async function transfer(
     }
   const checkpoint = checkpoints(destinations, history, id)
   const hints = hintsOf(destinations, history)
-  const state = createTransferState({ concurrency, throttles, mayRetry, checkpoint, hints, gate: run.gate })
+  const state = createTransferState({ concurrency, throttles, carriers, mayRetry, checkpoint, hints, gate: run.gate })
   const leftovers = request.again !== undefined || history.mayHaveLeft(id)
   // What could not be planned has failed already.
   let failures = totals.blocked

@@ -104,7 +104,7 @@ export function createInspect(inspection: Inspection): Inspect {
       position += chunk.byteLength
       if (position > blob.size) break
     }
-    hash.check(position)
+    await hash.check(position)
   }
 
   /** Referrers that the source has and the destination lacks or has broken: of each subject, and of its referrers. */

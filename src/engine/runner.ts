@@ -9,7 +9,7 @@ import type { TaskSpec } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
 import { formatResource } from '../core/reference.ts'
 import { copyArtifact, copyReferrersOf } from '../transfer/graph.ts'
-import type { Job, TransferState } from '../transfer/job.ts'
+import type { Job, Place, TransferState } from '../transfer/job.ts'
 import { type Endpoint, type ManifestMemory, onSideOf } from './endpoint.ts'
 import { selectionOf } from './filter.ts'
 
@@ -44,6 +44,7 @@ export function createRunner(options: RunnerOptions): RunTask {
         repository: task.source.repository,
         store: from,
         throttle: source.throttle,
+        wire: wireOf(source),
         readManifest: (digest, context) => memory.take(task.source.repository, from, digest, context),
       },
       destination: {
@@ -51,6 +52,7 @@ export function createRunner(options: RunnerOptions): RunTask {
         repository: task.destination.repository,
         store: destination.adapter.repository(task.destination.repository),
         throttle: destination.throttle,
+        wire: wireOf(destination),
       },
       newRepository: !leftovers && (task.new_repository ?? false),
       thorough,
@@ -135,6 +137,12 @@ async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<Di
     'source',
     registry,
   )
+}
+
+/** How bytes travel to and from a registry. */
+function wireOf({ registry: { path, url } }: Endpoint): Place['wire'] {
+  if (path !== undefined) return undefined
+  return url?.startsWith('http:') ? 'plain' : 'tls'
 }
 
 /** Asks the destination for everything that was written. */

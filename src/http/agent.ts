@@ -42,6 +42,12 @@ export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
   return new undici.Agent({ ...common, connect: listening(undici.buildConnector(tls)) })
 }
 
+/** Only what opens connections, without functions: it can be given to another thread. */
+export function connectionOptions(options: AgentOptions): AgentOptions {
+  const { insecure, ca, client_cert, client_key, idle, connections } = options
+  return { insecure, ca, client_cert, client_key, idle, connections }
+}
+
 /** Made once: parsing the system's authorities costs milliseconds for each connection otherwise. */
 export function secureContext(options: AgentOptions): { secureContext?: SecureContext } {
   const { ca, client_cert, client_key } = options

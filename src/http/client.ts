@@ -173,13 +173,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const follow = request.redirect !== false && (request.method === 'GET' || request.method === 'HEAD')
     const slow = request.kind === 'blob' && (request.method === 'PUT' || request.method === 'PATCH')
     try {
+      const carrier = request.kind === 'blob' ? ctx.carrier : undefined
+      const sending = { body: request.body, slow, carrier, signal: ctx.signal }
       let hop = first
       for (let hops = 0; ; hops += 1) {
         let redirected = false
         const done = () => {
           if (!redirected) release()
         }
-        const response = await transport.send({ ...hop, body: request.body, slow, signal: ctx.signal, done })
+        const response = await transport.send({ ...hop, ...sending, done })
         if (hops === 0) noteLoad(response, began, ctx)
         const location = response.headers.location
         if (!follow || !isRedirect(response.status) || location === undefined) return response

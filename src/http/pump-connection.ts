@@ -9,6 +9,7 @@ import { Ring } from './pump-ring.ts'
 export interface ConnectOptions {
   readonly insecure?: boolean | undefined
   readonly secureContext?: SecureContext | undefined
+  readonly shared?: boolean | undefined
   /** Milliseconds until the connection must stand. */
   readonly connectTimeout: number
 }
@@ -58,7 +59,7 @@ export class Connection {
 
   /** Resolves when the connection stands, with TLS where the URL says so. Rejects with what the socket failed with. */
   static open(url: URL, options: ConnectOptions): { connection: Connection; ready: Promise<void> } {
-    const ring = new Ring()
+    const ring = new Ring(options.shared)
     const host = url.hostname.replace(/^\[|\]$/g, '')
     const secure = url.protocol === 'https:'
     const common = {

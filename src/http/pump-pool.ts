@@ -1,7 +1,8 @@
 /** Connections for large bodies, by origin: opened, lent, kept for a while, ended. */
 
 import { NetworkError } from '../core/errors.ts'
-import { type AgentOptions, CONNECT_TIMEOUT, secureContext } from './agent.ts'
+import { CONNECT_TIMEOUT, secureContext } from './agent.ts'
+import type { PumpOptions } from './pump.ts'
 import { Connection, type ConnectOptions } from './pump-connection.ts'
 
 export interface Pool {
@@ -15,7 +16,7 @@ export interface Pool {
 }
 
 /** `limit`: how many idle connections to one origin are kept. */
-export function createPool(options: AgentOptions, limit: number): Pool {
+export function createPool(options: PumpOptions, limit: number): Pool {
   const idle = new Map<string, Connection[]>()
   const lent = new Set<Connection>()
   let connecting: ConnectOptions | undefined
@@ -36,7 +37,8 @@ export function createPool(options: AgentOptions, limit: number): Pool {
       return connection
     },
     open(url) {
-      connecting ??= { insecure: options.insecure, connectTimeout: CONNECT_TIMEOUT, ...secureContext(options) }
+      const { insecure, shared } = options
+      connecting ??= { insecure, shared, connectTimeout: CONNECT_TIMEOUT, ...secureContext(options) }
       const opened = Connection.open(url, connecting)
       lent.add(opened.connection)
       return opened

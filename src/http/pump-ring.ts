@@ -3,6 +3,8 @@
 /** What most answers fit into. The first body that fills one gets large buffers from then on. */
 const SMALL = 16 * 1024
 const LARGE = 256 * 1024
+/** Shared buffers go from thread to thread, which costs the same for any size: they are larger, and filled by several reads. */
+const LARGE_SHARED = 256 * 1024
 const COUNT = 4
 
 interface Filled {
@@ -13,29 +15,39 @@ interface Filled {
 
 /** What `shift` gave is good until the next `shift`: then its buffer is filled anew. */
 export class Ring {
+  readonly #shared: boolean
   readonly #free: Uint8Array[] = []
   readonly #filled: Filled[] = []
   #made = 0
   #size = SMALL
   /** The buffer that is filled next or now. */
   #armed: Uint8Array | undefined
-  /** How much of it `add` has filled. */
+  /** How much of it is filled, and how much of that `shift` has given. */
   #length = 0
+  #given = 0
   #held: Uint8Array | undefined
   #rest: Uint8Array | undefined
+  /** What was given of the armed buffer must stay as it is. */
+  #retired = false
 
-  /** The buffer that the socket reads into next; the same one until it was `fill`ed. */
+  /** `shared`: other threads may read what it holds. */
+  constructor(shared = false) {
+    this.#shared = shared
+  }
+
+  /** What the socket reads into next; the same until it was `fill`ed. */
   arm(): Uint8Array {
-    this.#armed ??= this.#take()
-    return this.#armed
+    const buffer = this.#buffer()
+    return this.#length === 0 ? buffer : buffer.subarray(this.#length)
   }
 
   /** The socket has read `count` bytes. False: it must stop until `room`, as it will ask for the last buffer. */
   fill(count: number): boolean {
-    const buffer = this.arm()
-    this.#armed = undefined
-    if (count === buffer.byteLength) this.#size = LARGE
-    this.#filled.push({ bytes: buffer.subarray(0, count), buffer })
+    const buffer = this.#buffer()
+    this.#length += count
+    if (this.#length === buffer.byteLength) this.#size = this.#large
+    else if (this.#shared && this.#length * 2 < buffer.byteLength) return true
+    this.#finish()
     return this.#available > 1
   }
 
@@ -46,12 +58,12 @@ export class Ring {
         this.#filled.push({ bytes: rest.slice(), buffer: undefined })
         return false
       }
-      const buffer = this.arm()
+      const buffer = this.#buffer()
       const part = rest.subarray(0, buffer.byteLength - this.#length)
       buffer.set(part, this.#length)
       this.#length += part.byteLength
       if (this.#length === buffer.byteLength) {
-        this.#size = LARGE
+        this.#size = this.#large
         this.#finish()
       }
       rest = rest.subarray(part.byteLength)
@@ -68,10 +80,16 @@ export class Ring {
     }
     if (this.#held) this.#free.push(this.#held)
     this.#held = undefined
-    if (this.#length > 0 && this.#filled.length === 0) this.#finish()
     const next = this.#filled.shift()
-    this.#held = next?.buffer
-    return next?.bytes
+    if (next) {
+      this.#held = next.buffer
+      return next.bytes
+    }
+    if (!this.#armed || this.#given === this.#length) return undefined
+    // The rest of the buffer is filled meanwhile.
+    const bytes = this.#armed.subarray(this.#given, this.#length)
+    this.#given = this.#length
+    return bytes
   }
 
   /** Gives back the end of what `shift` gave. */
@@ -81,13 +99,14 @@ export class Ring {
 
   /** The buffer of what `shift` gave last is never used again: someone may hold it longer. */
   retire(): void {
+    if (this.#given > 0) this.#retired = true
     if (!this.#held) return
     this.#held = undefined
     this.#made -= 1
   }
 
   get empty(): boolean {
-    return !this.#rest && this.#filled.length === 0 && this.#length === 0
+    return !this.#rest && this.#filled.length === 0 && this.#length === this.#given
   }
 
   /** True where reading may go on. */
@@ -97,19 +116,32 @@ export class Ring {
 
   clear(): void {
     this.#rest = undefined
-    this.#length = 0
+    this.#given = this.#length
     this.#filled.length = 0
   }
 
   #finish(): void {
-    const buffer = this.arm()
-    this.#filled.push({ bytes: buffer.subarray(0, this.#length), buffer })
+    const buffer = this.#buffer()
+    const bytes = buffer.subarray(this.#given, this.#length)
+    this.#filled.push({ bytes, buffer: this.#retired ? undefined : buffer })
+    if (this.#retired) this.#made -= 1
     this.#armed = undefined
     this.#length = 0
+    this.#given = 0
+    this.#retired = false
   }
 
   get #available(): number {
     return this.#free.length + COUNT - this.#made
+  }
+
+  get #large(): number {
+    return this.#shared ? LARGE_SHARED : LARGE
+  }
+
+  #buffer(): Uint8Array {
+    this.#armed ??= this.#take()
+    return this.#armed
   }
 
   #take(): Uint8Array {
@@ -118,6 +150,6 @@ export class Ring {
       this.#made -= 1
     }
     this.#made += 1
-    return Buffer.allocUnsafeSlow(this.#size)
+    return this.#shared ? new Uint8Array(new SharedArrayBuffer(this.#size)) : Buffer.allocUnsafeSlow(this.#size)
   }
 }

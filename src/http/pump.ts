@@ -16,6 +16,8 @@ import type { Outgoing } from './transport.ts'
 export interface PumpOptions extends AgentOptions {
   /** How many idle connections to one origin are kept; default 32. */
   readonly connections?: number | undefined
+  /** Bodies are read into memory that other threads see, too. */
+  readonly shared?: boolean | undefined
 }
 
 /** How the pump reports on a request. */

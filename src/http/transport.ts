@@ -4,9 +4,11 @@ import { setMaxListeners } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { abortReason, throwIfAborted } from '../core/cancel.ts'
+import type { Carrier } from '../core/carrier.ts'
 import { NetworkError } from '../core/errors.ts'
 import type { BodySource, HttpResponse } from '../core/http.ts'
 import { type AgentOptions, createAgent, SLOW_ANSWER } from './agent.ts'
+import { Passage } from './carrier-passage.ts'
 import { hostWithPort, networkError } from './failure.ts'
 import { createPump } from './pump.ts'
 import { toResponse } from './response.ts'
@@ -20,6 +22,8 @@ export interface Outgoing {
   readonly body?: Uint8Array | BodySource | undefined
   /** The answer may take minutes: the registry hashes what it got. */
   readonly slow?: boolean
+  /** The thread to send it from; absent: this one. */
+  readonly carrier?: Carrier | undefined
   readonly signal: AbortSignal
   /** Called once when the answer's body is over; not called where `send` throws. */
   readonly done: () => void
@@ -68,7 +72,12 @@ export function createTransport(options: TransportOptions, redact: (text: string
             reached: reached.has(url.host),
           }))
     if (pump) {
-      const answer = await pump.send(request, { failure, redact })
+      const { carrier } = request
+      const context = { failure, redact }
+      const answer =
+        carrier instanceof Passage && carrier.thread.usable
+          ? await carrier.thread.send(request, options, context, carrier)
+          : await pump.send(request, context)
       reached.add(url.host)
       return answer
     }

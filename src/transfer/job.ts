@@ -1,5 +1,6 @@
 /** What a run shares between its transfers, and what one task's transfer is about. */
 
+import type { Carriers } from '../core/carrier.ts'
 import type { Checkpoint, ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Digest } from '../core/descriptor.ts'
@@ -29,6 +30,8 @@ export interface TransferState {
   readonly siblings: Siblings
   /** Budgets of the whole run. */
   readonly throttles: readonly Throttle[]
+  /** Absent: this thread carries everything. */
+  readonly carriers?: Carriers | undefined
   readonly mayRetry: (signal: AbortSignal, emit: Context['emit']) => MayRetry
   /** What is remembered of a large blob on its way to a destination repository; absent: nothing is. */
   readonly checkpoint?: OpenCheckpoint | undefined
@@ -54,6 +57,7 @@ export interface Home {
 export function createTransferState(options: {
   readonly concurrency: number
   readonly throttles: readonly Throttle[]
+  readonly carriers?: Carriers | undefined
   readonly mayRetry: TransferState['mayRetry']
   readonly checkpoint?: OpenCheckpoint | undefined
   readonly hints?: BlobHints | undefined
@@ -67,6 +71,7 @@ export function createTransferState(options: {
     manifests: new Once(),
     siblings: new Siblings(),
     throttles: options.throttles,
+    carriers: options.carriers,
     mayRetry: options.mayRetry,
     checkpoint: options.checkpoint,
     hints: options.hints,
@@ -81,6 +86,8 @@ export interface Place {
   readonly store: ContentStore
   /** The registry's own bandwidth limit. */
   readonly throttle?: Throttle | undefined
+  /** How its bytes travel; absent: over no network. */
+  readonly wire?: 'plain' | 'tls' | undefined
 }
 
 /** What one transfer copies, from where to where, and how. */

@@ -45,7 +45,13 @@ async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx:
   ctx.emit({ type: 'blob-started', id, digest: blob.digest, size: blob.size, name: job.name })
   let begun: number
   try {
-    begun = await writeOrTell(blob, id, share, job, ctx)
+    // What siblings share stays here, as each of them writes from the one stream.
+    const carriers = !share && isCostly(job) ? job.state.carriers : undefined
+    begun = carriers
+      ? await carriers.share({ size: blob.size, throttled: isThrottled(job) }, (carrier) =>
+          writeOrTell(blob, id, share, job, { ...ctx, carrier }),
+        )
+      : await writeOrTell(blob, id, share, job, ctx)
   } catch (error) {
     ctx.emit({ type: 'blob-ended', id, outcome: 'failed', size: blob.size })
     throw error
@@ -66,11 +72,11 @@ async function writeOrTell(
   ctx: Context,
 ): Promise<number> {
   try {
-    return await write(blob, id, new BlobHash(blob, !job.unhashed), share, job, ctx)
+    return await write(blob, id, new BlobHash(blob, !job.unhashed, ctx.carrier), share, job, ctx)
   } catch (error) {
     if (!job.unhashed || ctx.signal.aborted || !isWrongDigest(error)) throw error
     ctx.emit({ type: 'log', level: 'warning', text: `${blob.digest} was refused, sending it again hashed` })
-    return write(blob, id, new BlobHash(blob), undefined, job, ctx)
+    return write(blob, id, new BlobHash(blob, true, ctx.carrier), undefined, job, ctx)
   }
 }
 
@@ -117,7 +123,11 @@ async function write(
   const checkpoint = remembered
     ? state.checkpoint?.(destination.registry, destination.repository, blob.digest)
     : undefined
-  await onDestination(job, () => destination.store.writeBlob(blob, open, ctx, checkpoint))
+  try {
+    await onDestination(job, () => destination.store.writeBlob(blob, open, ctx, checkpoint))
+  } finally {
+    hash.end()
+  }
   // Not opened at all: everything was there, and only its end was missing.
   return begun ?? blob.size
 }
@@ -161,6 +171,16 @@ async function* metered(
     progress(chunk.byteLength)
     yield chunk
   }
+}
+
+/** Whether other threads are worth what they cost: bytes from network to network, hashed or encrypted on their way. */
+function isCostly({ unhashed, source, destination }: Job): boolean {
+  if (!source.wire || !destination.wire) return false
+  return !unhashed || source.wire === 'tls' || destination.wire === 'tls'
+}
+
+function isThrottled({ state, source, destination }: Job): boolean {
+  return state.throttles.length > 0 || source.throttle !== undefined || destination.throttle !== undefined
 }
 
 function throttlesOf(throttle: Throttle | undefined): readonly Throttle[] {

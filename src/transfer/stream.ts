@@ -1,7 +1,8 @@
 /** A blob's bytes on their way: counted, hashed, throttled, and refused where they are not what the descriptor says. */
 
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { throwIfAborted } from '../core/cancel.ts'
+import type { Carrier } from '../core/carrier.ts'
 import type { Bytes } from '../core/content.ts'
 import { type Descriptor, digestParts } from '../core/descriptor.ts'
 import { IntegrityError, onSide } from '../core/errors.ts'
@@ -17,18 +18,31 @@ export interface StreamOptions {
   readonly progress: (bytes: number) => void
 }
 
+interface AnyHash {
+  update(chunk: Uint8Array): void
+  /** Of all so far. */
+  digest(): string | Promise<string>
+  forget?(): void
+}
+
+function localHash(algorithm: string): AnyHash {
+  const hash = createHash(algorithm)
+  return { update: (chunk) => hash.update(chunk), digest: () => hash.copy().digest('hex') }
+}
+
 /** What has been hashed of a blob, kept over attempts: a second attempt hashes only what the first did not see. Where an earlier
  *  process has sent the beginning there is nothing to compare here: the destination's own check of the digest decides. */
 export class BlobHash {
-  readonly #hash: Hash | undefined
+  readonly #hash: AnyHash | undefined
   readonly #blob: Descriptor
   /** Bytes from the beginning that are in the hash. */
   #hashed = 0
 
-  /** Without `hashing` only the length is checked. */
-  constructor(blob: Descriptor, hashing = true) {
+  /** Without `hashing` only the length is checked. `carrier`: the thread that hashes; absent: this one. */
+  constructor(blob: Descriptor, hashing = true, carrier?: Carrier) {
     this.#blob = blob
-    this.#hash = hashing ? createHash(digestParts(blob.digest).algorithm) : undefined
+    const { algorithm } = digestParts(blob.digest)
+    this.#hash = hashing ? (carrier?.createHash(algorithm) ?? localHash(algorithm)) : undefined
   }
 
   /** Adds a chunk that stands at `offset`; parts already hashed are passed over. */
@@ -39,11 +53,16 @@ export class BlobHash {
     this.#hashed = end
   }
 
+  /** Call when nothing more is hashed or checked. */
+  end(): void {
+    this.#hash?.forget?.()
+  }
+
   /** Throws where the blob's `length` bytes are not the blob, naming both digests and lengths. Call at the end of the stream. */
-  check(length: number): void {
+  async check(length: number): Promise<void> {
     const { digest, size } = this.#blob
     const hash = length === this.#hashed ? this.#hash : undefined
-    const actual = hash ? `${digestParts(digest).algorithm}:${hash.copy().digest('hex')}` : digest
+    const actual = hash ? `${digestParts(digest).algorithm}:${await hash.digest()}` : digest
     if (actual === digest && length === size) return
     throw new IntegrityError(
       `blob is not its digest: expected ${digest} of ${size} bytes, got ${hash ? `${actual} of ` : ''}${length} bytes`,
@@ -59,9 +78,9 @@ const MAX_EXCESS = 64 * 1024 * 1024
 export async function* checked(source: Bytes, offset: number, hash: BlobHash, options: StreamOptions): Bytes {
   const { blob, source: registry, throttles, signal, progress } = options
   let position = offset
-  const check = (): void => {
+  const check = async (): Promise<void> => {
     try {
-      hash.check(position)
+      await hash.check(position)
     } catch (error) {
       throw onSide(error, 'source', registry)
     }
@@ -75,10 +94,10 @@ export async function* checked(source: Bytes, offset: number, hash: BlobHash, op
       continue
     }
     // The last chunk goes on only once the whole is known to be right.
-    if (position === blob.size) check()
+    if (position === blob.size) await check()
     for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
     progress(chunk.byteLength)
     yield chunk
   }
-  if (position !== blob.size || blob.size === 0) check()
+  if (position !== blob.size || blob.size === 0) await check()
 }

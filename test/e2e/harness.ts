@@ -27,8 +27,17 @@ export interface Workplace {
   plan(yaml: string, options?: PlanOptions): Promise<PolicyPlan>
 }
 
+/** Every blob goes through one other thread. */
+export const EVERYTHING_CARRIED = { threads: 1, smallest: 0, always: true }
+/** With `REPLICATE_TEST_CARRIED=1` that is so in all tests. */
+const CARRIED = process.env.REPLICATE_TEST_CARRIED === '1'
+
 /** One state directory; runs in it follow each other as they would for a user. */
-export function workplace(env: Readonly<Record<string, string>> = {}, timing?: AppOptions['timing']): Workplace {
+export function workplace(
+  env: Readonly<Record<string, string>> = {},
+  timing?: AppOptions['timing'],
+  carriers: AppOptions['carriers'] = CARRIED ? EVERYTHING_CARRIED : undefined,
+): Workplace {
   const directory = temporaryDirectory()
   const home = join(directory, 'home')
   const open = (yaml: string) => {
@@ -44,6 +53,7 @@ export function workplace(env: Readonly<Record<string, string>> = {}, timing?: A
       cwd: directory,
       stdin: async () => '',
       ...(timing ? { timing } : {}),
+      ...(carriers ? { carriers } : {}),
     })
   }
   return {

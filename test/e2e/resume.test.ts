@@ -6,7 +6,7 @@ import { startCountingProxy } from '../support/counting-proxy.ts'
 import { type Artifact, image } from '../support/images.ts'
 import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
 import { availableServers, startServer } from '../support/servers.ts'
-import { policyBetween, workplace } from './harness.ts'
+import { EVERYTHING_CARRIED, policyBetween, workplace } from './harness.ts'
 import { program, until } from './program.ts'
 
 const MIB = 1024 * 1024
@@ -123,14 +123,17 @@ describe('a process that ends in the middle of a blob', () => {
   })
 })
 
-describe('within one run', () => {
+describe.each([
+  ['in this thread', undefined],
+  ['in another thread', EVERYTHING_CARRIED],
+])('within one run, %s', (_, carriers) => {
   real('a source that breaks off is read on', async () => {
     const source = await memory()
     source.add('app', BUILT, 'v1')
     const destination = await server('registry')
     const [down, up] = [await counted(source.url), await counted(destination.url)]
     down.addFault({ cut: 'down', after: 0.6 * SIZE, match: (_, path) => path.includes(LAYER) })
-    const { outcome } = await workplace().run(policyBetween(down.url, up.url))
+    const { outcome } = await workplace({}, undefined, carriers).run(policyBetween(down.url, up.url))
     expect(outcome.exitCode).toBe(0)
     expect(await manifestOf(destination.url)).toBe(BUILT.digest)
     expect(down.counts.get('GET blob 206')).toBe(1)
@@ -145,7 +148,7 @@ describe('within one run', () => {
     const destination = await server('registry')
     const [down, up] = [await counted(source.url), await counted(destination.url)]
     up.addFault({ cut: 'up', after: 0.6 * SIZE, match: (method, path) => method === 'PUT' && isOf(LAYER, path) })
-    const { outcome } = await workplace().run(policyBetween(down.url, up.url))
+    const { outcome } = await workplace({}, undefined, carriers).run(policyBetween(down.url, up.url))
     expect(outcome.exitCode).toBe(0)
     expect(await manifestOf(destination.url)).toBe(BUILT.digest)
     // Besides the blob only what was on its way when the connection went.
@@ -166,7 +169,7 @@ describe('within one run', () => {
     })
     source.add('app', BUILT, 'v1')
     const destination = await memory()
-    const { outcome } = await workplace().run(policyBetween(source.url, destination.url))
+    const { outcome } = await workplace({}, undefined, carriers).run(policyBetween(source.url, destination.url))
     expect(outcome.exitCode).toBe(0)
     expect(destination.repository('mirror/app').tags.get('v1')).toBe(BUILT.digest)
     const links = source.requests.filter(({ path }) => decodeURIComponent(path).includes(LAYER))

@@ -28,41 +28,66 @@ const PASSING: readonly (readonly [string, 'source' | 'destination', WireFault])
   ['the answer to an upload is lost', 'destination', { lose: true }],
 ]
 
-describe('is copied whole where', () => {
-  test.each(PASSING)('%s', async (_, side, fault) => {
-    const { ran, met } = await run({ artifact: ARTIFACT, [side]: onLayers(fault) })
-    expect(ran.logs.filter((line) => line.includes('attempt'))).toEqual([])
-    expect(ran.outcome.exitCode).toBe(0)
-    expect(met).toBe(1)
+describe.each([
+  ['in this thread', false],
+  ['in another thread', true],
+])('%s', (_, carried) => {
+  describe('is copied whole where', () => {
+    test.each(PASSING)('%s', async (_, side, fault) => {
+      const { ran, met } = await run({ artifact: ARTIFACT, carried, [side]: onLayers(fault) })
+      expect(ran.logs.filter((line) => line.includes('attempt'))).toEqual([])
+      expect(ran.outcome.exitCode).toBe(0)
+      expect(met).toBe(1)
+    })
   })
-})
 
-test.each([
-  ['the source', 'source', { flip: 'down', at: AT }],
-  ['the way to the destination', 'destination', { flip: 'up', at: AT }],
-] as const)(
-  'a byte that changes on %s once does no harm, and nothing damaged is referred to',
-  async (_, side, fault) => {
-    const outcome = await run({ artifact: ARTIFACT, [side]: onLayers(fault) })
-    expect(outcome.met).toBe(1)
-    if (outcome.ran.outcome.exitCode !== 0) {
-      expect(outcome.ran.tasks[0]?.error).toMatchObject({ message: expect.stringMatching(/digest|damaged/i) })
-    }
+  test.each([
+    ['the source', 'source', { flip: 'down', at: AT }],
+    ['the way to the destination', 'destination', { flip: 'up', at: AT }],
+  ] as const)(
+    'a byte that changes on %s once does no harm, and nothing damaged is referred to',
+    async (_, side, fault) => {
+      const outcome = await run({ artifact: ARTIFACT, carried, [side]: onLayers(fault) })
+      expect(outcome.met).toBe(1)
+      if (outcome.ran.outcome.exitCode !== 0) {
+        expect(outcome.ran.tasks[0]?.error).toMatchObject({ message: expect.stringMatching(/digest|damaged/i) })
+      }
+      expect((await outcome.again()).outcome.exitCode).toBe(0)
+    },
+  )
+
+  test.each([
+    ['the source', 'source', { flip: 'down', at: AT }],
+    ['the way to the destination', 'destination', { flip: 'up', at: AT }],
+    ['every connection of the source, which is cut', 'source', { cut: 'down', at: 0 }],
+    ['every connection of the destination, which is cut', 'destination', { cut: 'up', at: 0 }],
+  ] as const)('a blob that always breaks on %s fails its task and leaves no tag', async (_, side, fault) => {
+    const outcome = await run({ artifact: ARTIFACT, carried, [side]: onLayers(fault, 1000) })
+    expect(outcome.ran.outcome.exitCode).toBe(1)
+    expect(outcome.destination.repository('mirror/app').tags.size).toBe(0)
+    expect(outcome.ran.tasks[0]?.error?.message).toContain(side)
     expect((await outcome.again()).outcome.exitCode).toBe(0)
-  },
-)
+  })
 
-test.each([
-  ['the source', 'source', { flip: 'down', at: AT }],
-  ['the way to the destination', 'destination', { flip: 'up', at: AT }],
-  ['every connection of the source, which is cut', 'source', { cut: 'down', at: 0 }],
-  ['every connection of the destination, which is cut', 'destination', { cut: 'up', at: 0 }],
-] as const)('a blob that always breaks on %s fails its task and leaves no tag', async (_, side, fault) => {
-  const outcome = await run({ artifact: ARTIFACT, [side]: onLayers(fault, 1000) })
-  expect(outcome.ran.outcome.exitCode).toBe(1)
-  expect(outcome.destination.repository('mirror/app').tags.size).toBe(0)
-  expect(outcome.ran.tasks[0]?.error?.message).toContain(side)
-  expect((await outcome.again()).outcome.exitCode).toBe(0)
+  test('an upload whose destination freezes is given up and made again', async () => {
+    // More than the system's buffers take, else nobody can tell it from a registry that is thinking.
+    const artifact = image({ layers: 1, size: 16 * MIB, seed: 'frozen' })
+    let met = false
+    const rule: FaultRule = (request) => {
+      if (met || !isLayer(request, artifact)) return undefined
+      met = true
+      return { freeze: 'up', at: MIB }
+    }
+    const { ran } = await run({ artifact, carried, destination: rule })
+    expect(ran.outcome).toMatchObject({ exitCode: 0 })
+    expect(ran.logs.join()).toContain('upload of')
+  })
+
+  test('a source that stays frozen is given up, and says that it was silent', async () => {
+    const outcome = await run({ artifact: ARTIFACT, carried, source: onLayers({ freeze: 'down', at: 0 }, 1000) })
+    expect(outcome.ran.outcome.exitCode).toBe(1)
+    expect(outcome.ran.tasks[0]?.error?.message).toMatch(/^source from: /)
+  })
 })
 
 test('a manifest that changes on its way is written again before anyone sees it', async () => {
@@ -73,26 +98,6 @@ test('a manifest that changes on its way is written again before anyone sees it'
   const { ran, met } = await run({ artifact, destination: rule })
   expect(met).toBe(1)
   expect(ran.outcome).toMatchObject({ exitCode: 0 })
-})
-
-test('an upload whose destination freezes is given up and made again', async () => {
-  // More than the system's buffers take, else nobody can tell it from a registry that is thinking.
-  const artifact = image({ layers: 1, size: 16 * MIB, seed: 'frozen' })
-  let met = false
-  const rule: FaultRule = (request) => {
-    if (met || !isLayer(request, artifact)) return undefined
-    met = true
-    return { freeze: 'up', at: MIB }
-  }
-  const { ran } = await run({ artifact, destination: rule })
-  expect(ran.outcome).toMatchObject({ exitCode: 0 })
-  expect(ran.logs.join()).toContain('upload of')
-})
-
-test('a source that stays frozen is given up, and says that it was silent', async () => {
-  const outcome = await run({ artifact: ARTIFACT, source: onLayers({ freeze: 'down', at: 0 }, 1000) })
-  expect(outcome.ran.outcome.exitCode).toBe(1)
-  expect(outcome.ran.tasks[0]?.error?.message).toMatch(/^source from: /)
 })
 
 describe.each([

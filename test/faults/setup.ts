@@ -3,7 +3,7 @@
 import { afterEach, expect } from 'vitest'
 import type { Clock } from '../../src/core/cancel.ts'
 import { systemClock } from '../../src/core/cancel.ts'
-import { policyBetween, type Ran, workplace } from '../e2e/harness.ts'
+import { EVERYTHING_CARRIED, policyBetween, type Ran, workplace } from '../e2e/harness.ts'
 import { type Artifact, image } from '../support/images.ts'
 import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
 import { type FaultProxy, type Passing, startFaultProxy, type WireFault } from './fault-proxy.ts'
@@ -35,6 +35,8 @@ export interface Scenario {
   readonly registry?: string
   /** From 0 to below 1; default ½. */
   readonly random?: () => number
+  /** Every blob goes through another thread. */
+  readonly carried?: boolean
 }
 
 export interface Outcome extends Sides {
@@ -64,7 +66,8 @@ export async function run(scenario: Scenario): Promise<Outcome> {
   const yaml = policyBetween(before.url, behind.url)
     .replaceAll('type: docker-registry,', `type: docker-registry, ${scenario.registry ?? ''}`)
     .replace('attempts: 1', `attempts: ${scenario.attempts ?? 1}`)
-  const place = workplace(scenario.environment, { clock: fast(), random, idle: IDLE })
+  const carriers = scenario.carried ? EVERYTHING_CARRIED : undefined
+  const place = workplace(scenario.environment, { clock: fast(), random, idle: IDLE }, carriers)
   const ran = await place.run(yaml)
   expectEnd(ran, artifact, destination)
   return {

@@ -1,4 +1,4 @@
-/** Large bodies, over the pump and over undici: whatever goes wrong, both must end in the same way. */
+/** Large bodies, over the pump, here and in another thread, and over undici: whatever goes wrong, all must end in the same way. */
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -10,7 +10,9 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Bytes } from '../../src/core/content.ts'
 import { CancelledError, IntegrityError, NetworkError } from '../../src/core/errors.ts'
 import type { BodySource } from '../../src/core/http.ts'
-import { alice, client, context, failure, json, read, serve } from './server.ts'
+import { CarrierThread } from '../../src/http/carrier.ts'
+import { Passage } from '../../src/http/carrier-passage.ts'
+import { alice, client, failure, json, context as plainContext, read, serve } from './server.ts'
 
 const MIB = 1 << 20
 const folder = mkdtempSync(join(tmpdir(), 'replicate-pump-'))
@@ -30,9 +32,20 @@ const get = { method: 'GET', url: '/b', kind: 'blob' } as const
 const once = { ...get, retry: false } as const
 
 describe.each([
-  ['undici', { pump: false }],
-  ['pump', {}],
-] as const)('%s', (_, path) => {
+  ['undici', { pump: false }, false],
+  ['pump', {}, false],
+  ['pump in another thread', {}, true],
+] as const)('%s', (_, path, elsewhere) => {
+  let thread: CarrierThread | undefined
+  beforeAll(() => {
+    if (elsewhere) thread = new CarrierThread()
+  })
+  afterAll(() => thread?.close())
+  const context = (signal?: AbortSignal) => ({
+    ...plainContext(signal),
+    carrier: thread && new Passage(thread, false),
+  })
+
   test.each([false, true])('carries a large blob from one server to another unharmed (TLS: %s)', async (secure) => {
     const blob = noise(9 * MIB + 17)
     const got: Buffer[] = []
@@ -49,9 +62,10 @@ describe.each([
     )
     const http = client(server, { ...path, ...(secure ? { ca: tls.cert } : {}) })
     const copies = Array.from({ length: 4 }, async () => {
-      const source = await http.request(get, context())
+      const ctx = context()
+      const source = await http.request(get, ctx)
       const body = { size: blob.length, open: async () => source.body }
-      await (await http.request({ method: 'PUT', url: '/u', body, kind: 'blob' }, context())).discard()
+      await (await http.request({ method: 'PUT', url: '/u', body, kind: 'blob' }, ctx)).discard()
     })
     await Promise.all(copies)
     expect(got.map(digest)).toEqual(Array(4).fill(digest(blob)))

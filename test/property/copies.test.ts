@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { policyBetween, type Ran, workplace } from '../e2e/harness.ts'
+import { EVERYTHING_CARRIED, policyBetween, type Ran, workplace } from '../e2e/harness.ts'
 import { type FaultProxy, startFaultProxy } from '../faults/fault-proxy.ts'
 import { damageIn, missingFrom } from '../faults/intact.ts'
 import { fast } from '../faults/setup.ts'
@@ -48,9 +48,15 @@ test(
       sides,
       weather(),
       weather(),
-      async (all, from, to, before, behind) => {
+      fc.boolean(),
+      async (all, from, to, before, behind, carried) => {
         // An absolute Location would lead past the proxy.
-        await copied(all, { ...from, location: 'relative' }, { ...to, location: 'relative' }, { before, behind })
+        await copied(
+          all,
+          { ...from, location: 'relative' },
+          { ...to, location: 'relative' },
+          { before, behind, carried },
+        )
       },
     )
     await fc.assert(property, settings)
@@ -62,7 +68,7 @@ async function copied(
   all: readonly Tagged[],
   from: MemoryRegistryOptions,
   to: MemoryRegistryOptions,
-  weathers: { readonly before: Weather; readonly behind: Weather } | undefined,
+  weathers: { readonly before: Weather; readonly behind: Weather; readonly carried: boolean } | undefined,
 ): Promise<void> {
   const registries = await Promise.all([from, to].map((options) => startMemoryRegistry(options)))
   const [start, end] = registries
@@ -75,7 +81,8 @@ async function copied(
       proxies.push(await startFaultProxy(end.url, faultsOf(weathers.behind)))
     }
     const [near = start, far = end] = proxies
-    const place = workplace({}, { clock: fast(), random: draws(weathers?.before.seed ?? 0), idle: 2000 })
+    const timing = { clock: fast(), random: draws(weathers?.before.seed ?? 0), idle: 2000 }
+    const place = workplace({}, timing, weathers?.carried ? EVERYTHING_CARRIED : undefined)
     const yaml = policyBetween(near.url, far.url)
     checkEnd(await place.run(yaml), grown, end)
     for (const proxy of proxies) proxy.heal()
