@@ -3,6 +3,7 @@
 import { InvalidArgumentError } from 'commander'
 import { parseDuration } from '../config/duration.ts'
 import { parseRate, parseSize } from '../config/size.ts'
+import { PatternError, parsePattern } from '../core/pattern-syntax.ts'
 
 /** A whole number from 1 on. */
 export function positiveInteger(text: string): number {
@@ -57,7 +58,18 @@ export function filter(text: string, previous: FilterFlags = {}): FilterFlags {
   if (key === 'resource' && pattern !== 'image' && pattern !== 'chart' && pattern !== 'all') {
     throw new InvalidArgumentError('A resource is image, chart or all.')
   }
+  checkPattern(pattern)
   return { ...previous, [key]: [...(previous[key] ?? []), pattern] }
+}
+
+/** What stands in a file is checked as it is loaded; this is not in one. */
+function checkPattern(pattern: string): void {
+  try {
+    parsePattern(pattern)
+  } catch (error) {
+    if (!(error instanceof PatternError)) throw error
+    throw new InvalidArgumentError(`\`${pattern}\` is no pattern: ${error.message}.`)
+  }
 }
 
 /** Collects an option that may be given several times. */
