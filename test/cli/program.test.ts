@@ -77,6 +77,7 @@ describe('help and mistakes', () => {
     [['run', '--bandwidth', 'fast'], 'a rate such as 50MiB/s'],
     [['run', '--timeout', '2 hours'], 'a duration such as'],
     [['run', '--filter', 'colour=red'], 'KEY one of name, tag, resource, label'],
+    [['run', '--filter', 'tag={3.*'], '`{3.*` is no pattern: `{` is never closed'],
     [['run', '--shard', '5/4'], 'the I-th of N parts'],
     [['run', '--report', 'r.pdf'], 'must end in .html or .json or .xml'],
     [['copy', 'a'], "missing required argument 'destination'"],
@@ -269,6 +270,21 @@ describe('the other commands', () => {
   test('executions show adds the tasks', async () => {
     const { stdout } = await command(['executions', 'show', 'last', '--json'], { tasks: [task] })
     expect(JSON.parse(stdout)).toEqual({ ...execution, tasks: [task] })
+  })
+
+  test('the log of a task that is not there is no empty log', async () => {
+    const { code, stderr } = await command(['executions', 'logs', '42', '7'], { tasks: [task] })
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: 'error: execution 42 has no task 7\n  `replicate executions show 42` has their numbers\n',
+    })
+    expect(await command(['executions', 'logs', '42', '1'], { tasks: [task] })).toMatchObject({ code: 0 })
+  })
+
+  test('an execution whose process died has no duration: nobody saw its end', async () => {
+    const executions = [{ ...execution, status: 'interrupted', duration_ms: 0 } as const]
+    expect((await command(['executions', 'show', '42'], { executions })).stdout).toContain('Execution 42 interrupted\n')
+    expect((await command(['executions', 'list'], { executions })).stdout).not.toContain('0 ms')
   })
 
   test('log lines are made harmless', async () => {

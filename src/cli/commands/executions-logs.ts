@@ -4,7 +4,7 @@ import { systemClock } from '../../core/cancel.ts'
 import { ConfigurationError } from '../../core/errors.ts'
 import type { Level } from '../../core/events.ts'
 import { isFinal } from '../../core/states.ts'
-import type { LogLine } from '../../history/history.ts'
+import type { History, LogLine } from '../../history/history.ts'
 import type { Colors } from '../render/colors.ts'
 import { printable } from '../render/format.ts'
 import { jsonLine, jsonPieces } from '../render/json.ts'
@@ -23,6 +23,7 @@ export async function logs(session: Session, id: string, task: string | undefine
   if (task !== undefined && !/^\d+$/.test(task)) throw new ConfigurationError(`${task} is no task: it must be a number`)
   const history = await (await session.app()).history()
   const execution = history.execution(history.resolveId(id))
+  if (task !== undefined) expectTask(history, execution.id, Number(task))
   const wanted = {
     ...(task === undefined ? {} : { task: Number(task) }),
     ...(flags.level === undefined ? {} : { level: flags.level }),
@@ -49,6 +50,13 @@ export async function logs(session: Session, id: string, task: string | undefine
     after = line.id
     return session.json ? jsonLine({ type: 'log', ...logJson(line) }) : text(line)
   }
+}
+
+function expectTask(history: History, execution: number, task: number): void {
+  for (const { id } of history.tasks(execution, { after: task - 1, limit: 1 })) if (id === task) return
+  throw new ConfigurationError(`execution ${execution} has no task ${task}`, {
+    hint: `\`replicate executions show ${execution}\` has their numbers`,
+  })
 }
 
 function* mapped<T>(lines: Iterable<LogLine>, map: (line: LogLine) => T): Generator<T> {

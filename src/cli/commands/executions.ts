@@ -137,7 +137,9 @@ function executionTable(executions: readonly Execution[], { stdout, colors, time
       String(one.unchanged),
       formatBytes(one.bytes_copied),
       formatRelative(one.start_time, now),
-      formatDuration(one.duration_ms ?? Math.max(0, now - Date.parse(one.start_time))),
+      one.status === 'interrupted'
+        ? ''
+        : formatDuration(one.duration_ms ?? Math.max(0, now - Date.parse(one.start_time))),
     ]),
     stdout.columns,
     colors,

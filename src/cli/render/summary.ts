@@ -45,7 +45,9 @@ export function failedTask(failed: FailedTask, colors: Colors): string {
 
 /** `Execution 42 succeeded in 2.4 s` and its counts. */
 export function executionSummary(execution: Execution, colors: Colors): string {
-  const took = execution.duration_ms === null ? '' : ` in ${formatDuration(execution.duration_ms)}`
+  // Of one whose process died nobody knows when it ended.
+  const isKnown = execution.duration_ms !== null && execution.status !== 'interrupted'
+  const took = isKnown ? ` in ${formatDuration(execution.duration_ms)}` : ''
   const paint =
     execution.status === 'succeeded' ? colors.green : execution.status === 'failed' ? colors.red : colors.yellow
   const counts = [
