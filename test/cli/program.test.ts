@@ -339,6 +339,16 @@ describe('the other commands', () => {
     expect(result.stdout).toBe('hub\n  ✓ DNS             3 ms  192.0.2.1\n  ✗ credential     20 ms  refused\n')
   })
 
+  test('a step that says much is broken between words, below itself', async () => {
+    const detail = 'refused the credential (401); check user name and password; some refuse the right one for a while'
+    const ping = [{ name: 'credential', ok: false, duration: 20, detail }]
+    const { stdout } = await command(['registries', 'ping', 'hub', '--no-color'], { ping, terminal: true })
+    expect(stdout).toBe(`hub
+  ✗ credential     20 ms  refused the credential (401); check user name and password; some refuse
+                          the right one for a while
+`)
+  })
+
   test('registries and adapters have the documented fields', async () => {
     const registries = [{ name: 'hub', type: 'docker-hub', url: 'https://hub.example.com' }]
     expect(JSON.parse((await command(['registries', 'list', '--json'], { registries })).stdout)).toEqual([

@@ -163,7 +163,7 @@ function editsOf({ places }: Desk, { name, flags }: Draft) {
 export async function tried({ session, app }: Desk, { credential }: Draft, registry: Registry): Promise<boolean> {
   const show = !session.quiet && !session.json
   const steps = await app.tryOut(registry, credential, quietContext(session), (step) => {
-    if (show || !step.ok) session.stderr.write(stepLine(step, session.errorColors))
+    if (show || !step.ok) session.stderr.write(stepLine(step, session.errorColors, session.stderr.columns))
   })
   return steps.every(({ ok }) => ok)
 }

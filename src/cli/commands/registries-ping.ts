@@ -4,7 +4,7 @@ import type { PingStep } from '../../core/adapter.ts'
 import { CancelledError, ConfigurationError, describeError, ReplicateError } from '../../core/errors.ts'
 import { worstExitCode } from '../exit-code.ts'
 import type { Colors } from '../render/colors.ts'
-import { formatDuration, printable } from '../render/format.ts'
+import { formatDuration, printable, wrapped } from '../render/format.ts'
 import { jsonDocument } from '../render/json.ts'
 import { quietContext, type Session } from '../session.ts'
 
@@ -38,7 +38,7 @@ export async function ping(session: Session, names: readonly string[]): Promise<
     say(`${session.colors.bold(printable(name))}\n`)
     try {
       const steps = await app.ping(name, configuration, quietContext(session), (step) =>
-        say(stepLine(step, session.colors)),
+        say(stepLine(step, session.colors, session.stdout.columns)),
       )
       return { name, steps, error: undefined }
     } catch (error) {
@@ -59,11 +59,11 @@ export async function ping(session: Session, names: readonly string[]): Promise<
 
 const WIDEST = 'credential'.length
 
-/** One step as a line, ended. */
-export function stepLine({ name, ok, duration, detail }: PingStep, colors: Colors): string {
-  const sign = ok ? colors.green('✓') : colors.red('✗')
+/** One step as a line, ended; as several below each other where the terminal is narrow. */
+export function stepLine({ name, ok, duration, detail }: PingStep, colors: Colors, columns: number): string {
   const time = formatDuration(duration).padStart(8)
-  return `  ${sign} ${printable(name).padEnd(WIDEST)}  ${time}  ${printable(detail)}`.trimEnd().concat('\n')
+  const text = wrapped(detail, columns, `  ${ok ? '✓' : '✗'} ${printable(name).padEnd(WIDEST)}  ${time}  `).trimEnd()
+  return `  ${ok ? colors.green('✓') : colors.red('✗')}${text.slice(3)}\n`
 }
 
 function statusOf({ steps, error }: Checked): number {
