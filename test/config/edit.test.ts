@@ -58,7 +58,7 @@ policies:
     # the end
 `
 
-const cwd = '/work'
+const cwd = '/somewhere'
 
 function edited(text: string, ...edits: readonly Edit[]): string {
   return editedText({ path: '/somewhere/config.yaml', text }, edits, cwd)
