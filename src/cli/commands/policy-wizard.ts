@@ -78,9 +78,8 @@ async function askTriggers(session: Session, flags: PolicyFlags): Promise<Policy
       check: (answer) => wrongSchedule(schedule, answer),
     }))
   const coming = comingTimes(schedule, timezone, session.timer.now())
-  session.stderr.write(
-    `  ${session.errorColors.dim(`next: ${coming.join(' · ')}; \`replicate schedule export\` makes what starts it`)}\n`,
-  )
+  const lines = [`next: ${coming.join(' · ')}`, '`replicate schedule export` makes what starts it']
+  session.stderr.write(lines.map((line) => `  ${session.errorColors.dim(line)}\n`).join(''))
   return { ...flags, schedule: [schedule], timezone }
 }
 
