@@ -73,7 +73,8 @@ describe('every example', () => {
       ),
     )
     expect(lines.length).toBeGreaterThan(15)
-    for (const line of lines.filter((text) => !/[[|…]|SOURCE|SHELL/.test(text))) expect(await parse(line), line).toBe(line)
+    for (const line of lines.filter((text) => !/[[|…]|SOURCE|SHELL/.test(text)))
+      expect(await parse(line), line).toBe(line)
   })
 })
 

@@ -13,9 +13,9 @@ import {
   type VerifyFlags,
 } from './options.ts'
 import { addCompletion } from './program-completion.ts'
-import { addImport } from './program-import.ts'
 import { addCredentials, addDoctor } from './program-credentials.ts'
 import { addExecutions } from './program-executions.ts'
+import { addImport } from './program-import.ts'
 import { addPolicies, addSchedule } from './program-policies.ts'
 import { addRegistries } from './program-registries.ts'
 import type { GlobalFlags, Session } from './session.ts'

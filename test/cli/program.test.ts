@@ -13,7 +13,10 @@ const COMMANDS = [
   ['run'],
   ['plan'],
   ['copy'],
-  ...['list', 'show', 'logs', 'watch', 'stop', 'pause', 'resume', 'retry', 'report', 'prune'].map((name) => ['executions', name]),
+  ...['list', 'show', 'logs', 'watch', 'stop', 'pause', 'resume', 'retry', 'report', 'prune'].map((name) => [
+    'executions',
+    name,
+  ]),
   ...['list', 'show', 'create', 'update', 'enable', 'disable', 'delete', 'validate'].map((name) => ['policies', name]),
   ...['next', 'export'].map((name) => ['schedule', name]),
   ...['list', 'show', 'add', 'update', 'remove', 'ping'].map((name) => ['registries', name]),
@@ -29,7 +32,7 @@ const plan: PolicyPlan = {
   unchanged: 1,
   seen: 2,
   explanations: [],
-      warnings: [],
+  warnings: [],
   actions: [
     {
       action: 'copy',

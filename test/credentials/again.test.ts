@@ -17,7 +17,14 @@ test('asks a helper once, and anew a minute before its answer is ten minutes old
   const clock = { now: () => now, sleep: () => Promise.resolve() }
   const redactor = createRedactor()
   const warn = (text: string) => home.warnings.push(text)
-  const connections = createConnections({ cwd: '/', env: home.env, redactor, userAgent: 'test', warn, timing: { clock } })
+  const connections = createConnections({
+    cwd: '/',
+    env: home.env,
+    redactor,
+    userAgent: 'test',
+    warn,
+    timing: { clock },
+  })
   const password = async () => {
     const found = await connections.credential(registry)
     return found.kind === 'basic' ? found.password : undefined
@@ -37,7 +44,13 @@ test('says once what is passed over, however many registries are looked up', asy
   home.env.XDG_CONFIG_HOME = home.path
   home.write('.docker/config.json', { credsStore: 'gone' })
   const warn = (text: string) => home.warnings.push(text)
-  const connections = createConnections({ cwd: '/', env: home.env, redactor: createRedactor(), userAgent: 'test', warn })
+  const connections = createConnections({
+    cwd: '/',
+    env: home.env,
+    redactor: createRedactor(),
+    userAgent: 'test',
+    warn,
+  })
   await connections.credential(registry)
   await connections.credential({ ...registry, name: 'other', url: 'https://other.example.com' })
   expect(home.warnings).toEqual([expect.stringContaining('docker-credential-gone is not installed')])

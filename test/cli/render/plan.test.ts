@@ -69,7 +69,7 @@ const plan: PolicyPlan = {
   unchanged: 58,
   seen: 61,
   explanations: [],
-      warnings: [],
+  warnings: [],
   tasks: [],
 }
 
