@@ -246,5 +246,6 @@ export function jsonSchema(): Record<string, unknown> {
   return {
     ...z.toJSONSchema(configurationSchema, { io: 'input', target: 'draft-7' }),
     title: 'Configuration of replicate',
+    patternProperties: { '^x-': { description: 'Your own place, such as for anchors' } },
   }
 }

@@ -63,7 +63,8 @@ function concerns(path: Finding['path'], only: ReadonlySet<string> | undefined):
   return only === undefined || (path[0] === 'registries' && only.has(String(path[1])))
 }
 
-/** An empty section, such as one whose lines are all commented out, is as good as none. */
+/** An empty section, such as one whose lines are all commented out, is as good as none. What begins with `x-` is the user's own place, such
+ *  as for anchors. */
 function contentFor(source: Source, only: ReadonlySet<string> | undefined): unknown {
   let content: unknown
   try {
@@ -73,7 +74,7 @@ function contentFor(source: Source, only: ReadonlySet<string> | undefined): unkn
   }
   if (!isMapping(content)) return content
   const entries = Object.entries(content).filter(
-    ([key, value]) => value !== '' || !(key === 'registries' || key === 'policies'),
+    ([key, value]) => !key.startsWith('x-') && (value !== '' || !(key === 'registries' || key === 'policies')),
   )
   if (only === undefined) return Object.fromEntries(entries)
   const registries = entries.find(([key]) => key === 'registries')?.[1]

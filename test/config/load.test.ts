@@ -297,6 +297,18 @@ describe('what later versions do', () => {
   })
 })
 
+test('what begins with x- is a place for anchors', () => {
+  const text = `x-limits: &gentle {connections: 4}
+registries:
+  a: {type: docker-registry, url: https://a.example.com, limits: *gentle}
+  b: {type: docker-registry, url: https://b.example.com, limits: {<<: *gentle, requests_per_second: 5}}
+`
+  const { registries } = load(text)
+  expect(registries.get('a')?.limits).toEqual({ connections: 4 })
+  expect(registries.get('b')?.limits).toEqual({ connections: 4, requests_per_second: 5 })
+  expect(complaints(`y-limits: {}\n${text}`).join()).toContain('unknown key `y-limits`')
+})
+
 describe('registries', () => {
   test("come from the user's configuration where a file does not define them", () => {
     const user = `registries:
