@@ -23,6 +23,7 @@ import { credentialOf, type WrittenCredential } from './credentials/kinds.ts'
 import { type Check, examine } from './doctor.ts'
 import type { Again } from './engine/again.ts'
 import { type Match, matches } from './engine/matches.ts'
+import { createLongLists } from './engine/long-list.ts'
 import { mergePlans, preview } from './engine/preview.ts'
 import { mergeVerifications, verify } from './engine/verify.ts'
 import { type History, openHistory, type RegistryStatus } from './history/history.ts'
@@ -178,6 +179,7 @@ export function createApp(options: AppOptions): App {
   const connections = createConnections({ ...about, warn: (text) => warnings.push(text) })
   const post = createPost({ ...about, connections })
   const carriers = createCarriers(options.carriers)
+  const lists = createLongLists()
   let history: Promise<History> | undefined
   const openedHistory = (): Promise<History> => {
     const opened = history ?? openHistory(homeDirectory(options), { redact: (text) => redactor.text(text) })
@@ -256,7 +258,7 @@ export function createApp(options: AppOptions): App {
         const opened = await openSides(policy, configuration, connections)
         const plans: PolicyPlan[] = []
         for (const route of opened.routes) {
-          plans.push(await preview({ ...route, source: opened.source, ...rest, narrow: filter, records }, guarded(ctx)))
+          plans.push(await preview({ ...route, source: opened.source, ...rest, narrow: filter, records, lists }, guarded(ctx)))
         }
         return mergePlans(plans)
       } finally {
@@ -336,6 +338,7 @@ export function createApp(options: AppOptions): App {
       ),
     history: openedHistory,
     async close() {
+      lists.close()
       await Promise.all([connections.close(), carriers.close()])
       if (history) (await history).close()
     },

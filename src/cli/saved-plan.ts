@@ -6,7 +6,9 @@ import { z } from 'zod'
 import type { PolicyPlan, SavedPlan } from '../app.ts'
 import { type Digest, parseDigest } from '../core/descriptor.ts'
 import { ConfigurationError } from '../core/errors.ts'
+import { jsonStream } from './render/json.ts'
 import type { Session } from './session.ts'
+import { chunks } from './stream.ts'
 
 const digest = z.custom<Digest>((value) => typeof value === 'string' && parseDigest(value) !== undefined)
 const location = z.object({ registry: z.string(), repository: z.string(), tag: z.string().exactOptional() })
@@ -47,13 +49,13 @@ export async function writePlanFile(
   targets: readonly string[],
   plans: readonly PolicyPlan[],
 ): Promise<void> {
-  const saved: PlanFile = {
+  const saved = {
     version: 1,
     targets: targets.map((target) => (/\.ya?ml$/i.test(target) ? resolve(session.cwd, target) : target)),
     policies: plans.map(({ policy, tasks }) => ({ policy, tasks })),
   }
   try {
-    await writeFile(resolve(session.cwd, file), `${JSON.stringify(saved, null, 2)}\n`)
+    await writeFile(resolve(session.cwd, file), chunks(jsonStream(saved)))
   } catch (cause) {
     throw new ConfigurationError(`cannot write the plan ${file}: ${reason(cause)}`, { cause })
   }

@@ -8,15 +8,22 @@ const CHUNK = 64 * 1024
 
 /** Throws where the command is ended meanwhile, such as by a reader that goes away. */
 export async function writeAll(session: Pick<Session, 'stdout' | 'signal'>, pieces: Iterable<string>): Promise<void> {
-  let text = ''
-  for (const piece of pieces) {
-    text += piece
-    if (text.length < CHUNK) continue
+  for (const text of chunks(pieces)) {
     session.stdout.write(text)
-    text = ''
     // A pipe that broke, or Ctrl-C, is heard only between two pieces.
     await new Promise((resolve) => setImmediate(resolve))
     throwIfAborted(session.signal)
   }
-  session.stdout.write(text)
+}
+
+/** The same text in fewer and larger pieces. */
+export function* chunks(pieces: Iterable<string>): Generator<string> {
+  let text = ''
+  for (const piece of pieces) {
+    text += piece
+    if (text.length < CHUNK) continue
+    yield text
+    text = ''
+  }
+  if (text !== '') yield text
 }

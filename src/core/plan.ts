@@ -83,15 +83,16 @@ export interface PolicyPlan {
   readonly policy: string
   readonly source: string
   readonly destination: string
-  readonly actions: readonly PlannedAction[]
+  /** May be read again and again; not in memory where there are very many. */
+  readonly actions: Iterable<PlannedAction>
   readonly unchanged: number
   /** Tags seen at the source. */
   readonly seen: number
   readonly explanations: readonly Explanation[]
   /** What the destination is known to refuse of the whole, such as more bytes than its quota has left. */
   readonly warnings: readonly string[]
-  /** What `plan --out` saves. */
-  readonly tasks: readonly TaskSpec[]
+  /** What `plan --out` saves; as `actions`. */
+  readonly tasks: Iterable<TaskSpec>
 }
 
 /** What `plan --out` writes and `run --plan` applies. */

@@ -6,6 +6,7 @@ import type { Explanation, PlannedAction, PolicyPlan, TaskSpec } from '../core/p
 import { formatResource } from '../core/reference.ts'
 import { mapConcurrent } from './concurrent.ts'
 import { ManifestMemory } from './endpoint.ts'
+import type { LongLists } from './long-list.ts'
 import { createMeasure, type Measure } from './measure.ts'
 import { isTransfer, makePlan, type PlanRequest } from './plan.ts'
 import { ping } from './prepare.ts'
@@ -15,6 +16,8 @@ import { createQuotaWatch } from './quota.ts'
 const MEASURED_AT_ONCE = 16
 
 export interface PreviewRequest extends Omit<PlanRequest, 'memory' | 'explain'> {
+  /** Hold what the plan names until they are closed. */
+  readonly lists: LongLists
   readonly explain?: boolean | undefined
 }
 
@@ -23,7 +26,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   const { policy, source, destination } = request
   await Promise.all([ping('source', source, ctx), ping('destination', destination, ctx)])
   const memory = new ManifestMemory()
-  const tasks: TaskSpec[] = []
+  const planned = request.lists.create<TaskSpec>()
   // The last word on each: a tag that one rule keeps may be dropped by the next.
   const explanations = new Map<string, Explanation>()
   let unchanged = 0
@@ -38,17 +41,17 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
       },
     },
     {
-      task: (task) => tasks.push(task),
+      task: (task) => planned.add(task.destination.repository, task),
       unchanged: () => {
         unchanged += 1
       },
     },
     ctx,
   )
-  tasks.sort((a, b) => compare(a.destination.repository, b.destination.repository))
+  const tasks = planned.items()
   const quotas = createQuotaWatch(destination)
   const measure = createMeasure(policy, source, destination, memory)
-  const actions: PlannedAction[] = []
+  const actions = request.lists.create<PlannedAction>()
   for await (const action of mapConcurrent(tasks, MEASURED_AT_ONCE, async (task) => {
     if (request.shallow || !isTransfer(task) || task.referrers_only) return actionOf(task, undefined)
     try {
@@ -62,13 +65,13 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
       )
     }
   })) {
-    actions.push(action)
+    actions.add('', action)
   }
   return {
     policy: policy.name,
     source: placeOf(source.registry.name, undefined),
     destination: placeOf(destination.registry.name, policy.destination.namespace ?? policy.destination.repository),
-    actions,
+    actions: actions.items(),
     unchanged,
     seen: totals.seen,
     explanations: [...explanations.values()],
@@ -84,10 +87,10 @@ export function mergePlans(plans: readonly PolicyPlan[]): PolicyPlan {
   return {
     ...first,
     destination: plans.map((plan) => plan.destination).join(', '),
-    actions: plans.flatMap((plan) => plan.actions),
+    actions: joined(plans.map((plan) => plan.actions)),
     unchanged: plans.reduce((sum, plan) => sum + plan.unchanged, 0),
     warnings: plans.flatMap((plan) => plan.warnings),
-    tasks: plans.flatMap((plan) => plan.tasks),
+    tasks: joined(plans.map((plan) => plan.tasks)),
   }
 }
 
@@ -96,8 +99,13 @@ export function placeOf(registry: string, path: string | undefined): string {
   return path ? `${registry}/${path}` : registry
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+/** One after the other, each time it is read. */
+function joined<T>(lists: readonly Iterable<T>[]): Iterable<T> {
+  return {
+    *[Symbol.iterator]() {
+      for (const list of lists) yield* list
+    },
+  }
 }
 
 function actionOf(task: TaskSpec, measure: Measure | undefined): PlannedAction {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type AppOptions, createApp, type PlanOptions, type PolicyOutcome, type RunOptions } from '../../src/app.ts'
 import type { Event } from '../../src/core/events.ts'
 import type { Task } from '../../src/core/execution.ts'
-import type { PolicyPlan } from '../../src/core/plan.ts'
+import type { PlannedAction, PolicyPlan, TaskSpec } from '../../src/core/plan.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 export interface Ran {
@@ -17,6 +17,12 @@ export interface Ran {
   readonly logs: readonly string[]
 }
 
+/** A plan that is no longer than a test can hold. */
+export interface ListedPlan extends PolicyPlan {
+  readonly actions: readonly PlannedAction[]
+  readonly tasks: readonly TaskSpec[]
+}
+
 export interface Workplace {
   readonly directory: string
   readonly home: string
@@ -24,7 +30,7 @@ export interface Workplace {
     yaml: string,
     options?: RunOptions & { readonly signal?: AbortSignal; readonly onEvent?: (event: Event) => void },
   ): Promise<Ran>
-  plan(yaml: string, options?: PlanOptions): Promise<PolicyPlan>
+  plan(yaml: string, options?: PlanOptions): Promise<ListedPlan>
 }
 
 /** Every blob goes through one other thread. */
@@ -92,7 +98,9 @@ export function workplace(
         const configuration = await app.configuration(['policy.yaml'])
         const [policy] = configuration.policies
         if (!policy) throw new Error('no policy')
-        return await app.plan(policy, configuration, options, { signal: new AbortController().signal, emit: () => {} })
+        const ctx = { signal: new AbortController().signal, emit: () => {} }
+        const plan = await app.plan(policy, configuration, options, ctx)
+        return { ...plan, actions: [...plan.actions], tasks: [...plan.tasks] }
       } finally {
         await app.close()
       }

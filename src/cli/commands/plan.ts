@@ -2,11 +2,12 @@
 
 import type { App, PlanOptions, PolicyPlan } from '../../app.ts'
 import type { PlanFlags } from '../options.ts'
-import { jsonDocument } from '../render/json.ts'
+import { jsonStream } from '../render/json.ts'
 import { hasWork, renderPlan } from '../render/plan.ts'
 import { writePlanFile } from '../saved-plan.ts'
 import { type Selection, selectPolicies } from '../selection.ts'
 import { quietContext, type Session } from '../session.ts'
+import { writeAll } from '../stream.ts'
 
 /** Something to do, under `--exit-code`. */
 const WORK = 6
@@ -30,11 +31,12 @@ export async function showPlans(
     const made = await app.plan(policy, selection.configuration, planOptions(flags), quietContext(session))
     // Shown one by one: a large policy behind should not hide the one before.
     if (!session.json && !session.quiet) {
-      session.stdout.write((plans.length > 0 ? '\n' : '') + renderPlan(made, session.colors))
+      if (plans.length > 0) session.stdout.write('\n')
+      await writeAll(session, renderPlan(made, session.colors))
     }
     plans.push(made)
   }
-  if (session.json) session.stdout.write(jsonDocument({ policies: plans.map((made) => asJson(made, flags)) }))
+  if (session.json) await writeAll(session, jsonStream({ policies: plans.map((made) => asJson(made, flags)) }))
   if (flags.out !== undefined) await writePlanFile(session, flags.out, targets, plans)
   return flags.exitCode && plans.some(hasWork) ? WORK : 0
 }
@@ -50,7 +52,7 @@ export function planOptions(flags: PlanFlags): PlanOptions {
   }
 }
 
-function asJson(made: PolicyPlan, flags: PlanFlags): unknown {
+function asJson(made: PolicyPlan, flags: PlanFlags): object {
   const { explanations, tasks: _, ...rest } = made
   return flags.explain ? { ...rest, explanations } : rest
 }

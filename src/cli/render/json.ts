@@ -30,6 +30,33 @@ export function* jsonPieces(
   yield within ? '\n}\n' : '\n'
 }
 
+/** What `jsonDocument` prints, in pieces. Lists may be any iterables; of a list within a list no more than one item is held at once. */
+export function* jsonStream(value: unknown): Generator<string> {
+  yield* nested(value, '', 0)
+  yield '\n'
+}
+
+/** `indent`: of the value's own lines; `lists`: how many it stands in. */
+function* nested(value: unknown, indent: string, lists: number): Generator<string> {
+  if (typeof value !== 'object' || value === null || lists === 2) {
+    yield escapeC1(JSON.stringify(value, null, 2)).replaceAll('\n', `\n${indent}`)
+    return
+  }
+  const items = Symbol.iterator in value ? (value as Iterable<unknown>) : undefined
+  const [open, close] = items ? ['[', ']'] : ['{', '}']
+  let before = open
+  for (const [name, item] of items ? numbered(items) : Object.entries(value)) {
+    yield `${before}\n${indent}  ${items ? '' : `${JSON.stringify(name)}: `}`
+    yield* nested(item, `${indent}  `, items ? lists + 1 : lists)
+    before = ','
+  }
+  yield before === open ? `${open}${close}` : `\n${indent}${close}`
+}
+
+function* numbered(items: Iterable<unknown>): Generator<[string, unknown]> {
+  for (const item of items) yield ['', item]
+}
+
 function escapeC1(text: string): string {
   return text.replace(C1, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -10,34 +10,47 @@ import { headingLine } from './summary.ts'
 const SIGNS = { copy: '+', update: '~', delete: '-', keep: '!', blocked: '✗' } as const
 const GAP = '    '
 
-/** Heading, a line for each action, what is unchanged, the counts; explanations where the plan has some. */
-export function renderPlan(plan: PolicyPlan, colors: Colors): string {
-  const rows = plan.actions.map((action) => rowOf(action, plan))
-  const names = widest(rows, (row) => row.source)
-  const targets = widest(rows, (row) => (row.source === '' ? '' : row.destination))
-  const alone = widest(rows, (row) => (row.source === '' ? row.destination : ''))
-  const whole = Math.max(names + ' → '.length + targets, alone)
-  const sizes = widest(rows, (row) => row.size)
-  const layers = widest(rows, (row) => row.layers)
-  const lines = rows.flatMap((row) => {
-    const place = row.source === '' ? row.destination : `${row.source.padEnd(names)} → ${row.destination}`
-    const size = row.size === '' ? '' : `${row.size.padStart(sizes)}${row.layers.padEnd(layers)}   `
-    const line = `  ${row.sign} ${place.padEnd(whole)}${GAP}${size}${row.remark}`.trimEnd()
-    const painted = paint(row.action, line, colors)
-    return row.hint === '' ? [painted] : [painted, `    ${row.hint}`]
-  })
-  if (plan.unchanged > 0) lines.push(`  = ${plural(plan.unchanged, 'tag')} unchanged`)
-  for (const { kept, resource, rule } of plan.explanations) {
-    lines.push(colors.dim(`  ${kept ? 'kept   ' : 'dropped'} ${printable(resource)}  ${printable(rule)}`))
+/** Heading, a line for each action, what is unchanged, the counts; explanations where the plan has some. In pieces, as there may be very
+ *  many actions: they are read twice, first for the width of the columns and the counts. */
+export function* renderPlan(plan: PolicyPlan, colors: Colors): Generator<string> {
+  const widths = { source: 0, destination: 0, alone: 0, size: 0, layers: 0 }
+  const tally: Tally = { copy: 0, update: 0, delete: 0, keep: 0, blocked: 0, bytes: undefined }
+  for (const action of plan.actions) {
+    const row = rowOf(action, plan)
+    widths.source = Math.max(widths.source, row.source.length)
+    const place = row.source === '' ? 'alone' : 'destination'
+    widths[place] = Math.max(widths[place], row.destination.length)
+    widths.size = Math.max(widths.size, row.size.length)
+    widths.layers = Math.max(widths.layers, row.layers.length)
+    tally[action.action] += 1
+    if (action.bytes_to_copy !== null) tally.bytes = (tally.bytes ?? 0) + action.bytes_to_copy
   }
-  for (const warning of plan.warnings) lines.push(colors.yellow(`  ! ${printable(warning)}`))
-  return [headingLine(plan, colors), ...[...lines, totals(plan)].map((line) => `${line}\n`)].join('')
+  const whole = Math.max(widths.source + ' → '.length + widths.destination, widths.alone)
+  yield headingLine(plan, colors)
+  for (const action of plan.actions) {
+    const row = rowOf(action, plan)
+    const place = row.source === '' ? row.destination : `${row.source.padEnd(widths.source)} → ${row.destination}`
+    const size = row.size === '' ? '' : `${row.size.padStart(widths.size)}${row.layers.padEnd(widths.layers)}   `
+    const line = `  ${row.sign} ${place.padEnd(whole)}${GAP}${size}${row.remark}`.trimEnd()
+    yield `${paint(row.action, line, colors)}\n`
+    if (row.hint !== '') yield `    ${row.hint}\n`
+  }
+  if (plan.unchanged > 0) yield `  = ${plural(plan.unchanged, 'tag')} unchanged\n`
+  for (const { kept, resource, rule } of plan.explanations) {
+    yield `${colors.dim(`  ${kept ? 'kept   ' : 'dropped'} ${printable(resource)}  ${printable(rule)}`)}\n`
+  }
+  for (const warning of plan.warnings) yield `${colors.yellow(`  ! ${printable(warning)}`)}\n`
+  yield `${totals(plan, tally)}\n`
 }
 
 /** True where `run` would have something to do. */
 export function hasWork(plan: PolicyPlan): boolean {
-  return plan.actions.some((action) => action.action !== 'keep')
+  for (const { action } of plan.actions) if (action !== 'keep') return true
+  return false
 }
+
+/** How many actions of each kind, and the bytes they copy, as far as that is known. */
+type Tally = Record<PlannedAction['action'], number> & { bytes: number | undefined }
 
 interface Row {
   readonly action: PlannedAction['action']
@@ -50,11 +63,6 @@ interface Row {
   readonly layers: string
   readonly remark: string
   readonly hint: string
-}
-
-/** Not `Math.max` of them all: there may be more rows than a call takes arguments. */
-function widest(rows: readonly Row[], cell: (row: Row) => string): number {
-  return rows.reduce((most, row) => Math.max(most, cell(row).length), 0)
 }
 
 function rowOf(action: PlannedAction, plan: PolicyPlan): Row {
@@ -89,19 +97,17 @@ function withoutRegistry(resource: string, place: string): string {
 }
 
 /** `1 to add, 1 to change, 1 to delete, 1 kept, 58 unchanged; 15.5 MiB to copy`. */
-function totals(plan: PolicyPlan): string {
-  const count = (kind: PlannedAction['action']): number => plan.actions.filter(({ action }) => action === kind).length
+function totals(plan: PolicyPlan, tally: Tally): string {
   const parts = [
-    [count('copy'), 'to add'],
-    [count('update'), 'to change'],
-    [count('delete'), 'to delete'],
-    [count('keep'), 'kept'],
-    [count('blocked'), 'blocked'],
+    [tally.copy, 'to add'],
+    [tally.update, 'to change'],
+    [tally.delete, 'to delete'],
+    [tally.keep, 'kept'],
+    [tally.blocked, 'blocked'],
     [plan.unchanged, 'unchanged'],
   ] as const
   const text = parts.flatMap(([amount, word]) => (amount > 0 ? [`${amount} ${word}`] : [])).join(', ')
-  const known = plan.actions.flatMap(({ bytes_to_copy: bytes }) => (bytes === null ? [] : [bytes]))
-  const sum = known.length > 0 ? `; ${formatBytes(known.reduce((total, bytes) => total + bytes, 0))} to copy` : ''
+  const sum = tally.bytes === undefined ? '' : `; ${formatBytes(tally.bytes)} to copy`
   return hasWork(plan) ? text + sum : `nothing to do${text ? `: ${text}` : ''}`
 }
 

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import type { PlannedAction, PolicyPlan } from '../../../src/app.ts'
 import { colorsFor } from '../../../src/cli/render/colors.ts'
-import { renderPlan } from '../../../src/cli/render/plan.ts'
+import { renderPlan as pieces } from '../../../src/cli/render/plan.ts'
 
 const MiB = 1024 * 1024
 const plain = colorsFor(false)
@@ -60,6 +60,10 @@ const actions: readonly PlannedAction[] = [
     reason: 'gone from the source (deletion: mirror)',
   },
 ]
+
+function renderPlan(...plan: Parameters<typeof pieces>): string {
+  return [...pieces(...plan)].join('')
+}
 
 const plan: PolicyPlan = {
   policy: 'base-images',
