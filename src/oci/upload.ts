@@ -82,8 +82,7 @@ export async function uploadBlob(
         const tooLarge = failure === undefined && isStatus(error, 413)
         if (!tooLarge || !shrink(target, upload.part, upload.minimum)) {
           failures += 1
-          // Nor is a source asked again that was given up: it was asked as often as that makes sense.
-          const again = failure === undefined && (gone || isRetryable(error) || isStatus(error, 416))
+          const again = gone || isRetryable(error) || (failure === undefined && isStatus(error, 416))
           if (!again || failures >= target.retry.attempts) {
             // A session that was refused for good is none to go on with; after any other failure it is.
             if (failure === undefined && error instanceof RegistryError && !error.retryable) checkpoint.clear()

@@ -103,6 +103,7 @@ async function write(
     ctx.emit({ type: 'blob-progress', id, bytes: passed })
   }
   const own = throttlesOf(destination.throttle)
+  const lost: Lost = {}
   const open = async (offset: number): Promise<Bytes> => {
     if (begun === undefined && offset > 0) {
       const text = `going on with ${blob.digest} at ${formatBytes(offset)} of ${formatBytes(blob.size)}, which an earlier run has sent`
@@ -117,7 +118,9 @@ async function write(
     const together = offset === 0 ? first?.read() : undefined
     if (together) return metered(together, own, progress, ctx.signal)
     first?.leave()
-    return reading(blob, offset, hash, own, progress, job, ctx)
+    // It was asked as often as makes sense: the upload need not ask again.
+    if (lost.error !== undefined) throw lost.error
+    return reading(blob, offset, hash, own, progress, job, ctx, lost)
   }
   const remembered = blob.size >= REMEMBERED_BLOB
   const checkpoint = remembered
@@ -132,6 +135,11 @@ async function write(
   return begun ?? blob.size
 }
 
+/** Why the source was given up, once it was. */
+interface Lost {
+  error?: unknown
+}
+
 /** The source's bytes from `offset` on: reopened where they break off, hashed, and refused where they are wrong. */
 function reading(
   blob: Descriptor,
@@ -141,16 +149,23 @@ function reading(
   progress: (bytes: number) => void,
   job: Job,
   ctx: Context,
+  lost: Lost = {},
 ): Bytes {
   const { state, source } = job
   const read = async (from: number): Promise<Bytes> => {
     try {
       return await source.store.readBlob(blob, from, ctx)
     } catch (error) {
-      throw onSide(error, 'source', source.registry)
+      lost.error = onSide(error, 'source', source.registry)
+      throw lost.error
     }
   }
-  const bytes = resumable(read, offset, blob.size, state.mayRetry(ctx.signal, ctx.emit))
+  const mayRetry = state.mayRetry(ctx.signal, ctx.emit)
+  const bytes = resumable(read, offset, blob.size, async (error, attempt) => {
+    const again = await mayRetry(error, attempt)
+    if (!again) lost.error = error
+    return again
+  })
   return checked(bytes, offset, hash, {
     blob,
     source: source.registry,
