@@ -1,8 +1,7 @@
 /** Looks at the way to a registry, step by step: its address, its certificate, what it says to a stranger. */
 
 import { lookup } from 'node:dns/promises'
-import { type IncomingMessage, get as plainly } from 'node:http'
-import { get as securely } from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { abortReason } from '../core/cancel.ts'
@@ -83,11 +82,13 @@ export async function probeApi(url: URL, options: TlsOptions, signal: AbortSigna
   return `wants a token${realm !== undefined && URL.canParse(realm) ? ` of ${new URL(realm).host}` : ''}`
 }
 
-function answered(url: URL, { insecure, ...trust }: TlsOptions, signal: AbortSignal): Promise<IncomingMessage> {
+async function answered(url: URL, { insecure, ...trust }: TlsOptions, signal: AbortSignal): Promise<IncomingMessage> {
   const target = new URL(`${url.pathname.replace(/\/$/, '')}/v2/`, url)
   const options = { agent: false, signal, ...given(trust), rejectUnauthorized: !insecure } as const
+  // Loaded here, as it takes 30 ms that no other command has to spend.
+  const { get } = await (target.protocol === 'https:' ? import('node:https') : import('node:http'))
   return new Promise((resolve, reject) => {
-    const request = (target.protocol === 'https:' ? securely : plainly)(target, options, (response) => {
+    const request = get(target, options, (response) => {
       resolve(response)
       response.destroy()
     })
