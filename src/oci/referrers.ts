@@ -25,7 +25,11 @@ export interface ReferrersSource {
   /** The tags that hold referrers, or undefined where the tags cannot be listed. */
   readonly attachments: (ctx: Context) => Promise<ReadonlySet<string> | undefined>
   /** Whether this repository's registry has the referrers API; found out by the first request that says so. */
-  readonly api: { supported: boolean | undefined }
+  readonly api: {
+    supported: boolean | undefined
+    /** The first request, for which the others wait. */
+    first?: Promise<void>
+  }
 }
 
 /** More referrers of one subject than this are refused: no artifact has so many, but a page loop does. */
@@ -143,7 +147,22 @@ async function byFallback(from: ReferrersSource, subject: Digest, ctx: Context):
 
 /** Undefined where the registry has no such API. */
 async function byApi(from: ReferrersSource, subject: Digest, ctx: Context): Promise<readonly Descriptor[] | undefined> {
-  if (from.api.supported === false) return undefined
+  const { api } = from
+  if (api.supported === undefined && api.first) await api.first
+  if (api.supported === false) return undefined
+  const listed = listByApi(from, subject, ctx)
+  api.first ??= listed.then(
+    () => {},
+    () => {},
+  )
+  return listed
+}
+
+async function listByApi(
+  from: ReferrersSource,
+  subject: Digest,
+  ctx: Context,
+): Promise<readonly Descriptor[] | undefined> {
   const { http, path } = from
   const what = `referrers of ${subject}`
   const url = `${path}/referrers/${subject}`

@@ -42,6 +42,34 @@ describe('the referrers of a manifest', () => {
     expect(registry.requests.filter(({ route }) => route === 'tags')).toHaveLength(1)
   })
 
+  test('many at once find out with one request that there is no API', async () => {
+    const registry = await memoryRegistry({ referrers: false })
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', index([SBOM]), fallbackTag(SUBJECT.digest))
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    const found = await Promise.all(
+      Array.from({ length: 8 }, () => collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])),
+    )
+    expect(found.map((list) => list.map(({ digest }) => digest))).toEqual(Array(8).fill([SBOM.digest]))
+    expect(registry.requests.filter(({ route }) => route === 'referrers')).toHaveLength(1)
+  })
+
+  test('a first answer that says nothing of the API leaves it to the others to find it', async () => {
+    let asked = 0
+    const registry = await memoryRegistry({
+      fault: ({ route }) => (route === 'referrers' && asked++ === 0 ? { status: 400 } : undefined),
+    })
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', SBOM)
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    const ends = await Promise.allSettled(
+      [1, 2, 3].map(() => collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])),
+    )
+    expect(ends.slice(1).map((end) => end.status === 'fulfilled' && end.value.length)).toEqual([1, 1])
+  })
+
   test('on tags cost no request where the tags have been listed and show none', async () => {
     const registry = await memoryRegistry({ referrers: false })
     registry.add('app', SUBJECT, 'v1')
