@@ -5,9 +5,6 @@ import { RegistryError } from '../core/errors.ts'
 import type { HttpResponse } from '../core/http.ts'
 import { retryAfter } from './retry.ts'
 
-// Required, not imported: an import reads all that the module offers, which loads a second undici (30 ms).
-const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http')
-
 export interface RefusedRequest {
   readonly method: string
   /** Path and query; secrets in it are removed here. */
@@ -29,8 +26,8 @@ export async function refusal(response: HttpResponse, request: RefusedRequest): 
     words.length > 0
       ? words.map(({ code, message }) => (code && message ? `${code} (${message})` : code || `(${message})`)).join(', ')
       : status >= 200 && status < 300
-        ? `${STATUS_CODES[status] ?? ''} where another answer was expected`
-        : (STATUS_CODES[status] ?? '')
+        ? `${wordsFor(status)} where another answer was expected`
+        : wordsFor(status)
   const text = request.redact(`${status} ${why}`.trim())
   return new RegistryError(text, {
     status,
@@ -40,6 +37,12 @@ export async function refusal(response: HttpResponse, request: RefusedRequest): 
     retryAfter: retryAfter(response.headers, request.now),
     hint: request.hint ?? hintFor(status, text, response, request),
   })
+}
+
+/** Required when it is needed: the module takes 10 ms to load, and an import of it, which reads all that it offers, 30 more. */
+function wordsFor(status: number): string {
+  const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http')
+  return STATUS_CODES[status] ?? ''
 }
 
 interface Words {
