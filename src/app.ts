@@ -22,8 +22,8 @@ import type { Keychain } from './credentials/keychain.ts'
 import { credentialOf, type WrittenCredential } from './credentials/kinds.ts'
 import { type Check, examine } from './doctor.ts'
 import type { Again } from './engine/again.ts'
-import { type Match, matches } from './engine/matches.ts'
 import { createLongLists } from './engine/long-list.ts'
+import { type Match, matches } from './engine/matches.ts'
 import { mergePlans, preview } from './engine/preview.ts'
 import { mergeVerifications, verify } from './engine/verify.ts'
 import { type History, openHistory, type RegistryStatus } from './history/history.ts'
@@ -258,7 +258,9 @@ export function createApp(options: AppOptions): App {
         const opened = await openSides(policy, configuration, connections)
         const plans: PolicyPlan[] = []
         for (const route of opened.routes) {
-          plans.push(await preview({ ...route, source: opened.source, ...rest, narrow: filter, records, lists }, guarded(ctx)))
+          plans.push(
+            await preview({ ...route, source: opened.source, ...rest, narrow: filter, records, lists }, guarded(ctx)),
+          )
         }
         return mergePlans(plans)
       } finally {
