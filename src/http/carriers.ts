@@ -6,7 +6,8 @@ import { CarrierThread } from './carrier.ts'
 import { Passage } from './carrier-passage.ts'
 
 export interface CarriersOptions {
-  /** At most; below two this thread carries everything. Default: as many as there are cores, up to 4. */
+  /** At most; below two this thread carries everything. Default: one fewer than there are cores, up to 4, as
+   *  on two cores they gain nothing beside whoever else needs one. */
   readonly threads?: number
   /** Blobs of fewer bytes stay here; default 32 MiB, as less is sent before a thread has started. */
   readonly smallest?: number
@@ -30,7 +31,7 @@ const PATIENCE = 10
 
 export function createCarriers(options: CarriersOptions = {}): Carriers & { close(): Promise<void> } {
   const {
-    threads = Math.min(availableParallelism(), MOST),
+    threads = Math.min(availableParallelism() - 1, MOST),
     smallest = SMALLEST,
     always = false,
     patience = PATIENCE,
