@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/delivery.ts'
 
 const BRIDGE = z.looseObject({
@@ -53,14 +54,14 @@ function eventOf(event: z.output<typeof BRIDGE>): readonly RegistryEvent[] {
   const action = actionOf(event['detail-type'], detail['action-type'])
   if (source !== 'aws.ecr' || !action || (detail.result ?? detail['sync-status']) !== 'SUCCESS') return []
   if (!repository || (!tag && (action === 'push' || !digest))) return []
-  const time = new Date(event.time ?? '')
+  const time = timeFrom(event.time)
   return [
     {
       action,
       repository,
       ...(tag ? { tag } : {}),
       ...(digest ? { digest } : {}),
-      ...(Number.isNaN(time.getTime()) ? {} : { time }),
+      ...(time ? { time } : {}),
       ...(id ? { id } : {}),
     },
   ]

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/delivery.ts'
 
 const PAYLOAD = z.looseObject({
@@ -42,14 +43,14 @@ function eventsOf(payload: unknown): readonly RegistryEvent[] {
   const { id, timestamp, action, target } = parsed.data
   if ((action !== 'push' && action !== 'delete') || !target?.repository) return []
   const digest = parseDigest(target.digest ?? '')
-  const time = new Date(timestamp ?? Number.NaN)
+  const time = timeFrom(timestamp)
   return [
     {
       action,
       repository: target.repository,
       ...(target.tag ? { tag: target.tag } : {}),
       ...(digest ? { digest } : {}),
-      ...(Number.isNaN(time.getTime()) ? {} : { time }),
+      ...(time ? { time } : {}),
       ...(id ? { id } : {}),
     },
   ]

@@ -7,6 +7,7 @@ import type { TagInfo } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { isRepositoryName } from '../../src/core/reference.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { nextPage } from '../../src/oci/listing.ts'
 import { askJson, itemsOf } from '../../src/oci/pages.ts'
 import { type Acr, toldOf } from './refusals.ts'
@@ -106,6 +107,6 @@ function pagesOf<T>({ acr, path, scope, what }: Place, form: z.ZodType<readonly 
 }
 
 function pushed(time: string | null | undefined): Pick<TagInfo, 'pushed'> {
-  const date = new Date(time ?? Number.NaN)
-  return Number.isNaN(date.getTime()) ? {} : { pushed: date }
+  const date = timeFrom(time)
+  return date ? { pushed: date } : {}
 }

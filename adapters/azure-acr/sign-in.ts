@@ -4,6 +4,7 @@
 
 import { z } from 'zod'
 import type { SignInTools } from '../../src/core/adapter.ts'
+import { claimsOf } from '../../src/core/claims.ts'
 import { ConfigurationError, CredentialError, RegistryError } from '../../src/core/errors.ts'
 import type { Credential, Registry, SentCredential } from '../../src/core/registry.ts'
 import { type EntraToken, entraToken } from './entra.ts'
@@ -20,7 +21,7 @@ export async function signIn(found: Credential, registry: Registry, tools: SignI
     case 'basic':
       return found.username === REFRESH_USER ? { kind: 'identity', token: found.password, origin } : found
     case 'bearer': {
-      const { grant_type, tid } = claimsOf(found.token)
+      const { grant_type, tid } = checkedClaims(found.token)
       if (grant_type === 'refresh_token') return { kind: 'identity', token: found.token, origin }
       return tid === undefined ? found : exchange({ token: found.token, origin }, registry, tools)
     }
@@ -75,7 +76,7 @@ async function exchange(
   const answer = ANSWER.safeParse(jsonOf(text))
   if (!answer.success) throw new CredentialError(`${host} gave no refresh token for the Azure identity from ${origin}`)
   const { refresh_token } = answer.data
-  const { exp } = claimsOf(refresh_token)
+  const { exp } = checkedClaims(refresh_token)
   // Without a time it is asked for anew in time all the same: it lives for three hours.
   const expires = exp === undefined ? Date.now() + LIFE : exp * 1000
   return { kind: 'identity', token: refresh_token, origin, expires }
@@ -85,8 +86,8 @@ const LIMIT = 1024 * 1024
 const LIFE = 2 * 60 * 60_000
 
 /** What a JSON Web Token says of itself; nothing for what is none. */
-function claimsOf(token: string): z.infer<typeof CLAIMS> {
-  const parsed = CLAIMS.safeParse(jsonOf(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')))
+function checkedClaims(token: string): z.infer<typeof CLAIMS> {
+  const parsed = CLAIMS.safeParse(claimsOf(token))
   return parsed.success ? parsed.data : {}
 }
 

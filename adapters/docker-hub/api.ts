@@ -4,6 +4,7 @@
 
 import { z } from 'zod'
 import type { AdapterTools } from '../../src/core/adapter.ts'
+import { claimsOf } from '../../src/core/claims.ts'
 import type { Context } from '../../src/core/context.ts'
 import { CredentialError, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
@@ -60,13 +61,8 @@ async function signIn(tools: AdapterTools, url: string): Promise<SentCredential>
 
 /** When a JSON Web Token says that it runs out, in milliseconds since 1970. */
 function expiryOf(token: string): number | undefined {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
-    const parsed = z.looseObject({ exp: z.number() }).safeParse(claims)
-    return parsed.success ? parsed.data.exp * 1000 : undefined
-  } catch {
-    return undefined
-  }
+  const parsed = z.looseObject({ exp: z.number() }).safeParse(claimsOf(token))
+  return parsed.success ? parsed.data.exp * 1000 : undefined
 }
 
 /** A refusal of the API in words that say what the token lacks. */

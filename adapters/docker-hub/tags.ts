@@ -6,6 +6,7 @@ import type { ContentStore } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { RegistryError } from '../../src/core/errors.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { type HubApi, repositoryPath } from './api.ts'
 import { resultsOf } from './pages.ts'
 
@@ -45,11 +46,11 @@ function isDepthLimit(error: unknown): boolean {
 function infoOf({ name, digest: text, full_size, tag_last_pushed }: z.output<typeof TAG>): TagInfo | string {
   const digest = parseDigest(text ?? '')
   if (!digest) return name
-  const pushed = new Date(tag_last_pushed ?? '')
+  const pushed = timeFrom(tag_last_pushed)
   return {
     tag: name,
     digest,
     ...(typeof full_size === 'number' ? { size: full_size } : {}),
-    ...(Number.isNaN(pushed.getTime()) ? {} : { pushed }),
+    ...(pushed ? { pushed } : {}),
   }
 }

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/delivery.ts'
 
 const PACKAGE = z.looseObject({
@@ -39,7 +40,7 @@ export function parseEvents({ headers, body }: Delivery): readonly RegistryEvent
   // The platforms of an image come by themselves, without a tag.
   if (!tag || told.package_type.toLowerCase() !== 'container' || !['published', 'updated'].includes(action)) return []
   const digest = parseDigest(text ?? '')
-  const time = new Date(told.package_version?.updated_at ?? '')
+  const time = timeFrom(told.package_version?.updated_at)
   const id = headers['x-github-delivery']
   return [
     {
@@ -47,7 +48,7 @@ export function parseEvents({ headers, body }: Delivery): readonly RegistryEvent
       repository: `${told.owner.login}/${told.name}`.toLowerCase(),
       tag,
       ...(digest ? { digest } : {}),
-      ...(Number.isNaN(time.getTime()) ? {} : { time }),
+      ...(time ? { time } : {}),
       ...(id === undefined ? {} : { id }),
     },
   ]

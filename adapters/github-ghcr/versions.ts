@@ -6,6 +6,7 @@ import type { ContentStore } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { RegistryError } from '../../src/core/errors.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import type { GitHub } from './api.ts'
 
 export const VERSION = z.looseObject({
@@ -79,8 +80,8 @@ function infosOf({
 }: z.output<typeof VERSION>): readonly (TagInfo & { readonly tag: string })[] {
   const digest = parseDigest(name)
   if (!digest) return []
-  const pushed = new Date(created_at ?? '')
-  const time = Number.isNaN(pushed.getTime()) ? {} : { pushed }
+  const pushed = timeFrom(created_at)
+  const time = pushed ? { pushed } : {}
   return (metadata?.container?.tags ?? []).map((tag) => ({ tag, digest, ...time }))
 }
 

@@ -8,6 +8,7 @@ import type { ContentStore } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import type { HttpClient } from '../../src/core/http.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { nextPage } from '../../src/oci/listing.ts'
 import { askJson, itemsOf, type Page } from '../../src/oci/pages.ts'
 
@@ -59,12 +60,12 @@ function tagsOf(http: HttpClient, repository: string, ctx: Context): AsyncIterab
 function infoOf({ name, digest: text, media_type, size_bytes, published_at, created_at }: Tag): TagInfo | string {
   const digest = parseDigest(text)
   if (!digest) return name
-  const pushed = new Date(published_at ?? created_at ?? '')
+  const pushed = timeFrom(published_at ?? created_at)
   return {
     tag: name,
     digest,
     ...(media_type ? { mediaType: media_type } : {}),
     ...(typeof size_bytes === 'number' ? { size: size_bytes } : {}),
-    ...(Number.isNaN(pushed.getTime()) ? {} : { pushed }),
+    ...(pushed ? { pushed } : {}),
   }
 }

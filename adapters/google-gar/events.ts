@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/delivery.ts'
 
 const ENVELOPE = z.looseObject({
@@ -33,14 +34,14 @@ export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
   const digest = parseDigest(exact?.split('@')[1] ?? '')
   const tag = /:([^/:@]+)$/.exec(tagged ?? '')?.[1]
   const { messageId: id, publishTime } = envelope?.data.message ?? {}
-  const time = new Date(publishTime ?? Number.NaN)
+  const time = timeFrom(publishTime)
   return [
     {
       action,
       repository,
       ...(tag ? { tag } : {}),
       ...(digest ? { digest } : {}),
-      ...(Number.isNaN(time.getTime()) ? {} : { time }),
+      ...(time ? { time } : {}),
       ...(id ? { id } : {}),
     },
   ]

@@ -5,6 +5,7 @@ import type { TagInfo, Wanted } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { CredentialError, RegistryError } from '../../src/core/errors.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { listNames, malformedAnswer } from '../../src/oci/listing.ts'
 import { type Harbor, projectOf } from './harbor.ts'
 import { itemsIn } from './pages.ts'
@@ -142,8 +143,8 @@ export function artifactsUrl(repository: string): string {
 }
 
 function pushed(time: string | null | undefined): Pick<TagInfo, 'pushed'> {
-  const date = new Date(time ?? Number.NaN)
-  return Number.isNaN(date.getTime()) ? {} : { pushed: date }
+  const date = timeFrom(time)
+  return date ? { pushed: date } : {}
 }
 
 function idOfProject(project: z.infer<typeof PROJECT>): number {

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import type { WriteRules } from '../../src/core/adapter.ts'
+import { claimsOf } from '../../src/core/claims.ts'
 import type { Context } from '../../src/core/context.ts'
 import { RegistryError } from '../../src/core/errors.ts'
 import { compilePattern } from '../../src/core/pattern.ts'
@@ -115,17 +116,9 @@ const CLAIMS = z.object({ access: z.array(z.object({ actions: z.array(z.string()
 async function mayPushTo({ http }: Harbor, project: string, ctx: Context): Promise<boolean | undefined> {
   const query = new URLSearchParams({ service: 'harbor-registry', scope: `repository:${project}/any:pull` })
   const { value } = await askJson(http, { url: `/service/token?${query}` }, TOKEN, `rights in ${project}`, ctx)
-  const claims = CLAIMS.safeParse(decoded(value.token.split('.')[1] ?? ''))
+  const claims = CLAIMS.safeParse(claimsOf(value.token))
   if (!claims.success) return undefined
   return claims.data.access?.some(({ actions }) => actions?.includes('push'))
-}
-
-function decoded(part: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-  } catch {
-    return undefined
-  }
 }
 
 /** Undefined where the account may not ask, or this version has no such thing. */

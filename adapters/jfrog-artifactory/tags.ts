@@ -8,6 +8,7 @@ import type { ContentStore } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { RegistryError } from '../../src/core/errors.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { askJson } from '../../src/oci/pages.ts'
 import { type Artifactory, splitName } from './api.ts'
 
@@ -119,6 +120,6 @@ function infoOf(rows: readonly Row[], image: string): TagInfo | string | undefin
   const digest = parseDigest(`sha256:${row.sha256 ?? ''}`)
   // Where an image and an index have been pushed one after the other, the registry knows which it is.
   if (!digest || rows.length > 1) return tag
-  const pushed = new Date(row.modified ?? '')
-  return { tag, digest, ...(Number.isNaN(pushed.getTime()) ? {} : { pushed }) }
+  const pushed = timeFrom(row.modified)
+  return { tag, digest, ...(pushed ? { pushed } : {}) }
 }

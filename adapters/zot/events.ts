@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { looksLikeDigest, parseDigest } from '../../src/core/descriptor.ts'
+import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/delivery.ts'
 
 const DATA = z.looseObject({ name: z.string(), reference: z.string().nullish(), digest: z.string().nullish() })
@@ -30,14 +31,14 @@ export function parseEvents({ headers, body }: Delivery): readonly RegistryEvent
   if (!data.success) throw malformedDelivery('zot', data.error)
   const { name, reference, digest: text } = data.data
   const digest = parseDigest(text ?? '') ?? parseDigest(reference ?? '')
-  const time = new Date(parsed.data.time ?? '')
+  const time = timeFrom(parsed.data.time)
   return [
     {
       action,
       repository: name,
       ...(reference && !looksLikeDigest(reference) ? { tag: reference } : {}),
       ...(digest ? { digest } : {}),
-      ...(Number.isNaN(time.getTime()) ? {} : { time }),
+      ...(time ? { time } : {}),
       ...(parsed.data.id ? { id: parsed.data.id } : {}),
     },
   ]

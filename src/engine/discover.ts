@@ -7,6 +7,7 @@ import { isNotFound, onSide, type ReplicateError, UnsupportedError } from '../co
 import { contentsOf, isIndex } from '../core/manifest.ts'
 import type { Policy } from '../core/policy.ts'
 import { isAttachmentTag } from '../core/reference.ts'
+import { timeFrom } from '../core/time.ts'
 import type { Ages, Candidate } from './age.ts'
 import type { Endpoint } from './endpoint.ts'
 import { compareTags, type Selection, type Verdict, versionOf } from './filter.ts'
@@ -203,7 +204,7 @@ const MAX_CONFIG_SIZE = 4 * 1024 * 1024
 async function createdAt(store: ContentStore, tagOrDigest: string, ctx: Context): Promise<Date | undefined> {
   const manifest = await store.readManifest(tagOrDigest, ctx)
   const { annotations, manifests, blobs } = contentsOf(manifest)
-  const annotated = dateFrom(annotations?.['org.opencontainers.image.created'])
+  const annotated = timeFrom(annotations?.['org.opencontainers.image.created'])
   if (annotated) return annotated
   const child = manifests[0]
   if (isIndex(manifest.mediaType)) return child ? createdAt(store, child.digest, ctx) : undefined
@@ -213,13 +214,8 @@ async function createdAt(store: ContentStore, tagOrDigest: string, ctx: Context)
   for await (const chunk of await store.readBlob(config, 0, ctx)) chunks.push(Buffer.from(chunk))
   try {
     const json: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-    return dateFrom((json as { created?: unknown } | null)?.created)
+    return timeFrom((json as { created?: unknown } | null)?.created)
   } catch {
     return undefined
   }
-}
-
-function dateFrom(value: unknown): Date | undefined {
-  const date = typeof value === 'string' ? new Date(value) : undefined
-  return date && !Number.isNaN(date.getTime()) ? date : undefined
 }

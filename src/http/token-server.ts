@@ -1,6 +1,7 @@
 /** Asks a token server for a bearer token: GET with Basic, or the OAuth2 exchange of an identity token. */
 
 import type { Clock } from '../core/cancel.ts'
+import { claimsOf } from '../core/claims.ts'
 import type { Context } from '../core/context.ts'
 import { CredentialError, RegistryError } from '../core/errors.ts'
 import type { HttpResponse } from '../core/http.ts'
@@ -115,13 +116,9 @@ function readToken(json: unknown, request: TokenRequest, now: number): Token {
 
 /** How many seconds a JSON Web Token says that it lives; Azure and Quay say it nowhere else. */
 function lifeOf(token: string, now: number): number | undefined {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
-    const end = typeof claims === 'object' && claims !== null && 'exp' in claims ? Number(claims.exp) : Number.NaN
-    return Number.isFinite(end) ? end - now / 1000 : undefined
-  } catch {
-    return undefined
-  }
+  const claims = claimsOf(token)
+  const end = typeof claims === 'object' && claims !== null && 'exp' in claims ? Number(claims.exp) : Number.NaN
+  return Number.isFinite(end) ? end - now / 1000 : undefined
 }
 
 function refused(error: RegistryError, request: TokenRequest, options: TokenServerOptions): CredentialError {

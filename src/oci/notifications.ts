@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../core/adapter.ts'
 import { parseDigest } from '../core/descriptor.ts'
 import { MANIFEST_TYPES } from '../core/manifest.ts'
+import { timeFrom } from '../core/time.ts'
 import { malformedDelivery } from './delivery.ts'
 
 const EVENT = z.looseObject({
@@ -38,14 +39,14 @@ function eventOf({ id, timestamp, action, target }: z.output<typeof EVENT>): rea
   if (!repository || (!tag && !digest)) return []
   const isPush = action === 'push' && MANIFEST_TYPES.some((type) => type === mediaType)
   if (!isPush && action !== 'delete') return []
-  const time = new Date(timestamp ?? '')
+  const time = timeFrom(timestamp)
   return [
     {
       action: isPush ? 'push' : 'delete',
       repository,
       ...(tag ? { tag } : {}),
       ...(digest ? { digest } : {}),
-      ...(Number.isNaN(time.getTime()) ? {} : { time }),
+      ...(time ? { time } : {}),
       ...(id ? { id } : {}),
     },
   ]
