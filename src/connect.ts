@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { adapters } from '../adapters/index.ts'
-import type { AdapterTools, AdapterType } from './core/adapter.ts'
+import { type AdapterTools, type AdapterType, isForeign } from './core/adapter.ts'
 import type { Clock } from './core/cancel.ts'
 import { ConfigurationError, NetworkError } from './core/errors.ts'
 import type { HttpClient } from './core/http.ts'
@@ -11,7 +11,6 @@ import type { Credential, Registry, SentCredential } from './core/registry.ts'
 import { createKeychain, type Keychain } from './credentials/keychain.ts'
 import { resolveCredential } from './credentials/resolve.ts'
 import type { Endpoint } from './engine/endpoint.ts'
-import { isForeign, loadAdapter, withOptions } from './foreign.ts'
 import { EXPIRY_MARGIN } from './http/auth.ts'
 import { createHttpClient, type HttpClientOptions } from './http/client.ts'
 import type { Redactor } from './http/redact.ts'
@@ -118,7 +117,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     const known = adapters.find((candidate) => candidate.identity === type)
     if (known) return known
     if (!isForeign(type)) throw new ConfigurationError(`registry ${name} has the unknown type ${type}`)
-    const loaded = foreign.get(type) ?? loadAdapter(type, options.cwd)
+    const loaded = foreign.get(type) ?? import('./foreign.ts').then(({ loadAdapter }) => loadAdapter(type, options.cwd))
     foreign.set(type, loaded)
     return loaded
   }
@@ -164,7 +163,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     http: async (registry) => (await lend(registry)).tools.http(),
     async open(registry) {
       const { type, tools } = await lend(registry)
-      const own = isForeign(registry.type) ? withOptions(registry, type) : registry
+      const own = isForeign(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
       return { registry, type, adapter: type.open(own, tools), throttle: throttle(registry) }
     },
     async close() {

@@ -24,11 +24,6 @@ const ADAPTER = z.looseObject({
   open: z.custom<AdapterType['open']>((value) => typeof value === 'function', 'it is no function'),
 })
 
-/** True for a type that names none of the built-in adapters. */
-export function isForeign(type: string): boolean {
-  return type.startsWith('module:') || /^(\.{0,2}\/|[A-Za-z]:\\)/.test(type)
-}
-
 /** `type` is an absolute path or `module:NAME`; a package is looked for from `cwd`, then beside this program. Throws a
  *  `ConfigurationError` that says what is wrong with it. */
 export async function loadAdapter(type: string, cwd: string): Promise<AdapterType> {

@@ -1,6 +1,7 @@
 /** Checks an entry in spite of what is malformed in it, so that the rest of what is wrong is found in the same go. */
 
 import type { z } from 'zod'
+import { ONCE } from './schema.ts'
 
 export interface Salvaged<T> {
   readonly data: T
@@ -10,14 +11,14 @@ export interface Salvaged<T> {
 
 /** The entry by its schema; where that fails without the malformed keys, of which others tell. Undefined where too little is left. */
 export function salvage<T extends z.ZodType>(schema: T, entry: unknown): Salvaged<z.output<T>> | undefined {
-  const parsed = schema.safeParse(entry)
+  const parsed = schema.safeParse(entry, ONCE)
   if (parsed.success) return { data: parsed.data, whole: true }
   const rest = structuredClone(entry)
   for (const issue of parsed.error.issues) {
     const keys = issue.code === 'unrecognized_keys' ? issue.keys : [undefined]
     for (const key of keys) remove(rest, key === undefined ? issue.path : [...issue.path, key])
   }
-  const again = schema.safeParse(rest)
+  const again = schema.safeParse(rest, ONCE)
   return again.success ? { data: again.data, whole: false } : undefined
 }
 

@@ -6,6 +6,9 @@ import { amount, choice, count, duration, filled, flag, formed, list, mapping, r
 /** What registries and policies may be called. */
 export const NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/
 
+/** How a configuration is parsed: it is read once, which is not worth the code that zod would make for it. */
+export const ONCE = { jitless: true } as const
+
 const credential = mapping(
   {
     type: choice('What kind of credential', [

@@ -3,7 +3,7 @@
 import type { Problem } from '../core/errors.ts'
 import { type Environment, interpolate } from './interpolate.ts'
 import { findingsOf } from './positions.ts'
-import { configurationSchema } from './schema.ts'
+import { configurationSchema, ONCE } from './schema.ts'
 import {
   type ConfigurationFile,
   contentOf,
@@ -48,7 +48,7 @@ export function readSections(
     problems.push({ message: `not YAML: ${content.message}`, position: { file: source.shown, line: 1, column: 1 } })
     return nothing
   }
-  const checked = configurationSchema.safeParse(content, { reportInput: true })
+  const checked = configurationSchema.safeParse(content, { ...ONCE, reportInput: true })
   if (!checked.success) findings.push(...findingsOf(checked.error.issues))
   findings.push(...refusals(content))
   problems.push(...findings.map((finding) => problemOf(source, finding)))

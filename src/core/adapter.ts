@@ -154,3 +154,8 @@ export interface Adapter {
   /** Ends open connections and finishes what must be finished (a tar is written here). */
   close?(): Promise<void>
 }
+
+/** True for a type that names an adapter of somebody else: a file or `module:NAME`. */
+export function isForeign(type: string): boolean {
+  return type.startsWith('module:') || /^(\.{0,2}\/|[A-Za-z]:\\)/.test(type)
+}
