@@ -37,7 +37,7 @@ export async function transferTasks(options: TransferOptions, ctx: Context): Pro
     failures.push(error)
     broken.abort(error)
   }
-  const scene: Scene = { tried: new Map(), broken: broken.signal, onBroken }
+  const scene: Scene = { tried: new Map(), broken: broken.signal, onBroken, drained: false }
   const running = new Set<Promise<void>>()
   try {
     await takeTasks(options, running, scene, { ...ctx, signal: AbortSignal.any([ctx.signal, broken.signal]) })
@@ -54,6 +54,8 @@ interface Scene {
   /** Aborted once the history has failed: it is not written again, since each try may wait for long. */
   readonly broken: AbortSignal
   readonly onBroken: (error: unknown) => void
+  /** All tasks are taken: none is added while they run, and only one that is put back changes that. */
+  drained: boolean
 }
 
 async function takeTasks(
@@ -64,6 +66,11 @@ async function takeTasks(
 ): Promise<void> {
   const { history, execution, tasksAtOnce, gate, clock } = options
   while (!ctx.signal.aborted) {
+    if (scene.drained && running.size === 0) break
+    if (scene.drained) {
+      await Promise.race(running)
+      continue
+    }
     const free = gate?.closed ? 0 : tasksAtOnce - running.size
     for (const task of history.takePending(execution, free, clock.now(), options.kind)) {
       const work: Promise<void> = runTask(task, scene, options, ctx)
@@ -81,7 +88,8 @@ async function takeTasks(
     }
     const next = history.nextAttemptAt(execution, options.kind)
     if (running.size === 0 && next === undefined) break
-    await waitFor(running, next, options, ctx)
+    scene.drained = next === undefined && free > 0
+    if (!scene.drained) await waitFor(running, next, options, ctx)
   }
 }
 
@@ -108,12 +116,8 @@ async function waitFor(
 }
 
 /** Rejects only where the history cannot be written. */
-async function runTask(
-  task: PendingTask,
-  { tried, broken }: Scene,
-  options: TransferOptions,
-  ctx: Context,
-): Promise<void> {
+async function runTask(task: PendingTask, scene: Scene, options: TransferOptions, ctx: Context): Promise<void> {
+  const { tried, broken } = scene
   const { history } = options
   const moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
   const name = `${formatResource(task.spec.source)} → ${formatResource(task.spec.destination)}`
@@ -139,6 +143,7 @@ async function runTask(
   const delay = delayOf(error, task.id, tried, options)
   if (delay !== undefined) {
     history.retryTask(task.id, options.clock.now() + delay, kept, moved)
+    scene.drained = false
     ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
     return
   }

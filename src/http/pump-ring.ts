@@ -1,9 +1,12 @@
 /** A few large buffers that a connection fills again and again while its reader works on another. */
 
-/** What most answers fit into. The first body that fills one gets large buffers from then on. */
+/** What most answers fit into. A body that fills a buffer gets one four times as large next: each costs time to make, and very many
+ *  connections carry nothing large. */
 const SMALL = 16 * 1024
-const LARGE = 256 * 1024
-/** Shared buffers go from thread to thread, which costs the same for any size: they are larger, and filled by several reads. */
+const GROWTH = 4
+/** What one read takes at most: each costs more on its way through the program than its bytes do. */
+const LARGE = 512 * 1024
+/** Buffers that go from thread to thread are filled by several reads. */
 const LARGE_SHARED = 256 * 1024
 const COUNT = 4
 
@@ -45,7 +48,7 @@ export class Ring {
   fill(count: number): boolean {
     const buffer = this.#buffer()
     this.#length += count
-    if (this.#length === buffer.byteLength) this.#size = this.#large
+    if (this.#length === buffer.byteLength) this.#grow()
     else if (this.#shared && this.#length * 2 < buffer.byteLength) return true
     this.#finish()
     return this.#available > 1
@@ -63,7 +66,7 @@ export class Ring {
       buffer.set(part, this.#length)
       this.#length += part.byteLength
       if (this.#length === buffer.byteLength) {
-        this.#size = this.#large
+        this.#grow()
         this.#finish()
       }
       rest = rest.subarray(part.byteLength)
@@ -135,8 +138,8 @@ export class Ring {
     return this.#free.length + COUNT - this.#made
   }
 
-  get #large(): number {
-    return this.#shared ? LARGE_SHARED : LARGE
+  #grow(): void {
+    this.#size = Math.min(this.#size * GROWTH, this.#shared ? LARGE_SHARED : LARGE)
   }
 
   #buffer(): Uint8Array {
