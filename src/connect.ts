@@ -164,7 +164,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     async open(registry) {
       const { type, tools } = await lend(registry)
       const own = isForeign(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
-      return { registry, type, adapter: type.open(own, tools), throttle: throttle(registry) }
+      return { registry, type, adapter: await type.open(own, tools), throttle: throttle(registry) }
     },
     async close() {
       closing.abort(new NetworkError('the connections were closed', { retryable: false }))

@@ -1,14 +1,6 @@
 /** Amazon ECR Public: anybody reads public.ecr.aws, an account writes below its own alias. */
 
-import { z } from 'zod'
-import type { AdapterType, SignInTools } from '../../src/core/adapter.ts'
-import type { Credential, Registry, SentCredential } from '../../src/core/registry.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
-import { listImages } from '../aws-ecr/images.ts'
-import { ecrRepository } from '../aws-ecr/repository.ts'
-import { passwordOf, ready, TOKEN } from '../aws-ecr/sign-in.ts'
-import { imagesOf, openEcrPublic } from './api.ts'
-import { ensureRepository, exists, listRepositories, writeRules } from './repositories.ts'
+import type { AdapterType } from '../../src/core/adapter.ts'
 
 export const awsEcrPublic: AdapterType = {
   identity: 'aws-ecr-public',
@@ -38,43 +30,6 @@ export const awsEcrPublic: AdapterType = {
   ],
   // https://github.com/aws/containers-roadmap/issues/2835
   expired: [{ status: 400, text: /authorization token (is invalid|has expired)/i }],
-  signIn,
-  open(registry, tools) {
-    const adapter = ociRegistry(registry, tools, { upload: { strategy: 'put', status: 'none' } })
-    const ecr = openEcrPublic(registry, tools.api, tools.credential)
-    return {
-      ...adapter,
-      repository: (name) =>
-        ecrRepository(adapter.repository(name), {
-          name,
-          service: 'ecr-public',
-          images: imagesOf(ecr, name),
-          exists: (ctx) => exists(ecr, name, ctx),
-        }),
-      repositories: (wanted, ctx) => listRepositories(ecr, wanted, ctx),
-      ensureRepository: (name, ctx) => ensureRepository(ecr, name, registry.options ?? {}, ctx),
-      listTags: (name, ctx, { untagged } = { untagged: true }) =>
-        listImages(name, imagesOf(ecr, name), adapter.repository(name), untagged, ctx),
-      writeRules: (name, ctx) => writeRules(ecr, name, ctx),
-    }
-  },
-}
-
-const TOKENS = z.looseObject({ authorizationData: TOKEN })
-
-async function signIn(found: Credential, registry: Registry, { api, ctx }: SignInTools): Promise<SentCredential> {
-  // Anybody may read: nothing of AWS is asked for where nobody said so.
-  if (found.kind === 'anonymous') return found
-  const sent = ready(found, registry.name)
-  if (sent) return sent
-  const answer = await openEcrPublic(registry, api, async () => found).ask(
-    {
-      operation: 'GetAuthorizationToken',
-      what: 'sign in to ECR Public',
-      form: TOKENS,
-      send: (client, options) => client.getAuthorizationToken({}, options),
-    },
-    ctx,
-  )
-  return passwordOf(answer.authorizationData, found)
+  signIn: async (found, registry, tools) => (await import('./open.ts')).signIn(found, registry, tools),
+  open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -1,17 +1,6 @@
 /** Azure Container Registry: content from the registry, lists and deletes of tags through its own API. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { CredentialError } from '../../src/core/errors.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
-import { parseEvents } from './events.ts'
-import { listRepositories, listTags } from './listing.ts'
-import { explained } from './refusals.ts'
-import { acrRepository } from './repository.ts'
-import { writeRules } from './rules.ts'
-import { signIn } from './sign-in.ts'
-
-/** Larger bodies than some 20 MB are refused with 413: https://github.com/goharbor/harbor/issues/23015 */
-const CHUNK = 16 * 1024 * 1024
 
 export const azureAcr: AdapterType = {
   identity: 'azure-acr',
@@ -31,26 +20,7 @@ export const azureAcr: AdapterType = {
     'The Basic tier takes some 1,000 reads and 100 writes a minute: limits.requests_per_second keeps it content.',
     '`untagged: true` lists the manifests too, among them those of the platforms of an image.',
   ],
-  signIn,
-  parseEvents,
-  open(registry, tools) {
-    const adapter = ociRegistry(registry, tools, { upload: { strategy: 'put', putLimit: CHUNK, chunk: CHUNK } })
-    const acr = { name: registry.name, http: tools.http, ping: adapter.ping }
-    return {
-      ...adapter,
-      async ping(ctx) {
-        try {
-          await adapter.ping(ctx)
-        } catch (error) {
-          // Nobody may still pull where the registry is open to all; it shows that by repository only.
-          if (error instanceof CredentialError && /needs a credential/.test(error.message)) return
-          throw await explained(error)
-        }
-      },
-      repository: (name) => acrRepository(adapter.repository(name), name, acr),
-      repositories: (_wanted, ctx) => listRepositories(acr, ctx),
-      listTags: (name, ctx, wanted) => listTags(name, wanted?.untagged ?? false, acr, ctx),
-      writeRules: writeRules(acr),
-    }
-  },
+  signIn: async (found, registry, tools) => (await import('./sign-in.ts')).signIn(found, registry, tools),
+  parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
+  open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -1,12 +1,6 @@
 /** Docker Hub: content from its registry, lists and deletes through the API of hub.docker.com. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
-import { openHubApi } from './api.ts'
-import { parseEvents } from './events.ts'
-import { ensureNamespace, listRepositories } from './namespaces.ts'
-import { hubRepository } from './repository.ts'
-import { listTags } from './tags.ts'
 
 export const dockerHub: AdapterType = {
   identity: 'docker-hub',
@@ -26,18 +20,6 @@ export const dockerHub: AdapterType = {
     'Tags are deleted through the API, which needs an access token with the permission to delete.',
   ],
   options: [{ name: 'api_url', description: 'Where its API answers; default https://hub.docker.com', type: 'text' }],
-  parseEvents,
-  open(registry, tools) {
-    // https://github.com/docker/hub-feedback/issues/2372
-    const adapter = ociRegistry(registry, tools, { unprovenSubject: true })
-    const api = openHubApi(registry, tools)
-    return {
-      ...adapter,
-      repository: (name) =>
-        hubRepository(adapter.repository(name), name, api, (ctx) => listTags(name, api, adapter.repository(name), ctx)),
-      repositories: (wanted, ctx) => listRepositories(wanted, api, ctx),
-      ensureNamespace: (namespace, _options, ctx) => ensureNamespace(namespace, api, ctx),
-      listTags: (name, ctx) => listTags(name, api, adapter.repository(name), ctx),
-    }
-  },
+  parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
+  open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -1,13 +1,7 @@
 /** GitHub's container registry: content from ghcr.io, lists and deletes through GitHub's API of packages. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
 import { asPassword } from '../access-token.ts'
-import { openGitHub } from './api.ts'
-import { parseEvents } from './events.ts'
-import { ensureOwner, listRepositories } from './owners.ts'
-import { packageRepository } from './repository.ts'
-import { listTags } from './versions.ts'
 
 export const githubGhcr: AdapterType = {
   identity: 'github-ghcr',
@@ -36,21 +30,6 @@ export const githubGhcr: AdapterType = {
   ],
   // Its token server takes the token as a password; as a bearer token the registry wants it in another form.
   signIn: async (found) => asPassword(found),
-  parseEvents,
-  open(registry, tools) {
-    // Asked for referrers it redirects to its website: https://github.com/artifacthub/hub/issues/4785
-    const adapter = ociRegistry(registry, tools, { referrers: false, unprovenSubject: true })
-    const api = openGitHub(registry, tools)
-    return {
-      ...adapter,
-      async ping(ctx) {
-        await adapter.ping(ctx)
-        await api.check(ctx)
-      },
-      repository: (name) => packageRepository(adapter.repository(name), name, api),
-      repositories: (wanted, ctx) => listRepositories(wanted, api, ctx),
-      ensureNamespace: (namespace, _options, ctx) => ensureOwner(namespace, api, ctx),
-      listTags: (name, ctx) => listTags(name, api, adapter.repository(name), ctx),
-    }
-  },
+  parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
+  open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -1,13 +1,7 @@
 /** GitLab's container registry: tags with digests from the registry's own extension, repositories from GitLab's API. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { distributionEvents } from '../../src/oci/notifications.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
 import { asPassword } from '../access-token.ts'
-import { openGitLab } from './api.ts'
-import { listRepositories } from './repositories.ts'
-import { projectRepository } from './repository.ts'
-import { createTagListing } from './tags.ts'
 
 export const gitlab: AdapterType = {
   identity: 'gitlab',
@@ -36,16 +30,6 @@ export const gitlab: AdapterType = {
     },
   ],
   signIn: async (found) => asPassword(found),
-  parseEvents: (delivery) => distributionEvents(delivery),
-  open(registry, tools) {
-    const adapter = ociRegistry(registry, tools)
-    const api = openGitLab(registry, tools)
-    const listTags = createTagListing(tools)
-    return {
-      ...adapter,
-      repository: (name) => projectRepository(adapter.repository(name), name),
-      repositories: (wanted, ctx) => listRepositories(wanted, api, ctx),
-      listTags: (name, ctx) => listTags(name, adapter.repository(name), ctx),
-    }
-  },
+  parseEvents: async (delivery) => (await import('../../src/oci/notifications.ts')).distributionEvents(delivery),
+  open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -1,16 +1,6 @@
 /** Google's Artifact Registry and the gcr.io names that live on in it: content and lists from the registry, the rest by its API. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { CredentialError } from '../../src/core/errors.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
-import { openGar } from './api.ts'
-import { parseEvents } from './events.ts'
-import { listRepositories } from './packages.ts'
-import { ensureRepository, listNamespaces } from './repositories.ts'
-import { garRepository } from './repository.ts'
-import { writeRules } from './rules.ts'
-import { signIn } from './sign-in.ts'
-import { listTags } from './tags.ts'
 
 export const googleGar: AdapterType = {
   identity: 'google-gar',
@@ -44,31 +34,7 @@ export const googleGar: AdapterType = {
       type: 'text',
     },
   ],
-  signIn,
-  parseEvents,
-  open(registry, tools) {
-    const adapter = ociRegistry(registry, tools, {
-      // Chunks are not supported, nor is there an upload to ask for its offset: docs/reference/docker-api
-      upload: { strategy: 'put', status: 'none' },
-      deleteAction: 'pull,push',
-    })
-    const gar = openGar(registry, tools)
-    return {
-      ...adapter,
-      async ping(ctx) {
-        try {
-          await adapter.ping(ctx)
-        } catch (error) {
-          // Nobody may pull what is public, which shows by repository only.
-          if (!(error instanceof CredentialError) || !/needs a credential/.test(error.message)) throw error
-        }
-      },
-      repository: (name) => garRepository(adapter.repository(name), name, gar),
-      namespaces: (ctx) => listNamespaces(gar, ctx),
-      ensureNamespace: (namespace, { public: isPublic }, ctx) => ensureRepository(namespace, isPublic, gar, ctx),
-      repositories: (wanted, ctx) => listRepositories(wanted, gar, ctx),
-      listTags: (name, ctx) => listTags(name, gar, ctx),
-      writeRules: (name, ctx) => writeRules(name, gar, ctx),
-    }
-  },
+  signIn: async (found, registry, tools) => (await import('./sign-in.ts')).signIn(found, registry, tools),
+  parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
+  open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -1,11 +1,6 @@
 /** JFrog Artifactory: content through the Docker API of each repository key, tags with digests by a query, keys as namespaces. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { openArtifactory } from './api.ts'
-import { contentOf } from './content.ts'
-import { parseEvents } from './events.ts'
-import { ensureKey, listRepositories } from './keys.ts'
-import { createTagListing } from './tags.ts'
 
 export const jfrogArtifactory: AdapterType = {
   identity: 'jfrog-artifactory',
@@ -34,17 +29,6 @@ export const jfrogArtifactory: AdapterType = {
       values: ['docker', 'oci', 'helmoci'],
     },
   ],
-  parseEvents,
-  open(registry, tools) {
-    const api = openArtifactory(registry, tools)
-    const content = contentOf(registry, tools, api)
-    const listTags = createTagListing(api)
-    return {
-      ping: (ctx) => api.check(ctx),
-      repository: (name) => content.repository(name),
-      repositories: (wanted, ctx) => listRepositories(wanted, api, content, ctx),
-      ensureNamespace: (namespace, _options, ctx) => ensureKey(namespace, api, ctx),
-      listTags: (name, ctx) => listTags(name, content.repository(name), ctx),
-    }
-  },
+  parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
+  open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

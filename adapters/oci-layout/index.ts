@@ -1,7 +1,6 @@
 /** OCI layouts: a directory or a tar that holds repositories, for air gaps and for trying things out. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { ociLayout as openLayout } from '../../src/oci/layout.ts'
 
 export const ociLayout: AdapterType = {
   identity: 'oci-layout',
@@ -20,5 +19,5 @@ export const ociLayout: AdapterType = {
     'Deleting takes entries out of index.json; the blobs stay.',
     'A directory that holds anything else is never written into.',
   ],
-  open: openLayout,
+  open: async (registry) => (await import('../../src/oci/layout.ts')).ociLayout(registry),
 }

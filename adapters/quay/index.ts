@@ -1,13 +1,7 @@
 /** Quay.io and Red Hat Quay: content from the registry, lists and organizations through Quay's API. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
 import { asPassword } from '../access-token.ts'
-import { OAUTH_USER, openQuay } from './api.ts'
-import { parseEvents } from './events.ts'
-import { ensureOrganization, listRepositories } from './organizations.ts'
-import { quayRepository } from './repository.ts'
-import { listTags } from './tags.ts'
 
 export const quay: AdapterType = {
   identity: 'quay',
@@ -27,22 +21,7 @@ export const quay: AdapterType = {
     'Deleted tags can be restored for a while (time machine).',
     'Quay.io takes a few requests a second from one address: limits.requests_per_second: 5 keeps it content.',
   ],
-  signIn: async (found) => asPassword(found, OAUTH_USER),
-  parseEvents,
-  open(registry, tools) {
-    const adapter = ociRegistry(registry, tools, {
-      // Any other scope than that of a repository is a bad request there, as is any other action.
-      catalogScopes: [],
-      deleteAction: 'pull,push',
-      upload: { strategy: 'put', status: 'count' },
-    })
-    const api = openQuay(registry, tools)
-    return {
-      ...adapter,
-      repository: (name) => quayRepository(adapter.repository(name)),
-      repositories: (wanted, ctx) => listRepositories(wanted, api, adapter, ctx),
-      ensureNamespace: (namespace, _options, ctx) => ensureOrganization(namespace, api, ctx),
-      listTags: (name, ctx) => listTags(name, api, adapter.repository(name), ctx),
-    }
-  },
+  signIn: async (found) => asPassword(found, (await import('./api.ts')).OAUTH_USER),
+  parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
+  open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -14,7 +14,7 @@ export interface Ability {
 }
 
 /** Opens one that is nowhere: nothing is asked, as every method waits to be called. */
-export function abilitiesOf(type: AdapterType): readonly Ability[] {
+export async function abilitiesOf(type: AdapterType): Promise<readonly Ability[]> {
   const nobody = (): never => {
     throw new UnsupportedError('nothing is asked of an adapter that is only shown')
   }
@@ -25,7 +25,7 @@ export function abilitiesOf(type: AdapterType): readonly Ability[] {
     path: '/nonexistent',
     options: Object.fromEntries((type.options ?? []).map((option) => [option.name, anyValue(option)])),
   }
-  const adapter = opened(() => type.open(registry, { http: nobody, api: nobody, credential: nobody }))
+  const adapter = await opened(async () => type.open(registry, { http: nobody, api: nobody, credential: nobody }))
   return [
     {
       key: 'digests_in_listing',
@@ -62,9 +62,9 @@ export function abilitiesOf(type: AdapterType): readonly Ability[] {
 }
 
 /** One that wants more than that to be opened shows nothing of what it can. */
-function opened(open: () => Adapter): Partial<Adapter> {
+async function opened(open: () => Promise<Adapter>): Promise<Partial<Adapter>> {
   try {
-    return open()
+    return await open()
   } catch {
     return {}
   }

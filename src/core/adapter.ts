@@ -32,8 +32,9 @@ export interface AdapterType<Tools = AdapterTools> {
    *  Where nothing was found it gets `anonymous`. Absent: only what can be sent as it is. */
   signIn?(found: Credential, registry: Registry, tools: SignInTools): Promise<SentCredential>
   /** What a webhook of such a registry tells; nothing for what is no push and no delete. Throws a `RegistryError` for what is malformed. */
-  parseEvents?(delivery: Delivery): readonly RegistryEvent[]
-  open(registry: Registry, tools: Tools): Adapter
+  parseEvents?(delivery: Delivery): readonly RegistryEvent[] | Promise<readonly RegistryEvent[]>
+  /** What it needs for that is loaded only now: most runs know two types of registry. */
+  open(registry: Registry, tools: Tools): Adapter | Promise<Adapter>
 }
 
 /** The part that the configuration is checked with. */

@@ -153,12 +153,33 @@ export function versionOf(tag: string): semver.SemVer | undefined {
 /** Oldest first where tags are versions; words such as `latest` come after them, in natural order. */
 export function compareTags(a: string, b: string): number {
   const [left, right] = [versionOf(a), versionOf(b)]
-  if (left && right) return semver.compareBuild(left, right) || natural.compare(a, b)
+  if (left && right) return semver.compareBuild(left, right) || compareNaturally(a, b)
   if (left || right) return left ? -1 : 1
-  return natural.compare(a, b)
+  return compareNaturally(a, b)
 }
 
-const natural = new Intl.Collator('en', { numeric: true })
+const RUNS = /\d+|\D+/g
+
+/** Runs of digits by their value, all else as it is. A collator would say it too, but takes 7 ms to make. */
+function compareNaturally(a: string, b: string): number {
+  const others = b.match(RUNS) ?? []
+  for (const [at, run] of (a.match(RUNS) ?? []).entries()) {
+    const other = others[at] ?? ''
+    if (run === other) continue
+    const areNumbers = /^\d/.test(run) && /^\d/.test(other)
+    return (areNumbers && compareNumbers(significant(run), significant(other))) || (run < other ? -1 : 1)
+  }
+  return a.length - b.length
+}
+
+function significant(digits: string): string {
+  return digits.replace(/^0+/, '')
+}
+
+/** Of digits of any length, without leading zeros. */
+function compareNumbers(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : Number(a > b))
+}
 
 /** `linux/arm64` wants every variant, `linux/arm64/v8` that one; an entry without a platform is no platform's. */
 function isWanted(platform: Platform | undefined, wanted: readonly string[]): boolean {

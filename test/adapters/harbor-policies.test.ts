@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { harbor as type } from '../../adapters/harbor/index.ts'
+import { parseEvents } from '../../adapters/harbor/events.ts'
 import type { RegistryEvent } from '../../src/core/adapter.ts'
 import { collect, connect, digestsIn } from '../contract/opened.ts'
 import { workplace } from '../e2e/harness.ts'
@@ -189,7 +189,7 @@ ${extra}`
           .filter(({ url }) => url === `/${format}`)
           .flatMap(({ body, headers }) => {
             expect(headers.authorization).toBe('Bearer hook')
-            return type.parseEvents?.({ headers: {}, body: JSON.parse(body) }) ?? []
+            return parseEvents({ headers: {}, body: JSON.parse(body) })
           })
       const arrives = async (action: RegistryEvent['action']): Promise<void> => {
         const deadline = Date.now() + 40_000

@@ -311,17 +311,17 @@ export function describeAdapter(
         expect((await endpoint.adapter.repository(repository).readManifest('v1', ctx)).bytes.length).toBeGreaterThan(0)
       })
 
-    test('reads what its webhooks tell', () => {
+    test('reads what its webhooks tell', async () => {
       const { parseEvents } = typeOf(specimen.identity)
       expect(Boolean(parseEvents)).toBe((specimen.deliveries ?? []).length > 0)
       for (const { delivery, events } of specimen.deliveries ?? []) {
-        expect(parseEvents?.(delivery)).toEqual(events)
+        expect(await parseEvents?.(delivery)).toEqual(events)
       }
       if (!parseEvents) return
       for (const body of [undefined, null, 'text', 7, [], {}, { events: 'none' }]) {
         // Whatever it is: an error of ours or nothing, never a crash.
         try {
-          expect(parseEvents({ headers: {}, body })).toEqual([])
+          expect(await parseEvents({ headers: {}, body })).toEqual([])
         } catch (error) {
           expect(error).toBeInstanceOf(RegistryError)
         }

@@ -47,6 +47,22 @@ test('versions come in the order of versions, and words after them', () => {
   ])
 })
 
+test('words come in natural order', () => {
+  const tags = ['rc-10', 'rc-9', 'rc-09', 'rc', 'rc-9-b', 'stable', 'r020', 'r19', 'b2', 'b10']
+  expect(tags.sort(compareTags)).toEqual([
+    'b2',
+    'b10',
+    'r19',
+    'r020',
+    'rc',
+    'rc-09',
+    'rc-9',
+    'rc-9-b',
+    'rc-10',
+    'stable',
+  ])
+})
+
 test('a name filter is about the whole path', () => {
   const { repository } = selection({ filters: { name: ['library/*'] } })
   expect(repository('library/alpine')).toEqual({ kept: true, rule: 'name: library/*' })

@@ -11,6 +11,7 @@ import { formatResource } from '../../src/core/reference.ts'
 import { type Endpoint, ManifestMemory } from '../../src/engine/endpoint.ts'
 import { makePlan, type PlanRequest, type PlanTotals } from '../../src/engine/plan.ts'
 import { createHttpClient } from '../../src/http/client.ts'
+import { ociRegistry } from '../../src/oci/registry.ts'
 import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
 
 export interface PolicyFields extends Partial<Omit<Policy, 'filters' | 'source' | 'destination'>> {
@@ -67,7 +68,7 @@ export function endpoint(
     secrets: () => {},
   })
   onTestFinished(() => http.close())
-  const adapter = dockerRegistry.open(registry, { http: () => http, api: () => http, credential })
+  const adapter = ociRegistry(registry, { http: () => http, api: () => http, credential })
   const listTags = tags && {
     async *listTags(repository: string) {
       yield* tags(repository)

@@ -71,7 +71,7 @@ test.runIf(availableServers().includes('zot'))('zot says how it would take a Doc
       userAgent: 'replicate-test',
       secrets: () => {},
     })
-  const adapter = zot.open(
+  const adapter = await zot.open(
     { name: 'zot', type: 'zot', url: server.url },
     { http, api: http, credential: async () => ANONYMOUS },
   )

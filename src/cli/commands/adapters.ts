@@ -10,13 +10,14 @@ import { print, type Session } from '../session.ts'
 
 export async function list(session: Session): Promise<number> {
   const adapters = await session.parts.adapters()
-  print(session, adapters.map(asJson), () =>
+  const shown = await Promise.all(adapters.map(async (adapter) => ({ adapter, abilities: await abilitiesOf(adapter) })))
+  print(session, shown.map(asJson), () =>
     renderTable(
       [{ title: 'IDENTITY' }, { title: 'NAME', leave: 1 }, { title: 'CAN' }, { title: 'DESCRIPTION', leave: 2 }],
-      adapters.map((adapter) => [
+      shown.map(({ adapter, abilities }) => [
         adapter.identity,
         adapter.name,
-        abilitiesOf(adapter)
+        abilities
           .filter(({ can }) => can)
           .map(({ word }) => word)
           .join(', '),
@@ -40,11 +41,17 @@ export async function show(session: Session, identity: string): Promise<number> 
       hint: didYouMean(identity, known) ?? `the adapters are ${known.join(', ')}`,
     })
   }
-  print(session, asJson(adapter), () => text(adapter, session))
+  const shown = { adapter, abilities: await abilitiesOf(adapter) }
+  print(session, asJson(shown), () => text(shown, session))
   return 0
 }
 
-function text(adapter: AdapterType, { stdout, colors }: Session): string {
+interface Shown {
+  readonly adapter: AdapterType
+  readonly abilities: readonly Ability[]
+}
+
+function text({ adapter, abilities }: Shown, { stdout, colors }: Session): string {
   const width = Math.min(stdout.columns, 100)
   const paragraph = (sign: string, words: string): string => wrapped(words, width, `  ${sign} `)
   const section = (title: string, lines: readonly string[]): string =>
@@ -65,7 +72,7 @@ function text(adapter: AdapterType, { stdout, colors }: Session): string {
     ...facts.map(([name, value]) => wrapped(value, width, `  ${name.padEnd(12)} `)),
     section(
       'can',
-      abilitiesOf(adapter).map(({ can, text: ability }) => paragraph(can ? '✓' : '–', ability)),
+      abilities.map(({ can, text: ability }) => paragraph(can ? '✓' : '–', ability)),
     ),
     section('options', options),
     section(
@@ -81,8 +88,7 @@ function depthOf({ depth }: AdapterType): string {
   return min === max ? `exactly ${min}` : `${min} to ${max}`
 }
 
-function asJson(adapter: AdapterType): Record<string, unknown> {
-  const abilities = abilitiesOf(adapter).map(({ key, can }: Ability) => [key, can])
+function asJson({ adapter, abilities }: Shown): Record<string, unknown> {
   return {
     identity: adapter.identity,
     name: adapter.name,
@@ -92,7 +98,7 @@ function asJson(adapter: AdapterType): Record<string, unknown> {
     capabilities: {
       listing: adapter.listing,
       credentials: adapter.credentials,
-      ...Object.fromEntries(abilities),
+      ...Object.fromEntries(abilities.map(({ key, can }) => [key, can])),
       options: (adapter.options ?? []).map(({ name, description, type, values }) => ({
         name,
         description,

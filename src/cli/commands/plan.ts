@@ -4,7 +4,6 @@ import type { App, PlanOptions, PolicyPlan } from '../../app.ts'
 import type { PlanFlags } from '../options.ts'
 import { jsonStream } from '../render/json.ts'
 import { hasWork, renderPlan } from '../render/plan.ts'
-import { writePlanFile } from '../saved-plan.ts'
 import { type Selection, selectPolicies } from '../selection.ts'
 import { quietContext, type Session } from '../session.ts'
 import { writeAll } from '../stream.ts'
@@ -37,7 +36,10 @@ export async function showPlans(
     plans.push(made)
   }
   if (session.json) await writeAll(session, jsonStream({ policies: plans.map((made) => asJson(made, flags)) }))
-  if (flags.out !== undefined) await writePlanFile(session, flags.out, targets, plans)
+  if (flags.out !== undefined) {
+    const { writePlanFile } = await import('../saved-plan.ts')
+    await writePlanFile(session, flags.out, targets, plans)
+  }
   return flags.exitCode && plans.some(hasWork) ? WORK : 0
 }
 

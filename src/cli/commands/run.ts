@@ -3,7 +3,7 @@
 import { ConfigurationError } from '../../core/errors.ts'
 import { executePolicies } from '../execute.ts'
 import type { RunFlags } from '../options.ts'
-import { type PlanFile, readPlanFile } from '../saved-plan.ts'
+import type { PlanFile } from '../saved-plan.ts'
 import { selectPolicies } from '../selection.ts'
 import type { Session } from '../session.ts'
 import { showPlans } from './plan.ts'
@@ -19,6 +19,7 @@ export async function run(session: Session, targets: readonly string[], flags: R
   if (flags.dryRun || flags.filter || flags.shard) {
     throw new ConfigurationError('--plan says already what is done: --dry-run, --filter and --shard do not go with it')
   }
+  const { readPlanFile } = await import('../saved-plan.ts')
   const plan = await readPlanFile(session, file)
   const names = flags.policy ?? plan.policies.map(({ policy }) => policy)
   refuseUnplanned(plan, names, file)
