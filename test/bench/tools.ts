@@ -26,6 +26,8 @@ export interface Tool {
 
 const ROOT = join(import.meta.dirname, '../..')
 export const ENTRY = join(ROOT, 'bin/replicate.js')
+/** Where Node keeps the compiled program: the user's own place, as scratch ones would make each run the first one ever. */
+const COMPILED = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
 
 export function ours(name = 'replicate', policy: Readonly<Record<string, unknown>> = {}): Tool {
   return {
@@ -47,7 +49,8 @@ export function ours(name = 'replicate', policy: Readonly<Record<string, unknown
       const file = join(scratch, `${name.replace(/\W/g, '-')}.yaml`)
       const content = { registries: { from: registry(source), to: registry(destination) }, policies: { copy } }
       writeFileSync(file, JSON.stringify(content))
-      return { file: process.execPath, args: [ENTRY, 'run', file, '--quiet', '--home', join(scratch, 'home')] }
+      const args = [ENTRY, 'run', file, '--quiet', '--home', join(scratch, 'home')]
+      return { file: process.execPath, args, env: { XDG_CACHE_HOME: COMPILED } }
     },
   }
 }
