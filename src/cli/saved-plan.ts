@@ -1,18 +1,21 @@
-/** Plans kept in a file: `plan --out` writes one, `run --plan` applies it. */
+/** Plans kept in a file: `plan --out` writes one, `run --plan` applies it. An object a line, so that a million tasks need no memory: what
+ *  the plan was made of, then each policy followed by its tasks. */
 
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { PolicyPlan, SavedPlan } from '../app.ts'
 import { type Digest, parseDigest } from '../core/descriptor.ts'
 import { ConfigurationError } from '../core/errors.ts'
-import { jsonStream } from './render/json.ts'
+import type { TaskSpec } from '../core/plan.ts'
+import { linesOf } from './lines-of.ts'
+import { jsonLine } from './render/json.ts'
 import type { Session } from './session.ts'
 import { chunks } from './stream.ts'
 
 const digest = z.custom<Digest>((value) => typeof value === 'string' && parseDigest(value) !== undefined)
 const location = z.object({ registry: z.string(), repository: z.string(), tag: z.string().exactOptional() })
-const task = z.object({
+const taskFields = {
   action: z.enum(['copy', 'update', 'delete', 'keep', 'blocked']),
   resource_type: z.enum(['image', 'chart']),
   source: location,
@@ -27,15 +30,17 @@ const task = z.object({
   new_repository: z.boolean().exactOptional(),
   referrers_only: z.boolean().exactOptional(),
   damaged: z.array(digest).exactOptional(),
+  labels: z.array(z.string()).exactOptional(),
   removal: z
     .object({ attachments: z.array(z.string()), together: z.array(z.string()).exactOptional() })
     .exactOptional(),
-})
-const schema = z.object({
-  version: z.literal(1),
-  targets: z.array(z.string()),
-  policies: z.array(z.object({ policy: z.string(), tasks: z.array(task) })),
-})
+} satisfies Record<keyof TaskSpec, z.ZodType>
+const schema = {
+  beginning: z.object({ version: z.literal(2), targets: z.array(z.string()) }),
+  policy: z.object({ policy: z.string() }),
+  task: z.object(taskFields),
+  end: z.object({ tasks: z.int() }),
+}
 
 /** A plan with what it was made of: files (absolute) and names as `run` takes them. */
 export interface PlanFile extends SavedPlan {
@@ -49,29 +54,78 @@ export async function writePlanFile(
   targets: readonly string[],
   plans: readonly PolicyPlan[],
 ): Promise<void> {
-  const saved = {
-    version: 1,
-    targets: targets.map((target) => (/\.ya?ml$/i.test(target) ? resolve(session.cwd, target) : target)),
-    policies: plans.map(({ policy, tasks }) => ({ policy, tasks })),
-  }
+  const absolute = targets.map((target) => (/\.ya?ml$/i.test(target) ? resolve(session.cwd, target) : target))
   try {
-    await writeFile(resolve(session.cwd, file), chunks(jsonStream(saved)))
+    await writeFile(resolve(session.cwd, file), chunks(linesFor(absolute, plans)))
   } catch (cause) {
     throw new ConfigurationError(`cannot write the plan ${file}: ${reason(cause)}`, { cause })
   }
 }
 
-/** Throws a `ConfigurationError` where the file cannot be read, or is no plan of this version. */
-export async function readPlanFile(session: Session, file: string): Promise<PlanFile> {
+/** The last one tells a whole plan from one that was cut short. */
+function* linesFor(targets: readonly string[], plans: readonly PolicyPlan[]): Generator<string> {
+  yield jsonLine({ version: 2, targets })
+  let count = 0
+  for (const { policy, tasks } of plans) {
+    yield jsonLine({ policy })
+    for (const task of tasks) {
+      count += 1
+      yield jsonLine(task)
+    }
+  }
+  yield jsonLine({ tasks: count })
+}
+
+/** Looks at all of it; tasks are read again where they are used. Throws a `ConfigurationError` where the file cannot be read, or is no
+ *  plan of this version. */
+export function readPlanFile(session: Session, file: string): PlanFile {
+  const path = resolve(session.cwd, file)
   try {
-    return schema.parse(JSON.parse(await readFile(resolve(session.cwd, file), 'utf8')))
+    return { targets: beginningOf(path), policies: policiesIn(path) }
   } catch (cause) {
     const malformed = cause instanceof z.ZodError || cause instanceof SyntaxError
     throw new ConfigurationError(
-      `cannot read the plan ${file}: ${malformed ? 'it is no plan of this version' : reason(cause)}`,
+      `cannot read the plan ${file}: ${malformed ? 'it is no plan of this version, or not all of one' : reason(cause)}`,
       { cause, hint: 'write it with `replicate plan --out FILE`' },
     )
   }
+}
+
+function beginningOf(path: string): readonly string[] {
+  for (const { text } of linesOf(path, 0)) return schema.beginning.parse(JSON.parse(text)).targets
+  throw new SyntaxError('nothing in it')
+}
+
+function policiesIn(path: string): SavedPlan['policies'] {
+  const policies: SavedPlan['policies'][number][] = []
+  let count = -1
+  let last: unknown
+  for (const { text, end } of linesOf(path, 0)) {
+    last = JSON.parse(text)
+    count += 1
+    if (!has(last, 'policy')) continue
+    const { policy } = schema.policy.parse(last)
+    const tasks = { [Symbol.iterator]: () => tasksAt(path, end) }
+    // Each line of it must be a task.
+    for (const _ of tasks);
+    policies.push({ policy, tasks })
+  }
+  const ended = schema.end.parse(last).tasks
+  if (ended !== count - policies.length - 1) throw new SyntaxError(`${ended} tasks were written`)
+  return policies
+}
+
+/** Up to the next policy, or the end. */
+function* tasksAt(path: string, offset: number): Generator<TaskSpec> {
+  for (const { text } of linesOf(path, offset)) {
+    const value: unknown = JSON.parse(text)
+    if (has(value, 'policy') || has(value, 'tasks')) return
+    yield schema.task.parse(value)
+  }
+}
+
+function has(value: unknown, key: string): boolean {
+  return typeof value === 'object' && value !== null && key in value
 }
 
 function reason(cause: unknown): string {

@@ -88,7 +88,8 @@ export interface PolicyPlan {
   readonly unchanged: number
   /** Tags seen at the source. */
   readonly seen: number
-  readonly explanations: readonly Explanation[]
+  /** As `actions`. */
+  readonly explanations: Iterable<Explanation>
   /** What the destination is known to refuse of the whole, such as more bytes than its quota has left. */
   readonly warnings: readonly string[]
   /** What `plan --out` saves; as `actions`. */
@@ -97,6 +98,6 @@ export interface PolicyPlan {
 
 /** What `plan --out` writes and `run --plan` applies. */
 export interface SavedPlan {
-  readonly version: 1
-  readonly policies: readonly { readonly policy: string; readonly tasks: readonly TaskSpec[] }[]
+  /** Tasks may be read again and again; they are not in memory where there are very many. */
+  readonly policies: readonly { readonly policy: string; readonly tasks: Iterable<TaskSpec> }[]
 }

@@ -11,6 +11,8 @@ export interface LongList<T> {
   /** All, in the order of their keys, and of their adding where the keys are the same. An array where they are few. May be read again
    *  and again, until the lists are closed. */
   items(): Iterable<T>
+  /** The same, those of each key together; no more than they are in memory at once. */
+  byKey(): Iterable<readonly T[]>
 }
 
 export interface LongLists {
@@ -78,6 +80,11 @@ function createList<T>(few: number, files: File[]): LongList<T> {
     return opened
   }
 
+  function sorted(): readonly Part<T>[] {
+    if (file) flush(file)
+    return [...parts.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+
   return {
     add(key, item) {
       const part = partOf(key)
@@ -91,21 +98,31 @@ function createList<T>(few: number, files: File[]): LongList<T> {
       if (gathered > GATHERED) flush(file)
     },
     items() {
-      const sorted = [...parts.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+      const all = sorted()
       const from = file
-      if (!from) return sorted.flatMap((part) => part.items)
-      flush(from)
-      return { [Symbol.iterator]: () => read(sorted, from) }
+      if (!from) return all.flatMap((part) => part.items)
+      return {
+        *[Symbol.iterator]() {
+          for (const part of all) yield* read(part, from)
+        },
+      }
+    },
+    byKey() {
+      const all = sorted()
+      const from = file
+      return {
+        *[Symbol.iterator]() {
+          for (const part of all) yield from ? [...read(part, from)] : part.items
+        },
+      }
     },
   }
 }
 
-function* read<T>(parts: readonly Part<T>[], file: File): Generator<T> {
-  for (const { pieces } of parts) {
-    for (let at = 0; at < pieces.length; at += 2) {
-      const text = file.read(pieces[at] ?? 0, pieces[at + 1] ?? 0)
-      for (const line of text.split('\n')) if (line !== '') yield JSON.parse(line)
-    }
+function* read<T>({ pieces }: Part<T>, file: File): Generator<T> {
+  for (let at = 0; at < pieces.length; at += 2) {
+    const text = file.read(pieces[at] ?? 0, pieces[at + 1] ?? 0)
+    for (const line of text.split('\n')) if (line !== '') yield JSON.parse(line)
   }
 }
 

@@ -6,6 +6,7 @@ import { PrepareError, type Side } from '../core/errors.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import { formatResource } from '../core/reference.ts'
 import type { History } from '../history/history.ts'
+import { mapConcurrent } from './concurrent.ts'
 import { type Endpoint, type ManifestMemory, onSideOf, type Route } from './endpoint.ts'
 import { callHandler, type HandlerRequest, namespacePairs } from './handler.ts'
 import { count, type Namespaces, noteNamespace, type PlanTotals } from './plan.ts'
@@ -21,10 +22,12 @@ export interface PrepareRequest extends HandlerRequest {
   /** `all`: referrers of unchanged artifacts are looked at too. */
   readonly referrers?: 'all' | 'changed' | undefined
   /** Tasks of a saved plan, applied instead of planning anew. */
-  readonly plan?: readonly TaskSpec[] | undefined
+  readonly plan?: Iterable<TaskSpec> | undefined
 }
 
 const TASK_BATCH = 500
+/** Tags of a saved plan that are looked at together; the host's own limits decide how many requests that is. */
+const CHECKED_AT_ONCE = 64
 
 /** Leaves pending tasks in the history. The first failure ends the execution before anything is copied. */
 export async function prepare(
@@ -132,34 +135,42 @@ export function ping(side: Side, endpoint: Endpoint, ctx: Context): Promise<void
 
 /** A saved plan is applied as it is; a source tag that moved since refuses the whole. */
 async function applyPlan(
-  tasks: readonly TaskSpec[],
+  tasks: Iterable<TaskSpec>,
   source: Endpoint,
   sink: { task: (task: TaskSpec) => void },
   ctx: Context,
 ): Promise<PlanTotals> {
   const totals = { copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
   const namespaces: Namespaces = new Map()
-  for (const task of tasks) {
-    const { repository, tag } = task.source
-    if (task.digest !== undefined && tag !== undefined) {
-      const now = await source.adapter.repository(repository).resolve(tag, ctx)
-      if (now?.digest !== task.digest) {
-        throw new PrepareError(
-          `${task.source.registry}/${repository}:${tag} has moved since the plan was made: was ${task.digest}, is ${now?.digest ?? 'gone'}`,
-          { hint: 'make the plan again with `replicate plan --out`' },
-        )
-      }
-    }
-    if (task.action === 'delete' && tag !== undefined && (await isAtSource(repository, tag, source, ctx))) {
-      throw new PrepareError(`${formatResource(task.source)} is to be deleted, and the source has it again`, {
-        hint: 'make the plan again with `replicate plan --out`',
-      })
-    }
+  let seen = 0
+  const still = async (task: TaskSpec): Promise<TaskSpec> => {
+    await refuseMoved(task, source, ctx)
+    return task
+  }
+  for await (const task of mapConcurrent(tasks, CHECKED_AT_ONCE, still)) {
+    seen += 1
     count(task, totals)
     noteNamespace(task, namespaces)
     sink.task(task)
   }
-  return { repositories: 0, seen: tasks.length, unchanged: 0, ...totals, namespaces }
+  return { repositories: 0, seen, unchanged: 0, ...totals, namespaces }
+}
+
+async function refuseMoved(task: TaskSpec, source: Endpoint, ctx: Context): Promise<void> {
+  const { repository, tag } = task.source
+  if (tag === undefined) return
+  const hint = 'make the plan again with `replicate plan --out`'
+  if (task.digest !== undefined) {
+    const now = await source.adapter.repository(repository).resolve(tag, ctx)
+    if (now?.digest === task.digest) return
+    throw new PrepareError(
+      `${task.source.registry}/${repository}:${tag} has moved since the plan was made: was ${task.digest}, is ${now?.digest ?? 'gone'}`,
+      { hint },
+    )
+  }
+  if (task.action === 'delete' && (await isAtSource(repository, tag, source, ctx))) {
+    throw new PrepareError(`${formatResource(task.source)} is to be deleted, and the source has it again`, { hint })
+  }
 }
 
 async function ensureNamespaces(

@@ -6,7 +6,7 @@ import type { Explanation, PlannedAction, PolicyPlan, TaskSpec } from '../core/p
 import { formatResource } from '../core/reference.ts'
 import { mapConcurrent } from './concurrent.ts'
 import { ManifestMemory } from './endpoint.ts'
-import type { LongLists } from './long-list.ts'
+import type { LongList, LongLists } from './long-list.ts'
 import { createMeasure, type Measure } from './measure.ts'
 import { isTransfer, makePlan, type PlanRequest } from './plan.ts'
 import { ping } from './prepare.ts'
@@ -27,8 +27,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   await Promise.all([ping('source', source, ctx), ping('destination', destination, ctx)])
   const memory = new ManifestMemory()
   const planned = request.lists.create<TaskSpec>()
-  // The last word on each: a tag that one rule keeps may be dropped by the next.
-  const explanations = new Map<string, Explanation>()
+  const explained = request.lists.create<Explanation>()
   let unchanged = 0
   const totals = await makePlan(
     {
@@ -37,7 +36,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
       explain: (resource, verdict) => {
         if (!request.explain) return
         const name = formatResource({ registry: source.registry.name, ...resource })
-        explanations.set(name, { resource: name, ...verdict })
+        explained.add(resource.repository, { resource: name, ...verdict })
       },
     },
     {
@@ -74,9 +73,18 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     actions: actions.items(),
     unchanged,
     seen: totals.seen,
-    explanations: [...explanations.values()],
+    explanations: lastWords(explained),
     warnings: await quotas.warnings(ctx),
     tasks,
+  }
+}
+
+/** One on each tag: what one rule keeps the next may drop. */
+function lastWords(explained: LongList<Explanation>): Iterable<Explanation> {
+  return {
+    *[Symbol.iterator]() {
+      for (const words of explained.byKey()) yield* new Map(words.map((word) => [word.resource, word])).values()
+    },
   }
 }
 

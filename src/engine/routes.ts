@@ -6,12 +6,13 @@ import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import type { TaskSpec } from '../core/plan.ts'
 import type { Endpoint, Route } from './endpoint.ts'
+import { createLongLists } from './long-list.ts'
 import { makePlan, type PlanRequest, type PlanSink, type PlanTotals } from './plan.ts'
 
 /** What the source has answered is remembered for at most so many references. */
 const REMEMBERED = 100_000
 
-/** As `makePlan`, for each route. With several, all tasks are held in memory until the last is planned. */
+/** As `makePlan`, for each route. With several, all tasks are gathered until the last is planned. */
 export async function planRoutes(
   request: Omit<PlanRequest, 'policy' | 'destination'>,
   routes: readonly Route[],
@@ -22,20 +23,26 @@ export async function planRoutes(
   if (!only) throw new TypeError('a plan without a destination')
   if (others.length === 0) return makePlan({ ...request, ...only }, sink, ctx)
   const source = remembering(request.source)
-  const byArtifact = new Map<string, TaskSpec[]>()
-  const gather: PlanSink = {
-    unchanged: sink.unchanged,
-    task: (task) => {
-      const { repository, tag } = task.source
-      const key = `${repository}:${tag ?? task.digest ?? ''}`
-      byArtifact.set(key, [...(byArtifact.get(key) ?? []), task])
-    },
+  const lists = createLongLists()
+  try {
+    const gathered = lists.create<TaskSpec>()
+    const gather: PlanSink = {
+      unchanged: sink.unchanged,
+      task: (task) => gathered.add(task.source.repository, task),
+    }
+    let totals = await makePlan({ ...request, ...only, source }, gather, ctx)
+    for (const route of others) totals = sum(totals, await makePlan({ ...request, ...route, source }, gather, ctx))
+    // Beside each other they run at the same time, and read what they share once.
+    for (const tasks of gathered.byKey()) for (const task of byArtifact(tasks)) sink.task(task)
+    return totals
+  } finally {
+    lists.close()
   }
-  let totals = await makePlan({ ...request, ...only, source }, gather, ctx)
-  for (const route of others) totals = sum(totals, await makePlan({ ...request, ...route, source }, gather, ctx))
-  // Beside each other they run at the same time, and read what they share once.
-  for (const tasks of byArtifact.values()) for (const task of tasks) sink.task(task)
-  return totals
+}
+
+/** Of one repository. */
+function byArtifact(tasks: readonly TaskSpec[]): readonly TaskSpec[] {
+  return [...Map.groupBy(tasks, ({ source, digest }) => source.tag ?? digest ?? '').values()].flat()
 }
 
 /** Of the source what was seen counts once. */

@@ -57,6 +57,7 @@ const plan: PolicyPlan = {
       source: { registry: 'hub', repository: 'library/redis', tag: '7' },
       destination: { registry: 'harbor', repository: 'mirror/redis', tag: '7' },
       digest: `sha256:${'0'.repeat(64)}`,
+      labels: ['stable'],
     },
   ],
 }
@@ -252,7 +253,13 @@ describe('plan', () => {
     const cwd = await mkdtemp(join(tmpdir(), 'replicate-cli-'))
     await command(['plan', 'p.yaml', '--out', 'plan.json'], { plan, cwd })
     const { ran } = await command(['run', '--plan', 'plan.json'], { cwd })
-    expect(ran).toMatchObject([{ plan: { version: 1, policies: [{ policy: 'base-images', tasks: plan.tasks }] } }])
+    expect(ran[0]?.plan?.policies.map(({ policy, tasks }) => [policy, [...tasks]])).toEqual([
+      ['base-images', plan.tasks],
+    ])
+    // Not all of it.
+    const text = await readFile(join(cwd, 'plan.json'), 'utf8')
+    await writeFile(join(cwd, 'plan.json'), `${text.trimEnd().split('\n').slice(0, -1).join('\n')}\n`)
+    expect(await command(['run', '--plan', 'plan.json'], { cwd })).toMatchObject({ code: 2, names: [] })
   })
 
   test('a file that is no plan is refused', async () => {

@@ -113,7 +113,9 @@ test('plan --explain names every repository and every tag once, with the rule th
   const yaml = policyBetween(source.url, destination.url, filters)
   const { explanations, unchanged } = await workplace().plan(yaml, { explain: true })
   expect(unchanged).toBe(1)
-  expect(Object.fromEntries(explanations.map(({ resource, kept, rule }) => [resource, `${kept} ${rule}`]))).toEqual({
+  expect(
+    Object.fromEntries([...explanations].map(({ resource, kept, rule }) => [resource, `${kept} ${rule}`])),
+  ).toEqual({
     'from/team/app': 'true name: team/**',
     'from/other/app': 'false name: team/**',
     'from/team/app:1.0': 'false newest: 2',
@@ -123,8 +125,8 @@ test('plan --explain names every repository and every tag once, with the rule th
     'from/team/app:latest': 'false tag: 1.*, 2.*',
     [`from/team/app:${signed.tag}`]: 'false a referrer, copied with its image',
   })
-  expect(explanations).toHaveLength(8)
-  expect((await workplace().plan(yaml)).explanations).toEqual([])
+  expect([...explanations]).toHaveLength(8)
+  expect([...(await workplace().plan(yaml)).explanations]).toEqual([])
 })
 
 const DAY = 86_400_000

@@ -26,6 +26,18 @@ test('items come in the order of their keys, and of their adding, whether there 
   }
 })
 
+test('items of one key come together, whether there are few or many', () => {
+  for (const few of [100, 3, 0]) {
+    const list = listOf(few)
+    for (const name of ['b1', 'a1', 'b2', 'a2', 'c1']) list.add(name.charAt(0), { name })
+    expect([...list.byKey()].map((items) => items.map(({ name }) => name))).toEqual([
+      ['a1', 'a2'],
+      ['b1', 'b2'],
+      ['c1'],
+    ])
+  }
+})
+
 test('few items are an array, many are not in memory', () => {
   const list = listOf(2)
   list.add('', { name: 'one' })

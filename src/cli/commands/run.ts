@@ -20,7 +20,7 @@ export async function run(session: Session, targets: readonly string[], flags: R
     throw new ConfigurationError('--plan says already what is done: --dry-run, --filter and --shard do not go with it')
   }
   const { readPlanFile } = await import('../saved-plan.ts')
-  const plan = await readPlanFile(session, file)
+  const plan = readPlanFile(session, file)
   const names = flags.policy ?? plan.policies.map(({ policy }) => policy)
   refuseUnplanned(plan, names, file)
   const selection = await selectPolicies(app, session.cwd, targets.length > 0 ? targets : plan.targets, names)

@@ -22,7 +22,10 @@ export const planned: Corpus = {
     for (const [repositories = 1, tags = 1] of cases) {
       const content = { role: 'source', layers: 1, size: 2 ** 20, repositories, tags } as const
       rows.push(await planOnce('unchanged, `replicate run`', content, content, (run) => run, bench))
-      rows.push(await planOnce('new, `replicate plan --shallow`', content, { ...content, role: 'sink' }, planOf, bench))
+      for (const flags of ['--shallow', '--shallow --explain', '--shallow --out plan.jsonl']) {
+        const what = `new, \`replicate plan ${flags}\``
+        rows.push(await planOnce(what, content, { ...content, role: 'sink' }, (run) => planOf(run, flags), bench))
+      }
     }
     const columns = ['tags', 'all of them', 'peak memory', 'wall', 'CPU', 'requests to the source']
     return [{ title: planned.title, columns, rows, notes: [] }]
@@ -68,7 +71,7 @@ async function requestsOf(server: Child<RawCounts>): Promise<number> {
 }
 
 /** To nowhere: what is measured is the plan, not this program reading it. */
-function planOf(run: Command): Command {
-  const script = 'exec "$0" "$1" plan --shallow "$2" > /dev/null'
-  return { file: 'sh', args: ['-c', script, process.execPath, ENTRY, run.args[2] ?? ''] }
+function planOf(run: Command, flags: string): Command {
+  const script = `exec "$0" "$1" plan ${flags} "$2" > /dev/null`
+  return { ...run, file: 'sh', args: ['-c', script, process.execPath, ENTRY, run.args[2] ?? ''] }
 }
