@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path'
 import type { CommanderError } from 'commander'
-import { keepYoungSpaceSmall } from './memory.ts'
+import { keepHeapSmall } from './memory.ts'
 import type { Parts } from './parts.ts'
 import { buildProgram } from './program.ts'
 import { type GlobalFlags, openSession, type Session, type Surroundings, wantsColor } from './session.ts'
@@ -11,7 +11,7 @@ import { type GlobalFlags, openSession, type Session, type Surroundings, wantsCo
 export async function main(argv: readonly string[]): Promise<void> {
   const { processSurroundings } = await import('./process.ts')
   const surroundings = processSurroundings(productionParts)
-  keepYoungSpaceSmall()
+  keepHeapSmall()
   process.exitCode = await execute(argv.slice(2), surroundings)
   // Told to stop, it does not wait for what cannot be stopped, such as a credential helper that never answers.
   if (surroundings.signal.aborted) process.exit()
