@@ -55,6 +55,22 @@ export function ours(name = 'replicate', policy: Readonly<Record<string, unknown
   }
 }
 
+/** What any program in Node takes for one image over plain HTTP: the floor, no rival. */
+export function barePipe(hashes: boolean): Tool {
+  return {
+    name: `bare pipe in Node${hashes ? '' : ', unhashed'}`,
+    hashes,
+    ours: true,
+    command({ source, destination, repositories: [repository], ca }) {
+      const [tag] = repository?.tags ?? []
+      if (!repository || tag === undefined || ca !== undefined) return undefined
+      const how = hashes ? ['hash'] : []
+      const args = [join(ROOT, 'test/bench/bare-pipe.ts'), source, destination, repository.name, tag, ...how]
+      return { file: process.execPath, args }
+    },
+  }
+}
+
 /** The others, in the order of their tables. */
 const OTHERS: readonly Tool[] = [
   other('crane', true, ({ source, destination, repositories }) =>

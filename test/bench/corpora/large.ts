@@ -6,7 +6,7 @@ import type { Bench, Corpus, Table } from '../corpus.ts'
 import { pushLarge } from '../large.ts'
 import { best, type Measured, measure, mebibytes, seconds } from '../measure.ts'
 import { ratioNotes } from '../ratio.ts'
-import { ours, type Tool } from '../tools.ts'
+import { barePipe, ours, type Tool } from '../tools.ts'
 
 const LAYERS = 4
 const MIB = 2 ** 20
@@ -31,7 +31,8 @@ async function compare(bench: Bench, tls: { readonly cert: string; readonly key:
   const size = bench.quick ? 32 * MIB : 256 * MIB
   const options = tls ? { tls } : {}
   const source = await startServer('registry', options)
-  const tools = [...bench.tools.slice(0, 1), ours('replicate, verify: off', { verify: 'off' }), ...bench.tools.slice(1)]
+  const mine = [...bench.tools.slice(0, 1), ours('replicate, verify: off', { verify: 'off' })]
+  const tools = [...mine, barePipe(true), barePipe(false), ...bench.tools.slice(1)]
   const measured = new Map<Tool, Measured[]>()
   try {
     bench.say('pushing the image')
