@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { adapters } from '../adapters/index.ts'
-import { type AdapterTools, type AdapterType, isForeign } from './core/adapter.ts'
+import { type AdapterTools, type AdapterType, isForeignType } from './core/adapter.ts'
 import type { Clock } from './core/cancel.ts'
 import { ConfigurationError, NetworkError } from './core/errors.ts'
 import type { HttpClient } from './core/http.ts'
@@ -116,7 +116,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   async function typeOf({ name, type }: Registry): Promise<AdapterType> {
     const known = adapters.find((candidate) => candidate.identity === type)
     if (known) return known
-    if (!isForeign(type)) throw new ConfigurationError(`registry ${name} has the unknown type ${type}`)
+    if (!isForeignType(type)) throw new ConfigurationError(`registry ${name} has the unknown type ${type}`)
     const loaded = foreign.get(type) ?? import('./foreign.ts').then(({ loadAdapter }) => loadAdapter(type, options.cwd))
     foreign.set(type, loaded)
     return loaded
@@ -163,7 +163,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     http: async (registry) => (await lend(registry)).tools.http(),
     async open(registry) {
       const { type, tools } = await lend(registry)
-      const own = isForeign(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
+      const own = isForeignType(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
       return { registry, type, adapter: await type.open(own, tools), throttle: throttle(registry) }
     },
     async close() {

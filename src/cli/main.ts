@@ -49,8 +49,8 @@ const productionParts: Parts = {
   app: async (options) => (await import('../app.ts')).createApp(options),
   adapters: async () => (await import('../../adapters/index.ts')).adapters,
   foreignAdapter: async (type, cwd) => {
-    const { isForeign } = await import('../core/adapter.ts')
-    if (!isForeign(type)) return undefined
+    const { isForeignType } = await import('../core/adapter.ts')
+    if (!isForeignType(type)) return undefined
     const { loadAdapter } = await import('../foreign.ts')
     return loadAdapter(type.startsWith('module:') ? type : resolve(cwd, type), cwd)
   },

@@ -157,6 +157,6 @@ export interface Adapter {
 }
 
 /** True for a type that names an adapter of somebody else: a file or `module:NAME`. */
-export function isForeign(type: string): boolean {
+export function isForeignType(type: string): boolean {
   return type.startsWith('module:') || /^(\.{0,2}\/|[A-Za-z]:\\)/.test(type)
 }

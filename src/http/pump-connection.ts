@@ -59,15 +59,23 @@ export class Connection {
 
   /** Resolves when the connection stands, with TLS where the URL says so. Rejects with what the socket failed with. */
   static open(url: URL, options: ConnectOptions): { connection: Connection; ready: Promise<void> } {
-    const ring = new Ring(options.shared)
-    const host = url.hostname.replace(/^\[|\]$/g, '')
     const secure = url.protocol === 'https:'
+    const ring = new Ring({ shared: options.shared, gather: options.shared || secure })
+    const host = url.hostname.replace(/^\[|\]$/g, '')
     const common = {
       host,
       port: Number(url.port || (secure ? 443 : 80)),
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: PROBE_AFTER,
+      onread: {
+        buffer: () => ring.arm(),
+        callback(count: number) {
+          const more = ring.fill(count)
+          came()
+          return more
+        },
+      },
     }
     let came = () => {}
     const socket = secure
@@ -78,26 +86,9 @@ export class Connection {
           rejectUnauthorized: !options.insecure,
           ...(options.secureContext ? { secureContext: options.secureContext } : {}),
         })
-      : connectPlain({
-          ...common,
-          onread: {
-            buffer: () => ring.arm(),
-            callback(count) {
-              const more = ring.fill(count)
-              came()
-              return more
-            },
-          },
-        })
+      : connectPlain(common)
     const made = new Connection(socket, ring)
-    came = () => made.#wake()
-    if (secure) {
-      // `onread` has no effect on a TLS socket.
-      socket.on('data', (piece: Uint8Array) => {
-        if (!ring.add(piece)) socket.pause()
-        came()
-      })
-    }
+    came = secure ? soon(() => made.#wake()) : () => made.#wake()
     const ready = new Promise<void>((resolve, reject) => {
       const tooLate = () => made.destroy(new Fault('connect timed out', 'ETIMEDOUT'))
       const timer = setTimeout(tooLate, options.connectTimeout)
@@ -233,6 +224,19 @@ export class Connection {
       waiting.resolve(bytes)
     } else if (this.#ended) waiting.resolve(undefined)
     else waiting.reject(this.#failure)
+  }
+}
+
+/** Calls `act` once for all calls of the same turn: TLS brings 16 KiB at a time, each of which would go its way through the program alone. */
+function soon(act: () => void): () => void {
+  let waiting = false
+  return () => {
+    if (waiting) return
+    waiting = true
+    setImmediate(() => {
+      waiting = false
+      act()
+    })
   }
 }
 

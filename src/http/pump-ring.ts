@@ -6,19 +6,27 @@ const SMALL = 16 * 1024
 const GROWTH = 4
 /** What one read takes at most: each costs more on its way through the program than its bytes do. */
 const LARGE = 512 * 1024
-/** Buffers that go from thread to thread are filled by several reads. */
-const LARGE_SHARED = 256 * 1024
+/** Where a buffer is filled by several reads. */
+const LARGE_GATHERED = 256 * 1024
 const COUNT = 4
 
 interface Filled {
   readonly bytes: Uint8Array
-  /** The buffer behind it, to be used again. */
+  /** The buffer behind it, to be used again; undefined where it must stay as it is. */
   readonly buffer: Uint8Array | undefined
 }
 
 /** What `shift` gave is good until the next `shift`: then its buffer is filled anew. */
+export interface RingOptions {
+  /** Other threads may read what it holds. */
+  readonly shared?: boolean | undefined
+  /** Each read brings little, as those of TLS do: a buffer is filled by several. */
+  readonly gather?: boolean | undefined
+}
+
 export class Ring {
   readonly #shared: boolean
+  readonly #gather: boolean
   readonly #free: Uint8Array[] = []
   readonly #filled: Filled[] = []
   #made = 0
@@ -33,9 +41,9 @@ export class Ring {
   /** What was given of the armed buffer must stay as it is. */
   #retired = false
 
-  /** `shared`: other threads may read what it holds. */
-  constructor(shared = false) {
+  constructor({ shared = false, gather = shared }: RingOptions = {}) {
     this.#shared = shared
+    this.#gather = gather
   }
 
   /** What the socket reads into next; the same until it was `fill`ed. */
@@ -49,29 +57,9 @@ export class Ring {
     const buffer = this.#buffer()
     this.#length += count
     if (this.#length === buffer.byteLength) this.#grow()
-    else if (this.#shared && this.#length * 2 < buffer.byteLength) return true
+    else if (this.#gather && this.#length * 2 < buffer.byteLength) return true
     this.#finish()
     return this.#available > 1
-  }
-
-  /** Copies a small piece behind the one before: pieces of 16 KiB cost more on their way through the program than this. */
-  add(piece: Uint8Array): boolean {
-    for (let rest = piece; rest.byteLength > 0; ) {
-      if (!this.#armed && this.#available === 0) {
-        this.#filled.push({ bytes: rest.slice(), buffer: undefined })
-        return false
-      }
-      const buffer = this.#buffer()
-      const part = rest.subarray(0, buffer.byteLength - this.#length)
-      buffer.set(part, this.#length)
-      this.#length += part.byteLength
-      if (this.#length === buffer.byteLength) {
-        this.#grow()
-        this.#finish()
-      }
-      rest = rest.subarray(part.byteLength)
-    }
-    return this.#available > 0
   }
 
   /** The next bytes; undefined where there are none yet. */
@@ -139,7 +127,7 @@ export class Ring {
   }
 
   #grow(): void {
-    this.#size = Math.min(this.#size * GROWTH, this.#shared ? LARGE_SHARED : LARGE)
+    this.#size = Math.min(this.#size * GROWTH, this.#gather ? LARGE_GATHERED : LARGE)
   }
 
   #buffer(): Uint8Array {
