@@ -71,12 +71,14 @@ describe.each([
     expect(got.map(digest)).toEqual(Array(4).fill(digest(blob)))
   })
 
-  test('a slow reader holds the server back and gets every byte', async () => {
+  test.each([false, true])('a slow reader holds the server back and gets every byte (TLS: %s)', async (secure) => {
     const blob = noise(12 * MIB)
-    const server = await serve((_, response) => {
+    const answer: Parameters<typeof serve>[0] = (_, response) => {
       response.setHeader('content-length', blob.length).end(blob)
-    })
-    const response = await client(server, path).request(get, context())
+    }
+    const server = await serve(answer, secure ? tls : undefined)
+    const http = client(server, { ...path, ...(secure ? { ca: tls.cert } : {}) })
+    const response = await http.request(get, context())
     const hash = createHash('sha256')
     let count = 0
     for await (const chunk of response.body) {
@@ -84,6 +86,29 @@ describe.each([
       hash.update(chunk)
     }
     expect(hash.digest('hex')).toBe(digest(blob))
+  })
+
+  test('what came over TLS before the connection broke is given, and that it broke', async () => {
+    const blob = noise(3 * MIB)
+    const begun = Promise.withResolvers<void>()
+    const server = await serve((_, response) => {
+      response.setHeader('content-length', blob.length).write(blob.subarray(0, MIB + 5))
+      begun.promise.then(() => response.destroy())
+    }, tls)
+    const { body } = await client(server, { ...path, ca: tls.cert }).request(once, context())
+    const got: Buffer[] = []
+    const error = await failure(
+      (async () => {
+        for await (const chunk of body) {
+          got.push(Buffer.from(chunk))
+          begun.resolve()
+        }
+      })(),
+    )
+    expect(error).toMatchObject({ message: `connection closed by ${server.host}`, retryable: true })
+    const all = Buffer.concat(got)
+    expect(digest(all)).toBe(digest(blob.subarray(0, all.length)))
+    expect(all.length).toBeGreaterThan(0)
   })
 
   test('keeps a connection for the next request', async () => {
