@@ -6,7 +6,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 const YOUNG_SPACE = 8 * 1024 * 1024
 const LOOK_EVERY = 50
 /** How much more than is in use the heap may have before it is cleaned up, in percent: V8 would let it have four times as much, which
- *  costs a plan of many tags 60 MB and saves it a tenth of its time. */
+ *  costs a plan of many tags 60 to 90 MB and saves it a tenth of its time. */
 const SLACK = 100
 
 /** Looks until the space for young objects has grown so far, lets it grow no more, and the rest of the heap slowly. The options that would

@@ -81,7 +81,7 @@ function* linesFor(targets: readonly string[], plans: readonly PolicyPlan[]): Ge
 export function readPlanFile(session: Session, file: string): PlanFile {
   const path = resolve(session.cwd, file)
   try {
-    return { targets: beginningOf(path), policies: policiesIn(path) }
+    return checkedPlan(path)
   } catch (cause) {
     const malformed = cause instanceof z.ZodError || cause instanceof SyntaxError
     throw new ConfigurationError(
@@ -91,28 +91,26 @@ export function readPlanFile(session: Session, file: string): PlanFile {
   }
 }
 
-function beginningOf(path: string): readonly string[] {
-  for (const { text } of linesOf(path, 0)) return schema.beginning.parse(JSON.parse(text)).targets
-  throw new SyntaxError('nothing in it')
-}
-
-function policiesIn(path: string): SavedPlan['policies'] {
+function checkedPlan(path: string): PlanFile {
   const policies: SavedPlan['policies'][number][] = []
-  let count = -1
-  let last: unknown
+  let targets: readonly string[] | undefined
+  let count = 0
+  let ended: number | undefined
   for (const { text, end } of linesOf(path, 0)) {
-    last = JSON.parse(text)
-    count += 1
-    if (!has(last, 'policy')) continue
-    const { policy } = schema.policy.parse(last)
-    const tasks = { [Symbol.iterator]: () => tasksAt(path, end) }
-    // Each line of it must be a task.
-    for (const _ of tasks);
-    policies.push({ policy, tasks })
+    const value: unknown = JSON.parse(text)
+    if (ended !== undefined) throw new SyntaxError('something stands behind its end')
+    if (!targets) targets = schema.beginning.parse(value).targets
+    else if (has(value, 'tasks')) ended = schema.end.parse(value).tasks
+    else if (policies.length === 0 || has(value, 'policy')) {
+      const { policy } = schema.policy.parse(value)
+      policies.push({ policy, tasks: { [Symbol.iterator]: () => tasksAt(path, end) } })
+    } else {
+      schema.task.parse(value)
+      count += 1
+    }
   }
-  const ended = schema.end.parse(last).tasks
-  if (ended !== count - policies.length - 1) throw new SyntaxError(`${ended} tasks were written`)
-  return policies
+  if (!targets || ended !== count) throw new SyntaxError('it has no end, or not all of its tasks')
+  return { targets, policies }
 }
 
 /** Up to the next policy, or the end. */

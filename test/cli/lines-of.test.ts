@@ -1,11 +1,11 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { linesOf } from '../../src/cli/lines-of.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 function fileOf(text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'replicate-lines-')), 'file')
+  const path = join(temporaryDirectory(), 'file')
   writeFileSync(path, text)
   return path
 }
