@@ -85,6 +85,11 @@ function createList<T>(few: number, files: File[]): LongList<T> {
     return [...parts.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
   }
 
+  /** Of a part that is flushed. */
+  function itemsOf(part: Part<T>): Iterable<T> {
+    return file ? read(part, file) : part.items
+  }
+
   return {
     add(key, item) {
       const part = partOf(key)
@@ -99,20 +104,18 @@ function createList<T>(few: number, files: File[]): LongList<T> {
     },
     items() {
       const all = sorted()
-      const from = file
-      if (!from) return all.flatMap((part) => part.items)
+      if (!file) return all.flatMap((part) => part.items)
       return {
         *[Symbol.iterator]() {
-          for (const part of all) yield* read(part, from)
+          for (const part of all) yield* itemsOf(part)
         },
       }
     },
     byKey() {
       const all = sorted()
-      const from = file
       return {
         *[Symbol.iterator]() {
-          for (const part of all) yield from ? [...read(part, from)] : part.items
+          for (const part of all) yield [...itemsOf(part)]
         },
       }
     },

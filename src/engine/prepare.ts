@@ -143,11 +143,7 @@ async function applyPlan(
   const totals = { copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
   const namespaces: Namespaces = new Map()
   let seen = 0
-  const still = async (task: TaskSpec): Promise<TaskSpec> => {
-    await refuseMoved(task, source, ctx)
-    return task
-  }
-  for await (const task of mapConcurrent(tasks, CHECKED_AT_ONCE, still)) {
+  for await (const task of mapConcurrent(tasks, CHECKED_AT_ONCE, (task) => unmoved(task, source, ctx))) {
     seen += 1
     count(task, totals)
     noteNamespace(task, namespaces)
@@ -156,21 +152,23 @@ async function applyPlan(
   return { repositories: 0, seen, unchanged: 0, ...totals, namespaces }
 }
 
-async function refuseMoved(task: TaskSpec, source: Endpoint, ctx: Context): Promise<void> {
+/** The task, where the source is still as the plan saw it. */
+async function unmoved(task: TaskSpec, source: Endpoint, ctx: Context): Promise<TaskSpec> {
   const { repository, tag } = task.source
-  if (tag === undefined) return
+  if (tag === undefined) return task
+  const name = formatResource(task.source)
   const hint = 'make the plan again with `replicate plan --out`'
   if (task.digest !== undefined) {
-    const now = await source.adapter.repository(repository).resolve(tag, ctx)
-    if (now?.digest === task.digest) return
-    throw new PrepareError(
-      `${task.source.registry}/${repository}:${tag} has moved since the plan was made: was ${task.digest}, is ${now?.digest ?? 'gone'}`,
-      { hint },
-    )
+    const now = (await source.adapter.repository(repository).resolve(tag, ctx))?.digest ?? 'gone'
+    if (now !== task.digest) {
+      const text = `${name} has moved since the plan was made: was ${task.digest}, is ${now}`
+      throw new PrepareError(text, { hint })
+    }
   }
   if (task.action === 'delete' && (await isAtSource(repository, tag, source, ctx))) {
-    throw new PrepareError(`${formatResource(task.source)} is to be deleted, and the source has it again`, { hint })
+    throw new PrepareError(`${name} is to be deleted, and the source has it again`, { hint })
   }
+  return task
 }
 
 async function ensureNamespaces(

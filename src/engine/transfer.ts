@@ -66,8 +66,8 @@ async function takeTasks(
 ): Promise<void> {
   const { history, execution, tasksAtOnce, gate, clock } = options
   while (!ctx.signal.aborted) {
-    if (scene.drained && running.size === 0) break
     if (scene.drained) {
+      if (running.size === 0) break
       await Promise.race(running)
       continue
     }
@@ -87,23 +87,18 @@ async function takeTasks(
       continue
     }
     const next = history.nextAttemptAt(execution, options.kind)
-    if (running.size === 0 && next === undefined) break
-    scene.drained = next === undefined && free > 0
-    if (!scene.drained) await waitFor(running, next, options, ctx)
+    if (next === undefined) scene.drained = true
+    else await waitFor(running, next, options, ctx)
   }
 }
 
 /** Until a running task ends or one that was put back is due. */
 async function waitFor(
   running: ReadonlySet<Promise<void>>,
-  next: number | undefined,
+  next: number,
   options: TransferOptions,
   ctx: Context,
 ): Promise<void> {
-  if (next === undefined) {
-    await Promise.race(running)
-    return
-  }
   const done = new AbortController()
   const signal = AbortSignal.any([ctx.signal, done.signal])
   if (running.size === 0) {
