@@ -60,8 +60,9 @@ export class Connection {
   /** Resolves when the connection stands, with TLS where the URL says so. Rejects with what the socket failed with. */
   static open(url: URL, options: ConnectOptions): { connection: Connection; ready: Promise<void> } {
     const secure = url.protocol === 'https:'
-    const ring = new Ring({ shared: options.shared, gather: options.shared || secure })
+    const ring = new Ring({ shared: options.shared, gather: secure })
     const host = url.hostname.replace(/^\[|\]$/g, '')
+    let came = () => {}
     const common = {
       host,
       port: Number(url.port || (secure ? 443 : 80)),
@@ -77,7 +78,6 @@ export class Connection {
         },
       },
     }
-    let came = () => {}
     const socket = secure
       ? connectTls({
           ...common,

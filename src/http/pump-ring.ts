@@ -12,18 +12,18 @@ const COUNT = 4
 
 interface Filled {
   readonly bytes: Uint8Array
-  /** The buffer behind it, to be used again; undefined where it must stay as it is. */
+  /** The buffer behind it, to be used again; undefined where someone may hold it longer. */
   readonly buffer: Uint8Array | undefined
 }
 
-/** What `shift` gave is good until the next `shift`: then its buffer is filled anew. */
 export interface RingOptions {
-  /** Other threads may read what it holds. */
+  /** Other threads may read what it holds; each buffer costs them the same, so it is filled by several reads. */
   readonly shared?: boolean | undefined
   /** Each read brings little, as those of TLS do: a buffer is filled by several. */
   readonly gather?: boolean | undefined
 }
 
+/** What `shift` gave is good until the next `shift`: then its buffer is filled anew. */
 export class Ring {
   readonly #shared: boolean
   readonly #gather: boolean
@@ -41,9 +41,9 @@ export class Ring {
   /** What was given of the armed buffer must stay as it is. */
   #retired = false
 
-  constructor({ shared = false, gather = shared }: RingOptions = {}) {
+  constructor({ shared = false, gather = false }: RingOptions) {
     this.#shared = shared
-    this.#gather = gather
+    this.#gather = shared || gather
   }
 
   /** What the socket reads into next; the same until it was `fill`ed. */
