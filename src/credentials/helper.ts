@@ -1,5 +1,6 @@
 /** Asks Docker's credential helpers, programs named `docker-credential-NAME`, for a secret. */
 
+import { spawn } from 'node:child_process'
 import { z } from 'zod'
 import { CredentialError } from '../core/errors.ts'
 import { type DockerSecret, secretOfUser } from './docker-file.ts'
@@ -53,14 +54,12 @@ function parseAnswer(program: string, output: string): DockerSecret | undefined 
   return username === '' || secret === '' ? undefined : secretOfUser(username, secret)
 }
 
-async function run(
+function run(
   program: string,
   input: string,
   env: HelperOptions['env'],
   timeout: number,
 ): Promise<{ readonly code: number | string; readonly output: string }> {
-  // Loaded only where it is needed: most runs start no other program.
-  const { spawn } = await import('node:child_process')
   return new Promise((resolve, reject) => {
     const child = spawn(program, ['get'], { env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'], shell: false })
     const chunks: Buffer[] = []

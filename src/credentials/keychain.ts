@@ -1,5 +1,6 @@
 /** The keychain of the operating system: an entry for each registry, with its name as the account. */
 
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -165,9 +166,7 @@ async function run(request: Request, env: KeychainOptions['env'], within: number
   throw new KeychainError(`the keychain did not ${request.action === 'list' ? 'open' : request.action}: ${why}`, false)
 }
 
-async function outputOf(input: string, env: KeychainOptions['env'], within: number): Promise<string> {
-  // Loaded only where it is needed: most runs start no other program.
-  const { spawn } = await import('node:child_process')
+function outputOf(input: string, env: KeychainOptions['env'], within: number): Promise<string> {
   const path = createRequire(import.meta.url).resolve('keytar')
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--input-type=commonjs', '-e', SCRIPT, path], {

@@ -1,5 +1,6 @@
 /** Runs a command that is told how an execution ended: no shell, the event on its standard input, and an end to its time. */
 
+import { spawn } from 'node:child_process'
 import { basename } from 'node:path'
 import { abortReason } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
@@ -35,15 +36,13 @@ interface CommandEnd {
   readonly said: string
 }
 
-async function ended(
+function ended(
   file: string,
   args: readonly string[],
   env: CommandRequest['env'],
   input: string,
   signal: AbortSignal,
 ): Promise<CommandEnd> {
-  // Loaded only where it is needed: most runs start no other program.
-  const { spawn } = await import('node:child_process')
   return new Promise((resolve) => {
     // A group of its own: what it starts ends with it, and Ctrl-C does not reach it.
     const child = spawn(file, args, {
