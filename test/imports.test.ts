@@ -20,17 +20,17 @@ describe('the rule', () => {
     ['src/core/plan.ts', "import { x } from '../http/client.ts'"],
     ['src/core/plan.ts', "import { readFile } from 'node:fs/promises'"],
     ['src/transfer/blob.ts', "import type { A } from '../history/history.ts'"],
-    ['src/engine/plan.ts', "const { x } = await import('../http/client.ts')"],
-    ['src/engine/plan.ts', "import { adapters } from '../../adapters/index.ts'"],
-    ['src/engine/plan.ts', "export { x } from '../cli/program.ts'"],
-    ['src/oci/registry.ts', "import '../config/load.ts'"],
-    ['src/history/history.ts', "import { x } from '../app.ts'"],
+    ['src/engine/plan/plan.ts', "const { x } = await import('../../http/client.ts')"],
+    ['src/engine/plan/plan.ts', "import { adapters } from '../../../adapters/index.ts'"],
+    ['src/engine/plan/plan.ts', "export { x } from '../../cli/program.ts'"],
+    ['src/oci/registry/registry.ts', "import '../../config/load.ts'"],
+    ['src/history/history.ts', "import { x } from '../app/app.ts'"],
     ['adapters/zot/index.ts', "import { x } from '../../src/engine/plan.ts'"],
-    ['src/oci/registry.ts', "import {\n  request,\n} from 'undici'"],
-    ['src/engine/plan.ts', "import picomatch from 'picomatch'"],
-    ['src/engine/plan.ts', "import x from '@scope/unheard-of/deep'"],
-    ['src/engine/plan.ts', "import { x } from '../elsewhere/x.ts'"],
-    ['src/engine/plan.ts', "console.log('x')"],
+    ['src/oci/registry/registry.ts', "import {\n  request,\n} from 'undici'"],
+    ['src/engine/plan/plan.ts', "import picomatch from 'picomatch'"],
+    ['src/engine/plan/plan.ts', "import x from '@scope/unheard-of/deep'"],
+    ['src/engine/plan/plan.ts', "import { x } from '../../elsewhere/x.ts'"],
+    ['src/engine/plan/plan.ts', "console.log('x')"],
     ['src/http/client.ts', "process.stdout.write('x')"],
     ['src/http/client.ts', 'const proxy = process.env.HTTPS_PROXY'],
     ['src/cli/process.ts', 'const home = process.env.HOME'],
@@ -39,13 +39,16 @@ describe('the rule', () => {
   })
 
   it.each([
-    ['src/cli/program.ts', "import { Command } from 'commander'\nimport type { App } from '../app.ts'"],
+    ['src/cli/program.ts', "import { Command } from 'commander'\nimport type { App } from '../app/app.ts'"],
     ['src/cli/process.ts', 'export const surroundings = {\n  env: process.env,\n  out: process.stdout,\n}'],
     ['src/core/pattern.ts', "import picomatch from 'picomatch'"],
-    ['src/engine/plan.ts', "// import { x } from '../http/client.ts'\n/* console.log */ import { y } from './y.ts'"],
+    [
+      'src/engine/plan/plan.ts',
+      "// import { x } from '../../http/client.ts'\n/* console.log */ import { y } from './y.ts'",
+    ],
     ['src/http/client.ts', "const url = 'http://x' // process.env"],
-    ['src/app.ts', 'const { HOME } = process.env'],
-    ['adapters/zot/index.ts', "import { ociRegistry } from '../../src/oci/registry.ts'"],
+    ['src/app/app.ts', 'const { HOME } = process.env'],
+    ['adapters/zot/index.ts', "import { ociRegistry } from '../../src/oci/registry/registry.ts'"],
   ])('finds nothing in %s: %s', (path, source) => {
     expect(violationsIn(path, source)).toEqual([])
   })

@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { adapters } from '../adapters/index.ts'
-import { buildProgram } from '../src/cli/program.ts'
+import { buildProgram } from '../src/cli/program/program.ts'
 import { program } from './e2e/program.ts'
 
 const root = join(import.meta.dirname, '..')

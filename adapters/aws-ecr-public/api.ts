@@ -7,7 +7,7 @@ import { z } from 'zod'
 import type { AdapterTools } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import type { Credential, Registry } from '../../src/core/registry.ts'
-import { itemsOf } from '../../src/oci/pages.ts'
+import { itemsOf } from '../../src/oci/registry/pages.ts'
 import { type Aws, clientConfig, isPassword, openAws } from '../aws-ecr/aws.ts'
 import { DELETED, IMAGES, type Images, isDenied, PAGE_SIZE } from '../aws-ecr/images.ts'
 

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import type { Adapter, AdapterTools, SignInTools } from '../../src/core/adapter.ts'
 import type { Credential, Registry, SentCredential } from '../../src/core/registry.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
+import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { listImages } from '../aws-ecr/images.ts'
 import { ecrRepository } from '../aws-ecr/repository.ts'
 import { passwordOf, ready, TOKEN } from '../aws-ecr/sign-in.ts'

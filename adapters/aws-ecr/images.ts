@@ -7,7 +7,7 @@ import type { ContentStore } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
 import { type Digest, parseDigest } from '../../src/core/descriptor.ts'
 import { isNotFound, RegistryError } from '../../src/core/errors.ts'
-import { itemsOf } from '../../src/oci/pages.ts'
+import { itemsOf } from '../../src/oci/registry/pages.ts'
 
 /** The API of a repository's images. */
 export interface Images {

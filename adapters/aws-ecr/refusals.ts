@@ -1,7 +1,7 @@
 /** Says of a refusal of AWS what it is: a wrong credential, a permission that is missing, or something that is not there. */
 
 import { ConfigurationError, CredentialError, RegistryError, ReplicateError } from '../../src/core/errors.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 
 export interface Asked {
   /** Of the API: `DescribeImages`. */

@@ -4,7 +4,7 @@ import type { ContentStore } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
 import { NetworkError, RegistryError } from '../../src/core/errors.ts'
 import { isTag } from '../../src/core/reference.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 import { deleteManifest, deleteTag, type Images, mayDelete } from './images.ts'
 import { permissionHint, type Service } from './refusals.ts'
 

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { timeFrom } from '../../src/core/time.ts'
-import { malformedDelivery } from '../../src/oci/delivery.ts'
+import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
 
 const PAYLOAD = z.looseObject({
   id: z.string().nullish(),

@@ -8,8 +8,8 @@ import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { isRepositoryName } from '../../src/core/reference.ts'
 import { timeFrom } from '../../src/core/time.ts'
-import { nextPage } from '../../src/oci/listing.ts'
-import { askJson, itemsOf } from '../../src/oci/pages.ts'
+import { nextPage } from '../../src/oci/registry/listing.ts'
+import { askJson, itemsOf } from '../../src/oci/registry/pages.ts'
 import { type Acr, toldOf } from './refusals.ts'
 
 /** More is cut to that without a word: https://github.com/Azure/acr/issues/749 */

@@ -3,7 +3,7 @@
 import type { Context } from '../../src/core/context.ts'
 import { CredentialError, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 import { needsCredential } from '../needs-credential.ts'
 
 export interface Acr {

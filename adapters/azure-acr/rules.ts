@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Adapter, WriteRules } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { CredentialError, RegistryError } from '../../src/core/errors.ts'
-import { askJson } from '../../src/oci/pages.ts'
+import { askJson } from '../../src/oci/registry/pages.ts'
 import type { Acr } from './refusals.ts'
 
 const REPOSITORY = z.looseObject({

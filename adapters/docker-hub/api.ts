@@ -9,7 +9,7 @@ import type { Context } from '../../src/core/context.ts'
 import { CredentialError, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry, SentCredential } from '../../src/core/registry.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 
 export interface HubApi {
   readonly http: HttpClient

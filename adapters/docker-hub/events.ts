@@ -4,7 +4,7 @@
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
-import { malformedDelivery } from '../../src/oci/delivery.ts'
+import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
 
 const PAYLOAD = z.looseObject({
   push_data: z.looseObject({ pushed_at: z.number().nullish(), tag: z.string().nullish() }),

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import type { Context } from '../../src/core/context.ts'
 import { isNotFound } from '../../src/core/errors.ts'
-import { askJson, itemsOf } from '../../src/oci/pages.ts'
+import { askJson, itemsOf } from '../../src/oci/registry/pages.ts'
 import type { HubApi } from './api.ts'
 
 /** The API gives no more, whatever is asked for. */

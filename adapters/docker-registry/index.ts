@@ -1,7 +1,7 @@
 /** Any registry that speaks the OCI distribution API: Docker's own, versions 2 and 3, and other plain ones. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
+import { ociRegistry } from '../../src/oci/registry/registry.ts'
 
 export const dockerRegistry: AdapterType = {
   identity: 'docker-registry',
@@ -16,6 +16,7 @@ export const dockerRegistry: AdapterType = {
     'Deleting must be allowed in the registry (storage.delete.enabled); version 2 cannot delete a tag alone.',
     'There is no referrers API; referrers are kept under the tags sha256-<hex>.',
   ],
-  parseEvents: async (delivery) => (await import('../../src/oci/notifications.ts')).distributionEvents(delivery),
+  parseEvents: async (delivery) =>
+    (await import('../../src/oci/registry/notifications.ts')).distributionEvents(delivery),
   open: (registry, tools) => ociRegistry(registry, tools),
 }

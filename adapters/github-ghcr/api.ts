@@ -8,9 +8,9 @@ import type { Context } from '../../src/core/context.ts'
 import { CredentialError, isNotFound, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry, SentCredential } from '../../src/core/registry.ts'
-import { nextPage } from '../../src/oci/listing.ts'
-import { askJson, itemsOf, type Page } from '../../src/oci/pages.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { nextPage } from '../../src/oci/registry/listing.ts'
+import { askJson, itemsOf, type Page } from '../../src/oci/registry/pages.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 import { asToken } from '../access-token.ts'
 
 export interface GitHub {

@@ -2,7 +2,7 @@
 
 import type { Adapter, AdapterTools } from '../../src/core/adapter.ts'
 import type { Registry } from '../../src/core/registry.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
+import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { openGitHub } from './api.ts'
 import { ensureOwner, listRepositories } from './owners.ts'
 import { packageRepository } from './repository.ts'

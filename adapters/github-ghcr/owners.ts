@@ -4,8 +4,8 @@ import { z } from 'zod'
 import type { Wanted } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { RegistryError, UnsupportedError } from '../../src/core/errors.ts'
-import { askJson } from '../../src/oci/pages.ts'
-import { topsOf } from '../../src/oci/wanted.ts'
+import { askJson } from '../../src/oci/registry/pages.ts'
+import { topsOf } from '../../src/oci/registry/wanted.ts'
 import { explained, type GitHub, HEADERS } from './api.ts'
 
 const PACKAGE = z.looseObject({ name: z.string() })

@@ -2,7 +2,7 @@
 
 import type { ContentStore } from '../../src/core/content.ts'
 import { RegistryError, UnsupportedError } from '../../src/core/errors.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 import { explained, type GitHub, HEADERS } from './api.ts'
 import { packagePath, VERSION } from './versions.ts'
 

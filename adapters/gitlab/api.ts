@@ -8,8 +8,8 @@ import type { Context } from '../../src/core/context.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry, SentCredential } from '../../src/core/registry.ts'
-import { nextPage } from '../../src/oci/listing.ts'
-import { askJson, itemsOf, type Page } from '../../src/oci/pages.ts'
+import { nextPage } from '../../src/oci/registry/listing.ts'
+import { askJson, itemsOf, type Page } from '../../src/oci/registry/pages.ts'
 import { asToken } from '../access-token.ts'
 
 export interface GitLab {

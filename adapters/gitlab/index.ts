@@ -30,6 +30,7 @@ export const gitlab: AdapterType = {
     },
   ],
   signIn: async (found) => asPassword(found),
-  parseEvents: async (delivery) => (await import('../../src/oci/notifications.ts')).distributionEvents(delivery),
+  parseEvents: async (delivery) =>
+    (await import('../../src/oci/registry/notifications.ts')).distributionEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

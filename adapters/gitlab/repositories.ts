@@ -4,8 +4,8 @@ import { z } from 'zod'
 import type { Wanted } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { CredentialError, RegistryError, UnsupportedError } from '../../src/core/errors.ts'
-import { restated } from '../../src/oci/restate.ts'
-import { topsOf } from '../../src/oci/wanted.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
+import { topsOf } from '../../src/oci/registry/wanted.ts'
 import type { GitLab } from './api.ts'
 
 const REPOSITORY = z.looseObject({ path: z.string(), status: z.string().nullish() })

@@ -2,7 +2,7 @@
 
 import type { ContentStore } from '../../src/core/content.ts'
 import { CredentialError, RegistryError } from '../../src/core/errors.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 
 export function projectRepository(store: ContentStore, name: string): ContentStore {
   /** GitLab does not tell a project that is not there from one that may not be written to. */

@@ -9,8 +9,8 @@ import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import { timeFrom } from '../../src/core/time.ts'
-import { nextPage } from '../../src/oci/listing.ts'
-import { askJson, itemsOf, type Page } from '../../src/oci/pages.ts'
+import { nextPage } from '../../src/oci/registry/listing.ts'
+import { askJson, itemsOf, type Page } from '../../src/oci/registry/pages.ts'
 
 const TAG = z.looseObject({
   name: z.string(),

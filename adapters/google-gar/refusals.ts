@@ -1,7 +1,7 @@
 /** What to do about Google's refusals: which role has the permission that is missing, and what else its words mean. */
 
 import { RegistryError } from '../../src/core/errors.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 
 const ROLES: readonly (readonly [RegExp, string])[] = [
   [/repositories\.create$/, 'roles/artifactregistry.admin'],

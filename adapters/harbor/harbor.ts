@@ -6,8 +6,8 @@ import type { Context } from '../../src/core/context.ts'
 import { CredentialError, isNotFound, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry } from '../../src/core/registry.ts'
-import { askJson } from '../../src/oci/pages.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { askJson } from '../../src/oci/registry/pages.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 
 export interface Harbor {
   /** Its name in the configuration. */

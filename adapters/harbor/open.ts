@@ -3,7 +3,7 @@
 import type { Adapter, AdapterTools } from '../../src/core/adapter.ts'
 import type { ContentStore } from '../../src/core/content.ts'
 import type { Registry } from '../../src/core/registry.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
+import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { askV2, createHarbor, projectOf } from './harbor.ts'
 import { createLabels } from './labels.ts'
 import { listTags, namespaces, repositories } from './listing.ts'

@@ -3,8 +3,8 @@
 import { z } from 'zod'
 import type { Context } from '../../src/core/context.ts'
 import type { HttpClient } from '../../src/core/http.ts'
-import { malformedAnswer } from '../../src/oci/listing.ts'
-import { askJson } from '../../src/oci/pages.ts'
+import { malformedAnswer } from '../../src/oci/registry/listing.ts'
+import { askJson } from '../../src/oci/registry/pages.ts'
 
 export interface List<T> {
   readonly http: HttpClient

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import type { NamespaceOptions } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { RegistryError } from '../../src/core/errors.ts'
-import { askJson } from '../../src/oci/pages.ts'
-import { doing, restated } from '../../src/oci/restate.ts'
+import { askJson } from '../../src/oci/registry/pages.ts'
+import { doing, restated } from '../../src/oci/registry/restate.ts'
 import { type Harbor, isProject, projectOf } from './harbor.ts'
 
 export const PROJECT = z.object({ project_id: z.number(), name: z.string(), registry_id: z.number().nullish() })

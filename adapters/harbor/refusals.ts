@@ -1,7 +1,7 @@
 /** What to do about Harbor's refusals, by their words: the codes are the same for many. */
 
 import { isNotFound, RegistryError } from '../../src/core/errors.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 
 const HINTS: readonly (readonly [RegExp, string])[] = [
   [

@@ -8,8 +8,8 @@ import type { Context } from '../../src/core/context.ts'
 import { RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry } from '../../src/core/registry.ts'
-import { askJson } from '../../src/oci/pages.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { askJson } from '../../src/oci/registry/pages.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 
 export interface Key {
   readonly key: string

@@ -6,8 +6,8 @@ import type { Context } from '../../src/core/context.ts'
 import { isNotFound, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry } from '../../src/core/registry.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { ociRegistry } from '../../src/oci/registry/registry.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 import { type Artifactory, splitName } from './api.ts'
 
 export interface Content {

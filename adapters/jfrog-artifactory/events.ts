@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
-import { malformedDelivery } from '../../src/oci/delivery.ts'
+import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
 
 const DATA = z.looseObject({
   repo_key: z.string(),

@@ -3,8 +3,8 @@
 import type { Wanted } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { CredentialError, RegistryError, UnsupportedError } from '../../src/core/errors.ts'
-import { restated } from '../../src/oci/restate.ts'
-import { topsOf } from '../../src/oci/wanted.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
+import { topsOf } from '../../src/oci/registry/wanted.ts'
 import type { Artifactory } from './api.ts'
 import type { Content } from './content.ts'
 

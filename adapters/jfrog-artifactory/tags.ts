@@ -9,7 +9,7 @@ import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { RegistryError } from '../../src/core/errors.ts'
 import { timeFrom } from '../../src/core/time.ts'
-import { askJson } from '../../src/oci/pages.ts'
+import { askJson } from '../../src/oci/registry/pages.ts'
 import { type Artifactory, splitName } from './api.ts'
 
 const ROW = z.looseObject({

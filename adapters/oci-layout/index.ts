@@ -19,5 +19,5 @@ export const ociLayout: AdapterType = {
     'Deleting takes entries out of index.json; the blobs stay.',
     'A directory that holds anything else is never written into.',
   ],
-  open: async (registry) => (await import('../../src/oci/layout.ts')).ociLayout(registry),
+  open: async (registry) => (await import('../../src/oci/layout/layout.ts')).ociLayout(registry),
 }

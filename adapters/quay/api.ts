@@ -6,7 +6,7 @@ import type { AdapterTools } from '../../src/core/adapter.ts'
 import { RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry, SentCredential } from '../../src/core/registry.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 import { asToken } from '../access-token.ts'
 
 /** The user name under which an OAuth token is a password. */

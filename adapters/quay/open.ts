@@ -2,7 +2,7 @@
 
 import type { Adapter, AdapterTools } from '../../src/core/adapter.ts'
 import type { Registry } from '../../src/core/registry.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
+import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { openQuay } from './api.ts'
 import { ensureOrganization, listRepositories } from './organizations.ts'
 import { quayRepository } from './repository.ts'

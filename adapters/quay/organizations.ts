@@ -4,9 +4,9 @@ import { z } from 'zod'
 import type { Adapter, Wanted } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { isNotFound, RegistryError, UnsupportedError } from '../../src/core/errors.ts'
-import { askJson, itemsOf } from '../../src/oci/pages.ts'
-import { restated } from '../../src/oci/restate.ts'
-import { topsOf } from '../../src/oci/wanted.ts'
+import { askJson, itemsOf } from '../../src/oci/registry/pages.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
+import { topsOf } from '../../src/oci/registry/wanted.ts'
 import { explained, type Quay } from './api.ts'
 
 const USER = z.looseObject({

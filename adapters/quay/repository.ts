@@ -2,7 +2,7 @@
 
 import type { ContentStore } from '../../src/core/content.ts'
 import { RegistryError } from '../../src/core/errors.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 
 const HINTS: readonly { readonly says: RegExp; readonly hint: string }[] = [
   { says: /quota has been exceeded/i, hint: 'raise the quota of the organization, or delete tags there' },

@@ -6,7 +6,7 @@ import type { ContentStore } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { CredentialError, RegistryError } from '../../src/core/errors.ts'
-import { askJson, itemsOf } from '../../src/oci/pages.ts'
+import { askJson, itemsOf } from '../../src/oci/registry/pages.ts'
 import { explained, type Quay, repositoryPath } from './api.ts'
 
 const TAG = z.looseObject({

@@ -4,8 +4,8 @@ import type { Adapter, AdapterTools } from '../../src/core/adapter.ts'
 import type { ContentStore } from '../../src/core/content.ts'
 import { RegistryError } from '../../src/core/errors.ts'
 import type { Registry } from '../../src/core/registry.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
-import { restated } from '../../src/oci/restate.ts'
+import { ociRegistry } from '../../src/oci/registry/registry.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 import { createTagListing } from './search.ts'
 
 export function open(registry: Registry, tools: AdapterTools): Adapter {

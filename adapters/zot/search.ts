@@ -8,7 +8,7 @@ import type { ContentStore } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
 import { RegistryError } from '../../src/core/errors.ts'
-import { askJson, itemsOf } from '../../src/oci/pages.ts'
+import { askJson, itemsOf } from '../../src/oci/registry/pages.ts'
 
 const SEARCH = '/v2/_zot/ext/search'
 const PAGE_SIZE = 1000

@@ -1,6 +1,6 @@
 /** Runs selected policies and shows it: the common end of `run` and `copy`. */
 
-import type { App, PolicyOutcome, RunOptions, SavedPlan } from '../app.ts'
+import type { App, PolicyOutcome, RunOptions, SavedPlan } from '../app/app.ts'
 import type { Context } from '../core/context.ts'
 import type { Policy } from '../core/policy.ts'
 import { worstExitCode } from './exit-code.ts'

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import type { CommanderError } from 'commander'
 import { keepHeapSmall } from './memory.ts'
 import type { Parts } from './parts.ts'
-import { buildProgram } from './program.ts'
+import { buildProgram } from './program/program.ts'
 import { type GlobalFlags, openSession, type Session, type Surroundings, wantsColor } from './session.ts'
 
 /** Runs the command line in this process and sets its exit status. */
@@ -46,12 +46,12 @@ export async function execute(args: readonly string[], surroundings: Surrounding
 
 /** Each part is imported where it is first used: help and version need none of them. */
 const productionParts: Parts = {
-  app: async (options) => (await import('../app.ts')).createApp(options),
+  app: async (options) => (await import('../app/app.ts')).createApp(options),
   adapters: async () => (await import('../../adapters/index.ts')).adapters,
   foreignAdapter: async (type, cwd) => {
     const { isForeignType } = await import('../core/adapter.ts')
     if (!isForeignType(type)) return undefined
-    const { loadAdapter } = await import('../foreign.ts')
+    const { loadAdapter } = await import('../app/foreign.ts')
     return loadAdapter(type.startsWith('module:') ? type : resolve(cwd, type), cwd)
   },
   schema: async () => (await import('../config/schema.ts')).jsonSchema(),
@@ -63,7 +63,7 @@ const productionParts: Parts = {
       home: homeDirectory(options),
     }
   },
-  known: async (options, files) => (await import('../known.ts')).whatIsKnown(options, files),
+  known: async (options, files) => (await import('../app/known.ts')).whatIsKnown(options, files),
   copyPolicy: async (request, configuration) => {
     const { copyPolicy } = await import('../config/copy.ts')
     return copyPolicy(request, configuration)

@@ -1,7 +1,7 @@
 /** The options that several commands share. */
 
 import { type Command, Option } from 'commander'
-import type { RunOptions } from '../app.ts'
+import type { RunOptions } from '../app/app.ts'
 import { collect, duration, type FilterFlags, fileEnding, filter, positiveInteger, rate, shard } from './values.ts'
 
 /** As commander hands them over, values already checked. */

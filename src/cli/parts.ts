@@ -1,10 +1,10 @@
 /** What the command line takes from the rest of the program, each part loaded when a command first needs it. */
 
-import type { App, AppOptions } from '../app.ts'
+import type { App, AppOptions } from '../app/app.ts'
+import type { Known } from '../app/known.ts'
 import type { Configuration } from '../config/load.ts'
 import type { AdapterType } from '../core/adapter.ts'
 import type { Policy } from '../core/policy.ts'
-import type { Known } from '../known.ts'
 
 /** What `copy` asks for. */
 export interface CopyRequest {

@@ -2,7 +2,7 @@
 
 import { appendFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import type { App, PolicyOutcome } from '../app.ts'
+import type { App, PolicyOutcome } from '../app/app.ts'
 import { ConfigurationError } from '../core/errors.ts'
 import type { History, LogLine } from '../history/history.ts'
 import { jsonDocument } from './render/json.ts'
@@ -73,7 +73,7 @@ export async function renderReportAs(
   executions: readonly ReportedExecution[],
   now: number,
 ): Promise<string> {
-  if (kind === 'html') return (await import('./render/report.ts')).renderReport(executions, now)
+  if (kind === 'html') return (await import('./render/report/report.ts')).renderReport(executions, now)
   if (kind === 'junit') return renderJunit(executions)
   if (kind === 'markdown') return renderMarkdown(executions)
   return jsonDocument({ executions: executions.map(({ execution, tasks }) => ({ ...execution, tasks })) })

@@ -4,7 +4,7 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import type { PolicyPlan, SavedPlan } from '../app.ts'
+import type { PolicyPlan, SavedPlan } from '../app/app.ts'
 import { type Digest, parseDigest } from '../core/descriptor.ts'
 import { ConfigurationError } from '../core/errors.ts'
 import type { TaskSpec } from '../core/plan.ts'

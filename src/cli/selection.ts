@@ -2,7 +2,7 @@
 
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { App } from '../app.ts'
+import type { App } from '../app/app.ts'
 import type { Configuration } from '../config/load.ts'
 import { didYouMean } from '../config/suggest.ts'
 import { ConfigurationError, type Problem } from '../core/errors.ts'

@@ -1,6 +1,6 @@
 /** What a command works with: outputs, colours, the global options, and the program once it is needed. */
 
-import type { App, AppOptions } from '../app.ts'
+import type { App, AppOptions } from '../app/app.ts'
 import type { Event } from '../core/events.ts'
 import type { Parts } from './parts.ts'
 import { type Colors, colorsFor } from './render/colors.ts'

@@ -2,7 +2,7 @@
 
 import { contentsOf, HELM_CONFIG, isIndex, type Manifest } from '../core/manifest.ts'
 import type { ResourceType } from '../core/policy.ts'
-import type { Selection } from './filter.ts'
+import type { Selection } from './plan/filter.ts'
 
 export function resourceTypeOf(manifest: Manifest): ResourceType {
   if (isIndex(manifest.mediaType)) return 'image'

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { abortReason } from '../core/cancel.ts'
-import { parseChallenges } from './challenge.ts'
+import { parseChallenges } from './auth/challenge.ts'
 import { certificateProblem } from './failure.ts'
 
 export interface TlsOptions {

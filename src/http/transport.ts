@@ -7,12 +7,12 @@ import { abortReason, throwIfAborted } from '../core/cancel.ts'
 import type { Carrier } from '../core/carrier.ts'
 import { NetworkError } from '../core/errors.ts'
 import type { BodySource, HttpResponse } from '../core/http.ts'
-import { type AgentOptions, createAgent, SLOW_ANSWER } from './agent.ts'
-import { Passage } from './carrier-passage.ts'
 import { hostWithPort, networkError } from './failure.ts'
-import { createPump } from './pump.ts'
+import { type AgentOptions, createAgent, SLOW_ANSWER } from './proxy/agent.ts'
+import { type UploadBody, uploadBody } from './proxy/upload-body.ts'
+import { createPump } from './pump/pump.ts'
 import { toResponse } from './response.ts'
-import { type UploadBody, uploadBody } from './upload-body.ts'
+import { Passage } from './threads/passage.ts'
 
 export interface Outgoing {
   readonly method: string

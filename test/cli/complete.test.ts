@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { wantedAt } from '../../src/cli/complete.ts'
-import { buildProgram } from '../../src/cli/program.ts'
+import { buildProgram } from '../../src/cli/program/program.ts'
 
 const program = buildProgram(async () => {})
 const wanted = (...words: readonly string[]) => wantedAt(program, words)

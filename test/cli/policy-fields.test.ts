@@ -1,7 +1,7 @@
 /** Options of `policies create` and `update` in the words of the file. */
 
 import { describe, expect, test } from 'vitest'
-import { newPolicy, type PolicyFlags, policyEdits, referenceIn } from '../../src/cli/commands/policy-fields.ts'
+import { newPolicy, type PolicyFlags, policyEdits, referenceIn } from '../../src/cli/commands/policies/fields.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
 import { policy } from './support.ts'
 

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
-import type { Entry, Place } from '../../src/cli/commands/schedule-entry.ts'
-import { exported } from '../../src/cli/commands/schedule-export.ts'
+import type { Entry, Place } from '../../src/cli/commands/schedule/entry.ts'
+import { exported } from '../../src/cli/commands/schedule/export.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
 import type { Policy, Trigger } from '../../src/core/policy.ts'
 import { schedulesOf } from '../../src/core/schedule.ts'

@@ -1,6 +1,6 @@
 /** Executions and tasks, and a command line without a process, for tests. */
 
-import type { App, PolicyOutcome, PolicyPlan, RegistryStatus, RunOptions } from '../../src/app.ts'
+import type { App, PolicyOutcome, PolicyPlan, RegistryStatus, RunOptions } from '../../src/app/app.ts'
 import { execute } from '../../src/cli/main.ts'
 import type { Parts } from '../../src/cli/parts.ts'
 import type { Output, Surroundings } from '../../src/cli/session.ts'

@@ -1,7 +1,7 @@
 /** OCI layouts against the contract: a new directory, in which many repositories lie side by side. */
 
 import { join } from 'node:path'
-import { ociLayout } from '../../src/oci/layout.ts'
+import { ociLayout } from '../../src/oci/layout/layout.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { describeContentStore } from './store.ts'
 

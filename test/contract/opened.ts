@@ -1,7 +1,7 @@
 /** Opens a registry for the contract of adapters as the program does, and what a test does with it by hand. */
 
 import { onTestFinished } from 'vitest'
-import { type Connections, createConnections } from '../../src/connect.ts'
+import { type Connections, createConnections } from '../../src/app/connections.ts'
 import type { TagInfo } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import type { Event } from '../../src/core/events.ts'

@@ -1,7 +1,7 @@
 /** Opens a registry as the stores of its repositories, with the program's own client. */
 
 import { createHttpClient } from '../../src/http/client.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
+import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import type { StoreUnderTest } from './store.ts'
 
 /** `stop` ends the server behind `url`. */

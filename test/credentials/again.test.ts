@@ -1,7 +1,7 @@
 /** A credential is looked up once, and again when it has expired. */
 
 import { expect, test } from 'vitest'
-import { createConnections } from '../../src/connect.ts'
+import { createConnections } from '../../src/app/connections.ts'
 import { createRedactor } from '../../src/http/redact.ts'
 import { auth, makeHome } from './setup.ts'
 

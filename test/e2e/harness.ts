@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type AppOptions, createApp, type PlanOptions, type PolicyOutcome, type RunOptions } from '../../src/app.ts'
+import { type AppOptions, createApp, type PlanOptions, type PolicyOutcome, type RunOptions } from '../../src/app/app.ts'
 import type { Event } from '../../src/core/events.ts'
 import type { Task } from '../../src/core/execution.ts'
 import type { PlannedAction, PolicyPlan, TaskSpec } from '../../src/core/plan.ts'

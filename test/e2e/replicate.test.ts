@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { computeDigest, descriptorOf } from '../../src/core/manifest.ts'
-import { ociLayout } from '../../src/oci/layout.ts'
+import { ociLayout } from '../../src/oci/layout/layout.ts'
 import { artifact, cosignSignature, image, index, referrer, schema1 } from '../support/images.ts'
 import type { MemoryRegistry } from '../support/memory-registry.ts'
 import { registry } from '../support/registries.ts'

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { renderReport } from '../../src/cli/render/report.ts'
+import { renderReport } from '../../src/cli/render/report/report.ts'
 import type { ReportedExecution } from '../../src/cli/render/reported.ts'
 import type { Task } from '../../src/core/execution.ts'
 import { execution, task } from '../cli/support.ts'

@@ -9,9 +9,9 @@ import type { Explanation, TaskSpec } from '../../src/core/plan.ts'
 import type { Filters, Policy } from '../../src/core/policy.ts'
 import { formatResource } from '../../src/core/reference.ts'
 import { type Endpoint, ManifestMemory } from '../../src/engine/endpoint.ts'
-import { makePlan, type PlanRequest, type PlanTotals } from '../../src/engine/plan.ts'
+import { makePlan, type PlanRequest, type PlanTotals } from '../../src/engine/plan/plan.ts'
 import { createHttpClient } from '../../src/http/client.ts'
-import { ociRegistry } from '../../src/oci/registry.ts'
+import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
 
 export interface PolicyFields extends Partial<Omit<Policy, 'filters' | 'source' | 'destination'>> {

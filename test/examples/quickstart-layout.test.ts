@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { makeQuickstart } from '../../examples/make-quickstart.ts'
 import { contentsOf } from '../../src/core/manifest.ts'
-import { collect, context, openLayout } from '../oci/layout-support.ts'
+import { collect, context, openLayout } from '../oci/layout/support.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const committed = join(import.meta.dirname, '..', '..', 'examples', 'quickstart')

@@ -50,8 +50,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
     'src/engine/',
     'src/serve/',
     'src/cli/',
-    'src/foreign.ts',
-    'src/kit.ts',
+    'src/app/foreign.ts',
+    'src/app/kit.ts',
     'adapters/',
   ],
 }
@@ -117,7 +117,7 @@ function problemWithPackage(path: string, specifier: string): string | undefined
 
 function mayReadEnvironment(path: string, layer: string | undefined): boolean {
   // bin chooses what to start before there is an app.
-  return layer === 'config' || layer === 'credentials' || layer === 'bin' || path === 'src/app.ts'
+  return layer === 'config' || layer === 'credentials' || layer === 'bin' || path === 'src/app/app.ts'
 }
 
 /** Every layer that may be imported from this one. */
@@ -132,8 +132,7 @@ function reachable(layer: string, seen: Set<string> = new Set()): ReadonlySet<st
 
 function layerOf(path: string): string | undefined {
   const [first, second] = path.replace(/^dist\//, '').split('/')
-  // Files beside the folders of src are parts of the composition root.
-  const name = first === 'src' ? (/\.[jt]s$/.test(second ?? '') ? 'app' : second) : first
+  const name = first === 'src' ? second : first
   return name !== undefined && name in BELOW ? name : undefined
 }
 

@@ -1,6 +1,6 @@
 /** `replicate doctor`: whether everything around a replication is as it should be. */
 
-import type { Check } from '../../doctor.ts'
+import type { Check } from '../../app/doctor.ts'
 import { printable } from '../render/format.ts'
 import { jsonDocument } from '../render/json.ts'
 import { quietContext, type Session } from '../session.ts'

@@ -1,6 +1,6 @@
 /** `replicate plan`: what `run` would do. */
 
-import type { App, PlanOptions, PolicyPlan } from '../../app.ts'
+import type { App, PlanOptions, PolicyPlan } from '../../app/app.ts'
 import type { PlanFlags } from '../options.ts'
 import { jsonStream } from '../render/json.ts'
 import { hasWork, renderPlan } from '../render/plan.ts'

@@ -1,6 +1,6 @@
 /** `replicate verify`: compares both sides, says what differs, and with `--repair` sends again what the destination lacks. */
 
-import type { App, Difference, RunOptions, Verification, VerifyOptions } from '../../app.ts'
+import type { App, Difference, RunOptions, Verification, VerifyOptions } from '../../app/app.ts'
 import { CancelledError, ReplicateError } from '../../core/errors.ts'
 import type { Execution } from '../../core/execution.ts'
 import type { Policy } from '../../core/policy.ts'

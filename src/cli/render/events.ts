@@ -1,6 +1,6 @@
 /** A run as JSON, one object a line. */
 
-import type { PolicyOutcome } from '../../app.ts'
+import type { PolicyOutcome } from '../../app/app.ts'
 import type { Session } from '../session.ts'
 import { errorLines, recordedError } from './error.ts'
 import { jsonLine } from './json.ts'

@@ -1,6 +1,6 @@
 /** A run without a terminal: a line when a stage starts and ends, one each 10 s, and one block for each failed task. */
 
-import type { PolicyOutcome } from '../../app.ts'
+import type { PolicyOutcome } from '../../app/app.ts'
 import type { Event } from '../../core/events.ts'
 import { formatBytes } from '../../core/size.ts'
 import type { Session } from '../session.ts'

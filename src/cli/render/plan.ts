@@ -1,6 +1,6 @@
 /** A plan as people read it. */
 
-import type { PlannedAction, PolicyPlan } from '../../app.ts'
+import type { PlannedAction, PolicyPlan } from '../../app/app.ts'
 import { parseDigest, shortDigest } from '../../core/descriptor.ts'
 import { formatBytes } from '../../core/size.ts'
 import type { Colors } from './colors.ts'

@@ -1,6 +1,6 @@
 /** What shows a run while it happens: bars, lines or JSON, behind one interface. */
 
-import type { PolicyOutcome } from '../../app.ts'
+import type { PolicyOutcome } from '../../app/app.ts'
 import type { Event } from '../../core/events.ts'
 import type { Progress } from './meter.ts'
 

@@ -1,7 +1,7 @@
 /** Plans as people read them. */
 
 import { expect, test } from 'vitest'
-import type { PlannedAction, PolicyPlan } from '../../../src/app.ts'
+import type { PlannedAction, PolicyPlan } from '../../../src/app/app.ts'
 import { colorsFor } from '../../../src/cli/render/colors.ts'
 import { renderPlan as pieces } from '../../../src/cli/render/plan.ts'
 

@@ -5,8 +5,8 @@ import type { Unmapped, Written } from '../../../src/config/import/write.ts'
 import { type Configuration, loadConfiguration } from '../../../src/config/load.ts'
 import { ConfigurationError } from '../../../src/core/errors.ts'
 import { type Policy, routesOf } from '../../../src/core/policy.ts'
-import { selectionOf } from '../../../src/engine/filter.ts'
-import { mapRepository } from '../../../src/engine/mapping.ts'
+import { selectionOf } from '../../../src/engine/plan/filter.ts'
+import { mapRepository } from '../../../src/engine/plan/mapping.ts'
 import { factsOf } from '../setup.ts'
 
 const TYPES = ['docker-registry', 'docker-hub', 'harbor', 'oci-layout'].map(factsOf)

@@ -1,0 +1,348 @@
+/** The composition root: the one place that knows all parts and puts them together. */
+
+import { adapters } from '../../adapters/index.ts'
+import metadata from '../../package.json' with { type: 'json' }
+import type { Edit } from '../config/edit/edit.ts'
+import type { Edited, EditMode } from '../config/edit/file.ts'
+import type { Configuration } from '../config/load.ts'
+import { homeDirectory } from '../config/paths.ts'
+import { readConfiguration } from '../config/read.ts'
+import type { PingStep } from '../core/adapter.ts'
+import type { Context } from '../core/context.ts'
+import type { Difference, Verification } from '../core/drift.ts'
+import { HistoryError } from '../core/errors.ts'
+import type { Execution } from '../core/execution.ts'
+import type { PolicyPlan, SavedPlan, TaskSpec } from '../core/plan.ts'
+import type { Policy } from '../core/policy.ts'
+import type { Registry } from '../core/registry.ts'
+import type { Keychain } from '../credentials/keychain.ts'
+import { credentialOf, type WrittenCredential } from '../credentials/kinds.ts'
+import { createLongLists } from '../engine/plan/long-list.ts'
+import { type Match, matches } from '../engine/plan/matches.ts'
+import { mergePlans, preview } from '../engine/plan/preview.ts'
+import type { Again } from '../engine/run/again.ts'
+import { mergeVerifications, verify } from '../engine/verify/verify.ts'
+import { type History, openHistory, type RegistryStatus } from '../history/history.ts'
+import { createRedactor } from '../http/redact.ts'
+import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
+import { commandEnvironment } from './command-environment.ts'
+import { createConnections, type Timing } from './connections.ts'
+import { type FoundCredential, foundCredential, signIn } from './credential.ts'
+import { type Check, examine } from './doctor.ts'
+import { pingRegistry, placeOf, statusesIn } from './ping.ts'
+import { createPost } from './post.ts'
+import { createRunning } from './running.ts'
+import { openSides } from './sides.ts'
+
+/** What every command needs to know of its surroundings. */
+export interface AppOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** `--home`; else the environment's, else the default state directory. */
+  readonly home?: string
+  /** `--config`. */
+  readonly config?: string
+  readonly cwd: string
+  /** Reads standard input, for the file name `-`. */
+  readonly stdin: () => Promise<string>
+  /** Absent: the system's. */
+  readonly timing?: Timing
+  /** Other threads for large blobs; absent: what suits the machine. */
+  readonly carriers?: CarriersOptions
+}
+
+export interface RunOptions {
+  /** Blob streams at once. */
+  readonly concurrency?: number
+  /** Bytes a second over all streams. */
+  readonly bandwidth?: number
+  /** Narrow the policies' own filters further: `name`, `tag`, `resource`, `label` to patterns. */
+  readonly filter?: Readonly<Record<string, readonly string[]>>
+  readonly failFast?: boolean
+  readonly maxFailures?: number
+  /** Wait for a running execution of the same policy instead of failing. */
+  readonly wait?: boolean
+  /** Milliseconds. */
+  readonly timeout?: number
+  /** The I-th of N parts, 1-based. */
+  readonly shard?: { readonly index: number; readonly count: number }
+  /** `all`: look at the referrers of unchanged artifacts too, and copy those that came later. Default `changed`. */
+  readonly referrers?: 'all' | 'changed'
+  /** Apply exactly this plan, and refuse where a source digest has moved since. */
+  readonly plan?: SavedPlan
+  /** Send again whatever the destination lacks, also below child manifests that it has. */
+  readonly thorough?: boolean
+}
+
+export interface VerifyOptions {
+  readonly filter?: RunOptions['filter']
+  readonly shard?: RunOptions['shard']
+  /** Read and hash every blob of the destination, instead of asking whether it is there. */
+  readonly full?: boolean
+  /** Give the tasks that would put it right. */
+  readonly repair?: boolean
+  /** Only what these tasks are about. */
+  readonly only?: readonly TaskSpec[]
+}
+
+export interface PlanOptions {
+  readonly filter?: RunOptions['filter']
+  readonly shard?: RunOptions['shard']
+  readonly referrers?: RunOptions['referrers']
+  /** Leave out sizes: no manifest is read. */
+  readonly shallow?: boolean
+  /** Say of every tag seen why it was kept or dropped, also of the unchanged. */
+  readonly explain?: boolean
+}
+
+export type { Difference, Verification } from '../core/drift.ts'
+export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from '../core/plan.ts'
+export type { Match } from '../engine/plan/matches.ts'
+export type { RegistryStatus } from '../history/history.ts'
+
+/** How one policy of a `run` ended. */
+export interface PolicyOutcome {
+  readonly policy: string
+  /** Absent where the policy never began: it is locked, or its configuration was refused. */
+  readonly execution?: Execution
+  readonly exitCode: number
+  readonly error?: unknown
+}
+
+/** The program, without its command line. */
+export interface App {
+  /** Reads and checks everything; throws a `ConfigurationError` that names all that is wrong. */
+  configuration(files: readonly string[]): Promise<Configuration>
+  /** The user's configuration as it may be edited: none is an empty one, and variables need not be set. */
+  editable(): Promise<Configuration>
+  /** Changes the user's configuration and nothing else in its file; what would not be valid is never written. */
+  edit(edits: readonly Edit[], how?: EditMode): Promise<Edited>
+  /** Runs policies one after another, in order. `started` is called once an execution has its number. */
+  run(
+    policies: readonly Policy[],
+    configuration: Configuration,
+    options: RunOptions,
+    started: (policy: Policy, execution: number) => void,
+    ctx: Context,
+  ): AsyncIterable<PolicyOutcome>
+  /** Goes on with an execution that has ended, or runs what failed in it as a new one: with its policy as it was, and the registries as
+   *  its files define them now. Throws a `ConfigurationError` where that cannot be. */
+  again(
+    earlier: Again,
+    options: RunOptions,
+    started: (policy: Policy, execution: number) => void,
+    ctx: Context,
+  ): AsyncIterable<PolicyOutcome>
+  plan(policy: Policy, configuration: Configuration, options: PlanOptions, ctx: Context): Promise<PolicyPlan>
+  /** The repositories and tags that the policy's filters match at its source, as they are found; the destination is not asked. */
+  matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>
+  /** Compares both sides to the last blob and writes nothing; `found` is told each difference when it is seen. */
+  verify(
+    policy: Policy,
+    configuration: Configuration,
+    options: VerifyOptions,
+    found: (difference: Difference) => void,
+    ctx: Context,
+  ): Promise<Verification>
+  /** Told each step as it ends; the history keeps how the registry was. */
+  ping(
+    registry: string,
+    configuration: Configuration,
+    ctx: Context,
+    ended?: (step: PingStep) => void,
+  ): Promise<readonly PingStep[]>
+  /** As `ping`, of a registry that is not configured yet, with a credential that the keychain does not have yet. */
+  tryOut(
+    registry: Registry,
+    credential: WrittenCredential | undefined,
+    ctx: Context,
+    ended?: (step: PingStep) => void,
+  ): Promise<readonly PingStep[]>
+  /** How registries were when they were last checked, by name; those that have never been are left out. */
+  statuses(registries: Iterable<Registry>): Promise<ReadonlyMap<string, RegistryStatus>>
+  /** Where the registry's credential comes from. Throws where it cannot be told. */
+  credential(registry: string, configuration: Configuration, ctx: Context): Promise<FoundCredential>
+  /** Throws what went wrong, where the registry does not accept it. */
+  signIn(registry: string, configuration: Configuration, ctx: Context): Promise<void>
+  readonly keychain: Keychain
+  /** Checks versions, files, keychain, registries and clock, one after another. */
+  examine(ctx: Context): AsyncIterable<Check>
+  /** Opens the history on first use. */
+  history(): Promise<History>
+  close(): Promise<void>
+}
+
+export function createApp(options: AppOptions): App {
+  const redactor = createRedactor()
+  const warnings: string[] = []
+  const userAgent = `${metadata.name}/${metadata.version}`
+  const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing }
+  const connections = createConnections({ ...about, warn: (text) => warnings.push(text) })
+  const post = createPost({ ...about, connections })
+  const carriers = createCarriers(options.carriers)
+  const lists = createLongLists()
+  let history: Promise<History> | undefined
+  const openedHistory = (): Promise<History> => {
+    const opened = history ?? openHistory(homeDirectory(options), { redact: (text) => redactor.text(text) })
+    history = opened
+    return opened
+  }
+
+  /** What leaves the program by events has its secrets removed. */
+  function guarded(ctx: Context): Context {
+    for (const text of warnings.splice(0)) ctx.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
+    return {
+      signal: ctx.signal,
+      emit: (event) => ctx.emit('text' in event ? { ...event, text: redactor.text(event.text) } : event),
+    }
+  }
+
+  /** What a plan may need of the history, which it only reads. */
+  async function planRecords(policy: Policy): Promise<History | undefined> {
+    const { min_age, platforms, platforms_index } = policy.filters
+    if (min_age === undefined && !(platforms && platforms_index === 'narrow')) return undefined
+    return readHistory()
+  }
+
+  /** A check is worth something also where its result cannot be kept. */
+  async function keepStatus(registry: Registry, reason: string | undefined, ctx: Context): Promise<void> {
+    try {
+      const records = await openedHistory()
+      records.keepRegistryStatus(registry.name, placeOf(registry), reason)
+    } catch (error) {
+      if (!(error instanceof HistoryError)) throw error
+      ctx.emit({ type: 'log', level: 'warning', text: error.message })
+    }
+  }
+
+  async function readHistory(): Promise<History> {
+    const directory = homeDirectory(options)
+    return openHistory(directory, { readonly: true }).catch(async (error: unknown) => {
+      if (!(error instanceof HistoryError)) throw error
+      // One of an older version is brought up to date; of any other the reason is thrown again.
+      return openHistory(directory)
+    })
+  }
+
+  const read = (files: readonly string[], config: string | undefined): Promise<Configuration> =>
+    readConfiguration({
+      ...options,
+      ...(config === undefined ? {} : { config }),
+      files,
+      types: adapters,
+      secrets: (secret) => redactor.add(secret),
+    })
+
+  const running = createRunning({
+    connections,
+    history: openedHistory,
+    read,
+    guarded,
+    config: options.config,
+    clock: options.timing?.clock,
+    carriers,
+    post,
+    commandEnv: () => commandEnvironment(options.env, homeDirectory(options), redactor),
+  })
+
+  return {
+    configuration: (files) => read(files, options.config),
+    editable: async () =>
+      (await import('../config/edit/file.ts')).editableConfiguration({ ...options, types: adapters }),
+    edit: async (edits, how) =>
+      (await import('../config/edit/file.ts')).editConfiguration(edits, { ...options, types: adapters, ...how }),
+    ...running,
+    async plan(policy, configuration, planning, ctx) {
+      const { filter, ...rest } = planning
+      const records = await planRecords(policy)
+      try {
+        const opened = await openSides(policy, configuration, connections)
+        const plans: PolicyPlan[] = []
+        for (const route of opened.routes) {
+          plans.push(
+            await preview({ ...route, source: opened.source, ...rest, narrow: filter, records, lists }, guarded(ctx)),
+          )
+        }
+        return mergePlans(plans)
+      } finally {
+        records?.close()
+      }
+    },
+    async *matches(policy, configuration, ctx) {
+      const records = await planRecords(policy)
+      try {
+        const source = await connections.open(configuration.registryOf(policy.source.registry))
+        yield* matches(policy, source, records, guarded(ctx))
+      } finally {
+        records?.close()
+      }
+    },
+    async verify(policy, configuration, { filter, ...rest }, found, ctx) {
+      const records = await planRecords(policy)
+      try {
+        const opened = await openSides(policy, configuration, connections)
+        const results: Verification[] = []
+        for (const route of opened.routes) {
+          const one = { ...route, source: opened.source, ...rest, narrow: filter, records }
+          results.push(await verify(one, found, guarded(ctx)))
+        }
+        return mergeVerifications(results)
+      } finally {
+        records?.close()
+      }
+    },
+    async ping(name, configuration, ctx, ended) {
+      const registry = configuration.registryOf(name)
+      const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
+      const reason = steps.find(({ ok }) => !ok)?.detail
+      await keepStatus(registry, reason, ctx)
+      return steps
+    },
+    async tryOut(registry, credential, ctx, ended) {
+      const from = { origin: 'what was entered', whose: 'what was entered' }
+      const entered = credential && credentialOf(credential, from, { secrets: redactor.add })
+      const given = entered ? { credential: entered } : {}
+      const trial = createConnections({ ...about, ...given, warn: (text) => warnings.push(text) })
+      try {
+        const steps = await pingRegistry(registry, trial, guarded(ctx), ended)
+        await keepStatus(registry, steps.find(({ ok }) => !ok)?.detail, ctx)
+        return steps
+      } finally {
+        await trial.close()
+      }
+    },
+    async statuses(registries) {
+      const records = await readHistory()
+      try {
+        return statusesIn(records, registries)
+      } finally {
+        records.close()
+      }
+    },
+    async credential(name, configuration, ctx) {
+      const found = await foundCredential(configuration.registryOf(name), connections)
+      // Tells what was passed over on the way.
+      guarded(ctx)
+      return found
+    },
+    async signIn(name, configuration, ctx) {
+      await signIn(configuration.registryOf(name), connections, guarded(ctx))
+    },
+    keychain: connections.keychain,
+    examine: (ctx) =>
+      examine(
+        {
+          paths: options,
+          connections,
+          clock: options.timing?.clock ?? Date,
+          configuration: () => read([], options.config),
+        },
+        guarded(ctx),
+      ),
+    history: openedHistory,
+    async close() {
+      lists.close()
+      await Promise.all([connections.close(), carriers.close()])
+      if (history) (await history).close()
+    },
+  }
+}

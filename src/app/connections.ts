@@ -1,0 +1,250 @@
+/** Opens registries: from what the configuration says of one to an adapter that is ready to be used. */
+
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { adapters } from '../../adapters/index.ts'
+import { type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
+import type { Clock } from '../core/cancel.ts'
+import { ConfigurationError, NetworkError } from '../core/errors.ts'
+import type { HttpClient } from '../core/http.ts'
+import type { Credential, Registry, SentCredential } from '../core/registry.ts'
+import { createKeychain, type Keychain } from '../credentials/keychain.ts'
+import { resolveCredential } from '../credentials/resolve.ts'
+import type { Endpoint } from '../engine/endpoint.ts'
+import { EXPIRY_MARGIN } from '../http/auth/auth.ts'
+import { createHttpClient, type HttpClientOptions } from '../http/client.ts'
+import type { Redactor } from '../http/redact.ts'
+import { createThrottle, type Throttle } from '../transfer/throttle.ts'
+
+export interface Connections {
+  /** One client a registry, shared by all that use it, so that its limits and tokens are too. */
+  open(registry: Registry): Promise<Endpoint>
+  /** That client. */
+  http(registry: Registry): Promise<HttpClient>
+  credential(registry: Registry): Promise<Credential>
+  readonly keychain: Keychain
+  /** The registry's own trust and its client certificate, PEM. */
+  trust(registry: Registry): Promise<Trust>
+  /** The URL of the proxy before it: its own, or that of the environment. */
+  proxy(registry: Registry): string | undefined
+  close(): Promise<void>
+}
+
+export interface Trust {
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
+}
+
+export interface ConnectionOptions {
+  /** Where the packages of other people's adapters are looked for. */
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly redactor: Redactor
+  readonly userAgent: string
+  readonly warn: (text: string) => void
+  readonly timing?: Timing | undefined
+  /** For every registry, instead of looking for one. */
+  readonly credential?: Credential
+}
+
+/** Time and chance as a test wants them. */
+export interface Timing {
+  readonly clock?: Clock
+  /** From 0 to below 1. */
+  readonly random?: () => number
+  /** Milliseconds without a byte after which a server is given up. */
+  readonly idle?: number
+}
+
+export function createConnections(options: ConnectionOptions): Connections {
+  const clients = new Map<string, HttpClient>()
+  const credentials = new Map<string, { readonly found: Promise<Credential>; until: number }>()
+  const now = (): number => (options.timing?.clock ?? Date).now()
+  const throttles = new Map<string, Throttle>()
+  const foreign = new Map<string, Promise<AdapterType>>()
+  const closing = new AbortController()
+  const told = new Set<string>()
+
+  /** Each only once: registries are looked up in the same places. */
+  function warn(text: string): void {
+    if (!told.has(text)) options.warn(text)
+    told.add(text)
+  }
+
+  const keychain = createKeychain({ env: options.env })
+
+  function credential(registry: Registry): Promise<Credential> {
+    const known = credentials.get(registry.name)
+    if (known && now() < known.until) return known.found
+    const { env, redactor } = options
+    const chain = { env, home: homedir(), warn, secrets: redactor.add, keychain, now }
+    const found = options.credential ? Promise.resolve(options.credential) : resolveCredential(registry, chain)
+    const kept = { found, until: Number.POSITIVE_INFINITY }
+    credentials.set(registry.name, kept)
+    const keep = (one: Credential): void => {
+      if ('expires' in one && one.expires !== undefined) kept.until = one.expires - EXPIRY_MARGIN
+    }
+    // Who asked is told of a failure.
+    found.then(keep, () => {})
+    return found
+  }
+
+  /** One budget a registry, whoever uses it. */
+  function throttle({ name, limits }: Registry): Throttle | undefined {
+    if (limits?.bandwidth === undefined) return undefined
+    const budget = throttles.get(name) ?? createThrottle(limits.bandwidth, options.timing?.clock)
+    throttles.set(name, budget)
+    return budget
+  }
+
+  /** What the registry's client sends: as it was found, or what its adapter makes of it. */
+  async function signIn(registry: Registry, type: AdapterType, api: AdapterTools['api']): Promise<SentCredential> {
+    const found = await credential(registry)
+    const ctx = { signal: closing.signal, emit: () => {} }
+    return type.signIn ? type.signIn(found, registry, { api, ctx, env: options.env }) : sendable(found, registry)
+  }
+
+  /** One for each key, shared by all that use it. */
+  function client(key: string, make: () => HttpClientOptions): HttpClient {
+    const known = clients.get(key) ?? createHttpClient(make())
+    clients.set(key, known)
+    return known
+  }
+
+  /** Another's adapter is loaded once. */
+  async function typeOf({ name, type }: Registry): Promise<AdapterType> {
+    const known = adapters.find((candidate) => candidate.identity === type)
+    if (known) return known
+    if (!isForeignType(type)) throw new ConfigurationError(`registry ${name} has the unknown type ${type}`)
+    const loaded = foreign.get(type) ?? import('./foreign.ts').then(({ loadAdapter }) => loadAdapter(type, options.cwd))
+    foreign.set(type, loaded)
+    return loaded
+  }
+
+  /** What the registry's adapter is lent. */
+  async function lend(registry: Registry): Promise<{ readonly type: AdapterType; readonly tools: AdapterTools }> {
+    const type = await typeOf(registry)
+    const own = await clientOptions(registry, options)
+    const api: AdapterTools['api'] = ({ url, name = '', credential: signer, expired }) =>
+      client(`${registry.name} ${url} ${name}`, () => ({
+        ...own,
+        url,
+        host: new URL(url).host,
+        proxy: isNear(url) ? undefined : (registry.proxy ?? proxyFromEnvironment(url, options.env)),
+        expired,
+        preemptive: true,
+        credential: signer ?? (() => signIn(registry, type, api)),
+      }))
+    const tools: AdapterTools = {
+      http: () => {
+        const { url } = registry
+        if (url === undefined) throw new ConfigurationError(`registry ${registry.name} has no url`)
+        return client(registry.name, () => ({
+          ...own,
+          url,
+          host: new URL(url).host,
+          proxy: proxyOf(registry, options.env),
+          expired: type.expired,
+          credential: () => signIn(registry, type, api),
+        }))
+      },
+      api,
+      credential: () => credential(registry),
+    }
+    return { type, tools }
+  }
+
+  return {
+    credential,
+    keychain,
+    trust: trustOf,
+    proxy: (registry) => proxyOf(registry, options.env),
+    http: async (registry) => (await lend(registry)).tools.http(),
+    async open(registry) {
+      const { type, tools } = await lend(registry)
+      const own = isForeignType(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
+      return { registry, type, adapter: await type.open(own, tools), throttle: throttle(registry) }
+    },
+    async close() {
+      closing.abort(new NetworkError('the connections were closed', { retryable: false }))
+      await Promise.all([...clients.values()].map((made) => made.close()))
+    },
+  }
+}
+
+/** What a client can send as it is. */
+function sendable(found: Credential, { name, type }: Registry): SentCredential {
+  if (found.kind === 'anonymous' || found.kind === 'basic' || found.kind === 'identity' || found.kind === 'bearer') {
+    return found
+  }
+  throw new ConfigurationError(`registry ${name}: ${type} takes no credential of that type (${found.origin})`)
+}
+
+/** What all clients for a registry share: trust, limits, time. */
+async function clientOptions(registry: Registry, { userAgent, timing, redactor }: ConnectionOptions) {
+  const { ca, cert, key } = await trustOf(registry)
+  return {
+    name: registry.name,
+    userAgent,
+    secrets: (secret: string) => redactor.add(secret),
+    ...timing,
+    ...(registry.insecure === undefined ? {} : { insecure: registry.insecure }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { client_cert: cert }),
+    ...(key === undefined ? {} : { client_key: key }),
+    ...(registry.limits === undefined ? {} : { limits: registry.limits }),
+  }
+}
+
+function proxyOf({ proxy, url }: Registry, env: ConnectionOptions['env']): string | undefined {
+  return proxy ?? (url === undefined ? undefined : proxyFromEnvironment(url, env))
+}
+
+async function trustOf(registry: Registry): Promise<Trust> {
+  const [ca, cert, key] = await Promise.all([
+    readPem(registry, 'ca', registry.ca),
+    readPem(registry, 'client_cert', registry.client_cert),
+    readPem(registry, 'client_key', registry.client_key),
+  ])
+  return { ca, cert, key }
+}
+
+async function readPem(registry: Registry, key: string, path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigurationError(`registry ${registry.name}: ${key} cannot be read: ${path}`, { cause })
+  }
+  // Node would take it, trust nothing by it, and let the server's certificate have the blame.
+  if (text.includes('-----BEGIN ')) return text
+  throw new ConfigurationError(`registry ${registry.name}: ${key} is no PEM file: ${path}`, {
+    hint: 'such a file has a line -----BEGIN CERTIFICATE-----, or one that names a key',
+  })
+}
+
+/** Where a machine of a cloud is told who it is: no proxy knows that. */
+function isNear(url: string): boolean {
+  return new URL(url).hostname.startsWith('169.254.')
+}
+
+/** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case; loopback never goes through a proxy. */
+export function proxyFromEnvironment(
+  url: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const { protocol, hostname, port } = new URL(url)
+  const variable = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined
+  const proxy = protocol === 'https:' ? variable('HTTPS_PROXY') : variable('HTTP_PROXY')
+  if (proxy === undefined || /^(localhost|127\.|\[::1\])/.test(hostname)) return undefined
+  const exempt = (variable('NO_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
+  const bypassed = exempt.some((entry) => {
+    const [name = '', only] = entry.replace(/^\*?\./, '').split(':')
+    if (entry === '*') return true
+    if (only !== undefined && only !== (port || (protocol === 'https:' ? '443' : '80'))) return false
+    return hostname === name || hostname.endsWith(`.${name}`)
+  })
+  return bypassed ? undefined : proxy
+}

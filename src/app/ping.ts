@@ -1,0 +1,143 @@
+/** Checks one registry step by step, each with its time; writes nothing to it. */
+
+import type { Adapter, PingStep } from '../core/adapter.ts'
+import { abortReason, throwIfAborted } from '../core/cancel.ts'
+import type { Context } from '../core/context.ts'
+import { NetworkError, ReplicateError } from '../core/errors.ts'
+import type { Registry } from '../core/registry.ts'
+import type { Endpoint } from '../engine/endpoint.ts'
+import type { History, RegistryStatus } from '../history/history.ts'
+import { networkError } from '../http/failure.ts'
+import { probeAddress, probeApi, probeTls, type TlsOptions } from '../http/probe.ts'
+import type { Connections } from './connections.ts'
+
+/** The steps that were made; the last one is the one that failed, where one did. Throws only where `ctx` is stopped. */
+export async function pingRegistry(
+  registry: Registry,
+  connections: Connections,
+  ctx: Context,
+  ended: (step: PingStep) => void = () => {},
+): Promise<readonly PingStep[]> {
+  const steps: PingStep[] = []
+  for (const [name, work] of stepsOf(registry, connections, ctx)) {
+    const began = performance.now()
+    const { ok, detail } = await outcome(work, ctx.signal)
+    if (detail === undefined) continue
+    const step = { name, ok, duration: Math.round(performance.now() - began), detail }
+    steps.push(step)
+    ended(step)
+    if (!ok) break
+  }
+  return steps
+}
+
+/** What is seen; undefined where there is nothing to see. */
+type Work = () => Promise<string | undefined>
+type NamedWork = readonly [string, Work]
+
+function stepsOf(registry: Registry, connections: Connections, ctx: Context): readonly NamedWork[] {
+  let opened: Promise<Endpoint> | undefined
+  const open = (): Promise<Endpoint> => {
+    opened ??= connections.open(registry)
+    return opened
+  }
+  const greet = async (): Promise<Endpoint> => {
+    const endpoint = await open()
+    await endpoint.adapter.ping(ctx)
+    return endpoint
+  }
+  const answered: Work = async () => `answered as ${(await greet()).type.name}`
+  if (registry.url === undefined) return [['layout', answered]]
+  const credential: Work = async () => {
+    const { origin, kind } = await connections.credential(registry)
+    await greet()
+    return kind === 'anonymous' ? `${origin}; good for what is open to anybody` : `${origin}, accepted`
+  }
+  const listing: Work = async () => lists((await open()).adapter, ctx)
+  // Behind a proxy neither the address nor the certificate is for this machine to see.
+  const way: readonly NamedWork[] =
+    connections.proxy(registry) === undefined
+      ? wayTo(new URL(registry.url), registry, connections, answered, ctx)
+      : [['GET /v2/', answered]]
+  return [...way, ['credential', credential], ['listing', listing]]
+}
+
+function wayTo(
+  url: URL,
+  registry: Registry,
+  connections: Connections,
+  answered: Work,
+  ctx: Context,
+): readonly NamedWork[] {
+  const tls = async (): Promise<TlsOptions> => ({ insecure: registry.insecure, ...(await connections.trust(registry)) })
+  const plainly =
+    (work: () => Promise<string | undefined>): Work =>
+    async () => {
+      try {
+        return await work()
+      } catch (error) {
+        if (error instanceof ReplicateError) throw error
+        const { host, protocol } = url
+        throw networkError(error, { host, protocol: protocol === 'https:' ? protocol : 'http:', reached: false })
+      }
+    }
+  return [
+    ['address', plainly(() => probeAddress(url.hostname))],
+    [
+      'TLS',
+      plainly(async () => (url.protocol === 'https:' ? probeTls(url, await tls(), Date.now(), ctx.signal) : undefined)),
+    ],
+    ['GET /v2/', plainly(async () => (await probeApi(url, await tls(), ctx.signal)) ?? answered())],
+  ]
+}
+
+/** Whether patterns of names work: whoever may not list can still name repositories, so that is no failure. */
+async function lists(adapter: Adapter, ctx: Context): Promise<string | undefined> {
+  if (!adapter.repositories) return undefined
+  try {
+    for await (const name of adapter.repositories({ namespaces: [], names: [] }, ctx))
+      return `lists repositories, such as ${name}`
+    return 'no repository yet, or none that this credential sees'
+  } catch (error) {
+    if (!(error instanceof ReplicateError) || error instanceof NetworkError || error.retryable) throw error
+    return `does not list repositories, so policies must name them: ${error.message}`
+  }
+}
+
+async function outcome(
+  work: Work,
+  signal: AbortSignal,
+): Promise<{ readonly ok: boolean; readonly detail: string | undefined }> {
+  throwIfAborted(signal)
+  let stop = (): void => {}
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(abortReason(signal))
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return { ok: true, detail: await Promise.race([work(), stopped]) }
+  } catch (error) {
+    throwIfAborted(signal)
+    if (!(error instanceof ReplicateError)) throw error
+    return { ok: false, detail: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` }
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+export function statusesIn(
+  history: Pick<History, 'registryStatus'>,
+  registries: Iterable<Registry>,
+): ReadonlyMap<string, RegistryStatus> {
+  const found = new Map<string, RegistryStatus>()
+  for (const registry of registries) {
+    const status = history.registryStatus(registry.name, placeOf(registry))
+    if (status) found.set(registry.name, status)
+  }
+  return found
+}
+
+/** What the history knows it by, beside its name. */
+export function placeOf({ url, path = '' }: Registry): string {
+  return url ?? path
+}

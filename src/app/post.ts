@@ -1,0 +1,63 @@
+/** Sends a body to where no registry is, or to a path of one with its credential: what handlers and notifications need. */
+
+import { CredentialError } from '../core/errors.ts'
+import type { HttpClient, HttpResponse, Post } from '../core/http.ts'
+import { createHttpClient } from '../http/client.ts'
+import type { Redactor } from '../http/redact.ts'
+import { refusal } from '../http/refusal.ts'
+import { type Connections, proxyFromEnvironment, type Timing } from './connections.ts'
+
+export interface PostOptions {
+  readonly connections: Pick<Connections, 'http'>
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly redactor: Redactor
+  readonly userAgent: string
+  readonly timing?: Timing | undefined
+}
+
+const SUCCESS = [200, 201, 202, 203, 204, 205, 206] as const
+
+export function createPost({ connections, env, redactor, userAgent, timing }: PostOptions): Post {
+  const redact = (text: string): string => redactor.text(text)
+
+  /** Knows nothing of any registry: its address may be a secret, and nothing of ours goes along. */
+  function strangerTo(url: URL): HttpClient {
+    const secrets = (secret: string): void => redactor.add(secret)
+    for (const part of secretParts(url)) secrets(part)
+    const proxy = proxyFromEnvironment(url.href, env)
+    const credential = async () => ({ kind: 'anonymous', origin: 'none' }) as const
+    return createHttpClient({ url: url.origin, host: url.host, credential, proxy, userAgent, secrets, ...timing })
+  }
+
+  return async ({ url, registry, headers, body, answers = [] }, ctx) => {
+    const client = registry ? await connections.http(registry) : strangerTo(new URL(url))
+    // The first 401 of a registry asks who is there; that of a stranger is its answer, as there is nothing to sign in with.
+    const expect = [...SUCCESS, ...answers, 401].filter((status) => !registry || status !== 401)
+    try {
+      const sent = { method: 'POST', url, headers, body: Buffer.from(body), expect, retry: false } as const
+      return await answerOf(await client.request(sent, ctx), answers)
+    } catch (error) {
+      if (!(error instanceof CredentialError && answers.includes(401))) throw error
+      return { status: 401, text: error.message }
+    } finally {
+      if (!registry) await client.close()
+    }
+  }
+
+  async function answerOf(response: HttpResponse, answers: readonly number[]) {
+    const { status } = response
+    if (status < 300 && !answers.includes(status)) {
+      await response.discard()
+      return { status, text: String(status) }
+    }
+    const error = await refusal(response, { method: 'POST', path: '', redact, now: Date.now() })
+    if (answers.includes(status)) return { status, text: error.message }
+    throw error
+  }
+}
+
+/** What an answer may repeat of an address that is a secret: the whole, and what looks like a token in it. */
+function secretParts({ href, pathname, search }: URL): readonly string[] {
+  const words = `${pathname}${search}`.split(/[^\w~-]+/)
+  return [href, ...words.filter((word) => word.length >= 8 && /\d/.test(word))]
+}

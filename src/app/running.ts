@@ -1,0 +1,137 @@
+/** Runs policies one after another, and goes on with what an earlier execution has left. */
+
+import type { Configuration } from '../config/load.ts'
+import type { Clock } from '../core/cancel.ts'
+import type { Context } from '../core/context.ts'
+import { CancelledError, ReplicateError } from '../core/errors.ts'
+import type { Policy } from '../core/policy.ts'
+import type { Again } from '../engine/run/again.ts'
+import { type ExecuteRequest, execute } from '../engine/run/execute.ts'
+import type { History } from '../history/history.ts'
+import { createThrottle, type Throttle } from '../transfer/throttle.ts'
+import type { App, PolicyOutcome, RunOptions } from './app.ts'
+import type { Connections } from './connections.ts'
+import { earlierExecution, filesAgain, originText } from './origin.ts'
+import { openSides } from './sides.ts'
+
+export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' | 'commandEnv'> {
+  readonly connections: Connections
+  readonly history: () => Promise<History>
+  /** Reads configuration files, beside the user's own. */
+  readonly read: (files: readonly string[], config: string | undefined) => Promise<Configuration>
+  /** Takes secrets out of what is told. */
+  readonly guarded: (ctx: Context) => Context
+  /** The user's configuration, as it was named. */
+  readonly config: string | undefined
+  readonly clock: Clock | undefined
+}
+
+type Started = (policy: Policy, execution: number) => void
+
+const DEFAULT_CONCURRENCY = 8
+
+export function createRunning(parts: RunningParts): Pick<App, 'run' | 'again'> {
+  const { connections, carriers, read, guarded, post, commandEnv, clock } = parts
+
+  async function runPolicy(
+    policy: Policy,
+    configuration: Configuration,
+    run: RunOptions,
+    { throttles, ctx }: Limited,
+    started: Started,
+    again?: Again & { readonly lock: string },
+  ): Promise<PolicyOutcome> {
+    try {
+      const { source, routes } = await openSides(policy, configuration, connections)
+      const saved = run.plan?.policies.find((candidate) => candidate.policy === policy.name)
+      const result = await execute(
+        {
+          policy,
+          source,
+          routes,
+          history: await parts.history(),
+          trigger: 'manual',
+          lock: again?.lock ?? lockOf(policy, configuration),
+          origin: originText(configuration, narrowingOf(run), { saved: run.plan !== undefined }),
+          again,
+          concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
+          throttles,
+          carriers,
+          narrow: run.filter,
+          shard: run.shard,
+          referrers: run.referrers,
+          maxFailures: run.failFast ? 1 : run.maxFailures,
+          wait: run.wait,
+          thorough: run.thorough,
+          ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
+          ...(clock ? { clock } : {}),
+          started: (execution) => started(policy, execution),
+          ...(post ? { post } : {}),
+          ...(commandEnv ? { commandEnv } : {}),
+        },
+        guarded(ctx),
+      )
+      return { policy: policy.name, ...result }
+    } catch (error) {
+      return { policy: policy.name, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
+    }
+  }
+
+  return {
+    async *run(policies, configuration, run, started, ctx) {
+      const limited = limitedBy(run, ctx)
+      for (const policy of policies) {
+        yield await runPolicy(policy, configuration, run, limited, started)
+        if (limited.ctx.signal.aborted) return
+      }
+    },
+    async *again(earlier, run, started, ctx) {
+      const { policy, lock, origin } = earlierExecution<RunOptions>(await parts.history(), earlier)
+      const { config = origin.config } = parts
+      const configuration = await read(filesAgain(earlier.execution, origin, parts.config), config)
+      const narrowed = { ...origin.narrowing, ...run }
+      const calling = { ...policy, ...callsOf(configuration.policies.find(({ name }) => name === policy.name)) }
+      yield await runPolicy(calling, configuration, narrowed, limitedBy(run, ctx), started, { ...earlier, lock })
+    },
+  }
+}
+
+/** What holds for all policies of a run together. */
+interface Limited {
+  readonly throttles: readonly Throttle[]
+  readonly ctx: Context
+}
+
+function limitedBy({ bandwidth, timeout }: RunOptions, ctx: Context): Limited {
+  return {
+    throttles: bandwidth === undefined ? [] : [createThrottle(bandwidth)],
+    ctx: timeout === undefined ? ctx : { ...ctx, signal: AbortSignal.any([ctx.signal, timeLimit(timeout)]) },
+  }
+}
+
+/** The options that say what is planned; the others say how it is done. */
+function narrowingOf(run: RunOptions): RunOptions {
+  const { plan, concurrency, bandwidth, failFast, maxFailures, wait, timeout, ...narrowing } = run
+  return narrowing
+}
+
+/** What a policy calls as its file has it now. */
+function callsOf(policy: Policy | undefined): Pick<Policy, 'prepare' | 'notify'> {
+  return {
+    ...(policy?.prepare ? { prepare: policy.prepare } : {}),
+    ...(policy?.notify ? { notify: policy.notify } : {}),
+  }
+}
+
+/** What may run only once at a time: a policy of a file; a one-kick copy is its two references. */
+function lockOf(policy: Policy, configuration: Configuration): string {
+  const file = configuration.policyFile(policy.name)
+  return file === undefined ? `${policy.name} ${policy.description ?? ''}` : `${file}#${policy.name}`
+}
+
+function timeLimit(milliseconds: number): AbortSignal {
+  const controller = new AbortController()
+  const reason = new CancelledError(`stopped: the time limit of ${Math.round(milliseconds / 1000)} s is over`, 1)
+  setTimeout(() => controller.abort(reason), milliseconds).unref()
+  return controller.signal
+}

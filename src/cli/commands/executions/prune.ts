@@ -1,0 +1,81 @@
+/** `replicate executions prune`: old executions leave the history, and their space is given back. */
+
+import { throwIfAborted } from '../../../core/cancel.ts'
+import { ConfigurationError, HistoryError } from '../../../core/errors.ts'
+import { formatBytes } from '../../../core/size.ts'
+import type { History, Pruned } from '../../../history/history.ts'
+import { plural } from '../../render/format.ts'
+import { print, type Session } from '../../session.ts'
+
+export interface PruneFlags {
+  readonly keep?: number
+  /** Milliseconds. */
+  readonly olderThan?: number
+  readonly dryRun?: boolean
+}
+
+/** With both, only what both say. */
+export async function prune(session: Session, flags: PruneFlags): Promise<number> {
+  const { keep, olderThan, dryRun = false } = flags
+  if (keep === undefined && olderThan === undefined) {
+    throw new ConfigurationError('which executions may go?', {
+      hint: 'give --keep 100, --older-than 90d, or both; with --dry-run nothing is deleted',
+    })
+  }
+  const history = await (await session.app()).history()
+  const old = history.prunable({
+    ...(keep === undefined ? {} : { keep }),
+    ...(olderThan === undefined ? {} : { before: session.timer.now() - olderThan }),
+  })
+  const deleted = dryRun ? old.length : await deleteAll(history, old, session.signal)
+  const given = dryRun || deleted === 0 ? 0 : spaceOf(history, session)
+  const tasks = old.reduce((sum, one) => sum + one.tasks, 0)
+  const document = { dry_run: dryRun, deleted, tasks, bytes: given ?? 0, executions: old.map(({ id }) => id) }
+  print(session, document, () => (session.quiet ? '' : textOf(old, tasks, given, dryRun)))
+  return 0
+}
+
+/** Tasks deleted at once: what other processes want to write waits for that long. */
+const BATCH = 20_000
+
+/** Between batches it can be ended, and others can write. */
+async function deleteAll(history: History, old: readonly Pruned[], signal: AbortSignal): Promise<number> {
+  let deleted = 0
+  let batch: number[] = []
+  let tasks = 0
+  for (const [index, one] of old.entries()) {
+    batch.push(one.id)
+    tasks += one.tasks + 1
+    if (tasks < BATCH && index < old.length - 1) continue
+    deleted += history.deleteExecutions(batch)
+    batch = []
+    tasks = 0
+    await new Promise((resolve) => setImmediate(resolve))
+    throwIfAborted(signal)
+  }
+  return deleted
+}
+
+/** What was deleted stays deleted where there is no room to write the file anew. */
+function spaceOf(history: History, session: Session): number | undefined {
+  try {
+    return history.giveSpaceBack()
+  } catch (error) {
+    if (!(error instanceof HistoryError)) throw error
+    session.stderr.write(`warning: the space was not given back: ${error.message}\n`)
+    return 0
+  }
+}
+
+function textOf(old: readonly Pruned[], tasks: number, given: number | undefined, dryRun: boolean): string {
+  const [first, last] = [old[0], old.at(-1)]
+  if (!first || !last) return 'nothing to delete\n'
+  const times = [...new Set([first, last].map(({ start_time }) => start_time.slice(0, 10)))].join(' to ')
+  const what = `${plural(old.length, 'execution')} with ${plural(tasks, 'task')}, begun ${times}`
+  if (dryRun) return `would delete ${what}\n`
+  const space =
+    given === undefined
+      ? 'the space stays in the file while an execution runs, and is used again'
+      : `${formatBytes(given)} given back`
+  return `deleted ${what}; ${space}\n`
+}

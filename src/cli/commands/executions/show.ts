@@ -1,0 +1,74 @@
+/** `replicate executions show`: one execution and its tasks, however many they are. */
+
+import type { Task } from '../../../core/execution.ts'
+import { formatBytes } from '../../../core/size.ts'
+import { formatDuration, formatRelative, printable } from '../../render/format.ts'
+import { jsonPieces } from '../../render/json.ts'
+import { executionSummary, failedTask, paintStatus, statusWords } from '../../render/summary.ts'
+import { tablePieces } from '../../render/table.ts'
+import type { Session } from '../../session.ts'
+import { writeAll } from '../../stream.ts'
+
+export async function show(session: Session, id: string, flags: { readonly failed?: boolean }): Promise<number> {
+  const history = await (await session.app()).history()
+  const execution = history.execution(history.resolveId(id))
+  const tasks = history.tasks(execution.id, flags.failed ? { status: 'failed' } : {})
+  if (session.json) {
+    await writeAll(session, jsonPieces(tasks, { fields: execution, name: 'tasks' }))
+    return 0
+  }
+  const { colors, timer, stdout } = session
+  const { policy, start_time, trigger, error } = execution
+  const started = formatRelative(start_time, timer.now())
+  const head = [
+    `${colors.bold(printable(policy))}  started ${started}, ${trigger}\n`,
+    executionSummary(execution, colors),
+    error ? `  ${colors.red(printable(error.message))}\n` : '',
+    error?.hint ? `  ${printable(error.hint)}\n` : '',
+  ]
+  await writeAll(session, head)
+  const shown = flags.failed ? execution.failed : execution.total
+  if (shown > 0) stdout.write('\n')
+  await writeAll(session, shown > 0 ? taskTable(tasks, session) : [])
+  await writeAll(session, failures())
+  return 0
+
+  function* failures(): Generator<string> {
+    for (const task of history.tasks(execution.id, { status: 'failed' })) {
+      const failed = { execution: execution.id, task: task.id, name: nameOf(task), error: task.error }
+      yield `\n${failedTask(failed, colors)}`
+    }
+  }
+}
+
+function taskTable(tasks: Iterable<Task>, { stdout, colors }: Session): Generator<string> {
+  const right = { align: 'right' } as const
+  return tablePieces(
+    [
+      { title: 'TASK', ...right },
+      { title: 'STATUS', paint: (text) => paintStatus(text, colors) },
+      { title: 'SOURCE → DESTINATION' },
+      { title: 'ATTEMPTS', ...right, leave: 3 },
+      { title: 'COPIED', ...right, leave: 1 },
+      { title: 'TOOK', leave: 2 },
+    ],
+    rowsOf(tasks),
+    stdout.columns,
+    colors,
+  )
+}
+
+function* rowsOf(tasks: Iterable<Task>): Generator<readonly string[]> {
+  for (const task of tasks) {
+    const { id, status, attempts, bytes_copied } = task
+    yield [String(id), statusWords(status), nameOf(task), String(attempts), formatBytes(bytes_copied), tookOf(task)]
+  }
+}
+
+function nameOf(task: Task): string {
+  return task.action === 'delete' ? task.dest_resource : `${task.src_resource} → ${task.dest_resource}`
+}
+
+function tookOf(task: Task): string {
+  return task.start_time && task.end_time ? formatDuration(Date.parse(task.end_time) - Date.parse(task.start_time)) : ''
+}

@@ -1,0 +1,54 @@
+/** `replicate policies update`, `enable`, `disable` and `delete`. */
+
+import { ConfigurationError, LockedError } from '../../../core/errors.ts'
+import { isFinal } from '../../../core/states.ts'
+import { policyOf } from '../../selection.ts'
+import { print, type Session } from '../../session.ts'
+import { located, noteOf, said } from './create.ts'
+import { type PolicyFlags, policyEdits } from './fields.ts'
+
+/** What is so already is no change, and not noted as one. */
+export async function update(session: Session, name: string, given: PolicyFlags): Promise<number> {
+  const app = await session.app()
+  const configuration = await app.editable()
+  const edits = policyEdits(policyOf(configuration, name), await located(session, given))
+  if (edits.length === 0) {
+    throw new ConfigurationError('no option says what to change', {
+      hint: `such as: replicate policies update ${name} --tag '3.*'`,
+    })
+  }
+  const draft = await app.edit(edits, { dry: true }).catch(() => undefined)
+  if (draft && draft.after === draft.before) said(session, name, draft, `${name} is so already`)
+  else said(session, name, await app.edit([...edits, noteOf(session, name, 'changed')]), `changed ${name}`)
+  return 0
+}
+
+/** Changes one line. */
+export async function enable(session: Session, name: string, enabled: boolean): Promise<number> {
+  const app = await session.app()
+  const policy = policyOf(await app.editable(), name)
+  const to = enabled ? 'enabled' : 'disabled'
+  // Where nothing is said it is enabled: that needs no line.
+  const edits = policy.enabled === enabled ? [] : [{ set: ['policies', name, 'enabled'], to: enabled }]
+  said(session, name, await app.edit(edits), edits.length > 0 ? `${to} ${name}` : `${name} is ${to} already`)
+  return 0
+}
+
+/** Throws a `LockedError` while an execution of it is in progress, wherever that runs. */
+export async function remove(session: Session, name: string): Promise<number> {
+  const app = await session.app()
+  policyOf(await app.editable(), name)
+  const running = (await app.history()).list({ policy: name }).find(({ status }) => !isFinal(status))
+  if (running) {
+    throw new LockedError(`policy ${name} is running: execution ${running.id}`, {
+      hint: `\`replicate executions stop ${running.id}\` ends it`,
+    })
+  }
+  const { path } = await app.edit([{ remove: ['policies', name] }])
+  print(session, { name, file: path, deleted: true }, () =>
+    session.quiet
+      ? ''
+      : `${session.colors.green('✓')} deleted ${name} from ${path}; its executions stay in the history\n`,
+  )
+  return 0
+}

@@ -1,0 +1,98 @@
+/** `replicate policies create`: by options, or by questions where something is missing. */
+
+import { userInfo } from 'node:os'
+import type { Edit } from '../../../config/edit/edit.ts'
+import type { Edited } from '../../../config/edit/file.ts'
+import type { Configuration } from '../../../config/load.ts'
+import { ConfigurationError } from '../../../core/errors.ts'
+import { canAsk } from '../../prompt.ts'
+import { printable } from '../../render/format.ts'
+import { policyOf } from '../../selection.ts'
+import { print, type Session } from '../../session.ts'
+import { newPolicy, type PolicyFlags, referenceIn } from './fields.ts'
+import { policyJson } from './policies.ts'
+
+export async function create(session: Session, name: string | undefined, given: PolicyFlags): Promise<number> {
+  const app = await session.app()
+  const flags = await located(session, given)
+  const configuration = await app.editable()
+  if (name !== undefined) refuseTaken(name, configuration)
+  const { source, destination } = flags
+  const missing = [
+    ...(name === undefined ? ['NAME'] : []),
+    ...(source === undefined ? ['--source'] : []),
+    ...(destination === undefined ? ['--destination'] : []),
+  ]
+  let wanted = { name: name ?? '', flags }
+  if (missing.length > 0) {
+    if (session.json || !canAsk(session)) throw unasked(missing)
+    const { askPolicy } = await import('../../wizard/policy.ts')
+    const asked = await askPolicy(session, app, configuration, { name, flags })
+    if (!asked) {
+      session.stderr.write('nothing was written\n')
+      return 0
+    }
+    wanted = asked
+  }
+  const edited = await app.edit(creation(session, wanted.name, wanted.flags))
+  said(session, wanted.name, edited, `created ${wanted.name}`, `see what it would do: replicate plan ${wanted.name}`)
+  return 0
+}
+
+/** With references that mean in the file what they mean here. */
+export async function located(session: Session, flags: PolicyFlags): Promise<PolicyFlags> {
+  const { configuration } = await session.parts.paths(session.options)
+  const { source, destination } = flags
+  const inFile = (reference: string): string => referenceIn(configuration, reference, session.cwd)
+  return {
+    ...flags,
+    ...(source === undefined ? {} : { source: inFile(source) }),
+    ...(destination === undefined ? {} : { destination: destination.map(inFile) }),
+  }
+}
+
+/** The policy and, above it, who made it and when. */
+function creation(session: Session, name: string, flags: PolicyFlags): readonly Edit[] {
+  return [{ set: ['policies', name], to: newPolicy(flags) }, noteOf(session, name, 'created')]
+}
+
+export function noteOf(session: Session, name: string, begins: 'created' | 'changed'): Edit {
+  const day = new Date(session.timer.now()).toISOString().slice(0, 10)
+  return { note: ['policies', name], begins, text: `${begins} ${day} by ${userName()}` }
+}
+
+/** Who runs this; on a system that does not know, their number. */
+function userName(): string {
+  try {
+    return printable(userInfo().username)
+  } catch {
+    return `user ${process.getuid?.() ?? 'unknown'}`
+  }
+}
+
+/** One line, or the policy as JSON. */
+export function said(
+  session: Session,
+  name: string,
+  { path, configuration }: Pick<Edited, 'path' | 'configuration'>,
+  done: string,
+  next?: string,
+): void {
+  const hint = next === undefined ? '' : `  ${next}\n`
+  const text = `${session.colors.green('✓')} ${printable(done)} in ${path}\n${hint}`
+  print(session, policyJson(policyOf(configuration, name), session.timer.now()), () => (session.quiet ? '' : text))
+}
+
+function refuseTaken(name: string, configuration: Configuration): void {
+  if (!configuration.policies.some((policy) => policy.name === name)) return
+  throw new ConfigurationError(`there is a policy ${name} already`, {
+    hint: `\`replicate policies update ${name}\` changes it`,
+  })
+}
+
+function unasked(missing: readonly string[]): ConfigurationError {
+  const verb = missing.length === 1 ? 'is' : 'are'
+  return new ConfigurationError(`${missing.join(', ')} ${verb} missing, and there is no terminal to ask on`, {
+    hint: 'such as: replicate policies create alpine --source "docker.io/library/alpine:3.*" --destination mirror/library',
+  })
+}

@@ -1,0 +1,199 @@
+/** A policy's settings by options, in the words of its file. */
+
+import { dirname, resolve } from 'node:path'
+import type { Edit, Value } from '../../../config/edit/edit.ts'
+import { ConfigurationError } from '../../../core/errors.ts'
+import { type Policy, type PolicyDestination, routesOf } from '../../../core/policy.ts'
+import type { FilterFlags } from '../../values.ts'
+
+/** As commander hands them over. What is empty takes a setting away. */
+export interface PolicyFlags {
+  readonly description?: string
+  readonly enabled?: boolean
+  readonly scope?: string
+  readonly source?: string
+  /** Namespaces of the source, or patterns. */
+  readonly namespace?: readonly string[]
+  readonly destination?: readonly string[]
+  readonly flatten?: string
+  readonly filter?: FilterFlags
+  readonly resource?: string
+  readonly name?: readonly string[]
+  readonly tag?: readonly string[]
+  readonly label?: readonly string[]
+  readonly semver?: string
+  readonly newest?: string
+  readonly pushedWithin?: string
+  readonly minAge?: string
+  readonly untagged?: boolean
+  readonly platform?: readonly string[]
+  readonly exclude?: FilterFlags
+  readonly schedule?: readonly string[]
+  readonly timezone?: string
+  readonly override?: boolean
+  readonly referrers?: boolean
+  readonly deletion?: string
+}
+
+/** Where it stands in a policy, and what is to stand there; undefined: nothing. */
+type Setting = readonly [path: readonly string[], value: Value | undefined]
+
+/** A reference as it was written in `cwd`, as it means the same in the file: there the paths of layouts are relative to the file. */
+export function referenceIn(file: string, reference: string, cwd: string): string {
+  const [, scheme, path] = /^(oci|tar):(.+)$/.exec(reference) ?? []
+  return path === undefined || dirname(file) === cwd ? reference : `${scheme}:${resolve(cwd, path)}`
+}
+
+/** The mapping of a new policy, its keys in the order in which people read them; without what the options do not say. */
+export function newPolicy(flags: PolicyFlags): { readonly [key: string]: Value } {
+  return settingsOf(flags, undefined).reduce<{ readonly [key: string]: Value }>(
+    (mapping, [path, value]) => (value === undefined ? mapping : placed(mapping, path, value)),
+    {},
+  )
+}
+
+/** What the options change of a policy that is there. */
+export function policyEdits(policy: Policy, flags: PolicyFlags): readonly Edit[] {
+  return settingsOf(flags, policy).map(([path, value]): Edit => {
+    const whole = ['policies', policy.name, ...path]
+    return value === undefined ? { remove: whole } : { set: whole, to: value }
+  })
+}
+
+function placed(
+  mapping: { readonly [key: string]: Value },
+  [key = '', ...deeper]: readonly string[],
+  value: Value,
+): { readonly [key: string]: Value } {
+  if (deeper.length === 0) return { ...mapping, [key]: value }
+  const inner = mapping[key]
+  return { ...mapping, [key]: placed(isMapping(inner) ? inner : {}, deeper, value) }
+}
+
+function isMapping(value: Value | undefined): value is { readonly [key: string]: Value } {
+  return typeof value === 'object' && !Array.isArray(value)
+}
+
+function settingsOf(flags: PolicyFlags, current: Policy | undefined): readonly Setting[] {
+  const { filter = {}, exclude = {} } = flags
+  const filters: Readonly<Record<string, Value | undefined>> = {
+    resource: flags.resource ?? filter.resource?.at(-1),
+    name: together(filter.name, flags.name),
+    tag: together(filter.tag, flags.tag),
+    label: together(filter.label, flags.label),
+    semver: flags.semver,
+    // A number is written as one.
+    newest: flags.newest ? Number(flags.newest) : flags.newest,
+    pushed_within: flags.pushedWithin,
+    min_age: flags.minAge,
+    untagged: flags.untagged,
+    platforms: together(flags.platform),
+  }
+  return [
+    ...setting(['description'], flags.description),
+    ...setting(['enabled'], flags.enabled),
+    ...setting(['scope'], flags.scope),
+    ...sourceSettings(flags, current),
+    ...destinationSettings(flags, current),
+    ...Object.entries(filters).flatMap(([key, value]) => setting(['filters', key], value)),
+    ...Object.entries(exclude).flatMap(([key, values]) => setting(['filters', 'exclude', key], together(values))),
+    ...triggerSettings(flags, current),
+    ...setting(['referrers'], flags.referrers),
+    ...setting(['override'], flags.override),
+    ...setting(['deletion'], flags.deletion),
+  ]
+}
+
+/** What was not given is no setting; what is empty takes one away. */
+function setting(path: readonly string[], value: Value | undefined): readonly Setting[] {
+  return value === undefined ? [] : [[path, value === '' ? undefined : value]]
+}
+
+/** All values of the lists that were given; a single one stands alone. */
+function together(...lists: readonly (readonly string[] | undefined)[]): Value | undefined {
+  const given = lists.filter((list) => list !== undefined)
+  if (given.length === 0) return undefined
+  const values = given.flat().filter((value) => value !== '')
+  return values.length > 1 ? values : (values[0] ?? '')
+}
+
+function sourceSettings({ source, namespace }: PolicyFlags, current: Policy | undefined): readonly Setting[] {
+  const namespaces = together(namespace)
+  if (namespaces === undefined) return setting(['source'], source)
+  const registry = source ?? current?.source.registry ?? ''
+  const kept = source === undefined && current ? keptSelection(current) : []
+  const [name, path] = splitReference(registry)
+  if (path !== undefined) {
+    throw new ConfigurationError(`--source ${registry} names repositories, and --namespace namespaces`, {
+      hint: 'give one of them; --name is for patterns of repositories',
+    })
+  }
+  return [[['source'], namespaces === '' ? name : { registry: name, namespaces: listOf(namespaces) }], ...kept]
+}
+
+/** What the source's reference may have said stands in the filters where it becomes a mapping. */
+function keptSelection({ name: policy, filters: { digest, name, tag } }: Policy): readonly Setting[] {
+  if (digest !== undefined) {
+    throw new ConfigurationError(`policy ${policy} copies one digest, which has no use for --namespace`, {
+      hint: 'give --source, too',
+    })
+  }
+  return [...setting(['filters', 'name'], together(name)), ...setting(['filters', 'tag'], together(tag))]
+}
+
+function listOf(value: Value): Value {
+  return typeof value === 'string' ? [value] : value
+}
+
+/** `REGISTRY/PATH` in its parts; `oci:DIR` and `tar:FILE` have only one. */
+function splitReference(reference: string): readonly [registry: string, path: string | undefined] {
+  const slash = /^(oci|tar):/.test(reference) ? -1 : reference.indexOf('/')
+  return slash < 0 ? [reference, undefined] : [reference.slice(0, slash), reference.slice(slash + 1)]
+}
+
+function destinationSettings({ destination, flatten }: PolicyFlags, current: Policy | undefined): readonly Setting[] {
+  if (destination === undefined && flatten === undefined) return []
+  const before = current ? routesOf(current).map((route) => route.destination) : []
+  const places = destination?.map((reference) => ({ ...before[0], ...placeOf(reference) })) ?? before
+  const values = places.map((place) => destinationValue(place, flatten))
+  const [first] = values
+  return first === undefined ? [] : [[['destination'], values.length > 1 ? values : first]]
+}
+
+type Place = Partial<PolicyDestination> & Pick<PolicyDestination, 'registry'>
+
+function placeOf(reference: string): Place {
+  const [registry, namespace = ''] = splitReference(reference.replace(/\/+$/, ''))
+  return { registry, namespace }
+}
+
+/** A reference where that says all. */
+function destinationValue({ registry, namespace = '', ...rest }: Place, given: string | undefined): Value {
+  const flatten = given ?? String(rest.flatten ?? 1)
+  const { create = true, public: open = false } = rest
+  if (flatten === '1' && create && !open) return namespace === '' ? registry : `${registry}/${namespace}`
+  return {
+    registry,
+    ...(namespace === '' ? {} : { namespace }),
+    ...(flatten === '1' ? {} : { flatten: flatten === 'all' ? flatten : Number(flatten) }),
+    ...(create ? {} : { create }),
+    ...(open ? { public: open } : {}),
+  }
+}
+
+function triggerSettings({ schedule, timezone }: PolicyFlags, current: Policy | undefined): readonly Setting[] {
+  if (schedule === undefined && timezone === undefined) return []
+  const before = current?.triggers.flatMap((trigger) => ('schedule' in trigger ? [trigger.schedule] : [])) ?? []
+  const schedules = (schedule ?? before).filter((text) => text !== '')
+  if (schedules.length === 0 && timezone) {
+    throw new ConfigurationError('--timezone belongs to a schedule', { hint: 'give --schedule, too' })
+  }
+  const zone = timezone ?? timezoneOf(current)
+  const triggers = schedules.map((text) => ({ schedule: text, ...(zone ? { timezone: zone } : {}) }))
+  return [[['triggers'], triggers.length === 0 ? undefined : triggers]]
+}
+
+function timezoneOf(current: Policy | undefined): string | undefined {
+  const zones = current?.triggers.map((trigger) => ('timezone' in trigger ? trigger.timezone : undefined)) ?? []
+  return zones.every((zone) => zone === zones[0]) ? zones[0] : undefined
+}

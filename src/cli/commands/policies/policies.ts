@@ -1,0 +1,110 @@
+/** `replicate policies list`, `show` and `validate`. */
+
+import { policyDocument } from '../../../config/document.ts'
+import type { Execution } from '../../../core/execution.ts'
+import type { Policy } from '../../../core/policy.ts'
+import { nextRun } from '../../../core/schedule.ts'
+import { formatRelative, plural } from '../../render/format.ts'
+import { headingOf, statusWords } from '../../render/summary.ts'
+import { renderFields, renderTable } from '../../render/table.ts'
+import { policyOf } from '../../selection.ts'
+import { print, type Session } from '../../session.ts'
+import { checkOnline } from './online.ts'
+
+export async function list(session: Session): Promise<number> {
+  const app = await session.app()
+  const { policies } = await app.editable()
+  const { configuration: file } = await session.parts.paths(session.options)
+  const history = policies.length > 0 ? await app.history() : undefined
+  const now = session.timer.now()
+  const rows = policies.map((policy) => ({ policy, last: history?.lastOf(policy.name) }))
+  print(
+    session,
+    rows.map(({ policy, last }) => ({ ...policyJson(policy, now), last_execution: last ?? null })),
+    () =>
+      rows.length === 0
+        ? `no policy is configured in ${file}; \`replicate policies create\` makes one\n`
+        : renderTable(
+            [
+              { title: 'NAME' },
+              { title: 'SOURCE → DESTINATION' },
+              { title: 'TRIGGERS' },
+              { title: 'ENABLED' },
+              { title: 'LAST EXECUTION' },
+              { title: 'NEXT RUN' },
+            ],
+            rows.map(({ policy, last }) => [
+              policy.name,
+              `${headingOf(policy).source} → ${headingOf(policy).destination}`,
+              triggersOf(policy),
+              policy.enabled ? 'yes' : 'no',
+              lastText(last, now),
+              nextText(policy, now),
+            ]),
+            session.stdout.columns,
+            session.colors,
+          ),
+  )
+  return 0
+}
+
+export async function show(session: Session, name: string): Promise<number> {
+  const policy = policyOf(await (await session.app()).editable(), name)
+  const document = policyJson(policy, session.timer.now())
+  print(session, document, () => renderFields(document, session.colors))
+  return 0
+}
+
+export interface ValidateFlags {
+  readonly online?: boolean
+}
+
+export async function validate(
+  session: Session,
+  files: readonly string[],
+  { online = false }: ValidateFlags = {},
+): Promise<number> {
+  const app = await session.app()
+  const configuration = await app.configuration(files)
+  const { policies, registries } = configuration
+  const counts = `${plural(policies.length, 'policy', 'policies')}, ${plural(registries.size, 'registry', 'registries')}`
+  const document = {
+    valid: true,
+    policies: policies.map(({ name }) => name),
+    registries: [...registries.keys()],
+  }
+  const text = session.quiet ? '' : `${session.colors.green('✓')} valid: ${counts}\n`
+  if (!online) {
+    print(session, document, () => text)
+    return 0
+  }
+  if (!session.json) session.stdout.write(text)
+  const { code, ...seen } = await checkOnline(session, app, configuration)
+  print(session, { ...document, online: seen }, () => '')
+  return code
+}
+
+/** As in its YAML, and what is known of it besides. */
+export function policyJson(policy: Policy, now: number): Readonly<Record<string, unknown>> {
+  const next = nextRun(policy, now)
+  return {
+    name: policy.name,
+    ...policyDocument(policy),
+    src_registry: policy.source.registry,
+    dest_registry: policy.destination.registry,
+    next_run: next === undefined ? null : new Date(next).toISOString(),
+  }
+}
+
+function triggersOf(policy: Policy): string {
+  return [...new Set(['manual', ...policy.triggers.map((trigger) => Object.keys(trigger)[0] ?? '')])].join(', ')
+}
+
+function lastText(last: Execution | undefined, now: number): string {
+  return last ? `${last.id} ${statusWords(last.status)}, ${formatRelative(last.start_time, now)}` : 'never'
+}
+
+function nextText(policy: Policy, now: number): string {
+  const next = nextRun(policy, now)
+  return next === undefined ? '' : formatRelative(new Date(next).toISOString(), now)
+}

@@ -1,0 +1,174 @@
+/** `replicate registries add`: by options, or by questions where something is missing and somebody can be asked. */
+
+import type { App } from '../../../app/app.ts'
+import { homeUrl, registryOfHost } from '../../../config/hosts.ts'
+import type { Configuration } from '../../../config/load.ts'
+import type { AdapterType } from '../../../core/adapter.ts'
+import { ConfigurationError, CredentialError } from '../../../core/errors.ts'
+import type { Registry } from '../../../core/registry.ts'
+import { KEYCHAIN_ORIGIN, KeychainError } from '../../../credentials/keychain.ts'
+import type { WrittenCredential } from '../../../credentials/kinds.ts'
+import { canAsk, secret } from '../../prompt.ts'
+import { printable } from '../../render/format.ts'
+import { print, quietContext, type Session } from '../../session.ts'
+import { readSecret } from '../credentials/set.ts'
+import { stepLine } from './ping.ts'
+import { registryJson } from './registries.ts'
+import { type Places, type SettingFlags, settingEdits, settingsOf, withScheme } from './settings.ts'
+
+export interface AddFlags extends SettingFlags {
+  readonly username?: string
+  readonly passwordStdin?: boolean
+  readonly test?: boolean
+}
+
+/** What is to be added. */
+export interface Draft {
+  readonly name: string
+  readonly flags: SettingFlags
+  readonly credential?: WrittenCredential | undefined
+  /** The credential is for the keychain, not only for the test. */
+  readonly keep: boolean
+}
+
+/** What the commands of this file work with. */
+export interface Desk {
+  readonly session: Session
+  readonly app: App
+  readonly configuration: Configuration
+  readonly adapters: readonly AdapterType[]
+  readonly places: Places
+}
+
+export async function add(session: Session, name: string | undefined, flags: AddFlags): Promise<number> {
+  const app = await session.app()
+  const [configuration, adapters, paths] = await Promise.all([
+    app.editable(),
+    session.parts.adapters(),
+    session.parts.paths(session.options),
+  ])
+  const places = { cwd: session.cwd, file: paths.configuration }
+  const desk: Desk = { session, app, configuration, adapters, places }
+  if (name !== undefined) refuseKnown(configuration, name)
+  if (isWhole(name, flags) || session.json || !canAsk(session)) {
+    return save(desk, await fromOptions(desk, name, flags), flags.test)
+  }
+  const { wizard } = await import('../../wizard/registry.ts')
+  const draft = await wizard(desk, name, flags)
+  if (draft !== undefined) return save(desk, draft, false)
+  session.stderr.write('nothing was written\n')
+  return 0
+}
+
+/** Whether nothing that is needed is missing. */
+function isWhole(name: string | undefined, { type, url, path }: AddFlags): boolean {
+  const hasPlace = url !== undefined || path !== undefined
+  return name !== undefined && (hasPlace || (type !== undefined && homeUrl(name, type) !== undefined))
+}
+
+export function refuseKnown(configuration: Configuration, name: string): void {
+  if (!configuration.registries.has(name)) return
+  throw new ConfigurationError(`a registry is named ${name} already`, {
+    hint: `change it: replicate registries update ${name}, or choose another name`,
+  })
+}
+
+async function fromOptions(desk: Desk, name: string | undefined, flags: AddFlags): Promise<Draft> {
+  const { url, path } = flags
+  if (name === undefined) throw missing('NAME')
+  const type = flags.type ?? typeOf(url, path, desk.adapters)
+  if (type === undefined) throw missing('--url')
+  if (url === undefined && path === undefined && homeUrl(name, type) === undefined) {
+    throw missing(type === 'oci-layout' ? '--path' : '--url')
+  }
+  const credential = await credentialOf(desk, name, flags)
+  return { name, flags: { ...flags, type }, credential, keep: true }
+}
+
+function missing(option: string): ConfigurationError {
+  return new ConfigurationError(`\`${option}\` is missing, and there is no terminal to ask on`, {
+    hint: 'as in: replicate registries add harbor --type harbor --url https://harbor.example.com',
+  })
+}
+
+/** What the host gives away. */
+function typeOf(
+  url: string | undefined,
+  path: string | undefined,
+  adapters: readonly AdapterType[],
+): string | undefined {
+  if (path !== undefined) return 'oci-layout'
+  const known = adapters.map(({ identity }) => identity)
+  if (url === undefined || !URL.canParse(withScheme(url))) return url === undefined ? undefined : 'docker-registry'
+  return registryOfHost(new URL(withScheme(url)).host, known).type
+}
+
+async function credentialOf(
+  { session, app }: Desk,
+  name: string,
+  { username, passwordStdin }: AddFlags,
+): Promise<WrittenCredential | undefined> {
+  if (username === undefined && !passwordStdin) return undefined
+  // Nobody types a password for nothing. A keychain that is locked is unlocked when it is written.
+  await app.keychain.entries().catch((error: unknown) => {
+    if (!(error instanceof KeychainError) || error.absent) throw error
+  })
+  const message = `Password for ${name}:`
+  const password = passwordStdin
+    ? await readSecret(session)
+    : await secret(session, { message, option: '--password-stdin' })
+  return username === undefined ? { type: 'token', secret: password } : { type: 'basic', username, secret: password }
+}
+
+/** Tests it unless told not to, keeps its credential, and writes it. */
+async function save(desk: Desk, draft: Draft, test = true): Promise<number> {
+  const { session, app } = desk
+  const registry = await checked(desk, draft)
+  if (test && !(await tried(desk, draft, registry))) {
+    throw new CredentialError(`${draft.name} was not added: its test failed`, {
+      hint: 'correct what the last step names; --no-test adds it all the same',
+    })
+  }
+  await keep(desk, draft)
+  const { path, configuration } = await app.edit(editsOf(desk, draft))
+  await warnOfOther(desk, draft, configuration)
+  const status = (await app.statuses([registry])).get(draft.name)
+  print(session, registryJson(registry, status), () => (session.quiet ? '' : added(session, draft.name, path)))
+  return 0
+}
+
+function added({ colors }: Session, name: string, path: string): string {
+  return `${colors.green('✓')} added ${printable(name)} to ${printable(path)}\n  use it: replicate policies create\n`
+}
+
+/** What is kept in the keychain is not used where another place of the chain has one. */
+async function warnOfOther({ session, app }: Desk, draft: Draft, configuration: Configuration): Promise<void> {
+  if (!draft.credential || !draft.keep || session.quiet) return
+  const { origin } = await app.credential(draft.name, configuration, quietContext(session))
+  if (origin === KEYCHAIN_ORIGIN) return
+  session.stderr.write(`warning: its credential is not used while there is another before it: ${origin}\n`)
+}
+
+/** The registry as the configuration will have it. Throws a `ConfigurationError` for what is wrong with it. */
+export async function checked(desk: Desk, draft: Draft): Promise<Registry> {
+  const { configuration } = await desk.app.edit(editsOf(desk, draft), { dry: true })
+  return configuration.registryOf(draft.name)
+}
+
+function editsOf({ places }: Desk, { name, flags }: Draft) {
+  return settingEdits(name, settingsOf(flags, places))
+}
+
+/** Shows each step on standard error; whether all of them went well. */
+export async function tried({ session, app }: Desk, { credential }: Draft, registry: Registry): Promise<boolean> {
+  const show = !session.quiet && !session.json
+  const steps = await app.tryOut(registry, credential, quietContext(session), (step) => {
+    if (show || !step.ok) session.stderr.write(stepLine(step, session.errorColors, session.stderr.columns))
+  })
+  return steps.every(({ ok }) => ok)
+}
+
+/** Before the registry is written: without a keychain nothing is. */
+async function keep({ app }: Desk, { name, credential, keep: wanted }: Draft): Promise<void> {
+  if (credential && wanted) await app.keychain.store(name, credential)
+}

@@ -1,0 +1,83 @@
+/** `replicate registries update` and `remove`: only the lines that are meant change. */
+
+import type { Configuration } from '../../../config/load.ts'
+import { ConfigurationError } from '../../../core/errors.ts'
+import { type Policy, routesOf } from '../../../core/policy.ts'
+import { KeychainError } from '../../../credentials/keychain.ts'
+import { canAsk, confirm } from '../../prompt.ts'
+import { plural, printable } from '../../render/format.ts'
+import { print, type Session } from '../../session.ts'
+import { definedRegistry, registryJson } from './registries.ts'
+import { type SettingFlags, settingEdits, settingsOf } from './settings.ts'
+
+export async function update(session: Session, name: string, flags: SettingFlags): Promise<number> {
+  const app = await session.app()
+  definedRegistry((await app.editable()).registries, name)
+  const { configuration: file } = await session.parts.paths(session.options)
+  const edits = settingEdits(name, settingsOf(flags, { cwd: session.cwd, file }))
+  if (edits.length === 0) {
+    throw new ConfigurationError('nothing to change: no option was given', {
+      hint: `as in: replicate registries update ${name} --description 'Production, Frankfurt'`,
+    })
+  }
+  const { before, after, path, configuration } = await app.edit(edits)
+  const registry = configuration.registryOf(name)
+  const status = (await app.statuses([registry])).get(name)
+  print(session, registryJson(registry, status), () => {
+    if (session.quiet) return ''
+    const tick = session.colors.green('✓')
+    return before === after
+      ? `${printable(name)} is so already; nothing was changed\n`
+      : `${tick} changed ${printable(name)} in ${printable(path)}\n  check it: replicate registries ping ${printable(name)}\n`
+  })
+  return 0
+}
+
+export interface RemoveFlags {
+  /** Its keychain entry, too; absent: asked, where somebody can be. */
+  readonly credential?: boolean
+}
+
+export async function remove(session: Session, name: string, flags: RemoveFlags): Promise<number> {
+  const app = await session.app()
+  const configuration = await app.editable()
+  definedRegistry(configuration.registries, name)
+  refuseUsed(configuration, name)
+  const kept = await hasEntry(session, name)
+  const message = `Remove its credential from the keychain, too?`
+  const too =
+    kept &&
+    (flags.credential ??
+      (canAsk(session) && (await confirm(session, { message, option: '--credential', fallback: true }))))
+  const { path } = await app.edit([{ remove: ['registries', name] }])
+  if (too) await app.keychain.remove(name)
+  print(session, { name, removed: true, credential_removed: too }, () => {
+    if (session.quiet) return ''
+    const stays = kept && !too ? `  its credential stays: replicate credentials delete ${printable(name)}\n` : ''
+    return `${session.colors.green('✓')} removed ${printable(name)}${too ? ' and its credential' : ''} from ${printable(path)}\n${stays}`
+  })
+  return 0
+}
+
+function refuseUsed({ policies }: Configuration, name: string): void {
+  const users = policies.filter((policy) => registriesOf(policy).includes(name)).map((policy) => policy.name)
+  if (users.length === 0) return
+  const count = plural(users.length, 'policy', 'policies')
+  throw new ConfigurationError(`${name} is used by ${count}: ${users.join(', ')}`, {
+    hint: 'delete them, or let them use another registry, first',
+  })
+}
+
+function registriesOf(policy: Policy): readonly string[] {
+  return [policy.source.registry, ...routesOf(policy).map(({ destination }) => destination.registry)]
+}
+
+/** A machine without a keychain has no entry. */
+async function hasEntry(session: Session, name: string): Promise<boolean> {
+  try {
+    return (await (await session.app()).keychain.entries()).has(name)
+  } catch (error) {
+    if (error instanceof KeychainError) return false
+    throw error
+  }
+}

@@ -1,0 +1,90 @@
+/** `replicate registries list` and `show`: what the configuration has, and how it was when it was last checked. */
+
+import type { RegistryStatus } from '../../../app/app.ts'
+import { didYouMean } from '../../../config/suggest.ts'
+import { ConfigurationError } from '../../../core/errors.ts'
+import type { Registry } from '../../../core/registry.ts'
+import { formatRelative } from '../../render/format.ts'
+import { renderFields, renderTable } from '../../render/table.ts'
+import { print, type Session } from '../../session.ts'
+
+export async function list(session: Session): Promise<number> {
+  const app = await session.app()
+  const registries = [...(await app.editable()).registries.values()]
+  const { configuration: file } = await session.parts.paths(session.options)
+  const statuses = registries.length > 0 ? await app.statuses(registries) : new Map<string, RegistryStatus>()
+  print(
+    session,
+    registries.map((registry) => registryJson(registry, statuses.get(registry.name))),
+    () =>
+      registries.length === 0
+        ? `no registry is configured in ${file}; \`replicate registries add\` adds one\n`
+        : renderTable(
+            [{ title: 'NAME' }, { title: 'TYPE' }, { title: 'URL' }, { title: 'STATUS' }, { title: 'CHECKED' }],
+            registries.map((registry) => row(registry, statuses.get(registry.name), session.timer.now())),
+            session.stdout.columns,
+            session.colors,
+          ),
+  )
+  return 0
+}
+
+export async function show(session: Session, name: string): Promise<number> {
+  const app = await session.app()
+  const configuration = await app.editable()
+  const registry = definedRegistry(configuration.registries, name)
+  const status = (await app.statuses([registry])).get(name)
+  const document = { ...registryJson(registry, status), ...settings(registry), file: configuration.registryFile(name) }
+  print(session, document, () => renderFields(document, session.colors))
+  return 0
+}
+
+/** Throws a `ConfigurationError` for a name that the configuration does not have. */
+export function definedRegistry(registries: ReadonlyMap<string, Registry>, name: string): Registry {
+  const registry = registries.get(name)
+  if (registry) return registry
+  const known = [...registries.keys()]
+  throw new ConfigurationError(`no registry is named ${name}`, {
+    hint:
+      didYouMean(name, known) ??
+      (known.length > 0 ? `the registries are ${known.join(', ')}` : 'add it: replicate registries add'),
+  })
+}
+
+/** The documented fields. */
+export function registryJson(registry: Registry, status: RegistryStatus | undefined): Record<string, unknown> {
+  return {
+    name: registry.name,
+    registry_type: registry.type,
+    url: registry.url ?? registry.path ?? '',
+    description: registry.description ?? null,
+    insecure: registry.insecure ?? false,
+    status: status?.status ?? 'unknown',
+    status_reason: status?.reason ?? null,
+    checked_at: status?.checked_at ?? null,
+  }
+}
+
+/** What else is set; of a credential everything but the secret. */
+function settings({ ca, client_cert, client_key, proxy, limits, options, credential }: Registry): object {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(client_cert === undefined ? {} : { client_cert }),
+    ...(client_key === undefined ? {} : { client_key }),
+    ...(proxy === undefined ? {} : { proxy: proxy.replace(/\/\/[^/@]*@/, '//') }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(options === undefined ? {} : { options }),
+    ...(credential === undefined ? {} : { credential: { type: credential.type, username: credential.username } }),
+  }
+}
+
+function row(registry: Registry, status: RegistryStatus | undefined, now: number): readonly string[] {
+  const { name, type, url, path = '' } = registry
+  const checked = status === undefined ? 'never' : formatRelative(status.checked_at, now)
+  return [name, type, url ?? path, statusText(status), checked]
+}
+
+function statusText(status: RegistryStatus | undefined): string {
+  if (status === undefined) return 'unknown'
+  return status.reason === undefined ? status.status : `${status.status}: ${status.reason}`
+}

@@ -1,0 +1,78 @@
+/** A registry's settings as options give them, and as they stand in the configuration. */
+
+import { dirname, isAbsolute, relative, resolve } from 'node:path'
+import type { Edit, Value } from '../../../config/edit/edit.ts'
+import { isLoopback } from '../../../core/registry.ts'
+
+/** As commander hands them over. */
+export interface SettingFlags {
+  readonly type?: string
+  readonly url?: string
+  readonly path?: string
+  readonly description?: string
+  readonly insecure?: boolean
+  readonly ca?: string
+  readonly clientCert?: string
+  readonly clientKey?: string
+  readonly proxy?: string
+  readonly connections?: number | ''
+  readonly requestsPerSecond?: string
+  readonly bandwidth?: string
+}
+
+export interface Places {
+  /** What the options' paths are relative to. */
+  readonly cwd: string
+  /** The configuration, what the paths in it are relative to. */
+  readonly file: string
+}
+
+interface Setting {
+  readonly key: readonly string[]
+  readonly value: Value
+}
+
+/** In the order in which they stand in a file that this program writes. An empty value is none. */
+export function settingsOf(flags: SettingFlags, places: Places): readonly Setting[] {
+  const path = (given: string | undefined): string | undefined => given && pathIn(given, places)
+  const settings: readonly (readonly [readonly string[], Value | undefined])[] = [
+    [['type'], flags.type],
+    [['url'], flags.url && withScheme(flags.url)],
+    [['path'], path(flags.path)],
+    [['description'], flags.description],
+    [['insecure'], flags.insecure],
+    [['ca'], path(flags.ca)],
+    [['client_cert'], path(flags.clientCert)],
+    [['client_key'], path(flags.clientKey)],
+    [['proxy'], flags.proxy],
+    [['limits', 'connections'], flags.connections],
+    [['limits', 'requests_per_second'], flags.requestsPerSecond && numeral(flags.requestsPerSecond)],
+    [['limits', 'bandwidth'], flags.bandwidth],
+  ]
+  return settings.flatMap(([key, value]) => (value === undefined ? [] : [{ key, value }]))
+}
+
+/** An edit for each setting of the registry; an empty one is taken away. */
+export function settingEdits(name: string, settings: readonly Setting[]): readonly Edit[] {
+  return settings.map(({ key, value }): Edit => {
+    const path = ['registries', name, ...key]
+    return value === '' ? { remove: path } : { set: path, to: value }
+  })
+}
+
+/** A host is as good as a URL. */
+export function withScheme(url: string): string {
+  if (/^[a-z]+:\/\//i.test(url) || url === '') return url
+  return `${isLoopback(url.split('/')[0] ?? '') ? 'http' : 'https'}://${url}`
+}
+
+/** Relative to the configuration where it is below it, so that both can be moved together. */
+function pathIn(path: string, { cwd, file }: Places): string {
+  const absolute = resolve(cwd, path)
+  const below = relative(dirname(file), absolute)
+  return below === '' || below.startsWith('..') || isAbsolute(below) ? absolute : `./${below}`
+}
+
+function numeral(text: string): Value {
+  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text
+}

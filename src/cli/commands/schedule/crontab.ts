@@ -1,0 +1,28 @@
+/** Schedules as lines of a crontab. */
+
+import metadata from '../../../../package.json' with { type: 'json' }
+import { commandOf, cronFields, type Entry, type Place, shellWord } from './entry.ts'
+
+export function crontab(entries: readonly Entry[], place: Place): string {
+  // What has no time zone comes first: CRON_TZ holds for all that follows.
+  const zones = [...new Set(entries.map(({ schedule }) => schedule.timezone ?? ''))].sort()
+  const lines = [
+    `# Made by replicate ${metadata.version}; paste it with \`crontab -e\`. Errors are mailed, nothing else is said.`,
+    ...(zones.some((zone) => zone !== '')
+      ? ["# CRON_TZ is for cronie; Debian's cron ignores it and takes the time zone of the machine: use systemd there."]
+      : []),
+    ...place.variables.map(
+      (name) => `# The configuration reads ${name}; cron has it only where a line here says: ${name}=…`,
+    ),
+  ]
+  for (const zone of zones) {
+    lines.push('')
+    if (zone !== '') lines.push(`CRON_TZ=${zone}`)
+    for (const { policy, schedule } of entries.filter((entry) => (entry.schedule.timezone ?? '') === zone)) {
+      // A `%` would be the end of the line to cron, also within quotes.
+      const command = commandOf(policy, place).map(shellWord).join(' ').replaceAll('%', '\\%')
+      lines.push(`${cronFields(schedule.fields)} ${command}`)
+    }
+  }
+  return `${lines.join('\n')}\n`
+}

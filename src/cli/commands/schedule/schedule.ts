@@ -1,0 +1,109 @@
+/** `replicate schedule`: when policies come next, and what makes them run then. */
+
+import { ConfigurationError } from '../../../core/errors.ts'
+import { comingRuns, type Schedule, schedulesOf } from '../../../core/schedule.ts'
+import { formatRelative } from '../../render/format.ts'
+import { renderTable } from '../../render/table.ts'
+import { type Selection, selectPolicies } from '../../selection.ts'
+import { print, type Session } from '../../session.ts'
+import { exported, type Format } from './export.ts'
+
+export interface NextFlags {
+  readonly count: number
+}
+
+export async function next(session: Session, targets: readonly string[], { count }: NextFlags): Promise<number> {
+  const { policies } = await selectPolicies(await session.app(), session.cwd, targets)
+  const now = session.timer.now()
+  const runs: ReturnType<typeof describe>[] = []
+  for (const run of comingRuns(policies, now)) {
+    runs.push(describe(run.policy.name, run.schedule, run.time))
+    if (runs.length >= count) break
+  }
+  print(session, runs, () =>
+    runs.length === 0
+      ? 'none of these policies has a schedule; one has it with `triggers: [{schedule: "0 2 * * *"}]`\n'
+      : renderTable(
+          [
+            { title: 'TIME' },
+            { title: 'TIME ZONE' },
+            { title: 'FROM NOW' },
+            { title: 'POLICY' },
+            { title: 'SCHEDULE' },
+          ],
+          runs.map(({ policy, time, schedule, timezone }) => [
+            wallClock(time, timezone),
+            timezone,
+            formatRelative(time, now),
+            policy,
+            schedule,
+          ]),
+          session.stdout.columns,
+          session.colors,
+        ),
+  )
+  return 0
+}
+
+export interface ExportFlags {
+  readonly format: Format
+}
+
+/** Prints what is to be installed; installs nothing. */
+export async function exportSchedules(
+  session: Session,
+  targets: readonly string[],
+  { format }: ExportFlags,
+): Promise<number> {
+  const selection = await selectPolicies(await session.app(), session.cwd, targets)
+  const entries = selection.policies.flatMap((policy) => schedulesOf(policy).map((schedule) => ({ policy, schedule })))
+  if (entries.length === 0) {
+    const hint = 'give a policy `triggers: [{schedule: "0 2 * * *"}]`'
+    throw new ConfigurationError('none of these policies has a schedule', { hint })
+  }
+  const { configuration: user, home } = await session.parts.paths(session.options)
+  const { text, warnings } = exported(format, entries, {
+    program: session.program,
+    home,
+    user: selection.configuration.files.some(({ path }) => path === user) ? user : undefined,
+    fileOf: (policy) => fileOf(selection, policy),
+    timezone: localTimezone(),
+    variables: variablesOf(selection),
+  })
+  for (const warning of warnings) session.stderr.write(`${session.errorColors.yellow('warning:')} ${warning}\n`)
+  session.stdout.write(text)
+  return 0
+}
+
+function describe(policy: string, { text, timezone = localTimezone() }: Schedule, time: number) {
+  return { policy, time: new Date(time).toISOString(), schedule: text, timezone }
+}
+
+export function localTimezone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone
+}
+
+/** `Sun 2026-11-22 02:00:00`, as clocks show it there. */
+export function wallClock(time: string, timeZone: string): string {
+  const date = new Date(time)
+  const day = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short' }).format(date)
+  const rest = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(date)
+  return `${day} ${rest}`
+}
+
+function fileOf({ configuration }: Selection, policy: string): string {
+  const file = configuration.policyFile(policy)
+  if (file !== undefined && file !== '-') return file
+  throw new ConfigurationError('standard input cannot be read again when the time comes', {
+    hint: 'name a file, or policies of the configuration',
+  })
+}
+
+/** The variables without which the files mean nothing. */
+function variablesOf({ configuration }: Selection): readonly string[] {
+  const lines = configuration.files.flatMap(({ text }) => text.split('\n')).filter((line) => !/^\s*#/.test(line))
+  const names = lines.flatMap((line) =>
+    [...line.matchAll(/(?<!\$)\$\{([A-Za-z_]\w*)\}/g)].map((match) => match[1] ?? ''),
+  )
+  return [...new Set(names)].sort()
+}

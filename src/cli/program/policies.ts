@@ -1,0 +1,182 @@
+/** `replicate policies`, `replicate schedule`, and their options. */
+
+import { type Command, Option } from 'commander'
+import type { PolicyFlags } from '../commands/policies/fields.ts'
+import type { ValidateFlags } from '../commands/policies/policies.ts'
+import type { ExportFlags, NextFlags } from '../commands/schedule/schedule.ts'
+import { collect, duration, filter, positiveInteger } from '../values.ts'
+import { example, type Start } from './program.ts'
+
+export function addPolicies(program: Command, start: Start): void {
+  const group = program.command('policies').helpCommand(false).description('the policies of the configuration')
+  const load = () => import('../commands/policies/policies.ts')
+  const change = () => import('../commands/policies/change.ts')
+  const list = group
+    .command('list')
+    .description('every policy with its last execution and its next run')
+    .action(() => start(list)(async (session) => (await load()).list(session)))
+  example(list, 'replicate policies list')
+  const show = group
+    .command('show')
+    .description('one policy with every default filled in')
+    .argument('<name>')
+    .action((name: string) => start(show)(async (session) => (await load()).show(session, name)))
+  example(show, 'replicate policies show base-images')
+  const create = group
+    .command('create')
+    .description('write a policy; asks on a terminal where NAME, --source or --destination is missing')
+    .argument('[name]')
+    .option('--disabled', 'no trigger starts it, and `run` refuses it by name')
+    .action((name: string | undefined, { disabled, ...flags }: PolicyFlags & { readonly disabled?: boolean }) =>
+      start(create)(async (session) =>
+        (await import('../commands/policies/create.ts')).create(
+          session,
+          name,
+          disabled ? { ...flags, enabled: false } : flags,
+        ),
+      ),
+    )
+  addPolicyOptions(create)
+  example(
+    create,
+    'replicate policies create',
+    "replicate policies create alpine --source 'hub/library/alpine:3.*' --destination harbor/mirror --schedule '0 2 * * *'",
+  )
+  const update = group
+    .command('update')
+    .description('change what the options say; an empty value takes a setting away')
+    .argument('<name>')
+    .action((name: string, flags: PolicyFlags) =>
+      start(update)(async (session) => (await change()).update(session, name, flags)),
+    )
+  addPolicyOptions(update)
+  example(
+    update,
+    "replicate policies update base-images --tag '3.*' --tag latest",
+    "replicate policies update base-images --newest ''",
+  )
+  for (const [verb, about, enabled] of [
+    ['enable', 'let triggers start it', true],
+    ['disable', 'let nothing start it; its line in the file is all that changes', false],
+  ] as const) {
+    const command = group
+      .command(verb)
+      .description(about)
+      .argument('<name>')
+      .action((name: string) => start(command)(async (session) => (await change()).enable(session, name, enabled)))
+    example(command, `replicate policies ${verb} base-images`)
+  }
+  const remove = group
+    .command('delete')
+    .description('take a policy out of the configuration; refused while it runs')
+    .argument('<name>')
+    .action((name: string) => start(remove)(async (session) => (await change()).remove(session, name)))
+  example(remove, 'replicate policies delete base-images')
+  const validate = group
+    .command('validate')
+    .description('check files, without contacting anything unless told to')
+    .argument('[file...]', "YAML files (- for standard input); the user's configuration where there is none")
+    .option('--online', 'also ask each registry, and count what each policy matches at its source')
+    .action((files: string[], flags: ValidateFlags) =>
+      start(validate)(async (session) => (await load()).validate(session, files, flags)),
+    )
+  example(validate, 'replicate policies validate policy.yaml', 'replicate policies validate --online')
+}
+
+/** All of them may be empty but the flags and choices. */
+function addPolicyOptions(command: Command): void {
+  const many = (flags: string, description: string): Option =>
+    new Option(flags, `${description}; may be repeated`).argParser(collect)
+  command
+    .option('--source <reference>', 'REGISTRY[/PATH[:TAG|@DIGEST]], oci:DIR or tar:FILE; patterns in quotes')
+    .addOption(many('--namespace <pattern>', 'of the source, instead of a path'))
+    .addOption(many('--destination <reference>', 'REGISTRY[/NAMESPACE], oci:DIR or tar:FILE'))
+    .addOption(
+      new Option('--flatten <parts>', 'how many leading path parts the namespace replaces (default: 1)').choices([
+        '0',
+        '1',
+        '2',
+        '3',
+        'all',
+      ]),
+    )
+    .addOption(
+      new Option('--filter <key=pattern>', 'by name, tag, resource or label; may be repeated').argParser(filter),
+    )
+    .addOption(many('--name <pattern>', 'of whole repository paths'))
+    .addOption(many('--tag <pattern>', 'of tags'))
+    .addOption(many('--label <pattern>', 'of labels, where the registry has them'))
+    .addOption(new Option('--resource <type>', 'what to copy (default: all)').choices(['image', 'chart', 'all']))
+    .option('--semver <range>', 'tags that are versions in this range')
+    .addOption(
+      new Option('--newest <n>', 'of each repository, after the other filters').argParser(orEmpty(positiveInteger)),
+    )
+    .addOption(new Option('--pushed-within <duration>', 'only what is younger').argParser(orEmpty(duration)))
+    .addOption(new Option('--min-age <duration>', 'only what is older').argParser(orEmpty(duration)))
+    .option('--untagged', 'also artifacts without a tag')
+    .option('--no-untagged', 'only what has a tag')
+    .addOption(many('--platform <os/arch>', 'of images'))
+    .addOption(new Option('--exclude <key=pattern>', 'by name, tag or label; may be repeated').argParser(filter))
+    .addOption(
+      many('--schedule <cron>', 'five fields, or six with seconds first, or @hourly, @daily, @weekly, @monthly'),
+    )
+    .option('--timezone <zone>', 'of the schedule, such as Europe/Berlin')
+    .option('--override', 'replace a destination tag that differs (default)')
+    .option('--no-override', 'keep a destination tag that differs')
+    .option('--referrers', 'signatures, attestations and SBOMs travel with their image (default)')
+    .option('--no-referrers', 'leave them behind')
+    .addOption(
+      new Option('--deletion <which>', 'of what is gone from the source (default: never)').choices(['never', 'mirror']),
+    )
+    .addOption(
+      new Option('--scope <scope>', 'namespace: it alone owns the one that it lists (default: system)').choices([
+        'system',
+        'namespace',
+      ]),
+    )
+    .option('--description <text>', 'for people')
+}
+
+/** Checked, and kept as it was written. */
+function orEmpty(parse: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    if (text !== '') parse(text)
+    return text
+  }
+}
+
+export function addSchedule(program: Command, start: Start): void {
+  const group = program
+    .command('schedule')
+    .helpCommand(false)
+    .description('when policies come next, and what makes them run then')
+  const load = () => import('../commands/schedule/schedule.ts')
+  const targets = [
+    '[file-or-policy...]',
+    "YAML files, or policies of the user's configuration; all where there is none",
+  ] as const
+  const next = group
+    .command('next')
+    .description('the coming times, of all policies together')
+    .argument(...targets)
+    .addOption(new Option('--count <n>', 'how many').argParser(positiveInteger).default(10))
+    .action((names: string[], flags: NextFlags) =>
+      start(next)(async (session) => (await load()).next(session, names, flags)),
+    )
+  example(next, 'replicate schedule next', 'replicate schedule next base-images --count 3')
+  const exporting = group
+    .command('export')
+    .description('print what runs the policies at their times; nothing is installed')
+    .argument(...targets)
+    .addOption(
+      new Option('--format <format>', 'what for').choices(['crontab', 'systemd', 'kubernetes']).makeOptionMandatory(),
+    )
+    .action((names: string[], flags: ExportFlags) =>
+      start(exporting)(async (session) => (await load()).exportSchedules(session, names, flags)),
+    )
+  example(
+    exporting,
+    'replicate schedule export --format crontab',
+    'replicate schedule export --format kubernetes base-images | kubectl apply -f -',
+  )
+}

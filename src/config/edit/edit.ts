@@ -1,0 +1,114 @@
+/** Changes the text of a configuration file so that only the intended lines differ: comments, order, anchors, quoting and spacing stay. */
+
+import { ConfigurationError } from '../../core/errors.ts'
+import { type ConfigurationFile, contentOf, parseSource, type Source } from '../source.ts'
+import { blockAddition, blockFilling, blockNote, blockRemoval, blockReplacement, documentAddition } from './block.ts'
+import { flowAddition, flowFilling, flowRemoval, flowReplacement } from './flow.ts'
+import { checkOnlyIntended } from './guard.ts'
+import type { Value } from './render.ts'
+import { isEmptyFlow, type Location, locate, type Path, parsedTree, type Splice, type Tree } from './tree.ts'
+
+export type { Value } from './render.ts'
+export type { Path } from './tree.ts'
+
+/** Paths are keys from the top of the file: `['registries', 'hub', 'url']`. Lists are values: they are changed as a whole. */
+export type Edit =
+  /** What is missing on the way is added, at the end of its mapping; of a mapping that is there only what differs is changed. */
+  | { readonly set: Path; readonly to: Value }
+  /** With the comments that belong to it. What is not there needs no removal. A setting whose last key goes, goes with it. */
+  | { readonly remove: Path }
+  /** A comment above an entry, in place of the one that begins alike: `begins` is a word such as `changed`. Not within braces. */
+  | { readonly note: Path; readonly begins: string; readonly text: string }
+
+/** The text after all edits, in order. Throws a `ConfigurationError` with its place for what is no YAML, and for what cannot be changed
+ *  without changing something else, such as a value that stands behind an alias. `cwd` is what errors show paths relative to. */
+export function editedText(file: ConfigurationFile, edits: readonly Edit[], cwd: string): string {
+  let { text } = file
+  for (const edit of edits.flatMap((edit) => simpleEdits(read({ ...file, text }, cwd), edit))) {
+    const before = read({ ...file, text }, cwd)
+    text = spliced(text, splicesOf(parsedTree(before), edit))
+    checkOnlyIntended(before, parseSource({ ...file, text }, cwd).source, edit)
+  }
+  return text
+}
+
+function read(file: ConfigurationFile, cwd: string): Source {
+  const { source, problems } = parseSource(file, cwd)
+  if (problems.length > 0) throw new ConfigurationError(problems)
+  return source
+}
+
+/** A mapping in place of another is as many edits as there are differences; what is already so is none. */
+function simpleEdits(source: Source, edit: Edit): readonly Edit[] {
+  if (!('set' in edit)) return [edit]
+  return differences(edit.set, valueAt(contentOf(source), edit.set), edit.to)
+}
+
+function differences(path: Path, before: unknown, to: Value): readonly Edit[] {
+  if (isMapping(before) && isMapping(to)) {
+    const gone = Object.keys(before).filter((key) => !Object.hasOwn(to, key))
+    return [
+      ...gone.map((key): Edit => ({ remove: [...path, key] })),
+      ...Object.entries(to).flatMap(([key, value]) => differences([...path, key], valueAt(before, [key]), value)),
+    ]
+  }
+  return JSON.stringify(before) === JSON.stringify(asTexts(to)) ? [] : [{ set: path, to }]
+}
+
+function isMapping(value: unknown): value is { readonly [key: string]: Value } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** As the file would be read: every scalar is text there. */
+function asTexts(value: Value): unknown {
+  if (Array.isArray(value)) return value.map(asTexts)
+  return typeof value === 'object' ? value : String(value)
+}
+
+function valueAt(content: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined,
+    content,
+  )
+}
+
+function splicesOf(tree: Tree, edit: Edit): readonly Splice[] {
+  if ('set' in edit) return setting(tree, edit.set, edit.to)
+  if ('remove' in edit) return removal(tree, edit.remove)
+  const { pair, inFlow } = locate(tree, edit.note)
+  return pair === undefined || inFlow ? [] : blockNote(tree, pair, edit.begins, edit.text)
+}
+
+function setting(tree: Tree, path: Path, to: Value): readonly Splice[] {
+  const location = locate(tree, path)
+  const { map, pair, inFlow, parents } = location
+  if (pair !== undefined) return inFlow ? flowReplacement(tree, pair, to) : blockReplacement(tree, pair, to)
+  const [key = '', ...deeper] = location.missing
+  const value = deeper.reduceRight<Value>((inner, name) => ({ [name]: inner }), to)
+  const parent = parents.at(-1)
+  if (parent !== undefined && (map === undefined || isEmptyFlow(map))) {
+    return inFlow ? flowFilling(tree, parent, key, value) : blockFilling(tree, parent, key, value)
+  }
+  if (map === undefined || (parent === undefined && !map.flow)) return documentAddition(tree, map, key, value)
+  return map.flow ? flowAddition(tree, map, key, value) : blockAddition(tree, map, key, value)
+}
+
+function removal(tree: Tree, path: Path): readonly Splice[] {
+  const { map, pair, inFlow }: Location = locate(tree, path)
+  if (pair === undefined || map === undefined) return []
+  // An empty section is as good as none, but an empty mapping below it is a mistake.
+  if (map.items.length === 1 && path.length > 2) return removal(tree, path.slice(0, -1))
+  return inFlow || map.flow ? flowRemoval(tree, map, pair) : blockRemoval(tree, map, pair)
+}
+
+/** Those that begin at one place follow each other. */
+function spliced(text: string, splices: readonly Splice[]): string {
+  const parts: string[] = []
+  let from = 0
+  for (const { start, end, text: put } of [...splices].sort((a, b) => a.start - b.start)) {
+    parts.push(text.slice(from, start), put)
+    from = end
+  }
+  return parts.join('') + text.slice(from)
+}

@@ -1,0 +1,175 @@
+/** Changes the user's configuration file: checked before it is written, and written whole or not at all. */
+
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { type FileHandle, mkdir, open, readFile, readlink, realpath, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { ConfigurationError } from '../../core/errors.ts'
+import { UNSET } from '../interpolate.ts'
+import { type Configuration, type LoadOptions, loadConfiguration } from '../load.ts'
+import { type PathOptions, userConfiguration } from '../paths.ts'
+import { codeOf, reasonOf } from '../read.ts'
+import type { ConfigurationFile } from '../source.ts'
+import { type Edit, editedText } from './edit.ts'
+
+export interface EditMode {
+  /** Everything but the writing. */
+  readonly dry?: boolean
+}
+
+export interface EditOptions extends EditMode, PathOptions, Omit<LoadOptions, 'env' | 'cwd'> {}
+
+export interface Edited {
+  /** Absolute. */
+  readonly path: string
+  /** As it was and as it is; the same where nothing had to change. */
+  readonly before: string
+  readonly after: string
+  /** What the file means now. */
+  readonly configuration: Configuration
+}
+
+/** Applies the edits to the user's configuration, which need not be there yet. Throws a `ConfigurationError` where it cannot be read, changed
+ *  or written, where what comes of it is no valid configuration, and where somebody else has changed it meanwhile; then it is as it was. */
+export async function editConfiguration(edits: readonly Edit[], options: EditOptions): Promise<Edited> {
+  const { path } = userConfiguration(options)
+  const bytes = await bytesOf(path)
+  const { mark, text: before } = decoded(path, bytes)
+  const after = editedText({ path, text: before }, edits, options.cwd)
+  const configuration = checked(path, before, after, options)
+  if (after !== before && !options.dry) await replace(path, bytes, Buffer.from(mark + after))
+  return { path, before, after, configuration }
+}
+
+/** The user's configuration as it may be edited: a file that is not there is empty, and a variable that is not set is no mistake, for nothing
+ *  is contacted with it. */
+export async function editableConfiguration(options: EditOptions): Promise<Configuration> {
+  const { path } = userConfiguration(options)
+  const bytes = await bytesOf(path)
+  return loaded(bytes ? [{ path, text: decoded(path, bytes).text }] : [], options)
+}
+
+function checked(path: string, before: string, after: string, options: EditOptions): Configuration {
+  try {
+    return loaded([{ path, text: after }], options)
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    // What was wrong before is told with its place; what would become wrong has none yet.
+    loaded([{ path, text: before }], options)
+    const problems = error.problems.map(({ message, hint }) => (hint === undefined ? { message } : { message, hint }))
+    throw new ConfigurationError(problems, { cause: error, hint: error.hint })
+  }
+}
+
+/** Where all that is wrong is that variables are not set, their names stand for their values. */
+function loaded(files: readonly ConfigurationFile[], options: EditOptions): Configuration {
+  try {
+    return loadConfiguration(files, options)
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    const names = error.problems.map(({ message }) =>
+      message.endsWith(UNSET) ? /`([^`]+)`/.exec(message)?.[1] : undefined,
+    )
+    const unset = names.filter((name) => name !== undefined)
+    if (unset.length < names.length) throw error
+    const env = { ...options.env, ...Object.fromEntries(unset.map((name) => [name, `\${${name}}`])) }
+    try {
+      return loadConfiguration(files, { ...options, env })
+    } catch {
+      throw error
+    }
+  }
+}
+
+async function bytesOf(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT') return undefined
+    throw new ConfigurationError(`cannot read ${path}: ${reasonOf(cause)}`, { cause })
+  }
+}
+
+const BYTE_ORDER_MARK = '\uFEFF'
+
+function decoded(path: string, bytes: Uint8Array = new Uint8Array()): { readonly mark: string; readonly text: string } {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    const mark = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : ''
+    return { mark, text: text.slice(mark.length) }
+  } catch (cause) {
+    throw new ConfigurationError(`cannot read ${path}: ${reasonOf(cause)}`, { cause })
+  }
+}
+
+/** For the owner only, where there was none: it may name who signs in where. */
+const NEW_FILE = 0o600
+const NEW_DIRECTORY = 0o700
+
+/** Writes beside the file and takes its place. A link stays one. */
+async function replace(path: string, expected: Buffer | undefined, bytes: Buffer): Promise<void> {
+  let temporary: string | undefined
+  try {
+    const target = await targetOf(path)
+    await mkdir(dirname(target), { recursive: true, mode: NEW_DIRECTORY })
+    temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}`)
+    const file = await open(temporary, 'wx', NEW_FILE)
+    try {
+      await file.writeFile(bytes)
+      await likeBefore(file, target)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    // Together, so that as little time as can be lies between the two.
+    expectUnchanged(path, expected)
+    renameSync(temporary, target)
+    temporary = undefined
+    await syncDirectory(dirname(target))
+  } catch (cause) {
+    if (cause instanceof ConfigurationError) throw cause
+    throw new ConfigurationError(`cannot write ${path}: ${reasonOf(cause)}`, { cause })
+  } finally {
+    if (temporary !== undefined) await rm(temporary, { force: true })
+  }
+}
+
+/** What a link leads to, also where that is not there yet. */
+async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
+  try {
+    return await targetOf(resolve(dirname(path), await readlink(path)))
+  } catch (error) {
+    if (codeOf(error) !== 'EINVAL' && codeOf(error) !== 'ENOENT') throw error
+    return path
+  }
+}
+
+/** The same permissions; the same owner, as far as that is allowed. */
+async function likeBefore(file: FileHandle, target: string): Promise<void> {
+  const before = await stat(target).catch(() => undefined)
+  if (!before) return
+  await file.chown(before.uid, before.gid).catch(() => undefined)
+  await file.chmod(before.mode & 0o7777)
+}
+
+function expectUnchanged(path: string, expected: Buffer | undefined): void {
+  const now = existsSync(path) ? readFileSync(path) : undefined
+  const same = expected === undefined ? now === undefined : now?.equals(expected)
+  if (!same) {
+    throw new ConfigurationError(`${path} was changed by somebody else meanwhile; nothing was written`, {
+      hint: 'run the command again',
+    })
+  }
+}
+
+/** So that the new name survives a power failure, where the system can do that. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory).catch(() => undefined)
+  await handle?.sync().catch(() => undefined)
+  await handle?.close()
+}

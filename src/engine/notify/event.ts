@@ -1,0 +1,101 @@
+/** The end of an execution as others are told of it: a CloudEvent, a line for a channel, facts for a command. */
+
+import { createHmac } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Execution, Task } from '../../core/execution.ts'
+import { type Policy, routesOf } from '../../core/policy.ts'
+import { formatBytes } from '../../core/size.ts'
+
+export interface Ended {
+  readonly policy: Policy
+  readonly execution: Execution
+  /** From 1 on. */
+  readonly attempt: number
+  /** The first of those that failed. */
+  readonly failed: readonly Task[]
+  /** Tells the history from every other one. */
+  readonly history: string
+}
+
+/** How many failed tasks are told. */
+export const MOST_FAILED = 20
+const MOST_LINES = 5
+
+/** CloudEvents 1.0, structured mode. `source` and `id` together are unique for ever. */
+export function cloudEvent({ execution, attempt, failed, history }: Ended): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id: attempt === 1 ? String(execution.id) : `${execution.id}.${attempt}`,
+    source: `/replicate/${encodeURIComponent(hostname())}/${history}`,
+    type: `io.replicate.execution.${execution.status}`,
+    subject: execution.policy,
+    time: execution.end_time ?? execution.start_time,
+    datacontenttype: 'application/json',
+    data: { ...execution, failed_tasks: failed },
+  })
+}
+
+/** Over the time, too, so that nobody can send the same once more later. `seconds` since 1970. */
+export function signature(secret: string, seconds: number, body: string): Readonly<Record<string, string>> {
+  const hash = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')
+  return { 'x-replicate-timestamp': String(seconds), 'x-replicate-signature': `sha256=${hash}` }
+}
+
+const MARKS: Readonly<Record<string, string>> = { succeeded: ':white_check_mark:', failed: ':x:' }
+
+/** What Slack, and all that take what Slack takes, show. */
+export function slackMessage({ policy, execution, failed }: Ended): string {
+  const { id, status, total, succeed, unchanged, error } = execution
+  const { source, destination } = sidesOf(policy)
+  const seconds = ((execution.duration_ms ?? 0) / 1000).toFixed(1)
+  const counts = [
+    ...(execution.failed > 0 ? [`${execution.failed} of ${total} tasks failed`] : []),
+    `${succeed} succeeded`,
+    `${unchanged} unchanged`,
+    `${formatBytes(execution.bytes_copied)} copied in ${seconds} s`,
+  ]
+  const left = execution.failed - Math.min(failed.length, MOST_LINES)
+  const lines = [
+    `${MARKS[status] ?? ':octagonal_sign:'} *${escaped(execution.policy)}* ${status}: ${counts.join(', ')}`,
+    `execution ${id}, ${escaped(source)} → ${escaped(destination)}`,
+    ...(error ? [escaped(error.message)] : []),
+    ...failed
+      .slice(0, MOST_LINES)
+      .map((task) => `• \`${escaped(task.dest_resource)}\`: ${escaped(task.error?.message ?? 'failed')}`),
+    ...(left > 0 ? [`…and ${left} more: \`replicate executions show ${id} --failed\``] : []),
+  ]
+  return JSON.stringify({ text: lines.join('\n') })
+}
+
+/** For a command's environment. */
+export function factsOf({ policy, execution }: Ended): Readonly<Record<string, string>> {
+  const { source, destination } = sidesOf(policy)
+  return {
+    REPLICATE_POLICY: execution.policy,
+    REPLICATE_EXECUTION: String(execution.id),
+    REPLICATE_STATUS: execution.status,
+    REPLICATE_TRIGGER: execution.trigger,
+    REPLICATE_SOURCE: source,
+    REPLICATE_DESTINATION: destination,
+    REPLICATE_TOTAL: String(execution.total),
+    REPLICATE_SUCCEEDED: String(execution.succeed),
+    REPLICATE_FAILED: String(execution.failed),
+    REPLICATE_UNCHANGED: String(execution.unchanged),
+    REPLICATE_BYTES_COPIED: String(execution.bytes_copied),
+    REPLICATE_START_TIME: execution.start_time,
+    REPLICATE_END_TIME: execution.end_time ?? '',
+    REPLICATE_ERROR: execution.error?.message ?? '',
+  }
+}
+
+function sidesOf(policy: Policy): { readonly source: string; readonly destination: string } {
+  const places = routesOf(policy).map(({ destination: { registry, namespace } }) =>
+    namespace === undefined ? registry : `${registry}/${namespace}`,
+  )
+  return { source: policy.source.registry, destination: places.join(', ') }
+}
+
+/** https://api.slack.com/reference/surfaces/formatting#escaping */
+function escaped(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;')
+}

@@ -1,0 +1,91 @@
+/** Runs a command that is told how an execution ended: no shell, the event on its standard input, and an end to its time. */
+
+import { spawn } from 'node:child_process'
+import { basename } from 'node:path'
+import { abortReason } from '../../core/cancel.ts'
+import type { Context } from '../../core/context.ts'
+import { CommandError } from '../../core/errors.ts'
+
+export interface CommandRequest {
+  readonly command: readonly [string, ...string[]]
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly input: string
+}
+
+/** Of what it says, in bytes; and lines of that. */
+const MOST_SAID = 64 * 1024
+const MOST_LINES = 100
+
+/** What it writes to standard error goes to the log. Throws where it ends with another status than 0, or does not end. */
+export async function runCommand({ command, env, input }: CommandRequest, ctx: Context): Promise<void> {
+  const [file, ...args] = command
+  const name = basename(file)
+  const { status, said } = await ended(file, args, env, input, ctx.signal)
+  const lines = said.split('\n').filter((line) => line.trim() !== '')
+  for (const line of lines.slice(0, MOST_LINES)) ctx.emit({ type: 'log', level: 'info', text: `${name}: ${line}` })
+  if (lines.length > MOST_LINES) {
+    ctx.emit({ type: 'log', level: 'info', text: `${name}: ${lines.length - MOST_LINES} more lines` })
+  }
+  if (status instanceof Error) throw status
+  if (status !== 0) throw new CommandError(`it ended with ${typeof status === 'number' ? `status ${status}` : status}`)
+}
+
+interface CommandEnd {
+  /** The exit status, the signal that ended it, or why it never ended. */
+  readonly status: number | string | Error
+  readonly said: string
+}
+
+function ended(
+  file: string,
+  args: readonly string[],
+  env: CommandRequest['env'],
+  input: string,
+  signal: AbortSignal,
+): Promise<CommandEnd> {
+  return new Promise((resolve) => {
+    // A group of its own: what it starts ends with it, and Ctrl-C does not reach it.
+    const child = spawn(file, args, {
+      env: { ...env },
+      stdio: ['pipe', 'ignore', 'pipe'],
+      shell: false,
+      detached: true,
+    })
+    const chunks: Buffer[] = []
+    let size = 0
+    const end = (status: CommandEnd['status']): void => {
+      signal.removeEventListener('abort', onAbort)
+      child.stderr.destroy()
+      resolve({ status, said: Buffer.concat(chunks).toString('utf8') })
+    }
+    const onAbort = (): void => {
+      // One that has ended may have left something behind that holds its output open.
+      const { exitCode } = child
+      killGroup(child.pid)
+      end(exitCode ?? abortReason(signal))
+    }
+    child.once('error', (error) => {
+      const missing = 'code' in error && error.code === 'ENOENT'
+      end(new CommandError(missing ? 'there is no such command' : `it cannot be started: ${error.message}`))
+    })
+    child.once('close', (code, killed) => end(code ?? `signal ${killed}`))
+    child.stderr.on('data', (chunk: Buffer) => {
+      size += chunk.byteLength
+      if (size <= MOST_SAID) chunks.push(chunk)
+    })
+    // A command that does not read its input is no error.
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}

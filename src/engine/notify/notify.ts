@@ -1,0 +1,111 @@
+/** Tells those whom a policy names how its executions ended. What goes wrong here is a warning, and never changes how one ended. */
+
+import { basename } from 'node:path'
+import { type Clock, systemClock } from '../../core/cancel.ts'
+import type { Context } from '../../core/context.ts'
+import type { Post } from '../../core/http.ts'
+import type { Notification, NotifiedEnd, Policy } from '../../core/policy.ts'
+import type { Secret } from '../../core/secret.ts'
+import type { History, OwedEnd } from '../../history/history.ts'
+import { attempt } from '../run/recording.ts'
+import { cloudEvent, type Ended, factsOf, MOST_FAILED, signature, slackMessage } from './event.ts'
+import { runCommand } from './exec.ts'
+import { insist } from './insist.ts'
+
+export interface NotifyRequest {
+  readonly policy: Policy
+  readonly history: History
+  /** Absent: nobody is told anything. */
+  readonly post?: Post | undefined
+  /** The environment of commands: without secrets of ours. */
+  readonly commandEnv?: (() => Readonly<Record<string, string | undefined>>) | undefined
+  readonly clock?: Clock | undefined
+}
+
+/** Milliseconds for everybody together, and where somebody waits for the program to stop. */
+const LIMIT = 30_000
+const LIMIT_STOPPED = 5000
+
+/** To be called once an execution has begun, so that its end is told even if another process must do that. */
+export function oweNotification({ policy, history }: NotifyRequest, execution: number): void {
+  if (policy.notify?.length) attempt(() => history.oweNotification(execution))
+}
+
+/** To be called while the lock is held. Tells of the execution's end, and of earlier ones of the policy whose process could not. Never
+ *  throws. */
+export async function notify(request: NotifyRequest, execution: number, ctx: Context): Promise<void> {
+  const { policy, history } = request
+  if (!policy.notify?.length) return
+  for (const owed of attempt(() => history.owedNotifications(execution)) ?? []) {
+    const end = attempt(() => endedOf(request, owed))
+    if (end) await tell(request, end, ctx)
+    attempt(() => history.settleNotification(owed.execution))
+  }
+}
+
+function endedOf({ policy, history }: NotifyRequest, { execution: id, attempt: number }: OwedEnd): Ended {
+  return {
+    policy,
+    execution: history.execution(id),
+    attempt: number,
+    failed: [...history.tasks(id, { status: 'failed', limit: MOST_FAILED })],
+    history: history.identity(),
+  }
+}
+
+async function tell(request: NotifyRequest, end: Ended, ctx: Context): Promise<void> {
+  const { policy, clock = systemClock } = request
+  const { status } = end.execution
+  const wanted = (policy.notify ?? []).filter(({ on }) => on.includes(status as NotifiedEnd))
+  // Who stopped the run waits for its end, and that it was stopped must not keep others from hearing of it.
+  const isStopped = ctx.signal.aborted
+  const context = isStopped ? { ...ctx, signal: new AbortController().signal } : ctx
+  const limit = isStopped ? LIMIT_STOPPED : LIMIT
+  await Promise.all(
+    wanted.map(async (one) => {
+      const what = nameOf(one)
+      try {
+        // What a command has done is its own affair, so it is not done again.
+        const insistence = { what, clock, limit, attempts: 'exec' in one ? 1 : undefined }
+        await insist((trying) => deliver(one, request, end, trying), insistence, context)
+        ctx.emit({ type: 'log', level: 'info', text: `${what} sent: execution ${end.execution.id} ${status}` })
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error)
+        ctx.emit({ type: 'log', level: 'warning', text: `${what} failed: ${why}` })
+      }
+    }),
+  )
+}
+
+async function deliver(one: Notification, request: NotifyRequest, end: Ended, ctx: Context): Promise<void> {
+  const { post, commandEnv = () => ({}), clock = systemClock } = request
+  if ('exec' in one) {
+    const [file, ...args] = one.exec
+    const command = [file, ...args.map((arg) => filledIn(arg, end))] as const
+    await runCommand({ command, env: { ...commandEnv(), ...factsOf(end) }, input: cloudEvent(end) }, ctx)
+    return
+  }
+  if ('slack' in one) {
+    const headers = { 'content-type': 'application/json' }
+    await post?.({ url: one.slack.reveal(), headers, body: slackMessage(end) }, ctx)
+    return
+  }
+  const body = cloudEvent(end)
+  const signed = one.secret ? signature(one.secret.reveal(), Math.floor(clock.now() / 1000), body) : {}
+  const headers = { 'content-type': 'application/cloudevents+json; charset=utf-8', ...signed }
+  await post?.({ url: one.webhook.reveal(), headers, body }, ctx)
+}
+
+function nameOf(one: Notification): string {
+  if ('exec' in one) return `notification by ${basename(one.exec[0])}`
+  return `notification to ${hostOf('slack' in one ? one.slack : one.webhook)}`
+}
+
+function hostOf(url: Secret): string {
+  return new URL(url.reveal()).host
+}
+
+function filledIn(argument: string, { execution: { policy, id, status } }: Ended): string {
+  const values: Readonly<Record<string, string>> = { policy, execution: String(id), status }
+  return argument.replaceAll(/\{(policy|execution|status)\}/g, (whole, name: string) => values[name] ?? whole)
+}

@@ -1,0 +1,64 @@
+/** What a policy's filters match at its source right now: a look before there is a destination; writes nothing. */
+
+import type { ContentStore } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { FirstSeen } from '../../history/history.ts'
+import { mapConcurrent } from '../concurrent.ts'
+import { type Endpoint, onSideOf } from '../endpoint.ts'
+import { createAges } from './age.ts'
+import { selectRepositories, selectTags } from './discover.ts'
+import { selectionOf } from './filter.ts'
+
+/** A repository that the policy selects. */
+export interface Match {
+  readonly repository: string
+  /** Those that the policy selects, in its order. */
+  readonly tags: readonly string[]
+  /** Artifacts without a tag, where they are wanted. */
+  readonly untagged: number
+  /** Tags before filters; of tags that are named only those. */
+  readonly seen: number
+}
+
+/** Repositories asked for their tags at once. */
+const AT_ONCE = 8
+
+/** In the order of the source, each as soon as it is known. Filters by resource and platform are not looked at: that would mean to read
+ *  every manifest. Throws where the source cannot be reached, or cannot list what the filters need. */
+export async function* matches(
+  policy: Policy,
+  source: Endpoint,
+  records: FirstSeen | undefined,
+  ctx: Context,
+): AsyncIterable<Match> {
+  const selection = selectionOf(policy)
+  const ages = createAges(policy, source, records, Date.now())
+  const ignored = (): void => {}
+  const repositories = selectRepositories(policy, selection, source, ignored, ctx)
+  const store = (repository: string): ContentStore => source.adapter.repository(repository)
+  yield* mapConcurrent(repositories, AT_ONCE, (repository) =>
+    onSideOf('source', source, async () => {
+      if (selection.digest !== undefined) {
+        const isThere = (await store(repository).resolve(selection.digest, ctx)) !== undefined
+        return { repository, tags: [], untagged: isThere ? 1 : 0, seen: 0 }
+      }
+      const { tags, infos, untagged, seen } = await selectTags(
+        policy,
+        selection,
+        source,
+        repository,
+        ignored,
+        ctx,
+        ages,
+      )
+      if (!selection.tags) return { repository, tags, untagged: untagged.length, seen }
+      // Tags that are named have not been looked for yet.
+      const there = tags.map(async (tag) => infos.has(tag) || (await store(repository).resolve(tag, ctx)) !== undefined)
+      const exists = await Promise.all(there)
+      const found = tags.filter((_, index) => exists[index])
+      return { repository, tags: found, untagged: untagged.length, seen: found.length }
+    }),
+  )
+  ages?.report(ctx)
+}

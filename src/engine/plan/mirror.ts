@@ -1,0 +1,223 @@
+/** What `deletion: mirror` deletes: destination tags that the source no longer has, planned with every reason to hold back. */
+
+import type { ContentStore } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
+import {
+  CancelledError,
+  describeError,
+  isNotFound,
+  PrepareError,
+  ReplicateError,
+  UnsupportedError,
+} from '../../core/errors.ts'
+import { descriptorOf, isSchema1, type Manifest } from '../../core/manifest.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import type { Policy, ResourceType } from '../../core/policy.ts'
+import { formatResource, isAttachmentTag } from '../../core/reference.ts'
+import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
+import { forEachConcurrent } from '../concurrent.ts'
+import { type Endpoint, onSideOf } from '../endpoint.ts'
+import { attachmentsOf, isAtSource, NOT_DELETED, neededBy, sharedManifest, tagsOf } from '../run/remove.ts'
+import type { Selection } from './filter.ts'
+
+export interface MirrorRequest {
+  readonly policy: Policy
+  readonly selection: Selection
+  readonly source: Endpoint
+  readonly destination: Endpoint
+  /** By destination repository: the source repositories that land there. */
+  readonly repositories: ReadonlyMap<string, readonly string[]>
+  readonly resource: (type: ResourceType) => boolean
+  readonly shard: ((repository: string, tag: string) => boolean) | undefined
+}
+
+const REPOSITORIES_AT_ONCE = 8
+const DEFAULT_LIMIT = '10%'
+/** How many tags an error names. */
+const NAMED = 5
+
+/** Throws where the destination cannot delete at all: said before anything is listed. */
+export function checkDeletes(policy: Policy, { adapter, registry, type }: Endpoint): void {
+  if (policy.deletion !== 'mirror' || adapter.repository('any').deleteTag) return
+  throw new UnsupportedError(`registry ${registry.name}: ${type.name} cannot delete`, { hint: 'set `deletion: never`' })
+}
+
+/** Deletes, or why there is none in a repository. Throws a `PrepareError` where they are more than `max_deletions` allows. */
+export async function planDeletes(request: MirrorRequest, ctx: Context): Promise<readonly TaskSpec[]> {
+  const { policy, selection, repositories, destination } = request
+  if (selection.digest !== undefined || policy.destination.tag !== undefined) return []
+  const tasks: TaskSpec[] = []
+  let tags = 0
+  await forEachConcurrent(repositories, REPOSITORIES_AT_ONCE, async ([mapped, sources]) => {
+    const store = destination.adapter.repository(mapped)
+    const there = await onSideOf('destination', destination, () => tagsOf(store, ctx))
+    const own = there.filter((tag) => !isAttachmentTag(tag) && (request.shard?.(sources[0] ?? '', tag) ?? true))
+    tags += own.length
+    const wanted = own.filter((tag) => selection.tag(tag).kept)
+    if (wanted.length === 0) return
+    // One by one: very many do not fit into the arguments of one call.
+    for (const task of await deletesIn({ mapped, sources, store, there, wanted }, request, ctx)) tasks.push(task)
+  })
+  checkLimit(
+    tasks.filter(({ action }) => action === 'delete'),
+    tags,
+    policy,
+  )
+  return tasks
+}
+
+interface Place {
+  readonly mapped: string
+  readonly sources: readonly string[]
+  readonly store: ContentStore
+  /** All tags of the destination repository. */
+  readonly there: readonly string[]
+  /** Those that the policy's filters select. */
+  readonly wanted: readonly string[]
+}
+
+async function deletesIn(place: Place, request: MirrorRequest, ctx: Context): Promise<readonly TaskSpec[]> {
+  const { destination } = request
+  const gone = await goneTags(place, request, ctx)
+  if (gone.length === 0) return []
+  const { store, there, mapped } = place
+  const able = await onSideOf('destination', destination, async () => (await store.deletes?.(ctx)) ?? 'tag')
+  const going = new Set(gone.map(({ tag }) => tag))
+  const attached = gone.map(({ manifest }) => attachmentsOf(manifest.digest, there))
+  const allAttached = new Set(attached.flat())
+  const needed =
+    able === 'manifest' || allAttached.size > 0
+      ? await onSideOf('destination', destination, () =>
+          neededBy(store, (tag) => !going.has(tag) && !allAttached.has(tag), ctx),
+        )
+      : new Set<string>()
+  return gone.map((artifact, at): TaskSpec => {
+    const { tag, manifest } = artifact
+    const base = specOf(artifact, place, request)
+    const name = formatResource({ registry: destination.registry.name, repository: mapped, tag })
+    if (able === 'nothing') return { ...base, ...NOT_ALLOWED, reason: `${name} is not deleted: ${NOT_ALLOWED.reason}` }
+    if (able === 'manifest' && needed.has(manifest.digest)) {
+      const { message, hint } = sharedManifest(name)
+      return { ...base, action: 'blocked', reason: message, reason_code: NOT_DELETED, ...(hint ? { hint } : {}) }
+    }
+    const attachments = needed.has(manifest.digest) ? [] : (attached[at] ?? [])
+    const same = gone.filter((other) => other.manifest.digest === manifest.digest).map((other) => other.tag)
+    const together = able === 'manifest' ? { together: same } : {}
+    const removal = attachments.length > 0 || able === 'manifest' ? { removal: { attachments, ...together } } : {}
+    return { ...base, reason: reasonOf(attachments.length, able === 'manifest'), ...removal }
+  })
+}
+
+interface Gone {
+  readonly tag: string
+  readonly manifest: Manifest
+  readonly type: ResourceType
+}
+
+/** The wanted tags that no source has, in the list or when asked for by name: a list may be short. */
+async function goneTags(place: Place, request: MirrorRequest, ctx: Context): Promise<readonly Gone[]> {
+  const { source, destination } = request
+  const known = new Set<string>()
+  for (const repository of place.sources) {
+    const listed = await onSideOf('source', source, () => tagsOf(source.adapter.repository(repository), ctx))
+    if (listed.length === 0) {
+      const text = `nothing is deleted from ${destination.registry.name}/${place.mapped}: ${source.registry.name}/${repository} has no tags, or does not say so`
+      ctx.emit({ type: 'log', level: 'warning', text })
+      return []
+    }
+    for (const tag of listed) known.add(tag)
+  }
+  const gone: Gone[] = []
+  for (const tag of place.wanted) {
+    if (known.has(tag) || (await isAnywhere(tag, place.sources, source, ctx))) continue
+    const found = await onSideOf('destination', destination, () => readOwn(tag, place.store, request, ctx))
+    if (found) gone.push(found)
+  }
+  return gone
+}
+
+async function isAnywhere(
+  tag: string,
+  repositories: readonly string[],
+  source: Endpoint,
+  ctx: Context,
+): Promise<boolean> {
+  for (const repository of repositories) if (await isAtSource(repository, tag, source, ctx)) return true
+  return false
+}
+
+/** What the destination's tag is, or undefined where the policy's filters do not take such a thing. */
+async function readOwn(
+  tag: string,
+  store: ContentStore,
+  { policy, resource, selection }: MirrorRequest,
+  ctx: Context,
+): Promise<Gone | undefined> {
+  let manifest: Manifest
+  try {
+    manifest = await store.readManifest(tag, ctx)
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+  const old = isSchema1(manifest.mediaType)
+  const type = old ? 'image' : resourceTypeOf(manifest)
+  if (!resource(type)) return undefined
+  if (!old && policy.filters.platforms && selection.platform && lacksPlatforms(manifest, selection.platform)) {
+    return undefined
+  }
+  return { tag, manifest, type }
+}
+
+const NOT_ALLOWED = {
+  action: 'blocked',
+  reason: 'the registry does not allow deletion',
+  reason_code: NOT_DELETED,
+  hint: 'allow deletion in the registry (distribution: storage.delete.enabled), or set `deletion: never`',
+} as const
+
+function specOf({ tag, manifest, type }: Gone, place: Place, { source, destination }: MirrorRequest): TaskSpec {
+  const { digest, mediaType } = descriptorOf(manifest)
+  return {
+    action: 'delete',
+    resource_type: type,
+    source: { registry: source.registry.name, repository: place.sources[0] ?? '', tag },
+    destination: { registry: destination.registry.name, repository: place.mapped, tag },
+    media_type: mediaType,
+    previous_digest: digest,
+  }
+}
+
+function reasonOf(attachments: number, whole: boolean): string {
+  const attached = attachments === 0 ? '' : `, and ${attachments} ${attachments === 1 ? 'tag' : 'tags'} attached to it`
+  const manifest = whole ? '; the registry cannot remove just a tag: the manifest goes' : ''
+  return `gone from the source (deletion: mirror)${attached}${manifest}`
+}
+
+function checkLimit(deletes: readonly TaskSpec[], tags: number, policy: Policy): void {
+  const limit = policy.max_deletions ?? DEFAULT_LIMIT
+  const most = typeof limit === 'number' ? limit : Math.floor((tags * Number.parseFloat(limit)) / 100 + 1e-9)
+  if (deletes.length <= most) return
+  const names = deletes.slice(0, NAMED).map(({ destination }) => `${destination.repository}:${destination.tag}`)
+  const more = deletes.length > NAMED ? ` and ${deletes.length - NAMED} more` : ''
+  const allowed = typeof limit === 'number' ? `${most}` : `${limit}, that is ${most}`
+  throw new PrepareError(
+    `policy ${policy.name} would delete ${deletes.length} of the ${tags} tags at ${policy.destination.registry}, max_deletions allows ${allowed}: ${names.join(', ')}${more}`,
+    { hint: 'if they really are to go, raise max_deletions: a share such as 50%, or a number of tags' },
+  )
+}
+
+/** A repository whose deletes could not be planned, as a task that has failed; what stops the program goes on upwards. */
+export function undecided(error: unknown, { source, destination }: MirrorRequest): TaskSpec {
+  if (!(error instanceof ReplicateError) || error instanceof CancelledError || error instanceof PrepareError)
+    throw error
+  return {
+    action: 'blocked',
+    resource_type: 'image',
+    source: { registry: source.registry.name, repository: '' },
+    destination: { registry: destination.registry.name, repository: '' },
+    reason: `nothing is deleted: ${describeError(error)}`,
+    reason_code: error.code,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  }
+}

@@ -1,0 +1,47 @@
+/** The digest that a destination should have where indexes are narrowed to the policy's platforms. */
+
+import type { Context } from '../../core/context.ts'
+import type { Descriptor, Digest } from '../../core/descriptor.ts'
+import { isIndex, isManifestType, type Manifest } from '../../core/manifest.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { NarrowedIndexes } from '../../history/history.ts'
+import { narrow } from '../../transfer/narrow.ts'
+import type { Endpoint, ManifestMemory } from '../endpoint.ts'
+import type { Selection } from './filter.ts'
+
+export interface Narrowing {
+  /** What the source's manifest becomes: its own digest, or that of a smaller index; undefined where no wanted platform is in it.
+   *  Reads the index only where the history does not know it. */
+  expected(now: Pick<Descriptor, 'digest' | 'mediaType'>, repository: string, ctx: Context): Promise<Digest | undefined>
+}
+
+/** Undefined where the policy narrows nothing. Without `records` every index is read. */
+export function createNarrowing(
+  policy: Policy,
+  selection: Selection,
+  source: Endpoint,
+  memory: ManifestMemory,
+  records: NarrowedIndexes | undefined,
+): Narrowing | undefined {
+  const { platforms = [], platforms_index } = policy.filters
+  const keep = selection.platform
+  if (!keep || platforms_index !== 'narrow') return undefined
+  return {
+    async expected({ digest, mediaType }, repository, ctx) {
+      if (isManifestType(mediaType) && !isIndex(mediaType)) return digest
+      const known = records?.narrowed(digest, platforms)
+      if (known) return known.digest
+      const store = source.adapter.repository(repository)
+      const read = async (child: string): Promise<Manifest> => {
+        const kept = memory.peek(repository, child)
+        if (kept) return kept
+        const manifest = await store.readManifest(child, ctx)
+        memory.keep(repository, manifest)
+        return manifest
+      }
+      const { root } = await narrow(await read(digest), keep, read)
+      records?.keepNarrowed(digest, platforms, root ? { digest: root.digest } : {})
+      return root?.digest
+    },
+  }
+}

@@ -1,0 +1,199 @@
+/** What is to be done with one artifact: nothing, a task, or why it is left out. */
+
+import type { TagInfo } from '../../core/adapter.ts'
+import type { Context } from '../../core/context.ts'
+import type { Descriptor, Digest } from '../../core/descriptor.ts'
+import { isSchema1, type Manifest } from '../../core/manifest.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import type { Policy, ResourceType } from '../../core/policy.ts'
+import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
+import { type Endpoint, type ManifestMemory, onSideOf } from '../endpoint.ts'
+import type { Reason } from '../reason.ts'
+import { lacksReferrers } from '../verify/late-referrers.ts'
+import type { Ages } from './age.ts'
+import type { Listed } from './destination-tags.ts'
+import type { Explain } from './discover.ts'
+import type { Selection } from './filter.ts'
+import type { Narrowing } from './narrowing.ts'
+
+export interface Comparison {
+  readonly policy: Policy
+  readonly selection: Selection
+  readonly source: Endpoint
+  readonly destination: Endpoint
+  readonly memory: ManifestMemory
+  readonly explain: Explain
+  /** Only the I-th of N parts of the tags, 1-based. */
+  readonly shard: ((repository: string, tag: string) => boolean) | undefined
+  /** Only these resource types. */
+  readonly resource: (type: ResourceType) => boolean
+  /** Throws where another source already landed on this tag. */
+  readonly claim: (
+    repository: string,
+    destination: { readonly repository: string; readonly tag: string },
+    tag: string,
+  ) => void
+  /** No manifest is read. */
+  readonly shallow: boolean
+  /** Absent where the policy has no filter by age. */
+  readonly ages: Ages | undefined
+  /** Absent where indexes keep their bytes. */
+  readonly narrowing: Narrowing | undefined
+  /** Unchanged tags are looked at for referrers that came later. */
+  readonly lateReferrers: boolean
+}
+
+export type Outcome =
+  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'dropped' }
+  | { readonly kind: 'task'; readonly task: TaskSpec }
+
+export interface Spot {
+  readonly repository: string
+  readonly tag?: string
+  readonly digest?: Digest
+}
+
+/** An artifact as the source describes it. */
+export type Described = Pick<Descriptor, 'digest' | 'mediaType'> & Pick<TagInfo, 'labels'>
+
+/** What is to be done where the source has `now`, and the destination's tag points at `old`. */
+export async function outcomeOf(
+  now: Described,
+  from: Spot,
+  to: Spot,
+  old: Digest | undefined,
+  there: Listed,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<Outcome> {
+  const { source, narrowing } = comparison
+  const wanted = narrowing
+    ? await onSideOf('source', source, () => narrowing.expected(now, from.repository, ctx))
+    : now.digest
+  if (wanted === undefined) return withoutPlatform({ ...from, ...digestUnlessTagged(from, now.digest) }, comparison)
+  if (wanted === old) return unchanged(now, from, to, wanted, comparison, ctx)
+  return actionFor(now, from, to, old, there, comparison, ctx)
+}
+
+/** Unchanged, unless referrers are looked at and some came later. */
+async function unchanged(
+  now: Described,
+  from: Spot,
+  to: Spot,
+  there: Digest,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<Outcome> {
+  const { policy, source, destination, selection, narrowing } = comparison
+  if (!comparison.lateReferrers || !policy.referrers) return { kind: 'unchanged' }
+  const artifact = {
+    digest: { source: now.digest, destination: there },
+    source: source.adapter.repository(from.repository),
+    destination: destination.adapter.repository(to.repository),
+    keepPlatform: narrowing ? undefined : selection.platform,
+  }
+  if (!(await lacksReferrers(artifact, ctx))) return { kind: 'unchanged' }
+  return {
+    kind: 'task',
+    task: {
+      action: 'update',
+      resource_type: 'image',
+      source: { registry: source.registry.name, ...from },
+      destination: { registry: destination.registry.name, ...to },
+      digest: now.digest,
+      media_type: now.mediaType,
+      reason: 'new referrers',
+      reason_code: 'new_referrers',
+      referrers_only: true,
+    },
+  }
+}
+
+function withoutPlatform(spot: Spot, { explain, policy }: Comparison): Outcome {
+  explain(spot, { kept: false, rule: `platforms: ${policy.filters.platforms?.join(', ')}` })
+  return { kind: 'dropped' }
+}
+
+/** How an explanation names what has no tag. */
+function digestUnlessTagged({ tag }: Spot, digest: Digest): { readonly digest?: Digest } {
+  return tag === undefined ? { digest } : {}
+}
+
+async function actionFor(
+  now: Described,
+  from: Spot,
+  to: Spot,
+  old: Digest | undefined,
+  there: Listed,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<Outcome> {
+  const { policy, source, destination, selection } = comparison
+  const base = {
+    source: { registry: source.registry.name, ...from },
+    destination: { registry: destination.registry.name, ...to },
+    digest: now.digest,
+    media_type: now.mediaType,
+    ...(old === undefined ? {} : { previous_digest: old }),
+    ...(there.exists ? {} : { new_repository: true }),
+    ...(now.labels?.length && destination.adapter.attachLabels ? { labels: now.labels } : {}),
+  }
+  if (isSchema1(now.mediaType)) {
+    const reason = 'Docker schema 1 images are not supported'
+    const hint = 'push the image again with a current client, which makes a schema 2 or OCI image of it'
+    return {
+      kind: 'task',
+      task: { ...base, action: 'blocked', resource_type: 'image', reason, hint, reason_code: 'unsupported' },
+    }
+  }
+  const manifest = await onSideOf('source', source, () => manifestFor(now, from.repository, comparison, ctx))
+  const type = manifest ? resourceTypeOf(manifest) : 'image'
+  const spot = { ...from, ...digestUnlessTagged(from, now.digest) }
+  if (!comparison.resource(type)) {
+    comparison.explain(spot, { kept: false, rule: `resource: it is a ${type}` })
+    return { kind: 'dropped' }
+  }
+  if (manifest && selection.platform && lacksPlatforms(manifest, selection.platform)) {
+    return withoutPlatform(spot, comparison)
+  }
+  if (old !== undefined && !policy.override) {
+    const reason = 'differs, kept (override: false)'
+    return { kind: 'task', task: { ...base, action: 'keep', resource_type: type, reason, reason_code: 'kept' } }
+  }
+  const objection = await objectionTo(to, old !== undefined, destination, ctx)
+  if (objection) return { kind: 'task', task: { ...base, action: 'blocked', resource_type: type, ...objection } }
+  return { kind: 'task', task: { ...base, action: old === undefined ? 'copy' : 'update', resource_type: type } }
+}
+
+/** Why the destination is known to refuse the write, where its API tells beforehand. */
+async function objectionTo(
+  { repository, tag }: Spot,
+  isUpdate: boolean,
+  destination: Endpoint,
+  ctx: Context,
+): Promise<Reason | undefined> {
+  const { writeRules } = destination.adapter
+  if (!writeRules) return undefined
+  const { refused, immutable } = await onSideOf('destination', destination, () => writeRules(repository, ctx))
+  if (refused) return { ...refused, reason_code: 'denied' }
+  const reason = isUpdate && tag !== undefined ? immutable?.(tag) : undefined
+  return reason === undefined
+    ? undefined
+    : { reason, reason_code: 'immutable', hint: 'exclude the tag, or set override: false' }
+}
+
+async function manifestFor(
+  now: Pick<Descriptor, 'digest' | 'mediaType'>,
+  repository: string,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<Manifest | undefined> {
+  const { memory, source, policy, selection, shallow } = comparison
+  const kept = memory.peek(repository, now.digest)
+  const needed = policy.filters.resource !== 'all' || selection.platform !== undefined
+  if (kept || (!needed && (shallow || !memory.hasRoom))) return kept
+  const manifest = await source.adapter.repository(repository).readManifest(now.digest, ctx)
+  memory.keep(repository, manifest)
+  return manifest
+}

@@ -1,0 +1,217 @@
+/** The prepare stage: both registries checked, the plan made and recorded, its handler called, missing namespaces created; no content is written. */
+
+import { throwIfAborted } from '../../core/cancel.ts'
+import type { Context } from '../../core/context.ts'
+import { PrepareError, type Side } from '../../core/errors.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import { formatResource } from '../../core/reference.ts'
+import type { History } from '../../history/history.ts'
+import { mapConcurrent } from '../concurrent.ts'
+import { type Endpoint, type ManifestMemory, onSideOf, type Route } from '../endpoint.ts'
+import { callHandler, type HandlerRequest, namespacePairs } from '../notify/handler.ts'
+import { reasonOf } from '../reason.ts'
+import { isAtSource } from '../run/remove.ts'
+import { count, type Namespaces, noteNamespace, type PlanTotals } from './plan.ts'
+import { planRoutes } from './routes.ts'
+
+export interface PrepareRequest extends HandlerRequest {
+  readonly source: Endpoint
+  readonly history: History
+  readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
+  readonly shard?: { readonly index: number; readonly count: number } | undefined
+  /** `all`: referrers of unchanged artifacts are looked at too. */
+  readonly referrers?: 'all' | 'changed' | undefined
+  /** Tasks of a saved plan, applied instead of planning anew. */
+  readonly plan?: Iterable<TaskSpec> | undefined
+}
+
+const TASK_BATCH = 500
+/** Tags of a saved plan that are looked at together; the host's own limits decide how many requests that is. */
+const CHECKED_AT_ONCE = 64
+
+/** Leaves pending tasks in the history. The first failure ends the execution before anything is copied. */
+export async function prepare(
+  request: PrepareRequest,
+  id: number,
+  memory: ManifestMemory,
+  ctx: Context,
+): Promise<PlanTotals> {
+  const { source, routes, history } = request
+  const down = await stagePing(source, routes, ctx, history)
+  const batch: TaskSpec[] = []
+  const write = (): void => history.addTasks(id, batch.splice(0))
+  const pairs = namespacePairs()
+  let unchanged = 0
+  const sink = {
+    task: (task: TaskSpec) => {
+      batch.push(task)
+      pairs.add(task)
+      if (batch.length >= TASK_BATCH) write()
+    },
+    unchanged: () => {
+      unchanged += 1
+    },
+  }
+  const totals = request.plan
+    ? await applyPlan(request.plan, source, sink, ctx)
+    : await planRoutes(
+        { ...request, memory, records: history, now: request.clock?.now() },
+        routes.filter((route) => !down.has(route.destination)),
+        sink,
+        ctx,
+      )
+  const unreachable = [...down].map(([endpoint, error]) => unreachableTask(source, endpoint, error))
+  for (const task of unreachable) sink.task(task)
+  write()
+  history.addUnchanged(id, unchanged)
+  await callHandler(request, id, pairs, ctx)
+  const namespaces = await ensureNamespaces(routes, totals, ctx)
+  throwIfAborted(ctx.signal)
+  ctx.emit({ type: 'planned', tasks: totals.copies + totals.updates + totals.deletes, bytes: 0 })
+  const planned = { ...totals, blocked: totals.blocked + unreachable.length }
+  const text = prepareText(planned, `${registriesText(routes, down.size)}`, namespaces)
+  ctx.emit({ type: 'stage', stage: 'prepare', state: 'ended', text })
+  return planned
+}
+
+/** Begins the stage: all registries are checked at the same time. Of several destinations one may be down, which is told with its
+ *  reason; a source that is down, or nowhere to go, is thrown. `history` keeps how they were. */
+export async function stagePing(
+  source: Endpoint,
+  routes: readonly Route[],
+  ctx: Context,
+  history?: Pick<History, 'keepRegistryStatus'>,
+): Promise<ReadonlyMap<Endpoint, unknown>> {
+  const destinations = [...new Set(routes.map((route) => route.destination))]
+  const names = [source, ...destinations].map((endpoint) => endpoint.registry.name)
+  const text = `checking ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+  ctx.emit({ type: 'stage', stage: 'prepare', state: 'started', text })
+  const down = new Map<Endpoint, unknown>()
+  const noting = async (side: Side, endpoint: Endpoint): Promise<void> => {
+    const { name, url, path = '' } = endpoint.registry
+    try {
+      await ping(side, endpoint, ctx)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (!ctx.signal.aborted) history?.keepRegistryStatus(name, url ?? path, reason)
+      throw error
+    }
+    history?.keepRegistryStatus(name, url ?? path)
+  }
+  const pings = destinations.map(async (endpoint) => {
+    try {
+      await noting('destination', endpoint)
+    } catch (error) {
+      if (destinations.length === 1 || ctx.signal.aborted) throw error
+      down.set(endpoint, error)
+    }
+  })
+  await Promise.all([noting('source', source), ...pings])
+  const [first] = down.values()
+  if (down.size > 0 && down.size === destinations.length) throw first
+  return down
+}
+
+/** What stands in the history for a destination that could not be reached. */
+function unreachableTask(source: Endpoint, destination: Endpoint, error: unknown): TaskSpec {
+  return {
+    action: 'blocked',
+    resource_type: 'image',
+    source: { registry: source.registry.name, repository: '' },
+    destination: { registry: destination.registry.name, repository: '' },
+    ...reasonOf(error),
+  }
+}
+
+/** `3 registries reachable`, or of how many. */
+export function registriesText(routes: readonly Route[], down = 0): string {
+  const count = new Set(routes.map((route) => route.destination)).size + 1
+  return down === 0 ? `${count} registries reachable` : `${count - down} of ${count} registries reachable`
+}
+
+export function ping(side: Side, endpoint: Endpoint, ctx: Context): Promise<void> {
+  return onSideOf(side, endpoint, () => endpoint.adapter.ping(ctx))
+}
+
+/** A saved plan is applied as it is; a source tag that moved since refuses the whole. */
+async function applyPlan(
+  tasks: Iterable<TaskSpec>,
+  source: Endpoint,
+  sink: { task: (task: TaskSpec) => void },
+  ctx: Context,
+): Promise<PlanTotals> {
+  const totals = { copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
+  const namespaces: Namespaces = new Map()
+  let seen = 0
+  for await (const task of mapConcurrent(tasks, CHECKED_AT_ONCE, (task) => unmoved(task, source, ctx))) {
+    seen += 1
+    count(task, totals)
+    noteNamespace(task, namespaces)
+    sink.task(task)
+  }
+  return { repositories: 0, seen, unchanged: 0, ...totals, namespaces }
+}
+
+/** The task, where the source is still as the plan saw it. */
+async function unmoved(task: TaskSpec, source: Endpoint, ctx: Context): Promise<TaskSpec> {
+  const { repository, tag } = task.source
+  if (tag === undefined) return task
+  const name = formatResource(task.source)
+  const hint = 'make the plan again with `replicate plan --out`'
+  if (task.digest !== undefined) {
+    const now = (await source.adapter.repository(repository).resolve(tag, ctx))?.digest ?? 'gone'
+    if (now !== task.digest) {
+      const text = `${name} has moved since the plan was made: was ${task.digest}, is ${now}`
+      throw new PrepareError(text, { hint })
+    }
+  }
+  if (task.action === 'delete' && (await isAtSource(repository, tag, source, ctx))) {
+    throw new PrepareError(`${name} is to be deleted, and the source has it again`, { hint })
+  }
+  return task
+}
+
+async function ensureNamespaces(
+  routes: readonly Route[],
+  totals: PlanTotals,
+  ctx: Context,
+): Promise<readonly string[]> {
+  const ensured = new Set<string>()
+  for (const { policy, destination } of routes) {
+    const { adapter, registry } = destination
+    if (!policy.destination.create || !adapter.ensureNamespace) continue
+    for (const namespace of totals.namespaces.get(registry.name) ?? []) {
+      const options = { public: policy.destination.public }
+      await onSideOf('destination', destination, async () => adapter.ensureNamespace?.(namespace, options, ctx))
+      ensured.add(namespace)
+    }
+  }
+  return [...ensured]
+}
+
+function prepareText(totals: PlanTotals, reachable: string, namespaces: readonly string[]): string {
+  const { repositories, seen, unchanged, held = 0, copies, updates, deletes, kept, blocked } = totals
+  const counts = [
+    `${unchanged} unchanged`,
+    `${copies} new`,
+    ...(updates > 0 ? [`${updates} changed`] : []),
+    ...(deletes > 0 ? [`${deletes} to delete`] : []),
+    ...(kept > 0 ? [`${kept} kept`] : []),
+    ...(held > 0 ? [`${held} held back by min_age`] : []),
+    ...(blocked > 0 ? [`${blocked} blocked`] : []),
+  ]
+  return [
+    reachable,
+    ...(repositories > 0
+      ? [`${plural(repositories, 'repository', 'repositories')}, ${plural(seen, 'tag', 'tags')} listed`]
+      : []),
+    counts.join(', '),
+    ...(namespaces.length > 0
+      ? [`${namespaces.slice(0, 3).join(', ')} ${namespaces.length === 1 ? 'exists' : 'exist'}`]
+      : []),
+  ].join(' · ')
+}
+
+export function plural(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
+}

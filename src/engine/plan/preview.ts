@@ -1,0 +1,135 @@
+/** A plan for people: every action with its sizes, and why each tag was kept or dropped; touches nothing. */
+
+import type { Context } from '../../core/context.ts'
+import { describeError, onSide } from '../../core/errors.ts'
+import type { Explanation, PlannedAction, PolicyPlan, TaskSpec } from '../../core/plan.ts'
+import { formatResource } from '../../core/reference.ts'
+import { mapConcurrent } from '../concurrent.ts'
+import { ManifestMemory } from '../endpoint.ts'
+import type { LongList, LongLists } from './long-list.ts'
+import { createMeasure, type Measure } from './measure.ts'
+import { isTransfer, makePlan, type PlanRequest } from './plan.ts'
+import { ping } from './prepare.ts'
+import { createQuotaWatch } from './quota.ts'
+
+/** Actions measured at once. */
+const MEASURED_AT_ONCE = 16
+
+export interface PreviewRequest extends Omit<PlanRequest, 'memory' | 'explain'> {
+  /** Hold what the plan names until they are closed. */
+  readonly lists: LongLists
+  readonly explain?: boolean | undefined
+}
+
+/** Throws where a registry cannot be reached, as `execute` would end. */
+export async function preview(request: PreviewRequest, ctx: Context): Promise<PolicyPlan> {
+  const { policy, source, destination } = request
+  await Promise.all([ping('source', source, ctx), ping('destination', destination, ctx)])
+  const memory = new ManifestMemory()
+  const planned = request.lists.create<TaskSpec>()
+  const explained = request.lists.create<Explanation>()
+  let unchanged = 0
+  const totals = await makePlan(
+    {
+      ...request,
+      memory,
+      explain: (resource, verdict) => {
+        if (!request.explain) return
+        const name = formatResource({ registry: source.registry.name, ...resource })
+        explained.add(resource.repository, { resource: name, ...verdict })
+      },
+    },
+    {
+      task: (task) => planned.add(task.destination.repository, task),
+      unchanged: () => {
+        unchanged += 1
+      },
+    },
+    ctx,
+  )
+  const tasks = planned.items()
+  const quotas = createQuotaWatch(destination)
+  const measure = createMeasure(policy, source, destination, memory)
+  const actions = request.lists.create<PlannedAction>()
+  for await (const action of mapConcurrent(tasks, MEASURED_AT_ONCE, async (task) => {
+    if (request.shallow || !isTransfer(task) || task.referrers_only) return actionOf(task, undefined)
+    try {
+      const measured = await measure(task, ctx)
+      quotas.note(task.destination.repository, measured.bytes_to_copy)
+      return actionOf(task, measured)
+    } catch (error) {
+      return actionOf(
+        { ...task, action: 'blocked', reason: describeError(onSide(error, 'source', source.registry.name)) },
+        undefined,
+      )
+    }
+  })) {
+    actions.add('', action)
+  }
+  return {
+    policy: policy.name,
+    source: placeOf(source.registry.name, undefined),
+    destination: placeOf(destination.registry.name, policy.destination.namespace ?? policy.destination.repository),
+    actions: actions.items(),
+    unchanged,
+    seen: totals.seen,
+    explanations: lastWords(explained),
+    warnings: await quotas.warnings(ctx),
+    tasks,
+  }
+}
+
+/** One on each tag: what one rule keeps the next may drop. */
+function lastWords(explained: LongList<Explanation>): Iterable<Explanation> {
+  return {
+    *[Symbol.iterator]() {
+      for (const words of explained.byKey()) yield* new Map(words.map((word) => [word.resource, word])).values()
+    },
+  }
+}
+
+/** The plans of one policy for its destinations, as one. */
+export function mergePlans(plans: readonly PolicyPlan[]): PolicyPlan {
+  const [first] = plans
+  if (!first) throw new TypeError('no plan')
+  return {
+    ...first,
+    destination: plans.map((plan) => plan.destination).join(', '),
+    actions: joined(plans.map((plan) => plan.actions)),
+    unchanged: plans.reduce((sum, plan) => sum + plan.unchanged, 0),
+    warnings: plans.flatMap((plan) => plan.warnings),
+    tasks: joined(plans.map((plan) => plan.tasks)),
+  }
+}
+
+/** `harbor/mirror`, as the head line of a run and of a plan names a side. */
+export function placeOf(registry: string, path: string | undefined): string {
+  return path ? `${registry}/${path}` : registry
+}
+
+/** One after the other, each time it is read. */
+function joined<T>(lists: readonly Iterable<T>[]): Iterable<T> {
+  return {
+    *[Symbol.iterator]() {
+      for (const list of lists) yield* list
+    },
+  }
+}
+
+function actionOf(task: TaskSpec, measure: Measure | undefined): PlannedAction {
+  return {
+    action: task.action,
+    resource_type: task.resource_type,
+    source: formatResource({ ...task.source, digest: task.digest }),
+    destination: formatResource({ ...task.destination, digest: task.digest }),
+    digest: task.digest ?? null,
+    previous_digest: task.previous_digest ?? null,
+    bytes: measure?.bytes ?? null,
+    bytes_to_copy: measure?.bytes_to_copy ?? null,
+    layers: measure?.layers ?? null,
+    layers_to_copy: measure?.layers_to_copy ?? null,
+    platforms: measure?.platforms ?? [],
+    reason: task.reason ?? null,
+    hint: task.hint ?? null,
+  }
+}

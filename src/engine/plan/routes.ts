@@ -1,0 +1,93 @@
+/** One plan for several destinations: the source is asked once, and tasks for the same artifact stand beside each other. */
+
+import type { Adapter } from '../../core/adapter.ts'
+import type { ContentStore } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
+import type { Descriptor } from '../../core/descriptor.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import type { Endpoint, Route } from '../endpoint.ts'
+import { createLongLists } from './long-list.ts'
+import { makePlan, type PlanRequest, type PlanSink, type PlanTotals } from './plan.ts'
+
+/** What the source has answered is remembered for at most so many references. */
+const REMEMBERED = 100_000
+
+/** As `makePlan`, for each route. With several, all tasks are gathered until the last is planned. */
+export async function planRoutes(
+  request: Omit<PlanRequest, 'policy' | 'destination'>,
+  routes: readonly Route[],
+  sink: PlanSink,
+  ctx: Context,
+): Promise<PlanTotals> {
+  const [only, ...others] = routes
+  if (!only) throw new TypeError('a plan without a destination')
+  if (others.length === 0) return makePlan({ ...request, ...only }, sink, ctx)
+  const source = remembering(request.source)
+  const lists = createLongLists()
+  try {
+    const gathered = lists.create<TaskSpec>()
+    const gather: PlanSink = {
+      unchanged: sink.unchanged,
+      task: (task) => gathered.add(task.source.repository, task),
+    }
+    let totals = await makePlan({ ...request, ...only, source }, gather, ctx)
+    for (const route of others) totals = sum(totals, await makePlan({ ...request, ...route, source }, gather, ctx))
+    // Beside each other they run at the same time, and read what they share once.
+    for (const tasks of gathered.byKey()) for (const task of byArtifact(tasks)) sink.task(task)
+    return totals
+  } finally {
+    lists.close()
+  }
+}
+
+/** Of one repository. */
+function byArtifact(tasks: readonly TaskSpec[]): readonly TaskSpec[] {
+  return [...Map.groupBy(tasks, ({ source, digest }) => source.tag ?? digest ?? '').values()].flat()
+}
+
+/** Of the source what was seen counts once. */
+function sum(a: PlanTotals, b: PlanTotals): PlanTotals {
+  return {
+    repositories: a.repositories,
+    seen: a.seen,
+    held: a.held ?? 0,
+    unchanged: a.unchanged + b.unchanged,
+    copies: a.copies + b.copies,
+    updates: a.updates + b.updates,
+    deletes: a.deletes + b.deletes,
+    kept: a.kept + b.kept,
+    blocked: a.blocked + b.blocked,
+    namespaces: new Map([...a.namespaces, ...b.namespaces]),
+  }
+}
+
+/** The same source, whose tags and digests are asked for once while a plan is made. */
+function remembering(source: Endpoint): Endpoint {
+  const lists = new Map<string, Promise<readonly string[]>>()
+  const resolved = new Map<string, Promise<Descriptor | undefined>>()
+  const store = (name: string): ContentStore => {
+    const asked = source.adapter.repository(name)
+    return {
+      ...asked,
+      async *tags(ctx) {
+        yield* await once(lists, name, () => collect(asked.tags(ctx)))
+      },
+      resolve: (reference, ctx) => once(resolved, `${name}@${reference}`, () => asked.resolve(reference, ctx)),
+    }
+  }
+  const { listTags } = source.adapter
+  const adapter: Adapter = { ...source.adapter, repository: store, ...(listTags ? { listTags } : {}) }
+  return { ...source, adapter }
+}
+
+function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  const result = known.get(key) ?? ask()
+  if (known.size < REMEMBERED) known.set(key, result)
+  return result
+}
+
+async function collect(names: AsyncIterable<string>): Promise<readonly string[]> {
+  const all: string[] = []
+  for await (const name of names) all.push(name)
+  return all
+}

@@ -1,0 +1,70 @@
+/** The beginning of an execution: the policy's lock taken, its number given; or who holds the lock. */
+
+import type { Clock } from '../../core/cancel.ts'
+import type { Context } from '../../core/context.ts'
+import { ConfigurationError, LockedError } from '../../core/errors.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { TriggerKind } from '../../core/states.ts'
+import type { History, LockOwner } from '../../history/history.ts'
+import type { Again } from './again.ts'
+import { CONTROL_INTERVAL } from './control.ts'
+
+export interface BeginRequest {
+  readonly policy: Policy
+  readonly history: History
+  readonly trigger: TriggerKind
+  /** What may run only once at a time: the policy in its file. */
+  readonly lock: string
+  /** What the program needs to go on with the execution in a later process, as JSON. */
+  readonly origin?: string
+  /** Begins an earlier execution anew instead of a new one. */
+  readonly again?: Again | undefined
+  /** Wait for a running execution of the policy instead of failing. */
+  readonly wait?: boolean | undefined
+}
+
+/** Throws a `LockedError` that names who holds the lock. */
+export async function begin(request: BeginRequest, clock: Clock, ctx: Context): Promise<Begun> {
+  const { history, policy, trigger } = request
+  for (let waiting = false; ; waiting = true) {
+    const begun = beginOnce(request)
+    if ('id' in begun) return begun
+    if (!request.wait && policy.on_overlap !== 'queue') {
+      const text = `another run of the policy was left out (trigger: ${trigger}): this one is still running`
+      history.log(begun.owner.execution, undefined, 'warning', text, clock.now())
+      history.flush()
+      throw locked(policy.name, begun.owner)
+    }
+    if (!waiting) ctx.emit({ type: 'waiting', reason: `policy ${policy.name} is running: ${ownerText(begun.owner)}` })
+    await clock.sleep(CONTROL_INTERVAL, ctx.signal)
+  }
+}
+
+export interface Begun {
+  readonly id: number
+  /** Of an execution that goes on: from 2 on. */
+  readonly attempt?: number
+}
+
+function beginOnce(request: BeginRequest): Begun | { readonly owner: LockOwner } {
+  const { history, policy, trigger, lock, origin, again } = request
+  if (!again) {
+    const snapshot = JSON.stringify(policy)
+    return history.begin({ policy: policy.name, snapshot, trigger, lock, ...(origin === undefined ? {} : { origin }) })
+  }
+  if (again.how === 'retry') return history.retry(again.execution, trigger)
+  const begun = history.resume(again.execution)
+  if (begun) return begun
+  const { status } = history.execution(again.execution)
+  throw new ConfigurationError(`execution ${again.execution} cannot go on: it is ${status.replaceAll('_', ' ')}`)
+}
+
+function locked(policy: string, owner: LockOwner): LockedError {
+  return new LockedError(`policy ${policy} is already running: ${ownerText(owner)}`, {
+    hint: `wait for it with --wait, watch it with \`replicate executions watch ${owner.execution}\`, or end it with \`replicate executions stop ${owner.execution}\``,
+  })
+}
+
+function ownerText(owner: LockOwner): string {
+  return `execution ${owner.execution}, process ${owner.pid} on ${owner.host}`
+}

@@ -1,0 +1,88 @@
+/** What other processes want of an execution that runs here: that it stops, pauses, goes on; and telling them that it lives. */
+
+import type { Context } from '../../core/context.ts'
+import { CancelledError, LockedError } from '../../core/errors.ts'
+import type { History } from '../../history/history.ts'
+import type { Gate } from '../../transfer/gate.ts'
+
+export interface Controlled {
+  readonly history: History
+  readonly execution: number
+  readonly stop: AbortController
+  readonly gate: Gate
+  readonly emit: Context['emit']
+}
+
+export interface Control {
+  /** Another process has taken the execution over: nothing more may be written of it. */
+  readonly lost: boolean
+  /** Nothing is left to hold: from now on only a stop is heard. */
+  transferred(): void
+  /** Listens no more. */
+  end(): void
+}
+
+/** How often wishes are looked for, in milliseconds. */
+export const CONTROL_INTERVAL = 500
+const HEARTBEAT_INTERVAL = 5000
+
+export function listenToOthers(controlled: Controlled): Control {
+  const { history, execution, stop, gate, emit } = controlled
+  let lost = false
+  let paused = false
+  let over = false
+
+  function look(): void {
+    if (history.stopRequested(execution)) stop.abort(new CancelledError('stopped by `executions stop`', 4))
+    if (over || stop.signal.aborted) return
+    if (!history.pauseRequested(execution)) {
+      goOn()
+      return
+    }
+    gate.close()
+    // Refused while it prepares: then it is paused as soon as there is something to hold.
+    if (paused || !history.move(execution, 'paused')) return
+    paused = true
+    const reason = `paused by \`executions pause\`; \`replicate executions resume ${execution}\` goes on`
+    emit({ type: 'waiting', reason })
+  }
+
+  function goOn(): void {
+    if (paused) {
+      paused = !history.move(execution, 'in_progress')
+      if (!paused) emit({ type: 'log', level: 'info', text: 'goes on' })
+    }
+    if (!paused) gate.open()
+  }
+
+  function beat(): void {
+    if (history.heartbeat(execution)) return
+    lost = true
+    stop.abort(new LockedError(`execution ${execution} was taken over by another process`))
+  }
+
+  const timers = [setInterval(unlessBusy(look), CONTROL_INTERVAL), setInterval(unlessBusy(beat), HEARTBEAT_INTERVAL)]
+  return {
+    get lost() {
+      return lost
+    },
+    transferred() {
+      over = true
+      goOn()
+    },
+    end() {
+      for (const timer of timers) clearInterval(timer)
+    },
+  }
+}
+
+/** A history that cannot be used is told by the next task that ends; in a timer it would end the process. */
+function unlessBusy(work: () => void): () => void {
+  return () => {
+    try {
+      work()
+    } catch {
+      // The next look may succeed.
+    }
+  }
+}

@@ -1,0 +1,289 @@
+/** One execution of one policy: prepare, transfer, post, each recorded before it starts and when it ends. */
+
+import { abortReason, type Clock, systemClock } from '../../core/cancel.ts'
+import type { Carriers } from '../../core/carrier.ts'
+import type { Context } from '../../core/context.ts'
+import { CancelledError, HistoryError, ReplicateError } from '../../core/errors.ts'
+import type { Stage } from '../../core/events.ts'
+import type { Execution } from '../../core/execution.ts'
+import { formatBytes } from '../../core/size.ts'
+import { createGate, type Gate } from '../../transfer/gate.ts'
+import { createTransferState } from '../../transfer/job.ts'
+import type { MayRetry } from '../../transfer/resumable.ts'
+import type { Throttle } from '../../transfer/throttle.ts'
+import { type Endpoint, ManifestMemory } from '../endpoint.ts'
+import { type NotifyRequest, notify, oweNotification } from '../notify/notify.ts'
+import type { PlanTotals } from '../plan/plan.ts'
+import { type PrepareRequest, plural, prepare } from '../plan/prepare.ts'
+import { prepareAgain } from './again.ts'
+import { type BeginRequest, begin } from './begin.ts'
+import { type Control, listenToOthers } from './control.ts'
+import { tellProgress } from './progress.ts'
+import { attempt, recording } from './recording.ts'
+import { NOT_DELETED, removeTag } from './remove.ts'
+import { createRunner } from './runner.ts'
+import { recorded, transferTasks } from './transfer.ts'
+import { checkpoints, discardUploads, hintsOf } from './uploads.ts'
+
+export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequest {
+  /** Blob streams at once. */
+  readonly concurrency: number
+  readonly throttles: readonly Throttle[]
+  /** Other threads for large blobs; absent: there are none. */
+  readonly carriers?: Carriers | undefined
+  /** Give up after this many failed tasks. */
+  readonly maxFailures?: number | undefined
+  /** Send again whatever the destination lacks, also below child manifests that it has. */
+  readonly thorough?: boolean | undefined
+  readonly started: (execution: number) => void
+  readonly clock?: Clock | undefined
+}
+
+export interface ExecuteResult {
+  readonly execution: Execution
+  readonly exitCode: number
+  /** What ended the execution early: a failed preparation, or the reason it was stopped. */
+  readonly error?: unknown
+}
+
+/** Attempts to go on reading a blob that broke off, and the pause before the first of them in milliseconds. */
+const STREAM_ATTEMPTS = 5
+const STREAM_PAUSE = 200
+/** Throws only where no execution began: `LockedError`, or a history that cannot be written. */
+export async function execute(request: ExecuteRequest, ctx: Context): Promise<ExecuteResult> {
+  const { history, clock = systemClock } = request
+  const { id, attempt: number } = await begin(request, clock, ctx)
+  const stop = new AbortController()
+  const gate = createGate()
+  const progress = tellProgress(history, id)
+  const record = recording(history, id, clock, ctx)
+  const emit: Context['emit'] = (event) => {
+    progress.see(event)
+    record(event)
+  }
+  const control = listenToOthers({ history, execution: id, stop, gate, emit })
+  const signal = AbortSignal.any([ctx.signal, stop.signal])
+  let exitCode: number | undefined
+  try {
+    request.started(id)
+    oweNotification(request, id)
+    if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: goes on with what is left` })
+    const result = await stages(request, { id, stop, gate, control, clock, ctx: { signal, emit } })
+    exitCode = result.exitCode
+    if (!control.lost) await notify(request, id, { signal, emit })
+    return result
+  } finally {
+    control.end()
+    progress.end()
+    // Together, like all that follows a failure: where the history is locked, each write waits for long before it fails.
+    attempt(() => {
+      history.flush()
+      if (exitCode !== undefined && !control.lost) history.recordExit(id, exitCode)
+      history.release(id)
+    })
+  }
+}
+
+interface Running {
+  readonly id: number
+  readonly stop: AbortController
+  readonly gate: Gate
+  readonly control: Control
+  readonly clock: Clock
+  readonly ctx: Context
+}
+
+async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
+  const { history } = request
+  const { id, ctx } = run
+  const memory = new ManifestMemory()
+  let totals: PlanTotals
+  try {
+    const planned = plannedBefore(request)
+    totals =
+      planned === undefined ? await prepare(request, id, memory, ctx) : await prepareAgain(request, id, planned, ctx)
+    history.move(id, 'in_progress')
+  } catch (error) {
+    if (ctx.signal.aborted) return stopped(request, run)
+    return failed(request, run, error, error instanceof ReplicateError ? Math.max(error.exitCode, 3) : 1)
+  }
+  try {
+    await transfer(request, run, memory, totals)
+    const deleted = ctx.signal.aborted ? NOTHING : await deleteTags(request, run)
+    if (ctx.signal.aborted) return await stopped(request, run)
+    run.control.transferred()
+    await post(request, run, deleted)
+    const execution = history.finish(id)
+    return { execution, exitCode: execution.status === 'succeeded' ? 0 : 1 }
+  } catch (error) {
+    // What the history could not say any more is no mistake of its user, which the error's own code would mean.
+    const own = error instanceof ReplicateError && !(error instanceof HistoryError)
+    return failed(request, run, error, own ? error.exitCode : 1)
+  }
+}
+
+/** The execution that made the plan which this one goes on with. */
+function plannedBefore({ history, again }: ExecuteRequest): number | undefined {
+  if (!again) return undefined
+  return again.how === 'retry' || history.beginning(again.execution).prepared ? again.execution : undefined
+}
+
+/** Ends it as failed for a reason of its own, as far as the history can still be written. No task runs any more. */
+function failed({ history }: ExecuteRequest, { id }: Running, error: unknown, exitCode: number): ExecuteResult {
+  attempt(() => {
+    history.stopRest(id)
+    history.fail(id, recorded(error))
+  })
+  const execution = attempt(() => history.execution(id))
+  if (!execution) throw error
+  return { execution, exitCode, error }
+}
+
+async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
+  const { history } = request
+  const error = abortReason(run.ctx.signal)
+  // What was copied completely is kept, also where the destination is written as a whole.
+  for (const { adapter } of destinationsOf(request).values()) await adapter.close?.().catch(() => {})
+  if (!run.control.lost) history.stopRest(run.id)
+  const execution = run.control.lost ? history.execution(run.id) : history.finish(run.id, 'stopped')
+  return { execution, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
+}
+
+async function transfer(
+  request: ExecuteRequest,
+  run: Running,
+  memory: ManifestMemory,
+  totals: PlanTotals,
+): Promise<void> {
+  const { policy, source, history, concurrency, throttles, carriers } = request
+  const { ctx, clock, id } = run
+  const destinations = destinationsOf(request)
+  const tasks = totals.copies + totals.updates
+  if (tasks === 0) return
+  stage(ctx, 'transfer', 'started', plural(tasks, 'task', 'tasks'))
+  const began = clock.now()
+  const before = history.execution(id)
+  const mayRetry =
+    (signal: AbortSignal, emit: Context['emit']): MayRetry =>
+    async (error, attempt) => {
+      if (attempt >= STREAM_ATTEMPTS || signal.aborted) return false
+      const delay = STREAM_PAUSE * 2 ** (attempt - 1)
+      emit({
+        type: 'retry',
+        what: 'reading a blob',
+        attempt,
+        delay,
+        reason: error instanceof Error ? error.message : String(error),
+      })
+      await clock.sleep(delay, signal)
+      return true
+    }
+  const checkpoint = checkpoints(destinations, history, id)
+  const hints = hintsOf(destinations, history)
+  const state = createTransferState({ concurrency, throttles, carriers, mayRetry, checkpoint, hints, gate: run.gate })
+  const leftovers = request.again !== undefined || history.mayHaveLeft(id)
+  // What could not be planned has failed already.
+  let failures = totals.blocked
+  const giveUp = (): void => {
+    if (request.maxFailures === undefined || failures < request.maxFailures) return
+    run.stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task', 'failed tasks')}`, 1))
+  }
+  giveUp()
+  await transferTasks(
+    {
+      history,
+      execution: id,
+      run: createRunner({ policy, source, destinations, state, memory, thorough: request.thorough, leftovers }),
+      tasksAtOnce: Math.max(32, concurrency * 2),
+      retry: policy.retry,
+      onFailure: () => {
+        failures += 1
+        giveUp()
+      },
+      gate: run.gate,
+      clock,
+    },
+    ctx,
+  )
+  const now = history.execution(id)
+  const seconds = Math.max(clock.now() - began, 1) / 1000
+  const copied = now.bytes_copied - before.bytes_copied
+  const already = now.bytes_present + now.bytes_mounted - before.bytes_present - before.bytes_mounted
+  stage(
+    ctx,
+    'transfer',
+    'ended',
+    `${now.succeed - before.succeed}/${tasks}  ${formatBytes(copied)} copied, ${formatBytes(already)} already there  ${formatBytes(copied / seconds)}/s`,
+  )
+}
+
+interface Deleted {
+  readonly tasks: number
+  readonly succeed: number
+}
+
+const NOTHING: Deleted = { tasks: 0, succeed: 0 }
+
+/** What `deletion: mirror` deletes goes last, and only where every copy has succeeded. */
+async function deleteTags(request: ExecuteRequest, run: Running): Promise<Deleted> {
+  const { policy, source, history, concurrency, maxFailures } = request
+  const destinations = destinationsOf(request)
+  const { ctx, clock, id, gate, stop } = run
+  const { in_progress: tasks, succeed } = history.execution(id)
+  if (tasks === 0) return NOTHING
+  for (const { error } of history.tasks(id, { status: 'failed' })) {
+    // A tag that cannot be deleted is no reason to keep others.
+    if (error?.code === NOT_DELETED) continue
+    const message = 'not deleted: not every copy has succeeded'
+    history.skipDeletes(id, { code: NOT_DELETED, message })
+    ctx.emit({ type: 'log', level: 'warning', text: `${plural(tasks, 'tag is', 'tags are')} ${message}` })
+    return NOTHING
+  }
+  let failures = 0
+  await transferTasks(
+    {
+      history,
+      execution: id,
+      run: async (task, _moved, context) => {
+        const destination = destinations.get(task.destination.registry)
+        if (destination) await removeTag(task, source, destination, context)
+      },
+      kind: 'delete',
+      tasksAtOnce: concurrency,
+      retry: policy.retry,
+      onFailure: () => {
+        failures += 1
+        if (maxFailures === undefined || failures < maxFailures) return
+        stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task', 'failed tasks')}`, 1))
+      },
+      gate,
+      clock,
+    },
+    ctx,
+  )
+  const deleted = history.execution(id).succeed - succeed
+  stage(ctx, 'transfer', 'ended', `${deleted} of ${plural(tasks, 'tag', 'tags')} deleted`)
+  return { tasks, succeed: deleted }
+}
+
+async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Promise<void> {
+  const { history } = request
+  for (const destination of destinationsOf(request).values()) {
+    await discardUploads(destination, history, run)
+    await destination.adapter.close?.()
+  }
+  const { total, succeed, skipped } = history.execution(run.id)
+  // Each tag's digest was compared when it was written; a task whose digest differs has failed.
+  const copies = total - skipped - deleted.tasks
+  if (copies > 0 && succeed > deleted.succeed)
+    stage(run.ctx, 'post', 'ended', `verified ${succeed - deleted.succeed} of ${copies}`)
+}
+
+/** By the registry's name. */
+function destinationsOf({ routes }: ExecuteRequest): ReadonlyMap<string, Endpoint> {
+  return new Map(routes.map(({ destination }) => [destination.registry.name, destination]))
+}
+
+function stage(ctx: Context, name: Stage, state: 'started' | 'ended', text: string): void {
+  ctx.emit({ type: 'stage', stage: name, state, text })
+}

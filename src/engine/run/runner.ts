@@ -1,0 +1,161 @@
+/** Runs one task in this process: opens both stores and copies the graph between them. */
+
+import type { Context } from '../../core/context.ts'
+import type { Digest } from '../../core/descriptor.ts'
+import { IntegrityError, isNotFound, onSide } from '../../core/errors.ts'
+import type { Moved } from '../../core/execution.ts'
+import { contentsOf, isForeign, type Manifest } from '../../core/manifest.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import type { Policy } from '../../core/policy.ts'
+import { formatResource } from '../../core/reference.ts'
+import { copyArtifact, copyReferrersOf } from '../../transfer/graph.ts'
+import type { Job, Place, TransferState } from '../../transfer/job.ts'
+import { type Endpoint, type ManifestMemory, onSideOf } from '../endpoint.ts'
+import { selectionOf } from '../plan/filter.ts'
+
+export interface RunnerOptions {
+  readonly policy: Policy
+  readonly source: Endpoint
+  /** By the registry's name. */
+  readonly destinations: ReadonlyMap<string, Endpoint>
+  readonly state: TransferState
+  readonly memory: ManifestMemory
+  /** Nothing that a destination's manifest names is taken to be there. */
+  readonly thorough?: boolean | undefined
+  /** An earlier execution may have left blobs, also where the plan saw no repository: without a tag there is none to see. */
+  readonly leftovers?: boolean | undefined
+}
+
+/** `moved` grows while the task runs, so that it is true also of one that fails. */
+export type RunTask = (task: TaskSpec, moved: { -readonly [K in keyof Moved]: number }, ctx: Context) => Promise<void>
+
+export function createRunner(options: RunnerOptions): RunTask {
+  const { policy, source, destinations, state, memory, thorough = false, leftovers = false } = options
+  const platforms = platformsOf(policy)
+  const repositories = new Map<string, Promise<void>>()
+  return async (task, moved, ctx) => {
+    const destination = destinations.get(task.destination.registry)
+    if (!destination) throw new TypeError(`no destination ${task.destination.registry}`)
+    const from = source.adapter.repository(task.source.repository)
+    const job: Job = {
+      state,
+      source: {
+        registry: source.registry.name,
+        repository: task.source.repository,
+        store: from,
+        throttle: source.throttle,
+        wire: wireOf(source),
+        readManifest: (digest, context) => memory.take(task.source.repository, from, digest, context),
+      },
+      destination: {
+        registry: destination.registry.name,
+        repository: task.destination.repository,
+        store: destination.adapter.repository(task.destination.repository),
+        throttle: destination.throttle,
+        wire: wireOf(destination),
+      },
+      newRepository: !leftovers && (task.new_repository ?? false),
+      thorough,
+      ...(task.damaged ? { damaged: new Set(task.damaged) } : {}),
+      referrers: policy.referrers,
+      foreignLayers: policy.foreign_layers,
+      unhashed: policy.verify === 'off',
+      ...platforms,
+      moved,
+      name: formatResource({ ...task.destination, digest: task.digest }),
+      artifact: `${task.source.repository}@${task.digest ?? task.source.tag}`,
+    }
+    const leave = state.siblings.enter(job.artifact, job)
+    try {
+      if (task.new_repository && policy.destination.create) await ensured(destination, task.destination.repository, ctx)
+      const digest = await copy(task, job, ctx)
+      const { labels } = task
+      if (labels) {
+        await onSideOf('destination', destination, async () =>
+          destination.adapter.attachLabels?.(task.destination.repository, digest, labels, ctx),
+        )
+      }
+    } finally {
+      leave()
+    }
+  }
+
+  /** Asked for once, however many tags the repository gets. */
+  function ensured(destination: Endpoint, repository: string, ctx: Context): Promise<void> {
+    const key = `${destination.registry.name}/${repository}`
+    const known =
+      repositories.get(key) ??
+      onSideOf('destination', destination, async () => destination.adapter.ensureRepository?.(repository, ctx))
+    repositories.set(key, known)
+    // One that failed is asked for again by the next attempt.
+    known.catch(() => repositories.delete(key))
+    return known
+  }
+
+  /** Resolves with the digest that the destination's tag has now. */
+  async function copy(task: TaskSpec, job: Job, ctx: Context): Promise<Digest> {
+    const digest = task.digest ?? (await currentDigest(task, job, ctx))
+    if (task.referrers_only) {
+      await copyReferrersOf(digest, job, ctx)
+      return digest
+    }
+    let root: Manifest
+    try {
+      root = await copyArtifact(digest, task.destination.tag, job, ctx)
+    } catch (error) {
+      // The plan's digest is gone: the tag has moved since, and what it names now is what the user wants.
+      // But what it names now may be too young to be copied.
+      const mayFollow = task.source.tag !== undefined && policy.filters.min_age === undefined
+      if (!isNotFound(error) || error.side !== 'source' || !mayFollow) throw error
+      const moved = await currentDigest(task, job, ctx)
+      if (moved === digest) throw error
+      ctx.emit({
+        type: 'log',
+        level: 'info',
+        text: `${task.source.tag} moved from ${digest} to ${moved} since the plan`,
+      })
+      root = await copyArtifact(moved, task.destination.tag, job, ctx)
+    }
+    if (policy.verify === 'full') await verifyContents(root, job, ctx)
+    return root.digest
+  }
+}
+
+/** How a job treats the platforms of an index. */
+function platformsOf(policy: Policy): Pick<Job, 'keepPlatform' | 'narrowTo'> {
+  const wanted = selectionOf(policy).platform
+  if (!wanted) return {}
+  return policy.filters.platforms_index === 'narrow' ? { narrowTo: wanted } : { keepPlatform: wanted }
+}
+
+async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<Digest> {
+  const { store, registry, repository } = job.source
+  const now = task.source.tag === undefined ? undefined : await store.resolve(task.source.tag, ctx)
+  if (now) return now.digest
+  throw onSide(
+    new IntegrityError(`${formatResource({ registry, repository, tag: task.source.tag })} is gone`),
+    'source',
+    registry,
+  )
+}
+
+/** How bytes travel to and from a registry. */
+function wireOf({ registry: { path, url } }: Endpoint): Place['wire'] {
+  if (path !== undefined) return undefined
+  return url?.startsWith('http:') ? 'plain' : 'tls'
+}
+
+/** Asks the destination for everything that was written. */
+async function verifyContents(manifest: Manifest, job: Job, ctx: Context): Promise<void> {
+  const { store, registry } = job.destination
+  const { blobs, manifests } = contentsOf(manifest)
+  await Promise.all([
+    ...blobs.map(async (blob) => {
+      if ((isForeign(blob) && !job.foreignLayers) || (await store.hasBlob(blob, ctx))) return
+      throw onSide(new IntegrityError(`blob ${blob.digest} is not there after it was written`), 'destination', registry)
+    }),
+    ...manifests
+      .filter((child) => !job.keepPlatform || job.keepPlatform(child.platform))
+      .map(async (child) => verifyContents(await store.readManifest(child.digest, ctx), job, ctx)),
+  ])
+}

@@ -1,0 +1,182 @@
+/** The transfer stage: pending tasks taken from the history, several at once, put back when they may succeed later. */
+
+import { abortReason, type Clock } from '../../core/cancel.ts'
+import type { Context } from '../../core/context.ts'
+import { CancelledError, describeError, ReplicateError } from '../../core/errors.ts'
+import type { RecordedError } from '../../core/execution.ts'
+import { formatResource } from '../../core/reference.ts'
+import type { History, PendingTask, TaskKind } from '../../history/history.ts'
+import type { Gate } from '../../transfer/gate.ts'
+import type { RunTask } from './runner.ts'
+
+export interface TransferOptions {
+  readonly history: History
+  readonly execution: number
+  readonly run: RunTask
+  readonly tasksAtOnce: number
+  readonly retry: { readonly attempts: number; readonly delay: number }
+  /** Called when a task has failed for good. */
+  readonly onFailure: () => void
+  /** Which of the tasks; default `transfer`. */
+  readonly kind?: TaskKind
+  /** While it is closed no task begins. */
+  readonly gate?: Gate
+  readonly clock: Clock
+  /** From 0 to 1, spreads the attempts of tasks that failed together. */
+  readonly random?: () => number
+}
+
+/**
+ * Returns when no task is left that this process may run, or the signal is aborted. Never throws for what a task did; throws where the
+ * history cannot say any more how a task ended. Whichever way it ends, no task runs any more.
+ */
+export async function transferTasks(options: TransferOptions, ctx: Context): Promise<void> {
+  const broken = new AbortController()
+  const failures: unknown[] = []
+  const onBroken = (error: unknown): void => {
+    failures.push(error)
+    broken.abort(error)
+  }
+  const scene: Scene = { tried: new Map(), broken: broken.signal, onBroken, drained: false }
+  const running = new Set<Promise<void>>()
+  try {
+    await takeTasks(options, running, scene, { ...ctx, signal: AbortSignal.any([ctx.signal, broken.signal]) })
+  } catch (error) {
+    onBroken(error)
+  }
+  await Promise.all(running)
+  if (failures.length > 0) throw failures[0]
+}
+
+interface Scene {
+  /** Attempts of this run, by task: what earlier runs of the same execution tried does not count against it. */
+  readonly tried: Map<number, number>
+  /** Aborted once the history has failed: it is not written again, since each try may wait for long. */
+  readonly broken: AbortSignal
+  readonly onBroken: (error: unknown) => void
+  /** All tasks are taken: none is added while they run, and only one that is put back changes that. */
+  drained: boolean
+}
+
+async function takeTasks(
+  options: TransferOptions,
+  running: Set<Promise<void>>,
+  scene: Scene,
+  ctx: Context,
+): Promise<void> {
+  const { history, execution, tasksAtOnce, gate, clock } = options
+  while (!ctx.signal.aborted) {
+    if (scene.drained) {
+      if (running.size === 0) break
+      await Promise.race(running)
+      continue
+    }
+    const free = gate?.closed ? 0 : tasksAtOnce - running.size
+    for (const task of history.takePending(execution, free, clock.now(), options.kind)) {
+      const work: Promise<void> = runTask(task, scene, options, ctx)
+        .catch(scene.onBroken)
+        .finally(() => running.delete(work))
+      running.add(work)
+    }
+    if (running.size === tasksAtOnce) {
+      await Promise.race(running)
+      continue
+    }
+    if (gate?.closed && (running.size > 0 || history.execution(execution).in_progress > 0)) {
+      await Promise.race([...running, gate.pass(ctx.signal).catch(() => {})])
+      continue
+    }
+    const next = history.nextAttemptAt(execution, options.kind)
+    if (next === undefined) scene.drained = true
+    else await waitFor(running, next, options, ctx)
+  }
+}
+
+/** Until a running task ends or one that was put back is due. */
+async function waitFor(
+  running: ReadonlySet<Promise<void>>,
+  next: number,
+  options: TransferOptions,
+  ctx: Context,
+): Promise<void> {
+  const done = new AbortController()
+  const signal = AbortSignal.any([ctx.signal, done.signal])
+  if (running.size === 0) {
+    ctx.emit({ type: 'waiting', reason: 'tasks wait for another attempt', until: new Date(next).toISOString() })
+  }
+  const due = options.clock.sleep(Math.max(0, next - options.clock.now()), signal).catch(() => {})
+  await Promise.race([...running, due])
+  done.abort()
+  await due
+}
+
+/** Rejects only where the history cannot be written. */
+async function runTask(task: PendingTask, scene: Scene, options: TransferOptions, ctx: Context): Promise<void> {
+  const { tried, broken } = scene
+  const { history } = options
+  const moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
+  const name = `${formatResource(task.spec.source)} → ${formatResource(task.spec.destination)}`
+  const emit: Context['emit'] = (event) => ctx.emit(event.type === 'log' ? { task: task.id, ...event } : event)
+  const failed = await failureOf(() => options.run(task.spec, moved, { signal: ctx.signal, emit }))
+  if (broken.aborted) return
+  if (!failed) {
+    history.finishTask(task.id, 'succeeded', { moved })
+    ctx.emit({ type: 'task', task: task.id, name, status: 'succeeded' })
+    return
+  }
+  const { error } = failed
+  if (ctx.signal.aborted) {
+    history.finishTask(task.id, 'stopped', { moved, error: recorded(abortReason(ctx.signal)) })
+    ctx.emit({ type: 'task', task: task.id, name, status: 'stopped' })
+    return
+  }
+  const kept = recorded(error)
+  emit({ type: 'log', level: 'error', text: `attempt ${task.attempts}: ${kept.message}` })
+  if (!(error instanceof ReplicateError)) {
+    emit({ type: 'log', level: 'error', text: error instanceof Error ? String(error.stack) : String(error) })
+  }
+  const delay = delayOf(error, task.id, tried, options)
+  if (delay !== undefined) {
+    history.retryTask(task.id, options.clock.now() + delay, kept, moved)
+    scene.drained = false
+    ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
+    return
+  }
+  history.finishTask(task.id, 'failed', { moved, error: kept })
+  ctx.emit({ type: 'task', task: task.id, name, status: 'failed', error })
+  options.onFailure()
+}
+
+async function failureOf(work: () => Promise<void>): Promise<{ readonly error: unknown } | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    return { error }
+  }
+}
+
+/** How long a task waits for its next attempt, in milliseconds; undefined where there is none: twice as long each time, and up to half
+ *  of that more, so that tasks that failed together do not come back together. */
+function delayOf(
+  error: unknown,
+  task: number,
+  tried: Map<number, number>,
+  { retry, random = Math.random }: TransferOptions,
+): number | undefined {
+  const attempt = (tried.get(task) ?? 0) + 1
+  if (!(error instanceof ReplicateError) || !error.retryable || attempt >= retry.attempts) {
+    tried.delete(task)
+    return undefined
+  }
+  tried.set(task, attempt)
+  return Math.round(retry.delay * 2 ** (attempt - 1) * (1 + random() / 2))
+}
+
+/** An error as the history keeps it. */
+export function recorded(error: unknown): RecordedError {
+  if (!(error instanceof ReplicateError))
+    return { code: 'bug', message: error instanceof Error ? error.message : String(error) }
+  const hint = error.hint === undefined ? {} : { hint: error.hint }
+  return { code: error instanceof CancelledError ? 'cancelled' : error.code, message: describeError(error), ...hint }
+}

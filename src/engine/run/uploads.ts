@@ -1,0 +1,46 @@
+/** What the history remembers of blobs: unfinished uploads, tidied up when an execution is over, and where blobs are. */
+
+import type { Context } from '../../core/context.ts'
+import type { History } from '../../history/history.ts'
+import type { BlobHints, OpenCheckpoint } from '../../transfer/job.ts'
+import type { Endpoint } from '../endpoint.ts'
+
+/** Nothing is remembered where a destination has no uploads that another process could go on with: a directory. */
+export function checkpoints(
+  destinations: ReadonlyMap<string, Endpoint>,
+  history: History,
+  execution: number,
+): OpenCheckpoint {
+  return (name, repository, digest) => {
+    const registry = destinations.get(name)?.registry.url
+    return registry === undefined ? undefined : history.checkpoint(execution, { registry, repository, digest })
+  }
+}
+
+/** A registry is known by its URL, whatever a configuration calls it. */
+export function hintsOf(destinations: ReadonlyMap<string, Endpoint>, history: History): BlobHints {
+  const urlOf = (name: string): string | undefined => destinations.get(name)?.registry.url
+  return {
+    homeOf(name, digest) {
+      const url = urlOf(name)
+      return url === undefined ? undefined : history.homeOf(url, digest)
+    },
+    remember(name, repository, digest) {
+      const url = urlOf(name)
+      if (url !== undefined) history.rememberHome(url, repository, digest)
+    },
+  }
+}
+
+/** Tells the destination to forget the uploads that nobody will go on with. Never fails. */
+export async function discardUploads(
+  { registry, adapter }: Endpoint,
+  history: History,
+  run: { readonly id: number; readonly ctx: Context },
+): Promise<void> {
+  if (registry.url === undefined) return
+  const { total, succeed, skipped } = history.execution(run.id)
+  for (const { repository, location } of history.takeAbandoned(run.id, registry.url, total === succeed + skipped)) {
+    await adapter.repository(repository).discardBlob?.(location, run.ctx)
+  }
+}

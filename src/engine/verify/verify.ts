@@ -1,0 +1,306 @@
+/** Compares both sides of a policy, artifact by artifact, and says where the destination is not what the source is. */
+
+import { systemClock } from '../../core/cancel.ts'
+import type { Context } from '../../core/context.ts'
+import type { Descriptor, Digest } from '../../core/descriptor.ts'
+import type { Difference, Verification } from '../../core/drift.ts'
+import { CancelledError, CredentialError, describeError, NetworkError, ReplicateError } from '../../core/errors.ts'
+import { isIndex, isSchema1 } from '../../core/manifest.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import type { ResourceType } from '../../core/policy.ts'
+import { formatResource } from '../../core/reference.ts'
+import { Slots } from '../../transfer/slots.ts'
+import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
+import { forEachConcurrent, mapConcurrent } from '../concurrent.ts'
+import { type Endpoint, ManifestMemory, onSideOf } from '../endpoint.ts'
+import { createAges } from '../plan/age.ts'
+import { selectRepositories, selectTags } from '../plan/discover.ts'
+import { type Selection, selectionOf } from '../plan/filter.ts'
+import { mapRepository } from '../plan/mapping.ts'
+import { createNarrowing, type Narrowing } from '../plan/narrowing.ts'
+import { type PlanRequest, resourceRule, shardOf } from '../plan/plan.ts'
+import { stagePing } from '../plan/prepare.ts'
+import { placeOf } from '../plan/preview.ts'
+import { createInspect, type Finding, type Inspect } from './inspect.ts'
+
+export interface VerifyRequest
+  extends Pick<PlanRequest, 'policy' | 'source' | 'destination' | 'narrow' | 'shard' | 'records'> {
+  /** Read and hash every blob of the destination, instead of asking whether it is there. */
+  readonly full?: boolean | undefined
+  /** Give the tasks that would put it right. */
+  readonly repair?: boolean | undefined
+  /** Only what these tasks are about, instead of what the policy selects. */
+  readonly only?: readonly TaskSpec[] | undefined
+}
+
+const REPOSITORIES_AT_ONCE = 4
+const ARTIFACTS_AT_ONCE = 16
+/** Blobs read at once where all are read. */
+const BLOBS_AT_ONCE = 8
+
+/** Tells `found` each difference when it is seen. Throws where a registry cannot be reached; writes nothing anywhere. */
+export async function verify(
+  request: VerifyRequest,
+  found: (difference: Difference) => void,
+  ctx: Context,
+): Promise<Verification> {
+  const { policy, source, destination } = request
+  await stagePing(source, [{ policy, destination }], ctx)
+  const scene = sceneOf(request)
+  const differences: Difference[] = []
+  const repairs: TaskSpec[] = []
+  let compared = 0
+  const tell = (difference: Difference): void => {
+    differences.push(difference)
+    found(difference)
+  }
+  await forEachConcurrent(artifactsOf(scene, tell, ctx), REPOSITORIES_AT_ONCE, async (group) => {
+    const inspect = inspectionOf(group, scene)
+    const outcomes = mapConcurrent(group.artifacts, ARTIFACTS_AT_ONCE, (artifact) =>
+      verifyArtifact(artifact, inspect, scene, ctx),
+    )
+    for await (const { findings, repair, dropped } of outcomes) {
+      if (!dropped) compared += 1
+      for (const difference of findings) tell(difference)
+      if (repair) repairs.push(repair)
+    }
+  })
+  return {
+    policy: policy.name,
+    source: source.registry.name,
+    destination: placeOf(destination.registry.name, policy.destination.namespace ?? policy.destination.repository),
+    compared,
+    differences,
+    repairs,
+  }
+}
+
+/** What was found of one policy at its destinations, as one. */
+export function mergeVerifications(results: readonly Verification[]): Verification {
+  const [first] = results
+  if (!first) throw new TypeError('nothing was verified')
+  return {
+    ...first,
+    destination: results.map((one) => one.destination).join(', '),
+    compared: results.reduce((sum, one) => sum + one.compared, 0),
+    differences: results.flatMap((one) => one.differences),
+    repairs: results.flatMap((one) => one.repairs),
+  }
+}
+
+interface Scene {
+  readonly request: VerifyRequest
+  readonly selection: Selection
+  readonly memory: ManifestMemory
+  readonly narrowing: Narrowing | undefined
+  readonly resource: (type: ResourceType) => boolean
+  readonly full: Slots | undefined
+}
+
+/** A tag or a digest at the source, and where it belongs. */
+interface Artifact {
+  readonly from: { readonly repository: string; readonly tag?: string; readonly digest?: Digest }
+  readonly to: { readonly repository: string; readonly tag?: string }
+}
+
+interface Group {
+  readonly repository: string
+  readonly mapped: string
+  readonly artifacts: readonly Artifact[]
+}
+
+function sceneOf(request: VerifyRequest): Scene {
+  const { policy, source, narrow, records } = request
+  const selection = selectionOf(policy, narrow)
+  const memory = new ManifestMemory()
+  return {
+    request,
+    selection,
+    memory,
+    narrowing: createNarrowing(policy, selection, source, memory, records),
+    resource: resourceRule(policy, narrow?.resource),
+    full: request.full ? new Slots(BLOBS_AT_ONCE) : undefined,
+  }
+}
+
+/** By repository. One that cannot be listed is told, and the others go on. */
+async function* artifactsOf(scene: Scene, tell: (difference: Difference) => void, ctx: Context): AsyncIterable<Group> {
+  const { request, selection } = scene
+  const { policy, source, destination } = request
+  if (request.only) {
+    const { name } = destination.registry
+    yield* groupsOf(request.only.filter((task) => task.destination.registry === name))
+    return
+  }
+  const ages = createAges(policy, source, request.records, Date.now())
+  const isMine = request.shard ? shardOf(request.shard) : () => true
+  for await (const repository of selectRepositories(policy, selection, source, () => {}, ctx)) {
+    const mapped = mapRepository(repository, policy.destination)
+    const { tag } = policy.destination
+    const at = (own: string | undefined) => ({ repository: mapped, ...(own === undefined ? {} : { tag: own }) })
+    if (selection.digest !== undefined) {
+      // The configuration has checked that it is a digest.
+      const from = { repository, digest: selection.digest as Digest }
+      if (isMine(repository, from.digest)) yield { repository, mapped, artifacts: [{ from, to: at(tag) }] }
+      continue
+    }
+    try {
+      const { tags, untagged } = await selectTags(policy, selection, source, repository, () => {}, ctx, ages)
+      const artifacts = [
+        ...tags.map((own) => ({ from: { repository, tag: own }, to: at(tag ?? own) })),
+        ...untagged.map(({ digest }) => ({ from: { repository, digest }, to: at(tag) })),
+      ].filter(({ from }) => isMine(repository, 'tag' in from ? from.tag : from.digest))
+      yield { repository, mapped, artifacts }
+    } catch (error) {
+      const artifact = { from: { repository }, to: { repository: mapped } }
+      tell(differenceOf(findingOf(error), artifact, source, destination))
+    }
+  }
+}
+
+function groupsOf(tasks: readonly TaskSpec[]): Iterable<Group> {
+  const groups = new Map<string, Group & { readonly artifacts: Artifact[] }>()
+  for (const { source, destination, digest } of tasks) {
+    const key = `${source.repository} ${destination.repository}`
+    const group = groups.get(key) ?? { repository: source.repository, mapped: destination.repository, artifacts: [] }
+    groups.set(key, group)
+    const { repository, tag } = source
+    const named = tag === undefined ? { ...(digest === undefined ? {} : { digest }) } : { tag }
+    const to = destination.tag === undefined ? {} : { tag: destination.tag }
+    group.artifacts.push({ from: { repository, ...named }, to: { repository: destination.repository, ...to } })
+  }
+  return groups.values()
+}
+
+function inspectionOf({ repository, mapped }: Group, { request, selection, full }: Scene): Inspect {
+  const { policy, source, destination } = request
+  return createInspect({
+    source: source.adapter.repository(repository),
+    destination: destination.adapter.repository(mapped),
+    // A narrowed index has the wanted children only.
+    keepPlatform: policy.filters.platforms_index === 'narrow' ? undefined : selection.platform,
+    foreignLayers: policy.foreign_layers,
+    referrers: policy.referrers,
+    full,
+    clock: systemClock,
+  })
+}
+
+interface Verified {
+  readonly findings: readonly Difference[]
+  readonly repair?: TaskSpec
+  /** The filters do not take it, or the source does not have it. */
+  readonly dropped?: true
+}
+
+async function verifyArtifact(artifact: Artifact, inspect: Inspect, scene: Scene, ctx: Context): Promise<Verified> {
+  const { source, destination, policy, repair } = scene.request
+  const say = (finding: Finding): Difference => differenceOf(finding, artifact, source, destination)
+  try {
+    const now = await expectedOf(artifact, scene, ctx)
+    if (!now) return { findings: [], dropped: true }
+    const { at, digest } = now
+    const to = destination.adapter.repository(artifact.to.repository)
+    const old = await onSideOf('destination', destination, () => to.resolve(artifact.to.tag ?? digest, ctx))
+    const findings = await findingsOf(now, old, inspect, scene, ctx)
+    const isFixed = old !== undefined && old.digest !== digest && !policy.override
+    if (findings.length === 0 || !repair || isFixed) return { findings: findings.map(say) }
+    return { findings: findings.map(say), repair: await repairOf(artifact, at, old, findings, scene, ctx) }
+  } catch (error) {
+    return { findings: [say(findingOf(error))] }
+  }
+}
+
+interface Expected {
+  /** At the source. */
+  readonly at: Descriptor
+  /** At the destination: another one where the index is narrowed. */
+  readonly digest: Digest
+}
+
+async function expectedOf({ from }: Artifact, scene: Scene, ctx: Context): Promise<Expected | undefined> {
+  const { source, policy } = scene.request
+  const { selection, memory, narrowing, resource } = scene
+  const store = source.adapter.repository(from.repository)
+  return onSideOf('source', source, async () => {
+    const at = await store.resolve(from.tag ?? from.digest ?? '', ctx)
+    if (!at) {
+      const text = `${formatResource({ registry: source.registry.name, ...from })} is not there`
+      ctx.emit({ type: 'log', level: 'warning', text })
+      return undefined
+    }
+    const needed = policy.filters.resource !== 'all' || scene.request.narrow?.resource !== undefined
+    if ((needed || (selection.platform && isIndex(at.mediaType))) && !isSchema1(at.mediaType)) {
+      const manifest = await store.readManifest(at.digest, ctx)
+      memory.keep(from.repository, manifest)
+      if (!resource(resourceTypeOf(manifest))) return undefined
+      if (selection.platform && lacksPlatforms(manifest, selection.platform)) return undefined
+    }
+    const digest = narrowing ? await narrowing.expected(at, from.repository, ctx) : at.digest
+    return digest && { at, digest }
+  })
+}
+
+async function findingsOf(
+  { at, digest }: Expected,
+  old: Descriptor | undefined,
+  inspect: Inspect,
+  { request }: Scene,
+  ctx: Context,
+): Promise<readonly Finding[]> {
+  if (isSchema1(at.mediaType)) {
+    return [{ kind: 'unreadable', digest, message: 'Docker schema 1 images are not supported' }]
+  }
+  if (!old) return [{ kind: 'missing_tag', digest, message: 'missing' }]
+  if (old.digest !== digest) {
+    const kept = request.policy.override ? '' : ' (override: false keeps it)'
+    return [{ kind: 'differs', digest, message: `differs: is ${old.digest}, should be ${digest}${kept}` }]
+  }
+  return onSideOf('destination', request.destination, () => inspect(old, { made: digest !== at.digest }, ctx))
+}
+
+async function repairOf(
+  { from, to }: Artifact,
+  at: Descriptor,
+  old: Descriptor | undefined,
+  findings: readonly Finding[],
+  { request, memory }: Scene,
+  ctx: Context,
+): Promise<TaskSpec> {
+  const { source, destination } = request
+  const store = source.adapter.repository(from.repository)
+  const manifest = memory.peek(from.repository, at.digest) ?? (await store.readManifest(at.digest, ctx))
+  const { repository, tag } = from
+  const damaged = findings.flatMap(({ kind, digest }) => (kind === 'damaged_blob' && digest ? [digest] : []))
+  const more = findings.length > 1 ? ` and ${findings.length - 1} more` : ''
+  return {
+    action: old ? 'update' : 'copy',
+    resource_type: resourceTypeOf(manifest),
+    source: { registry: source.registry.name, repository, ...(tag === undefined ? {} : { tag }) },
+    destination: { registry: destination.registry.name, ...to },
+    digest: at.digest,
+    media_type: at.mediaType,
+    ...(old ? { previous_digest: old.digest } : {}),
+    ...(damaged.length > 0 ? { damaged } : {}),
+    reason: `repair: ${findings[0]?.message}${more}`,
+  }
+}
+
+/** A failure that is about one artifact. What says that a whole side is out of reach goes on upwards. */
+function findingOf(error: unknown): Finding {
+  const isWhole = error instanceof NetworkError || error instanceof CredentialError || error instanceof CancelledError
+  if (!(error instanceof ReplicateError) || isWhole) throw error
+  return { kind: 'unreadable', digest: '', message: `cannot be compared: ${describeError(error)}` }
+}
+
+function differenceOf(finding: Finding, { from, to }: Artifact, source: Endpoint, destination: Endpoint): Difference {
+  const { digest: named } = from
+  return {
+    kind: finding.kind,
+    source: formatResource({ registry: source.registry.name, ...from }),
+    destination: formatResource({ registry: destination.registry.name, ...to, digest: named }),
+    digest: finding.digest || null,
+    in: finding.in ?? null,
+    message: finding.in === undefined ? finding.message : `${finding.message} in ${finding.in}`,
+  }
+}

@@ -1,0 +1,256 @@
+/** Answers a registry's challenges: Basic, or bearer tokens that are fetched once, kept, and renewed in time. */
+
+import { abortReason, type Clock } from '../../core/cancel.ts'
+import type { Context } from '../../core/context.ts'
+import { CredentialError } from '../../core/errors.ts'
+import type { SentCredential } from '../../core/registry.ts'
+import { type Challenge, chooseChallenge } from './challenge.ts'
+import { createTokenCache, type FetchToken } from './token.ts'
+
+export interface AuthenticatorOptions {
+  /** The registry's URL. */
+  readonly url: string
+  /** The registry's name in the configuration, or its host. */
+  readonly name: string
+  /** Called when the first request is sent, and again when what it gave has expired. */
+  readonly credential: () => Promise<SentCredential>
+  readonly fetchToken: FetchToken
+  /** true: user name and password are sent with the first request, without being asked for. */
+  readonly preemptive?: boolean | undefined
+  /** Told of every secret before it is used. */
+  readonly secrets: (secret: string) => void
+  readonly clock: Clock
+}
+
+export interface Refused {
+  readonly scopes: readonly string[]
+  /** The `Authorization` that was sent. */
+  readonly sent: string | undefined
+  /** The `WWW-Authenticate` that came back. */
+  readonly challenge: string | undefined
+  /** What was refused, for messages: `GET /v2/`. */
+  readonly what: string
+}
+
+export interface Authenticator {
+  /** The `Authorization` to send; undefined before the registry has asked for one, and for anonymous access by Basic. */
+  authorization(scopes: readonly string[], ctx: Context): Promise<string | undefined>
+  /** After a 401: prepares another answer, or throws a `CredentialError` where there is none that could help. */
+  renew(refused: Refused, ctx: Context): Promise<void>
+  /** After a refusal other than a 401 that means that what was sent has expired: prepares another answer. */
+  expired(refused: Refused, ctx: Context): Promise<void>
+  /** The error for a 401 that came although a fresh answer was sent. */
+  rejected(refused: Refused): Promise<CredentialError>
+  /** What to do about a 403. */
+  forbiddenHint(scopes: readonly string[]): Promise<string>
+}
+
+/** Milliseconds before its end at which a credential is renewed. */
+export const EXPIRY_MARGIN = 60_000
+
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { url, name } = options
+  const host = new URL(url).host
+  const tokens = createTokenCache(options.fetchToken, options.clock)
+  /** What the registry demands although the caller did not know: scopes asked for → scopes needed. */
+  const widened = new Map<string, readonly string[]>()
+  let known: Challenge | undefined
+  let resolving: Promise<SentCredential> | undefined
+  /** When what `resolving` gave is asked for anew. */
+  let until = Number.POSITIVE_INFINITY
+
+  function credential(): Promise<SentCredential> {
+    if (options.clock.now() >= until) forget()
+    resolving ??= options.credential().then((found) => {
+      if (found.kind === 'basic') {
+        options.secrets(found.password)
+        options.secrets(encodeBasic(found.username, found.password))
+      } else if (found.kind !== 'anonymous') {
+        options.secrets(found.token)
+        if (found.kind === 'identity') options.secrets(encodeBasic('<token>', found.token))
+      }
+      if (found.expires !== undefined) until = found.expires - EXPIRY_MARGIN
+      return found
+    })
+    return resolving
+  }
+
+  /** The next request signs in anew. What failed is forgotten by whoever gave it. */
+  function forget(): void {
+    resolving = undefined
+    until = Number.POSITIVE_INFINITY
+  }
+
+  async function bearer(challenge: Challenge, scopes: readonly string[], stale: string | undefined, ctx: Context) {
+    const { realm = '', service } = challenge.parameters
+    const request = { realm: checkedRealm(realm, url), service, scopes }
+    const found = await credential()
+    const tokenFor = (signer: SentCredential) =>
+      shared(tokens.get({ ...request, credential: signer }, stale, ctx), ctx.signal)
+    try {
+      return `Bearer ${await tokenFor(found)}`
+    } catch (error) {
+      // What can be had anew may have ended before its time, by whosever clock.
+      if (!(error instanceof CredentialError) || found.expires === undefined) throw error
+      if ((await credential()) === found) forget()
+      const fresh = await credential()
+      if (secretOf(fresh) === secretOf(found)) throw error
+      return `Bearer ${await tokenFor(fresh)}`
+    }
+  }
+
+  async function authorization(scopes: readonly string[], ctx: Context): Promise<string | undefined> {
+    const found = await shared(credential(), ctx.signal)
+    if (found.kind === 'bearer') return `Bearer ${found.token}`
+    if (!known) return options.preemptive ? basic(found) : undefined
+    if (known.scheme === 'basic') return basic(found)
+    return bearer(known, widened.get(scopes.join(' ')) ?? scopes, undefined, ctx)
+  }
+
+  async function renew(refused: Refused, ctx: Context): Promise<void> {
+    const found = await shared(credential(), ctx.signal)
+    if (found.kind === 'bearer') {
+      // One that runs out can be had anew; another request may have done so already.
+      if (refused.sent === `Bearer ${found.token}` && found.expires === undefined) throw await rejected(refused)
+      if (refused.sent === `Bearer ${found.token}`) forget()
+      return
+    }
+    const asked = chooseChallenge(refused.challenge)
+    const carriedToken = refused.sent?.startsWith('Bearer ') === true
+    // A refused token may be answered with a Basic challenge, an empty one or none: the first challenge still holds.
+    const challenge = carriedToken && asked?.scheme !== 'bearer' ? known : (asked ?? known ?? presumed(found))
+    if (!challenge) throw needsCredential(refused)
+    if (challenge.scheme === 'basic') {
+      if (found.kind === 'anonymous') throw needsCredential(refused)
+      if (refused.sent?.startsWith('Basic ')) throw await rejected(refused)
+      known = challenge
+      return
+    }
+    known = challenge
+    // Where no repository was asked for, one that is demanded is an example: https://ghcr.io/v2/ names user/image.
+    const scopes = widen(
+      refused.scopes,
+      refused.scopes.length === 0 ? withoutRepositories(challenge.parameters.scope) : challenge.parameters.scope,
+    )
+    if (scopes !== refused.scopes && refused.scopes.length > 0) widened.set(refused.scopes.join(' '), scopes)
+    await bearer(challenge, scopes, refused.sent?.slice('Bearer '.length), ctx)
+  }
+
+  async function rejected(refused: Refused): Promise<CredentialError> {
+    const found = await credential()
+    if (found.kind === 'anonymous') return needsCredential(refused)
+    const scopes = refused.scopes.join(' ')
+    if (found.kind === 'basic' && refused.sent?.startsWith('Bearer ')) {
+      return new CredentialError(`the credential from ${found.origin} does not allow ${scopes || refused.what} (401)`, {
+        hint: `give ${JSON.stringify(found.username)} that permission, or use another account`,
+      })
+    }
+    return new CredentialError(`${host} refused the credential from ${found.origin} (401)`, {
+      hint:
+        found.kind === 'basic'
+          ? `check user name and password; after a wrong one some registries refuse the right one for a while`
+          : 'the token may have expired or lack permission: get a new one',
+    })
+  }
+
+  function needsCredential(refused: Refused): CredentialError {
+    return new CredentialError(`${host} needs a credential for ${refused.scopes.join(' ') || refused.what} (401)`, {
+      hint: credentialHint(name, host),
+    })
+  }
+
+  return {
+    authorization,
+    renew,
+    async expired(refused, ctx) {
+      const found = await shared(credential(), ctx.signal)
+      if (known?.scheme === 'bearer' && found.kind !== 'bearer') await renew({ ...refused, challenge: undefined }, ctx)
+      // Another request may have had it renewed already.
+      else if ((await authorization(refused.scopes, ctx)) === refused.sent) forget()
+    },
+    rejected,
+    async forbiddenHint(scopes) {
+      const found = await credential()
+      if (found.kind === 'anonymous') return `nothing was sent to sign in; ${credentialHint(name, host)}`
+      const what = scopes.length > 0 ? scopes.join(' ') : 'this'
+      return `the credential from ${found.origin} was accepted, but lacks the permission for ${what}`
+    },
+  }
+}
+
+/** Ways to give a credential, for hints. */
+export function credentialHint(name: string, host: string): string {
+  const variable = `REPLICATE_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`
+  return `set ${variable}_USERNAME and ${variable}_PASSWORD, or \`credential:\` in the file, or run \`replicate credentials set ${name}\` or \`docker login ${host}\``
+}
+
+export function encodeBasic(username: string, password: string): string {
+  return Buffer.from(`${username}:${password}`).toString('base64')
+}
+
+function basic(credential: SentCredential): string | undefined {
+  if (credential.kind === 'basic') return `Basic ${encodeBasic(credential.username, credential.password)}`
+  return credential.kind === 'identity' ? `Basic ${encodeBasic('<token>', credential.token)}` : undefined
+}
+
+function secretOf(credential: SentCredential): string | undefined {
+  if (credential.kind === 'anonymous') return undefined
+  return credential.kind === 'basic' ? credential.password : credential.token
+}
+
+/** Old servers refuse without saying how to sign in. */
+function presumed(credential: SentCredential): Challenge | undefined {
+  return credential.kind === 'basic' ? { scheme: 'basic', parameters: {} } : undefined
+}
+
+/** A realm is where the password goes: never in the clear where the registry itself is encrypted. */
+function checkedRealm(realm: string, registry: string): URL {
+  const url = URL.parse(realm, registry)
+  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    throw new CredentialError(`the registry names no usable token server: ${JSON.stringify(realm)}`)
+  }
+  if (url.protocol === 'http:' && registry.startsWith('https:')) {
+    throw new CredentialError(`the registry is https, but its token server is not: ${url.host}`, {
+      hint: 'no credential is sent in the clear: correct the realm in the configuration of the registry',
+    })
+  }
+  url.username = ''
+  url.password = ''
+  return url
+}
+
+/** What was asked for and what the challenge demands beyond that, the demanded first: some servers look only there. */
+function widen(scopes: readonly string[], demanded: string | undefined): readonly string[] {
+  const missing = (demanded ?? '')
+    .split(' ')
+    .filter((scope) => scope !== '' && !scopes.some((had) => covers(had, scope)))
+  return missing.length === 0 ? scopes : [...missing, ...scopes.filter((had) => !missing.some((it) => covers(it, had)))]
+}
+
+function withoutRepositories(scope: string | undefined): string | undefined {
+  return scope
+    ?.split(' ')
+    .filter((one) => !one.startsWith('repository:'))
+    .join(' ')
+}
+
+function covers(had: string, wanted: string): boolean {
+  const a = had.lastIndexOf(':')
+  const b = wanted.lastIndexOf(':')
+  if (had.slice(0, a) !== wanted.slice(0, b)) return false
+  const actions = new Set(had.slice(a + 1).split(','))
+  return wanted
+    .slice(b + 1)
+    .split(',')
+    .every((action) => actions.has(action))
+}
+
+/** Waits for what several requests share; a request that is cancelled stops waiting, the work goes on for the others. */
+function shared<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(abortReason(signal))
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(abortReason(signal))
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,245 @@
+/** One connection for large bodies: what comes is read into few buffers, what goes is written without a copy, silence is noticed. */
+
+import { connect as connectPlain, isIP, type Socket } from 'node:net'
+import { connect as connectTls, type SecureContext } from 'node:tls'
+import { hearLastWords } from '../last-words.ts'
+import { Fault } from './head.ts'
+import { Ring } from './ring.ts'
+
+export interface ConnectOptions {
+  readonly insecure?: boolean | undefined
+  readonly secureContext?: SecureContext | undefined
+  readonly shared?: boolean | undefined
+  /** Milliseconds until the connection must stand. */
+  readonly connectTimeout: number
+}
+
+/** How long a silence may be, and what it means when it is longer. */
+export interface Patience {
+  /** Milliseconds. */
+  readonly idle: number
+  readonly error: () => Error
+}
+
+const PROBE_AFTER = 60_000
+
+export class Connection {
+  /** It has carried a request before. */
+  reused = false
+  /** A byte of the answer to the present request came. */
+  answered = false
+  readonly #socket: Socket
+  readonly #ring: Ring
+  #failure: unknown
+  #ended = false
+  #waiting: { resolve(bytes: Uint8Array | undefined): void; reject(error: unknown): void } | undefined
+  #patience: Patience | undefined
+  #onSilence: (() => void) | undefined
+  /** Set while it lies idle: it broke, or the server said something unasked. */
+  #onGone: (() => void) | undefined
+
+  private constructor(socket: Socket, ring: Ring) {
+    this.#socket = socket
+    this.#ring = ring
+    hearLastWords(socket)
+    socket.on('end', () => {
+      this.#ended = true
+      this.#wake()
+    })
+    socket.on('error', (error) => {
+      this.#failure ??= error
+      this.#wake()
+    })
+    socket.on('close', () => {
+      this.#failure ??= closedByPeer()
+      this.#wake()
+    })
+    socket.on('timeout', () => this.#onSilence?.())
+  }
+
+  /** Resolves when the connection stands, with TLS where the URL says so. Rejects with what the socket failed with. */
+  static open(url: URL, options: ConnectOptions): { connection: Connection; ready: Promise<void> } {
+    const secure = url.protocol === 'https:'
+    const ring = new Ring({ shared: options.shared, gather: secure })
+    const host = url.hostname.replace(/^\[|\]$/g, '')
+    let came = () => {}
+    const common = {
+      host,
+      port: Number(url.port || (secure ? 443 : 80)),
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: PROBE_AFTER,
+      onread: {
+        buffer: () => ring.arm(),
+        callback(count: number) {
+          const more = ring.fill(count)
+          came()
+          return more
+        },
+      },
+    }
+    const socket = secure
+      ? connectTls({
+          ...common,
+          ...(isIP(host) ? {} : { servername: host }),
+          ALPNProtocols: ['http/1.1'],
+          rejectUnauthorized: !options.insecure,
+          ...(options.secureContext ? { secureContext: options.secureContext } : {}),
+        })
+      : connectPlain(common)
+    const made = new Connection(socket, ring)
+    came = secure ? soon(() => made.#wake()) : () => made.#wake()
+    const ready = new Promise<void>((resolve, reject) => {
+      const tooLate = () => made.destroy(new Fault('connect timed out', 'ETIMEDOUT'))
+      const timer = setTimeout(tooLate, options.connectTimeout)
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
+        clearTimeout(timer)
+        socket.off('close', failed)
+        resolve()
+      })
+      const failed = () => {
+        clearTimeout(timer)
+        reject(made.#failure)
+      }
+      socket.once('close', failed)
+    })
+    return { connection: made, ready }
+  }
+
+  /** False where nothing can be asked of it any more. */
+  get usable(): boolean {
+    return !this.#ended && this.#failure === undefined && this.#socket.writable
+  }
+
+  /** True where every byte that came was taken. */
+  get drained(): boolean {
+    return this.#ring.empty
+  }
+
+  /** The next bytes as they come, never none; undefined at the end. Good until the next call. Rejects with what broke. */
+  take(): Promise<Uint8Array | undefined> {
+    const bytes = this.#ring.shift()
+    this.#readOn()
+    if (bytes) {
+      this.answered = true
+      return Promise.resolve(bytes)
+    }
+    if (this.#ended) return Promise.resolve(undefined)
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject }
+      if (this.#patience) this.#listen(this.#patience)
+    })
+  }
+
+  /** Gives back what was taken too much. */
+  putBack(bytes: Uint8Array): void {
+    this.#ring.unshift(bytes)
+  }
+
+  /** From now on silence while someone waits in `take` breaks the connection. */
+  expect(patience: Patience): void {
+    this.#patience = patience
+    if (this.#waiting) this.#listen(patience)
+  }
+
+  /** Resolves when the kernel has it all: only then may the buffers be used again. */
+  write(pieces: readonly Uint8Array[], patience: Patience): Promise<void> {
+    const socket = this.#socket
+    return new Promise((resolve, reject) => {
+      const last = pieces.length - 1
+      if (last > 0) socket.cork()
+      for (const [index, piece] of pieces.entries()) {
+        if (index < last) socket.write(piece)
+        else
+          socket.write(piece, (error) => {
+            if (error) return reject(this.#failure ?? error)
+            this.#listen(this.#waiting && this.#patience)
+            return resolve()
+          })
+      }
+      if (last > 0) socket.uncork()
+      if (socket.writableLength > 0) this.#listen(patience)
+    })
+  }
+
+  /** The answer is over; who got its last bytes may still hold them. */
+  finish(): void {
+    this.#ring.retire()
+    this.#patience = undefined
+    this.#listen(undefined)
+  }
+
+  /** Lies idle for at most `keep` milliseconds; `gone` is called when it is of no more use. */
+  park(keep: number, gone: () => void): void {
+    this.reused = true
+    this.answered = false
+    this.#onGone = gone
+    this.#socket.unref()
+    this.#socket.setTimeout(keep)
+    this.#onSilence = () => this.#wake()
+  }
+
+  unpark(): void {
+    this.#onGone = undefined
+    this.#listen(undefined)
+    this.#socket.ref()
+  }
+
+  /** At once; whoever waits gets `error`, and what came but was not taken is thrown away. */
+  destroy(error?: Error): void {
+    this.#failure ??= error ?? closedByPeer()
+    this.#ended = false
+    this.#ring.clear()
+    this.#socket.destroy()
+    this.#wake()
+  }
+
+  /** The socket's own timer is used, as it knows of a long write that makes progress. */
+  #listen(patience: Patience | undefined): void {
+    this.#socket.setTimeout(patience?.idle ?? 0)
+    this.#onSilence = patience && (() => this.destroy(patience.error()))
+  }
+
+  #readOn(): void {
+    if (this.#ring.room) this.#socket.resume()
+  }
+
+  #wake(): void {
+    if (this.#onGone) {
+      const gone = this.#onGone
+      this.#onGone = undefined
+      this.destroy()
+      gone()
+      return
+    }
+    const waiting = this.#waiting
+    if (!waiting) return
+    const bytes = this.#ring.shift()
+    if (!bytes && !this.#ended && this.#failure === undefined) return
+    this.#waiting = undefined
+    if (this.#patience) this.#listen(undefined)
+    if (bytes) {
+      this.answered = true
+      waiting.resolve(bytes)
+    } else if (this.#ended) waiting.resolve(undefined)
+    else waiting.reject(this.#failure)
+  }
+}
+
+/** Calls `act` once for all calls of the same turn: TLS brings 16 KiB at a time, each of which would go its way through the program alone. */
+function soon(act: () => void): () => void {
+  let waiting = false
+  return () => {
+    if (waiting) return
+    waiting = true
+    setImmediate(() => {
+      waiting = false
+      act()
+    })
+  }
+}
+
+function closedByPeer(): Fault {
+  return new Fault('other side closed', 'UND_ERR_SOCKET')
+}

@@ -1,0 +1,176 @@
+/** HTTP/1.1 on plain sockets and few buffers: half the cost of undici's streams for a byte, and nothing to load for a request. */
+
+import { abortReason, throwIfAborted } from '../../core/cancel.ts'
+import { NetworkError } from '../../core/errors.ts'
+import type { BodySource, HttpResponse } from '../../core/http.ts'
+import { hostWithPort } from '../failure.ts'
+import { type AgentOptions, SLOW_ANSWER } from '../proxy/agent.ts'
+import { DUMP_LIMIT, responseOf } from '../response.ts'
+import type { Outgoing } from '../transport.ts'
+import { readBody, readHead } from './body.ts'
+import type { Connection } from './connection.ts'
+import { Fault, type Head, requestHead } from './head.ts'
+import { createPool } from './pool.ts'
+import { Upload } from './upload.ts'
+
+export interface PumpOptions extends AgentOptions {
+  /** How many idle connections to one origin are kept; default 32. */
+  readonly connections?: number | undefined
+  /** Bodies are read into memory that other threads see, too. */
+  readonly shared?: boolean | undefined
+}
+
+/** How the pump reports on a request. */
+export interface PumpContext {
+  /** What to throw for an error of a socket's. */
+  readonly failure: (error: unknown) => unknown
+  readonly redact: (text: string) => string
+}
+
+export interface Pump {
+  /** Throws what `failure` makes of an error. */
+  send(request: Outgoing, context: PumpContext): Promise<HttpResponse>
+  close(): void
+}
+
+const CONNECTIONS = 32
+/** Methods that say how long their body is, also where there is none (RFC 9110, 8.6). */
+const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
+const BROKEN: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+export function createPump(options: PumpOptions): Pump {
+  const pool = createPool(options, options.connections ?? CONNECTIONS)
+
+  async function send(request: Outgoing, context: PumpContext): Promise<HttpResponse> {
+    const { body } = request
+    const upload = body && new Upload(body instanceof Uint8Array ? sourceOf(body) : body)
+    for (let fresh = false; ; fresh = true) {
+      const exchange = begin(request, fresh)
+      try {
+        const { head, whole } = await ask(exchange, request, upload)
+        return answer(exchange, whole ? head : { ...head, keepAlive: 0 }, request, context)
+      } catch (error) {
+        const { connection } = exchange
+        // The server closed an idle connection while the request was on its way: it has not seen it.
+        const stale = connection.reused && !connection.answered && !upload?.begun && isBroken(error)
+        exchange.end(0)
+        if (stale && !request.signal.aborted) continue
+        upload?.close()
+        throw context.failure(error)
+      }
+    }
+  }
+
+  /** A connection, lent until `end`. */
+  function begin(request: Outgoing, fresh: boolean): Exchange {
+    const { url, signal } = request
+    throwIfAborted(signal)
+    const parked = fresh ? undefined : pool.take(url)
+    const opened = parked ? { connection: parked, ready: undefined } : pool.open(url)
+    const stop = () => opened.connection.destroy(abortReason(signal))
+    signal.addEventListener('abort', stop, { once: true })
+    let open = true
+    return {
+      ...opened,
+      end(keep) {
+        if (!open) return
+        open = false
+        signal.removeEventListener('abort', stop)
+        opened.connection.finish()
+        pool.give(url, opened.connection, keep)
+      },
+    }
+  }
+
+  /** Sends the request and reads the head of its answer; `whole` where the body was sent to its end. */
+  async function ask({ connection, ready }: Exchange, request: Outgoing, upload: Upload | undefined) {
+    await ready
+    const host = hostWithPort(request.url)
+    const unheard = { idle: options.idle, error: () => new NetworkError(`${host} stopped reading what it is sent`) }
+    const awaiting = { idle: request.slow ? SLOW_ANSWER : options.idle, error: () => unanswered('HEADERS') }
+    const head = requestHead(request, upload?.size ?? (WITH_BODY.has(request.method) ? 0 : undefined))
+    const answer = readHead(connection, request.method)
+    // Whoever fails first is heard; this one may have nobody listening then.
+    answer.catch(() => {})
+    let whole = true
+    if (upload) {
+      whole = await upload.send(head, connection, answer, unheard)
+      upload.close()
+    } else {
+      await Promise.race([connection.write([head], unheard), answer])
+    }
+    connection.expect(awaiting)
+    return { head: await answer, whole }
+  }
+
+  function answer(exchange: Exchange, head: Head, request: Outgoing, context: PumpContext): HttpResponse {
+    const { connection } = exchange
+    const bytes = readBody(connection, head)
+    let over = false
+    const end = (keep: number) => {
+      if (over) return
+      over = true
+      exchange.end(keep)
+      request.done()
+    }
+    connection.expect({ idle: options.idle, error: () => unanswered('BODY') })
+
+    async function next(): Promise<IteratorResult<Uint8Array>> {
+      if (over) return { done: true, value: undefined }
+      try {
+        const result = await bytes.next()
+        if (result.done) end(head.keepAlive)
+        return result
+      } catch (error) {
+        end(0)
+        throw context.failure(error)
+      }
+    }
+    async function stop(): Promise<IteratorResult<Uint8Array>> {
+      end(0)
+      return { done: true, value: undefined }
+    }
+    async function discard(): Promise<void> {
+      try {
+        for (let left = DUMP_LIMIT; left > 0 && !over; ) left -= (await next()).value?.byteLength ?? 0
+      } catch {}
+      end(0)
+    }
+    // Nobody reads what is not there: slot and connection are free at once, but not before the answer is with the caller.
+    if (head.framing.kind === 'length' && head.framing.length === 0) setImmediate(next)
+    const body = { [Symbol.asyncIterator]: () => ({ next, return: stop }) }
+    const { status, headers } = head
+    const { method, url } = request
+    return responseOf({ status, headers, body, discard }, { method, url: url.href, redact: context.redact })
+  }
+
+  return { send, close: () => pool.close() }
+}
+
+interface Exchange {
+  readonly connection: Connection
+  readonly ready: Promise<void> | undefined
+  /** Gives the connection back, to be kept for `keep` milliseconds. */
+  end(keep: number): void
+}
+
+/** A small body that is at hand. */
+function sourceOf(bytes: Uint8Array): BodySource {
+  return {
+    size: bytes.byteLength,
+    async open() {
+      return (async function* () {
+        yield bytes
+      })()
+    },
+  }
+}
+
+function isBroken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && BROKEN.has(error.code)
+}
+
+/** The codes by which `networkError` knows undici's time-outs. */
+function unanswered(what: 'HEADERS' | 'BODY'): Fault {
+  return new Fault('nothing came in time', `UND_ERR_${what}_TIMEOUT`)
+}

@@ -1,0 +1,88 @@
+/** The threads of a run: started when there are several large blobs at once, ended with the program. */
+
+import { availableParallelism } from 'node:os'
+import type { Carriers } from '../../core/carrier.ts'
+import { CarrierThread } from './carrier.ts'
+import { Passage } from './passage.ts'
+
+export interface CarriersOptions {
+  /** At most; below two this thread carries everything. Default: one fewer than there are cores, up to 4, as
+   *  on two cores they gain nothing beside whoever else needs one. */
+  readonly threads?: number
+  /** Blobs of fewer bytes stay here; default 32 MiB, as less is sent before a thread has started. */
+  readonly smallest?: number
+  /** true: also a blob that is alone goes to a thread, and one thread is enough. */
+  readonly always?: boolean
+  /** How long a blob that is alone waits for another, in milliseconds; default 10. */
+  readonly patience?: number
+}
+
+interface Lane {
+  /** Started with the first blob that is given to it. */
+  thread?: CarrierThread
+  blobs: number
+}
+
+const SMALLEST = 32 * 1024 * 1024
+/** Each takes 15 MB, and so many carry more than 10 Gbit/s. */
+const MOST = 4
+/** The layers of an image begin within a few milliseconds. */
+const PATIENCE = 10
+
+export function createCarriers(options: CarriersOptions = {}): Carriers & { close(): Promise<void> } {
+  const {
+    threads = Math.min(availableParallelism() - 1, MOST),
+    smallest = SMALLEST,
+    always = false,
+    patience = PATIENCE,
+  } = options
+  const lanes = Array.from({ length: threads > 1 || always ? threads : 0 }, (): Lane => ({ blobs: 0 }))
+  let blobs = 0
+  /** Ends the wait of the one that is alone. */
+  let onSecond = (): void => {}
+
+  async function alone(): Promise<boolean> {
+    if (always) return false
+    if (blobs > 1) onSecond()
+    else {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, patience)
+        onSecond = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    return blobs === 1
+  }
+
+  return {
+    async share({ size, throttled }, work) {
+      const [first, ...others] = lanes
+      if (!first || size < smallest) return work(undefined)
+      blobs += 1
+      try {
+        if (await alone()) return await work(undefined)
+        const lane = others.reduce((least, other) => (other.blobs < least.blobs ? other : least), first)
+        return await through(lane, throttled, work)
+      } finally {
+        blobs -= 1
+      }
+    },
+    async close() {
+      await Promise.all(lanes.map((lane) => lane.thread?.close()))
+    },
+  }
+}
+
+async function through<T>(lane: Lane, throttled: boolean, work: (passage?: Passage) => Promise<T>): Promise<T> {
+  lane.thread ??= new CarrierThread()
+  // Where a thread broke down, its blobs are carried here from then on.
+  if (!lane.thread.usable) return work()
+  lane.blobs += 1
+  try {
+    return await work(new Passage(lane.thread, throttled))
+  } finally {
+    lane.blobs -= 1
+  }
+}

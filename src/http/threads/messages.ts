@@ -1,0 +1,70 @@
+/** What this thread and a carrier's thread say to each other. An `id` is a request or a hash. Chunks of shared memory are not copied. */
+
+import type { AgentOptions } from '../proxy/agent.ts'
+
+export type ToCarrier = Send | Hashing | Passing
+
+export interface Send {
+  readonly type: 'send'
+  readonly id: number
+  readonly options: AgentOptions
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly slow: boolean
+  /** Of the body, in bytes; it is asked for by `pull`. */
+  readonly size: number | undefined
+}
+
+/** A hash is made when it is first spoken of. */
+export interface HashName {
+  readonly id: number
+  readonly algorithm: string
+}
+
+export type Hashing =
+  | (HashName & { readonly type: 'update'; readonly chunk: Uint8Array })
+  | (HashName & { readonly type: 'digest' | 'forget' })
+
+export type Passing =
+  /** Answers `pull`: the next of the request's body, undefined at its end. */
+  | { readonly type: 'chunk'; readonly id: number; readonly chunk: Uint8Array | undefined }
+  /** Answers `pull`: the body cannot be read on. */
+  | { readonly type: 'broken'; readonly id: number }
+  /** Asks for the next chunk of the answer's body, or that it be moved. */
+  | { readonly type: 'read'; readonly id: number; readonly move: Move | undefined }
+  /** Nobody wants the rest of the answer, or of the whole request. */
+  | { readonly type: 'stop' | 'abort'; readonly id: number }
+
+/** Bytes of an answer that become a request's body without passing by here. */
+export interface Move {
+  /** The request, whose `pull` is still to be answered, and stays so. */
+  readonly to: number
+  readonly hash: HashName | undefined
+  /** In bytes; one chunk more may be moved. */
+  readonly limit: number
+}
+
+export type FromCarrier =
+  | {
+      readonly type: 'head'
+      readonly id: number
+      readonly status: number
+      readonly headers: Readonly<Record<string, string>>
+    }
+  /** Asks for the next chunk of the request's body, or for no more of them. */
+  | { readonly type: 'pull' | 'enough'; readonly id: number }
+  /** Answers `read`; undefined at the end. */
+  | { readonly type: 'bytes'; readonly id: number; readonly chunk: Uint8Array | undefined }
+  /** Answers `read` where so many bytes were moved. */
+  | { readonly type: 'moved'; readonly id: number; readonly bytes: number }
+  | { readonly type: 'failed'; readonly id: number; readonly failure: Failure }
+  | { readonly type: 'digest'; readonly id: number; readonly digest: string }
+
+/** An error on its way between threads. */
+export interface Failure {
+  /** `body`: the request's body broke, and why is known where it is read; `network`: a sentence of ours; `socket`: an error with a code. */
+  readonly kind: 'body' | 'network' | 'socket'
+  readonly message: string
+  readonly code?: string | undefined
+}

@@ -1,0 +1,169 @@
+/** What runs in a carrier's thread: requests over sockets of its own, hashes, and bytes that pass from one to another. It knows nothing of
+ *  registries. */
+
+import { createHash, type Hash } from 'node:crypto'
+import { parentPort } from 'node:worker_threads'
+import { NetworkError } from '../../core/errors.ts'
+import type { AgentOptions } from '../proxy/agent.ts'
+import { createPump, type Pump } from '../pump/pump.ts'
+import type { Failure, FromCarrier, Hashing, Move, Passing, Send, ToCarrier } from './messages.ts'
+
+interface Exchange {
+  readonly abort: AbortController
+  /** The next chunk of the request's body, for which the socket waits. */
+  pulled?: PromiseWithResolvers<Uint8Array | undefined>
+  /** Set while bytes are moved to it: whether it wants more. */
+  wants: PromiseWithResolvers<boolean> | undefined
+  answer?: AsyncIterator<Uint8Array>
+  /** What broke while bytes were moved, to be told by the next `read`. */
+  failure: unknown
+}
+
+/** The request's body broke where it is read. */
+class BrokenBody extends Error {}
+
+/** Milliseconds until the other thread hears of what was moved. */
+const REPORT = 100
+
+const pumps = new Map<string, Pump>()
+const exchanges = new Map<number, Exchange>()
+const hashes = new Map<number, Hash>()
+
+parentPort?.on('message', (message: ToCarrier) => {
+  if (message.type === 'send') void send(message)
+  else if ('algorithm' in message) hash(message)
+  else pass(message)
+})
+
+async function send({ id, options, method, url, headers, slow, size }: Send): Promise<void> {
+  const exchange: Exchange = { abort: new AbortController(), wants: undefined, failure: undefined }
+  exchanges.set(id, exchange)
+  const body = size === undefined ? undefined : { size, open: async () => pulled(id, exchange) }
+  const { signal } = exchange.abort
+  const request = { method, url: new URL(url), headers, body, slow, signal, done: () => {} }
+  try {
+    const answer = await pumpFor(options).send(request, { failure: (error) => error, redact: (text) => text })
+    exchange.answer = answer.body[Symbol.asyncIterator]()
+    post({ type: 'head', id, status: answer.status, headers: answer.headers })
+  } catch (error) {
+    fail(id, error)
+  }
+}
+
+/** The request's body, a chunk whenever the socket has taken the one before. */
+async function* pulled(id: number, exchange: Exchange): AsyncGenerator<Uint8Array> {
+  try {
+    for (;;) {
+      exchange.pulled = Promise.withResolvers()
+      if (exchange.wants) exchange.wants.resolve(true)
+      else post({ type: 'pull', id })
+      const chunk = await exchange.pulled.promise
+      if (!chunk) return
+      yield chunk
+    }
+  } finally {
+    exchange.wants?.resolve(false)
+    post({ type: 'enough', id })
+  }
+}
+
+function pass(message: Passing): void {
+  const { id } = message
+  const exchange = exchanges.get(id)
+  switch (message.type) {
+    case 'chunk':
+      exchange?.pulled?.resolve(message.chunk)
+      break
+    case 'broken':
+      exchange?.pulled?.reject(new BrokenBody('the body broke'))
+      break
+    case 'read':
+      void read(id, message.move)
+      break
+    case 'stop':
+      exchange?.answer?.return?.()
+      exchanges.delete(id)
+      break
+    case 'abort':
+      exchange?.abort.abort()
+      exchanges.delete(id)
+      break
+  }
+}
+
+async function read(id: number, wanted: Move | undefined): Promise<void> {
+  const exchange = exchanges.get(id)
+  try {
+    const bytes = exchange && wanted ? await move(exchange, wanted) : 0
+    if (bytes > 0) return post({ type: 'moved', id, bytes })
+    if (exchange?.failure !== undefined) throw exchange.failure
+    const next = await exchange?.answer?.next()
+    if (!next || next.done) exchanges.delete(id)
+    post({ type: 'bytes', id, chunk: next?.value })
+  } catch (error) {
+    fail(id, error)
+  }
+  return undefined
+}
+
+/** Passes the answer of one request on as the body of another, hashed. Resolves with the number of bytes; all of them are in the hash. */
+async function move(exchange: Exchange, { to, hash, limit }: Move): Promise<number> {
+  const target = exchanges.get(to)
+  const until = performance.now() + REPORT
+  let moved = 0
+  while (target?.pulled && moved < limit && performance.now() < until) {
+    try {
+      const next = await exchange.answer?.next()
+      if (!next || next.done) break
+      if (hash) hashOf(hash).update(next.value)
+      moved += next.value.byteLength
+      target.wants = Promise.withResolvers()
+      target.pulled.resolve(next.value)
+      const more = await target.wants.promise
+      target.wants = undefined
+      if (!more) break
+    } catch (error) {
+      exchange.failure = error
+      break
+    }
+  }
+  return moved
+}
+
+function hash(message: Hashing): void {
+  const { type, id } = message
+  if (type === 'update') hashOf(message).update(message.chunk)
+  else if (type === 'digest') post({ type, id, digest: hashOf(message).copy().digest('hex') })
+  else hashes.delete(id)
+}
+
+function hashOf({ id, algorithm }: { readonly id: number; readonly algorithm: string }): Hash {
+  const known = hashes.get(id) ?? createHash(algorithm)
+  hashes.set(id, known)
+  return known
+}
+
+/** One for each registry, so that connections are kept. */
+function pumpFor(options: AgentOptions): Pump {
+  const key = JSON.stringify(options)
+  const pump = pumps.get(key) ?? createPump({ ...options, shared: true })
+  pumps.set(key, pump)
+  return pump
+}
+
+function fail(id: number, error: unknown): void {
+  exchanges.delete(id)
+  post({ type: 'failed', id, failure: failureOf(error) })
+}
+
+function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof BrokenBody) return { kind: 'body', message }
+  if (error instanceof NetworkError) return { kind: 'network', message }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return { kind: 'socket', message, code: typeof code === 'string' ? code : undefined }
+}
+
+function post(message: FromCarrier): void {
+  parentPort?.postMessage(message)
+}

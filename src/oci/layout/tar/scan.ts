@@ -1,0 +1,157 @@
+/** The members of a tar by name, with where they stand: found by reading the headers alone. */
+
+import { createHash } from 'node:crypto'
+import { type FileHandle, open } from 'node:fs/promises'
+import { isAlgorithm, parseDigest } from '../../../core/descriptor.ts'
+import { IntegrityError } from '../../../core/errors.ts'
+import { fileError, readExactly } from '../file.ts'
+
+/** Where a member's content stands in the file, in bytes. */
+export interface Member {
+  readonly offset: number
+  readonly size: number
+}
+
+interface Header {
+  readonly name: string
+  readonly type: string
+  readonly size: number
+}
+
+const BLOCK = 512
+/** A name or a PAX header longer than this is no name. */
+const MAX_EXTENSION = 64 * 1024
+
+/** The members that belong to a layout: `oci-layout`, `index.json`, `blobs/…`; others are passed over.
+ *  Throws an `IntegrityError` for a tar that is cut off, leads out of itself, or has a name twice with different content. */
+export async function scanTar(path: string): Promise<ReadonlyMap<string, Member>> {
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    throw fileError(error, 'read', path)
+  })
+  try {
+    return await scan(handle, path)
+  } finally {
+    await handle.close()
+  }
+}
+
+async function scan(handle: FileHandle, path: string): Promise<ReadonlyMap<string, Member>> {
+  const members = new Map<string, Member>()
+  const total = (await handle.stat()).size
+  let longName: string | undefined
+  let pax: ReadonlyMap<string, string> = new Map()
+  for (let position = 0; position < total; ) {
+    const block = await readExactly(handle, position, BLOCK, path)
+    position += BLOCK
+    if (block.every((byte) => byte === 0)) break
+    const header = headerFrom(block, path)
+    const paxSize = pax.get('size')
+    const size = paxSize !== undefined && header.type !== 'x' ? Number(paxSize) : header.size
+    const next = position + Math.ceil(size / BLOCK) * BLOCK
+    if (!Number.isSafeInteger(size) || size < 0 || position + size > total) {
+      throw new IntegrityError(`${path} is cut off: ${header.name} would end beyond the file`)
+    }
+    if ('xLKg'.includes(header.type)) {
+      if (size > MAX_EXTENSION) throw new IntegrityError(`${path} is malformed: a header of ${size} bytes`)
+      const content = await readExactly(handle, position, size, path)
+      if (header.type === 'x') pax = paxRecords(content)
+      if (header.type === 'L') longName = textOf(content)
+    } else {
+      const name = memberName(pax.get('path') ?? longName ?? header.name, path)
+      // Links and devices are passed over: nothing in a layout needs them.
+      if ('0\0'.includes(header.type) && belongs(name))
+        await add(members, name, { offset: position, size }, handle, path)
+      longName = undefined
+      pax = new Map()
+    }
+    // Not every tar has an end mark, but the last member is whole.
+    if (next > total) throw new IntegrityError(`${path} is cut off after ${header.name}`)
+    position = next
+  }
+  return members
+}
+
+async function add(
+  members: Map<string, Member>,
+  name: string,
+  member: Member,
+  handle: FileHandle,
+  path: string,
+): Promise<void> {
+  const other = members.get(name)
+  if (!other) members.set(name, member)
+  else if (other.size !== member.size || (await hashOf(handle, other, path)) !== (await hashOf(handle, member, path))) {
+    throw new IntegrityError(`${path} has ${name} twice, with different content`)
+  }
+}
+
+async function hashOf(handle: FileHandle, { offset, size }: Member, path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for (let done = 0; done < size; done += 1 << 20) {
+    hash.update(await readExactly(handle, offset + done, Math.min(1 << 20, size - done), path))
+  }
+  return hash.digest('hex')
+}
+
+function belongs(name: string): boolean {
+  if (name === 'oci-layout' || name === 'index.json') return true
+  const [folder, algorithm = '', hex = '', ...more] = name.split('/')
+  return (
+    folder === 'blobs' &&
+    more.length === 0 &&
+    isAlgorithm(algorithm) &&
+    parseDigest(`${algorithm}:${hex}`) !== undefined
+  )
+}
+
+/** Without a leading `../../`. A name that leads out of the archive is refused, though nothing is ever unpacked by name. */
+function memberName(name: string, path: string): string {
+  const plain = name.replace(/^(\.\/+)+/, '')
+  if (/^\/|^[a-zA-Z]:|\\|\0/.test(plain) || plain.split('/').includes('..')) {
+    throw new IntegrityError(`${path} has a member that leads out of it: ${JSON.stringify(name.slice(0, 100))}`)
+  }
+  return plain
+}
+
+function headerFrom(block: Buffer, path: string): Header {
+  let sum = 8 * 0x20
+  for (let index = 0; index < BLOCK; index += 1) if (index < 148 || index >= 156) sum += block[index] ?? 0
+  if (octal(block.subarray(148, 156)) !== sum)
+    throw new IntegrityError(`${path} is not a tar, or damaged: wrong checksum`)
+  const prefix = block.toString('latin1', 257, 263) === 'ustar\0' ? textOf(block.subarray(345, 500)) : ''
+  const name = textOf(block.subarray(0, 100))
+  return {
+    name: prefix ? `${prefix}/${name}` : name,
+    type: String.fromCharCode(block[156] ?? 0),
+    size: sizeFrom(block.subarray(124, 136)),
+  }
+}
+
+/** Octal digits, or, from 8 GiB on, GNU's base 256. */
+function sizeFrom(field: Buffer): number {
+  if (((field[0] ?? 0) & 0x80) === 0) return octal(field)
+  return field.subarray(1).reduce((size, byte) => size * 256 + byte, 0)
+}
+
+function octal(field: Buffer): number {
+  return Number.parseInt(textOf(field).trim() || '0', 8)
+}
+
+function textOf(field: Buffer): string {
+  const end = field.indexOf(0)
+  return field.toString('utf8', 0, end < 0 ? field.length : end)
+}
+
+/** `LENGTH KEY=VALUE\n`, the length counting all of it. */
+function paxRecords(content: Buffer): ReadonlyMap<string, string> {
+  const records = new Map<string, string>()
+  for (let position = 0; position < content.length; ) {
+    const space = content.indexOf(0x20, position)
+    const length = space < 0 ? 0 : Number(content.toString('latin1', position, space))
+    if (!Number.isSafeInteger(length) || length <= space - position) break
+    const [key = '', ...value] = content.toString('utf8', space + 1, position + length - 1).split('=')
+    records.set(key, value.join('='))
+    position += length
+  }
+  return records
+}

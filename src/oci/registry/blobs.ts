@@ -1,0 +1,112 @@
+/** Blobs of one repository over HTTP: ask, read, mount. Writing has a file of its own. */
+
+import type { Bytes } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
+import type { Descriptor } from '../../core/descriptor.ts'
+import { CredentialError, IntegrityError, NetworkError, RegistryError } from '../../core/errors.ts'
+import type { HttpResponse } from '../../core/http.ts'
+import type { ManifestPlace } from './manifests.ts'
+import { doing } from './restate.ts'
+import { laneOf } from './upload/facts.ts'
+import { sessionOf, type UploadSession } from './upload/session.ts'
+
+const REDIRECTS = [301, 302, 303, 307, 308]
+
+/** False where it is not there, or there with another size. */
+export async function hasBlob(place: ManifestPlace, blob: Descriptor, ctx: Context): Promise<boolean> {
+  const { http, name, path } = place
+  const base = { method: 'HEAD', scopes: [`repository:${name}:pull`] } as const
+  const url = `${path}/blobs/${blob.digest}`
+  let response = await http.request({ ...base, url, redirect: false, expect: [200, 404, ...REDIRECTS] }, ctx)
+  await response.discard()
+  if (REDIRECTS.includes(response.status)) {
+    // A storage's signed link is for GET alone; that the registry makes one is answer enough.
+    if (isElsewhere(response)) return true
+    response = await http.request({ ...base, url, expect: [200, 404] }, ctx)
+    await response.discard()
+  }
+  if (response.status === 404) return false
+  const length = Number(response.headers['content-length'] ?? 0)
+  return length === 0 || length === blob.size
+}
+
+/** The blob from `offset` on, also from a server that does not know ranges. */
+export async function readBlob(place: ManifestPlace, blob: Descriptor, offset: number, ctx: Context): Promise<Bytes> {
+  if (offset > 0 && offset >= blob.size) return nothing()
+  const { http, name, path } = place
+  const request = {
+    method: 'GET',
+    url: `${path}/blobs/${blob.digest}`,
+    scopes: [`repository:${name}:pull`],
+    kind: laneOf(blob.size),
+    ...(offset > 0 ? { headers: { range: `bytes=${offset}-` }, expect: [200, 206] } : { expect: [200] }),
+  } as const
+  const response = await doing(`read blob ${blob.digest} of ${name}`, http.request(request, ctx))
+  if (offset === 0) return response.body
+  if (response.status === 200) return skip(response.body, offset)
+  const [, first, total] = /^bytes\s+(\d+)-\d*\/(\d+|\*)/i.exec(response.headers['content-range'] ?? '') ?? []
+  if (Number(first) !== offset) {
+    await response.discard()
+    throw new NetworkError(
+      `asked for ${blob.digest} from byte ${offset}, the registry sent it from ${first ?? 'nowhere'}`,
+    )
+  }
+  if (total !== '*' && Number(total) !== blob.size) {
+    await response.discard()
+    throw new IntegrityError(`${blob.digest} has ${total} bytes at the registry, its descriptor says ${blob.size}`)
+  }
+  return response.body
+}
+
+/** True where it was mounted, a session where the registry would rather have it uploaded, false where it refused. */
+export async function mountBlob(
+  place: ManifestPlace,
+  blob: Descriptor,
+  from: string,
+  ctx: Context,
+): Promise<boolean | UploadSession> {
+  const { http, name, path } = place
+  const url = `${path}/blobs/uploads/`
+  let response: HttpResponse
+  try {
+    response = await http.request(
+      {
+        method: 'POST',
+        url: `${url}?${new URLSearchParams({ mount: blob.digest, from })}`,
+        scopes: [`repository:${name}:pull,push`, `repository:${from}:pull`],
+        body: new Uint8Array(0),
+        expect: [201, 202],
+      },
+      ctx,
+    )
+  } catch (error) {
+    // Not being allowed to read the other repository is no reason to fail: the upload that follows says what is wrong, if anything is.
+    if (error instanceof CredentialError) return false
+    if (error instanceof RegistryError && error.status < 500 && !error.retryable) return false
+    throw error
+  }
+  await response.discard()
+  return response.status === 201 ? true : sessionOf(response, url)
+}
+
+function isElsewhere(response: HttpResponse): boolean {
+  const { location } = response.headers
+  if (!location || !URL.canParse(location, response.url)) return false
+  return (
+    new URL(location, response.url).hostname !== new URL(response.url).hostname ||
+    new URL(location, response.url).port !== new URL(response.url).port
+  )
+}
+
+async function* skip(bytes: Bytes, count: number): Bytes {
+  let left = count
+  for await (const chunk of bytes) {
+    if (chunk.byteLength <= left) left -= chunk.byteLength
+    else if (left > 0) {
+      yield chunk.subarray(left)
+      left = 0
+    } else yield chunk
+  }
+}
+
+async function* nothing(): Bytes {}

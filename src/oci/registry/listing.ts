@@ -1,0 +1,159 @@
+/** Lists names page by page (tags, the catalogue), whatever a server makes of `n`, `last` and `Link`. */
+
+import { z } from 'zod'
+import type { Context } from '../../core/context.ts'
+import { isNotFound, NetworkError, RegistryError } from '../../core/errors.ts'
+import type { HttpClient } from '../../core/http.ts'
+import { doing } from './restate.ts'
+
+export interface Listing {
+  readonly http: HttpClient
+  /** Below the registry's URL, without a query. */
+  readonly path: string
+  /** The field of the answer that holds the names. */
+  readonly key: 'tags' | 'repositories'
+  readonly scopes: readonly string[]
+  /** The `n` to ask for. */
+  readonly pageSize: number
+  /** For messages: `tags of library/alpine`. */
+  readonly what: string
+}
+
+/** A server without paging sends everything at once: a million tags are some 30 MB. */
+const MAX_PAGE_SIZE = 64 * 1024 * 1024
+/** So many pages one after another that name nothing new are a circle. */
+const MAX_STALE_PAGES = 100
+
+/**
+ * The names as their pages come. Only one page is remembered, so memory stays flat: a name that comes again on the next page
+ * is left out, one that comes again later is not. Throws a `RegistryError` with status 404 only where the first page is not there.
+ */
+export async function* listNames(listing: Listing, ctx: Context): AsyncIterable<string> {
+  const first = await firstPage(listing, ctx)
+  let page = first.page
+  let previous: ReadonlySet<string> = new Set()
+  let restarted = false
+  let stale = 0
+  const visited = new Set<string>()
+  const order: Order = { ascending: true }
+  /** After a restart: names up to this one have been seen. */
+  let seen: string | undefined
+  for (;;) {
+    const names = new Set(page.names)
+    let fresh = 0
+    for (const name of names) {
+      if (previous.has(name)) continue
+      fresh += 1
+      if (seen !== undefined && name <= seen) continue
+      follow(order, name)
+      yield name
+    }
+    stale = fresh === 0 ? stale + 1 : 0
+    const guess = page.next === undefined && fresh > 0 && page.names.length === first.size
+    const next = guess ? `${listing.path}?${new URLSearchParams(lastOf(page, first.size))}` : page.next
+    if (next === undefined) return
+    if (visited.has(next) || stale > MAX_STALE_PAGES) throw circle(listing)
+    visited.add(next)
+    previous = names
+    try {
+      page = await readPage(listing, next, ctx)
+    } catch (error) {
+      // Without a Link the next page was only a guess; a server that refuses it has no more.
+      if (guess && error instanceof RegistryError && [400, 404, 405].includes(error.status)) return
+      if (!isNotFound(error)) throw error
+      // zot answers so when the tag that a page ended with was deleted meanwhile.
+      if (restarted || !order.ascending) throw brokenOff(listing, error)
+      restarted = true
+      seen = order.last
+      previous = new Set()
+      visited.clear()
+      page = (await firstPage(listing, ctx).catch((again) => Promise.reject(brokenOff(listing, again)))).page
+    }
+  }
+}
+
+/** Whether names come in ascending order so far: then those up to the last are known to be seen. */
+interface Order {
+  ascending: boolean
+  last?: string
+}
+
+function follow(order: Order, name: string): void {
+  if (order.last !== undefined && name < order.last) order.ascending = false
+  order.last = name
+}
+
+interface Page {
+  readonly names: readonly string[]
+  /** The URL of the next page. */
+  readonly next: string | undefined
+}
+
+/** `size` is the `n` that the server took, undefined where it refuses any. */
+async function firstPage(
+  listing: Listing,
+  ctx: Context,
+): Promise<{ readonly page: Page; readonly size: number | undefined }> {
+  try {
+    return { page: await readPage(listing, `${listing.path}?n=${listing.pageSize}`, ctx), size: listing.pageSize }
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.status !== 400) throw error
+    return { page: await readPage(listing, listing.path, ctx), size: undefined }
+  }
+}
+
+function lastOf(page: Page, size: number | undefined): Record<string, string> {
+  return { ...(size === undefined ? {} : { n: String(size) }), last: page.names.at(-1) ?? '' }
+}
+
+const NAMES = z.array(z.string()).nullish()
+const PAGES = { tags: z.object({ tags: NAMES }), repositories: z.object({ repositories: NAMES }) } as const
+
+async function readPage(listing: Listing, url: string, ctx: Context): Promise<Page> {
+  const { http, key, scopes } = listing
+  const headers = { accept: 'application/json' }
+  const request = { method: 'GET', url, scopes, headers, whole: MAX_PAGE_SIZE } as const
+  const response = await doing(`list the ${listing.what}`, http.request(request, ctx))
+  const next = nextPage(http, response.url, response.headers.link)
+  const parsed = PAGES[key].safeParse(await response.json(MAX_PAGE_SIZE))
+  if (!parsed.success) throw malformed(listing, `its answer has no list of "${key}"`)
+  const names = 'tags' in parsed.data ? parsed.data.tags : undefined
+  const repositories = 'repositories' in parsed.data ? parsed.data.repositories : undefined
+  return { names: names ?? repositories ?? [], next }
+}
+
+/**
+ * The URL of the page that `link` calls next, or undefined. Its host and scheme are the registry's own, also where a reverse
+ * proxy does not know them; of the link only path and query count.
+ */
+export function nextPage(http: HttpClient, requestUrl: string, link: string | undefined): string | undefined {
+  for (const [, target = '', parameters = ''] of (link ?? '').matchAll(/<([^>]*)>([^<]*)/g)) {
+    const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(parameters)
+    const relations = (rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/)
+    if (!relations.includes('next') || !URL.canParse(target, requestUrl)) continue
+    const own = new URL(http.url)
+    const prefix = own.pathname === '/' ? '' : own.pathname
+    const { pathname, search } = new URL(target, requestUrl)
+    return `${own.origin}${pathname.startsWith(`${prefix}/`) ? '' : prefix}${pathname}${search}`
+  }
+  return undefined
+}
+
+/** An answer that is none, as an error that no retry will better. */
+export function malformedAnswer(what: string, path: string, why: string): RegistryError {
+  return new RegistryError(`cannot list the ${what}: ${why}`, { status: 200, method: 'GET', path })
+}
+
+function malformed(listing: Listing, why: string): RegistryError {
+  return malformedAnswer(listing.what, listing.path, why)
+}
+
+function circle(listing: Listing): RegistryError {
+  return malformed(listing, 'its pages go round in a circle')
+}
+
+function brokenOff(listing: Listing, cause: unknown): unknown {
+  // Not a 404: that would read as a repository that does not exist.
+  if (!isNotFound(cause)) return cause
+  return new NetworkError(`the list of ${listing.what} changed while it was read`, { cause })
+}

@@ -1,0 +1,201 @@
+/** Manifests of one repository over HTTP: resolve, read, write, delete. */
+
+import type { Context } from '../../core/context.ts'
+import { type Descriptor, type Digest, digestParts, looksLikeDigest, parseDigest } from '../../core/descriptor.ts'
+import { IntegrityError, RegistryError, UnsupportedError } from '../../core/errors.ts'
+import type { HttpClient, HttpResponse } from '../../core/http.ts'
+import { computeDigest, MANIFEST_TYPES, MAX_MANIFEST_SIZE, type Manifest, manifestOf } from '../../core/manifest.ts'
+import { doing, restated } from './restate.ts'
+
+/** Where manifests are: a repository, and what its tokens must allow. */
+export interface ManifestPlace {
+  readonly http: HttpClient
+  readonly name: string
+  /** `/v2/<name>`. */
+  readonly path: string
+  /** What a token must allow to delete. */
+  readonly deleteAction: string
+}
+
+/** On one line, because some servers read only the first. */
+const ACCEPT = MANIFEST_TYPES.join(', ')
+/** Content types that say nothing of what a manifest is. */
+const VAGUE = new Set(['', 'application/json', 'application/octet-stream', 'text/plain'])
+
+/** What a tag or digest points at, by HEAD; where the answer does not say, by GET. */
+export async function resolveManifest(
+  place: ManifestPlace,
+  reference: string,
+  ctx: Context,
+): Promise<Descriptor | undefined> {
+  const asked = digestIn(reference)
+  const response = await request(place, 'HEAD', reference, [200, 400, 404, 405], ctx)
+  await response.discard()
+  if (response.status === 404) return undefined
+  const { digest, mediaType, size } = described(response)
+  if (response.status !== 200 || !digest || size === undefined || VAGUE.has(mediaType)) {
+    return resolveByGet(place, reference, ctx)
+  }
+  if (asked && digestParts(asked).algorithm === digestParts(digest).algorithm && asked !== digest) {
+    throw new IntegrityError(`the registry has another manifest than was asked for: expected ${asked}, it is ${digest}`)
+  }
+  return { mediaType, digest: asked ?? digest, size }
+}
+
+/** The exact bytes, checked against the digest asked for, or against the one that the registry names. */
+export async function readManifest(place: ManifestPlace, reference: string, ctx: Context): Promise<Manifest> {
+  const asked = digestIn(reference)
+  return checked(await request(place, 'GET', reference, [200], ctx), asked)
+}
+
+/** Writes the exact bytes; gives the answer's headers. The digest that the registry answers with is checked. */
+export async function putManifest(
+  place: ManifestPlace,
+  manifest: Manifest,
+  reference: string,
+  ctx: Context,
+): Promise<HttpResponse['headers']> {
+  try {
+    return await putOnce(place, manifest, reference, ctx)
+  } catch (error) {
+    // Bytes that changed on their way are under the tag now, and must not stay there.
+    if (!(error instanceof IntegrityError)) throw error
+    return putOnce(place, manifest, reference, ctx)
+  }
+}
+
+async function putOnce(
+  place: ManifestPlace,
+  manifest: Manifest,
+  reference: string,
+  ctx: Context,
+): Promise<HttpResponse['headers']> {
+  const { http, name, path } = place
+  const request = {
+    method: 'PUT',
+    url: urlOf(path, reference),
+    scopes: [`repository:${name}:pull,push`],
+    headers: { 'content-type': manifest.mediaType },
+    body: manifest.bytes,
+  } as const
+  const response = await doing(`write ${nameOf(name, reference)}`, http.request(request, ctx)).catch(explainImmutable)
+  await response.discard()
+  const stored = described(response).digest ?? (await resolveManifest(place, reference, ctx))?.digest
+  // A registry may name another algorithm's digest of the same bytes.
+  const expected = stored && computeDigest(manifest.bytes, digestParts(stored).algorithm)
+  if (!stored || stored !== expected) {
+    throw new IntegrityError(
+      `the registry stored another manifest than was sent: sent ${manifest.digest}, stored ${stored ?? 'none'}`,
+    )
+  }
+  return response.headers
+}
+
+/** A tag that may not move is a refusal like any other by its status; only its words tell. */
+function explainImmutable(error: unknown): never {
+  const isImmutable = error instanceof RegistryError && /immutab/i.test(`${error.message} ${error.codes.join(' ')}`)
+  throw isImmutable
+    ? restated(error, error.message, 'the tag may not be overwritten there: exclude it, or set `override: false`')
+    : error
+}
+
+/** Deletes what a tag or digest names. What is not there is deleted already. */
+export async function deleteManifestAt(place: ManifestPlace, reference: string, ctx: Context): Promise<void> {
+  const { http, name, path, deleteAction } = place
+  try {
+    const response = await http.request(
+      { method: 'DELETE', url: urlOf(path, reference), scopes: [`repository:${name}:${deleteAction}`] },
+      ctx,
+    )
+    await response.discard()
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error
+    // zot answers 400 for a repository that it does not have.
+    if (error.status === 404 || error.codes.includes('NAME_UNKNOWN')) return
+    if (error.status !== 405 && error.status !== 400) throw error
+    // Any other code is a reason of its own, such as a tag that is immutable.
+    const isRefusal = error.codes.every((code) => code === 'UNSUPPORTED' || code === 'DIGEST_INVALID')
+    throw isRefusal ? cannotDelete(error, reference) : error
+  }
+}
+
+function cannotDelete(error: RegistryError, reference: string): RegistryError {
+  const byDigest = looksLikeDigest(reference)
+  const off = error.status === 405 || byDigest
+  const hint = off
+    ? 'allow deletion in the registry (distribution: storage.delete.enabled), or set `deletion: never`'
+    : 'the registry can only delete a manifest with all its tags; set `deletion: never`'
+  return restated(error, `the registry does not delete ${byDigest ? 'manifests' : 'tags'}: ${error.message}`, hint)
+}
+
+async function resolveByGet(place: ManifestPlace, reference: string, ctx: Context): Promise<Descriptor | undefined> {
+  const response = await request(place, 'GET', reference, [200, 404], ctx)
+  if (response.status === 404) {
+    await response.discard()
+    return undefined
+  }
+  const { mediaType, digest, bytes } = await checked(response, digestIn(reference))
+  return { mediaType, digest, size: bytes.byteLength }
+}
+
+async function checked(response: HttpResponse, asked: Digest | undefined): Promise<Manifest> {
+  const { digest, size } = described(response)
+  if (size !== undefined && size > MAX_MANIFEST_SIZE) {
+    await response.discard()
+    throw new IntegrityError(`a manifest of ${size} bytes is larger than the ${MAX_MANIFEST_SIZE} that are accepted`)
+  }
+  const bytes = await response.bytes(MAX_MANIFEST_SIZE)
+  return manifestOf(bytes, response.headers['content-type'], asked ?? digest)
+}
+
+function request(
+  place: ManifestPlace,
+  method: 'GET' | 'HEAD',
+  reference: string,
+  expect: readonly number[],
+  ctx: Context,
+): Promise<HttpResponse> {
+  const { http, name, path } = place
+  const scopes = [`repository:${name}:pull`]
+  const metered = method === 'GET'
+  const whole = method === 'GET' ? { whole: MAX_MANIFEST_SIZE } : {}
+  const request = {
+    method,
+    url: urlOf(path, reference),
+    scopes,
+    headers: { accept: ACCEPT },
+    expect,
+    metered,
+    ...whole,
+  }
+  return doing(`read ${nameOf(name, reference)}`, http.request(request, ctx))
+}
+
+function nameOf(repository: string, reference: string): string {
+  return `${repository}${looksLikeDigest(reference) ? '@' : ':'}${reference}`
+}
+
+function urlOf(path: string, reference: string): string {
+  return `${path}/manifests/${encodeURIComponent(reference).replaceAll('%3A', ':')}`
+}
+
+/** What an answer's headers say of the manifest. */
+function described(response: HttpResponse): {
+  readonly digest: Digest | undefined
+  readonly mediaType: string
+  readonly size: number | undefined
+} {
+  const { 'docker-content-digest': digest = '', 'content-type': type = '', 'content-length': length } = response.headers
+  // Some servers send 0 with every HEAD.
+  const size = length !== undefined && /^[1-9]\d*$/.test(length) ? Number(length) : undefined
+  return { digest: parseDigest(digest.trim()), mediaType: type.split(';')[0]?.trim().toLowerCase() ?? '', size }
+}
+
+/** The digest that a reference is, or undefined for a tag; one that cannot be checked is refused. */
+function digestIn(reference: string): Digest | undefined {
+  const digest = parseDigest(reference)
+  if (!digest && looksLikeDigest(reference)) {
+    throw new UnsupportedError(`digest ${reference.slice(0, 100)} is not a sha256 or sha512 digest`)
+  }
+  return digest
+}

@@ -1,0 +1,150 @@
+/** One repository of a registry as a `ContentStore`, by the OCI distribution API. */
+
+import { randomBytes } from 'node:crypto'
+import type { ContentStore } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
+import type { Descriptor, Digest } from '../../core/descriptor.ts'
+import { isNotFound, RegistryError } from '../../core/errors.ts'
+import type { HttpClient } from '../../core/http.ts'
+import { contentsOf, type Manifest } from '../../core/manifest.ts'
+import { isAttachmentTag, isTag } from '../../core/reference.ts'
+import { hasBlob, mountBlob, readBlob } from './blobs.ts'
+import { listNames } from './listing.ts'
+import { deleteManifestAt, type ManifestPlace, putManifest, readManifest, resolveManifest } from './manifests.ts'
+import { addToFallback, isListed, type ReferrersSource, referrersOf } from './referrers.ts'
+import type { Learned, UploadFacts, UploadRetry } from './upload/facts.ts'
+import { abandonUpload, locationIn, type UploadSession } from './upload/session.ts'
+import { uploadBlob } from './upload/upload.ts'
+
+export interface RepositoryFacts {
+  readonly upload: UploadFacts
+  readonly retry: UploadRetry
+  readonly mount: boolean
+  readonly referrers: boolean | 'probe'
+  readonly unprovenSubject?: boolean
+  readonly deleteAction?: string
+  readonly learned: Learned
+}
+
+const TAGS_PAGE = 1000
+
+/** The store remembers what it has learned of the repository: which referrers hang on tags, whether there is a referrers API, which
+ *  upload sessions refused mounts have left. */
+export function ociRepository(http: HttpClient, name: string, facts: RepositoryFacts): ContentStore {
+  const path = `/v2/${name.split('/').map(encodeURIComponent).join('/')}`
+  const place = { http, name, path, deleteAction: facts.deleteAction ?? 'delete' }
+  const pull = [`repository:${name}:pull`]
+  const push = [`repository:${name}:pull,push`]
+  const opened = new Map<Digest, UploadSession>()
+  const upload = { http, path, scopes: push, facts: facts.upload, retry: facts.retry, learned: facts.learned }
+
+  let known: Set<string> | undefined
+  let listing: Promise<ReadonlySet<string> | undefined> | undefined
+
+  async function* tags(ctx: Context): AsyncIterable<string> {
+    const attachments = new Set<string>()
+    const what = `tags of ${name}`
+    const list = { http, path: `${path}/tags/list`, key: 'tags', scopes: pull, pageSize: TAGS_PAGE, what } as const
+    for await (const tag of listNames(list, ctx)) {
+      if (!isTag(tag)) {
+        ctx.emit({ type: 'log', level: 'warning', text: `left out of the ${what}: ${JSON.stringify(tag)} is no tag` })
+        continue
+      }
+      if (isAttachmentTag(tag)) attachments.add(tag)
+      yield tag
+    }
+    known = attachments
+  }
+
+  /** Lists the tags once, if nobody has; undefined where they cannot be listed. */
+  async function listAttachments(ctx: Context): Promise<ReadonlySet<string> | undefined> {
+    try {
+      for await (const _ of tags(ctx));
+    } catch (error) {
+      if (ctx.signal.aborted) {
+        listing = undefined
+        throw error
+      }
+      if (isNotFound(error)) known = new Set()
+    }
+    return known
+  }
+
+  const referrers: ReferrersSource = {
+    http,
+    path,
+    scopes: pull,
+    source: {
+      resolve: (reference, ctx) => resolveManifest(place, reference, ctx),
+      readManifest: (reference, ctx) => readManifest(place, reference, ctx),
+    },
+    attachments: async (ctx) => {
+      if (known) return known
+      listing ??= listAttachments(ctx)
+      return listing
+    },
+    api: { supported: facts.referrers === 'probe' ? undefined : facts.referrers },
+  }
+
+  const store: ContentStore = {
+    ...referrers.source,
+    tags,
+    readBlob: (blob, offset, ctx) => readBlob(place, blob, offset, ctx),
+    hasBlob: (blob, ctx) => hasBlob(place, blob, ctx),
+    referrers: (subject, ctx) => referrersOf(referrers, subject, ctx),
+    async writeBlob(blob, open, ctx, checkpoint) {
+      const session = opened.get(blob.digest)
+      opened.delete(blob.digest)
+      await uploadBlob(upload, blob, open, { session, checkpoint }, ctx)
+    },
+    discardBlob: (state, ctx) => abandonUpload(upload, locationIn(state), ctx),
+    async writeManifest(manifest, reference, ctx) {
+      const answer = await putManifest(place, manifest, reference, ctx)
+      if (isAttachmentTag(reference)) known?.add(reference)
+      const subject = answer['oci-subject'] && !facts.unprovenSubject ? undefined : subjectOf(manifest)
+      // Quay has the API and says nothing of it; others say so and have none.
+      if (subject && !(await isListed(referrers, subject, manifest.digest, ctx)))
+        await addToFallback(store, `${http.url}${path}`, subject, manifest, ctx)
+    },
+    async deleteTag(tag, ctx) {
+      // A digest here would delete all its tags.
+      if (!isTag(tag)) throw new TypeError(`not a tag: ${tag}`)
+      await deleteManifestAt(place, tag, ctx)
+      known?.delete(tag)
+    },
+    async deletes(ctx) {
+      if (await wouldDelete(place, `replicate-probe-${randomBytes(8).toString('hex')}`, ctx)) return 'tag'
+      const digest = `sha256:${randomBytes(32).toString('hex')}`
+      return (await wouldDelete(place, digest, ctx)) ? 'manifest' : 'nothing'
+    },
+    deleteManifest: (digest, ctx) => deleteManifestAt(place, digest, ctx),
+  }
+  if (!facts.mount) return store
+  return {
+    ...store,
+    async mountBlob(blob, from, ctx) {
+      const mounted = await mountBlob(place, blob, from, ctx)
+      if (typeof mounted === 'boolean') return mounted
+      opened.set(blob.digest, mounted)
+      return false
+    },
+  }
+}
+
+/** Asks to delete what cannot be there: a registry that deletes such things says that it is not. */
+async function wouldDelete(place: ManifestPlace, reference: string, ctx: Context): Promise<boolean> {
+  try {
+    await deleteManifestAt(place, reference, ctx)
+    return true
+  } catch (error) {
+    if (error instanceof RegistryError && (error.status === 400 || error.status === 405)) return false
+    throw error
+  }
+}
+
+function subjectOf(manifest: Manifest): Descriptor | undefined {
+  // Most have none, and need no parsing to say so.
+  return Buffer.from(manifest.bytes.buffer, manifest.bytes.byteOffset, manifest.bytes.byteLength).includes('"subject"')
+    ? contentsOf(manifest).subject
+    : undefined
+}

@@ -1,0 +1,168 @@
+/** The session of an upload: opened, found again, asked how far it is, given up. */
+
+import type { Checkpoint } from '../../../core/content.ts'
+import type { Context } from '../../../core/context.ts'
+import type { Descriptor } from '../../../core/descriptor.ts'
+import { RegistryError } from '../../../core/errors.ts'
+import type { HttpResponse } from '../../../core/http.ts'
+import { doing } from '../restate.ts'
+import type { UploadTarget } from './facts.ts'
+
+/** An upload that the registry has opened. */
+export interface UploadSession {
+  /** Absolute, with the query exactly as it came. */
+  readonly location: string
+  /** `OCI-Chunk-Min-Length`, in bytes. */
+  readonly minimum: number
+}
+
+/** A session and how far it got. */
+export interface Upload {
+  location: string
+  readonly minimum: number
+  /** The bytes that the registry has said it holds. */
+  confirmed: number
+  /** Bytes of an earlier attempt are in it. */
+  readonly resumed: boolean
+  /** The size of the body sent last. */
+  part: number
+}
+
+export function begun(session: UploadSession): Upload {
+  return { ...session, confirmed: 0, resumed: false, part: 0 }
+}
+
+/** The session that a POST opened; throws where the answer names none. */
+export function sessionOf(response: HttpResponse, path: string): UploadSession {
+  const location = locationOf(response)
+  if (location === undefined) {
+    throw new RegistryError('the registry opened an upload without saying where', {
+      status: response.status,
+      method: 'POST',
+      path,
+    })
+  }
+  const minimum = Number(response.headers['oci-chunk-min-length'])
+  return { location, minimum: Number.isSafeInteger(minimum) && minimum > 0 ? minimum : 0 }
+}
+
+export async function openSession(
+  target: UploadTarget,
+  url: string,
+  scopes: readonly string[],
+  ctx: Context,
+): Promise<UploadSession> {
+  const opening = target.http.request({ method: 'POST', url, scopes, body: new Uint8Array(0) }, ctx)
+  const response = await doing(`begin an upload to ${target.path.slice('/v2/'.length)}`, opening)
+  await response.discard()
+  return sessionOf(response, url)
+}
+
+/** What another process needs to go on with the upload: its Location, and how it is sent. */
+export function stateOf({ facts }: UploadTarget, upload: Upload): string {
+  return `${facts.held ? HELD : ''}${upload.location}`
+}
+
+const HELD = 'held '
+
+/** The Location in what `stateOf` gave. */
+export function locationIn(state: string): string {
+  return state.startsWith(HELD) ? state.slice(HELD.length) : state
+}
+
+/** What an earlier process has left of an upload. */
+export interface Left {
+  readonly upload: Upload | undefined
+  /** There was one, and it is gone. */
+  readonly forgotten: boolean
+  /** It was sent in chunks that are held. */
+  readonly held: boolean
+}
+
+/**
+ * The upload that an earlier process has left, at what the registry holds of it. Nobody here has seen the bytes before that: the
+ * registry's own check of the digest at the end is what they go by.
+ */
+export async function leftBehind(
+  target: UploadTarget,
+  blob: Descriptor,
+  checkpoint: Checkpoint,
+  ctx: Context,
+): Promise<Left> {
+  const state = checkpoint.load()
+  if (state === undefined) return { upload: undefined, forgotten: false, held: false }
+  const held = state.startsWith(HELD)
+  const session = begun({ location: locationIn(state), minimum: 0 })
+  const found = await ask(target, session, ctx)
+  const confirmed = found?.held ?? 0
+  if (found && confirmed > 1 && confirmed <= blob.size) {
+    return { upload: { ...session, location: found.location, confirmed, resumed: true }, forgotten: false, held }
+  }
+  // An empty one is no better than a new one.
+  checkpoint.clear()
+  await abandonUpload(target, found?.location ?? session.location, ctx)
+  return { upload: undefined, forgotten: found === undefined, held }
+}
+
+/**
+ * The same session at what the registry says it holds; undefined where that is unknown and the upload must begin anew. What it has
+ * confirmed before counts more than a stale answer, and it cannot hold more than was `sent`.
+ */
+export async function recover(
+  target: UploadTarget,
+  upload: Upload,
+  sent: number,
+  ctx: Context,
+): Promise<Upload | undefined> {
+  const found = await ask(target, upload, ctx)
+  if (found?.held === undefined) return undefined
+  const { held, location } = found
+  // One byte may also be none.
+  if (held <= 1 && upload.confirmed === 0 && sent > 0) return undefined
+  const counted = held === 1 ? 0 : held
+  const confirmed = Math.min(Math.max(counted, upload.confirmed), Math.max(sent, upload.confirmed))
+  return { location, minimum: upload.minimum, confirmed, resumed: confirmed > 0, part: 0 }
+}
+
+/** What the registry says of the session: how many bytes it holds, where it says so; `0-0` is said of one byte and of none. Undefined
+ *  where it does not know the session. */
+async function ask(
+  { http, scopes, facts }: UploadTarget,
+  upload: Upload,
+  ctx: Context,
+): Promise<{ readonly location: string; readonly held: number | undefined } | undefined> {
+  if (facts.status === 'none') return undefined
+  let response: HttpResponse
+  try {
+    response = await http.request({ method: 'GET', url: upload.location, scopes }, ctx)
+  } catch (error) {
+    if (error instanceof RegistryError && !error.retryable) return undefined
+    throw error
+  }
+  await response.discard()
+  const last = /^\s*(?:bytes[= ])?\s*0-(-?\d+)/i.exec(response.headers.range ?? '')?.[1]
+  const held = last === undefined ? undefined : Number(last) + (facts.status === 'count' ? 0 : 1)
+  return { location: locationOf(response) ?? upload.location, held }
+}
+
+/** The `Location` as an absolute URL, otherwise verbatim: its query is the registry's secret state. */
+export function locationOf(response: HttpResponse): string | undefined {
+  const location = response.headers.location
+  if (!location) return undefined
+  if (/^https?:\/\//i.test(location)) return location
+  if (location.startsWith('/') && !location.startsWith('//')) return `${new URL(response.url).origin}${location}`
+  return URL.canParse(location, response.url) ? new URL(location, response.url).href : undefined
+}
+
+/** Tells the registry to forget the session; whether it does is no matter of ours. */
+export async function abandonUpload(
+  target: Pick<UploadTarget, 'http' | 'scopes'>,
+  location: string,
+  ctx: Context,
+): Promise<void> {
+  const { http, scopes } = target
+  try {
+    const response = await http.request({ method: 'DELETE', url: location, scopes, retry: false }, ctx)
+    await response.discard()
+  } catch {}
+}

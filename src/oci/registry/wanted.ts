@@ -1,0 +1,20 @@
+/** What the patterns of a policy say of the top of the catalogue, so that a vendor's API is asked for no more. */
+
+import type { Wanted } from '../../core/adapter.ts'
+import { compilePattern } from '../../core/pattern.ts'
+
+/** The first path parts (so many; default one) of all that is wanted; undefined where a pattern leaves them open. */
+export function topsOf({ namespaces, names }: Wanted, parts = 1): readonly string[] | undefined {
+  const patterns = (namespaces.length > 0 ? namespaces : names).map((pattern) =>
+    pattern.split('/').slice(0, parts).join('/'),
+  )
+  const found = new Set<string>()
+  for (const pattern of patterns) {
+    // A brace that holds the slash is cut in two: then nothing is known.
+    const isWhole = pattern.split('{').length === pattern.split('}').length
+    const literals = isWhole ? compilePattern(pattern).literals : undefined
+    if (!literals) return undefined
+    for (const literal of literals) found.add(literal)
+  }
+  return patterns.length === 0 ? undefined : [...found]
+}

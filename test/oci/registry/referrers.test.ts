@@ -1,0 +1,144 @@
+/** Finds and keeps referrers by the API, by the fallback index, and by cosign's tags. */
+
+import { afterEach, describe, expect, test } from 'vitest'
+import { OCI_INDEX } from '../../../src/core/manifest.ts'
+import { cosignSignature, fallbackTag, image, index, referrer } from '../../support/images.ts'
+import { collect, connect, end, memoryRegistry } from './connect.ts'
+
+afterEach(end)
+
+const SUBJECT = image({ seed: 'subject' })
+const SBOM = referrer(SUBJECT.descriptor, { artifactType: 'application/spdx+json', content: 'sbom' })
+const SCAN = referrer(SUBJECT.descriptor, { artifactType: 'application/sarif+json', content: 'scan' })
+const SIGNATURE = cosignSignature(SUBJECT.descriptor)
+
+describe('the referrers of a manifest', () => {
+  test('come from the API, and those on tags with their tag', async () => {
+    const registry = await memoryRegistry()
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', SBOM)
+    registry.add('app', SCAN)
+    registry.add('app', SIGNATURE.artifact, SIGNATURE.tag)
+    const { adapter, ctx } = connect(registry.url)
+    const found = await collect(adapter.repository('app').referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    expect(new Set(found.map(({ digest }) => digest))).toEqual(
+      new Set([SBOM.digest, SCAN.digest, SIGNATURE.artifact.digest]),
+    )
+    expect(found.find(({ tag }) => tag !== undefined)).toMatchObject({ tag: SIGNATURE.tag })
+    expect(found.find(({ digest }) => digest === SBOM.digest)?.artifactType).toBe('application/spdx+json')
+  })
+
+  test('come from the fallback index where there is no API, which is asked for once', async () => {
+    const registry = await memoryRegistry({ referrers: false })
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', index([SBOM, SCAN]), fallbackTag(SUBJECT.digest))
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    for (let time = 0; time < 2; time += 1) {
+      const found = await collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])
+      expect(found.map(({ digest }) => digest)).toEqual([SBOM.digest, SCAN.digest])
+    }
+    expect(registry.requests.filter(({ route }) => route === 'referrers')).toHaveLength(1)
+    expect(registry.requests.filter(({ route }) => route === 'tags')).toHaveLength(1)
+  })
+
+  test('many at once find out with one request that there is no API', async () => {
+    const registry = await memoryRegistry({ referrers: false })
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', index([SBOM]), fallbackTag(SUBJECT.digest))
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    const found = await Promise.all(
+      Array.from({ length: 8 }, () => collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])),
+    )
+    expect(found.map((list) => list.map(({ digest }) => digest))).toEqual(Array(8).fill([SBOM.digest]))
+    expect(registry.requests.filter(({ route }) => route === 'referrers')).toHaveLength(1)
+  })
+
+  test('a first answer that says nothing of the API leaves it to the others to find it', async () => {
+    let asked = 0
+    const registry = await memoryRegistry({
+      fault: ({ route }) => (route === 'referrers' && asked++ === 0 ? { status: 400 } : undefined),
+    })
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', SBOM)
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    const ends = await Promise.allSettled(
+      [1, 2, 3].map(() => collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])),
+    )
+    expect(ends.slice(1).map((end) => end.status === 'fulfilled' && end.value.length)).toEqual([1, 1])
+  })
+
+  test('on tags cost no request where the tags have been listed and show none', async () => {
+    const registry = await memoryRegistry({ referrers: false })
+    registry.add('app', SUBJECT, 'v1')
+    const { adapter, ctx } = connect(registry.url, { referrers: false })
+    const store = adapter.repository('app')
+    await collect(store.tags(ctx))
+    expect(await collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])).toEqual([])
+    expect(registry.requests).toHaveLength(1)
+  })
+
+  test('on tags are asked for one by one where the tags cannot be listed', async () => {
+    const registry = await memoryRegistry({
+      fault: ({ route }) => (route === 'tags' ? { status: 403 } : undefined),
+    })
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', SIGNATURE.artifact, SIGNATURE.tag)
+    const { adapter, ctx } = connect(registry.url)
+    const found = await collect(adapter.repository('app').referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    expect(found.map(({ tag }) => tag)).toEqual([SIGNATURE.tag])
+  })
+
+  test.each([
+    ['a web page', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html></html>' }],
+    ['a redirect to another host', { status: 303, headers: { location: 'http://localhost:1/' } }],
+    ['a 405', { status: 405 }],
+  ])('do not come from %s', async (_name, answer) => {
+    const registry = await memoryRegistry({
+      fault: ({ route }) => (route === 'referrers' ? answer : undefined),
+    })
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', index([SBOM]), fallbackTag(SUBJECT.digest))
+    const { adapter, ctx } = connect(registry.url)
+    const found = await collect(adapter.repository('app').referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    expect(found.map(({ digest }) => digest)).toEqual([SBOM.digest])
+  })
+})
+
+describe('a manifest with a subject', () => {
+  test('is entered into the fallback index where the registry has no API, beside what is there', async () => {
+    const registry = await memoryRegistry({ referrers: false })
+    for (const artifact of [SUBJECT, SBOM, SCAN]) registry.add('app', artifact)
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    await Promise.all([SBOM, SCAN, SBOM].map((artifact) => store.writeManifest(artifact, artifact.digest, ctx)))
+    const kept = await store.readManifest(fallbackTag(SUBJECT.digest), ctx)
+    expect(kept.mediaType).toBe(OCI_INDEX)
+    const { manifests } = JSON.parse(String(Buffer.from(kept.bytes)))
+    expect(manifests).toHaveLength(2)
+    expect(manifests).toContainEqual(
+      expect.objectContaining({ digest: SBOM.digest, artifactType: 'application/spdx+json' }),
+    )
+    expect(manifests).toContainEqual(expect.objectContaining({ digest: SCAN.digest }))
+  })
+
+  test('is left to a registry that says it has entered it', async () => {
+    const registry = await memoryRegistry()
+    for (const artifact of [SUBJECT, SBOM]) registry.add('app', artifact)
+    const { adapter, ctx } = connect(registry.url)
+    await adapter.repository('app').writeManifest(SBOM, SBOM.digest, ctx)
+    expect(registry.summary()).toEqual({ 'PUT manifest 201': 1 })
+  })
+
+  test('does not replace what is no index', async () => {
+    const registry = await memoryRegistry({ referrers: false })
+    for (const artifact of [SUBJECT, SBOM]) registry.add('app', artifact)
+    registry.add('app', image({ seed: 'other' }), fallbackTag(SUBJECT.digest))
+    const { adapter, ctx } = connect(registry.url)
+    await expect(adapter.repository('app').writeManifest(SBOM, SBOM.digest, ctx)).rejects.toMatchObject({
+      code: 'unsupported',
+    })
+  })
+})
