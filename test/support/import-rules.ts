@@ -31,6 +31,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@inquirer/prompts': ['src/cli/prompt.ts'],
   // Patterns are checked at load and matched in the plan.
   picomatch: ['src/core/pattern.ts'],
+  // Regular expressions of a policy, in linear time.
+  re2js: ['src/core/'],
   // Ranges are checked at load and matched in the plan.
   semver: ['src/engine/', 'src/config/'],
   // Schedules are checked at load and asked for their times by commands.
