@@ -68,7 +68,7 @@ function checkPattern(pattern: string): void {
     parsePattern(pattern)
   } catch (error) {
     if (!(error instanceof PatternError)) throw error
-    throw new InvalidArgumentError(`\`${pattern}\` is no pattern: ${error.message}.`)
+    throw new InvalidArgumentError(`\`${pattern}\` is not a valid pattern: ${error.message}.`)
   }
 }
 

@@ -111,7 +111,9 @@ function literalsOf(pattern: string | undefined, written: string): Literals {
   } catch (error) {
     if (!(error instanceof PatternError)) throw error
     const column = written.length >= pattern.length ? ` at column ${written.indexOf(pattern) + error.column}` : ''
-    throw new ConfigurationError(`source \`${written}\`: \`${pattern}\` is no pattern${column}: ${error.message}`)
+    throw new ConfigurationError(
+      `source \`${written}\`: \`${pattern}\` is not a valid pattern${column}: ${error.message}`,
+    )
   }
 }
 

@@ -1,9 +1,10 @@
 /** A policy of the file, checked beyond its form, as the rest of the program knows it. */
 
 import semver from 'semver'
-import { compilePattern, PatternError } from '../core/pattern.ts'
+import { compilePattern, type Pattern, PatternError } from '../core/pattern.ts'
 import type { Filters, Policy, PolicyDestination, PolicySource } from '../core/policy.ts'
 import { isRepositoryName } from '../core/reference.ts'
+import { compileRegex } from '../core/regex.ts'
 import { builtHandler, builtNotifications } from './outside.ts'
 import { isMistake, type Mistake, type Names, parseReference, registryNamed, repositoryPattern } from './reference.ts'
 import type { Built } from './registries.ts'
@@ -144,28 +145,57 @@ function checkNamespace(
 }
 
 function checkFilters(filters: PolicyInput['filters'], findings: Finding[]): void {
-  const { name, tag, exclude, semver: range } = filters
+  const { name, tag, exclude, regex, semver: range } = filters
   checkPatterns(name, ['filters', 'name'], findings)
   checkPatterns(tag, ['filters', 'tag'], findings)
   checkPatterns(exclude?.name, ['filters', 'exclude', 'name'], findings)
   checkPatterns(exclude?.tag, ['filters', 'exclude', 'tag'], findings)
+  checkPatterns(regex?.name, ['filters', 'regex', 'name'], findings, REGEX)
+  checkPatterns(regex?.tag, ['filters', 'regex', 'tag'], findings, REGEX)
+  checkPatterns(regex?.exclude?.name, ['filters', 'regex', 'exclude', 'name'], findings, REGEX)
+  checkPatterns(regex?.exclude?.tag, ['filters', 'regex', 'exclude', 'tag'], findings, REGEX)
   if (range === undefined || semver.validRange(range) !== null) return
   const hint = 'write a range such as `>=3.18 <4`'
   findings.push({ path: ['filters', 'semver'], message: `\`${range}\` is no range of versions`, hint })
 }
 
-function checkPatterns(patterns: readonly string[] | undefined, path: Finding['path'], findings: Finding[]): void {
-  // A single pattern stands at the key itself: the position of the missing list element falls back to it.
-  for (const [index, pattern] of (patterns ?? []).entries()) checkPattern(pattern, [...path, index], findings, 0)
+interface Syntax {
+  readonly name: string
+  readonly compile: (source: string) => Pattern
+  readonly hint?: string
 }
 
-function checkPattern(pattern: string, path: Finding['path'], findings: Finding[], start: number): void {
+const PATTERN: Syntax = { name: 'pattern', compile: compilePattern }
+const REGEX: Syntax = {
+  name: 'regular expression',
+  compile: compileRegex,
+  hint: 'the syntax is that of RE2: no look-around and no back-references; it must match the whole name',
+}
+
+function checkPatterns(
+  patterns: readonly string[] | undefined,
+  path: Finding['path'],
+  findings: Finding[],
+  syntax: Syntax = PATTERN,
+): void {
+  // A single pattern stands at the key itself: the position of the missing list element falls back to it.
+  for (const [index, pattern] of (patterns ?? []).entries())
+    checkPattern(pattern, [...path, index], findings, 0, syntax)
+}
+
+function checkPattern(
+  pattern: string,
+  path: Finding['path'],
+  findings: Finding[],
+  start: number,
+  { name, compile, hint }: Syntax = PATTERN,
+): void {
   try {
-    compilePattern(pattern)
+    compile(pattern)
   } catch (error) {
     if (!(error instanceof PatternError)) throw error
     const offset = start + error.column - 1
-    findings.push({ path, message: `\`${pattern}\` is no pattern: ${error.message}`, offset })
+    findings.push({ path, message: `\`${pattern}\` is not a valid ${name}: ${error.message}`, offset, hint })
   }
 }
 

@@ -132,6 +132,20 @@ const filters = mapping(
       },
       'What to leave out of it',
     ).exactOptional(),
+    regex: mapping(
+      {
+        name: list('Of the whole repository path', pattern).exactOptional(),
+        tag: list('Of the whole tag', pattern).exactOptional(),
+        exclude: mapping(
+          {
+            name: list('Of the whole repository path', pattern).exactOptional(),
+            tag: list('Of the whole tag', pattern).exactOptional(),
+          },
+          'What to leave out of it',
+        ).exactOptional(),
+      },
+      'Regular expressions in the syntax of RE2, where patterns do not suffice',
+    ).exactOptional(),
   },
   'What of it; without a filter all',
 )

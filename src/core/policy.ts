@@ -25,6 +25,12 @@ export interface Filters {
     readonly tag?: readonly string[]
     readonly label?: readonly string[]
   }
+  /** As `name`, `tag` and `exclude`, in regular expressions; both must match where both are given. */
+  readonly regex?: {
+    readonly name?: readonly string[]
+    readonly tag?: readonly string[]
+    readonly exclude?: { readonly name?: readonly string[]; readonly tag?: readonly string[] }
+  }
 }
 
 export interface PolicySource {

@@ -81,7 +81,7 @@ describe('help and mistakes', () => {
     [['run', '--bandwidth', 'fast'], 'a rate such as 50MiB/s'],
     [['run', '--timeout', '2 hours'], 'a duration such as'],
     [['run', '--filter', 'colour=red'], 'KEY one of name, tag, resource, label'],
-    [['run', '--filter', 'tag={3.*'], '`{3.*` is no pattern: `{` is never closed'],
+    [['run', '--filter', 'tag={3.*'], '`{3.*` is not a valid pattern: `{` is never closed'],
     [['run', '--shard', '5/4'], 'the I-th of N parts'],
     [['run', '--report', 'r.pdf'], 'must end in .html or .json or .xml'],
     [['copy', 'a'], "missing required argument 'destination'"],

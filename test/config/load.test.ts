@@ -180,7 +180,7 @@ policies:
     expect(complaints(text)).toEqual([
       'policy.yaml:2:15 no adapter is named `docker-regstry` [did you mean `docker-registry`?]',
       'policy.yaml:5:14 no registry is named `hubb` [did you mean `hub`?]',
-      'policy.yaml:8:17 `3.[z-a]` is no pattern: the range ends before it begins',
+      'policy.yaml:8:17 `3.[z-a]` is not a valid pattern: the range ends before it begins',
       'policy.yaml:9:15 `newest`: `0` is not a whole number, 1 or more',
       'policy.yaml:10:7 unknown key `exlude` [did you mean `exclude`?]',
       'policy.yaml:11:13 `verify` must be one of off, digest, full [did you mean `digest`?]',
@@ -216,7 +216,7 @@ policies:
     [policy('source: a.example.com', 'destination: b.example.com/x:1'), '4:34 a destination has no tag'],
     [
       policy('source: a.example.com/x/{a', 'destination: b.example.com'),
-      '3:29 `x/{a` is no pattern: `{` is never closed',
+      '3:29 `x/{a` is not a valid pattern: `{` is never closed',
     ],
     [
       policy('source: a.example.com/x', 'destination: b.example.com', 'filters: {name: y}'),
@@ -227,6 +227,18 @@ policies:
       '5:15 `filters.tag` is given',
     ],
     [policy('source: a.example.com', 'destination: b.example.com', 'filters: {semver: foo}'), '5:23 `foo` is no range'],
+    [
+      policy('source: a.example.com', 'destination: b.example.com', "filters: {regex: {tag: ['1', 'v(1']}}"),
+      '5:35 `v(1` is not a valid regular expression: missing closing ) [the syntax is that of RE2',
+    ],
+    [
+      policy('source: a.example.com', 'destination: b.example.com', 'filters: {regex: {exclude: {name: "a(?=b)"}}}'),
+      '5:41 `a(?=b)` is not a valid regular expression: invalid or unsupported Perl syntax: `(?=`',
+    ],
+    [
+      policy('source: a.example.com', 'destination: b.example.com', 'filters: {regex: {label: x}}'),
+      '5:23 unknown key `label`',
+    ],
     [registry('type: docker-registry'), '2:3 `url` is missing'],
     [registry('type: oci-layout'), '2:3 `path` is missing'],
     [registry('type: oci-layout', 'path: x', 'url: https://x'), '5:5 an `oci-layout` has a `path`'],

@@ -111,7 +111,7 @@ describe('copy', () => {
 
   test.each([
     ['nowhere/x', 'b.example.com', 'no registry is named `nowhere`'],
-    ['a.example.com/x/{a', 'b.example.com', 'is no pattern at column 17: `{` is never closed'],
+    ['a.example.com/x/{a', 'b.example.com', 'is not a valid pattern at column 17: `{` is never closed'],
     ['a.example.com/{x,y}:1', 'b.example.com/z', 'several repositories cannot land on one'],
     ['a.example.com/x', 'b.example.com/z:1', 'several tags cannot land on one'],
     ['a.example.com/x:{1,2}', 'b.example.com/z:1', 'several tags cannot land on one'],

@@ -2,9 +2,10 @@
 
 import semver from 'semver'
 import { type Platform, platformName } from '../../core/descriptor.ts'
-import { compilePattern } from '../../core/pattern.ts'
+import { compilePattern, type Pattern } from '../../core/pattern.ts'
 import type { Policy } from '../../core/policy.ts'
 import { isAttachmentTag } from '../../core/reference.ts'
+import { compileRegex } from '../../core/regex.ts'
 
 /** What a rule said of a repository or a tag. */
 export interface Verdict {
@@ -32,17 +33,22 @@ const KEPT_ALL: Verdict = { kept: true, rule: 'no filter' }
 /** Compiles a policy's filters. `narrow` holds further patterns by filter name, all of which must match too. */
 export function selectionOf(policy: Policy, narrow: Readonly<Record<string, readonly string[]>> = {}): Selection {
   const { filters, source } = policy
+  const { exclude, regex } = filters
   const repositoryRules = [
-    ...(source.namespaces?.length ? [rule('namespaces', source.namespaces, namespacesOf)] : []),
-    ...(filters.name?.length ? [rule('name', filters.name)] : []),
-    ...(narrow.name?.length ? [rule('--filter name', narrow.name)] : []),
-    ...(filters.exclude?.name?.length ? [exclusion('exclude.name', filters.exclude.name)] : []),
+    ...inclusions('namespaces', source.namespaces, compilePattern, namespacesOf),
+    ...inclusions('name', filters.name),
+    ...inclusions('regex.name', regex?.name, compileRegex),
+    ...inclusions('--filter name', narrow.name),
+    ...exclusions('exclude.name', exclude?.name),
+    ...exclusions('regex.exclude.name', regex?.exclude?.name, compileRegex),
   ]
   const tagRules = [
-    ...(filters.tag?.length ? [rule('tag', filters.tag)] : []),
-    ...(narrow.tag?.length ? [rule('--filter tag', narrow.tag)] : []),
+    ...inclusions('tag', filters.tag),
+    ...inclusions('regex.tag', regex?.tag, compileRegex),
+    ...inclusions('--filter tag', narrow.tag),
     ...(filters.semver === undefined ? [] : [versionRule(filters.semver)]),
-    ...(filters.exclude?.tag?.length ? [exclusion('exclude.tag', filters.exclude.tag)] : []),
+    ...exclusions('exclude.tag', exclude?.tag),
+    ...exclusions('regex.exclude.tag', regex?.exclude?.tag, compileRegex),
   ]
   const tags = filters.tag?.length ? literals(filters.tag) : undefined
   const attachments: Rule = (tag) =>
@@ -72,27 +78,39 @@ function judge(rules: readonly Rule[], name: string): Verdict {
   return verdict
 }
 
-function rule(
+/** The rule that one of the patterns must match; without patterns no rule. */
+function inclusions(
   label: string,
-  patterns: readonly string[],
+  patterns: readonly string[] | undefined,
+  compile: (source: string) => Pattern = compilePattern,
   candidates: (name: string) => readonly string[] = (name) => [name],
-): Rule {
-  const compiled = patterns.map(compilePattern)
-  return (name) => {
-    const names = candidates(name)
-    const match = compiled.find((pattern) => names.some((candidate) => pattern.matches(candidate)))
-    return match
-      ? { kept: true, rule: `${label}: ${match.source}` }
-      : { kept: false, rule: `${label}: ${patterns.join(', ')}` }
-  }
+): readonly Rule[] {
+  if (!patterns?.length) return []
+  const compiled = patterns.map(compile)
+  const dropped = { kept: false, rule: `${label}: ${patterns.join(', ')}` }
+  return [
+    (name) => {
+      const names = candidates(name)
+      const match = compiled.find((pattern) => names.some((candidate) => pattern.matches(candidate)))
+      return match ? { kept: true, rule: `${label}: ${match.source}` } : dropped
+    },
+  ]
 }
 
-function exclusion(label: string, patterns: readonly string[]): Rule {
-  const compiled = patterns.map(compilePattern)
-  return (name) => {
-    const match = compiled.find((pattern) => pattern.matches(name))
-    return match ? { kept: false, rule: `${label}: ${match.source}` } : KEPT_ALL
-  }
+/** The rule that none of the patterns may match; without patterns no rule. */
+function exclusions(
+  label: string,
+  patterns: readonly string[] | undefined,
+  compile: (source: string) => Pattern = compilePattern,
+): readonly Rule[] {
+  if (!patterns?.length) return []
+  const compiled = patterns.map(compile)
+  return [
+    (name) => {
+      const match = compiled.find((pattern) => pattern.matches(name))
+      return match ? { kept: false, rule: `${label}: ${match.source}` } : KEPT_ALL
+    },
+  ]
 }
 
 /** An artifact is kept where one of its labels matches, and dropped where one is excluded. */
@@ -101,7 +119,7 @@ function labelRule({ filters }: Policy, narrow: readonly string[] | undefined): 
     ...(filters.label?.length ? [{ name: 'label', patterns: filters.label }] : []),
     ...(narrow?.length ? [{ name: '--filter label', patterns: narrow }] : []),
   ].map(({ name, patterns }) => ({ name, patterns, compiled: patterns.map(compilePattern) }))
-  const excluded = filters.exclude?.label?.length ? exclusion('exclude.label', filters.exclude.label) : undefined
+  const [excluded] = exclusions('exclude.label', filters.exclude?.label)
   if (wanted.length === 0 && !excluded) return undefined
   return (labels) => {
     let verdict = KEPT_ALL

@@ -76,6 +76,33 @@ test('a list of patterns takes what any of them matches, and names the one that 
   expect(tag('2.1')).toEqual({ kept: false, rule: 'tag: 3.*, latest' })
 })
 
+test('a regular expression is about the whole name, and is named as the rule', () => {
+  const regex = { name: ['team/[a-z]+'], tag: ['v\\d+\\.\\d+', 'latest|edge'], exclude: { tag: ['v0\\..*'] } }
+  const { repository, tag, tags } = selection({ filters: { regex } })
+  expect(repository('team/app')).toEqual({ kept: true, rule: 'regex.name: team/[a-z]+' })
+  expect(repository('my/team/app').kept).toBe(false)
+  expect(tag('v1.20')).toEqual({ kept: true, rule: 'regex.tag: v\\d+\\.\\d+' })
+  expect(tag('edge').kept).toBe(true)
+  expect(tag('edges')).toEqual({ kept: false, rule: 'regex.tag: v\\d+\\.\\d+, latest|edge' })
+  expect(tag('v0.3')).toEqual({ kept: false, rule: 'regex.exclude.tag: v0\\..*' })
+  expect(tags).toBeUndefined()
+})
+
+test('a pattern and a regular expression must both match', () => {
+  const { tag } = selection({ filters: { tag: ['v*'], regex: { tag: ['.*[02468]'] } } })
+  expect(tag('v2').kept).toBe(true)
+  expect(tag('v1').rule).toBe('regex.tag: .*[02468]')
+  expect(tag('2').rule).toBe('tag: v*')
+})
+
+test('a hostile name takes a regular expression no time to speak of', () => {
+  const { tag } = selection({ filters: { regex: { tag: ['(x+x+)+y', '(a|aa)+b'] } } })
+  const started = performance.now()
+  expect(tag('x'.repeat(100_000)).kept).toBe(false)
+  expect(tag('a'.repeat(100_000)).kept).toBe(false)
+  expect(performance.now() - started).toBeLessThan(5000)
+})
+
 test('a namespace takes its own repositories and those below it, not others that begin alike', () => {
   const { repository } = selection({ namespaces: ['team'] })
   expect(repository('team/app').kept).toBe(true)
