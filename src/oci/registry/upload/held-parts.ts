@@ -16,27 +16,14 @@ export class HeldParts {
   /** The `length` bytes from `start` on. Throws what the source failed with. */
   async take(start: number, length: number): Promise<Uint8Array> {
     const ahead = this.#next?.start === start ? this.#next.bytes : undefined
-    const bytes = await (ahead ?? this.#read(start, length))
+    const bytes = await (ahead ?? this.#source.readWhole(start, length))
     const end = start + bytes.byteLength
     this.#next =
-      end < this.#size ? { start: end, bytes: this.#read(end, Math.min(length, this.#size - end)) } : undefined
+      end < this.#size
+        ? { start: end, bytes: this.#source.readWhole(end, Math.min(length, this.#size - end)) }
+        : undefined
     // It is asked for later, or never.
     this.#next?.bytes.catch(() => {})
-    return bytes
-  }
-
-  /** Waits until nothing is read any more, so that the source can be read from elsewhere. */
-  async settle(): Promise<void> {
-    await this.#next?.bytes.catch(() => {})
-  }
-
-  async #read(start: number, length: number): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafe(length)
-    let filled = 0
-    for await (const chunk of this.#source.read(start, length)) {
-      bytes.set(chunk, filled)
-      filled += chunk.byteLength
-    }
     return bytes
   }
 }

@@ -4,16 +4,17 @@ import type { Bytes, OpenBlob } from '../../../core/content.ts'
 import type { Descriptor } from '../../../core/descriptor.ts'
 import { IntegrityError, NetworkError } from '../../../core/errors.ts'
 
-/** One stream serves all parts as long as they are read in a row; a part that is read again reopens it where that part begins. */
+/** One stream serves all parts that are read in a row.
+ *
+ *  A stream belongs to one reader at a time. `close`, and a `read` that begins before the one before it has ended, take the stream away
+ *  from its reader and close it: that reader fails at its next step, is never taken for complete, and changes nothing here any more. So a
+ *  byte that an abandoned request has taken is read again for the next one. */
 export class BlobParts {
   /** How far the blob was handed out at most, in bytes: no registry can hold more. */
   sent = 0
   readonly #blob: Descriptor
   readonly #open: OpenBlob
-  #stream: AsyncIterator<Uint8Array> | undefined
-  #position = 0
-  #rest: Uint8Array | undefined
-  #reader = 0
+  #stream: PartStream | undefined
   #failure: unknown
 
   constructor(blob: Descriptor, open: OpenBlob) {
@@ -24,47 +25,48 @@ export class BlobParts {
   /** `length` bytes from `start` on. The blob's last bytes are held back until its stream has ended well, so that a registry never
    *  gets the whole of a blob that is wrong. */
   async *read(start: number, length: number): Bytes {
-    this.#reader += 1
-    const reader = this.#reader
-    if (!this.#stream || this.#position !== start) await this.#reopen(start)
-    for (let left = length; left > 0; ) {
-      let chunk = await this.#next()
-      if (reader !== this.#reader) return
-      if (!chunk) {
-        throw this.#fail(
-          new NetworkError(`the stream of ${this.#blob.digest} ended at ${this.#position} of ${this.#blob.size} bytes`),
-        )
+    const stream = await this.#streamAt(start)
+    try {
+      for (let left = length; left > 0; ) {
+        const chunk = await this.#next(stream, left)
+        if (!chunk) {
+          const { digest, size } = this.#blob
+          throw this.#fail(
+            stream,
+            new NetworkError(`the stream of ${digest} ended at ${stream.position} of ${size} bytes`),
+          )
+        }
+        left -= chunk.byteLength
+        const isLast = left === 0 && start + length === this.#blob.size
+        if (isLast) await this.#expectEnd(stream)
+        stream.position += chunk.byteLength
+        this.sent = Math.max(this.sent, stream.position)
+        // A reader that has all its bytes may not ask again.
+        stream.isRead = left > 0
+        if (isLast) this.#drop(stream)
+        yield chunk
       }
-      if (chunk.byteLength > left) {
-        this.#rest = chunk.subarray(left)
-        chunk = chunk.subarray(0, left)
-      }
-      left -= chunk.byteLength
-      if (left === 0 && start + length === this.#blob.size) await this.#expectEnd()
-      this.#position += chunk.byteLength
-      this.sent = Math.max(this.sent, this.#position)
-      yield chunk
+    } finally {
+      if (stream.isRead) this.#drop(stream)
     }
   }
 
-  /** A small blob, whole and at hand; its stream is over then. */
-  async readAll(): Promise<Uint8Array> {
-    const { size } = this.#blob
-    const all = Buffer.allocUnsafe(size)
-    let at = 0
-    // `read` sees to length and end.
-    for await (const chunk of this.read(0, size)) {
-      all.set(chunk, at)
-      at += chunk.byteLength
+  /** `length` bytes from `start` on, in memory of their own. */
+  async readWhole(start: number, length: number): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafe(length)
+    let filled = 0
+    for await (const chunk of this.read(start, length)) {
+      bytes.set(chunk, filled)
+      filled += chunk.byteLength
     }
-    this.close()
-    return all
+    // What was not filled is memory of something else.
+    if (filled !== length) throw new TypeError(`${filled} of ${length} bytes were read`)
+    return bytes
   }
 
-  /** Opens the stream of a blob of no bytes and sees that it has none. */
+  /** Opens the stream of a blob of no bytes and checks that it has none. */
   async expectEmpty(): Promise<void> {
-    await this.#reopen(0)
-    await this.#expectEnd()
+    await this.#expectEnd(await this.#streamAt(0))
   }
 
   /** A stream of the source is open, and so is what that costs there. */
@@ -79,50 +81,84 @@ export class BlobParts {
     return failure
   }
 
+  /** Gives up the open stream, also one that is being read. The next part opens another one. */
   close(): void {
-    const stream = this.#stream
-    this.#stream = undefined
-    this.#rest = undefined
-    // Not awaited: a stream that hangs would hold up the upload that gives up on it.
-    stream?.return?.().catch(() => {})
+    if (this.#stream) this.#drop(this.#stream)
   }
 
-  async #reopen(offset: number): Promise<void> {
-    this.close()
-    try {
-      this.#stream = (await this.#open(offset))[Symbol.asyncIterator]()
-    } catch (error) {
-      throw this.#fail(error)
+  /** The stream at `offset`, lent to one reader. */
+  async #streamAt(offset: number): Promise<PartStream> {
+    const open = this.#stream
+    if (open && !open.isRead && open.position === offset) {
+      open.isRead = true
+      return open
     }
-    this.#position = offset
+    this.close()
+    const stream: PartStream = { position: offset, isRead: true, bytes: undefined, rest: undefined }
+    this.#stream = stream
+    try {
+      stream.bytes = (await this.#open(offset))[Symbol.asyncIterator]()
+    } catch (error) {
+      throw this.#fail(stream, error)
+    }
+    if (this.#stream !== stream) end(stream)
+    return stream
   }
 
-  /** The next bytes, never none; undefined at the end. */
-  async #next(): Promise<Uint8Array | undefined> {
-    const rest = this.#rest
-    this.#rest = undefined
-    if (rest) return rest
+  /** The next bytes, at least one and at most `most`; undefined at the end. */
+  async #next(stream: PartStream, most: number): Promise<Uint8Array | undefined> {
+    if (this.#stream !== stream) throw givenUp()
+    let chunk = stream.rest
     try {
-      for (;;) {
-        const result = await this.#stream?.next()
+      while (!chunk || chunk.byteLength === 0) {
+        const result = await stream.bytes?.next()
+        if (this.#stream !== stream) throw givenUp()
         if (!result || result.done) return undefined
-        if (result.value.byteLength > 0) return result.value
+        chunk = result.value
       }
     } catch (error) {
-      throw this.#fail(error)
+      throw this.#fail(stream, error)
     }
+    stream.rest = chunk.byteLength > most ? chunk.subarray(most) : undefined
+    return stream.rest ? chunk.subarray(0, most) : chunk
   }
 
-  async #expectEnd(): Promise<void> {
-    if (!(await this.#next())) return
+  async #expectEnd(stream: PartStream): Promise<void> {
+    if (!(await this.#next(stream, 1))) return
     const { digest, size } = this.#blob
-    throw this.#fail(new IntegrityError(`${digest} is longer than its ${size} bytes`))
+    throw this.#fail(stream, new IntegrityError(`${digest} is longer than its ${size} bytes`))
   }
 
-  #fail(error: unknown): unknown {
-    this.#failure = error
-    // The stream is of no more use; the next part opens a new one.
-    this.close()
+  /** What a stream fails with after it was given up concerns no one. */
+  #fail(stream: PartStream, error: unknown): unknown {
+    if (this.#stream === stream) this.#failure = error
+    this.#drop(stream)
     return error
   }
+
+  #drop(stream: PartStream): void {
+    if (this.#stream === stream) this.#stream = undefined
+    end(stream)
+  }
+}
+
+interface PartStream {
+  /** Where the next byte stands in the blob. */
+  position: number
+  /** A reader has it. */
+  isRead: boolean
+  /** Undefined until it is open. */
+  bytes: AsyncIterator<Uint8Array> | undefined
+  /** Of the chunk that came last, what the part before had no room for. */
+  rest: Uint8Array | undefined
+}
+
+/** Not awaited: a stream that hangs would hold up the upload that gives up on it. */
+function end(stream: PartStream): void {
+  stream.rest = undefined
+  stream.bytes?.return?.().catch(() => {})
+}
+
+function givenUp(): NetworkError {
+  return new NetworkError('the request that wanted these bytes was given up')
 }

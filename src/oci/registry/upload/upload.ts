@@ -55,7 +55,7 @@ export async function uploadBlob(
   else upload ??= session && begun(session)
   // A small blob is read while its session is opened: one wait less for each of very many.
   const isSmall = blob.size > 0 && laneOf(blob.size) === 'small' && facts.strategy === 'put' && !held && !left.upload
-  let whole = isSmall ? source.readAll() : undefined
+  let whole = isSmall ? source.readWhole(0, blob.size) : undefined
   // Awaited where it is sent; until then nobody may miss its failure.
   whole?.catch(() => {})
   let furthest = upload?.confirmed ?? 0
@@ -69,6 +69,8 @@ export async function uploadBlob(
         checkpoint.clear()
         return
       } catch (caught) {
+        // What was read ahead for this attempt is not what the next one sends, and nobody waits for a stream that no one reads.
+        source.close()
         const failure = source.takeFailure()
         const error = failure ?? caught
         if (failure !== undefined) whole = undefined
@@ -176,7 +178,6 @@ async function sendHeld(
     throwIfAborted(ctx.signal)
   } finally {
     late.end()
-    await parts.settle()
   }
 }
 

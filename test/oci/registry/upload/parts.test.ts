@@ -58,4 +58,72 @@ describe('parts of a blob', () => {
     const long = new BlobParts({ ...BLOB, size: 8 }, async (offset) => chunked(offset))
     await expect(bytesOf(long.read(0, 8))).rejects.toMatchObject({ code: 'integrity' })
   })
+
+  test('miss nothing that a reader which was given up had taken', async () => {
+    const gates: (() => void)[] = []
+    const parts = new BlobParts(BLOB, async (offset) =>
+      (async function* () {
+        yield CONTENT.subarray(offset, offset + 3)
+        if (offset === 0) await new Promise<void>((open) => gates.push(open))
+        yield* chunked(offset + 3)
+      })(),
+    )
+    const first = parts.read(0, 16)[Symbol.asyncIterator]()
+    await first.next()
+    const late = first.next()
+    await new Promise(setImmediate)
+    const second = bytesOf(parts.read(3, 13))
+    for (const open of gates) open()
+    expect(String(await second)).toBe('3456789abcdef')
+    await expect(late).rejects.toMatchObject({ code: 'network' })
+    expect(parts.takeFailure()).toBeUndefined()
+  })
+
+  test('are not harmed by a stream that fails after it was given up', async () => {
+    let fail: (error: Error) => void = () => {}
+    const parts = new BlobParts(BLOB, async (offset) =>
+      (async function* () {
+        if (offset === 0) await new Promise<void>((_, reject) => (fail = reject))
+        yield* chunked(offset)
+      })(),
+    )
+    const late = bytesOf(parts.read(0, 16)).catch((error: unknown) => error)
+    await new Promise(setImmediate)
+    const second = parts.read(1, 15)[Symbol.asyncIterator]()
+    expect(String(Buffer.from((await second.next()).value ?? []))).toBe('123')
+    fail(new Error('cut'))
+    await late
+    expect(parts.takeFailure()).toBeUndefined()
+    expect(String(Buffer.from((await second.next()).value ?? []))).toBe('456')
+  })
+
+  test('end with the upload that gives them up, also before their stream is open', async () => {
+    let closed = false
+    let open: () => void = () => {}
+    const parts = new BlobParts(BLOB, async () => {
+      await new Promise<void>((resolve) => (open = resolve))
+      const bytes = chunked(0)[Symbol.asyncIterator]()
+      const end = async () => {
+        closed = true
+        return { done: true, value: undefined } as const
+      }
+      return { [Symbol.asyncIterator]: () => ({ next: () => bytes.next(), return: end }) }
+    })
+    const reading = parts.readWhole(0, 16)
+    await new Promise(setImmediate)
+    parts.close()
+    expect(parts.isOpen).toBe(false)
+    open()
+    await expect(reading).rejects.toMatchObject({ code: 'network' })
+    expect(closed).toBe(true)
+  })
+
+  test('are never handed out half filled', async () => {
+    const parts = new BlobParts(BLOB, async (offset) => chunked(offset))
+    const reading = parts.readWhole(0, 10)
+    await new Promise(setImmediate)
+    parts.close()
+    const bytes = await reading.catch(() => CONTENT.subarray(0, 10))
+    expect(String(bytes)).toBe('0123456789')
+  })
 })

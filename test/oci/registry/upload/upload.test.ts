@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Bytes, Checkpoint } from '../../../../src/core/content.ts'
 import type { Descriptor } from '../../../../src/core/descriptor.ts'
-import { IntegrityError } from '../../../../src/core/errors.ts'
+import { IntegrityError, NetworkError } from '../../../../src/core/errors.ts'
 import { computeDigest } from '../../../../src/core/manifest.ts'
 import type { Fault, LoggedRequest, MemoryRegistry } from '../../../support/memory-registry.ts'
 import { randomBytes } from '../../../support/random.ts'
@@ -214,6 +214,79 @@ describe('an upload that breaks off', () => {
       status: 403,
     })
     expect(registry.requests).toHaveLength(2)
+  })
+})
+
+describe('an upload that breaks off while its source is silent', () => {
+  /** Gives `before` bytes, then waits until it is released, as a source does that is slow or is opened again; only the first time. */
+  function silentAfter(bytes: Buffer, before: number, end?: Error) {
+    const released = Promise.withResolvers<void>()
+    const offsets: number[] = []
+    async function* stream(from: number, isFirst: boolean): Bytes {
+      if (isFirst) {
+        yield bytes.subarray(from, before)
+        await released.promise
+        if (end) throw end
+      }
+      yield* await opener(bytes).open(isFirst ? before : from)
+    }
+    const open = async (offset: number): Promise<Bytes> => {
+      offsets.push(offset)
+      return stream(offset, offsets.length === 1)
+    }
+    return { open, offsets, release: () => released.resolve() }
+  }
+
+  test.each([
+    ['then gives its next bytes late', undefined],
+    ['then breaks', new NetworkError('connection closed')],
+  ])('that %s gets each byte once and in its place', async (_what, late) => {
+    const { bytes, blob } = blobOf(3 * MIB)
+    const source = silentAfter(bytes, MIB, late)
+    const cut = once('PUT', { resetAfter: MIB })
+    const cutAgain = once('PATCH', { resetAfter: MIB / 2 })
+    const registry = await memoryRegistry({
+      fault: (request) => {
+        // The request that waited for the source is over when the registry is asked how far it is; its reader still waits, and is to wake up
+        // when the next request has begun to read. Only what the test can find depends on this time.
+        if (request.method === 'GET') setTimeout(source.release, 50)
+        return cut(request) ?? cutAgain(request)
+      },
+    })
+    const { adapter, ctx, events } = connect(registry.url)
+    await adapter.repository('app').writeBlob(blob, source.open, ctx)
+    expect(stored(registry, blob)).toEqual(bytes)
+    expect(source.offsets.slice(0, 2)).toEqual([0, MIB])
+    expect(events.filter(({ type }) => type === 'retry')).toHaveLength(2)
+    expect(registry.requests.filter(({ method, status }) => method === 'PUT' && status === 400)).toEqual([])
+  })
+
+  test('has closed its stream before it asks anything', async () => {
+    const { bytes, blob } = blobOf(3 * MIB)
+    let open = 0
+    const atGet: number[] = []
+    const registry = await memoryRegistry({
+      fault: (request) => {
+        if (request.method === 'GET') atGet.push(open)
+        return cut(request)
+      },
+    })
+    const cut = once('PUT', { resetAfter: MIB })
+    const { adapter, ctx } = connect(registry.url)
+    await adapter.repository('app').writeBlob(
+      blob,
+      async (offset) => {
+        open += 1
+        const chunks = (await opener(bytes).open(offset))[Symbol.asyncIterator]()
+        const end = async () => {
+          open -= 1
+          return { done: true, value: undefined } as const
+        }
+        return { [Symbol.asyncIterator]: () => ({ next: () => chunks.next(), return: end }) }
+      },
+      ctx,
+    )
+    expect(atGet).toEqual([0])
   })
 })
 
