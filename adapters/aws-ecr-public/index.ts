@@ -6,6 +6,8 @@ export const awsEcrPublic: AdapterType = {
   identity: 'aws-ecr-public',
   name: 'Amazon ECR Public',
   description: 'public.ecr.aws, the public registry of Amazon Web Services',
+  hosts: [/^(public\.ecr\.aws|ecr-public\.aws\.com)$/],
+  home: 'https://public.ecr.aws',
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   depth: { min: 2 },

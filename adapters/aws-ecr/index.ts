@@ -6,6 +6,9 @@ export const awsEcr: AdapterType = {
   identity: 'aws-ecr',
   name: 'Amazon ECR',
   description: 'the private registries of Amazon Web Services, in all partitions',
+  hosts: [
+    /^\d+\.dkr[.-]ecr(-fips)?\.[a-z0-9_-]+\.(amazonaws\.com(\.cn)?|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$/,
+  ],
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   listing: "ECR's own API gives 1,000 images with digests and tags a call",

@@ -6,6 +6,7 @@ export const azureAcr: AdapterType = {
   identity: 'azure-acr',
   name: 'Azure Container Registry',
   description: 'Azure Container Registry (azurecr.io)',
+  hosts: [/\.azurecr\.(io|cn|us)$/],
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   listing: "the registry's own API gives 1,000 tags with their digests a call",

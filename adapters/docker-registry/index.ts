@@ -7,6 +7,7 @@ export const dockerRegistry: AdapterType = {
   identity: 'docker-registry',
   name: 'Docker Registry',
   description: 'any registry that speaks the OCI distribution API',
+  short: 'registry',
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   listing: 'the catalogue and tag lists, then one HEAD a tag for its digest',

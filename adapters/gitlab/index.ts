@@ -7,6 +7,8 @@ export const gitlab: AdapterType = {
   identity: 'gitlab',
   name: 'GitLab',
   description: 'the container registry of gitlab.com or of a GitLab of your own',
+  hosts: [/^registry\.gitlab\.com$/],
+  home: 'https://registry.gitlab.com',
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   depth: { min: 2 },

@@ -6,6 +6,8 @@ export const googleGar: AdapterType = {
   identity: 'google-gar',
   name: 'Google Artifact Registry',
   description: 'Google Artifact Registry (pkg.dev) and gcr.io',
+  hosts: [/\.pkg\.dev$/, /^([a-z]+\.)?gcr\.io$/],
+  harborType: 'google-gcr',
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   depth: { min: 2 },

@@ -6,6 +6,7 @@ export const jfrogArtifactory: AdapterType = {
   identity: 'jfrog-artifactory',
   name: 'JFrog Artifactory',
   description: 'JFrog Artifactory and JFrog Container Registry, of your own or as a service',
+  hosts: [/\.jfrog\.io$/],
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   depth: { min: 2 },

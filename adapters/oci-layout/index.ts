@@ -6,6 +6,7 @@ export const ociLayout: AdapterType = {
   identity: 'oci-layout',
   name: 'OCI layout',
   description: 'a directory or a tar in the OCI image layout, with any number of repositories',
+  short: 'archive',
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   listing: 'index.json names every tag with its digest: one file is read, no manifest',

@@ -7,6 +7,8 @@ export const quay: AdapterType = {
   identity: 'quay',
   name: 'Quay',
   description: 'Quay.io and Red Hat Quay',
+  hosts: [/^quay\.io$/],
+  home: 'https://quay.io',
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   depth: { min: 2 },

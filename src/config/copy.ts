@@ -23,7 +23,8 @@ export interface CopyRequest {
 export function copyPolicy(request: CopyRequest, configuration: Configuration): Policy {
   const source = reference(request.source, 'source', configuration)
   const destination = reference(request.destination, 'destination', configuration)
-  const name = source.path === undefined ? undefined : repositoryPattern(source.registry, source.path)
+  const name =
+    source.path === undefined ? undefined : repositoryPattern(source.registry, source.path, configuration.types)
   const names = literalsOf(name, request.source)
   const tags = literalsOf(source.tag, request.source)
   checkPlatforms(request.platforms ?? [])
@@ -42,7 +43,7 @@ export function copyPolicy(request: CopyRequest, configuration: Configuration): 
     enabled: true,
     scope: 'system',
     source: { registry: source.registry.name },
-    destination: placed(destination, request, names, source.digest ? [source.digest] : tags),
+    destination: placed(destination, request, names, source.digest ? [source.digest] : tags, configuration),
     also: [],
     filters,
     order: 'oldest',
@@ -60,7 +61,13 @@ export function copyPolicy(request: CopyRequest, configuration: Configuration): 
 
 type Literals = readonly string[] | undefined
 
-function placed(to: Reference, request: CopyRequest, names: Literals, tags: Literals): PolicyDestination {
+function placed(
+  to: Reference,
+  request: CopyRequest,
+  names: Literals,
+  tags: Literals,
+  { types }: Configuration,
+): PolicyDestination {
   const common = { registry: to.registry.name, create: true, public: false } as const
   if (to.digest !== undefined)
     throw refused('a destination has no digest: it follows from the content', request.destination)
@@ -91,14 +98,14 @@ function placed(to: Reference, request: CopyRequest, names: Literals, tags: Lite
   return {
     ...common,
     flatten: 1,
-    ...(to.path === undefined ? {} : { repository: repositoryPattern(to.registry, to.path) }),
+    ...(to.path === undefined ? {} : { repository: repositoryPattern(to.registry, to.path, types) }),
     ...(to.tag === undefined ? {} : { tag: to.tag }),
   }
 }
 
 function reference(text: string, side: string, configuration: Configuration): Reference {
-  const { registries, knownTypes, cwd } = configuration
-  const result = parseReference(text, { registries, knownTypes, directory: cwd })
+  const { registries, types, cwd } = configuration
+  const result = parseReference(text, { registries, types, directory: cwd })
   if (!isMistake(result)) return result
   throw new ConfigurationError(`${side} \`${text}\`: ${result.message}`, { hint: result.hint })
 }

@@ -34,7 +34,8 @@ export interface Configuration {
   readonly secrets: readonly string[]
   /** Absolute. */
   readonly cwd: string
-  readonly knownTypes: readonly string[]
+  /** The adapters that exist. */
+  readonly types: readonly AdapterFacts[]
   /** The registry defined under `name`, or made from a host, `oci:DIR` or `tar:FILE`. Throws a `ConfigurationError`. */
   registryOf(name: string): Registry
   /** The path of the file that defines a policy, or undefined. */
@@ -55,19 +56,19 @@ export function loadConfiguration(files: readonly ConfigurationFile[], options: 
     if (file.fallback && wanted.size > 0) read.push(readSections(file, options, wanted, problems, secrets))
   }
   const registries = allRegistries(read, options, problems)
-  const knownTypes = options.types.map(({ identity }) => identity)
-  const policies = allPolicies(read, { knownTypes, registries: byName(registries) }, problems)
+  const { types } = options
+  const names: Names = { registries: byName(registries), types, directory: options.cwd }
+  const policies = allPolicies(read, names, problems)
   checkScopes(policies, registries, problems)
-  checkLabels(policies, { registries: byName(registries), knownTypes, directory: options.cwd }, options.types, problems)
+  checkLabels(policies, names, problems)
   if (problems.length > 0) throw new ConfigurationError(tidied(problems))
-  const names: Names = { registries: byName(registries), knownTypes, directory: options.cwd }
   return {
     registries: names.registries,
     policies: [...policies.values()].map(({ value }) => value),
     files,
     secrets: [...new Set(secrets)],
     cwd: options.cwd,
-    knownTypes,
+    types,
     registryOf: (name) => registryOf(name, names),
     policyFile: (name) => policies.get(name)?.source.path,
     registryFile: (name) => registries.get(name)?.source.path,
@@ -101,11 +102,7 @@ function allRegistries(
   return found
 }
 
-function allPolicies(
-  read: readonly Read[],
-  names: Omit<Names, 'directory'>,
-  problems: Problem[],
-): Map<string, Defined<Policy>> {
+function allPolicies(read: readonly Read[], names: Names, problems: Problem[]): Map<string, Defined<Policy>> {
   const found = new Map<string, Defined<Policy>>()
   for (const { source, content, fallback } of read) {
     for (const [name, entry] of fallback ? [] : content.policies) {
@@ -146,12 +143,8 @@ function checkScopes(
 }
 
 /** A filter by label needs a source that has labels. */
-function checkLabels(
-  policies: ReadonlyMap<string, Defined<Policy>>,
-  names: Names,
-  types: readonly AdapterFacts[],
-  problems: Problem[],
-): void {
+function checkLabels(policies: ReadonlyMap<string, Defined<Policy>>, names: Names, problems: Problem[]): void {
+  const { types } = names
   for (const { value, source } of policies.values()) {
     const { label, exclude } = value.filters
     const path = label ? ['label'] : exclude?.label ? ['exclude', 'label'] : undefined

@@ -69,7 +69,7 @@ function builtSource(
   return {
     source: { registry: registry.name },
     selected: {
-      ...(path === undefined ? {} : { name: [repositoryPattern(registry, path)] }),
+      ...(path === undefined ? {} : { name: [repositoryPattern(registry, path, names.types)] }),
       ...(tag === undefined ? {} : { tag: [tag] }),
       ...(digest === undefined ? {} : { digest }),
     },

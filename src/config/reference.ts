@@ -1,8 +1,9 @@
 /** References as people write them: `REGISTRY[/PATH[:TAG|@DIGEST]]`, `oci:DIR[:REF]`, `tar:FILE[:REF]`. */
 
+import type { AdapterFacts } from '../core/adapter.ts'
 import { type Digest, looksLikeDigest, parseDigest } from '../core/descriptor.ts'
 import type { Registry } from '../core/registry.ts'
-import { isDockerHub, isHost, registryOfHost, registryOfLayout } from './hosts.ts'
+import { defaultNamespace, isHost, registryOfHost, registryOfLayout } from './hosts.ts'
 import { didYouMean } from './suggest.ts'
 
 export interface Reference {
@@ -28,7 +29,8 @@ export interface Mistake {
 export interface Names {
   /** The registries that are defined. */
   readonly registries: ReadonlyMap<string, Registry>
-  readonly knownTypes: readonly string[]
+  /** The adapters that exist. */
+  readonly types: readonly AdapterFacts[]
   /** What the paths of layouts are relative to; absolute. */
   readonly directory: string
 }
@@ -66,7 +68,7 @@ export function registryNamed(name: string, names: Names): Registry | Mistake {
   if (defined) return defined
   const layout = /^(oci|tar):([^:]+)$/s.exec(name)
   if (layout?.[2]) return registryOfLayout(layout[1] === 'oci' ? 'oci' : 'tar', layout[2], names.directory)
-  if (isHost(name)) return registryOfHost(name, names.knownTypes)
+  if (isHost(name)) return registryOfHost(name, names.types)
   const hint =
     didYouMean(name, names.registries.keys()) ?? 'define it under `registries`, or write a host such as `docker.io`'
   return { message: name === '' ? 'the registry is missing' : `no registry is named \`${name}\``, offset: 0, hint }
@@ -131,9 +133,9 @@ function named(reference: Reference, path: string | undefined): Reference | Mist
 }
 
 /** The path as a repository's name or pattern: on Docker Hub a name of one part lies in `library`. */
-export function repositoryPattern(registry: Registry, path: string): string {
-  const alone = !path.includes('/') && !path.includes('**')
-  return alone && isDockerHub(registry) ? `library/${path}` : path
+export function repositoryPattern(registry: Registry, path: string, types: readonly AdapterFacts[]): string {
+  const namespace = path.includes('/') || path.includes('**') ? undefined : defaultNamespace(registry, types)
+  return namespace === undefined ? path : `${namespace}/${path}`
 }
 
 /** The first `:` from `start` on that stands outside braces and classes. */

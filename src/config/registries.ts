@@ -1,7 +1,7 @@
 /** A registry of the file, checked beyond its form, as the rest of the program knows it. */
 
 import { resolve } from 'node:path'
-import type { AdapterFacts } from '../core/adapter.ts'
+import { type AdapterFacts, isAdapterFile, isForeignType } from '../core/adapter.ts'
 import type { CredentialConfig, Registry } from '../core/registry.ts'
 import { homeUrl } from './hosts.ts'
 import { builtOptions } from './options.ts'
@@ -25,11 +25,12 @@ export function buildRegistry(
   const { path, ca, client_cert, client_key, credential, limits, hook_secret, options, url: _, ...plain } = input
   const facts = types.find(({ identity }) => identity === input.type)
   const { values, findings: wrong } = builtOptions(options ?? {}, input.type, facts)
-  const url = input.type === 'oci-layout' ? undefined : (input.url?.replace(/\/+$/, '') ?? homeUrl(name, input.type))
+  const url =
+    input.type === 'oci-layout' ? undefined : (input.url?.replace(/\/+$/, '') ?? homeUrl(name, input.type, types))
   const value: Registry = {
     name,
     ...plain,
-    type: isOwnAdapter(input.type) ? resolve(directory, input.type) : input.type,
+    type: isAdapterFile(input.type) ? resolve(directory, input.type) : input.type,
     ...(url === undefined ? {} : { url }),
     ...(path === undefined ? {} : { path: resolve(directory, path) }),
     ...(ca === undefined ? {} : { ca: resolve(directory, ca) }),
@@ -40,16 +41,11 @@ export function buildRegistry(
     ...(options === undefined ? {} : { options: values }),
   }
   const known = facts ? [...placeFindings(input, url), ...kindFindings(input, facts), ...wrong] : []
-  const foreign = isOwnAdapter(input.type) || input.type.startsWith('module:')
+  const foreign = isForeignType(input.type)
   const findings = facts || foreign ? [...known, ...tlsFindings(input), ...credentialFindings(input)] : []
   const unknown = facts || foreign ? [] : typeFindings(input.type, types)
   const all = [...unknown, ...findings]
   return { value, findings: all.map((finding) => ({ ...finding, path: ['registries', name, ...finding.path] })) }
-}
-
-/** True for a file that holds somebody's own adapter. */
-function isOwnAdapter(type: string): boolean {
-  return /^\.{0,2}\//.test(type)
 }
 
 function typeFindings(type: string, types: readonly AdapterFacts[]): readonly Finding[] {

@@ -14,6 +14,18 @@ export interface AdapterType<Tools = AdapterTools> {
   readonly identity: string
   readonly name: string
   readonly description: string
+  /** Hosts whose registry is of this type, matched in lower case. */
+  readonly hosts?: readonly RegExp[]
+  /** The URL of a service that has one address. */
+  readonly home?: string
+  /** Hosts that people write instead of that address, such as `docker.io`. */
+  readonly aliases?: readonly string[]
+  /** Where a repository name of one part belongs: Docker Hub's `alpine` is `library/alpine`. */
+  readonly defaultNamespace?: string
+  /** What people call such a registry, as the default for its name; without it the identity. */
+  readonly short?: string
+  /** What Harbor's replication calls this type, where that is not the identity. */
+  readonly harborType?: string
   readonly resources: readonly ResourceType[]
   readonly filters: readonly FilterType[]
   /** How many path parts a repository name has here. Checked in the plan. */
@@ -38,7 +50,19 @@ export interface AdapterType<Tools = AdapterTools> {
 }
 
 /** The part that the configuration is checked with. */
-export type AdapterFacts = Pick<AdapterType, 'identity' | 'name' | 'filters' | 'credentials' | 'options'>
+export type AdapterFacts = Pick<
+  AdapterType,
+  | 'identity'
+  | 'name'
+  | 'hosts'
+  | 'home'
+  | 'aliases'
+  | 'defaultNamespace'
+  | 'harborType'
+  | 'filters'
+  | 'credentials'
+  | 'options'
+>
 
 export interface AdapterOption {
   readonly name: string
@@ -156,7 +180,12 @@ export interface Adapter {
   close?(): Promise<void>
 }
 
-/** True for a type that names an adapter of somebody else: a file or `module:NAME`. */
+/** True for a type that names an adapter outside this program: a file, or `module:NAME`. */
 export function isForeignType(type: string): boolean {
-  return type.startsWith('module:') || /^(\.{0,2}\/|[A-Za-z]:\\)/.test(type)
+  return type.startsWith('module:') || isAdapterFile(type)
+}
+
+/** True for a type that is the path of a file. */
+export function isAdapterFile(type: string): boolean {
+  return /^(\.{0,2}\/|[A-Za-z]:\\)/.test(type)
 }

@@ -141,7 +141,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     files: [],
     secrets: [],
     cwd: '/nowhere',
-    knownTypes: [],
+    types: [],
     registryOf: (name) => registries.get(name) ?? { name, type: 'docker-registry' },
     policyFile: () => undefined,
     registryFile: () => undefined,

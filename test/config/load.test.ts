@@ -55,7 +55,7 @@ describe('a configuration', () => {
     ])
     expect(registryOf('docker.io')).toEqual({
       name: 'docker.io',
-      type: 'docker-registry',
+      type: 'docker-hub',
       url: 'https://registry-1.docker.io',
     })
   })
@@ -337,16 +337,32 @@ policies:
     ])
   })
 
-  test('take the type that their host gives away, where it exists', () => {
-    const configuration = load('', { knownTypes: ['docker-registry', 'docker-hub', 'oci-layout', 'aws-ecr'] })
-    const typeOf = (name: string): string => configuration.registryOf(name).type
-    expect(typeOf('docker.io')).toBe('docker-hub')
-    expect(typeOf('1234.dkr.ecr.eu-west-1.amazonaws.com')).toBe('aws-ecr')
-    expect(typeOf('quay.io')).toBe('docker-registry')
-    expect(typeOf('oci:/x')).toBe('oci-layout')
-    expect(configuration.registryOf('localhost:5000').url).toBe('http://localhost:5000')
-    expect(configuration.registryOf('10.0.0.1:5000').url).toBe('https://10.0.0.1:5000')
-    expect(() => configuration.registryOf('nothing')).toThrow('no registry is named `nothing`')
+  test.each([
+    ['docker.io', 'docker-hub', 'https://registry-1.docker.io'],
+    ['Docker.IO', 'docker-hub', 'https://registry-1.docker.io'],
+    ['hub.docker.com', 'docker-hub', 'https://registry-1.docker.io'],
+    ['1234.dkr.ecr.eu-west-1.amazonaws.com', 'aws-ecr', 'https://1234.dkr.ecr.eu-west-1.amazonaws.com'],
+    ['public.ecr.aws', 'aws-ecr-public', 'https://public.ecr.aws'],
+    ['me.azurecr.io', 'azure-acr', 'https://me.azurecr.io'],
+    ['europe-docker.pkg.dev', 'google-gar', 'https://europe-docker.pkg.dev'],
+    ['eu.gcr.io', 'google-gar', 'https://eu.gcr.io'],
+    ['ghcr.io', 'github-ghcr', 'https://ghcr.io'],
+    ['quay.io', 'quay', 'https://quay.io'],
+    ['quay.io.example.com', 'docker-registry', 'https://quay.io.example.com'],
+    ['registry.gitlab.com', 'gitlab', 'https://registry.gitlab.com'],
+    ['me.jfrog.io', 'jfrog-artifactory', 'https://me.jfrog.io'],
+    ['localhost:5000', 'docker-registry', 'http://localhost:5000'],
+    ['10.0.0.1:5000', 'docker-registry', 'https://10.0.0.1:5000'],
+  ])('named by the host %s are of type %s', (host, type, url) => {
+    expect(load('').registryOf(host)).toEqual({ name: host, type, url })
+  })
+
+  test('without a URL answer at the address of their type, and a name that means nothing is refused', () => {
+    const { registries, registryOf } = load('registries: {hub: {type: docker-hub}, q: {type: quay}}')
+    expect(registries.get('hub')?.url).toBe('https://registry-1.docker.io')
+    expect(registries.get('q')?.url).toBe('https://quay.io')
+    expect(registryOf('oci:/x').type).toBe('oci-layout')
+    expect(() => registryOf('nothing')).toThrow('no registry is named `nothing`')
   })
 })
 

@@ -1,9 +1,9 @@
 /** What a registry's adapter says of its options, credentials and labels is checked when a file is loaded. */
 
 import { expect, test } from 'vitest'
-import { complaints, load, policy, registry } from './setup.ts'
+import { complaints, factsOf, load, policy, registry } from './setup.ts'
 
-const HARBOR = { knownTypes: ['harbor', 'docker-registry', 'oci-layout'] }
+const HARBOR = { types: ['harbor', 'docker-registry', 'oci-layout'].map(factsOf) }
 const URL = 'url: https://harbor.example.com'
 
 test('options take the form that the adapter names', () => {

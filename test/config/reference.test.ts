@@ -1,6 +1,7 @@
 /** References, and the policy that `copy` makes of two of them. */
 
 import { describe, expect, test } from 'vitest'
+import { adapters } from '../../adapters/index.ts'
 import { type CopyRequest, copyPolicy } from '../../src/config/copy.ts'
 import { isMistake, parseReference, repositoryPattern } from '../../src/config/reference.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
@@ -8,7 +9,7 @@ import { DIRECTORY, load } from './setup.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}`
 const HUB = { name: 'hub', type: 'docker-registry', url: 'https://hub.example.com' }
-const NAMES = { registries: new Map([['hub', HUB]]), knownTypes: ['docker-registry'], directory: DIRECTORY }
+const NAMES = { registries: new Map([['hub', HUB]]), types: adapters, directory: DIRECTORY }
 
 describe('a reference', () => {
   test.each([
@@ -62,11 +63,11 @@ describe('a reference', () => {
 
   test('of one part lies in library on Docker Hub only', () => {
     const hub = { name: 'x', type: 'docker-registry', url: 'https://registry-1.docker.io' }
-    expect(repositoryPattern(hub, 'alpine')).toBe('library/alpine')
-    expect(repositoryPattern(hub, '{alpine,redis}')).toBe('library/{alpine,redis}')
-    expect(repositoryPattern(hub, 'bitnami/redis')).toBe('bitnami/redis')
-    expect(repositoryPattern(hub, '**')).toBe('**')
-    expect(repositoryPattern(HUB, 'alpine')).toBe('alpine')
+    expect(repositoryPattern(hub, 'alpine', adapters)).toBe('library/alpine')
+    expect(repositoryPattern(hub, '{alpine,redis}', adapters)).toBe('library/{alpine,redis}')
+    expect(repositoryPattern(hub, 'bitnami/redis', adapters)).toBe('bitnami/redis')
+    expect(repositoryPattern(hub, '**', adapters)).toBe('**')
+    expect(repositoryPattern(HUB, 'alpine', adapters)).toBe('alpine')
   })
 })
 

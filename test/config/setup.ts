@@ -1,5 +1,6 @@
 /** Loads configurations from text, as the files of one directory. */
 
+import { adapters } from '../../adapters/index.ts'
 import { type Configuration, type ConfigurationFile, loadConfiguration } from '../../src/config/load.ts'
 import type { AdapterFacts } from '../../src/core/adapter.ts'
 import { ConfigurationError, type Problem } from '../../src/core/errors.ts'
@@ -8,7 +9,8 @@ export const DIRECTORY = '/project'
 
 export interface Setup {
   readonly env?: Readonly<Record<string, string>>
-  readonly knownTypes?: readonly string[]
+  /** The adapters that exist; without it those of the program. */
+  readonly types?: readonly AdapterFacts[]
   /** The user's configuration. */
   readonly user?: string
 }
@@ -20,8 +22,7 @@ export function load(text: string | readonly string[], setup: Setup = {}): Confi
     text: content,
   }))
   if (setup.user !== undefined) files.push({ path: '/home/me/config.yaml', text: setup.user, fallback: true })
-  const types = (setup.knownTypes ?? ['docker-registry', 'oci-layout']).map(factsOf)
-  return loadConfiguration(files, { env: setup.env ?? {}, cwd: DIRECTORY, types })
+  return loadConfiguration(files, { env: setup.env ?? {}, cwd: DIRECTORY, types: setup.types ?? adapters })
 }
 
 /** An adapter like that of any registry; `harbor` has labels, and an option of each kind. */

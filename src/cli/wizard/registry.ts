@@ -54,35 +54,35 @@ async function asked(desk: Desk, name: string | undefined, given: AddFlags, befo
   const place = await askPlace(desk, chosen, type, fixed, before)
   const description = fixed.description ?? (await askDescription(desk, before))
   const { credential, keep } = await askCredential(desk, chosen, adapter, fixed, before)
-  const insecure = fixed.insecure ?? (await askInsecure(desk, place.url ?? homeUrl(chosen, type), before))
+  const insecure =
+    fixed.insecure ?? (await askInsecure(desk, place.url ?? homeUrl(chosen, type, desk.adapters), before))
   const flags = { ...rest, type, ...place, description, ...(insecure ? { insecure } : {}) }
   return { name: chosen, flags, credential, keep }
 }
 
 function askType({ session, adapters }: Desk, { url, path }: AddFlags, before?: Draft): Promise<string> {
-  const known = adapters.map(({ identity }) => identity)
-  const guess = path ? 'oci-layout' : url && URL.canParse(withScheme(url)) ? hostType(url, known) : undefined
+  const guess = path ? 'oci-layout' : url && URL.canParse(withScheme(url)) ? hostType(url, adapters) : undefined
   return select(session, {
     message: 'Type of registry:',
     option: '--type',
     choices: adapters.map(
-      ({ identity, name, description }): Choice<string> => ({
+      ({ identity, name, description, home }): Choice<string> => ({
         value: identity,
         name,
-        description: [description, homeUrl('', identity)].filter((part) => part !== undefined).join('\n'),
+        description: [description, home].filter((part) => part !== undefined).join('\n'),
       }),
     ),
     fallback: before?.flags.type ?? guess ?? 'docker-registry',
   })
 }
 
-function hostType(url: string, known: readonly string[]): string {
-  return registryOfHost(new URL(withScheme(url)).host, known).type
+function hostType(url: string, adapters: readonly AdapterType[]): string {
+  return registryOfHost(new URL(withScheme(url)).host, adapters).type
 }
 
-function askName({ session, configuration }: Desk, type: string, before?: Draft): Promise<string> {
+function askName({ session, configuration, adapters }: Desk, type: string, before?: Draft): Promise<string> {
   const taken = (name: string): boolean => configuration.registries.has(name)
-  const short = SHORT[type] ?? type
+  const short = adapters.find(({ identity }) => identity === type)?.short ?? type
   const free = Array.from({ length: 100 }, (_, at) => (at === 0 ? short : `${short}-${at + 1}`)).find((n) => !taken(n))
   return text(session, {
     message: 'Name, by which policies know it:',
@@ -93,14 +93,6 @@ function askName({ session, configuration }: Desk, type: string, before?: Draft)
       return complaint(() => refuseKnown(configuration, name))
     },
   })
-}
-
-/** What people call them. */
-const SHORT: Readonly<Record<string, string>> = {
-  'docker-hub': 'hub',
-  'docker-registry': 'registry',
-  'oci-layout': 'archive',
-  'github-ghcr': 'ghcr',
 }
 
 function complaint(work: () => void): string | undefined {
@@ -114,7 +106,7 @@ function complaint(work: () => void): string | undefined {
 }
 
 async function askPlace(
-  { session }: Desk,
+  { session, adapters }: Desk,
   name: string,
   type: string,
   given: AddFlags,
@@ -127,7 +119,7 @@ async function askPlace(
     const fallback = before?.flags.path ?? './archive'
     return { path: await text(session, { message, option: '--path', fallback, check: filled }) }
   }
-  const home = homeUrl(name, type)
+  const home = homeUrl(name, type, adapters)
   const url = await text(session, {
     message: 'URL:',
     option: '--url',

@@ -1,5 +1,6 @@
 /** A configuration while it is made of another tool's file, with all that has to be said about it. */
 
+import type { AdapterFacts } from '../../core/adapter.ts'
 import { isHost, registryOfHost } from '../hosts.ts'
 import type { Origin } from './foreign.ts'
 
@@ -40,17 +41,17 @@ export class Draft {
   /** Variables that the result needs, with values that stand for theirs while it is checked. */
   readonly variables = new Map<string, string>()
   readonly #names = new Map<string, string>()
-  readonly #knownTypes: readonly string[]
+  readonly #types: readonly AdapterFacts[]
 
-  /** `knownTypes` are the identities of the adapters that exist. */
-  constructor(knownTypes: readonly string[]) {
-    this.#knownTypes = knownTypes
+  /** `types` are the adapters that exist. */
+  constructor(types: readonly AdapterFacts[]) {
+    this.#types = types
   }
 
   /** Defines the registry that `key` stands for from now on: a host, or one with a namespace. The result is its name. */
   define(key: string, host: string, body: PlainMapping, origin: Origin): string {
     const name = this.nameFor(key)
-    const { type, url } = registryOfHost(host, this.#knownTypes)
+    const { type, url } = registryOfHost(host, this.#types)
     this.#names.set(key, name)
     this.registries.set(name, { body: { type, ...(url === undefined ? {} : { url }), ...body }, origin })
     return name
@@ -72,11 +73,14 @@ export class Draft {
     return isHost(key) ? key : this.define(key, key, {}, origin)
   }
 
-  /** The type of that identity where it exists, else the one for any registry, and then it says so. */
-  typeOf(identity: string, origin: Origin, on: EntryPath): string {
-    if (this.#knownTypes.includes(identity)) return identity
-    this.note(origin, `there is no \`type: ${identity}\` in this version`, 'it is used as any `docker-registry`', on)
-    return 'docker-registry'
+  /** The adapter that Harbor calls `type`; undefined, which is noted, if there is none. */
+  harborAdapter(type: string, origin: Origin, on: EntryPath): AdapterFacts | undefined {
+    const found = this.#types.find(({ identity, harborType }) => (harborType ?? identity) === type)
+    if (!found) {
+      const message = `there is no \`type: ${literal(type.toLowerCase())}\` in this version`
+      this.note(origin, message, 'it is used as any `docker-registry`', on)
+    }
+    return found
   }
 
   /** The result is the name it got. */

@@ -1,6 +1,7 @@
 /** The registries of Harbor's policies; the one without an address is that Harbor itself. */
 
 import { z } from 'zod'
+import type { AdapterFacts } from '../../core/adapter.ts'
 import { type Draft, literal, type PlainMapping, variableFor } from './draft.ts'
 import { below, type Origin } from './foreign.ts'
 import { truth } from './values.ts'
@@ -24,15 +25,8 @@ export const registrySchema = z.strictObject({
 
 export type HarborRegistry = z.output<typeof registrySchema>
 
-/** Harbor's identities where they are others. */
-const TYPES: Readonly<Record<string, string>> = {
-  'google-gcr': 'google-gar',
-  'huawei-SWR': 'huawei-swr',
-  'helm-hub': 'artifact-hub',
-}
-
-/** Where Harbor keeps the address of an API, and not that of the registry. */
-const OTHER_URLS = /^https?:\/\/(?:hub\.docker\.com|api\.ecr\.[^/]+)/
+/** For ECR Harbor keeps the address of the API, which does not tell that of the registry. */
+const API_URL = /^https?:\/\/api\.ecr\./
 
 const LOCAL = 'local'
 
@@ -75,7 +69,7 @@ export class HarborRegistries {
     if (this.#draft.isDefined(LOCAL)) return LOCAL
     const variable = this.#draft.variable('HARBOR_URL', 'https://harbor.example.com')
     const on = ['registries', this.#draft.nameFor(LOCAL)] as const
-    const type = this.#draft.typeOf('harbor', at, on)
+    const type = this.#draft.harborAdapter('harbor', at, on)?.identity ?? 'docker-registry'
     this.#draft.note(
       at,
       'the file does not say where this Harbor itself is',
@@ -88,14 +82,13 @@ export class HarborRegistries {
   #define(key: string, registry: HarborRegistry, url: string, origin: Origin): string {
     const name = this.#draft.nameFor(key)
     const on = ['registries', name] as const
-    const identity = TYPES[registry.type ?? ''] ?? registry.type ?? 'docker-registry'
-    const type = this.#draft.typeOf(identity, origin, on)
+    const facts = this.#draft.harborAdapter(registry.type ?? 'docker-registry', origin, on)
     const body = {
-      type,
-      url: this.#urlOf(name, identity, url, origin),
+      type: facts?.identity ?? 'docker-registry',
+      url: this.#urlOf(name, facts, url, origin),
       ...(registry.description === undefined ? {} : { description: literal(registry.description) }),
       ...(registry.insecure && url.startsWith('https:') ? { insecure: true } : {}),
-      ...this.#credentialOf(name, type, registry, origin),
+      ...this.#credentialOf(name, facts, registry, origin),
     }
     if (registry.ca_certificate !== undefined) {
       this.#draft.note(
@@ -108,27 +101,27 @@ export class HarborRegistries {
     return this.#draft.define(key, key, body, origin)
   }
 
-  #urlOf(name: string, identity: string, url: string, origin: Origin): string {
-    if (identity === 'docker-hub') return 'https://registry-1.docker.io'
-    if (!OTHER_URLS.test(url)) return literal(url)
+  #urlOf(name: string, facts: AdapterFacts | undefined, url: string, origin: Origin): string {
+    const host = url.replace(/^https?:\/\/|\/$/g, '').toLowerCase()
+    if (facts?.home !== undefined && facts.aliases?.includes(host)) return facts.home
+    if (!API_URL.test(url)) return literal(url)
     const variable = variableFor(name, 'URL')
     const hint = `set ${variable} to the registry's own, such as https://123456789012.dkr.ecr.eu-central-1.amazonaws.com`
     this.#draft.note(below(origin, 'url'), `${literal(url)} is the address of an API`, hint, ['registries', name])
     return this.#draft.variable(variable, 'https://registry.example.com')
   }
 
-  #credentialOf(name: string, type: string, { credential, type: given }: HarborRegistry, origin: Origin): PlainMapping {
+  #credentialOf(
+    name: string,
+    facts: AdapterFacts | undefined,
+    { credential }: HarborRegistry,
+    origin: Origin,
+  ): PlainMapping {
     if (credential?.access_key === undefined) return {}
     const at = below(origin, 'credential')
     const key = literal(credential.access_key)
-    if (given !== 'aws-ecr') return { credential: this.#draft.credential(name, key, { in: 'file' }, at) }
-    if (type === 'aws-ecr')
-      return { credential: { ...this.#draft.credential(name, key, { in: 'file' }, at), type: 'access_key' } }
-    this.#draft.note(at, 'the key of AWS is left out', 'log in with `aws ecr get-login-password | docker login`', [
-      'registries',
-      name,
-    ])
-    return {}
+    const made = this.#draft.credential(name, key, { in: 'file' }, at)
+    return { credential: facts?.credentials.includes('access_key') ? { ...made, type: 'access_key' } : made }
   }
 }
 

@@ -33,7 +33,7 @@ export interface ImportOptions {
 /** Throws a `ConfigurationError` with the place where the file is not of that format. */
 export function importConfiguration(request: ImportRequest, { cwd, types }: ImportOptions): Written {
   checkOptions(request)
-  const draft = new Draft(types.map(({ identity }) => identity))
+  const draft = new Draft(types)
   fill(request, draft, cwd)
   return writeDraft(draft, { title: `Made from a file of ${request.from} by \`replicate config import\`.`, cwd, types })
 }

@@ -1,5 +1,6 @@
 /** Imports text of other tools, and says what the result would copy where. */
 
+import { adapters } from '../../../adapters/index.ts'
 import { type ImportRequest, importConfiguration } from '../../../src/config/import/import.ts'
 import type { Unmapped, Written } from '../../../src/config/import/write.ts'
 import { type Configuration, loadConfiguration } from '../../../src/config/load.ts'
@@ -7,9 +8,7 @@ import { ConfigurationError } from '../../../src/core/errors.ts'
 import { type Policy, routesOf } from '../../../src/core/policy.ts'
 import { selectionOf } from '../../../src/engine/plan/filter.ts'
 import { mapRepository } from '../../../src/engine/plan/mapping.ts'
-import { factsOf } from '../setup.ts'
 
-const TYPES = ['docker-registry', 'docker-hub', 'harbor', 'oci-layout'].map(factsOf)
 const CWD = '/project'
 
 export type Request = Omit<ImportRequest, 'file' | 'auth'> & { readonly auth?: string }
@@ -17,7 +16,7 @@ export type Request = Omit<ImportRequest, 'file' | 'auth'> & { readonly auth?: s
 export function imported(text: string, { auth, ...request }: Request): Written {
   const file = { path: `${CWD}/file`, text }
   const beside = auth === undefined ? {} : { auth: { path: `${CWD}/auth`, text: auth } }
-  return importConfiguration({ ...request, file, ...beside }, { cwd: CWD, types: TYPES })
+  return importConfiguration({ ...request, file, ...beside }, { cwd: CWD, types: adapters })
 }
 
 /** `LINE:COLUMN MESSAGE [HINT]`. */
@@ -38,7 +37,7 @@ export function refused(text: string, request: Request): readonly string[] {
 
 /** The result, read as any configuration is. `env` has the variables that it needs. */
 export function loaded({ yaml }: Written, env: Readonly<Record<string, string>> = {}): Configuration {
-  return loadConfiguration([{ path: '-', text: yaml }], { env, cwd: CWD, types: TYPES })
+  return loadConfiguration([{ path: '-', text: yaml }], { env, cwd: CWD, types: adapters })
 }
 
 /** `SOURCE → DESTINATION` of what the policies take of these images, each `REPOSITORY:TAG` of one registry, in their order. */

@@ -50,7 +50,7 @@ export async function add(session: Session, name: string | undefined, flags: Add
   const places = { cwd: session.cwd, file: paths.configuration }
   const desk: Desk = { session, app, configuration, adapters, places }
   if (name !== undefined) refuseKnown(configuration, name)
-  if (isWhole(name, flags) || session.json || !canAsk(session)) {
+  if (isWhole(name, flags, adapters) || session.json || !canAsk(session)) {
     return save(desk, await fromOptions(desk, name, flags), flags.test)
   }
   const { wizard } = await import('../../wizard/registry.ts')
@@ -61,9 +61,13 @@ export async function add(session: Session, name: string | undefined, flags: Add
 }
 
 /** Whether nothing that is needed is missing. */
-function isWhole(name: string | undefined, { type, url, path }: AddFlags): boolean {
+function isWhole(
+  name: string | undefined,
+  { type, url, path }: AddFlags,
+  adapters: readonly AdapterType[],
+): name is string {
   const hasPlace = url !== undefined || path !== undefined
-  return name !== undefined && (hasPlace || (type !== undefined && homeUrl(name, type) !== undefined))
+  return name !== undefined && (hasPlace || (type !== undefined && homeUrl(name, type, adapters) !== undefined))
 }
 
 export function refuseKnown(configuration: Configuration, name: string): void {
@@ -78,7 +82,7 @@ async function fromOptions(desk: Desk, name: string | undefined, flags: AddFlags
   if (name === undefined) throw missing('NAME')
   const type = flags.type ?? typeOf(url, path, desk.adapters)
   if (type === undefined) throw missing('--url')
-  if (url === undefined && path === undefined && homeUrl(name, type) === undefined) {
+  if (url === undefined && path === undefined && homeUrl(name, type, desk.adapters) === undefined) {
     throw missing(type === 'oci-layout' ? '--path' : '--url')
   }
   const credential = await credentialOf(desk, name, flags)
@@ -98,9 +102,8 @@ function typeOf(
   adapters: readonly AdapterType[],
 ): string | undefined {
   if (path !== undefined) return 'oci-layout'
-  const known = adapters.map(({ identity }) => identity)
   if (url === undefined || !URL.canParse(withScheme(url))) return url === undefined ? undefined : 'docker-registry'
-  return registryOfHost(new URL(withScheme(url)).host, known).type
+  return registryOfHost(new URL(withScheme(url)).host, adapters).type
 }
 
 async function credentialOf(
