@@ -20,7 +20,7 @@ function start(
   options: { readonly node?: readonly string[]; readonly deaf?: boolean } = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, [...(options.node ?? []), bin, ...args], {
-    env: { ...process.env, REPLICATE_SOURCE: '1', XDG_CONFIG_HOME: '/nowhere', REPLICATE_CONFIG: '' },
+    env: { ...process.env, XDG_CONFIG_HOME: '/nowhere', REPLICATE_CONFIG: '' },
   })
   let stdout = ''
   let stderr = ''

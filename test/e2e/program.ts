@@ -1,4 +1,4 @@
-/** The program as a user has it: a process of its own, with a directory, a state and an environment of its own. */
+/** The program as a user has it: built, a process of its own, with a directory, a state and an environment of its own. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -67,7 +67,7 @@ export function program(env: Readonly<Record<string, string>> = {}): Program {
     XDG_CONFIG_HOME: nothing,
     DOCKER_CONFIG: nothing,
     REPLICATE_HOME: home,
-    REPLICATE_SOURCE: '1',
+    XDG_CACHE_HOME: process.env.REPLICATE_TEST_COMPILED ?? nothing,
     ...env,
   }
 

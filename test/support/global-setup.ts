@@ -1,13 +1,24 @@
-/** Runs once before all tests: says which real servers are missing, so that nobody takes a skipped test for a passed one. */
+/** Runs once before all tests: builds what they start, and says which real servers are missing, so that no skipped test looks like one that
+ *  passed. */
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { missingBrowsers } from './browser.ts'
+import { buildIfStale } from './fresh-build.ts'
 import { missingHarbor } from './harbor.ts'
 import { missingMoto } from './moto.ts'
 import { missingPrograms } from './secret-service.ts'
 import { missingServers } from './servers.ts'
 import { missingShells } from './shells.ts'
 
+/** Where all processes that tests start keep their compiled code: each would compile the program anew. */
+let compiled: string | undefined
+
 export function setup(): void {
+  buildIfStale()
+  compiled = mkdtempSync(join(tmpdir(), 'replicate-compiled-'))
+  process.env.REPLICATE_TEST_COMPILED = compiled
   const missing = [
     ...missingServers(),
     ...missingHarbor(),
@@ -20,4 +31,8 @@ export function setup(): void {
   if (missing.length > 0 && process.env.REPLICATE_TEST_REQUIRE_SERVERS === '1') {
     throw new Error(`REPLICATE_TEST_REQUIRE_SERVERS=1, and these servers are not installed: ${missing.join(', ')}`)
   }
+}
+
+export function teardown(): void {
+  if (compiled !== undefined) rmSync(compiled, { recursive: true, force: true })
 }
