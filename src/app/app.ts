@@ -21,6 +21,7 @@ import { createLongLists } from '../engine/plan/long-list.ts'
 import { type Match, matches } from '../engine/plan/matches.ts'
 import { mergePlans, preview } from '../engine/plan/preview.ts'
 import type { Again } from '../engine/run/again.ts'
+import { sidedEndpoint } from '../engine/sided.ts'
 import { mergeVerifications, verify } from '../engine/verify/verify.ts'
 import { type History, openHistory, type RegistryStatus } from '../history/history.ts'
 import { createRedactor } from '../http/redact.ts'
@@ -270,7 +271,8 @@ export function createApp(options: AppOptions): App {
     async *matches(policy, configuration, ctx) {
       const records = await planRecords(policy)
       try {
-        const source = await connections.open(configuration.registryOf(policy.source.registry))
+        const opened = await connections.open(configuration.registryOf(policy.source.registry))
+        const source = sidedEndpoint(opened, 'source')
         yield* matches(policy, source, records, guarded(ctx))
       } finally {
         records?.close()

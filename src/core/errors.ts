@@ -17,10 +17,10 @@ export abstract class ReplicateError extends Error {
   /** Whether the same request may succeed when it is sent again later. */
   readonly retryable: boolean = false
   readonly hint: string | undefined
-  /** Set by `onSide`, once it is known. */
-  side: Side | undefined
+  /** Of an error that `onSide` returned: where it happened. */
+  readonly side: Side | undefined
   /** The registry's name in the configuration or its host. */
-  registry: string | undefined
+  readonly registry: string | undefined
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -151,15 +151,17 @@ export class HistoryError extends ReplicateError {
   override readonly exitCode = 2
 }
 
-/** Names the side and the registry in an error on its way up; the first to say it is right. What ends a run from outside passes both
- *  sides, as the reason of an aborted signal, and is of neither. */
+/** The same error with its side and registry, as a new one whose cause is the given one: that may also have been given to a task which sees
+ *  it from the other side. An error that has a side keeps it. What ends a run from outside (an aborted signal's reason, a history that
+ *  cannot be written) passes both sides and belongs to neither. */
 export function onSide<T>(error: T, side: Side, registry: string): T {
   const isOutside = error instanceof CancelledError || error instanceof LockedError || error instanceof HistoryError
-  if (error instanceof ReplicateError && !isOutside) {
-    error.side ??= side
-    error.registry ??= registry
-  }
-  return error
+  if (!(error instanceof ReplicateError) || isOutside || error.side) return error
+  const { message, stack } = error
+  const hidden = { message, stack, cause: error }
+  const sided = Object.assign(Object.create(Object.getPrototypeOf(error)), error, { side, registry })
+  for (const [key, value] of Object.entries(hidden)) Object.defineProperty(sided, key, { value, writable: true })
+  return sided
 }
 
 export function isNotFound(error: unknown): error is RegistryError {

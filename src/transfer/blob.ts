@@ -5,7 +5,7 @@ import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
 import type { Home, Job } from './job.ts'
-import { onDestination, sendBlob } from './send.ts'
+import { sendBlob } from './send.ts'
 
 /** Resolves when the blob is in the destination repository. Safe to call any number of times, also at once. */
 export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
@@ -56,11 +56,7 @@ async function mounted(blob: Descriptor, home: Home, job: Job, ctx: Context): Pr
   } catch {
     return false
   }
-  const done = await onDestination(
-    job,
-    () => destination.store.mountBlob?.(blob, home.repository, ctx) ?? Promise.resolve(false),
-  )
-  if (!done) return false
+  if (!(await destination.store.mountBlob(blob, home.repository, ctx))) return false
   moved.bytes_mounted += blob.size
   ctx.emit({ type: 'blob-ended', id: '', outcome: 'mounted', size: blob.size })
   return true
@@ -69,7 +65,7 @@ async function mounted(blob: Descriptor, home: Home, job: Job, ctx: Context): Pr
 async function arrive(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
   const { state, source, destination, moved } = job
   const isDamaged = job.damaged?.has(blob.digest) ?? false
-  if (!job.newRepository && !isDamaged && (await onDestination(job, () => destination.store.hasBlob(blob, ctx)))) {
+  if (!job.newRepository && !isDamaged && (await destination.store.hasBlob(blob, ctx))) {
     moved.bytes_present += blob.size
     ctx.emit({ type: 'blob-ended', id: '', outcome: 'present', size: blob.size })
     return

@@ -3,7 +3,7 @@
 import type { Context } from '../core/context.ts'
 import type { Descriptor, Referrer } from '../core/descriptor.ts'
 import { IntegrityError, isNotFound, onSide, RegistryError, UnsupportedError } from '../core/errors.ts'
-import { type Contents, contentsOf, descriptorOf, isIndex, type Manifest } from '../core/manifest.ts'
+import { contentsOf, descriptorOf, isIndex, type Manifest } from '../core/manifest.ts'
 import { copyBlob } from './blob.ts'
 import { wantedChildren } from './children.ts'
 import type { Job } from './job.ts'
@@ -51,9 +51,9 @@ export async function copyReferrersOf(digest: string, given: Job, ctx: Context):
 async function familyOf(manifest: Manifest, job: Job, depth: number, ctx: Context): Promise<readonly Descriptor[]> {
   if (depth > MAX_DEPTH) throw new IntegrityError(`indexes nest deeper than ${MAX_DEPTH} at ${manifest.digest}`)
   const family: Descriptor[] = [descriptorOf(manifest)]
-  for (const child of wantedChildren(contentsIn(manifest, job).manifests, job.keepPlatform)) {
+  for (const child of wantedChildren(contentsOf(manifest).manifests, job.keepPlatform)) {
     if (!isIndex(child.mediaType)) family.push(child)
-    else family.push(...(await familyOf(await readManifest(child.digest, job, ctx), job, depth + 1, ctx)))
+    else family.push(...(await familyOf(await job.source.readManifest(child.digest, ctx), job, depth + 1, ctx)))
   }
   return family
 }
@@ -68,16 +68,10 @@ interface Opened {
 
 /** What `digest` becomes at the destination: itself, or the narrowed index. */
 async function openArtifact(digest: string, job: Job, ctx: Context): Promise<Opened> {
-  const original = await readManifest(digest, job, ctx)
+  const original = await job.source.readManifest(digest, ctx)
   if (!job.narrowTo) return { root: original, job, isMade: () => false }
-  const { root, made } = await narrow(original, job.narrowTo, (child) => readManifest(child, job, ctx))
-  if (!root) {
-    throw onSide(
-      new UnsupportedError(`index ${digest} has no image for any of the wanted platforms`),
-      'source',
-      job.source.registry,
-    )
-  }
+  const { root, made } = await narrow(original, job.narrowTo, (child) => job.source.readManifest(child, ctx))
+  if (!root) throw new UnsupportedError(`index ${digest} has no image for any of the wanted platforms`)
   const source: Job['source'] = {
     ...job.source,
     readManifest: async (child, context) => made.get(child) ?? job.source.readManifest(child, context),
@@ -94,7 +88,7 @@ async function copyContents(
   ctx: Context,
 ): Promise<void> {
   if (depth > MAX_DEPTH) throw new IntegrityError(`indexes nest deeper than ${MAX_DEPTH} at ${manifest.digest}`)
-  const contents = contentsIn(manifest, job)
+  const contents = contentsOf(manifest)
   const size = contents.blobs.reduce((sum, blob) => sum + blob.size, 0)
   ctx.emit({ type: 'planned', tasks: 0, bytes: size })
   await allSettled([
@@ -112,37 +106,28 @@ async function copyChild(child: Descriptor, job: Job, seen: Descriptor[], depth:
   await state.manifests.run(key, async () => {
     const mayBeThere = !job.thorough && !job.newRepository && !isIndex(child.mediaType)
     if (mayBeThere && (await isThere(child.digest, child.digest, job, ctx))) return
-    const manifest = await readManifest(child.digest, job, ctx)
+    const manifest = await job.source.readManifest(child.digest, ctx)
     await copyContents(manifest, job, seen, depth, ctx)
     await writeManifest(manifest, manifest.digest, job, ctx)
   })
 }
 
 async function isThere(tagOrDigest: string, digest: string, job: Job, ctx: Context): Promise<boolean> {
-  const { store, registry } = job.destination
-  try {
-    return (await store.resolve(tagOrDigest, ctx))?.digest === digest
-  } catch (error) {
-    throw onSide(error, 'destination', registry)
-  }
+  return (await job.destination.store.resolve(tagOrDigest, ctx))?.digest === digest
 }
 
 /** Every referrer of the subjects, and theirs, each once. */
 async function referrersOf(subjects: readonly Descriptor[], job: Job, ctx: Context): Promise<readonly Referrer[]> {
-  const { store, registry } = job.source
+  const { store } = job.source
   if (!store.referrers) return []
   const found = new Map<string, Referrer>()
   const queue = [...subjects]
   for (let subject = queue.shift(); subject; subject = queue.shift()) {
-    try {
-      for await (const referrer of store.referrers(subject, ctx)) {
-        const key = `${referrer.tag ?? ''}@${referrer.digest}`
-        if (found.has(key) || subjects.some((known) => known.digest === referrer.digest)) continue
-        found.set(key, referrer)
-        queue.push(referrer)
-      }
-    } catch (error) {
-      throw onSide(error, 'source', registry)
+    for await (const referrer of store.referrers(subject, ctx)) {
+      const key = `${referrer.tag ?? ''}@${referrer.digest}`
+      if (found.has(key) || subjects.some((known) => known.digest === referrer.digest)) continue
+      found.set(key, referrer)
+      queue.push(referrer)
     }
   }
   return [...found.values()]
@@ -151,7 +136,7 @@ async function referrersOf(subjects: readonly Descriptor[], job: Job, ctx: Conte
 async function copyReferrer(referrer: Referrer, job: Job, ctx: Context): Promise<void> {
   let manifest: Manifest
   try {
-    manifest = await readManifest(referrer.digest, job, ctx)
+    manifest = await job.source.readManifest(referrer.digest, ctx)
   } catch (error) {
     if (!isNotFound(error)) throw error
     // An index of referrers may name one that was deleted since.
@@ -166,14 +151,6 @@ async function copyReferrer(referrer: Referrer, job: Job, ctx: Context): Promise
   await writeManifest(manifest, referrer.tag ?? manifest.digest, job, ctx)
 }
 
-async function readManifest(digest: string, job: Job, ctx: Context): Promise<Manifest> {
-  try {
-    return await job.source.readManifest(digest, ctx)
-  } catch (error) {
-    throw onSide(error, 'source', job.source.registry)
-  }
-}
-
 /** Writes a manifest; where the registry misses something it names, sends that once more without trusting any memory. */
 async function writeManifest(manifest: Manifest, tagOrDigest: string, job: Job, ctx: Context): Promise<void> {
   const { store, registry } = job.destination
@@ -181,7 +158,7 @@ async function writeManifest(manifest: Manifest, tagOrDigest: string, job: Job, 
     await store.writeManifest(manifest, tagOrDigest, ctx)
   } catch (error) {
     if (isSparse(manifest, job)) throw onSide(sparseRefused(error), 'destination', registry)
-    if (!missesContent(error)) throw onSide(error, 'destination', registry)
+    if (!missesContent(error)) throw error
     ctx.emit({
       type: 'log',
       level: 'warning',
@@ -189,11 +166,7 @@ async function writeManifest(manifest: Manifest, tagOrDigest: string, job: Job, 
     })
     forget(manifest, job)
     await copyContents(manifest, { ...job, newRepository: true }, [], 0, ctx)
-    try {
-      await store.writeManifest(manifest, tagOrDigest, ctx)
-    } catch (again) {
-      throw onSide(again, 'destination', registry)
-    }
+    await store.writeManifest(manifest, tagOrDigest, ctx)
   }
 }
 
@@ -229,14 +202,6 @@ function forget(manifest: Manifest, job: Job): void {
   }
   for (const child of contents.manifests) {
     state.manifests.forget(`${destination.registry} ${destination.repository} ${child.digest}`)
-  }
-}
-
-function contentsIn(manifest: Manifest, job: Job): Contents {
-  try {
-    return contentsOf(manifest)
-  } catch (error) {
-    throw onSide(error, 'source', job.source.registry)
   }
 }
 

@@ -28,15 +28,6 @@ export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promis
   return state.siblings.share(job.artifact, blob, job, leader, (share) => stream(blob, share, job, ctx))
 }
 
-/** What goes wrong here is said of the destination, unless the source was named already. */
-export async function onDestination<T>(job: Job, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw onSide(error, 'destination', job.destination.registry)
-  }
-}
-
 let lastStream = 0
 
 async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx: Context): Promise<void> {
@@ -127,7 +118,7 @@ async function write(
     ? state.checkpoint?.(destination.registry, destination.repository, blob.digest)
     : undefined
   try {
-    await onDestination(job, () => destination.store.writeBlob(blob, open, ctx, checkpoint))
+    await destination.store.writeBlob(blob, open, ctx, checkpoint)
   } finally {
     hash.end()
   }
@@ -140,8 +131,9 @@ interface Lost {
   error?: unknown
 }
 
-/** The source's bytes from `offset` on: reopened where they break off, hashed, and refused where they are wrong. */
-function reading(
+/** The source's bytes from `offset` on: reopened where they break off, hashed, and refused where they are wrong. Whatever fails here is the
+ *  source's fault, though the destination's upload is what notices. */
+async function* reading(
   blob: Descriptor,
   offset: number,
   hash: BlobHash,
@@ -152,27 +144,19 @@ function reading(
   lost: Lost = {},
 ): Bytes {
   const { state, source } = job
-  const read = async (from: number): Promise<Bytes> => {
-    try {
-      return await source.store.readBlob(blob, from, ctx)
-    } catch (error) {
-      lost.error = onSide(error, 'source', source.registry)
-      throw lost.error
-    }
+  const read = (from: number): Promise<Bytes> => source.store.readBlob(blob, from, ctx)
+  const bytes = resumable(read, offset, blob.size, state.mayRetry(ctx.signal, ctx.emit))
+  try {
+    yield* checked(bytes, offset, hash, {
+      blob,
+      throttles: [...state.throttles, ...throttlesOf(source.throttle), ...throttles],
+      signal: ctx.signal,
+      progress,
+    })
+  } catch (error) {
+    lost.error = onSide(error, 'source', source.registry)
+    throw lost.error
   }
-  const mayRetry = state.mayRetry(ctx.signal, ctx.emit)
-  const bytes = resumable(read, offset, blob.size, async (error, attempt) => {
-    const again = await mayRetry(error, attempt)
-    if (!again) lost.error = error
-    return again
-  })
-  return checked(bytes, offset, hash, {
-    blob,
-    source: source.registry,
-    throttles: [...state.throttles, ...throttlesOf(source.throttle), ...throttles],
-    signal: ctx.signal,
-    progress,
-  })
 }
 
 async function* metered(

@@ -5,13 +5,11 @@ import { throwIfAborted } from '../core/cancel.ts'
 import type { Carrier } from '../core/carrier.ts'
 import type { Bytes } from '../core/content.ts'
 import { type Descriptor, digestParts } from '../core/descriptor.ts'
-import { IntegrityError, onSide } from '../core/errors.ts'
+import { IntegrityError } from '../core/errors.ts'
 import type { Throttle } from './throttle.ts'
 
 export interface StreamOptions {
   readonly blob: Descriptor
-  /** The source registry's name, for errors. */
-  readonly source: string
   readonly throttles: readonly Throttle[]
   readonly signal: AbortSignal
   /** Called with the bytes of each chunk that goes on. */
@@ -76,15 +74,8 @@ const MAX_EXCESS = 64 * 1024 * 1024
 
 /** Passes `source` on from `offset`. Throws before its end where length or digest is wrong, so that a writer never completes. */
 export async function* checked(source: Bytes, offset: number, hash: BlobHash, options: StreamOptions): Bytes {
-  const { blob, source: registry, throttles, signal, progress } = options
+  const { blob, throttles, signal, progress } = options
   let position = offset
-  const check = async (): Promise<void> => {
-    try {
-      await hash.check(position)
-    } catch (error) {
-      throw onSide(error, 'source', registry)
-    }
-  }
   for await (const chunk of source) {
     throwIfAborted(signal)
     hash.update(chunk, position)
@@ -94,10 +85,10 @@ export async function* checked(source: Bytes, offset: number, hash: BlobHash, op
       continue
     }
     // The last chunk goes on only once the whole is known to be right.
-    if (position === blob.size) await check()
+    if (position === blob.size) await hash.check(position)
     for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
     progress(chunk.byteLength)
     yield chunk
   }
-  if (position !== blob.size || blob.size === 0) await check()
+  if (position !== blob.size || blob.size === 0) await hash.check(position)
 }

@@ -10,6 +10,7 @@ import type { Filters, Policy } from '../../src/core/policy.ts'
 import { formatResource } from '../../src/core/reference.ts'
 import { type Endpoint, ManifestMemory } from '../../src/engine/endpoint.ts'
 import { makePlan, type PlanRequest, type PlanTotals } from '../../src/engine/plan/plan.ts'
+import { sidedEndpoint } from '../../src/engine/sided.ts'
 import { createHttpClient } from '../../src/http/client.ts'
 import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
@@ -74,7 +75,10 @@ export function endpoint(
       yield* tags(repository)
     },
   }
-  return { registry, type: { ...dockerRegistry, ...facts }, adapter: { ...adapter, ...listTags } }
+  return sidedEndpoint(
+    { registry, type: { ...dockerRegistry, ...facts }, adapter: { ...adapter, ...listTags } },
+    name === 'from' ? 'source' : 'destination',
+  )
 }
 
 export interface Planned {

@@ -4,12 +4,11 @@ import type { TagInfo } from '../../core/adapter.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
-import { isNotFound, onSide } from '../../core/errors.ts'
+import { isNotFound } from '../../core/errors.ts'
 import { descriptorOf } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
 import { mapConcurrent } from '../concurrent.ts'
-import { onSideOf } from '../endpoint.ts'
 import { misfitOf, type Reason, reasonOf } from '../reason.ts'
 import type { Candidate } from './age.ts'
 import { type Listed, listDestination } from './destination-tags.ts'
@@ -108,20 +107,20 @@ async function compareTag(
   const destinationTag = policy.destination.tag ?? tag
   try {
     const failure = found.failures.get(tag)
-    if (failure) throw onSide(failure, 'source', source.registry.name)
+    if (failure) throw failure
     const info = found.infos.get(tag)
     const from = source.adapter.repository(repository)
     const to = destination.adapter.repository(mapped)
     const previous = async (): Promise<Digest | undefined> => {
       const listed = there.digests.get(destinationTag)
       if (listed || (there.complete && !there.digests.has(destinationTag))) return listed
-      return (await onSideOf('destination', destination, () => to.resolve(destinationTag, ctx)))?.digest
+      return (await to.resolve(destinationTag, ctx))?.digest
     }
     // A tag that the destination's list shows costs a HEAD on each side; one that it lacks is read at once, it will be copied.
     const mayBeThere = there.digests.has(destinationTag) || !there.complete
     const [old, now] = await Promise.all([
       previous(),
-      onSideOf('source', source, () => describe(tag, repository, info, !mayBeThere, from, comparison, ctx)),
+      describe(tag, repository, info, !mayBeThere, from, comparison, ctx),
     ])
     if (!now) return absent({ repository, tag }, comparison, ctx)
     return await outcomeOf(
@@ -189,8 +188,8 @@ async function* compareDigests(
     try {
       const to = destination.adapter.repository(mapped)
       const [old, now] = await Promise.all([
-        onSideOf('destination', destination, () => to.resolve(tag ?? artifact.digest, ctx)),
-        onSideOf('source', source, () => source.adapter.repository(repository).resolve(artifact.digest, ctx)),
+        to.resolve(tag ?? artifact.digest, ctx),
+        source.adapter.repository(repository).resolve(artifact.digest, ctx),
       ])
       if (!now) {
         counts.selected -= 1

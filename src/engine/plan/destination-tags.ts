@@ -2,7 +2,7 @@
 
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
-import { isNotFound, onSide } from '../../core/errors.ts'
+import { isNotFound } from '../../core/errors.ts'
 import type { Endpoint } from '../endpoint.ts'
 
 /** A destination's list is read this far when only few tags are wanted; beyond it each is asked for. */
@@ -40,6 +40,6 @@ export async function listDestination(
     return { exists: true, complete: true, digests }
   } catch (error) {
     if (isNotFound(error)) return { exists: false, complete: true, digests }
-    throw onSide(error, 'destination', destination.registry.name)
+    throw error
   }
 }

@@ -3,7 +3,7 @@
 import type { TagInfo } from '../../core/adapter.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import { isNotFound, onSide, type ReplicateError, UnsupportedError } from '../../core/errors.ts'
+import { isNotFound, type ReplicateError, UnsupportedError } from '../../core/errors.ts'
 import { contentsOf, isIndex } from '../../core/manifest.ts'
 import type { Policy } from '../../core/policy.ts'
 import { isAttachmentTag } from '../../core/reference.ts'
@@ -101,7 +101,7 @@ export async function selectTags(
       for await (const tag of store.tags(ctx)) consider(tag)
     }
   } catch (error) {
-    if (!isNotFound(error)) throw onSide(error, 'source', source.registry.name)
+    if (!isNotFound(error)) throw error
     const level = selection.repositories ? 'warning' : 'debug'
     ctx.emit({ type: 'log', level, text: `${source.registry.name}/${repository} is not there` })
   }

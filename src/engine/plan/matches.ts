@@ -5,7 +5,7 @@ import type { Context } from '../../core/context.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { FirstSeen } from '../../history/history.ts'
 import { mapConcurrent } from '../concurrent.ts'
-import { type Endpoint, onSideOf } from '../endpoint.ts'
+import type { Endpoint } from '../endpoint.ts'
 import { createAges } from './age.ts'
 import { selectRepositories, selectTags } from './discover.ts'
 import { selectionOf } from './filter.ts'
@@ -37,28 +37,18 @@ export async function* matches(
   const ignored = (): void => {}
   const repositories = selectRepositories(policy, selection, source, ignored, ctx)
   const store = (repository: string): ContentStore => source.adapter.repository(repository)
-  yield* mapConcurrent(repositories, AT_ONCE, (repository) =>
-    onSideOf('source', source, async () => {
-      if (selection.digest !== undefined) {
-        const isThere = (await store(repository).resolve(selection.digest, ctx)) !== undefined
-        return { repository, tags: [], untagged: isThere ? 1 : 0, seen: 0 }
-      }
-      const { tags, infos, untagged, seen } = await selectTags(
-        policy,
-        selection,
-        source,
-        repository,
-        ignored,
-        ctx,
-        ages,
-      )
-      if (!selection.tags) return { repository, tags, untagged: untagged.length, seen }
-      // Tags that are named have not been looked for yet.
-      const there = tags.map(async (tag) => infos.has(tag) || (await store(repository).resolve(tag, ctx)) !== undefined)
-      const exists = await Promise.all(there)
-      const found = tags.filter((_, index) => exists[index])
-      return { repository, tags: found, untagged: untagged.length, seen: found.length }
-    }),
-  )
+  yield* mapConcurrent(repositories, AT_ONCE, async (repository) => {
+    if (selection.digest !== undefined) {
+      const isThere = (await store(repository).resolve(selection.digest, ctx)) !== undefined
+      return { repository, tags: [], untagged: isThere ? 1 : 0, seen: 0 }
+    }
+    const { tags, infos, untagged, seen } = await selectTags(policy, selection, source, repository, ignored, ctx, ages)
+    if (!selection.tags) return { repository, tags, untagged: untagged.length, seen }
+    // Tags that are named have not been looked for yet.
+    const there = tags.map(async (tag) => infos.has(tag) || (await store(repository).resolve(tag, ctx)) !== undefined)
+    const exists = await Promise.all(there)
+    const found = tags.filter((_, index) => exists[index])
+    return { repository, tags: found, untagged: untagged.length, seen: found.length }
+  })
   ages?.report(ctx)
 }

@@ -16,7 +16,7 @@ import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource, isAttachmentTag } from '../../core/reference.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import { forEachConcurrent } from '../concurrent.ts'
-import { type Endpoint, onSideOf } from '../endpoint.ts'
+import type { Endpoint } from '../endpoint.ts'
 import { attachmentsOf, isAtSource, NOT_DELETED, neededBy, sharedManifest, tagsOf } from '../run/remove.ts'
 import type { Selection } from './filter.ts'
 
@@ -50,7 +50,7 @@ export async function planDeletes(request: MirrorRequest, ctx: Context): Promise
   let tags = 0
   await forEachConcurrent(repositories, REPOSITORIES_AT_ONCE, async ([mapped, sources]) => {
     const store = destination.adapter.repository(mapped)
-    const there = await onSideOf('destination', destination, () => tagsOf(store, ctx))
+    const there = await tagsOf(store, ctx)
     const own = there.filter((tag) => !isAttachmentTag(tag) && (request.shard?.(sources[0] ?? '', tag) ?? true))
     tags += own.length
     const wanted = own.filter((tag) => selection.tag(tag).kept)
@@ -81,15 +81,13 @@ async function deletesIn(place: Place, request: MirrorRequest, ctx: Context): Pr
   const gone = await goneTags(place, request, ctx)
   if (gone.length === 0) return []
   const { store, there, mapped } = place
-  const able = await onSideOf('destination', destination, async () => (await store.deletes?.(ctx)) ?? 'tag')
+  const able = (await store.deletes?.(ctx)) ?? 'tag'
   const going = new Set(gone.map(({ tag }) => tag))
   const attached = gone.map(({ manifest }) => attachmentsOf(manifest.digest, there))
   const allAttached = new Set(attached.flat())
   const needed =
     able === 'manifest' || allAttached.size > 0
-      ? await onSideOf('destination', destination, () =>
-          neededBy(store, (tag) => !going.has(tag) && !allAttached.has(tag), ctx),
-        )
+      ? await neededBy(store, (tag) => !going.has(tag) && !allAttached.has(tag), ctx)
       : new Set<string>()
   return gone.map((artifact, at): TaskSpec => {
     const { tag, manifest } = artifact
@@ -119,7 +117,7 @@ async function goneTags(place: Place, request: MirrorRequest, ctx: Context): Pro
   const { source, destination } = request
   const known = new Set<string>()
   for (const repository of place.sources) {
-    const listed = await onSideOf('source', source, () => tagsOf(source.adapter.repository(repository), ctx))
+    const listed = await tagsOf(source.adapter.repository(repository), ctx)
     if (listed.length === 0) {
       const text = `nothing is deleted from ${destination.registry.name}/${place.mapped}: ${source.registry.name}/${repository} has no tags, or does not say so`
       ctx.emit({ type: 'log', level: 'warning', text })
@@ -130,7 +128,7 @@ async function goneTags(place: Place, request: MirrorRequest, ctx: Context): Pro
   const gone: Gone[] = []
   for (const tag of place.wanted) {
     if (known.has(tag) || (await isAnywhere(tag, place.sources, source, ctx))) continue
-    const found = await onSideOf('destination', destination, () => readOwn(tag, place.store, request, ctx))
+    const found = await readOwn(tag, place.store, request, ctx)
     if (found) gone.push(found)
   }
   return gone

@@ -147,7 +147,7 @@ async function actionFor(
       task: { ...base, action: 'blocked', resource_type: 'image', reason, hint, reason_code: 'unsupported' },
     }
   }
-  const manifest = await onSideOf('source', source, () => manifestFor(now, from.repository, comparison, ctx))
+  const manifest = await manifestFor(now, from.repository, comparison, ctx)
   const type = manifest ? resourceTypeOf(manifest) : 'image'
   const spot = { ...from, ...digestUnlessTagged(from, now.digest) }
   if (!comparison.resource(type)) {
@@ -175,7 +175,7 @@ async function objectionTo(
 ): Promise<Reason | undefined> {
   const { writeRules } = destination.adapter
   if (!writeRules) return undefined
-  const { refused, immutable } = await onSideOf('destination', destination, () => writeRules(repository, ctx))
+  const { refused, immutable } = await writeRules(repository, ctx)
   if (refused) return { ...refused, reason_code: 'denied' }
   const reason = isUpdate && tag !== undefined ? immutable?.(tag) : undefined
   return reason === undefined

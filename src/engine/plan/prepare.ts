@@ -2,12 +2,12 @@
 
 import { throwIfAborted } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
-import { PrepareError, type Side } from '../../core/errors.ts'
+import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
 import { mapConcurrent } from '../concurrent.ts'
-import { type Endpoint, type ManifestMemory, onSideOf, type Route } from '../endpoint.ts'
+import type { Endpoint, ManifestMemory, Route } from '../endpoint.ts'
 import { callHandler, type HandlerRequest, namespacePairs } from '../notify/handler.ts'
 import { reasonOf } from '../reason.ts'
 import { isAtSource } from '../run/remove.ts'
@@ -87,10 +87,10 @@ export async function stagePing(
   const text = `checking ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
   ctx.emit({ type: 'stage', stage: 'prepare', state: 'started', text })
   const down = new Map<Endpoint, unknown>()
-  const noting = async (side: Side, endpoint: Endpoint): Promise<void> => {
+  const noting = async (endpoint: Endpoint): Promise<void> => {
     const { name, url, path = '' } = endpoint.registry
     try {
-      await ping(side, endpoint, ctx)
+      await endpoint.adapter.ping(ctx)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       if (!ctx.signal.aborted) history?.keepRegistryStatus(name, url ?? path, reason)
@@ -100,13 +100,13 @@ export async function stagePing(
   }
   const pings = destinations.map(async (endpoint) => {
     try {
-      await noting('destination', endpoint)
+      await noting(endpoint)
     } catch (error) {
       if (destinations.length === 1 || ctx.signal.aborted) throw error
       down.set(endpoint, error)
     }
   })
-  await Promise.all([noting('source', source), ...pings])
+  await Promise.all([noting(source), ...pings])
   const [first] = down.values()
   if (down.size > 0 && down.size === destinations.length) throw first
   return down
@@ -127,10 +127,6 @@ function unreachableTask(source: Endpoint, destination: Endpoint, error: unknown
 export function registriesText(routes: readonly Route[], down = 0): string {
   const count = new Set(routes.map((route) => route.destination)).size + 1
   return down === 0 ? `${count} registries reachable` : `${count - down} of ${count} registries reachable`
-}
-
-export function ping(side: Side, endpoint: Endpoint, ctx: Context): Promise<void> {
-  return onSideOf(side, endpoint, () => endpoint.adapter.ping(ctx))
 }
 
 /** A saved plan is applied as it is; a source tag that moved since refuses the whole. */
@@ -182,7 +178,7 @@ async function ensureNamespaces(
     if (!policy.destination.create || !adapter.ensureNamespace) continue
     for (const namespace of totals.namespaces.get(registry.name) ?? []) {
       const options = { public: policy.destination.public }
-      await onSideOf('destination', destination, async () => adapter.ensureNamespace?.(namespace, options, ctx))
+      await adapter.ensureNamespace(namespace, options, ctx)
       ensured.add(namespace)
     }
   }

@@ -9,7 +9,6 @@ import { ManifestMemory } from '../endpoint.ts'
 import type { LongList, LongLists } from './long-list.ts'
 import { createMeasure, type Measure } from './measure.ts'
 import { isTransfer, makePlan, type PlanRequest } from './plan.ts'
-import { ping } from './prepare.ts'
 import { createQuotaWatch } from './quota.ts'
 
 /** Actions measured at once. */
@@ -24,7 +23,7 @@ export interface PreviewRequest extends Omit<PlanRequest, 'memory' | 'explain'> 
 /** Throws where a registry cannot be reached, as `execute` would end. */
 export async function preview(request: PreviewRequest, ctx: Context): Promise<PolicyPlan> {
   const { policy, source, destination } = request
-  await Promise.all([ping('source', source, ctx), ping('destination', destination, ctx)])
+  await Promise.all([source.adapter.ping(ctx), destination.adapter.ping(ctx)])
   const memory = new ManifestMemory()
   const planned = request.lists.create<TaskSpec>()
   const explained = request.lists.create<Explanation>()

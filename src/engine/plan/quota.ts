@@ -2,7 +2,7 @@
 
 import type { Context } from '../../core/context.ts'
 import { formatBytes } from '../../core/size.ts'
-import { type Endpoint, onSideOf } from '../endpoint.ts'
+import type { Endpoint } from '../endpoint.ts'
 
 export interface QuotaWatch {
   /** `bytes` that are to be written into a repository. */
@@ -21,7 +21,7 @@ export function createQuotaWatch(destination: Endpoint): QuotaWatch {
       if (!writeRules) return []
       const quotas = new Map<string, { planned: number; left: number }>()
       for (const [repository, bytes] of planned) {
-        const { quota } = await onSideOf('destination', destination, () => writeRules(repository, ctx))
+        const { quota } = await writeRules(repository, ctx)
         if (quota) {
           quotas.set(quota.name, { planned: bytes + (quotas.get(quota.name)?.planned ?? 0), left: quota.bytesLeft })
         }

@@ -8,7 +8,7 @@ import { contentsOf, isIndex } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource, isAttachmentTag } from '../../core/reference.ts'
 import { mapConcurrent } from '../concurrent.ts'
-import { type Endpoint, onSideOf } from '../endpoint.ts'
+import type { Endpoint } from '../endpoint.ts'
 
 /** The code of what was to be deleted, and cannot be or must not be. */
 export const NOT_DELETED = 'not_deleted'
@@ -27,7 +27,7 @@ export async function removeTag(task: TaskSpec, source: Endpoint, destination: E
   }
   const store = destination.adapter.repository(task.destination.repository)
   const { previous_digest: digest, removal } = task
-  await onSideOf('destination', destination, () => remove(store, tag, digest, name, removal, ctx))
+  await remove(store, tag, digest, name, removal, ctx)
 }
 
 async function remove(
@@ -138,6 +138,5 @@ export async function tagsOf(store: ContentStore, ctx: Context): Promise<readonl
 }
 
 export async function isAtSource(repository: string, tag: string, source: Endpoint, ctx: Context): Promise<boolean> {
-  const found = await onSideOf('source', source, () => source.adapter.repository(repository).resolve(tag, ctx))
-  return found !== undefined
+  return (await source.adapter.repository(repository).resolve(tag, ctx)) !== undefined
 }

@@ -10,7 +10,7 @@ import type { Policy } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
 import { copyArtifact, copyReferrersOf } from '../../transfer/graph.ts'
 import type { Job, Place, TransferState } from '../../transfer/job.ts'
-import { type Endpoint, type ManifestMemory, onSideOf } from '../endpoint.ts'
+import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import { selectionOf } from '../plan/filter.ts'
 
 export interface RunnerOptions {
@@ -68,13 +68,12 @@ export function createRunner(options: RunnerOptions): RunTask {
     const leave = state.siblings.enter(job.artifact, job)
     try {
       if (task.new_repository && policy.destination.create) await ensured(destination, task.destination.repository, ctx)
-      const digest = await copy(task, job, ctx)
+      const digest = await copy(task, job, ctx).catch((error: unknown) => {
+        // Both stores name their side: what is left is about the content that the source gave.
+        throw onSide(error, 'source', source.registry.name)
+      })
       const { labels } = task
-      if (labels) {
-        await onSideOf('destination', destination, async () =>
-          destination.adapter.attachLabels?.(task.destination.repository, digest, labels, ctx),
-        )
-      }
+      if (labels) await destination.adapter.attachLabels?.(task.destination.repository, digest, labels, ctx)
     } finally {
       leave()
     }
@@ -83,9 +82,7 @@ export function createRunner(options: RunnerOptions): RunTask {
   /** Asked for once, however many tags the repository gets. */
   function ensured(destination: Endpoint, repository: string, ctx: Context): Promise<void> {
     const key = `${destination.registry.name}/${repository}`
-    const known =
-      repositories.get(key) ??
-      onSideOf('destination', destination, async () => destination.adapter.ensureRepository?.(repository, ctx))
+    const known = repositories.get(key) ?? Promise.resolve(destination.adapter.ensureRepository?.(repository, ctx))
     repositories.set(key, known)
     // One that failed is asked for again by the next attempt.
     known.catch(() => repositories.delete(key))
@@ -132,11 +129,7 @@ async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<Di
   const { store, registry, repository } = job.source
   const now = task.source.tag === undefined ? undefined : await store.resolve(task.source.tag, ctx)
   if (now) return now.digest
-  throw onSide(
-    new IntegrityError(`${formatResource({ registry, repository, tag: task.source.tag })} is gone`),
-    'source',
-    registry,
-  )
+  throw new IntegrityError(`${formatResource({ registry, repository, tag: task.source.tag })} is gone`)
 }
 
 /** How bytes travel to and from a registry. */

@@ -201,7 +201,7 @@ async function verifyArtifact(artifact: Artifact, inspect: Inspect, scene: Scene
     if (!now) return { findings: [], dropped: true }
     const { at, digest } = now
     const to = destination.adapter.repository(artifact.to.repository)
-    const old = await onSideOf('destination', destination, () => to.resolve(artifact.to.tag ?? digest, ctx))
+    const old = await to.resolve(artifact.to.tag ?? digest, ctx)
     const findings = await findingsOf(now, old, inspect, scene, ctx)
     const isFixed = old !== undefined && old.digest !== digest && !policy.override
     if (findings.length === 0 || !repair || isFixed) return { findings: findings.map(say) }
@@ -256,7 +256,7 @@ async function findingsOf(
     const kept = request.policy.override ? '' : ' (override: false keeps it)'
     return [{ kind: 'differs', digest, message: `differs: is ${old.digest}, should be ${digest}${kept}` }]
   }
-  return onSideOf('destination', request.destination, () => inspect(old, { made: digest !== at.digest }, ctx))
+  return inspect(old, { made: digest !== at.digest }, ctx)
 }
 
 async function repairOf(
