@@ -32,9 +32,18 @@ export function taskStatesBefore(to: TaskStatus): readonly TaskStatus[] {
   return statesBefore(TASK_MOVES, to)
 }
 
-/** True for a state that no running process will change. */
+/** Executions that a process is working on. */
+export const ACTIVE_EXECUTIONS = ['preparing', 'in_progress', 'paused'] as const satisfies readonly ExecutionStatus[]
+/** Executions that no running process will change: only a new attempt does. */
+export const FINAL_EXECUTIONS = without(EXECUTION_MOVES, ACTIVE_EXECUTIONS)
+
+/** Tasks that their execution still has to do. */
+export const ACTIVE_TASKS = ['pending', 'in_progress'] as const satisfies readonly TaskStatus[]
+/** Tasks that have ended. */
+export const FINAL_TASKS = without(TASK_MOVES, ACTIVE_TASKS)
+
 export function isFinal(status: ExecutionStatus): boolean {
-  return status === 'succeeded' || status === 'failed' || status === 'stopped' || status === 'interrupted'
+  return FINAL_EXECUTIONS.includes(status)
 }
 
 /** An execution's end follows from its tasks alone. */
@@ -45,4 +54,8 @@ export function endOf(tasks: { readonly failed: number; readonly stopped: number
 
 function statesBefore<S extends string>(moves: Readonly<Record<S, readonly string[]>>, to: S): readonly S[] {
   return (Object.keys(moves) as S[]).filter((from) => moves[from].includes(to))
+}
+
+function without<S extends string>(moves: Readonly<Record<S, unknown>>, others: readonly NoInfer<S>[]): readonly S[] {
+  return (Object.keys(moves) as S[]).filter((state) => !others.includes(state))
 }

@@ -5,8 +5,8 @@ import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
 import type { TaskSpec } from '../../core/plan.ts'
+import { createLongLists } from '../../history/scratch.ts'
 import type { Endpoint, Route } from '../endpoint.ts'
-import { createLongLists } from './long-list.ts'
 import { makePlan, type PlanRequest, type PlanSink, type PlanTotals } from './plan.ts'
 
 /** What the source has answered is remembered for at most so many references. */
