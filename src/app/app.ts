@@ -208,7 +208,7 @@ export function createApp(options: AppOptions): App {
   async function keepStatus(registry: Registry, reason: string | undefined, ctx: Context): Promise<void> {
     try {
       const records = await openedHistory()
-      records.keepRegistryStatus(registry.name, placeOf(registry), reason)
+      records.registries.keepStatus(registry.name, placeOf(registry), reason)
     } catch (error) {
       if (!(error instanceof HistoryError)) throw error
       ctx.emit({ type: 'log', level: 'warning', text: error.message })
@@ -273,7 +273,7 @@ export function createApp(options: AppOptions): App {
       try {
         const opened = await connections.open(configuration.registryOf(policy.source.registry))
         const source = sidedEndpoint(opened, 'source')
-        yield* matches(policy, source, records, guarded(ctx))
+        yield* matches(policy, source, records?.firstSeen, guarded(ctx))
       } finally {
         records?.close()
       }

@@ -23,7 +23,7 @@ export function whatIsKnown(options: PathOptions, files: readonly string[]): Kno
       const { openHistory } = await import('../history/history.ts')
       const history = await openHistory(homeDirectory(options), { readonly: true })
       try {
-        return history.list({ limit: MOST_EXECUTIONS })
+        return history.executions.list({ limit: MOST_EXECUTIONS })
       } finally {
         history.close()
       }

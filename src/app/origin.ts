@@ -38,12 +38,12 @@ export interface Earlier<Narrowing> {
 
 /** Throws a `ConfigurationError` where there is nothing to go on with, or no way to. */
 export function earlierExecution<N>(history: History, { how, execution: id }: Again): Earlier<N> {
-  const { status, failed } = history.execution(id)
+  const { status, failed } = history.executions.get(id)
   if (!isFinal(status)) {
     const hint = `\`replicate executions stop ${id}\` ends it`
     throw new ConfigurationError(`execution ${id} is running`, { hint })
   }
-  const { snapshot, lock, origin: text, prepared, left } = history.beginning(id)
+  const { snapshot, lock, origin: text, prepared, left } = history.executions.beginning(id)
   if (lock === undefined || text === undefined) throw refused(id, 'an older version of replicate began it')
   // Both columns are our own, written when the execution began.
   const { prepare: _, notify: __, ...policy } = JSON.parse(snapshot) as Policy

@@ -126,12 +126,12 @@ async function outcome(
 }
 
 export function statusesIn(
-  history: Pick<History, 'registryStatus'>,
+  history: Pick<History, 'registries'>,
   registries: Iterable<Registry>,
 ): ReadonlyMap<string, RegistryStatus> {
   const found = new Map<string, RegistryStatus>()
   for (const registry of registries) {
-    const status = history.registryStatus(registry.name, placeOf(registry))
+    const status = history.registries.status(registry.name, placeOf(registry))
     if (status) found.set(registry.name, status)
   }
   return found

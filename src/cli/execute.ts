@@ -94,7 +94,7 @@ async function showFailures(app: App, outcome: PolicyOutcome, shown: ReadonlySet
   const { execution } = outcome
   if (!execution || execution.failed <= shown.size) return
   const history = await app.history()
-  for (const task of history.tasks(execution.id, { status: 'failed' })) {
+  for (const task of history.tasks.list(execution.id, { status: 'failed' })) {
     if (shown.has(task.id)) continue
     view.event({
       type: 'task',

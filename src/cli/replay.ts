@@ -18,7 +18,7 @@ export function createReplay(history: History, id: number, view: View): Replay {
   let atLastEnd = new Set<number>()
 
   function newLines(): readonly Timed[] {
-    const lines = [...history.logs(id, { after: lastLine })]
+    const lines = [...history.logs.list(id, { after: lastLine })]
     lastLine = lines.at(-1)?.id ?? lastLine
     return lines.map(({ level, text, task_id, time, event }) => ({
       time: Date.parse(time),
@@ -29,8 +29,8 @@ export function createReplay(history: History, id: number, view: View): Replay {
   function newEnds({ succeed, failed, stopped }: Execution): readonly Timed[] {
     if (succeed + failed + stopped === endedBefore) return []
     endedBefore = succeed + failed + stopped
-    const ended = history
-      .tasksEndedSince(id, lastEnd)
+    const ended = history.tasks
+      .endedSince(id, lastEnd)
       .map((task) => ({ task, time: Date.parse(task.end_time ?? '') }))
       .filter(({ task, time }) => time > lastEnd || !atLastEnd.has(task.id))
     const newest = ended.at(-1)?.time ?? lastEnd
@@ -43,7 +43,7 @@ export function createReplay(history: History, id: number, view: View): Replay {
 
   return {
     look(execution) {
-      const progress = history.progressOf(id)
+      const progress = history.progress.of(id)
       // The sort is stable: a stage ends after the tasks that ended in the same millisecond.
       const events = [...newEnds(execution), ...newLines()].sort((a, b) => a.time - b.time)
       for (const { event } of events) view.event(event)

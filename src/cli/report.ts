@@ -61,8 +61,8 @@ export async function writeReports(
 /** What a report of this kind shows of the executions. */
 export function gather(history: History, ids: readonly number[], kind: ReportKind): readonly ReportedExecution[] {
   return ids.map((id) => ({
-    execution: history.execution(id),
-    tasks: [...history.tasks(id)],
+    execution: history.executions.get(id),
+    tasks: [...history.tasks.list(id)],
     ...(kind === 'html' ? { logs: lastLines(history, id) } : {}),
   }))
 }
@@ -91,7 +91,7 @@ const MOST_LINES = 10_000
 function lastLines(history: History, id: number): { readonly lines: readonly LogLine[]; readonly total: number } {
   let lines: LogLine[] = []
   let total = 0
-  for (const line of history.logs(id, { level: 'info' })) {
+  for (const line of history.logs.list(id, { level: 'info' })) {
     total += 1
     lines.push(line)
     if (lines.length === 2 * MOST_LINES) lines = lines.slice(MOST_LINES)

@@ -1,13 +1,13 @@
 /** Where a registry's blobs are, as far as earlier executions put them there: hints for mounts, which the registry checks. */
 
 import type { Digest } from '../core/descriptor.ts'
-import type { Database } from './database.ts'
+import type { Database } from './database/database.ts'
 
 export interface BlobHomes {
   /** A repository that had the blob once; undefined where none is known. `registry` is a URL. */
-  homeOf(registry: string, digest: Digest): string | undefined
+  find(registry: string, digest: Digest): string | undefined
   /** The newest is kept. */
-  rememberHome(registry: string, repository: string, digest: Digest): void
+  remember(registry: string, repository: string, digest: Digest): void
 }
 
 /** How long a hint is kept, in milliseconds. */
@@ -16,8 +16,8 @@ const KEPT_FOR = 90 * 24 * 60 * 60 * 1000
 export function createBlobHomes(database: Database, now: () => number): BlobHomes {
   let pruned = database.readonly
   return {
-    homeOf: (registry, digest) => database.get<{ repository: string }>(FIND, { registry, digest })?.repository,
-    rememberHome(registry, repository, digest) {
+    find: (registry, digest) => database.get<{ repository: string }>(FIND, { registry, digest })?.repository,
+    remember(registry, repository, digest) {
       // Once for each process that adds: what nobody has used for long is more likely gone than wanted.
       if (!pruned) database.run('DELETE FROM blob_homes WHERE time < @before', { before: now() - KEPT_FOR })
       pruned = true

@@ -1,17 +1,17 @@
 /** When content was first seen at a source: its age, where the registry does not say when it was pushed. */
 
 import type { Digest } from '../core/descriptor.ts'
-import type { Database } from './database.ts'
+import type { Database } from './database/database.ts'
 
 export interface FirstSeen {
   /** When each digest was first seen in the repository, in milliseconds since 1970; one that is new is seen now, and that is kept.
    *  `source` is the registry's address. In a history that is only read, what is new is left out. */
-  firstSeen(source: string, repository: string, digests: readonly Digest[]): ReadonlyMap<Digest, number>
+  times(source: string, repository: string, digests: readonly Digest[]): ReadonlyMap<Digest, number>
 }
 
 export function createFirstSeen(database: Database, now: () => number): FirstSeen {
   return {
-    firstSeen(source, repository, digests) {
+    times(source, repository, digests) {
       const times = new Map<Digest, number>()
       const look = (digest: Digest): number | undefined =>
         database.get<{ time: number }>(LOOK, { source, repository, digest })?.time

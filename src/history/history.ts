@@ -1,68 +1,71 @@
 /** The history: what ran, how it went, and who is running now; one SQLite file that any number of processes share. */
 
 import { join } from 'node:path'
-import { type Attempts, createAttempts } from './attempts.ts'
+import { type IsAlive, isProcessAlive } from '../process/identity.ts'
 import { type BlobHomes, createBlobHomes } from './blob-homes.ts'
-import { type Control, createControl } from './control.ts'
-import { openDatabase } from './database.ts'
-import { createExecutionListing, type ExecutionListing } from './execution-listing.ts'
-import { createExecutions, type Executions } from './executions.ts'
+import { openDatabase } from './database/database.ts'
+import { migrate } from './database/migrations.ts'
+import { createErrorText } from './database/recorded-error.ts'
+import { type Attempts, createAttempts } from './executions/attempts.ts'
+import { type Control, createControl } from './executions/control.ts'
+import { createExecutions, type Executions } from './executions/executions.ts'
+import { createExecutionListing, type ExecutionListing } from './executions/listing.ts'
+import { createProgressRecords, type ProgressRecords } from './executions/progress.ts'
+import { createPrune, type Prune } from './executions/prune.ts'
 import { createFirstSeen, type FirstSeen } from './first-seen.ts'
 import { createLocks, type Locks } from './locks.ts'
 import { createLogs, type Logs } from './logs.ts'
-import { migrate } from './migrations.ts'
 import { createNarrowedIndexes, type NarrowedIndexes } from './narrowed.ts'
 import { createNotifications, type Notifications } from './notifications.ts'
-import { type IsAlive, isProcessAlive } from './process.ts'
-import { createProgressRecords, type ProgressRecords } from './progress.ts'
-import { createPrune, type Prune } from './prune.ts'
-import { createErrorText } from './recorded-error.ts'
 import { createRegistryStatuses, type RegistryStatuses } from './registry-status.ts'
-import { createTaskListing, type TaskListing } from './task-listing.ts'
-import { createTasks, type Tasks } from './tasks.ts'
+import { createTaskListing, type TaskListing } from './tasks/listing.ts'
+import { createTasks, type Tasks } from './tasks/tasks.ts'
 import { createUploads, type Uploads } from './uploads.ts'
 
-export type { Beginning } from './attempts.ts'
-export type { ExecutionFilter } from './execution-listing.ts'
-export type { BeginRequest } from './executions.ts'
+export type { Beginning } from './executions/attempts.ts'
+export type { BeginRequest } from './executions/executions.ts'
+export type { ExecutionFilter } from './executions/listing.ts'
+export type { BlobProgress, Progress } from './executions/progress.ts'
+export type { Pruned, PruneFilter } from './executions/prune.ts'
 export type { FirstSeen } from './first-seen.ts'
 export type { LockOwner } from './locks.ts'
 export type { LogFilter, LogLine } from './logs.ts'
 export type { NarrowedIndexes } from './narrowed.ts'
 export type { OwedEnd } from './notifications.ts'
-export type { BlobProgress, Progress } from './progress.ts'
-export type { Pruned, PruneFilter } from './prune.ts'
 export type { RegistryStatus } from './registry-status.ts'
-export type { TaskFilter } from './task-listing.ts'
-export type { PendingTask, TaskEnd, TaskKind } from './tasks.ts'
+export type { TaskFilter } from './tasks/listing.ts'
+export type { PendingTask, TaskEnd, TaskKind } from './tasks/tasks.ts'
 export type { AbandonedUpload, UploadKey } from './uploads.ts'
 
 /** Every method is synchronous and throws `HistoryError` where the file cannot be used. */
-export interface History
-  extends Executions,
-    Attempts,
-    Control,
-    ExecutionListing,
-    Tasks,
-    TaskListing,
-    Uploads,
-    Logs,
-    BlobHomes,
-    FirstSeen,
-    NarrowedIndexes,
-    RegistryStatuses,
-    Notifications,
-    ProgressRecords,
-    Prune,
-    Pick<Locks, 'markInterrupted'> {
+export interface History {
   /** The file. */
   readonly file: string
+  readonly executions: Executions & Attempts & ExecutionListing
+  readonly control: Control
+  readonly progress: ProgressRecords
+  readonly tasks: Tasks & TaskListing
+  readonly logs: Logs
+  readonly locks: ExecutionLocks
+  readonly uploads: Uploads
+  readonly notifications: Notifications
+  readonly blobHomes: BlobHomes
+  readonly firstSeen: FirstSeen
+  readonly narrowed: NarrowedIndexes
+  readonly registries: RegistryStatuses
+  readonly prune: Prune
+  /** Tells this history from every other one. */
+  identity(): string
+  close(): void
+}
+
+/** The policy's lock, which `executions.begin`, `resume` and `retry` take. */
+export interface ExecutionLocks extends Pick<Locks, 'markInterrupted'> {
   /** Says that this process still runs the execution, and writes its log lines; call it every few seconds. False where the lock was
    *  lost to another process. */
   heartbeat(execution: number): boolean
   /** Gives the policy's lock back, after the execution has ended. May be called twice. */
   release(execution: number): void
-  close(): void
 }
 
 export interface HistoryOptions {
@@ -93,31 +96,35 @@ export async function openHistory(directory: string, options: HistoryOptions = {
   const logs = createLogs(database, redact)
   const listing = createExecutionListing(database, locks)
   return {
-    ...listing,
-    ...createExecutions(database, locks, listing, now, errorText),
-    ...createAttempts(database, locks, now),
-    ...createControl(database, listing),
-    ...createTasks(database, now, errorText),
-    ...createTaskListing(database),
-    ...createUploads(database, locks, now),
-    ...createBlobHomes(database, now),
-    ...logs,
-    ...createFirstSeen(database, now),
-    ...createNarrowedIndexes(database),
-    ...createRegistryStatuses(database, now, redact),
-    ...createNotifications(database, now),
-    ...createProgressRecords(database, redact),
-    ...createPrune(database, locks),
     file: database.file,
-    markInterrupted: locks.markInterrupted,
-    heartbeat(execution) {
-      logs.flush()
-      return locks.heartbeat(execution)
+    executions: {
+      ...listing,
+      ...createExecutions(database, locks, listing, now, errorText),
+      ...createAttempts(database, locks, now),
     },
-    release(execution) {
-      locks.release(execution)
-      database.checkpoint()
+    control: createControl(database, listing),
+    progress: createProgressRecords(database, redact),
+    tasks: { ...createTasks(database, now, errorText), ...createTaskListing(database) },
+    logs,
+    locks: {
+      markInterrupted: locks.markInterrupted,
+      heartbeat(execution) {
+        logs.flush()
+        return locks.heartbeat(execution)
+      },
+      release(execution) {
+        locks.release(execution)
+        database.checkpoint()
+      },
     },
+    uploads: createUploads(database, locks, now),
+    notifications: createNotifications(database, now),
+    blobHomes: createBlobHomes(database, now),
+    firstSeen: createFirstSeen(database, now),
+    narrowed: createNarrowedIndexes(database),
+    registries: createRegistryStatuses(database, now, redact),
+    prune: createPrune(database, locks),
+    identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',
     close() {
       logs.flush()
       database.checkpoint()

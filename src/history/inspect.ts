@@ -2,8 +2,8 @@
 
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { openDatabase } from './database.ts'
-import { MIGRATIONS } from './schema.ts'
+import { openDatabase } from './database/database.ts'
+import { MIGRATIONS } from './database/schema.ts'
 
 export interface Inspection {
   readonly file: string

@@ -1,9 +1,9 @@
 /** Locks: one execution of a policy at a time, across processes, taken over from a process that is gone. */
 
 import { executionStatesBefore } from '../core/states.ts'
-import type { Database } from './database.ts'
-import { currentProcess, type IsAlive, type ProcessIdentity } from './process.ts'
-import { anyOf } from './sql.ts'
+import { currentProcess, type IsAlive, isGone, type ProcessIdentity } from '../process/identity.ts'
+import type { Database } from './database/database.ts'
+import { anyOf } from './database/sql.ts'
 
 /** Who holds a lock, as it is told to people. */
 export interface LockOwner {
@@ -46,21 +46,14 @@ export function createLocks(database: Database, now: () => number, isAlive: IsAl
   const me = currentProcess()
   const mine = { machine: me.machine, pid: me.pid, process_start: me.start ?? null }
 
-  function isGone(row: LockRow): boolean {
-    const owner: ProcessIdentity = {
-      host: row.host,
-      machine: row.machine,
-      pid: row.pid,
-      start: row.process_start ?? undefined,
-    }
-    const expired = row.expires_at <= now()
-    if (owner.machine !== me.machine) return expired
-    // Without its start a living pid may be another process by now.
-    return !isAlive(owner) || (owner.start === undefined && expired && owner.pid !== me.pid)
+  function isFree(row: LockRow): boolean {
+    const { host, machine, pid, process_start } = row
+    const owner: ProcessIdentity = { host, machine, pid, start: process_start ?? undefined }
+    return isGone(owner, row.expires_at <= now(), isAlive)
   }
 
   function abandoned(): readonly ActiveRow[] {
-    return database.all<ActiveRow>(ACTIVE).filter((row) => row.key === null || isGone(row))
+    return database.all<ActiveRow>(ACTIVE).filter((row) => row.key === null || isFree(row))
   }
 
   function interrupt(execution: number, lastSeen: number): void {
@@ -73,7 +66,7 @@ export function createLocks(database: Database, now: () => number, isAlive: IsAl
     owner(key) {
       const row = database.get<LockRow>('SELECT * FROM locks WHERE key = @key', { key })
       if (!row) return undefined
-      if (!isGone(row)) return { execution: row.execution_id, host: row.host, pid: row.pid }
+      if (!isFree(row)) return { execution: row.execution_id, host: row.host, pid: row.pid }
       interrupt(row.execution_id, row.expires_at - LEASE)
       return undefined
     },

@@ -1,8 +1,8 @@
 /** Log lines of executions, written in batches. */
 
 import type { Event, Level } from '../core/events.ts'
-import type { Database } from './database.ts'
-import { anyOf, formatTime } from './sql.ts'
+import type { Database } from './database/database.ts'
+import { anyOf, formatTime } from './database/sql.ts'
 
 export interface LogLine {
   readonly id: number
@@ -26,11 +26,11 @@ export interface LogFilter {
 
 export interface Logs {
   /** Kept in memory until `flush`, or until there are enough. `time` in milliseconds since 1970; `event` is flat. */
-  log(execution: number, task: number | undefined, level: Level, text: string, time: number, event?: Event): void
-  /** Writes what `log` has kept. */
+  add(execution: number, task: number | undefined, level: Level, text: string, time: number, event?: Event): void
+  /** Writes what `add` has kept. */
   flush(): void
   /** In the order they were written. */
-  logs(execution: number, filter?: LogFilter): Generator<LogLine>
+  list(execution: number, filter?: LogFilter): Generator<LogLine>
 }
 
 interface LogRow extends Omit<LogLine, 'time' | 'event'> {
@@ -56,13 +56,13 @@ export function createLogs(database: Database, redact: (text: string) => string)
   }
 
   return {
-    log(execution, task, level, text, time, event) {
+    add(execution, task, level, text, time, event) {
       const kept = event === undefined ? null : eventText(event, redact)
       waiting.push({ execution_id: execution, task_id: task ?? null, level, text: redact(text), time, event: kept })
       if (waiting.length >= BATCH) flush()
     },
     flush,
-    *logs(execution, { task, level = 'debug', after = 0 } = {}) {
+    *list(execution, { task, level = 'debug', after = 0 } = {}) {
       flush()
       const sql = `SELECT * FROM logs WHERE execution_id = @execution ${task === undefined ? '' : 'AND task_id = @task'}
         AND id > @after AND ${anyOf('level', LEVELS.slice(LEVELS.indexOf(level)))} ORDER BY id LIMIT ${PAGE}`

@@ -1,7 +1,7 @@
 /** What an index became when it was narrowed to some platforms, so that the next run knows it without reading it. */
 
 import { type Digest, parseDigest } from '../core/descriptor.ts'
-import type { Database } from './database.ts'
+import type { Database } from './database/database.ts'
 
 /** `digest` is absent where the index has nothing for these platforms. */
 export interface NarrowedIndex {
@@ -10,20 +10,20 @@ export interface NarrowedIndex {
 
 export interface NarrowedIndexes {
   /** Undefined where nobody has narrowed it yet. */
-  narrowed(index: Digest, platforms: readonly string[]): NarrowedIndex | undefined
+  find(index: Digest, platforms: readonly string[]): NarrowedIndex | undefined
   /** Not kept in a history that is only read. */
-  keepNarrowed(index: Digest, platforms: readonly string[], narrowed: NarrowedIndex): void
+  keep(index: Digest, platforms: readonly string[], narrowed: NarrowedIndex): void
 }
 
 export function createNarrowedIndexes(database: Database): NarrowedIndexes {
   return {
-    narrowed(index, platforms) {
+    find(index, platforms) {
       const row = database.get<{ narrowed: string | null }>(LOOK, { index, platforms: keyOf(platforms) })
       if (!row) return undefined
       const digest = parseDigest(row.narrowed ?? '')
       return digest === undefined ? {} : { digest }
     },
-    keepNarrowed(index, platforms, { digest }) {
+    keep(index, platforms, { digest }) {
       if (database.readonly) return
       database.run(KEEP, { index, platforms: keyOf(platforms), narrowed: digest ?? null })
     },

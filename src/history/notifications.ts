@@ -1,7 +1,7 @@
 /** Which ends of executions somebody is to be told of, so that each is told, and by one process only. */
 
-import type { Database } from './database.ts'
-import { anyOf } from './sql.ts'
+import type { Database } from './database/database.ts'
+import { anyOf } from './database/sql.ts'
 
 export interface OwedEnd {
   readonly execution: number
@@ -11,26 +11,23 @@ export interface OwedEnd {
 
 export interface Notifications {
   /** The execution's end is to be told; also anew, where it goes on. */
-  oweNotification(execution: number): void
+  owe(execution: number): void
   /** What has ended untold of all that shares the lock of this execution, itself included; oldest first. Only for the one that holds the
    *  lock: what others still run has not ended, and who died has told nobody. */
-  owedNotifications(execution: number): readonly OwedEnd[]
+  owed(execution: number): readonly OwedEnd[]
   /** Told, or given up. */
-  settleNotification(execution: number): void
-  /** Tells this history from every other one. */
-  identity(): string
+  settle(execution: number): void
 }
 
 export function createNotifications(database: Database, now: () => number): Notifications {
   return {
-    oweNotification: (execution) => void database.run(OWE, { execution }),
-    owedNotifications: (execution) => database.all<OwedEnd>(OWED, { execution }),
-    settleNotification: (execution) =>
+    owe: (execution) => void database.run(OWE, { execution }),
+    owed: (execution) => database.all<OwedEnd>(OWED, { execution }),
+    settle: (execution) =>
       void database.run('UPDATE notifications SET settled_at = @now WHERE execution_id = @execution', {
         execution,
         now: now(),
       }),
-    identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',
   }
 }
 

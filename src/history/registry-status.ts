@@ -1,7 +1,7 @@
 /** How registries were when they were last checked. */
 
-import type { Database } from './database.ts'
-import { formatTime } from './sql.ts'
+import type { Database } from './database/database.ts'
+import { formatTime } from './database/sql.ts'
 
 export interface RegistryStatus {
   readonly status: 'healthy' | 'unhealthy'
@@ -14,9 +14,9 @@ export interface RegistryStatus {
 /** `address` is the registry's URL or path: under another one it is another registry. */
 export interface RegistryStatuses {
   /** Undefined where it has not been checked. */
-  registryStatus(name: string, address: string): RegistryStatus | undefined
+  status(name: string, address: string): RegistryStatus | undefined
   /** The newest is kept. Without a reason it is healthy. */
-  keepRegistryStatus(name: string, address: string, reason?: string): void
+  keepStatus(name: string, address: string, reason?: string): void
 }
 
 export function createRegistryStatuses(
@@ -25,13 +25,13 @@ export function createRegistryStatuses(
   redact: (text: string) => string,
 ): RegistryStatuses {
   return {
-    registryStatus(name, address) {
+    status(name, address) {
       const row = database.get<{ reason: string | null; time: number }>(LOOK, { name, address })
       if (!row) return undefined
       const status = row.reason === null ? 'healthy' : 'unhealthy'
       return { status, reason: row.reason ?? undefined, checked_at: formatTime(row.time) }
     },
-    keepRegistryStatus(name, address, reason) {
+    keepStatus(name, address, reason) {
       const kept = reason === undefined ? null : redact(reason)
       database.run(KEEP, { name, address, reason: kept, time: now() })
     },

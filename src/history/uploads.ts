@@ -2,7 +2,7 @@
 
 import type { Checkpoint } from '../core/content.ts'
 import type { Digest } from '../core/descriptor.ts'
-import type { Database } from './database.ts'
+import type { Database } from './database/database.ts'
 import type { Locks } from './locks.ts'
 
 /** A blob on its way to a repository. */

@@ -85,8 +85,8 @@ export function workplace(
         if (!outcome) throw new Error('no policy ran')
         const history = await app.history()
         const id = outcome.execution?.id
-        const tasks = id === undefined ? [] : [...history.tasks(id)]
-        const logs = id === undefined ? [] : [...history.logs(id)].map((line) => line.text)
+        const tasks = id === undefined ? [] : [...history.tasks.list(id)]
+        const logs = id === undefined ? [] : [...history.logs.list(id)].map((line) => line.text)
         return { outcomes, outcome, tasks, events, logs }
       } finally {
         await app.close()

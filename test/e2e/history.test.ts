@@ -12,14 +12,14 @@ async function grown(...tasks: readonly number[]): Promise<Program> {
   const history = await openHistory(here.home, { clock: { now: () => now } })
   for (const count of tasks) {
     const id = begin(history, 'old')
-    history.addTasks(id, copies(count))
-    history.move(id, 'in_progress')
-    for (let line = 0; line < count; line += 1) history.log(id, undefined, 'info', `line ${line}`, now)
-    history.stopRest(id)
-    history.finish(id)
-    history.flush()
-    history.recordExit(id, 4)
-    history.release(id)
+    history.tasks.add(id, copies(count))
+    history.executions.move(id, 'in_progress')
+    for (let line = 0; line < count; line += 1) history.logs.add(id, undefined, 'info', `line ${line}`, now)
+    history.tasks.stopRest(id)
+    history.executions.finish(id)
+    history.logs.flush()
+    history.executions.recordExit(id, 4)
+    history.locks.release(id)
     now += 86_400_000
   }
   history.close()

@@ -144,7 +144,7 @@ test('min_age holds a new image back until it has been known for that long', asy
 
   const aged = workplace()
   const history = await openHistory(aged.home, { clock: { now: () => Date.now() - 4 * DAY } })
-  history.firstSeen(source.url, 'app', [built.digest])
+  history.firstSeen.times(source.url, 'app', [built.digest])
   history.close()
   expect((await aged.plan(yaml)).actions).toMatchObject([{ action: 'copy' }])
   expect((await aged.run(yaml)).outcome.execution).toMatchObject({ succeed: 1 })
@@ -156,7 +156,7 @@ test('with min_age what was old enough is copied, also where its tag has moved t
   source.add('app', before, 'latest')
   const place = workplace()
   const history = await openHistory(place.home, { clock: { now: () => Date.now() - 4 * DAY } })
-  history.firstSeen(source.url, 'app', [before.digest])
+  history.firstSeen.times(source.url, 'app', [before.digest])
   history.close()
   const yaml = policyBetween(source.url, destination.url, '    filters: { min_age: 3d }')
   await place.run(yaml, {

@@ -116,8 +116,12 @@ test('a second terminal watches, pauses, resumes and stops, each within two seco
   )
   const history = await openHistory(here.home, { readonly: true })
   closing.push(() => history.close())
-  expect(history.execution(1).status).toBe('paused')
-  await measure('resume', here.run(['executions', 'resume', '1']), () => history.execution(1).status === 'in_progress')
+  expect(history.executions.get(1).status).toBe('paused')
+  await measure(
+    'resume',
+    here.run(['executions', 'resume', '1']),
+    () => history.executions.get(1).status === 'in_progress',
+  )
   await measure('stop', here.run(['executions', 'stop', '1']), () => watching.said().includes('Execution 1 stopped'))
   expect(await running.ended).toMatchObject({ code: 4 })
   expect(await watching.ended).toMatchObject({ code: 4 })

@@ -9,51 +9,57 @@ const ERROR = { code: 'network', message: 'connection reset' }
 /** One task of each end, one that is kept and one that is blocked; not released. */
 async function ended(prepared = true): Promise<{ readonly history: History; readonly id: number }> {
   const history = await open()
-  const begun = history.begin({ policy: 'base', snapshot: '{"a":1}', trigger: 'schedule', lock: 'key', origin: '[]' })
+  const begun = history.executions.begin({
+    policy: 'base',
+    snapshot: '{"a":1}',
+    trigger: 'schedule',
+    lock: 'key',
+    origin: '[]',
+  })
   if (!('id' in begun)) throw new Error('the lock is taken')
   const { id } = begun
   const specs = copies(5).map((spec): TaskSpec => ({ ...spec, new_repository: true }))
   const [, , , kept, blocked] = specs
-  history.addTasks(id, specs.slice(0, 3))
+  history.tasks.add(id, specs.slice(0, 3))
   if (kept && blocked)
-    history.addTasks(id, [
+    history.tasks.add(id, [
       { ...kept, action: 'keep' },
       { ...blocked, action: 'blocked' },
     ])
-  history.addUnchanged(id, 7)
-  if (prepared) history.move(id, 'in_progress')
+  history.executions.addUnchanged(id, 7)
+  if (prepared) history.executions.move(id, 'in_progress')
   if (prepared) {
-    history.takePending(id, 3, 0)
-    history.finishTask(1, 'succeeded')
-    history.finishTask(2, 'failed', { error: ERROR })
-    history.finishTask(3, 'stopped')
+    history.tasks.takePending(id, 3, 0)
+    history.tasks.finish(1, 'succeeded')
+    history.tasks.finish(2, 'failed', { error: ERROR })
+    history.tasks.finish(3, 'stopped')
   }
-  history.stopRest(id)
-  history.finish(id)
+  history.tasks.stopRest(id)
+  history.executions.finish(id)
   return { history, id }
 }
 
-const statuses = (history: History, id: number): TaskStatus[] => [...history.tasks(id)].map(({ status }) => status)
+const statuses = (history: History, id: number): TaskStatus[] => [...history.tasks.list(id)].map(({ status }) => status)
 
 test('says what an execution was begun with, and what is left of it', async () => {
   const { history, id } = await ended()
-  expect(history.beginning(id)).toEqual({
+  expect(history.executions.beginning(id)).toEqual({
     snapshot: '{"a":1}',
     lock: 'key',
     origin: '[]',
     prepared: true,
     left: { pending: 0, stopped: 1, failed: 1 },
   })
-  expect(history.beginning(begin(history, 'other'))).toMatchObject({ origin: undefined, prepared: false })
+  expect(history.executions.beginning(begin(history, 'other'))).toMatchObject({ origin: undefined, prepared: false })
 })
 
 test('goes on under its number with what is left: not with what has succeeded, is kept or is blocked', async () => {
   const { history, id } = await ended()
-  expect(history.execution(id)).toMatchObject({ status: 'failed', end_time: expect.any(String) })
-  history.release(id)
-  expect(history.resume(id)).toEqual({ id, attempt: 2 })
+  expect(history.executions.get(id)).toMatchObject({ status: 'failed', end_time: expect.any(String) })
+  history.locks.release(id)
+  expect(history.executions.resume(id)).toEqual({ id, attempt: 2 })
   expect(statuses(history, id)).toEqual(['succeeded', 'pending', 'pending', 'skipped', 'failed'])
-  expect(history.execution(id)).toMatchObject({
+  expect(history.executions.get(id)).toMatchObject({
     status: 'in_progress',
     end_time: null,
     error: null,
@@ -61,9 +67,9 @@ test('goes on under its number with what is left: not with what has succeeded, i
     failed: 1,
     unchanged: 7,
   })
-  expect(history.heartbeat(id)).toBe(true)
+  expect(history.locks.heartbeat(id)).toBe(true)
   // The repository may have come into being since.
-  expect(history.takePending(id, 9, 0).map(({ spec, attempts }) => [spec.new_repository, attempts])).toEqual([
+  expect(history.tasks.takePending(id, 9, 0).map(({ spec, attempts }) => [spec.new_repository, attempts])).toEqual([
     [undefined, 2],
     [undefined, 2],
   ])
@@ -71,41 +77,57 @@ test('goes on under its number with what is left: not with what has succeeded, i
 
 test('plans once more where the plan was not whole', async () => {
   const { history, id } = await ended(false)
-  history.release(id)
-  expect(history.beginning(id).prepared).toBe(false)
-  expect(history.resume(id)).toEqual({ id, attempt: 2 })
-  expect(history.execution(id)).toMatchObject({ status: 'preparing', total: 0, unchanged: 0, failed: 0, stopped: 0 })
-  history.addTasks(id, copies(1))
-  history.move(id, 'in_progress')
-  expect(history.beginning(id)).toMatchObject({ prepared: true, left: { pending: 1 } })
+  history.locks.release(id)
+  expect(history.executions.beginning(id).prepared).toBe(false)
+  expect(history.executions.resume(id)).toEqual({ id, attempt: 2 })
+  expect(history.executions.get(id)).toMatchObject({
+    status: 'preparing',
+    total: 0,
+    unchanged: 0,
+    failed: 0,
+    stopped: 0,
+  })
+  history.tasks.add(id, copies(1))
+  history.executions.move(id, 'in_progress')
+  expect(history.executions.beginning(id)).toMatchObject({ prepared: true, left: { pending: 1 } })
 })
 
 test('begins a new execution of what failed or was stopped', async () => {
   const { history, id } = await ended()
-  history.release(id)
-  expect(history.retry(id, 'manual')).toEqual({ id: id + 1 })
+  history.locks.release(id)
+  expect(history.executions.retry(id, 'manual')).toEqual({ id: id + 1 })
   expect(statuses(history, id + 1)).toEqual(['pending', 'pending'])
-  expect(history.execution(id + 1)).toMatchObject({ policy: 'base', status: 'preparing', trigger: 'manual', total: 2 })
-  expect(history.execution(id).status).toBe('failed')
-  expect(history.beginning(id + 1)).toMatchObject({ snapshot: '{"a":1}', lock: 'key', origin: '[]', prepared: false })
+  expect(history.executions.get(id + 1)).toMatchObject({
+    policy: 'base',
+    status: 'preparing',
+    trigger: 'manual',
+    total: 2,
+  })
+  expect(history.executions.get(id).status).toBe('failed')
+  expect(history.executions.beginning(id + 1)).toMatchObject({
+    snapshot: '{"a":1}',
+    lock: 'key',
+    origin: '[]',
+    prepared: false,
+  })
 })
 
 test('names the process that runs the policy, and changes nothing', async () => {
   const { history, id } = await ended()
-  history.release(id)
+  history.locks.release(id)
   const other = begin(history, 'base', 'key')
-  expect(history.resume(id)).toMatchObject({ owner: { execution: other, pid: process.pid } })
-  expect(history.retry(id, 'manual')).toMatchObject({ owner: { execution: other } })
-  expect(history.execution(id).status).toBe('failed')
+  expect(history.executions.resume(id)).toMatchObject({ owner: { execution: other, pid: process.pid } })
+  expect(history.executions.retry(id, 'manual')).toMatchObject({ owner: { execution: other } })
+  expect(history.executions.get(id).status).toBe('failed')
 })
 
 test('goes on with nothing that has succeeded', async () => {
   const history = await open()
   const id = begin(history)
-  history.finish(id)
-  history.release(id)
-  expect(history.resume(id)).toBeUndefined()
-  expect(history.heartbeat(id)).toBe(false)
+  history.executions.finish(id)
+  history.locks.release(id)
+  expect(history.executions.resume(id)).toBeUndefined()
+  expect(history.locks.heartbeat(id)).toBe(false)
 })
 
 test('takes over what a killed process has left', async () => {
@@ -114,34 +136,34 @@ test('takes over what a killed process has left', async () => {
   await child.answer
   await child.kill()
   const history = await open(directory)
-  expect(history.execution(1).status).toBe('interrupted')
-  expect(history.resume(1)).toEqual({ id: 1, attempt: 2 })
-  expect(history.execution(1)).toMatchObject({ status: 'in_progress', in_progress: 1 })
+  expect(history.executions.get(1).status).toBe('interrupted')
+  expect(history.executions.resume(1)).toEqual({ id: 1, attempt: 2 })
+  expect(history.executions.get(1)).toMatchObject({ status: 'in_progress', in_progress: 1 })
 })
 
 test('asks a running execution to pause and to go on, and forgets it when it begins anew', async () => {
   const history = await open()
   const id = begin(history)
-  expect(history.pauseRequested(id)).toBe(false)
-  expect(history.requestGoOn(id)).toBe(false)
-  expect(history.requestPause(id)).toBe(true)
-  expect(history.pauseRequested(id)).toBe(true)
-  expect(history.requestGoOn(id)).toBe(true)
-  expect(history.pauseRequested(id)).toBe(false)
-  history.requestPause(id)
-  history.finish(id, 'stopped')
-  expect([history.requestPause(id), history.requestGoOn(id)]).toEqual([false, false])
-  history.release(id)
-  history.resume(id)
-  expect(history.pauseRequested(id)).toBe(false)
+  expect(history.control.pauseRequested(id)).toBe(false)
+  expect(history.control.requestUnpause(id)).toBe(false)
+  expect(history.control.requestPause(id)).toBe(true)
+  expect(history.control.pauseRequested(id)).toBe(true)
+  expect(history.control.requestUnpause(id)).toBe(true)
+  expect(history.control.pauseRequested(id)).toBe(false)
+  history.control.requestPause(id)
+  history.executions.finish(id, 'stopped')
+  expect([history.control.requestPause(id), history.control.requestUnpause(id)]).toEqual([false, false])
+  history.locks.release(id)
+  history.executions.resume(id)
+  expect(history.control.pauseRequested(id)).toBe(false)
 })
 
 test('ends what runs and what waits as stopped', async () => {
   const history = await open()
   const id = begin(history)
-  history.addTasks(id, copies(3))
-  history.takePending(id, 2, 0)
-  history.finishTask(1, 'succeeded')
-  expect(history.stopRest(id)).toBe(2)
+  history.tasks.add(id, copies(3))
+  history.tasks.takePending(id, 2, 0)
+  history.tasks.finish(1, 'succeeded')
+  expect(history.tasks.stopRest(id)).toBe(2)
   expect(statuses(history, id)).toEqual(['succeeded', 'stopped', 'stopped'])
 })

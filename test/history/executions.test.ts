@@ -19,10 +19,10 @@ test.each(STATES)('allows from %s only the moves of the table', async (from) => 
   const history = await open()
   for (const to of STATES) {
     const id = begin(history, `${from}-${to}`)
-    for (const step of WAYS[from]) expect(history.move(id, step)).toBe(true)
+    for (const step of WAYS[from]) expect(history.executions.move(id, step)).toBe(true)
     const legal = EXECUTION_MOVES[from].some((state) => state === to)
-    expect(history.move(id, to), `${from} → ${to}`).toBe(legal)
-    expect(history.execution(id).status).toBe(legal ? to : from)
+    expect(history.executions.move(id, to), `${from} → ${to}`).toBe(legal)
+    expect(history.executions.get(id).status).toBe(legal ? to : from)
   }
 })
 
@@ -34,44 +34,46 @@ test.each([
 ] as const)('ends as its tasks %j say: %s', async (ends, expected) => {
   const history = await open()
   const id = begin(history)
-  history.addTasks(id, copies(ends.length))
-  history.move(id, 'in_progress')
-  const tasks = history.takePending(id, 10, Date.now())
-  for (const [index, end] of ends.entries()) history.finishTask(tasks[index]?.id ?? 0, end)
-  expect(history.finish(id)).toMatchObject({ status: expected, end_time: expect.any(String) })
+  history.tasks.add(id, copies(ends.length))
+  history.executions.move(id, 'in_progress')
+  const tasks = history.tasks.takePending(id, 10, Date.now())
+  for (const [index, end] of ends.entries()) history.tasks.finish(tasks[index]?.id ?? 0, end)
+  expect(history.executions.finish(id)).toMatchObject({ status: expected, end_time: expect.any(String) })
 })
 
 test('ends as stopped where it was stopped before it had a task, and as failed where a task has failed', async () => {
   const history = await open()
-  expect(history.finish(begin(history, 'a'), 'stopped').status).toBe('stopped')
+  expect(history.executions.finish(begin(history, 'a'), 'stopped').status).toBe('stopped')
   const id = begin(history, 'b')
-  history.addTasks(id, copies(1), 'failed')
-  expect(history.finish(id, 'stopped').status).toBe('failed')
+  history.tasks.add(id, copies(1), 'failed')
+  expect(history.executions.finish(id, 'stopped').status).toBe('failed')
 })
 
 test('does not end while a task has not', async () => {
   const history = await open()
   const id = begin(history)
-  history.addTasks(id, copies(2))
-  expect(() => history.finish(id)).toThrow('2 of its tasks have not')
-  history.stopPending(id)
-  expect(history.finish(id).status).toBe('stopped')
+  history.tasks.add(id, copies(2))
+  expect(() => history.executions.finish(id)).toThrow('2 of its tasks have not')
+  history.tasks.stopPending(id)
+  expect(history.executions.finish(id).status).toBe('stopped')
 })
 
 test('keeps a final state when it is finished or failed again', async () => {
   const history = await open()
   const id = begin(history)
-  const first = history.finish(id)
-  expect(history.finish(id, 'stopped')).toEqual(first)
-  expect(history.fail(id, { code: 'network', message: 'late' })).toBe(false)
-  expect(history.execution(id)).toEqual(first)
+  const first = history.executions.finish(id)
+  expect(history.executions.finish(id, 'stopped')).toEqual(first)
+  expect(history.executions.fail(id, { code: 'network', message: 'late' })).toBe(false)
+  expect(history.executions.get(id)).toEqual(first)
 })
 
 test('keeps why it failed, without secrets', async () => {
   const history = await open(undefined, { redact: (text) => text.replaceAll('hunter2', '***') })
   const id = begin(history)
-  expect(history.fail(id, { code: 'credential', message: 'refused hunter2', hint: 'not hunter2' })).toBe(true)
-  expect(history.execution(id)).toMatchObject({
+  expect(history.executions.fail(id, { code: 'credential', message: 'refused hunter2', hint: 'not hunter2' })).toBe(
+    true,
+  )
+  expect(history.executions.get(id)).toMatchObject({
     status: 'failed',
     error: { code: 'credential', message: 'refused ***', hint: 'not ***' },
   })
@@ -82,7 +84,7 @@ test('measures from begin to end', async () => {
   const history = await open(undefined, { clock: { now: () => now } })
   const id = begin(history)
   now += 2400
-  expect(history.finish(id)).toMatchObject({
+  expect(history.executions.finish(id)).toMatchObject({
     start_time: '2026-01-02T03:04:05.000Z',
     end_time: '2026-01-02T03:04:07.400Z',
     duration_ms: 2400,
@@ -92,9 +94,9 @@ test('measures from begin to end', async () => {
 test('has every field that the interface promises, and no other', async () => {
   const history = await open()
   const id = begin(history)
-  history.addUnchanged(id, 40)
-  history.addUnchanged(id, 18)
-  expect(history.execution(id)).toEqual({
+  history.executions.addUnchanged(id, 40)
+  history.executions.addUnchanged(id, 18)
+  expect(history.executions.get(id)).toEqual({
     id: 1,
     policy_id: 1,
     policy: 'base',
@@ -120,14 +122,14 @@ test('has every field that the interface promises, and no other', async () => {
 test('tells the running process to stop, also while it prepares, and forgets it when it begins anew', async () => {
   const history = await open()
   const id = begin(history)
-  expect(history.stopRequested(id)).toBe(false)
-  expect(history.requestStop(id)).toBe(true)
-  history.move(id, 'in_progress')
-  expect(history.stopRequested(id)).toBe(true)
-  history.finish(id, 'stopped')
-  expect(history.requestStop(id)).toBe(false)
-  history.move(id, 'in_progress')
-  expect(history.stopRequested(id)).toBe(false)
+  expect(history.control.stopRequested(id)).toBe(false)
+  expect(history.control.requestStop(id)).toBe(true)
+  history.executions.move(id, 'in_progress')
+  expect(history.control.stopRequested(id)).toBe(true)
+  history.executions.finish(id, 'stopped')
+  expect(history.control.requestStop(id)).toBe(false)
+  history.executions.move(id, 'in_progress')
+  expect(history.control.stopRequested(id)).toBe(false)
 })
 
 test('lists the newest first, by policy, state, time and number', async () => {
@@ -135,24 +137,29 @@ test('lists the newest first, by policy, state, time and number', async () => {
   const history = await open(undefined, { clock: { now: () => now } })
   const run = (policy: string): number => {
     const id = begin(history, policy)
-    history.finish(id)
-    history.release(id)
+    history.executions.finish(id)
+    history.locks.release(id)
     now += 1000
     return id
   }
   const [a1, b1, a2] = [run('a'), run('b'), run('a')]
   const failing = begin(history, 'b')
-  history.fail(failing, { code: 'network', message: 'no' })
-  const ids = (filter?: Parameters<typeof history.list>[0]) => history.list(filter).map(({ id }) => id)
+  history.executions.fail(failing, { code: 'network', message: 'no' })
+  const ids = (filter?: Parameters<typeof history.executions.list>[0]) =>
+    history.executions.list(filter).map(({ id }) => id)
   expect(ids()).toEqual([failing, a2, b1, a1])
   expect(ids({ policy: 'a' })).toEqual([a2, a1])
   expect(ids({ status: 'failed' })).toEqual([failing])
   expect(ids({ since: 3000 })).toEqual([failing, a2])
   expect(ids({ policy: 'b', limit: 1 })).toEqual([failing])
-  expect(history.list({ policy: 'a' }).map(({ policy_id }) => policy_id)).toEqual([1, 1])
-  expect(history.lastOf('a')?.id).toBe(a2)
-  expect(history.lastOf('c')).toBeUndefined()
-  expect([history.resolveId('2'), history.resolveId('last'), history.resolveId('last:a')]).toEqual([2, failing, a2])
+  expect(history.executions.list({ policy: 'a' }).map(({ policy_id }) => policy_id)).toEqual([1, 1])
+  expect(history.executions.lastOf('a')?.id).toBe(a2)
+  expect(history.executions.lastOf('c')).toBeUndefined()
+  expect([
+    history.executions.resolveId('2'),
+    history.executions.resolveId('last'),
+    history.executions.resolveId('last:a'),
+  ]).toEqual([2, failing, a2])
 })
 
 test.each([
@@ -164,6 +171,6 @@ test.each([
   ['1; DROP TABLE tasks', 'is no execution'],
 ])('refuses the name %j plainly', async (name, message) => {
   const history = await open()
-  expect(() => history.resolveId(name)).toThrow(HistoryError)
-  expect(() => history.resolveId(name)).toThrow(message)
+  expect(() => history.executions.resolveId(name)).toThrow(HistoryError)
+  expect(() => history.executions.resolveId(name)).toThrow(message)
 })

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { HistoryError } from '../../src/core/errors.ts'
-import { openDatabase } from '../../src/history/database.ts'
+import { openDatabase } from '../../src/history/database/database.ts'
+import { migrate } from '../../src/history/database/migrations.ts'
+import { MIGRATIONS } from '../../src/history/database/schema.ts'
 import { openHistory } from '../../src/history/history.ts'
-import { migrate } from '../../src/history/migrations.ts'
-import { MIGRATIONS } from '../../src/history/schema.ts'
 import { begin, open, temporaryDirectory } from './setup.ts'
 
 const ADDED = 'CREATE TABLE added_later (id INTEGER PRIMARY KEY) STRICT'
@@ -31,11 +31,11 @@ test('closes a file that others could read', async () => {
 test('keeps what was written', async () => {
   const directory = temporaryDirectory()
   const first = await openHistory(directory)
-  first.finish(begin(first))
+  first.executions.finish(begin(first))
   first.close()
   expect(existsSync(join(directory, 'history.db-wal'))).toBe(false)
   const second = await open(directory)
-  expect(second.list()).toMatchObject([{ id: 1, status: 'succeeded' }])
+  expect(second.executions.list()).toMatchObject([{ id: 1, status: 'succeeded' }])
 })
 
 test.each([
@@ -55,15 +55,15 @@ test('says that a file is damaged also where this shows later', async () => {
   const directory = temporaryDirectory()
   const first = await openHistory(directory)
   const id = begin(first)
-  for (let line = 0; line < 5000; line++) first.log(id, undefined, 'info', `line ${line} ${'x'.repeat(100)}`, 0)
-  first.finish(id)
+  for (let line = 0; line < 5000; line++) first.logs.add(id, undefined, 'info', `line ${line} ${'x'.repeat(100)}`, 0)
+  first.executions.finish(id)
   first.close()
   const file = join(directory, 'history.db')
   const content = readFileSync(file)
   content.fill(0xff, 100_000)
   writeFileSync(file, content)
   const history = await open(directory)
-  expect(() => [...history.logs(id)]).toThrow(/the file is damaged/)
+  expect(() => [...history.logs.list(id)]).toThrow(/the file is damaged/)
 })
 
 test('refuses a file of a newer version, naming both', async () => {
@@ -108,7 +108,7 @@ test('leaves the file as it was where a migration fails', async () => {
   expect(() => migrate(database, [...MIGRATIONS, `${ADDED}; SELECT * FROM nowhere`])).toThrow('no such table: nowhere')
   database.close()
   const history = await open(directory)
-  expect(history.list()).toEqual([])
+  expect(history.executions.list()).toEqual([])
 })
 
 test('is made once by many who open it at the same time', async () => {
@@ -120,12 +120,12 @@ test('is made once by many who open it at the same time', async () => {
 test('writes nothing where it may only read', async () => {
   const directory = join(temporaryDirectory(), 'absent')
   const empty = await open(directory, { readonly: true })
-  expect(empty.list()).toEqual([])
+  expect(empty.executions.list()).toEqual([])
   expect(() => begin(empty)).toThrow(HistoryError)
   expect(existsSync(directory)).toBe(false)
   begin(await open(directory))
   const reader = await open(directory, { readonly: true })
-  expect(reader.list()).toMatchObject([{ id: 1, status: 'preparing' }])
+  expect(reader.executions.list()).toMatchObject([{ id: 1, status: 'preparing' }])
   expect(() => begin(reader)).toThrow('it cannot be written')
 })
 

@@ -9,15 +9,19 @@ test('takes over the lock of a process that was killed, and marks its execution 
   const child = startChild(directory, 'hold')
   expect(await child.answer).toEqual({ id: 1 })
   const history = await open(directory)
-  const refused = history.begin({ policy: 'base', snapshot: '{}', trigger: 'manual', lock: 'base' })
+  const refused = history.executions.begin({ policy: 'base', snapshot: '{}', trigger: 'manual', lock: 'base' })
   expect(refused).toMatchObject({ owner: { execution: 1, pid: child.process.pid } })
-  expect(history.execution(1)).toMatchObject({ status: 'in_progress' })
+  expect(history.executions.get(1)).toMatchObject({ status: 'in_progress' })
 
   await child.kill()
   expect(begin(history)).toBe(2)
-  expect(history.execution(1)).toMatchObject({ status: 'interrupted', in_progress: 1, end_time: expect.any(String) })
-  expect([...history.tasks(1)]).toMatchObject([{ status: 'pending', attempts: 1 }])
-  expect(history.execution(2)).toMatchObject({ status: 'preparing' })
+  expect(history.executions.get(1)).toMatchObject({
+    status: 'interrupted',
+    in_progress: 1,
+    end_time: expect.any(String),
+  })
+  expect([...history.tasks.list(1)]).toMatchObject([{ status: 'pending', attempts: 1 }])
+  expect(history.executions.get(2)).toMatchObject({ status: 'preparing' })
 })
 
 test('shows an execution whose process was killed as interrupted to every reader', async () => {
@@ -26,11 +30,11 @@ test('shows an execution whose process was killed as interrupted to every reader
   await child.answer
   await child.kill()
   const reader = await open(directory, { readonly: true })
-  expect(reader.list({ status: 'interrupted' })).toMatchObject([{ id: 1, status: 'interrupted' }])
-  expect(reader.list({ status: 'in_progress' })).toEqual([])
+  expect(reader.executions.list({ status: 'interrupted' })).toMatchObject([{ id: 1, status: 'interrupted' }])
+  expect(reader.executions.list({ status: 'in_progress' })).toEqual([])
   const history = await open(directory)
-  expect(history.lastOf('base')).toMatchObject({ id: 1, status: 'interrupted' })
-  expect(history.requestStop(1)).toBe(false)
+  expect(history.executions.lastOf('base')).toMatchObject({ id: 1, status: 'interrupted' })
+  expect(history.control.requestStop(1)).toBe(false)
 })
 
 test('gives a lock that several processes race for to one of them', async () => {
@@ -46,7 +50,9 @@ test('keeps the lock of a living process for as long as it lives, also without a
   const directory = temporaryDirectory()
   begin(await open(directory))
   const later = await open(directory, { clock: { now: () => Date.now() + 10 * LEASE } })
-  expect(later.begin({ policy: 'base', snapshot: '{}', trigger: 'manual', lock: 'base' })).toHaveProperty('owner')
+  expect(later.executions.begin({ policy: 'base', snapshot: '{}', trigger: 'manual', lock: 'base' })).toHaveProperty(
+    'owner',
+  )
 })
 
 test('waits for the lease of a process on another machine', async () => {
@@ -55,13 +61,16 @@ test('waits for the lease of a process on another machine', async () => {
   const history = await open(directory, { clock: { now: () => now } })
   begin(history)
   moveToAnotherMachine(directory)
-  const again = () => history.begin({ policy: 'base', snapshot: '{}', trigger: 'manual', lock: 'base' })
+  const again = () => history.executions.begin({ policy: 'base', snapshot: '{}', trigger: 'manual', lock: 'base' })
   now += LEASE - 1
   expect(again()).toHaveProperty('owner.execution', 1)
   now += 1
   expect(again()).toEqual({ id: 2 })
   // Its last sign of life, not the time at which somebody looked.
-  expect(history.execution(1)).toMatchObject({ status: 'interrupted', end_time: new Date(1_000_000).toISOString() })
+  expect(history.executions.get(1)).toMatchObject({
+    status: 'interrupted',
+    end_time: new Date(1_000_000).toISOString(),
+  })
 })
 
 test('asks for processes of this machine only', async () => {
@@ -70,28 +79,28 @@ test('asks for processes of this machine only', async () => {
   const asked: number[] = []
   const isAlive = ({ pid }: { readonly pid: number }) => asked.push(pid) > 0
   const history = await open(directory, { isAlive })
-  history.list()
+  history.executions.list()
   expect(asked).toEqual([process.pid])
   moveToAnotherMachine(directory)
-  history.list()
+  history.executions.list()
   expect(asked).toEqual([process.pid])
 })
 
 test('says by the heartbeat whether the lock is still held', async () => {
   const history = await open()
   const id = begin(history)
-  expect(history.heartbeat(id)).toBe(true)
-  history.release(id)
-  history.release(id)
-  expect(history.heartbeat(id)).toBe(false)
+  expect(history.locks.heartbeat(id)).toBe(true)
+  history.locks.release(id)
+  history.locks.release(id)
+  expect(history.locks.heartbeat(id)).toBe(false)
 })
 
 test('frees the lock on release', async () => {
   const history = await open()
   const id = begin(history)
-  history.addTasks(id, copies(0))
-  history.finish(id)
-  history.release(id)
+  history.tasks.add(id, copies(0))
+  history.executions.finish(id)
+  history.locks.release(id)
   expect(begin(history)).toBe(id + 1)
 })
 

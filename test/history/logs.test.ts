@@ -4,9 +4,9 @@ import { begin, open, temporaryDirectory } from './setup.ts'
 test('keeps lines in their order, with level, task and time', async () => {
   const history = await open()
   const id = begin(history)
-  history.log(id, undefined, 'info', 'prepare started', 1000)
-  history.log(id, 3, 'error', 'connection reset', 2000)
-  expect([...history.logs(id)]).toEqual([
+  history.logs.add(id, undefined, 'info', 'prepare started', 1000)
+  history.logs.add(id, 3, 'error', 'connection reset', 2000)
+  expect([...history.logs.list(id)]).toEqual([
     {
       id: 1,
       execution_id: id,
@@ -23,9 +23,10 @@ test('shows the lines of one task, of a level and graver, and what is new', asyn
   const history = await open()
   const id = begin(history)
   for (const [index, level] of (['debug', 'info', 'warning', 'error'] as const).entries()) {
-    history.log(id, index % 2, level, level, 0)
+    history.logs.add(id, index % 2, level, level, 0)
   }
-  const texts = (filter?: Parameters<typeof history.logs>[1]) => [...history.logs(id, filter)].map(({ text }) => text)
+  const texts = (filter?: Parameters<typeof history.logs.list>[1]) =>
+    [...history.logs.list(id, filter)].map(({ text }) => text)
   expect(texts()).toEqual(['debug', 'info', 'warning', 'error'])
   expect(texts({ level: 'warning' })).toEqual(['warning', 'error'])
   expect(texts({ task: 1 })).toEqual(['info', 'error'])
@@ -38,23 +39,23 @@ test('writes a full batch at once, and the rest on flush, heartbeat and close', 
   const reader = await open(directory)
   const id = begin(writer)
   const add = (count: number) => {
-    for (let line = 0; line < count; line++) writer.log(id, undefined, 'info', `line ${line}`, 0)
-    return [...reader.logs(id)].length
+    for (let line = 0; line < count; line++) writer.logs.add(id, undefined, 'info', `line ${line}`, 0)
+    return [...reader.logs.list(id)].length
   }
   expect(add(99)).toBe(0)
   expect(add(1)).toBe(100)
   expect(add(1)).toBe(100)
-  writer.flush()
+  writer.logs.flush()
   expect(add(1)).toBe(101)
-  writer.heartbeat(id)
-  expect([...reader.logs(id)]).toHaveLength(102)
+  writer.locks.heartbeat(id)
+  expect([...reader.logs.list(id)]).toHaveLength(102)
 })
 
 test('reads more lines than a page', async () => {
   const history = await open()
   const id = begin(history)
-  for (let line = 0; line < 2100; line++) history.log(id, undefined, 'info', `line ${line}`, 0)
-  const lines = [...history.logs(id)]
+  for (let line = 0; line < 2100; line++) history.logs.add(id, undefined, 'info', `line ${line}`, 0)
+  const lines = [...history.logs.list(id)]
   expect(lines).toHaveLength(2100)
   expect(lines.at(-1)?.text).toBe('line 2099')
 })
@@ -62,6 +63,6 @@ test('reads more lines than a page', async () => {
 test('keeps no secret', async () => {
   const history = await open(undefined, { redact: (text) => text.replaceAll('hunter2', '***') })
   const id = begin(history)
-  history.log(id, undefined, 'debug', 'password hunter2', 0)
-  expect([...history.logs(id)][0]?.text).toBe('password ***')
+  history.logs.add(id, undefined, 'debug', 'password hunter2', 0)
+  expect([...history.logs.list(id)][0]?.text).toBe('password ***')
 })

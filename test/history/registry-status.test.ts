@@ -8,20 +8,20 @@ test('the newest check of a registry is kept, until it is another one', async ()
   let now = Date.parse('2026-05-01T12:00:00Z')
   const redact = (text: string): string => text.replaceAll('hunter2', '***')
   const history = await openHistory(temporaryDirectory(), { clock: { now: () => now }, redact })
-  expect(history.registryStatus('hub', 'https://a')).toBeUndefined()
-  history.keepRegistryStatus('hub', 'https://a', 'refused hunter2')
-  expect(history.registryStatus('hub', 'https://a')).toEqual({
+  expect(history.registries.status('hub', 'https://a')).toBeUndefined()
+  history.registries.keepStatus('hub', 'https://a', 'refused hunter2')
+  expect(history.registries.status('hub', 'https://a')).toEqual({
     status: 'unhealthy',
     reason: 'refused ***',
     checked_at: '2026-05-01T12:00:00.000Z',
   })
   now += 1000
-  history.keepRegistryStatus('hub', 'https://a')
-  expect(history.registryStatus('hub', 'https://a')).toEqual({
+  history.registries.keepStatus('hub', 'https://a')
+  expect(history.registries.status('hub', 'https://a')).toEqual({
     status: 'healthy',
     reason: undefined,
     checked_at: '2026-05-01T12:00:01.000Z',
   })
-  expect(history.registryStatus('hub', 'https://b')).toBeUndefined()
+  expect(history.registries.status('hub', 'https://b')).toBeUndefined()
   history.close()
 })

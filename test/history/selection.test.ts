@@ -7,38 +7,38 @@ const digest = (letter: string): Digest => `sha256:${letter.repeat(64)}`
 test('content keeps the time at which it was first seen, in its repository of its registry', async () => {
   let now = 1000
   const history = await open(undefined, { clock: { now: () => now } })
-  expect([...history.firstSeen('https://a', 'app', [digest('a')])]).toEqual([[digest('a'), 1000]])
+  expect([...history.firstSeen.times('https://a', 'app', [digest('a')])]).toEqual([[digest('a'), 1000]])
   now = 2000
-  expect([...history.firstSeen('https://a', 'app', [digest('b'), digest('a')])].sort()).toEqual([
+  expect([...history.firstSeen.times('https://a', 'app', [digest('b'), digest('a')])].sort()).toEqual([
     [digest('a'), 1000],
     [digest('b'), 2000],
   ])
-  expect(history.firstSeen('https://b', 'app', [digest('a')]).get(digest('a'))).toBe(2000)
-  expect(history.firstSeen('https://a', 'other', [digest('a')]).get(digest('a'))).toBe(2000)
+  expect(history.firstSeen.times('https://b', 'app', [digest('a')]).get(digest('a'))).toBe(2000)
+  expect(history.firstSeen.times('https://a', 'other', [digest('a')]).get(digest('a'))).toBe(2000)
 })
 
 test('a history that is only read tells what was seen, and keeps nothing', async () => {
   const directory = temporaryDirectory()
   const writer = await open(directory, { clock: { now: () => 1000 } })
-  writer.firstSeen('https://a', 'app', [digest('a')])
-  writer.keepNarrowed(digest('a'), ['linux/amd64'], { digest: digest('b') })
+  writer.firstSeen.times('https://a', 'app', [digest('a')])
+  writer.narrowed.keep(digest('a'), ['linux/amd64'], { digest: digest('b') })
   const reader = await open(directory, { readonly: true })
-  expect([...reader.firstSeen('https://a', 'app', [digest('a'), digest('c')])]).toEqual([[digest('a'), 1000]])
-  expect(reader.narrowed(digest('a'), ['linux/amd64'])).toEqual({ digest: digest('b') })
-  reader.keepNarrowed(digest('c'), ['linux/amd64'], { digest: digest('d') })
-  expect(writer.narrowed(digest('c'), ['linux/amd64'])).toBeUndefined()
+  expect([...reader.firstSeen.times('https://a', 'app', [digest('a'), digest('c')])]).toEqual([[digest('a'), 1000]])
+  expect(reader.narrowed.find(digest('a'), ['linux/amd64'])).toEqual({ digest: digest('b') })
+  reader.narrowed.keep(digest('c'), ['linux/amd64'], { digest: digest('d') })
+  expect(writer.narrowed.find(digest('c'), ['linux/amd64'])).toBeUndefined()
 })
 
 test('a narrowed index is known by its platforms, in any order', async () => {
   const history = await open()
-  expect(history.narrowed(digest('a'), ['linux/amd64'])).toBeUndefined()
-  history.keepNarrowed(digest('a'), ['linux/arm64', 'linux/amd64'], { digest: digest('b') })
-  expect(history.narrowed(digest('a'), ['linux/amd64', 'linux/arm64'])).toEqual({ digest: digest('b') })
-  expect(history.narrowed(digest('a'), ['linux/amd64'])).toBeUndefined()
+  expect(history.narrowed.find(digest('a'), ['linux/amd64'])).toBeUndefined()
+  history.narrowed.keep(digest('a'), ['linux/arm64', 'linux/amd64'], { digest: digest('b') })
+  expect(history.narrowed.find(digest('a'), ['linux/amd64', 'linux/arm64'])).toEqual({ digest: digest('b') })
+  expect(history.narrowed.find(digest('a'), ['linux/amd64'])).toBeUndefined()
 })
 
 test('an index that nothing is left of is known as that', async () => {
   const history = await open()
-  history.keepNarrowed(digest('a'), ['linux/amd64'], {})
-  expect(history.narrowed(digest('a'), ['linux/amd64'])).toEqual({})
+  history.narrowed.keep(digest('a'), ['linux/amd64'], {})
+  expect(history.narrowed.find(digest('a'), ['linux/amd64'])).toEqual({})
 })

@@ -25,7 +25,7 @@ export async function open(directory: string = temporaryDirectory(), options: Hi
 
 /** Begins an execution and returns its number. */
 export function begin(history: History, policy = 'base', lock: string = policy): number {
-  const begun = history.begin({ policy, snapshot: '{}', trigger: 'manual', lock })
+  const begun = history.executions.begin({ policy, snapshot: '{}', trigger: 'manual', lock })
   if (!('id' in begun)) throw new Error(`the lock is held by ${JSON.stringify(begun.owner)}`)
   return begun.id
 }

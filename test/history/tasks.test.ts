@@ -7,55 +7,60 @@ const MOVED = { bytes_copied: 100, bytes_mounted: 20, bytes_present: 3 }
 test('takes pending tasks in order, a page at a time, and each once', async () => {
   const history = await open()
   const id = begin(history)
-  history.addTasks(id, copies(5))
-  expect(history.takePending(id, 2, 0).map((task) => [task.id, task.attempts])).toEqual([
+  history.tasks.add(id, copies(5))
+  expect(history.tasks.takePending(id, 2, 0).map((task) => [task.id, task.attempts])).toEqual([
     [1, 1],
     [2, 1],
   ])
-  expect(history.takePending(id, 10, 0).map((task) => task.id)).toEqual([3, 4, 5])
-  expect(history.takePending(id, 10, 0)).toEqual([])
-  expect(history.takePending(id, 0, 0)).toEqual([])
+  expect(history.tasks.takePending(id, 10, 0).map((task) => task.id)).toEqual([3, 4, 5])
+  expect(history.tasks.takePending(id, 10, 0)).toEqual([])
+  expect(history.tasks.takePending(id, 0, 0)).toEqual([])
 })
 
 test('gives a task back as it was planned', async () => {
   const history = await open()
   const id = begin(history)
   const [spec] = copies(1)
-  history.addTasks(id, spec ? [spec] : [])
-  expect(history.takePending(id, 1, 0)[0]?.spec).toEqual(spec)
+  history.tasks.add(id, spec ? [spec] : [])
+  expect(history.tasks.takePending(id, 1, 0)[0]?.spec).toEqual(spec)
 })
 
 test('puts a task back until its time, and counts the attempts', async () => {
   const history = await open()
   const id = begin(history)
-  history.addTasks(id, copies(2))
-  history.takePending(id, 2, 1000)
-  expect(history.nextAttemptAt(id)).toBeUndefined()
-  expect(history.retryTask(1, 5000, ERROR, MOVED)).toBe(true)
-  expect(history.retryTask(2, 4000, ERROR)).toBe(true)
-  expect(history.nextAttemptAt(id)).toBe(4000)
-  expect(history.takePending(id, 9, 3999)).toEqual([])
-  expect(history.takePending(id, 9, 4000)).toMatchObject([{ id: 2, attempts: 2 }])
-  expect(history.nextAttemptAt(id)).toBe(5000)
-  expect([...history.tasks(id, { status: 'pending' })]).toMatchObject([{ id: 1, error: ERROR, attempts: 1 }])
-  history.takePending(id, 9, 5000)
-  history.finishTask(1, 'succeeded', { moved: MOVED })
-  expect([...history.tasks(id)][0]).toMatchObject({ status: 'succeeded', attempts: 2, error: null, bytes_copied: 200 })
+  history.tasks.add(id, copies(2))
+  history.tasks.takePending(id, 2, 1000)
+  expect(history.tasks.nextAttemptAt(id)).toBeUndefined()
+  expect(history.tasks.putBack(1, 5000, ERROR, MOVED)).toBe(true)
+  expect(history.tasks.putBack(2, 4000, ERROR)).toBe(true)
+  expect(history.tasks.nextAttemptAt(id)).toBe(4000)
+  expect(history.tasks.takePending(id, 9, 3999)).toEqual([])
+  expect(history.tasks.takePending(id, 9, 4000)).toMatchObject([{ id: 2, attempts: 2 }])
+  expect(history.tasks.nextAttemptAt(id)).toBe(5000)
+  expect([...history.tasks.list(id, { status: 'pending' })]).toMatchObject([{ id: 1, error: ERROR, attempts: 1 }])
+  history.tasks.takePending(id, 9, 5000)
+  history.tasks.finish(1, 'succeeded', { moved: MOVED })
+  expect([...history.tasks.list(id)][0]).toMatchObject({
+    status: 'succeeded',
+    attempts: 2,
+    error: null,
+    bytes_copied: 200,
+  })
 })
 
 test('ends a task once', async () => {
   const history = await open()
   const id = begin(history)
-  history.addTasks(id, copies(1))
-  expect(history.finishTask(1, 'succeeded')).toBe(false)
-  expect(history.retryTask(1, 0, ERROR)).toBe(false)
-  history.takePending(id, 1, 0)
-  expect(history.finishTask(1, 'succeeded', { moved: MOVED })).toBe(true)
+  history.tasks.add(id, copies(1))
+  expect(history.tasks.finish(1, 'succeeded')).toBe(false)
+  expect(history.tasks.putBack(1, 0, ERROR)).toBe(false)
+  history.tasks.takePending(id, 1, 0)
+  expect(history.tasks.finish(1, 'succeeded', { moved: MOVED })).toBe(true)
   for (const status of ['succeeded', 'failed', 'stopped'] as const) {
-    expect(history.finishTask(1, status, { moved: MOVED, error: ERROR })).toBe(false)
+    expect(history.tasks.finish(1, status, { moved: MOVED, error: ERROR })).toBe(false)
   }
-  expect(history.retryTask(1, 0, ERROR)).toBe(false)
-  expect([...history.tasks(id)]).toMatchObject([{ status: 'succeeded', error: null, ...MOVED }])
+  expect(history.tasks.putBack(1, 0, ERROR)).toBe(false)
+  expect([...history.tasks.list(id)]).toMatchObject([{ status: 'succeeded', error: null, ...MOVED }])
 })
 
 test('counts every state and sums what was moved', async () => {
@@ -63,20 +68,25 @@ test('counts every state and sums what was moved', async () => {
   const id = begin(history)
   const [keep, blocked] = copies(2)
   if (!keep || !blocked) throw new Error('no tasks')
-  history.addTasks(id, copies(6))
-  history.addTasks(id, [
+  history.tasks.add(id, copies(6))
+  history.tasks.add(id, [
     { ...keep, action: 'keep', reason: 'differs' },
     { ...blocked, action: 'blocked', reason: 'too deep', reason_code: 'depth', hint: 'flatten it' },
   ])
-  history.takePending(id, 4, 0)
-  history.finishTask(1, 'succeeded', { moved: MOVED })
-  history.finishTask(2, 'failed', { moved: MOVED, error: ERROR })
-  history.finishTask(3, 'stopped')
+  history.tasks.takePending(id, 4, 0)
+  history.tasks.finish(1, 'succeeded', { moved: MOVED })
+  history.tasks.finish(2, 'failed', { moved: MOVED, error: ERROR })
+  history.tasks.finish(3, 'stopped')
   const counts = { total: 8, succeed: 1, failed: 2, in_progress: 3, stopped: 1, skipped: 1 }
-  expect(history.execution(id)).toMatchObject({ ...counts, bytes_copied: 200, bytes_mounted: 40, bytes_present: 6 })
-  expect(history.stopPending(id)).toBe(2)
-  expect(history.execution(id)).toMatchObject({ ...counts, in_progress: 1, stopped: 3 })
-  expect([...history.tasks(id, { status: 'failed' })].map(({ error }) => error)).toEqual([
+  expect(history.executions.get(id)).toMatchObject({
+    ...counts,
+    bytes_copied: 200,
+    bytes_mounted: 40,
+    bytes_present: 6,
+  })
+  expect(history.tasks.stopPending(id)).toBe(2)
+  expect(history.executions.get(id)).toMatchObject({ ...counts, in_progress: 1, stopped: 3 })
+  expect([...history.tasks.list(id, { status: 'failed' })].map(({ error }) => error)).toEqual([
     ERROR,
     { code: 'depth', message: 'too deep', hint: 'flatten it' },
   ])
@@ -88,10 +98,10 @@ test('shows a task as the interface promises', async () => {
   const [first] = copies(1)
   if (!first) throw new Error('no task')
   const { tag: _, ...source } = first.source
-  history.addTasks(id, [first, { ...first, source }])
-  history.takePending(id, 1, 1000)
-  history.finishTask(1, 'succeeded', { moved: MOVED })
-  const [shown, byDigest] = history.tasks(id)
+  history.tasks.add(id, [first, { ...first, source }])
+  history.tasks.takePending(id, 1, 1000)
+  history.tasks.finish(1, 'succeeded', { moved: MOVED })
+  const [shown, byDigest] = history.tasks.list(id)
   expect(shown).toEqual({
     id: 1,
     execution_id: id,
@@ -113,27 +123,27 @@ test('shows a task as the interface promises', async () => {
 test('pages through tasks, from any of them on, while they change', async () => {
   const history = await open()
   const id = begin(history)
-  history.addTasks(begin(history, 'other'), copies(3))
-  history.addTasks(id, copies(2500))
+  history.tasks.add(begin(history, 'other'), copies(3))
+  history.tasks.add(id, copies(2500))
   let count = 0
-  for (const task of history.tasks(id)) {
-    if (count++ % 1000 === 0) history.takePending(id, 1, 0)
+  for (const task of history.tasks.list(id)) {
+    if (count++ % 1000 === 0) history.tasks.takePending(id, 1, 0)
     expect(task.execution_id).toBe(id)
   }
   expect(count).toBe(2500)
-  expect([...history.tasks(id, { after: 2000, limit: 2 })].map((task) => task.id)).toEqual([2001, 2002])
-  expect([...history.tasks(id, { limit: 1500 })]).toHaveLength(1500)
+  expect([...history.tasks.list(id, { after: 2000, limit: 2 })].map((task) => task.id)).toEqual([2001, 2002])
+  expect([...history.tasks.list(id, { limit: 1500 })]).toHaveLength(1500)
 })
 
 test('adds a hundred thousand tasks in seconds, and lists without counting them', async () => {
   const history = await open()
   const id = begin(history)
-  const added = timed(() => history.addTasks(id, copies(100_000)))
+  const added = timed(() => history.tasks.add(id, copies(100_000)))
   const read = timed(() => {
-    expect(history.list()).toMatchObject([{ total: 100_000, in_progress: 100_000 }])
-    expect(history.execution(id).total).toBe(100_000)
-    expect([...history.tasks(id, { limit: 50 })]).toHaveLength(50)
-    history.takePending(id, 32, 0)
+    expect(history.executions.list()).toMatchObject([{ total: 100_000, in_progress: 100_000 }])
+    expect(history.executions.get(id).total).toBe(100_000)
+    expect([...history.tasks.list(id, { limit: 50 })]).toHaveLength(50)
+    history.tasks.takePending(id, 32, 0)
   })
   expect(added).toBeLessThan(15_000)
   expect(read).toBeLessThan(500)
@@ -145,7 +155,7 @@ test('is written by several processes at once', async () => {
   const answers = await Promise.all(children.map((child) => child.answer))
   for (const answer of answers) expect(answer).toMatchObject({ status: 'succeeded', total: 100, succeed: 100 })
   const history = await open(directory)
-  expect(history.list()).toHaveLength(4)
+  expect(history.executions.list()).toHaveLength(4)
 })
 
 function timed(work: () => void): number {
@@ -159,17 +169,17 @@ test('deletes are taken only when they are asked for, and can be skipped with a 
   const id = begin(history)
   const [copy] = copies(1)
   if (!copy) throw new Error('no task')
-  history.addTasks(id, [{ ...copy, action: 'delete' }, copy, { ...copy, action: 'delete' }])
-  expect(history.takePending(id, 9, 0).map((task) => task.id)).toEqual([2])
-  history.finishTask(2, 'succeeded')
-  const [first] = history.takePending(id, 1, 0, 'delete')
+  history.tasks.add(id, [{ ...copy, action: 'delete' }, copy, { ...copy, action: 'delete' }])
+  expect(history.tasks.takePending(id, 9, 0).map((task) => task.id)).toEqual([2])
+  history.tasks.finish(2, 'succeeded')
+  const [first] = history.tasks.takePending(id, 1, 0, 'delete')
   expect(first).toMatchObject({ id: 1, spec: { action: 'delete' } })
-  history.retryTask(1, 4000, ERROR)
-  expect([history.nextAttemptAt(id), history.nextAttemptAt(id, 'delete')]).toEqual([undefined, 4000])
-  expect(history.skipDeletes(id, { code: 'not_deleted', message: 'a copy failed' })).toBe(2)
-  expect([...history.tasks(id, { status: 'skipped' })]).toMatchObject([
+  history.tasks.putBack(1, 4000, ERROR)
+  expect([history.tasks.nextAttemptAt(id), history.tasks.nextAttemptAt(id, 'delete')]).toEqual([undefined, 4000])
+  expect(history.tasks.skipDeletes(id, { code: 'not_deleted', message: 'a copy failed' })).toBe(2)
+  expect([...history.tasks.list(id, { status: 'skipped' })]).toMatchObject([
     { id: 1, error: { code: 'not_deleted' } },
     { id: 3, error: { message: 'a copy failed' } },
   ])
-  expect(history.finish(id)).toMatchObject({ status: 'succeeded', succeed: 1, skipped: 2, in_progress: 0 })
+  expect(history.executions.finish(id)).toMatchObject({ status: 'succeeded', succeed: 1, skipped: 2, in_progress: 0 })
 })

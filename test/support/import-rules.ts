@@ -5,16 +5,17 @@ import { dirname, join, normalize } from 'node:path/posix'
 /** Which layers a layer may import directly; it may import what those may, too. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  process: ['core'],
   transfer: ['core'],
-  history: ['core'],
+  history: ['process', 'core'],
   config: ['core'],
   credentials: ['core'],
   http: ['core'],
-  oci: ['http', 'core'],
+  oci: ['http', 'process', 'core'],
   adapters: ['oci', 'core'],
   engine: ['transfer', 'history', 'core'],
   serve: ['engine', 'core'],
-  app: ['adapters', 'serve', 'engine', 'config', 'credentials', 'history', 'core'],
+  app: ['adapters', 'serve', 'engine', 'config', 'credentials', 'history', 'process', 'core'],
   cli: ['app', 'core'],
   bin: ['cli', 'app'],
 }

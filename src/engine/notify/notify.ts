@@ -28,7 +28,7 @@ const LIMIT_STOPPED = 5000
 
 /** To be called once an execution has begun, so that its end is told even if another process must do that. */
 export function oweNotification({ policy, history }: NotifyRequest, execution: number): void {
-  if (policy.notify?.length) attempt(() => history.oweNotification(execution))
+  if (policy.notify?.length) attempt(() => history.notifications.owe(execution))
 }
 
 /** To be called while the lock is held. Tells of the execution's end, and of earlier ones of the policy whose process could not. Never
@@ -36,19 +36,19 @@ export function oweNotification({ policy, history }: NotifyRequest, execution: n
 export async function notify(request: NotifyRequest, execution: number, ctx: Context): Promise<void> {
   const { policy, history } = request
   if (!policy.notify?.length) return
-  for (const owed of attempt(() => history.owedNotifications(execution)) ?? []) {
+  for (const owed of attempt(() => history.notifications.owed(execution)) ?? []) {
     const end = attempt(() => endedOf(request, owed))
     if (end) await tell(request, end, ctx)
-    attempt(() => history.settleNotification(owed.execution))
+    attempt(() => history.notifications.settle(owed.execution))
   }
 }
 
 function endedOf({ policy, history }: NotifyRequest, { execution: id, attempt: number }: OwedEnd): Ended {
   return {
     policy,
-    execution: history.execution(id),
+    execution: history.executions.get(id),
     attempt: number,
-    failed: [...history.tasks(id, { status: 'failed', limit: MOST_FAILED })],
+    failed: [...history.tasks.list(id, { status: 'failed', limit: MOST_FAILED })],
     history: history.identity(),
   }
 }

@@ -91,7 +91,7 @@ export function createAges(
         if (verdict) verdicts.set(candidate, verdict)
         else if (least !== undefined && !pushed && candidate.info) undated.push(candidate)
       }
-      const seen = records?.firstSeen(address, repository, digestsOf(undated))
+      const seen = records?.times(address, repository, digestsOf(undated))
       for (const candidate of undated) {
         const time = (candidate.info && seen?.get(candidate.info.digest)) ?? now
         const verdict = tooYoung(time, 'first seen')

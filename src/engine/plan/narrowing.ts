@@ -29,7 +29,7 @@ export function createNarrowing(
   return {
     async expected({ digest, mediaType }, repository, ctx) {
       if (isManifestType(mediaType) && !isIndex(mediaType)) return digest
-      const known = records?.narrowed(digest, platforms)
+      const known = records?.find(digest, platforms)
       if (known) return known.digest
       const store = source.adapter.repository(repository)
       const read = async (child: string): Promise<Manifest> => {
@@ -40,7 +40,7 @@ export function createNarrowing(
         return manifest
       }
       const { root } = await narrow(await read(digest), keep, read)
-      records?.keepNarrowed(digest, platforms, root ? { digest: root.digest } : {})
+      records?.keep(digest, platforms, root ? { digest: root.digest } : {})
       return root?.digest
     },
   }

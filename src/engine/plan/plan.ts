@@ -5,7 +5,7 @@ import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource, namespaceOf } from '../../core/reference.ts'
-import type { FirstSeen, NarrowedIndexes } from '../../history/history.ts'
+import type { History } from '../../history/history.ts'
 import { forEachConcurrent } from '../concurrent.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import { createAges } from './age.ts'
@@ -37,7 +37,7 @@ export interface PlanRequest {
   readonly now?: number | undefined
 }
 
-export type PlanRecords = FirstSeen & NarrowedIndexes
+export type PlanRecords = Pick<History, 'firstSeen' | 'narrowed'>
 
 /** Where a plan goes as it is made, so that a million tags need no memory. */
 export interface PlanSink {
@@ -79,7 +79,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   const counts: Counts = { seen: 0, selected: 0 }
   const totals = { unchanged: 0, copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
   const namespaces: Namespaces = new Map()
-  const ages = createAges(policy, source, request.records, request.now ?? Date.now())
+  const ages = createAges(policy, source, request.records?.firstSeen, request.now ?? Date.now())
   const comparison = {
     policy,
     selection,
@@ -92,7 +92,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
     claim: claims(byDestination, policy),
     shallow: request.shallow ?? false,
     ages,
-    narrowing: createNarrowing(policy, selection, source, request.memory, request.records),
+    narrowing: createNarrowing(policy, selection, source, request.memory, request.records?.narrowed),
     lateReferrers: request.referrers === 'all',
   }
   let unlisted = 0

@@ -39,7 +39,7 @@ export async function prepare(
   const { source, routes, history } = request
   const down = await stagePing(source, routes, ctx, history)
   const batch: TaskSpec[] = []
-  const write = (): void => history.addTasks(id, batch.splice(0))
+  const write = (): void => history.tasks.add(id, batch.splice(0))
   const pairs = namespacePairs()
   let unchanged = 0
   const sink = {
@@ -63,7 +63,7 @@ export async function prepare(
   const unreachable = [...down].map(([endpoint, error]) => unreachableTask(source, endpoint, error))
   for (const task of unreachable) sink.task(task)
   write()
-  history.addUnchanged(id, unchanged)
+  history.executions.addUnchanged(id, unchanged)
   await callHandler(request, id, pairs, ctx)
   const namespaces = await ensureNamespaces(routes, totals, ctx)
   throwIfAborted(ctx.signal)
@@ -80,7 +80,7 @@ export async function stagePing(
   source: Endpoint,
   routes: readonly Route[],
   ctx: Context,
-  history?: Pick<History, 'keepRegistryStatus'>,
+  history?: Pick<History, 'registries'>,
 ): Promise<ReadonlyMap<Endpoint, unknown>> {
   const destinations = [...new Set(routes.map((route) => route.destination))]
   const names = [source, ...destinations].map((endpoint) => endpoint.registry.name)
@@ -93,10 +93,10 @@ export async function stagePing(
       await endpoint.adapter.ping(ctx)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      if (!ctx.signal.aborted) history?.keepRegistryStatus(name, url ?? path, reason)
+      if (!ctx.signal.aborted) history?.registries.keepStatus(name, url ?? path, reason)
       throw error
     }
-    history?.keepRegistryStatus(name, url ?? path)
+    history?.registries.keepStatus(name, url ?? path)
   }
   const pings = destinations.map(async (endpoint) => {
     try {

@@ -20,8 +20,8 @@ export async function prepareAgain(
   const { source, routes, history } = request
   await stagePing(source, routes, ctx, history)
   throwIfAborted(ctx.signal)
-  const { pending } = history.beginning(id).left
-  const unplanned = history.execution(earlier).failed - history.beginning(earlier).left.failed
+  const { pending } = history.executions.beginning(id).left
+  const unplanned = history.executions.get(earlier).failed - history.executions.beginning(earlier).left.failed
   if (unplanned > 0) {
     const text = `${plural(unplanned, 'task', 'tasks')} could not be planned then, which only a new run does again`
     ctx.emit({ type: 'log', level: 'warning', text })

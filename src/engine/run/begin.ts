@@ -31,8 +31,8 @@ export async function begin(request: BeginRequest, clock: Clock, ctx: Context): 
     if ('id' in begun) return begun
     if (!request.wait && policy.on_overlap !== 'queue') {
       const text = `another run of the policy was left out (trigger: ${trigger}): this one is still running`
-      history.log(begun.owner.execution, undefined, 'warning', text, clock.now())
-      history.flush()
+      history.logs.add(begun.owner.execution, undefined, 'warning', text, clock.now())
+      history.logs.flush()
       throw locked(policy.name, begun.owner)
     }
     if (!waiting) ctx.emit({ type: 'waiting', reason: `policy ${policy.name} is running: ${ownerText(begun.owner)}` })
@@ -50,12 +50,18 @@ function beginOnce(request: BeginRequest): Begun | { readonly owner: LockOwner }
   const { history, policy, trigger, lock, origin, again } = request
   if (!again) {
     const snapshot = JSON.stringify(policy)
-    return history.begin({ policy: policy.name, snapshot, trigger, lock, ...(origin === undefined ? {} : { origin }) })
+    return history.executions.begin({
+      policy: policy.name,
+      snapshot,
+      trigger,
+      lock,
+      ...(origin === undefined ? {} : { origin }),
+    })
   }
-  if (again.how === 'retry') return history.retry(again.execution, trigger)
-  const begun = history.resume(again.execution)
+  if (again.how === 'retry') return history.executions.retry(again.execution, trigger)
+  const begun = history.executions.resume(again.execution)
   if (begun) return begun
-  const { status } = history.execution(again.execution)
+  const { status } = history.executions.get(again.execution)
   throw new ConfigurationError(`execution ${again.execution} cannot go on: it is ${status.replaceAll('_', ' ')}`)
 }
 

@@ -33,15 +33,15 @@ export function listenToOthers(controlled: Controlled): Control {
   let over = false
 
   function look(): void {
-    if (history.stopRequested(execution)) stop.abort(new CancelledError('stopped by `executions stop`', 4))
+    if (history.control.stopRequested(execution)) stop.abort(new CancelledError('stopped by `executions stop`', 4))
     if (over || stop.signal.aborted) return
-    if (!history.pauseRequested(execution)) {
+    if (!history.control.pauseRequested(execution)) {
       goOn()
       return
     }
     gate.close()
     // Refused while it prepares: then it is paused as soon as there is something to hold.
-    if (paused || !history.move(execution, 'paused')) return
+    if (paused || !history.executions.move(execution, 'paused')) return
     paused = true
     const reason = `paused by \`executions pause\`; \`replicate executions resume ${execution}\` goes on`
     emit({ type: 'waiting', reason })
@@ -49,14 +49,14 @@ export function listenToOthers(controlled: Controlled): Control {
 
   function goOn(): void {
     if (paused) {
-      paused = !history.move(execution, 'in_progress')
+      paused = !history.executions.move(execution, 'in_progress')
       if (!paused) emit({ type: 'log', level: 'info', text: 'goes on' })
     }
     if (!paused) gate.open()
   }
 
   function beat(): void {
-    if (history.heartbeat(execution)) return
+    if (history.locks.heartbeat(execution)) return
     lost = true
     stop.abort(new LockedError(`execution ${execution} was taken over by another process`))
   }

@@ -77,9 +77,9 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
     progress.end()
     // Together, like all that follows a failure: where the history is locked, each write waits for long before it fails.
     attempt(() => {
-      history.flush()
-      if (exitCode !== undefined && !control.lost) history.recordExit(id, exitCode)
-      history.release(id)
+      history.logs.flush()
+      if (exitCode !== undefined && !control.lost) history.executions.recordExit(id, exitCode)
+      history.locks.release(id)
     })
   }
 }
@@ -102,7 +102,7 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     const planned = plannedBefore(request)
     totals =
       planned === undefined ? await prepare(request, id, memory, ctx) : await prepareAgain(request, id, planned, ctx)
-    history.move(id, 'in_progress')
+    history.executions.move(id, 'in_progress')
   } catch (error) {
     if (ctx.signal.aborted) return stopped(request, run)
     return failed(request, run, error, error instanceof ReplicateError ? Math.max(error.exitCode, 3) : 1)
@@ -113,7 +113,7 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     if (ctx.signal.aborted) return await stopped(request, run)
     run.control.transferred()
     await post(request, run, deleted)
-    const execution = history.finish(id)
+    const execution = history.executions.finish(id)
     return { execution, exitCode: execution.status === 'succeeded' ? 0 : 1 }
   } catch (error) {
     // What the history could not say any more is no mistake of its user, which the error's own code would mean.
@@ -125,16 +125,16 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
 /** The execution that made the plan which this one goes on with. */
 function plannedBefore({ history, again }: ExecuteRequest): number | undefined {
   if (!again) return undefined
-  return again.how === 'retry' || history.beginning(again.execution).prepared ? again.execution : undefined
+  return again.how === 'retry' || history.executions.beginning(again.execution).prepared ? again.execution : undefined
 }
 
 /** Ends it as failed for a reason of its own, as far as the history can still be written. No task runs any more. */
 function failed({ history }: ExecuteRequest, { id }: Running, error: unknown, exitCode: number): ExecuteResult {
   attempt(() => {
-    history.stopRest(id)
-    history.fail(id, recorded(error))
+    history.tasks.stopRest(id)
+    history.executions.fail(id, recorded(error))
   })
-  const execution = attempt(() => history.execution(id))
+  const execution = attempt(() => history.executions.get(id))
   if (!execution) throw error
   return { execution, exitCode, error }
 }
@@ -144,8 +144,8 @@ async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteRe
   const error = abortReason(run.ctx.signal)
   // What was copied completely is kept, also where the destination is written as a whole.
   for (const { adapter } of destinationsOf(request).values()) await adapter.close?.().catch(() => {})
-  if (!run.control.lost) history.stopRest(run.id)
-  const execution = run.control.lost ? history.execution(run.id) : history.finish(run.id, 'stopped')
+  if (!run.control.lost) history.tasks.stopRest(run.id)
+  const execution = run.control.lost ? history.executions.get(run.id) : history.executions.finish(run.id, 'stopped')
   return { execution, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
 }
 
@@ -162,7 +162,7 @@ async function transfer(
   if (tasks === 0) return
   stage(ctx, 'transfer', 'started', plural(tasks, 'task', 'tasks'))
   const began = clock.now()
-  const before = history.execution(id)
+  const before = history.executions.get(id)
   const mayRetry =
     (signal: AbortSignal, emit: Context['emit']): MayRetry =>
     async (error, attempt) => {
@@ -181,7 +181,7 @@ async function transfer(
   const checkpoint = checkpoints(destinations, history, id)
   const hints = hintsOf(destinations, history)
   const state = createTransferState({ concurrency, throttles, carriers, mayRetry, checkpoint, hints, gate: run.gate })
-  const leftovers = request.again !== undefined || history.mayHaveLeft(id)
+  const leftovers = request.again !== undefined || history.uploads.mayHaveLeft(id)
   // What could not be planned has failed already.
   let failures = totals.blocked
   const giveUp = (): void => {
@@ -205,7 +205,7 @@ async function transfer(
     },
     ctx,
   )
-  const now = history.execution(id)
+  const now = history.executions.get(id)
   const seconds = Math.max(clock.now() - began, 1) / 1000
   const copied = now.bytes_copied - before.bytes_copied
   const already = now.bytes_present + now.bytes_mounted - before.bytes_present - before.bytes_mounted
@@ -229,13 +229,13 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
   const { policy, source, history, concurrency, maxFailures } = request
   const destinations = destinationsOf(request)
   const { ctx, clock, id, gate, stop } = run
-  const { in_progress: tasks, succeed } = history.execution(id)
+  const { in_progress: tasks, succeed } = history.executions.get(id)
   if (tasks === 0) return NOTHING
-  for (const { error } of history.tasks(id, { status: 'failed' })) {
+  for (const { error } of history.tasks.list(id, { status: 'failed' })) {
     // A tag that cannot be deleted is no reason to keep others.
     if (error?.code === NOT_DELETED) continue
     const message = 'not deleted: not every copy has succeeded'
-    history.skipDeletes(id, { code: NOT_DELETED, message })
+    history.tasks.skipDeletes(id, { code: NOT_DELETED, message })
     ctx.emit({ type: 'log', level: 'warning', text: `${plural(tasks, 'tag is', 'tags are')} ${message}` })
     return NOTHING
   }
@@ -261,7 +261,7 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
     },
     ctx,
   )
-  const deleted = history.execution(id).succeed - succeed
+  const deleted = history.executions.get(id).succeed - succeed
   stage(ctx, 'transfer', 'ended', `${deleted} of ${plural(tasks, 'tag', 'tags')} deleted`)
   return { tasks, succeed: deleted }
 }
@@ -272,7 +272,7 @@ async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Pr
     await discardUploads(destination, history, run)
     await destination.adapter.close?.()
   }
-  const { total, succeed, skipped } = history.execution(run.id)
+  const { total, succeed, skipped } = history.executions.get(run.id)
   // Each tag's digest was compared when it was written; a task whose digest differs has failed.
   const copies = total - skipped - deleted.tasks
   if (copies > 0 && succeed > deleted.succeed)

@@ -18,7 +18,7 @@ const INTERVAL = 500
 const MOST_BLOBS = 64
 
 /** Also writes the log lines that wait, so that who follows them need not wait longer. */
-export function tellProgress(history: Pick<History, 'tellProgress' | 'flush'>, execution: number): ProgressTeller {
+export function tellProgress(history: Pick<History, 'progress' | 'logs'>, execution: number): ProgressTeller {
   const blobs = new Map<string, { -readonly [K in keyof BlobProgress]: BlobProgress[K] }>()
   let bytes = 0
   let settled = 0
@@ -52,10 +52,10 @@ export function tellProgress(history: Pick<History, 'tellProgress' | 'flush'>, e
   }
 
   function tell(): void {
-    history.flush()
+    history.logs.flush()
     if (!changed) return
     changed = false
-    history.tellProgress(execution, { bytes, settled, received, blobs: [...blobs.values()].slice(0, MOST_BLOBS) })
+    history.progress.tell(execution, { bytes, settled, received, blobs: [...blobs.values()].slice(0, MOST_BLOBS) })
   }
 
   // A history that cannot be used is told by the next task that ends; in a timer it would end the process.

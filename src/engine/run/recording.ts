@@ -14,12 +14,12 @@ export function recording(history: History, id: number, clock: Clock, ctx: Conte
 }
 
 function keep(event: Event, history: History, id: number, now: number): void {
-  if (event.type === 'log') history.log(id, event.task, event.level, event.text, now)
+  if (event.type === 'log') history.logs.add(id, event.task, event.level, event.text, now)
   else if (event.type === 'stage')
-    history.log(id, undefined, 'info', `${event.stage} ${event.state}: ${event.text}`, now, event)
+    history.logs.add(id, undefined, 'info', `${event.stage} ${event.state}: ${event.text}`, now, event)
   else if (event.type === 'retry')
-    history.log(id, undefined, 'warning', `${event.what}: ${event.reason}; again in ${event.delay} ms`, now, event)
-  else if (event.type === 'waiting') history.log(id, undefined, 'info', event.reason, now, event)
+    history.logs.add(id, undefined, 'warning', `${event.what}: ${event.reason}; again in ${event.delay} ms`, now, event)
+  else if (event.type === 'waiting') history.logs.add(id, undefined, 'info', event.reason, now, event)
 }
 
 /** The result, or undefined where the history cannot be used: then the first failure is told, not what follows from it. */

@@ -72,7 +72,7 @@ async function takeTasks(
       continue
     }
     const free = gate?.closed ? 0 : tasksAtOnce - running.size
-    for (const task of history.takePending(execution, free, clock.now(), options.kind)) {
+    for (const task of history.tasks.takePending(execution, free, clock.now(), options.kind)) {
       const work: Promise<void> = runTask(task, scene, options, ctx)
         .catch(scene.onBroken)
         .finally(() => running.delete(work))
@@ -82,11 +82,11 @@ async function takeTasks(
       await Promise.race(running)
       continue
     }
-    if (gate?.closed && (running.size > 0 || history.execution(execution).in_progress > 0)) {
+    if (gate?.closed && (running.size > 0 || history.executions.get(execution).in_progress > 0)) {
       await Promise.race([...running, gate.pass(ctx.signal).catch(() => {})])
       continue
     }
-    const next = history.nextAttemptAt(execution, options.kind)
+    const next = history.tasks.nextAttemptAt(execution, options.kind)
     if (next === undefined) scene.drained = true
     else await waitFor(running, next, options, ctx)
   }
@@ -120,13 +120,13 @@ async function runTask(task: PendingTask, scene: Scene, options: TransferOptions
   const failed = await failureOf(() => options.run(task.spec, moved, { signal: ctx.signal, emit }))
   if (broken.aborted) return
   if (!failed) {
-    history.finishTask(task.id, 'succeeded', { moved })
+    history.tasks.finish(task.id, 'succeeded', { moved })
     ctx.emit({ type: 'task', task: task.id, name, status: 'succeeded' })
     return
   }
   const { error } = failed
   if (ctx.signal.aborted) {
-    history.finishTask(task.id, 'stopped', { moved, error: recorded(abortReason(ctx.signal)) })
+    history.tasks.finish(task.id, 'stopped', { moved, error: recorded(abortReason(ctx.signal)) })
     ctx.emit({ type: 'task', task: task.id, name, status: 'stopped' })
     return
   }
@@ -137,12 +137,12 @@ async function runTask(task: PendingTask, scene: Scene, options: TransferOptions
   }
   const delay = delayOf(error, task.id, tried, options)
   if (delay !== undefined) {
-    history.retryTask(task.id, options.clock.now() + delay, kept, moved)
+    history.tasks.putBack(task.id, options.clock.now() + delay, kept, moved)
     scene.drained = false
     ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
     return
   }
-  history.finishTask(task.id, 'failed', { moved, error: kept })
+  history.tasks.finish(task.id, 'failed', { moved, error: kept })
   ctx.emit({ type: 'task', task: task.id, name, status: 'failed', error })
   options.onFailure()
 }

@@ -13,7 +13,7 @@ export function checkpoints(
 ): OpenCheckpoint {
   return (name, repository, digest) => {
     const registry = destinations.get(name)?.registry.url
-    return registry === undefined ? undefined : history.checkpoint(execution, { registry, repository, digest })
+    return registry === undefined ? undefined : history.uploads.checkpoint(execution, { registry, repository, digest })
   }
 }
 
@@ -23,11 +23,11 @@ export function hintsOf(destinations: ReadonlyMap<string, Endpoint>, history: Hi
   return {
     homeOf(name, digest) {
       const url = urlOf(name)
-      return url === undefined ? undefined : history.homeOf(url, digest)
+      return url === undefined ? undefined : history.blobHomes.find(url, digest)
     },
     remember(name, repository, digest) {
       const url = urlOf(name)
-      if (url !== undefined) history.rememberHome(url, repository, digest)
+      if (url !== undefined) history.blobHomes.remember(url, repository, digest)
     },
   }
 }
@@ -39,8 +39,12 @@ export async function discardUploads(
   run: { readonly id: number; readonly ctx: Context },
 ): Promise<void> {
   if (registry.url === undefined) return
-  const { total, succeed, skipped } = history.execution(run.id)
-  for (const { repository, location } of history.takeAbandoned(run.id, registry.url, total === succeed + skipped)) {
+  const { total, succeed, skipped } = history.executions.get(run.id)
+  for (const { repository, location } of history.uploads.takeAbandoned(
+    run.id,
+    registry.url,
+    total === succeed + skipped,
+  )) {
     await adapter.repository(repository).discardBlob?.(location, run.ctx)
   }
 }

@@ -117,7 +117,7 @@ function sceneOf(request: VerifyRequest): Scene {
     request,
     selection,
     memory,
-    narrowing: createNarrowing(policy, selection, source, memory, records),
+    narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
     resource: resourceRule(policy, narrow?.resource),
     full: request.full ? new Slots(BLOBS_AT_ONCE) : undefined,
   }
@@ -132,7 +132,7 @@ async function* artifactsOf(scene: Scene, tell: (difference: Difference) => void
     yield* groupsOf(request.only.filter((task) => task.destination.registry === name))
     return
   }
-  const ages = createAges(policy, source, request.records, Date.now())
+  const ages = createAges(policy, source, request.records?.firstSeen, Date.now())
   const isMine = request.shard ? shardOf(request.shard) : () => true
   for await (const repository of selectRepositories(policy, selection, source, () => {}, ctx)) {
     const mapped = mapRepository(repository, policy.destination)

@@ -216,7 +216,7 @@ test('the next run tells what a process that died could not', async () => {
   // Without anybody to tell, then as if the process had died after the end and before it told of it.
   await place.run(text.replace(/ {4}notify:[\s\S]*/, ''))
   const history = await openHistory(place.home)
-  history.oweNotification(1)
+  history.notifications.owe(1)
   history.close()
   expect(hook.heard).toEqual([])
   await place.run(text)

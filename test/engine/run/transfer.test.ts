@@ -35,8 +35,8 @@ interface Scene {
 async function scene(tasks: number): Promise<Scene> {
   const history = await open()
   const id = begin(history)
-  history.addTasks(id, copies(tasks))
-  history.move(id, 'in_progress')
+  history.tasks.add(id, copies(tasks))
+  history.executions.move(id, 'in_progress')
   const events: Event[] = []
   const controller = new AbortController()
   return {
@@ -81,7 +81,7 @@ test('puts a task back for twice as long each time, and up to half of that more'
     { attempt: 1, delay: 1250 },
     { attempt: 2, delay: 2500 },
   ])
-  expect([...history.tasks(id)]).toMatchObject([{ status: 'succeeded', attempts: 3 }])
+  expect([...history.tasks.list(id)]).toMatchObject([{ status: 'succeeded', attempts: 3 }])
 })
 
 test('gives a task up after its attempts, and at once for what no attempt would change', async () => {
@@ -93,12 +93,12 @@ test('gives a task up after its attempts, and at once for what no attempt would 
     },
     { onFailure: () => (failures += 1) },
   )
-  expect([...history.tasks(id)].map(({ status, attempts, error }) => [status, attempts, error?.code])).toEqual([
+  expect([...history.tasks.list(id)].map(({ status, attempts, error }) => [status, attempts, error?.code])).toEqual([
     ['failed', 3, 'network'],
     ['failed', 1, 'integrity'],
   ])
   expect(failures).toBe(2)
-  expect(history.finish(id).status).toBe('failed')
+  expect(history.executions.finish(id).status).toBe('failed')
 })
 
 test('counts the attempts of this run only, whatever earlier ones have tried', async () => {
@@ -107,12 +107,12 @@ test('counts the attempts of this run only, whatever earlier ones have tried', a
     throw new NetworkError('reset')
   }
   await transfer(failing)
-  history.finish(id)
-  history.release(id)
-  expect(history.beginning(id).left).toEqual({ pending: 0, stopped: 0, failed: 1 })
-  expect(history.resume(id)).toEqual({ id, attempt: 2 })
+  history.executions.finish(id)
+  history.locks.release(id)
+  expect(history.executions.beginning(id).left).toEqual({ pending: 0, stopped: 0, failed: 1 })
+  expect(history.executions.resume(id)).toEqual({ id, attempt: 2 })
   await transfer(failing)
-  expect([...history.tasks(id)]).toMatchObject([{ status: 'failed', attempts: 6 }])
+  expect([...history.tasks.list(id)]).toMatchObject([{ status: 'failed', attempts: 6 }])
 })
 
 test('a stop ends the wait for another attempt at once', async () => {
@@ -127,8 +127,8 @@ test('a stop ends the wait for another attempt at once', async () => {
   await expect.poll(() => events.some(({ type }) => type === 'waiting')).toBe(true)
   abort(new CancelledError('enough', 4))
   await transferred
-  history.stopRest(id)
-  expect(history.finish(id, 'stopped')).toMatchObject({ status: 'stopped', stopped: 1, in_progress: 0 })
+  history.tasks.stopRest(id)
+  expect(history.executions.finish(id, 'stopped')).toMatchObject({ status: 'stopped', stopped: 1, in_progress: 0 })
 })
 
 test('a stop ends the tasks that run as stopped, and begins no other', async () => {
@@ -141,7 +141,7 @@ test('a stop ends the tasks that run as stopped, and begins no other', async () 
   })
   await transferred
   expect(begun).toBe(4)
-  expect([...history.tasks(id)].map(({ status }) => status)).toEqual([
+  expect([...history.tasks.list(id)].map(({ status }) => status)).toEqual([
     ...Array.from({ length: 4 }, () => 'stopped'),
     'pending',
     'pending',
@@ -159,7 +159,7 @@ test('begins no task while the gate is closed, and ends where nothing is left to
     },
     { gate },
   )
-  await expect.poll(() => history.execution(id).succeed).toBe(4)
+  await expect.poll(() => history.executions.get(id).succeed).toBe(4)
   await new Promise((resolve) => setImmediate(resolve))
   expect(begun).toBe(4)
   gate.open()
@@ -174,10 +174,10 @@ test('a stop reaches what the gate holds', async () => {
   const transferred = transfer(async () => {}, { gate })
   abort(new CancelledError('enough', 4))
   await transferred
-  expect([...history.tasks(id)]).toMatchObject([{ status: 'pending', attempts: 0 }])
+  expect([...history.tasks.list(id)]).toMatchObject([{ status: 'pending', attempts: 0 }])
 })
 
-test.each(['finishTask', 'retryTask', 'takePending', 'nextAttemptAt'] as const)(
+test.each(['finish', 'putBack', 'takePending', 'nextAttemptAt'] as const)(
   'a history that fails in %s ends the whole with its error, once every task has ended',
   async (method) => {
     const { transfer, history, id } = await scene(3)
@@ -186,28 +186,28 @@ test.each(['finishTask', 'retryTask', 'takePending', 'nextAttemptAt'] as const)(
     let calls = 0
     const failing = (...args: readonly unknown[]): unknown => {
       calls += 1
-      if (calls > 1 || method === 'finishTask') throw broken
-      return Reflect.apply(history[method], history, args)
+      if (calls > 1 || method === 'finish') throw broken
+      return Reflect.apply(history.tasks[method], history.tasks, args)
     }
     const transferred = transfer(
       async ({ source }, _moved, { signal }) => {
         running += 1
         try {
           // One that is put back makes it look again.
-          if (source.tag === 'v0' && method !== 'finishTask') throw new NetworkError('reset')
+          if (source.tag === 'v0' && method !== 'finish') throw new NetworkError('reset')
           if (source.tag !== 'v0' && source.tag !== 'v1') await untilAborted(signal)
-          if (method === 'retryTask') throw new NetworkError('reset')
+          if (method === 'putBack') throw new NetworkError('reset')
         } finally {
           running -= 1
         }
       },
-      { history: { ...history, [method]: failing } },
+      { history: { ...history, tasks: { ...history.tasks, [method]: failing } } },
     )
     await expect(transferred).rejects.toBe(broken)
     expect(running).toBe(0)
     // Whatever could not be said before can be said now: nothing stays in progress.
-    history.stopRest(id)
-    expect(history.fail(id, { code: 'history', message: 'the disk is full' })).toBe(true)
-    expect(history.execution(id)).toMatchObject({ status: 'failed', in_progress: 0 })
+    history.tasks.stopRest(id)
+    expect(history.executions.fail(id, { code: 'history', message: 'the disk is full' })).toBe(true)
+    expect(history.executions.get(id)).toMatchObject({ status: 'failed', in_progress: 0 })
   },
 )

@@ -25,7 +25,7 @@ export async function list(session: Session, flags: ListFlags): Promise<number> 
   const { policy, since, limit } = flags
   const status = flags.status === undefined ? undefined : statusOf(flags.status)
   const history = await (await session.app()).history()
-  const executions = history.list({
+  const executions = history.executions.list({
     limit,
     ...(policy === undefined ? {} : { policy }),
     ...(status === undefined ? {} : { status }),
@@ -37,11 +37,11 @@ export async function list(session: Session, flags: ListFlags): Promise<number> 
 
 export async function stop(session: Session, id: string): Promise<number> {
   const history = await (await session.app()).history()
-  const execution = history.execution(history.resolveId(id))
+  const execution = history.executions.get(history.executions.resolveId(id))
   if (isFinal(execution.status)) {
     throw new ConfigurationError(`execution ${execution.id} is not running: it ${verbOf(execution.status)}`)
   }
-  if (!history.requestStop(execution.id)) {
+  if (!history.control.requestStop(execution.id)) {
     throw new ConfigurationError(`execution ${execution.id} is not running: it has just ended`)
   }
   print(session, { id: execution.id, status: execution.status, stopping: true }, () =>
@@ -52,11 +52,11 @@ export async function stop(session: Session, id: string): Promise<number> {
 
 export async function pause(session: Session, id: string): Promise<number> {
   const history = await (await session.app()).history()
-  const execution = history.execution(history.resolveId(id))
+  const execution = history.executions.get(history.executions.resolveId(id))
   if (isFinal(execution.status)) {
     throw new ConfigurationError(`execution ${execution.id} is not running: it ${verbOf(execution.status)}`)
   }
-  if (!history.requestPause(execution.id)) {
+  if (!history.control.requestPause(execution.id)) {
     throw new ConfigurationError(`execution ${execution.id} is not running: it has just ended`)
   }
   print(session, { id: execution.id, status: execution.status, pausing: true }, () =>
@@ -71,9 +71,9 @@ export async function pause(session: Session, id: string): Promise<number> {
 export async function resume(session: Session, id: string, flags: RunFlags): Promise<number> {
   const app = await session.app()
   const history = await app.history()
-  const execution = history.execution(history.resolveId(id))
+  const execution = history.executions.get(history.executions.resolveId(id))
   if (isFinal(execution.status)) return again(session, app, { how: 'resume', execution: execution.id }, flags)
-  if (!history.requestGoOn(execution.id)) {
+  if (!history.control.requestUnpause(execution.id)) {
     throw new ConfigurationError(`execution ${execution.id} is running, and not paused`)
   }
   print(session, { id: execution.id, status: execution.status, resuming: true }, () =>
@@ -85,7 +85,7 @@ export async function resume(session: Session, id: string, flags: RunFlags): Pro
 export async function retry(session: Session, id: string, flags: RunFlags): Promise<number> {
   const app = await session.app()
   const history = await app.history()
-  return again(session, app, { how: 'retry', execution: history.resolveId(id) }, flags)
+  return again(session, app, { how: 'retry', execution: history.executions.resolveId(id) }, flags)
 }
 
 /** Prints and ends like `run`. */

@@ -22,22 +22,22 @@ const FOLLOW_INTERVAL = 500
 export async function logs(session: Session, id: string, task: string | undefined, flags: LogFlags): Promise<number> {
   if (task !== undefined && !/^\d+$/.test(task)) throw new ConfigurationError(`${task} is no task: it must be a number`)
   const history = await (await session.app()).history()
-  const execution = history.execution(history.resolveId(id))
+  const execution = history.executions.get(history.executions.resolveId(id))
   if (task !== undefined) expectTask(history, execution.id, Number(task))
   const wanted = {
     ...(task === undefined ? {} : { task: Number(task) }),
     ...(flags.level === undefined ? {} : { level: flags.level }),
   }
   if (!flags.follow) {
-    const lines = history.logs(execution.id, wanted)
+    const lines = history.logs.list(execution.id, wanted)
     await writeAll(session, session.json ? jsonPieces(mapped(lines, logJson)) : mapped(lines, text))
     return 0
   }
   let after = 0
   // Read once more after the end: the last lines are written with it.
   for (let running = true; running && !session.signal.aborted; ) {
-    running = !isFinal(history.execution(execution.id).status)
-    await writeAll(session, mapped(history.logs(execution.id, { ...wanted, after }), followed))
+    running = !isFinal(history.executions.get(execution.id).status)
+    await writeAll(session, mapped(history.logs.list(execution.id, { ...wanted, after }), followed))
     if (running) await systemClock.sleep(FOLLOW_INTERVAL, session.signal).catch(() => {})
   }
   return 0
@@ -53,7 +53,7 @@ export async function logs(session: Session, id: string, task: string | undefine
 }
 
 function expectTask(history: History, execution: number, task: number): void {
-  for (const { id } of history.tasks(execution, { after: task - 1, limit: 1 })) if (id === task) return
+  for (const { id } of history.tasks.list(execution, { after: task - 1, limit: 1 })) if (id === task) return
   throw new ConfigurationError(`execution ${execution} has no task ${task}`, {
     hint: `\`replicate executions show ${execution}\` has their numbers`,
   })

@@ -23,7 +23,7 @@ export async function prune(session: Session, flags: PruneFlags): Promise<number
     })
   }
   const history = await (await session.app()).history()
-  const old = history.prunable({
+  const old = history.prune.candidates({
     ...(keep === undefined ? {} : { keep }),
     ...(olderThan === undefined ? {} : { before: session.timer.now() - olderThan }),
   })
@@ -47,7 +47,7 @@ async function deleteAll(history: History, old: readonly Pruned[], signal: Abort
     batch.push(one.id)
     tasks += one.tasks + 1
     if (tasks < BATCH && index < old.length - 1) continue
-    deleted += history.deleteExecutions(batch)
+    deleted += history.prune.delete(batch)
     batch = []
     tasks = 0
     await new Promise((resolve) => setImmediate(resolve))
@@ -59,7 +59,7 @@ async function deleteAll(history: History, old: readonly Pruned[], signal: Abort
 /** What was deleted stays deleted where there is no room to write the file anew. */
 function spaceOf(history: History, session: Session): number | undefined {
   try {
-    return history.giveSpaceBack()
+    return history.prune.giveSpaceBack()
   } catch (error) {
     if (!(error instanceof HistoryError)) throw error
     session.stderr.write(`warning: the space was not given back: ${error.message}\n`)

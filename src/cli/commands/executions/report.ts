@@ -27,7 +27,7 @@ export async function report(session: Session, id: string, flags: ReportFlags): 
     throw new ConfigurationError('--markdown and --json both go to standard output: give one')
   await checkReports(session, html, junit)
   const history = await (await session.app()).history()
-  const executions = gather(history, [history.resolveId(id)], html === undefined ? 'json' : 'html')
+  const executions = gather(history, [history.executions.resolveId(id)], html === undefined ? 'json' : 'html')
   for (const [kind, file] of [
     ['html', html],
     ['junit', junit],

@@ -11,8 +11,8 @@ import { writeAll } from '../../stream.ts'
 
 export async function show(session: Session, id: string, flags: { readonly failed?: boolean }): Promise<number> {
   const history = await (await session.app()).history()
-  const execution = history.execution(history.resolveId(id))
-  const tasks = history.tasks(execution.id, flags.failed ? { status: 'failed' } : {})
+  const execution = history.executions.get(history.executions.resolveId(id))
+  const tasks = history.tasks.list(execution.id, flags.failed ? { status: 'failed' } : {})
   if (session.json) {
     await writeAll(session, jsonPieces(tasks, { fields: execution, name: 'tasks' }))
     return 0
@@ -34,7 +34,7 @@ export async function show(session: Session, id: string, flags: { readonly faile
   return 0
 
   function* failures(): Generator<string> {
-    for (const task of history.tasks(execution.id, { status: 'failed' })) {
+    for (const task of history.tasks.list(execution.id, { status: 'failed' })) {
       const failed = { execution: execution.id, task: task.id, name: nameOf(task), error: task.error }
       yield `\n${failedTask(failed, colors)}`
     }

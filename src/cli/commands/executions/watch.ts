@@ -22,13 +22,13 @@ const LAST_WORDS = 3000
 /** Ends when it ends, with its exit status. Watching leaves it as it is, also when the watching is ended. */
 export async function watch(session: Session, id: string): Promise<number> {
   const history = await (await session.app()).history()
-  let execution = history.execution(history.resolveId(id))
+  let execution = history.executions.get(history.executions.resolveId(id))
   // Bars would come and go at once.
   const view = viewOf({ ...session, bars: session.bars && !isFinal(execution.status) })
   const replay = createReplay(history, execution.id, view)
   try {
     // Our own column, written when the execution began.
-    const policy = JSON.parse(history.beginning(execution.id).snapshot) as Policy
+    const policy = JSON.parse(history.executions.beginning(execution.id).snapshot) as Policy
     view.begin(headingOf(policy), execution.id)
     for (;;) {
       const over = isOver(execution, history, session.timer.now())
@@ -39,9 +39,9 @@ export async function watch(session: Session, id: string): Promise<number> {
         view.close()
         return left(session, execution.id)
       }
-      execution = history.execution(execution.id)
+      execution = history.executions.get(execution.id)
     }
-    const exitCode = history.exitCodeOf(execution.id) ?? exitCodeOf(execution.status)
+    const exitCode = history.executions.exitCodeOf(execution.id) ?? exitCodeOf(execution.status)
     view.end({ policy: execution.policy, execution, exitCode, ...errorOf(execution) })
     if (session.json) session.stdout.write(jsonLine({ type: 'exit', code: exitCode, executions: [execution] }))
     return exitCode
@@ -54,7 +54,9 @@ export async function watch(session: Session, id: string): Promise<number> {
 function isOver({ id, status, end_time }: Execution, history: History, now: number): boolean {
   if (!isFinal(status)) return false
   return (
-    status === 'interrupted' || history.exitCodeOf(id) !== undefined || now - Date.parse(end_time ?? '') > LAST_WORDS
+    status === 'interrupted' ||
+    history.executions.exitCodeOf(id) !== undefined ||
+    now - Date.parse(end_time ?? '') > LAST_WORDS
   )
 }
 

@@ -17,7 +17,7 @@ export async function list(session: Session): Promise<number> {
   const { configuration: file } = await session.parts.paths(session.options)
   const history = policies.length > 0 ? await app.history() : undefined
   const now = session.timer.now()
-  const rows = policies.map((policy) => ({ policy, last: history?.lastOf(policy.name) }))
+  const rows = policies.map((policy) => ({ policy, last: history?.executions.lastOf(policy.name) }))
   print(
     session,
     rows.map(({ policy, last }) => ({ ...policyJson(policy, now), last_execution: last ?? null })),

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { currentProcess, isProcessAlive } from '../../src/history/process.ts'
+import { currentProcess, isGone, isProcessAlive } from '../../src/process/identity.ts'
 
 const me = currentProcess()
 
@@ -33,4 +33,23 @@ test.runIf(process.platform === 'linux')('takes a process that has ended and was
   } finally {
     parent.kill('SIGKILL')
   }
+})
+
+test('a process of another machine is gone once it is silent, whatever runs here under its pid', () => {
+  const elsewhere = { ...me, machine: `${me.machine} another pid namespace` }
+  expect(isGone(elsewhere, false)).toBe(false)
+  expect(isGone({ ...elsewhere, pid: 2 ** 22 }, false)).toBe(false)
+  expect(isGone(elsewhere, true)).toBe(true)
+})
+
+test('a process of this machine is looked up, however silent it is', () => {
+  expect(isGone(me, true)).toBe(false)
+  expect(isGone({ ...me, start: undefined }, true)).toBe(false)
+  expect(isGone(me, false, () => false)).toBe(true)
+})
+
+test('a pid without a start time may be another process by now: silence decides', () => {
+  const other = { ...me, pid: process.ppid, start: undefined }
+  expect(isGone(other, false, () => true)).toBe(false)
+  expect(isGone(other, true, () => true)).toBe(true)
 })

@@ -1,6 +1,6 @@
 /** How far a running execution is, told to other processes by the one that runs it; and how that one ended. */
 
-import type { Database } from './database.ts'
+import type { Database } from '../database/database.ts'
 
 /** Sizes in bytes. */
 export interface Progress {
@@ -23,38 +23,24 @@ export interface BlobProgress {
 
 export interface ProgressRecords {
   /** Replaces what was told before. */
-  tellProgress(execution: number, progress: Progress): void
+  tell(execution: number, progress: Progress): void
   /** Undefined before the first blob and after the end. */
-  progressOf(execution: number): Progress | undefined
-  /** The last thing to be written of an execution: the exit status of whoever ran it. */
-  recordExit(execution: number, exitCode: number): void
-  /** Undefined while it runs, and where its process could not say it. */
-  exitCodeOf(execution: number): number | undefined
+  of(execution: number): Progress | undefined
 }
 
 export function createProgressRecords(database: Database, redact: (text: string) => string): ProgressRecords {
   return {
-    tellProgress(execution, progress) {
+    tell(execution, progress) {
       const blobs = progress.blobs.map((blob) => ({ ...blob, name: redact(blob.name) }))
       database.run(TELL, { execution, state: JSON.stringify({ ...progress, blobs }) })
     },
-    progressOf(execution) {
+    of(execution) {
       const row = database.get<{ state: string }>('SELECT state FROM progress WHERE execution_id = @execution', {
         execution,
       })
-      // Our own column, written by `tellProgress`.
+      // Our own column, written by `tell`.
       return row ? (JSON.parse(row.state) as Progress) : undefined
     },
-    recordExit(execution, exitCode) {
-      database.transaction(() => {
-        database.run('DELETE FROM progress WHERE execution_id = @execution', { execution })
-        database.run('UPDATE executions SET exit_code = @exitCode WHERE id = @execution', { execution, exitCode })
-      })
-    },
-    exitCodeOf: (execution) =>
-      database.get<{ code: number | null }>('SELECT exit_code AS code FROM executions WHERE id = @execution', {
-        execution,
-      })?.code ?? undefined,
   }
 }
 

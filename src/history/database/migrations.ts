@@ -1,6 +1,6 @@
 /** How a new or older file becomes a current one. */
 
-import { HistoryError } from '../core/errors.ts'
+import { HistoryError } from '../../core/errors.ts'
 import type { Database } from './database.ts'
 import { MIGRATIONS } from './schema.ts'
 

@@ -1,12 +1,12 @@
 /** Executions as they are shown: one, the newest first, or by the names that people give them. */
 
-import { HistoryError } from '../core/errors.ts'
-import type { Execution } from '../core/execution.ts'
-import type { ExecutionStatus } from '../core/states.ts'
-import type { Database } from './database.ts'
-import type { Locks } from './locks.ts'
-import { readError } from './recorded-error.ts'
-import { formatTime } from './sql.ts'
+import { HistoryError } from '../../core/errors.ts'
+import type { Execution } from '../../core/execution.ts'
+import type { ExecutionStatus } from '../../core/states.ts'
+import type { Database } from '../database/database.ts'
+import { readError } from '../database/recorded-error.ts'
+import { formatTime } from '../database/sql.ts'
+import type { Locks } from '../locks.ts'
 
 export interface ExecutionFilter {
   readonly policy?: string
@@ -19,7 +19,7 @@ export interface ExecutionFilter {
 
 export interface ExecutionListing {
   /** Throws `HistoryError` where there is none. */
-  execution(id: number): Execution
+  get(id: number): Execution
   /** Newest first. */
   list(filter?: ExecutionFilter): readonly Execution[]
   /** The newest of a policy. */
@@ -56,14 +56,14 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
     return database.all<ExecutionRow>(LIST, parameters).map(toExecution)
   }
 
-  function execution(id: number): Execution {
+  function get(id: number): Execution {
     const row = database.get<ExecutionRow>(ONE, { abandoned: abandoned(), id })
     if (row) return toExecution(row)
     throw missing(`there is no execution ${id} in the history`)
   }
 
   return {
-    execution,
+    get,
     list,
     lastOf: (policy) => list({ policy, limit: 1 })[0],
     resolveId(text) {
@@ -77,7 +77,7 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
       if (!/^[1-9]\d{0,14}$/.test(text)) {
         throw missing(`${text} is no execution: give its number, \`last\` or \`last:POLICY\``)
       }
-      return execution(Number(text)).id
+      return get(Number(text)).id
     },
   }
 }

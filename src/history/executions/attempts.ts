@@ -1,10 +1,10 @@
 /** Executions begun anew: one that has ended goes on, or what failed in it becomes a new one. */
 
-import type { ActionKind } from '../core/plan.ts'
-import { executionStatesBefore, type TriggerKind } from '../core/states.ts'
-import type { Database } from './database.ts'
-import type { LockOwner, Locks } from './locks.ts'
-import { anyOf } from './sql.ts'
+import type { ActionKind } from '../../core/plan.ts'
+import { executionStatesBefore, type TriggerKind } from '../../core/states.ts'
+import type { Database } from '../database/database.ts'
+import { anyOf } from '../database/sql.ts'
+import type { LockOwner, Locks } from '../locks.ts'
 
 /** What an execution was begun with. */
 export interface Beginning {

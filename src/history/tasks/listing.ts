@@ -1,12 +1,12 @@
 /** Tasks as they are shown, read page by page. */
 
-import type { Task } from '../core/execution.ts'
-import type { TaskSpec } from '../core/plan.ts'
-import { formatResource } from '../core/reference.ts'
-import type { TaskStatus } from '../core/states.ts'
-import type { Database } from './database.ts'
-import { readError } from './recorded-error.ts'
-import { formatTime } from './sql.ts'
+import type { Task } from '../../core/execution.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import { formatResource } from '../../core/reference.ts'
+import type { TaskStatus } from '../../core/states.ts'
+import type { Database } from '../database/database.ts'
+import { readError } from '../database/recorded-error.ts'
+import { formatTime } from '../database/sql.ts'
 
 export interface TaskFilter {
   readonly status?: TaskStatus
@@ -18,10 +18,10 @@ export interface TaskFilter {
 
 export interface TaskListing {
   /** In the order they were added. Pages through the table, so that it may be written meanwhile. */
-  tasks(execution: number, filter?: TaskFilter): Generator<Task>
+  list(execution: number, filter?: TaskFilter): Generator<Task>
   /** Those that ended at `since` (milliseconds since 1970) or later, in the order of their ends. Looks at every task, 30 ms for 100,000: an
    *  index would cost those who run them more. */
-  tasksEndedSince(execution: number, since: number): readonly Task[]
+  endedSince(execution: number, since: number): readonly Task[]
 }
 
 interface TaskRow
@@ -39,7 +39,7 @@ const PAGE = 1000
 
 export function createTaskListing(database: Database): TaskListing {
   return {
-    *tasks(execution, { status, after = 0, limit = Number.POSITIVE_INFINITY } = {}) {
+    *list(execution, { status, after = 0, limit = Number.POSITIVE_INFINITY } = {}) {
       for (let last = after, left = limit; left > 0; ) {
         const wanted = Math.min(PAGE, left)
         const parameters = { execution, after: last, limit: wanted, ...(status === undefined ? {} : { status }) }
@@ -50,12 +50,12 @@ export function createTaskListing(database: Database): TaskListing {
         if (rows.length < wanted) return
       }
     },
-    tasksEndedSince: (execution, since) => database.all<TaskRow>(ENDED, { execution, since }).map(toTask),
+    endedSince: (execution, since) => database.all<TaskRow>(ENDED, { execution, since }).map(toTask),
   }
 }
 
 export function readSpec(text: string): TaskSpec {
-  // Our own column, written by `addTasks`.
+  // Our own column, written by `Tasks.add`.
   return JSON.parse(text) as TaskSpec
 }
 

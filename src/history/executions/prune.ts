@@ -1,9 +1,9 @@
 /** Ended executions taken out of the history, with their tasks and logs, and the space given back. */
 
 import { statSync } from 'node:fs'
-import type { Database } from './database.ts'
-import type { Locks } from './locks.ts'
-import { anyOf, formatTime } from './sql.ts'
+import type { Database } from '../database/database.ts'
+import { anyOf, formatTime } from '../database/sql.ts'
+import type { Locks } from '../locks.ts'
 
 /** At least one of both; what both say is pruned. */
 export interface PruneFilter {
@@ -24,9 +24,9 @@ export interface Pruned {
 
 export interface Prune {
   /** Oldest first; never one that runs. */
-  prunable(filter: PruneFilter): readonly Pruned[]
+  candidates(filter: PruneFilter): readonly Pruned[]
   /** All or none of them but those that run again by now. Returns how many went. May take a second for 100,000 tasks. */
-  deleteExecutions(ids: readonly number[]): number
+  delete(ids: readonly number[]): number
   /** Gives the space of what was deleted back to the file system; the result is how many bytes. Undefined where an execution runs, which
    *  it would hold up: the space stays in the file, and is used again. */
   giveSpaceBack(): number | undefined
@@ -34,13 +34,13 @@ export interface Prune {
 
 export function createPrune(database: Database, { markInterrupted }: Pick<Locks, 'markInterrupted'>): Prune {
   return {
-    prunable({ keep = 0, before = Number.MAX_SAFE_INTEGER }) {
+    candidates({ keep = 0, before = Number.MAX_SAFE_INTEGER }) {
       markInterrupted()
       return database
         .all<Omit<Pruned, 'start_time'> & { readonly start_time: number }>(PRUNABLE, { keep, before })
         .map((row) => ({ ...row, start_time: formatTime(row.start_time) }))
     },
-    deleteExecutions: (ids) =>
+    delete: (ids) =>
       database.run(`DELETE FROM executions WHERE id IN (SELECT value FROM json_each(@ids)) AND ${ENDED}`, {
         ids: JSON.stringify(ids),
       }),

@@ -2,7 +2,7 @@
 
 import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
 import type Sqlite from 'better-sqlite3'
-import { HistoryError } from '../core/errors.ts'
+import { HistoryError } from '../../core/errors.ts'
 import { explained } from './failure.ts'
 import { createFile } from './file.ts'
 

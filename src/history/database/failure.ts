@@ -1,6 +1,6 @@
 /** What a failure of SQLite or of the file system means for the history, and what to do about it. */
 
-import { HistoryError } from '../core/errors.ts'
+import { HistoryError } from '../../core/errors.ts'
 
 const REASONS: readonly (readonly [code: RegExp, reason: string, hint: string])[] = [
   [

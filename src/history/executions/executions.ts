@@ -1,12 +1,12 @@
 /** Executions in the history: begun with the policy's lock, moved by legal moves only. */
 
-import type { Execution, RecordedError } from '../core/execution.ts'
-import { type ExecutionStatus, endOf, executionStatesBefore, isFinal, type TriggerKind } from '../core/states.ts'
-import type { Database } from './database.ts'
-import type { ExecutionListing } from './execution-listing.ts'
-import type { LockOwner, Locks } from './locks.ts'
-import type { ErrorText } from './recorded-error.ts'
-import { anyOf } from './sql.ts'
+import type { Execution, RecordedError } from '../../core/execution.ts'
+import { type ExecutionStatus, endOf, executionStatesBefore, isFinal, type TriggerKind } from '../../core/states.ts'
+import type { Database } from '../database/database.ts'
+import type { ErrorText } from '../database/recorded-error.ts'
+import { anyOf } from '../database/sql.ts'
+import type { LockOwner, Locks } from '../locks.ts'
+import type { ExecutionListing } from './listing.ts'
 
 export interface BeginRequest {
   /** The policy's name. */
@@ -32,12 +32,16 @@ export interface Executions {
   fail(id: number, error: RecordedError): boolean
   /** Adds to the tags that were the same on both sides. */
   addUnchanged(id: number, count: number): void
+  /** The last thing to be written of an execution: the exit status of whoever ran it. */
+  recordExit(id: number, exitCode: number): void
+  /** Undefined while it runs, and where its process could not say it. */
+  exitCodeOf(id: number): number | undefined
 }
 
 export function createExecutions(
   database: Database,
   locks: Locks,
-  { execution }: Pick<ExecutionListing, 'execution'>,
+  { get }: Pick<ExecutionListing, 'get'>,
   now: () => number,
   errorText: ErrorText,
 ): Executions {
@@ -70,17 +74,26 @@ export function createExecutions(
     move: (id, to) => move(id, to),
     finish: (id, otherwise = 'succeeded') =>
       database.transaction(() => {
-        const { failed, stopped, in_progress, status } = execution(id)
-        if (isFinal(status)) return execution(id)
+        const { failed, stopped, in_progress, status } = get(id)
+        if (isFinal(status)) return get(id)
         if (in_progress > 0) throw new Error(`execution ${id} cannot end: ${in_progress} of its tasks have not`)
         const end = endOf({ failed, stopped })
         const to = end === 'succeeded' ? otherwise : end
         if (!move(id, to)) throw new Error(`execution ${id} is ${status} and cannot become ${to}`)
-        return execution(id)
+        return get(id)
       }),
     fail: (id, error) => move(id, 'failed', errorText(error)),
     addUnchanged: (id, count) =>
       void database.run('UPDATE executions SET unchanged = unchanged + @count WHERE id = @id', { id, count }),
+    recordExit(id, exitCode) {
+      database.transaction(() => {
+        database.run('DELETE FROM progress WHERE execution_id = @id', { id })
+        database.run('UPDATE executions SET exit_code = @exitCode WHERE id = @id', { id, exitCode })
+      })
+    },
+    exitCodeOf: (id) =>
+      database.get<{ code: number | null }>('SELECT exit_code AS code FROM executions WHERE id = @id', { id })?.code ??
+      undefined,
   }
 }
 

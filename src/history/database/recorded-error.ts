@@ -1,6 +1,6 @@
 /** Recorded errors as text in a column. */
 
-import type { RecordedError } from '../core/execution.ts'
+import type { RecordedError } from '../../core/execution.ts'
 
 /** Writes an error as JSON, without secrets. */
 export type ErrorText = (error: RecordedError) => string

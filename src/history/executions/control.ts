@@ -1,8 +1,8 @@
 /** Wishes of other processes for an execution that runs: that it stops, pauses, or goes on. */
 
-import { isFinal } from '../core/states.ts'
-import type { Database } from './database.ts'
-import type { ExecutionListing } from './execution-listing.ts'
+import { isFinal } from '../../core/states.ts'
+import type { Database } from '../database/database.ts'
+import type { ExecutionListing } from './listing.ts'
 
 export interface Control {
   /** Asks the process that runs it to stop; false where nobody runs it. */
@@ -10,15 +10,15 @@ export interface Control {
   /** Asks the process that runs it to hold before its next blob; false where nobody runs it. */
   requestPause(id: number): boolean
   /** Takes the wish for a pause back; false where there is none, or nobody runs it. */
-  requestGoOn(id: number): boolean
+  requestUnpause(id: number): boolean
   stopRequested(id: number): boolean
   pauseRequested(id: number): boolean
 }
 
-export function createControl(database: Database, { execution }: Pick<ExecutionListing, 'execution'>): Control {
+export function createControl(database: Database, { get }: Pick<ExecutionListing, 'get'>): Control {
   function request(id: number, change: string, condition = 'true'): boolean {
     // The look marks an execution whose process died: nobody would hear the wish.
-    if (isFinal(execution(id).status)) return false
+    if (isFinal(get(id).status)) return false
     return database.run(`UPDATE executions SET ${change} WHERE id = @id AND ${ACTIVE} AND ${condition}`, { id }) > 0
   }
   const isRequested = (id: number, column: 'stop_requested' | 'pause_requested'): boolean =>
@@ -27,7 +27,7 @@ export function createControl(database: Database, { execution }: Pick<ExecutionL
   return {
     requestStop: (id) => request(id, 'stop_requested = 1'),
     requestPause: (id) => request(id, 'pause_requested = 1'),
-    requestGoOn: (id) => request(id, 'pause_requested = 0', 'pause_requested = 1'),
+    requestUnpause: (id) => request(id, 'pause_requested = 0', 'pause_requested = 1'),
     stopRequested: (id) => isRequested(id, 'stop_requested'),
     pauseRequested: (id) => isRequested(id, 'pause_requested'),
   }

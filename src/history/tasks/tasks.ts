@@ -1,12 +1,12 @@
 /** Tasks in the history: added in bulk, taken a page at a time, ended once. */
 
-import type { Moved, RecordedError } from '../core/execution.ts'
-import type { TaskSpec } from '../core/plan.ts'
-import { type TaskStatus, taskStatesBefore } from '../core/states.ts'
-import type { Database } from './database.ts'
-import type { ErrorText } from './recorded-error.ts'
-import { anyOf } from './sql.ts'
-import { readSpec } from './task-listing.ts'
+import type { Moved, RecordedError } from '../../core/execution.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import { type TaskStatus, taskStatesBefore } from '../../core/states.ts'
+import type { Database } from '../database/database.ts'
+import type { ErrorText } from '../database/recorded-error.ts'
+import { anyOf } from '../database/sql.ts'
+import { readSpec } from './listing.ts'
 
 /** A task that this process may run now. */
 export interface PendingTask {
@@ -23,16 +23,16 @@ export interface TaskEnd {
 
 export interface Tasks {
   /** Without `status` the action says it: what is kept is skipped, what is blocked has failed with its reason, all else is pending. */
-  addTasks(execution: number, specs: readonly TaskSpec[], status?: TaskStatus): void
+  add(execution: number, specs: readonly TaskSpec[], status?: TaskStatus): void
   /** Moves up to `limit` tasks that are due at `time` (milliseconds since 1970) to in_progress, lowest number first; of one kind: deletes
    *  begin only when all else has ended. */
   takePending(execution: number, limit: number, time: number, kind?: TaskKind): readonly PendingTask[]
   /** When the first of the tasks that were put back is due, in milliseconds since 1970. */
   nextAttemptAt(execution: number, kind?: TaskKind): number | undefined
   /** False where the task may not move there: somebody else has ended it. What was moved adds to what earlier attempts moved. */
-  finishTask(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): boolean
+  finish(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): boolean
   /** Puts a task back until `nextAttemptAt`; false where it is not being run. */
-  retryTask(id: number, nextAttemptAt: number, error: RecordedError, moved?: Moved): boolean
+  putBack(id: number, nextAttemptAt: number, error: RecordedError, moved?: Moved): boolean
   /** Ends all that have not begun as stopped; returns how many. */
   stopPending(execution: number): number
   /** Ends as stopped whatever has not ended. Only where none of its tasks runs any more. */
@@ -48,16 +48,16 @@ const BATCH = 1000
 const NOTHING: Moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
 
 export function createTasks(database: Database, now: () => number, errorText: ErrorText): Tasks {
-  function add(execution: number, spec: TaskSpec, status: TaskStatus): void {
+  function insert(execution: number, spec: TaskSpec, status: TaskStatus): void {
     const error = status === 'failed' ? errorText(reasonOf(spec)) : null
     const end = status === 'pending' ? null : now()
     database.run(ADD, { execution, spec: JSON.stringify(spec), status, end, error })
   }
   return {
-    addTasks(execution, specs, status) {
+    add(execution, specs, status) {
       for (let at = 0; at < specs.length; at += BATCH) {
         database.transaction(() => {
-          for (const spec of specs.slice(at, at + BATCH)) add(execution, spec, status ?? firstStatus(spec))
+          for (const spec of specs.slice(at, at + BATCH)) insert(execution, spec, status ?? firstStatus(spec))
         })
       }
     },
@@ -68,9 +68,9 @@ export function createTasks(database: Database, now: () => number, errorText: Er
     },
     nextAttemptAt: (execution, kind = 'transfer') =>
       database.get<{ at: number | null }>(NEXT[kind], { execution })?.at ?? undefined,
-    finishTask: (id, status, { moved = NOTHING, error } = {}) =>
+    finish: (id, status, { moved = NOTHING, error } = {}) =>
       database.run(FINISH[status], { id, ...moved, end: now(), error: error ? errorText(error) : null }) > 0,
-    retryTask: (id, nextAttemptAt, error, moved = NOTHING) =>
+    putBack: (id, nextAttemptAt, error, moved = NOTHING) =>
       database.run(RETRY, { id, ...moved, next: nextAttemptAt, error: errorText(error) }) > 0,
     stopPending: (execution) => database.run(`${STOP} AND status = 'pending'`, { execution, end: now() }),
     stopRest: (execution) =>
@@ -112,12 +112,12 @@ const NEXT = { transfer: next('transfer'), delete: next('delete') }
 const MOVED = `bytes_copied = bytes_copied + @bytes_copied, bytes_mounted = bytes_mounted + @bytes_mounted,
     bytes_present = bytes_present + @bytes_present`
 
-function finish(to: 'succeeded' | 'failed' | 'stopped'): string {
+function ending(to: 'succeeded' | 'failed' | 'stopped'): string {
   return `UPDATE tasks SET status = '${to}', end_time = @end, error = @error, next_attempt_at = NULL, ${MOVED}
     WHERE id = @id AND ${anyOf('status', taskStatesBefore(to))}`
 }
 
-const FINISH = { succeeded: finish('succeeded'), failed: finish('failed'), stopped: finish('stopped') }
+const FINISH = { succeeded: ending('succeeded'), failed: ending('failed'), stopped: ending('stopped') }
 
 const RETRY = `
   UPDATE tasks SET status = 'pending', next_attempt_at = @next, error = @error, ${MOVED}
