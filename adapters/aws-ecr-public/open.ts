@@ -4,14 +4,16 @@ import { z } from 'zod'
 import type { Adapter, AdapterTools, SignInTools } from '../../src/core/adapter.ts'
 import type { Credential, Registry, SentCredential } from '../../src/core/registry.ts'
 import { ociRegistry } from '../../src/oci/registry/registry.ts'
-import { listImages } from '../aws-ecr/images.ts'
+import { listImages, SMALLEST_CHUNK } from '../aws-ecr/images.ts'
 import { ecrRepository } from '../aws-ecr/repository.ts'
 import { passwordOf, ready, TOKEN } from '../aws-ecr/sign-in.ts'
 import { imagesOf, openEcrPublic } from './api.ts'
 import { ensureRepository, exists, listRepositories, writeRules } from './repositories.ts'
 
 export function open(registry: Registry, tools: AdapterTools): Adapter {
-  const adapter = ociRegistry(registry, tools, { upload: { strategy: 'put', status: 'none' } })
+  const adapter = ociRegistry(registry, tools, {
+    upload: { strategy: 'put', status: 'none', smallest: SMALLEST_CHUNK },
+  })
   const ecr = openEcrPublic(registry, tools.api, tools.credential)
   return {
     ...adapter,

@@ -21,6 +21,9 @@ export interface Images {
 /** By its tag just that tag; by its digest with all its tags. */
 export type ImageId = { readonly imageTag: string } | { readonly imageDigest: string }
 
+/** In bytes; only the last chunk of a layer may be smaller. */
+export const SMALLEST_CHUNK = 5 * 1024 * 1024
+
 /** The API gives no more at once. */
 export const PAGE_SIZE = 1000
 

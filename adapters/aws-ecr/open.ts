@@ -8,14 +8,14 @@ import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { isNobody } from './aws.ts'
 import { imagesOf, openEcr } from './ecr.ts'
 import { parseHost } from './host.ts'
-import { listImages, PAGE_SIZE } from './images.ts'
+import { listImages, PAGE_SIZE, SMALLEST_CHUNK } from './images.ts'
 import { ensureRepository, exists, listRepositories, writeRules } from './repositories.ts'
 import { ecrRepository } from './repository.ts'
 import { passwordOf, ready, TOKEN } from './sign-in.ts'
 
 export function open(registry: Registry, tools: AdapterTools): Adapter {
   // What a session says of how far it is is wrong: https://github.com/aws/containers-roadmap/issues/2831
-  const facts = { upload: { strategy: 'put', status: 'none' }, pageSize: PAGE_SIZE } as const
+  const facts = { upload: { strategy: 'put', status: 'none', smallest: SMALLEST_CHUNK }, pageSize: PAGE_SIZE } as const
   const adapter = ociRegistry(registry, tools, facts)
   const ecr = openEcr(registry, tools.api, tools.credential)
   const rules = new Map<string, Promise<WriteRules>>()

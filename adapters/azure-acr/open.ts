@@ -1,9 +1,9 @@
 /** Opens Azure Container Registry: its content, and what its own API adds to it. */
 
 import type { Adapter, AdapterTools } from '../../src/core/adapter.ts'
+import { CredentialError } from '../../src/core/errors.ts'
 import type { Registry } from '../../src/core/registry.ts'
 import { ociRegistry } from '../../src/oci/registry/registry.ts'
-import { needsCredential } from '../needs-credential.ts'
 import { listRepositories, listTags } from './listing.ts'
 import { explained } from './refusals.ts'
 import { acrRepository } from './repository.ts'
@@ -22,7 +22,7 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
         await adapter.ping(ctx)
       } catch (error) {
         // Nobody may still pull where the registry is open to all; it shows that by repository only.
-        if (needsCredential(error)) return
+        if (error instanceof CredentialError && error.missing) return
         throw await explained(error)
       }
     },

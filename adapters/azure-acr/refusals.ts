@@ -4,7 +4,6 @@ import type { Context } from '../../src/core/context.ts'
 import { CredentialError, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import { restated } from '../../src/oci/registry/restate.ts'
-import { needsCredential } from '../needs-credential.ts'
 
 export interface Acr {
   /** Its name in the configuration. */
@@ -67,7 +66,7 @@ async function meaning(error: unknown, right: Right, repository: string, acr: Ac
   if (error instanceof RegistryError && error.status === 403) {
     return restated(error, error.message, hintOf(right, repository))
   }
-  if (!(error instanceof CredentialError) || needsCredential(error)) return error
+  if (!(error instanceof CredentialError) || error.missing) return error
   try {
     await acr.ping(ctx)
   } catch {

@@ -10,7 +10,9 @@ type ListTags = (ctx: Context) => AsyncIterable<TagInfo | string>
 export function hubRepository(store: ContentStore, name: string, api: HubApi, listTags: ListTags): ContentStore {
   async function deleteTag(tag: string, ctx: Context): Promise<void> {
     const url = `/v2/repositories/${name}/tags/${encodeURIComponent(tag)}/`
-    const response = await explained(api.http.request({ method: 'DELETE', url }, ctx), '"Read, Write & Delete"')
+    // 404: it is gone already.
+    const request = { method: 'DELETE', url, expect: [200, 202, 204, 404] } as const
+    const response = await explained(api.http.request(request, ctx), '"Read, Write & Delete"')
     await response.discard()
   }
   return {

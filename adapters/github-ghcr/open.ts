@@ -9,8 +9,13 @@ import { packageRepository } from './repository.ts'
 import { listTags } from './versions.ts'
 
 export function open(registry: Registry, tools: AdapterTools): Adapter {
-  // Asked for referrers it redirects to its website: https://github.com/artifacthub/hub/issues/4785
-  const adapter = ociRegistry(registry, tools, { referrers: false, unprovenSubject: true })
+  const adapter = ociRegistry(registry, tools, {
+    // Asked for referrers it redirects to its website: https://github.com/artifacthub/hub/issues/4785
+    referrers: false,
+    unprovenSubject: true,
+    // One PUT may have any size, a request with a range 4 MiB: https://github.com/oras-project/rust-oci-client/issues/35
+    upload: { strategy: 'put', chunk: 4 * 1024 * 1024 },
+  })
   const api = openGitHub(registry, tools)
   return {
     ...adapter,

@@ -17,17 +17,16 @@ export function packageRepository(store: ContentStore, name: string, api: GitHub
     },
     async deleteManifest(digest, ctx) {
       const path = await packagePath(name, api, ctx)
-      if (path !== undefined) {
-        for await (const version of api.items(`${path}/versions?state=active`, VERSION, `versions of ${name}`, ctx)) {
-          if (version.name !== digest) continue
-          const url = `${path}/versions/${version.id}`
-          const request = { method: 'DELETE', url, headers: HEADERS } as const
-          const response = await explained(api.http.request(request, ctx), 'delete:packages').catch(lastOne)
-          await response.discard()
-          return
-        }
+      if (path === undefined) return
+      for await (const version of api.items(`${path}/versions?state=active`, VERSION, `versions of ${name}`, ctx)) {
+        if (version.name !== digest) continue
+        const url = `${path}/versions/${version.id}`
+        // 404: it is gone already.
+        const request = { method: 'DELETE', url, headers: HEADERS, expect: [204, 404] } as const
+        const response = await explained(api.http.request(request, ctx), 'delete:packages').catch(lastOne)
+        await response.discard()
+        return
       }
-      throw new RegistryError(`${name} has no version ${digest}`, { status: 404, method: 'DELETE', path: `/${name}` })
     },
   }
 }

@@ -1,9 +1,9 @@
 /** Opens Google Artifact Registry: its content, and what its own API adds to it. */
 
 import type { Adapter, AdapterTools } from '../../src/core/adapter.ts'
+import { CredentialError } from '../../src/core/errors.ts'
 import type { Registry } from '../../src/core/registry.ts'
 import { ociRegistry } from '../../src/oci/registry/registry.ts'
-import { needsCredential } from '../needs-credential.ts'
 import { openGar } from './api.ts'
 import { listRepositories } from './packages.ts'
 import { ensureRepository, listNamespaces } from './repositories.ts'
@@ -25,7 +25,7 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
         await adapter.ping(ctx)
       } catch (error) {
         // Nobody may pull what is public, which shows by repository only.
-        if (!needsCredential(error)) throw error
+        if (!(error instanceof CredentialError) || !error.missing) throw error
       }
     },
     repository: (name) => garRepository(adapter.repository(name), name, gar),

@@ -67,6 +67,12 @@ export class UnsupportedError extends ReplicateError {
 export class CredentialError extends ReplicateError {
   readonly code = 'credential'
   override readonly exitCode = 3
+  /** No credential was sent, and one is needed. */
+  readonly missing: boolean
+  constructor(message: string, details: ErrorDetails & { readonly missing?: boolean } = {}) {
+    super(message, details)
+    this.missing = details.missing ?? false
+  }
 }
 
 export interface RegistryErrorDetails extends ErrorDetails {

@@ -1,6 +1,6 @@
 /** What EventBridge brings of ECR, as it is and within envelopes, and what that tells. */
 
-import type { AdapterSpecimen } from '../contract/adapter.ts'
+import type { AdapterSpecimen } from '../contract/adapter/specimen.ts'
 
 const digest = `sha256:${'c'.repeat(64)}` as const
 const time = new Date('2026-01-02T03:04:05Z')

@@ -1,7 +1,7 @@
 /** Amazon ECR against moto, which others have written after the service, through AWS's own client on both sides. */
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { connect, digestsIn } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'

@@ -1,7 +1,7 @@
 /** Amazon ECR Public, by the contract of all adapters and by what only it does. */
 
 import { expect, onTestFinished, test } from 'vitest'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, prepared, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
@@ -13,6 +13,7 @@ import { availableServers, startServer } from '../support/servers.ts'
 describeAdapter('aws-ecr-public', () => startEcrPublic(), {
   identity: 'aws-ecr-public',
   listing: /^POST \/ DescribeImages/,
+  query: /^POST \/ (Describe\w+|GetAuthorizationToken)$/,
   wrong: { REPLICATE_IT_USERNAME: AWS_KEY.id, REPLICATE_IT_PASSWORD: 'wrong' },
   // The aliases of the account, and a page.
   thousand: 2,

@@ -2,7 +2,7 @@
 
 import { expect, onTestFinished, test } from 'vitest'
 import { parseHost } from '../../adapters/aws-ecr/host.ts'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, prepared, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
@@ -17,6 +17,7 @@ const WRONG = { REPLICATE_IT_USERNAME: AWS_KEY.id, REPLICATE_IT_PASSWORD: 'wrong
 describeAdapter('aws-ecr', () => startEcr(), {
   identity: 'aws-ecr',
   listing: /^POST \/ DescribeImages/,
+  query: /^POST \/ (Describe\w+|GetAuthorizationToken)$/,
   wrong: WRONG,
   thousand: 2,
   create: 'repository',

@@ -3,7 +3,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Digest } from '../../src/core/descriptor.ts'
 import { computeDigest } from '../../src/core/manifest.ts'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type AcrOptions, ADMIN, type FakeAcr, startAcr } from '../fakes/azure-acr.ts'
@@ -44,6 +44,7 @@ describeAdapter('azure-acr', () => startAcr(), {
   listing: /^GET \/acr\/v1\/.+\/_tags/,
   wrong: { REPLICATE_IT_USERNAME: ADMIN.user, REPLICATE_IT_PASSWORD: 'wrong' },
   thousand: 12,
+  query: /^POST \/oauth2\/(token|exchange)/,
   deliveries: [
     { delivery: { headers: {}, body: payload }, events: [pushed] },
     { delivery: { headers: {}, body: { ...payload, action: 'delete', target: untagged } }, events: [deleted] },

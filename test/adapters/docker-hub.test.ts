@@ -1,7 +1,7 @@
 /** Docker Hub, by the contract of all adapters and by what only it does. */
 
 import { expect, onTestFinished, test } from 'vitest'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
@@ -17,6 +17,7 @@ describeAdapter('docker-hub', () => startDockerHub(), {
   wrong: WRONG,
   thousand: 12,
   create: 'namespace',
+  query: /^POST \/v2\/auth\/token/,
   deliveries: [
     {
       delivery: {

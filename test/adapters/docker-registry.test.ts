@@ -1,6 +1,7 @@
 /** The adapter for any registry, by the contract of all adapters: on the registry in memory and on real ones. */
 
-import { type AdapterSpecimen, type AdapterUnderTest, describeAdapter } from '../contract/adapter.ts'
+import type { AdapterSpecimen, AdapterUnderTest } from '../contract/adapter/specimen.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { DISTRIBUTION_DELIVERIES } from '../contract/deliveries.ts'
 import { createSwitches } from '../fakes/switches.ts'
 import { type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'

@@ -2,7 +2,7 @@
 
 import { expect, onTestFinished, test } from 'vitest'
 import { githubGhcr } from '../../adapters/github-ghcr/index.ts'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'

@@ -1,7 +1,7 @@
 /** GitLab's container registry, by the contract of all adapters and by what only it does. */
 
 import { expect, onTestFinished, test } from 'vitest'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { DISTRIBUTION_DELIVERIES } from '../contract/deliveries.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { partsOf, pathOf, placeOf } from '../../adapters/google-gar/naming.ts'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type FakeGar, type GarOptions, LOCATION, startGar } from '../fakes/google-gar.ts'
@@ -40,6 +40,12 @@ describeAdapter(
   {
     identity: 'google-gar',
     listing: /^GET \/v2\/.+\/tags\/list/,
+    creation: {
+      namespace: 'proj/made',
+      lookup: /^GET \/v1\/projects\/proj\/locations\/[^/]+\/repositories\/made$/,
+      absent: { status: 404, body: '{"error":{"code":404,"message":"not found"}}' },
+    },
+    query: /^POST .*:testIamPermissions/,
     get wrong() {
       return wrong
     },

@@ -1,6 +1,7 @@
 /** Harbor, by the contract of all adapters: on its fake and on a real one. */
 
-import { type AdapterSpecimen, describeAdapter } from '../contract/adapter.ts'
+import type { AdapterSpecimen } from '../contract/adapter/specimen.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { FAKE_ADMIN, startFakeHarbor } from '../fakes/harbor.ts'
 import { HARBOR_ADMIN, missingHarbor, startHarbor } from '../support/harbor.ts'
 import { seed } from '../support/seed.ts'
@@ -15,6 +16,11 @@ const specimen: AdapterSpecimen = {
   // Not the admin's name: after a wrong password Harbor refuses the right one for a while.
   wrong: { REPLICATE_IT_USERNAME: 'somebody', REPLICATE_IT_PASSWORD: 'wrong' },
   create: 'namespace',
+  creation: {
+    namespace: 'made',
+    lookup: /^HEAD \/api\/v2\.0\/projects/,
+    absent: { status: 404 },
+  },
   deliveries: [
     {
       delivery: {

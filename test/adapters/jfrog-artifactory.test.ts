@@ -1,7 +1,7 @@
 /** JFrog Artifactory, by the contract of all adapters and by what only it does. */
 
 import { expect, onTestFinished, test } from 'vitest'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
@@ -35,6 +35,12 @@ describeAdapter('jfrog-artifactory', () => startArtifactory(), {
   wrong: { REPLICATE_IT_USERNAME: ADMIN.user, REPLICATE_IT_PASSWORD: 'wrong' },
   thousand: 12,
   create: 'namespace',
+  creation: {
+    namespace: 'made',
+    lookup: /^GET \/artifactory\/api\/repositories/,
+    absent: { status: 200, body: '[]' },
+  },
+  query: /^POST \/artifactory\/api\/search\/aql/,
   expires: false,
   deliveries: [
     { delivery: { headers: {}, body: { domain: 'docker', event_type: 'pushed', data } }, events: [pushed] },

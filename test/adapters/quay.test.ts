@@ -1,7 +1,7 @@
 /** Quay, by the contract of all adapters and by what only it does. */
 
 import { expect, onTestFinished, test } from 'vitest'
-import { describeAdapter } from '../contract/adapter.ts'
+import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
@@ -17,6 +17,11 @@ describeAdapter('quay', () => startQuay(), {
   wrong: { REPLICATE_IT_USERNAME: '$oauthtoken', REPLICATE_IT_PASSWORD: 'wrong' },
   thousand: 12,
   create: 'namespace',
+  creation: {
+    namespace: 'made',
+    lookup: /^GET \/api\/v1\/(organization|users)\//,
+    absent: { status: 404, body: '{}' },
+  },
   deliveries: [
     {
       delivery: {

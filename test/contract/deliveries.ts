@@ -1,6 +1,6 @@
 /** The notifications of distribution as they come, and what they tell. */
 
-import type { AdapterSpecimen } from './adapter.ts'
+import type { AdapterSpecimen } from './adapter/specimen.ts'
 
 const digest = `sha256:${'b'.repeat(64)}` as const
 const repository = 'g/p/app'

@@ -9,7 +9,7 @@ import type { Endpoint } from '../../src/engine/endpoint.ts'
 import { createRedactor } from '../../src/http/redact.ts'
 import type { Artifact } from '../support/images.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
-import type { AdapterUnderTest } from './adapter.ts'
+import type { AdapterUnderTest } from './adapter/specimen.ts'
 
 export interface Opened {
   readonly endpoint: Endpoint

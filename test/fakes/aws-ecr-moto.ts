@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse, request as sen
 import type { AddressInfo } from 'node:net'
 import { ECR } from '@aws-sdk/client-ecr'
 import { computeDigest } from '../../src/core/manifest.ts'
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { type Moto, startMoto } from '../support/moto.ts'
 import { basic, seed } from '../support/seed.ts'
 import { type RealServer, startServer } from '../support/servers.ts'

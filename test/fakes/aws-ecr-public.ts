@@ -1,6 +1,6 @@
 /** The public ECR in memory: anybody pulls with a bearer token, an account pushes below its alias, and the API knows that account only. */
 
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import {
   type Call,
   type LoggedRequest,

@@ -1,6 +1,6 @@
 /** The private ECR in memory: the registry of one account with passwords that expire, and its control API on the same address. */
 
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import {
   type Call,
   type LoggedRequest,

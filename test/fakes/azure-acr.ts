@@ -1,6 +1,6 @@
 /** Azure's registry in memory: its token server with its scopes, its own API, locks, firewall and the limits of uploads. */
 
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import {
   type Call,
   type MemoryRegistry,

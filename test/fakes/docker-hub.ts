@@ -2,7 +2,7 @@
 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
 import { createSwitches } from './switches.ts'
 
@@ -130,7 +130,7 @@ export async function startDockerHub(options: HubOptions = {}): Promise<FakeHub>
     seen.push(`${method} ${path}`)
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    const fault = switches.faultOf({ method, path })
+    const fault = switches.answerOf({ method, path })
     const body = Buffer.concat(chunks).toString('utf8')
     const reply = fault ?? answer(method, new URL(path, 'http://hub'), request.headers.authorization, body)
     response.writeHead(reply.status, {

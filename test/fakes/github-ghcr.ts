@@ -3,7 +3,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Digest } from '../../src/core/descriptor.ts'
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { type Call, type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
 import { Refusal, text } from '../support/memory-reply.ts'
 import { createSwitches } from './switches.ts'
@@ -168,7 +168,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<FakeGitH
     const method = request.method ?? 'GET'
     seen.push(`${method} ${path}`)
     const own = `http://${request.headers.host}`
-    const reply: Answer = switches.faultOf({ method, path }) ?? answer(method, new URL(path, own), request.headers)
+    const reply: Answer = switches.answerOf({ method, path }) ?? answer(method, new URL(path, own), request.headers)
     response.writeHead(reply.status, { 'content-type': 'application/json; charset=utf-8', ...reply.headers })
     response.end(
       typeof reply.body === 'string' ? reply.body : reply.body === undefined ? '' : JSON.stringify(reply.body),

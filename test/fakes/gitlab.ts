@@ -1,7 +1,7 @@
 /** GitLab in memory, below a path of its own: the token service, the API, and the registry with or without its extension. */
 
 import { randomBytes } from 'node:crypto'
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { type Call, type MemoryRegistry, type Reply, startMemoryRegistry } from '../support/memory-registry.ts'
 import { json, Refusal, text } from '../support/memory-reply.ts'
 import { neededScopes } from '../support/memory-routes.ts'

@@ -150,7 +150,7 @@ export async function startGarApi(state: GarState, { disabled, location }: GarAp
     requests.push(`${method} ${path}`)
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    const fault = state.switches.faultOf({ method, path })
+    const fault = state.switches.answerOf({ method, path })
     const reply: Answer =
       fault ??
       answer(method, new URL(path, 'http://api'), request.headers.authorization, Buffer.concat(chunks).toString('utf8'))

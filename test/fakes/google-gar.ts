@@ -1,6 +1,6 @@
 /** Artifact Registry in memory: a registry with Google's lists, refusals and order of deletion, its API, and who gives out tokens. */
 
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { referencesOf } from '../support/memory-manifests.ts'
 import { type Call, type MemoryRegistry, type Reply, startMemoryRegistry } from '../support/memory-registry.ts'
 import { json, Refusal, text } from '../support/memory-reply.ts'

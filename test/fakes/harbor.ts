@@ -1,6 +1,6 @@
 /** Harbor 2 in memory: its registry, its token service and its API on one address, as a real 2.15 was seen to answer. */
 
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
 import { basic } from '../support/seed.ts'
 import { answerApi } from './harbor-api.ts'

@@ -1,6 +1,6 @@
 /** Artifactory in memory: the Docker API below each key, the query language as far as tags need it, and the API of keys. */
 
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { type Call, type MemoryRegistry, type Reply, startMemoryRegistry } from '../support/memory-registry.ts'
 import { json, Refusal, text } from '../support/memory-reply.ts'
 import { createSwitches } from './switches.ts'

@@ -1,7 +1,7 @@
 /** Quay in memory: a registry with its token server and its oddities, and the API on the same address. */
 
 import { randomBytes } from 'node:crypto'
-import type { AdapterUnderTest } from '../contract/adapter.ts'
+import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { type Call, type MemoryRegistry, type Reply, startMemoryRegistry } from '../support/memory-registry.ts'
 import { json, Refusal, text } from '../support/memory-reply.ts'
 import { neededScopes } from '../support/memory-routes.ts'
@@ -48,6 +48,14 @@ export async function startQuay(options: QuayOptions = {}): Promise<FakeQuay> {
       authorize(call)
       return json(200, true, { 'www-authenticate': challenge() })
     }
+    const upload = content.uploads.get(/\/blobs\/uploads\/([^/]+)$/.exec(pathname)?.[1] ?? '')
+    if (upload && call.method === 'GET') {
+      authorize(call)
+      // How many bytes are there, and not which is the last; without a Location.
+      return { status: 204, headers: { range: `bytes=0-${upload.offset}`, 'docker-upload-uuid': upload.id } }
+    }
+    // Its Locations do not change.
+    if (upload) call.url.searchParams.set('_state', upload.state)
     const tag = /\/manifests\/([^:]+)$/.exec(pathname)?.[1]
     if (call.method === 'PUT' && tag !== undefined && options.immutable?.includes(tag)) {
       throw new Refusal(409, 'TAG_IMMUTABLE', 'tag is immutable')

@@ -156,6 +156,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   function needsCredential(refused: Refused): CredentialError {
     return new CredentialError(`${host} needs a credential for ${refused.scopes.join(' ') || refused.what} (401)`, {
       hint: credentialHint(name, host),
+      missing: true,
     })
   }
 

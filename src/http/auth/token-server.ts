@@ -127,6 +127,7 @@ function refused(error: RegistryError, request: TokenRequest, options: TokenServ
     return new CredentialError(`${options.host} needs a credential: no anonymous token, ${error.message}`, {
       cause: error,
       hint: credentialHint(options.name, options.host),
+      missing: true,
     })
   }
   const message = `the token server ${realm.host} refused the credential from ${credential.origin}: ${error.message}`

@@ -13,7 +13,11 @@ import { sessionOf, type UploadSession } from './upload/session.ts'
 const REDIRECTS = [301, 302, 303, 307, 308]
 
 /** False where it is not there, or there with another size. */
-export async function hasBlob(place: ManifestPlace, blob: Descriptor, ctx: Context): Promise<boolean> {
+export async function hasBlob(
+  place: Pick<ManifestPlace, 'http' | 'name' | 'path'>,
+  blob: Descriptor,
+  ctx: Context,
+): Promise<boolean> {
   const { http, name, path } = place
   const base = { method: 'HEAD', scopes: [`repository:${name}:pull`] } as const
   const url = `${path}/blobs/${blob.digest}`

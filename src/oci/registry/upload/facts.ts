@@ -9,8 +9,10 @@ export interface UploadFacts {
   readonly strategy: 'put' | 'chunks' | 'patch'
   /** In bytes; absent: no limit. */
   readonly putLimit?: number
-  /** In bytes; default 32 MiB. */
+  /** In bytes; default 32 MiB. Where it is given, no more than this is sent at once after an upload broke off. */
   readonly chunk?: number
+  /** The smallest chunk that it takes, the last one aside, in bytes; default what it says itself. */
+  readonly smallest?: number
   /** What the `Range` of an upload's status means: the last byte that is held, as specified (default); how many are held; or nothing to go
    *  by, so that an upload that broke begins anew. */
   readonly status?: 'last' | 'count' | 'none'
@@ -56,18 +58,20 @@ export function laneOf(size: number): 'small' | 'blob' {
 
 /** How many bytes the next request carries, of a blob of `size` of which `start` are there. */
 export function partSize(target: UploadTarget, start: number, size: number, minimum: number): number {
-  const { strategy, held = false, putLimit = Number.POSITIVE_INFINITY } = target.facts
+  const { strategy, held = false, putLimit = Number.POSITIVE_INFINITY, smallest = 0 } = target.facts
   const { bodyLimit = Number.POSITIVE_INFINITY } = target.learned
   const remaining = size - start
   const chunk = chunkSize(target)
-  if (remaining <= Math.min(strategy === 'chunks' || (held && size > LOSABLE) ? chunk : putLimit, bodyLimit))
-    return remaining
-  return Math.min(remaining, Math.max(Math.min(chunk, bodyLimit), minimum))
+  const inChunks = strategy === 'chunks' || (held && size > LOSABLE) || (start > 0 && target.facts.chunk !== undefined)
+  if (remaining <= Math.min(inChunks ? chunk : putLimit, bodyLimit)) return remaining
+  return Math.min(remaining, Math.max(Math.min(chunk, bodyLimit), minimum, smallest))
 }
 
 /** True where the body of `sent` bytes was refused as too large and smaller ones can be tried, which are remembered. */
 export function shrink(target: UploadTarget, sent: number, minimum: number): boolean {
-  const smaller = [chunkSize(target), SMALL_CHUNK].find((size) => size < sent && size >= minimum)
+  const { smallest = 0 } = target.facts
+  const sizes = [chunkSize(target), Math.max(SMALL_CHUNK, smallest)]
+  const smaller = sizes.find((size) => size < sent && size >= Math.max(minimum, smallest))
   if (smaller === undefined) return false
   target.learned.bodyLimit = Math.min(smaller, target.learned.bodyLimit ?? smaller)
   return true

@@ -6,6 +6,7 @@ import type { Context } from '../../../core/context.ts'
 import { type Descriptor, digestParts, parseDigest, shortDigest } from '../../../core/descriptor.ts'
 import { IntegrityError, RegistryError, ReplicateError } from '../../../core/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../../core/http.ts'
+import { hasBlob } from '../blobs.ts'
 import { doing } from '../restate.ts'
 import { laneOf, partSize, shrink, type UploadTarget } from './facts.ts'
 import { HeldParts } from './held-parts.ts'
@@ -93,7 +94,8 @@ export async function uploadBlob(
           await pause(target, blob, error, failures, ctx)
         }
         const next = gone ? undefined : await recover(target, upload, source.sent, ctx)
-        if (!next && source.sent >= blob.size && (await isThere(target, blob, ctx))) {
+        // It may be stored, and only the answer was lost.
+        if (!next && source.sent >= blob.size && (await hasBlob(placeOf(target), blob, ctx))) {
           checkpoint.clear()
           return
         }
@@ -282,11 +284,6 @@ async function pause(
   await target.retry.wait(delay, ctx.signal)
 }
 
-/** True where the blob was stored and only the answer was lost. */
-async function isThere(target: UploadTarget, blob: Descriptor, ctx: Context): Promise<boolean> {
-  const { http, scopes, path } = target
-  const url = `${path}/blobs/${blob.digest}`
-  const response = await http.request({ method: 'HEAD', url, scopes, expect: [200, 404], redirect: true }, ctx)
-  await response.discard()
-  return response.status === 200
+function placeOf({ http, path }: UploadTarget) {
+  return { http, path, name: path.slice('/v2/'.length) }
 }
