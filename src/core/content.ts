@@ -8,6 +8,11 @@ import type { Manifest } from './manifest.ts'
  *  it. The last chunk of a stream stays valid. */
 export type Bytes = AsyncIterable<Uint8Array>
 
+/** A stream of one chunk that is at hand, or of none. */
+export async function* bytesOf(...chunks: readonly Uint8Array[]): Bytes {
+  yield* chunks
+}
+
 /** Opens a blob at an offset. May be called again after a failure: that is what makes retry and resume possible. */
 export type OpenBlob = (offset: number) => Promise<Bytes>
 

@@ -2,11 +2,11 @@
 
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import { type Digest, digestParts } from '../../core/descriptor.ts'
+import type { Digest } from '../../core/descriptor.ts'
 import { IntegrityError, isNotFound, UnsupportedError } from '../../core/errors.ts'
 import { contentsOf, isIndex } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
-import { formatResource, isAttachmentTag } from '../../core/reference.ts'
+import { attachmentSubject, cutDigest, formatResource } from '../../core/reference.ts'
 import { mapConcurrent } from '../concurrent.ts'
 import type { Endpoint } from '../endpoint.ts'
 
@@ -118,12 +118,10 @@ export async function neededBy(
   return needed
 }
 
-/** The tags among `tags` that hold referrers of `digest`: the fallback index and cosign's. */
+/** The tags among `tags` that hang on `digest`: the index of its referrers, signatures, whatever else is named after it. */
 export function attachmentsOf(digest: Digest, tags: readonly string[]): readonly string[] {
-  const { algorithm, hex } = digestParts(digest)
-  // The tag of a fallback index has at most 64 digits.
-  const names = [`${algorithm}-${hex}`, `${algorithm}-${hex.slice(0, 64)}`]
-  return tags.filter((tag) => isAttachmentTag(tag) && names.some((name) => tag === name || tag.startsWith(`${name}.`)))
+  const subject = cutDigest(digest)
+  return tags.filter((tag) => attachmentSubject(tag) === subject)
 }
 
 /** All tags; none where the repository is not there. */

@@ -1,6 +1,6 @@
 /** Blobs of one repository over HTTP: ask, read, mount. Writing has a file of its own. */
 
-import type { Bytes } from '../../core/content.ts'
+import { type Bytes, bytesOf } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
 import { CredentialError, IntegrityError, NetworkError, RegistryError } from '../../core/errors.ts'
@@ -36,7 +36,7 @@ export async function hasBlob(
 
 /** The blob from `offset` on, also from a server that does not know ranges. */
 export async function readBlob(place: ManifestPlace, blob: Descriptor, offset: number, ctx: Context): Promise<Bytes> {
-  if (offset > 0 && offset >= blob.size) return nothing()
+  if (offset > 0 && offset >= blob.size) return bytesOf()
   const { http, name, path } = place
   const request = {
     method: 'GET',
@@ -112,5 +112,3 @@ async function* skip(bytes: Bytes, count: number): Bytes {
     } else yield chunk
   }
 }
-
-async function* nothing(): Bytes {}

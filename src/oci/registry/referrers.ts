@@ -2,18 +2,12 @@
 
 import type { ContentSource, ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import { type Descriptor, type Digest, digestParts, type Referrer } from '../../core/descriptor.ts'
-import { CredentialError, isNotFound, UnsupportedError } from '../../core/errors.ts'
+import type { Descriptor, Digest, Referrer } from '../../core/descriptor.ts'
+import { CredentialError, isNotFound } from '../../core/errors.ts'
 import type { HttpClient, HttpResponse } from '../../core/http.ts'
-import {
-  contentsOf,
-  descriptorFrom,
-  descriptorOf,
-  MAX_MANIFEST_SIZE,
-  type Manifest,
-  manifestOf,
-  OCI_INDEX,
-} from '../../core/manifest.ts'
+import { descriptorFrom, MAX_MANIFEST_SIZE, type Manifest, OCI_INDEX } from '../../core/manifest.ts'
+import { fallbackTag } from '../../core/reference.ts'
+import { referrersIn, withReferrer } from '../fallback.ts'
 import { malformedAnswer, nextPage } from './listing.ts'
 
 export interface ReferrersSource {
@@ -67,12 +61,6 @@ export async function isListed(
   return listed?.some(({ digest }) => digest === referrer) ?? false
 }
 
-/** The tag that holds the index of a subject's referrers where a registry has no API for them. */
-export function fallbackTag(subject: Digest): string {
-  const { algorithm, hex } = digestParts(subject)
-  return `${algorithm.slice(0, 32)}-${hex.slice(0, 64)}`
-}
-
 /** Enters `referrer` into the fallback index of its subject, keeping what is there. Idempotent. */
 export async function addToFallback(
   store: Pick<ContentStore, 'readManifest' | 'writeManifest'>,
@@ -83,38 +71,9 @@ export async function addToFallback(
 ): Promise<void> {
   const tag = fallbackTag(subject.digest)
   await inTurn(`${key}:${tag}`, async () => {
-    const current = await found(store.readManifest(tag, ctx))
-    if (current && current.mediaType !== OCI_INDEX) {
-      throw new UnsupportedError(`cannot enter a referrer under the tag ${tag}: it holds a ${current.mediaType}`, {
-        hint: 'delete that tag at the destination, an image index must be there',
-      })
-    }
-    const index: Readonly<Record<string, unknown>> = current
-      ? parsed(current)
-      : { schemaVersion: 2, mediaType: OCI_INDEX }
-    const entries: readonly unknown[] = Array.isArray(index.manifests) ? index.manifests : []
-    if (entries.some((entry) => descriptorFrom(entry, tag).digest === referrer.digest)) return
-    const manifests = [...entries, entryOf(referrer)]
-    const bytes = Buffer.from(JSON.stringify({ ...index, manifests }))
-    await store.writeManifest(manifestOf(bytes, OCI_INDEX), tag, ctx)
+    const index = withReferrer(await found(store.readManifest(tag, ctx)), subject.digest, referrer)
+    if (index) await store.writeManifest(index, tag, ctx)
   })
-}
-
-/** What the API of another registry would say of the referrer. */
-function entryOf(manifest: Manifest): Descriptor {
-  const { artifactType, annotations } = contentsOf(manifest)
-  return {
-    ...descriptorOf(manifest),
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(annotations ? { annotations } : {}),
-  }
-}
-
-/** The index as it is, also with fields nobody knows. */
-function parsed(index: Manifest): Readonly<Record<string, unknown>> {
-  // `contentsOf` has refused what is not a JSON object.
-  contentsOf(index)
-  return JSON.parse(Buffer.from(index.bytes).toString('utf8')) as Record<string, unknown>
 }
 
 const turns = new Map<string, Promise<void>>()
@@ -140,9 +99,7 @@ async function byFallback(from: ReferrersSource, subject: Digest, ctx: Context):
   const tag = fallbackTag(subject)
   const attachments = await from.attachments(ctx)
   if (attachments && !attachments.has(tag)) return []
-  const index = await found(from.source.readManifest(tag, ctx))
-  // Such a tag may hold anything; only an index is one of referrers.
-  return index?.mediaType === OCI_INDEX ? contentsOf(index).manifests : []
+  return referrersIn(await found(from.source.readManifest(tag, ctx)), subject)
 }
 
 /** Undefined where the registry has no such API. */
