@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Clock } from '../../../src/core/cancel.ts'
-import { CancelledError, HistoryError, IntegrityError, NetworkError } from '../../../src/core/errors.ts'
+import { CancelledError, HistoryError, IntegrityError, LockedError, NetworkError } from '../../../src/core/errors.ts'
 import type { Event } from '../../../src/core/events.ts'
 import type { RunTask } from '../../../src/engine/run/runner.ts'
 import { type TransferOptions, transferTasks } from '../../../src/engine/run/transfer.ts'
@@ -211,3 +211,14 @@ test.each(['finish', 'putBack', 'takePending', 'nextAttemptAt'] as const)(
     expect(history.executions.get(id)).toMatchObject({ status: 'failed', in_progress: 0 })
   },
 )
+
+test('writes nothing of its tasks once another process has taken the execution over', async () => {
+  const { transfer, history, id, abort } = await scene(3)
+  await transfer(async (task, _moved, ctx) => {
+    const aborted = untilAborted(ctx.signal)
+    aborted.catch(() => {})
+    if (task.source.tag === 'v2') abort(new LockedError('taken over'))
+    if (task.source.tag !== 'v1') await aborted
+  })
+  expect([...history.tasks.list(id)].map(({ status }) => status)).toEqual(['in_progress', 'in_progress', 'in_progress'])
+})
