@@ -15,6 +15,7 @@ function sleeplessClock(): Clock & { readonly slept: number[] } {
   return {
     slept,
     now: () => now,
+    monotonic: () => now,
     sleep: (milliseconds, signal) => {
       if (signal.aborted) return Promise.reject(signal.reason)
       slept.push(milliseconds)
@@ -117,7 +118,7 @@ test('counts the attempts of this run only, whatever earlier ones have tried', a
 
 test('a stop ends the wait for another attempt at once', async () => {
   const { transfer, history, id, abort, events } = await scene(1)
-  const clock: Clock = { now: () => 0, sleep: (_, signal) => untilAborted(signal) }
+  const clock: Clock = { now: () => 0, monotonic: () => 0, sleep: (_, signal) => untilAborted(signal) }
   const transferred = transfer(
     async () => {
       throw new NetworkError('reset')
