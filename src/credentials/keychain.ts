@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { CredentialError } from '../core/errors.ts'
 import type { Credential } from '../core/registry.ts'
 import { credentialOf, SECRET_TYPES, type WrittenCredential } from './kinds.ts'
-import type { CredentialSurroundings } from './resolve.ts'
+import type { CredentialSurroundings } from './surroundings.ts'
 
 /** All methods throw a `KeychainError`. */
 export interface Keychain {

@@ -2,7 +2,6 @@
 
 import { CredentialError } from '../core/errors.ts'
 import type { Credential } from '../core/registry.ts'
-import type { CredentialSurroundings } from './resolve.ts'
 
 /** The types that hold a secret. */
 export const SECRET_TYPES = ['basic', 'token', 'access_key', 'service_account'] as const
@@ -21,7 +20,7 @@ export interface WrittenCredential {
 export function credentialOf(
   { type, username, secret, session }: WrittenCredential,
   { origin, whose }: { readonly origin: string; readonly whose: string },
-  { secrets }: Pick<CredentialSurroundings, 'secrets'>,
+  { secrets }: { readonly secrets: (secret: string, username?: string) => void },
 ): Credential {
   secrets(secret, username)
   if (session !== undefined) secrets(session)
