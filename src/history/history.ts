@@ -1,7 +1,7 @@
 /** The history: what ran, how it went, and who is running now; one SQLite file that any number of processes share. */
 
 import { join } from 'node:path'
-import { type IsAlive, isProcessAlive } from '../process/identity.ts'
+import { currentProcess, type IsAlive, isProcessAlive, type ProcessIdentity } from '../process/identity.ts'
 import { type BlobHomes, createBlobHomes } from './blob-homes.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrations.ts'
@@ -74,13 +74,15 @@ export interface HistoryOptions {
   /** Removes secrets from log lines and errors. */
   readonly redact?: (text: string) => string
   readonly clock?: { now(): number }
+  /** Default: this process. */
+  readonly me?: ProcessIdentity
   /** Asked for processes of this machine only. */
   readonly isAlive?: IsAlive
 }
 
 /** Opens `history.db` in the directory, both made where they are missing. */
 export async function openHistory(directory: string, options: HistoryOptions = {}): Promise<History> {
-  const { readonly = false, redact = (text) => text, clock = Date, isAlive = isProcessAlive } = options
+  const { readonly = false, redact = (text) => text, clock = Date, me = currentProcess() } = options
   const database = await openDatabase(join(directory, 'history.db'), readonly)
   try {
     migrate(database)
@@ -92,7 +94,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
   }
   const now = (): number => clock.now()
   const errorText = createErrorText(redact)
-  const locks = createLocks(database, now, isAlive)
+  const locks = createLocks(database, now, me, options.isAlive ?? isProcessAlive)
   const logs = createLogs(database, redact)
   const listing = createExecutionListing(database, locks)
   return {
@@ -103,8 +105,8 @@ export async function openHistory(directory: string, options: HistoryOptions = {
       ...createAttempts(database, locks, now),
     },
     control: createControl(database, listing),
-    progress: createProgressRecords(database, redact),
-    tasks: { ...createTasks(database, now, errorText), ...createTaskListing(database) },
+    progress: createProgressRecords(database, locks, redact),
+    tasks: { ...createTasks(database, locks, now, errorText), ...createTaskListing(database) },
     logs,
     locks: {
       markInterrupted: locks.markInterrupted,
