@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { currentProcess, type IsAlive, isProcessAlive, type ProcessIdentity } from '../process/identity.ts'
 import { type BlobHomes, createBlobHomes } from './blob-homes.ts'
+import { type BroughtTags, createBroughtTags } from './brought.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrations.ts'
 import { createErrorText } from './database/recorded-error.ts'
@@ -50,6 +51,7 @@ export interface History {
   readonly uploads: Uploads
   readonly notifications: Notifications
   readonly blobHomes: BlobHomes
+  readonly brought: BroughtTags
   readonly firstSeen: FirstSeen
   readonly narrowed: NarrowedIndexes
   readonly registries: RegistryStatuses
@@ -122,8 +124,9 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     uploads: createUploads(database, locks, now),
     notifications: createNotifications(database, now),
     blobHomes: createBlobHomes(database, now),
+    brought: createBroughtTags(database),
     firstSeen: createFirstSeen(database, now),
-    narrowed: createNarrowedIndexes(database),
+    narrowed: createNarrowedIndexes(database, now),
     registries: createRegistryStatuses(database, now, redact),
     prune: createPrune(database, locks),
     identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',
