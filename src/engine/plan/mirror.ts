@@ -1,5 +1,6 @@
 /** What `deletion: mirror` deletes: destination tags that the source no longer has, planned with every reason to hold back. */
 
+import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import {
@@ -15,7 +16,6 @@ import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource, isAttachmentTag } from '../../core/reference.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
-import { forEachConcurrent } from '../concurrent.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { attachmentsOf, isAtSource, NOT_DELETED, neededBy, sharedManifest, tagsOf } from '../run/remove.ts'
 import type { Selection } from './filter.ts'

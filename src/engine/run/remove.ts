@@ -1,5 +1,6 @@
 /** One delete of a mirror: the tag, what is attached to it, and the whole manifest only where the registry can't do less. */
 
+import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
@@ -7,7 +8,6 @@ import { IntegrityError, isNotFound, UnsupportedError } from '../../core/errors.
 import { contentsOf, isIndex } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { attachmentSubject, cutDigest, formatResource } from '../../core/reference.ts'
-import { mapConcurrent } from '../concurrent.ts'
 import type { Endpoint } from '../endpoint.ts'
 
 /** The code of what was to be deleted, and cannot be or must not be. */

@@ -1,13 +1,13 @@
 /** The transfer stage: pending tasks taken from the history, several at once, put back when they may succeed later. */
 
 import { abortReason, type Clock } from '../../core/cancel.ts'
+import { Pool } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import { CancelledError, describeError, LockedError, ReplicateError } from '../../core/errors.ts'
 import type { RecordedError } from '../../core/execution.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History, PendingTask, TaskKind } from '../../history/history.ts'
 import type { Gate } from '../../transfer/gate.ts'
-import { Pool } from '../concurrent.ts'
 import type { RunTask } from './runner.ts'
 
 export interface TransferOptions {
@@ -33,7 +33,10 @@ export interface TransferOptions {
  */
 export async function transferTasks(options: TransferOptions, ctx: Context): Promise<void> {
   const broken = new AbortController()
-  const round: Round = { pool: new Pool(), tried: new Map(), broken, drained: false }
+  const { clock } = options
+  const ahead = clock.now() - clock.monotonic()
+  const time = (): number => Math.round(clock.monotonic() + ahead)
+  const round: Round = { pool: new Pool(), tried: new Map(), time, broken, drained: false }
   try {
     await takeTasks(options, round, { ...ctx, signal: AbortSignal.any([ctx.signal, broken.signal]) })
   } catch (error) {
@@ -47,6 +50,8 @@ interface Round {
   readonly pool: Pool
   /** Attempts of this run, by task: what earlier runs of the same execution tried does not count against it. */
   readonly tried: Map<number, number>
+  /** The time of day, as if nobody set the clock while tasks run: one that is put back must not wait until the clock has caught up. */
+  readonly time: () => number
   /** Aborted once the history has failed: it is not written again, since each try may wait for long. */
   readonly broken: AbortController
   /** All tasks are taken: none is added while they run, and only one that is put back changes that. */
@@ -54,7 +59,7 @@ interface Round {
 }
 
 async function takeTasks(options: TransferOptions, round: Round, ctx: Context): Promise<void> {
-  const { history, execution, tasksAtOnce, gate, clock } = options
+  const { history, execution, tasksAtOnce, gate } = options
   const { pool } = round
   while (!ctx.signal.aborted) {
     if (round.drained) {
@@ -63,7 +68,7 @@ async function takeTasks(options: TransferOptions, round: Round, ctx: Context): 
       continue
     }
     const free = gate?.closed ? 0 : tasksAtOnce - pool.running
-    for (const task of history.tasks.takePending(execution, free, clock.now(), options.kind)) {
+    for (const task of history.tasks.takePending(execution, free, round.time(), options.kind)) {
       pool.add(runTask(task, round, options, ctx).catch((error: unknown) => round.broken.abort(error)))
     }
     if (pool.running === tasksAtOnce) {
@@ -76,18 +81,18 @@ async function takeTasks(options: TransferOptions, round: Round, ctx: Context): 
     }
     const next = history.tasks.nextAttemptAt(execution, options.kind)
     if (next === undefined) round.drained = true
-    else await waitFor(pool, next, options, ctx)
+    else await waitFor(next, round, options, ctx)
   }
 }
 
 /** Until a running task ends or one that was put back is due. */
-async function waitFor(pool: Pool, next: number, options: TransferOptions, ctx: Context): Promise<void> {
+async function waitFor(next: number, { pool, time }: Round, options: TransferOptions, ctx: Context): Promise<void> {
   const done = new AbortController()
   const signal = AbortSignal.any([ctx.signal, done.signal])
   if (pool.running === 0) {
     ctx.emit({ type: 'waiting', reason: 'tasks wait for another attempt', until: new Date(next).toISOString() })
   }
-  const due = options.clock.sleep(Math.max(0, next - options.clock.now()), signal).catch(() => {})
+  const due = options.clock.sleep(Math.max(0, next - time()), signal).catch(() => {})
   await Promise.race([pool.nextEnd, due])
   done.abort()
   await due
@@ -120,7 +125,7 @@ async function runTask(task: PendingTask, round: Round, options: TransferOptions
   }
   const delay = delayOf(error, task.id, tried, options)
   if (delay !== undefined) {
-    history.tasks.putBack(task.id, options.clock.now() + delay, kept, moved)
+    history.tasks.putBack(task.id, round.time() + delay, kept, moved)
     round.drained = false
     ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
     return

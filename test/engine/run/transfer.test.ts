@@ -223,3 +223,28 @@ test('writes nothing of its tasks once another process has taken the execution o
   })
   expect([...history.tasks.list(id)].map(({ status }) => status)).toEqual(['in_progress', 'in_progress', 'in_progress'])
 })
+
+test('a task that was put back is not held up by a clock that is set back', async () => {
+  const { transfer, history, id } = await scene(1)
+  const clock = sleeplessClock()
+  let back = 0
+  let runs = 0
+  await transfer(
+    async () => {
+      runs += 1
+      if (runs === 1) throw new NetworkError('reset')
+    },
+    {
+      clock: {
+        ...clock,
+        now: () => clock.now() - back,
+        sleep: (milliseconds, signal) => {
+          back = 600_000
+          return clock.sleep(milliseconds, signal)
+        },
+      },
+    },
+  )
+  expect(clock.slept).toEqual([1000])
+  expect([...history.tasks.list(id)]).toMatchObject([{ status: 'succeeded' }])
+})

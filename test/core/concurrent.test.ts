@@ -1,7 +1,7 @@
 /** Work on streams of things: how much at once, and that nothing goes on behind a failure. */
 
 import { expect, test, vi } from 'vitest'
-import { forEachConcurrent, mapConcurrent, Pool } from '../../src/engine/concurrent.ts'
+import { forEachConcurrent, mapConcurrent, Pool } from '../../src/core/concurrent.ts'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
