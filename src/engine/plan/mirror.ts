@@ -100,8 +100,8 @@ async function deletesIn(place: Place, request: MirrorRequest, ctx: Context): Pr
     }
     const attachments = needed.has(manifest.digest) ? [] : (attached[at] ?? [])
     const same = gone.filter((other) => other.manifest.digest === manifest.digest).map((other) => other.tag)
-    const together = able === 'manifest' ? { together: same } : {}
-    const removal = attachments.length > 0 || able === 'manifest' ? { removal: { attachments, ...together } } : {}
+    const together = able === 'tag' ? {} : { together: same }
+    const removal = attachments.length > 0 || able !== 'tag' ? { removal: { attachments, ...together } } : {}
     return { ...base, reason: reasonOf(attachments.length, able === 'manifest'), ...removal }
   })
 }
