@@ -1,4 +1,4 @@
-/** Docker Hub's API: signs in, asks, and names what a refusal means.
+/** Docker Hub's API: signs in, lists, and says what a refusal means.
  *
  *  https://docs.docker.com/reference/api/hub/latest/ */
 
@@ -6,36 +6,74 @@ import { z } from 'zod'
 import type { AdapterTools } from '../../src/core/adapter.ts'
 import { claimsOf } from '../../src/core/claims.ts'
 import type { Context } from '../../src/core/context.ts'
-import { CredentialError, RegistryError } from '../../src/core/errors.ts'
+import { CredentialError, isNotFound, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry, SentCredential } from '../../src/core/registry.ts'
+import { askJson, itemsOf } from '../../src/oci/registry/pages.ts'
 import { restated } from '../../src/oci/registry/restate.ts'
+import { addressOf } from '../address.ts'
+import { type Explain, explained } from '../explain.ts'
 
 export interface HubApi {
   readonly http: HttpClient
-  /** The account or organization that is signed in; undefined for nobody. */
+  /** The account or organization that is signed in; undefined for anonymous access. */
   account(): Promise<string | undefined>
+  /** The namespaces of that account. */
+  namespaces(ctx: Context): Promise<readonly string[]>
+  /** Every result below `path`, in order. */
+  results<T>(path: string, form: z.ZodType<T>, what: string, ctx: Context): AsyncIterable<T>
 }
 
+const NAMESPACES = z.looseObject({ namespaces: z.array(z.string()) })
+/** The API gives no more, whatever is asked for. */
+const PAGE_SIZE = 100
+
 export function openHubApi(registry: Registry, tools: AdapterTools): HubApi {
-  const given = registry.options?.api_url
-  const url = typeof given === 'string' ? given.replace(/\/+$/, '') : 'https://hub.docker.com'
+  const url = addressOf(registry, 'https://hub.docker.com')
+  const client = (): HttpClient => tools.api({ url, credential: () => signIn(tools, url) })
   return {
     get http() {
-      return tools.api({ url, credential: () => signIn(tools, url) })
+      return client()
     },
     async account() {
       const found = await tools.credential()
       return found.kind === 'basic' ? found.username : undefined
     },
+    async namespaces(ctx) {
+      const request = { url: '/v2/repositories/namespaces' }
+      const asked = askJson(client(), request, NAMESPACES, 'namespaces of the account', ctx)
+      return (await explained(asked, lacking('to read repositories'))).value.namespaces
+    },
+    results(path, form, what, ctx) {
+      const page = z.looseObject({ next: z.string().nullish(), results: z.array(form) })
+      const first = `${path}?page_size=${PAGE_SIZE}`
+      const read = async (at: string) => {
+        try {
+          const { value } = await askJson(client(), { url: at }, page, what, ctx)
+          return { items: value.results, next: value.next ? belowApi(value.next) : undefined }
+        } catch (error) {
+          // The page after the last one, when results were deleted meanwhile.
+          if (at !== first && isNotFound(error)) return { items: [], next: undefined }
+          throw error
+        }
+      }
+      return itemsOf(first, read, what)
+    },
   }
 }
 
-/** A token lives for ten minutes where it does not say otherwise. */
+/** Only path and query of the link count: the API may be reached under another name. */
+function belowApi(link: string): string {
+  const { pathname, search } = new URL(link, 'https://hub.docker.com')
+  return pathname + search
+}
+
+/** Milliseconds, for a token that does not say when it ends. They live for ten minutes. */
 const LIFE = 9 * 60_000
 const TOKEN = z.looseObject({ access_token: z.string().min(1) })
+const CLAIMS = z.looseObject({ exp: z.number() })
 
-/** User and password, or an access token as the password, are exchanged for a token of the API. */
+/** Exchanges user and password, or an access token as the password, for a token of the API. */
 async function signIn(tools: AdapterTools, url: string): Promise<SentCredential> {
   const found = await tools.credential()
   if (found.kind !== 'basic') return { kind: 'anonymous', origin: found.origin }
@@ -54,29 +92,17 @@ async function signIn(tools: AdapterTools, url: string): Promise<SentCredential>
     })
   }
   const parsed = TOKEN.safeParse(await response.json())
-  if (!parsed.success) throw new CredentialError('Docker Hub gave no token')
+  if (!parsed.success) throw new CredentialError('Docker Hub answered without a token')
   const { access_token: token } = parsed.data
-  return { kind: 'bearer', token, origin: found.origin, expires: expiryOf(token) ?? Date.now() + LIFE }
+  const claims = CLAIMS.safeParse(claimsOf(token))
+  const expires = claims.success ? claims.data.exp * 1000 : Date.now() + LIFE
+  return { kind: 'bearer', token, origin: found.origin, expires }
 }
 
-/** When a JSON Web Token says that it runs out, in milliseconds since 1970. */
-function expiryOf(token: string): number | undefined {
-  const parsed = z.looseObject({ exp: z.number() }).safeParse(claimsOf(token))
-  return parsed.success ? parsed.data.exp * 1000 : undefined
-}
-
-/** A refusal of the API in words that say what the token lacks. */
-export async function explained<T>(answer: Promise<T>, needs: string): Promise<T> {
-  try {
-    return await answer
-  } catch (error) {
-    if (!(error instanceof RegistryError) || error.status !== 403) throw error
-    throw restated(error, error.message, `an access token of Docker Hub needs the permission ${needs}`)
-  }
-}
-
-/** Path of a repository below the API; its names need no encoding. */
-export function repositoryPath(repository: string): string {
-  const [namespace = '', ...rest] = repository.split('/')
-  return `/v2/namespaces/${encodeURIComponent(namespace)}/repositories/${encodeURIComponent(rest.join('/'))}`
+/** Says which permission an access token lacks. */
+export function lacking(permission: string): Explain {
+  return (error) =>
+    error instanceof RegistryError && error.status === 403
+      ? restated(error, error.message, `an access token of Docker Hub needs the permission ${permission}`)
+      : error
 }

@@ -4,9 +4,9 @@
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
-import { looksLikeDigest, parseDigest } from '../../src/core/descriptor.ts'
-import { timeFrom } from '../../src/core/time.ts'
+import { looksLikeDigest } from '../../src/core/descriptor.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
+import { eventOf } from '../told.ts'
 
 const DATA = z.looseObject({ name: z.string(), reference: z.string().nullish(), digest: z.string().nullish() })
 const STRUCTURED = z.looseObject({
@@ -29,17 +29,12 @@ export function parseEvents({ headers, body }: Delivery): readonly RegistryEvent
   if (!action) return []
   const data = DATA.safeParse(parsed.data.data)
   if (!data.success) throw malformedDelivery('zot', data.error)
-  const { name, reference, digest: text } = data.data
-  const digest = parseDigest(text ?? '') ?? parseDigest(reference ?? '')
-  const time = timeFrom(parsed.data.time)
+  const { name, reference, digest } = data.data
+  const { time, id } = parsed.data
+  // What was pushed by its digest has it in the tag's place.
   return [
-    {
-      action,
-      repository: name,
-      ...(reference && !looksLikeDigest(reference) ? { tag: reference } : {}),
-      ...(digest ? { digest } : {}),
-      ...(time ? { time } : {}),
-      ...(parsed.data.id ? { id: parsed.data.id } : {}),
-    },
+    looksLikeDigest(reference ?? '')
+      ? eventOf(action, name, { digest: digest ?? reference, time, id })
+      : eventOf(action, name, { tag: reference, digest, time, id }),
   ]
 }

@@ -1,7 +1,11 @@
 /** Times as registries and images write them. */
 
-/** Undefined for what is no text, or no time. */
+/** Milliseconds: what lies further from now is not a time that anybody meant, and would not fit a calendar. */
+const FARTHEST = 100 * 366 * 24 * 3_600_000
+
+/** Of text, or of seconds since 1970; undefined for what is neither, and for what is more than a hundred years away. */
 export function timeFrom(value: unknown): Date | undefined {
-  const time = typeof value === 'string' ? new Date(value) : undefined
-  return time && !Number.isNaN(time.getTime()) ? time : undefined
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined
+  const time = new Date(typeof value === 'number' ? value * 1000 : value)
+  return Math.abs(time.getTime() - Date.now()) <= FARTHEST ? time : undefined
 }
