@@ -80,3 +80,16 @@ test.runIf(availableServers().includes('registry'))('goes to a real registry and
   expect((await work.run(back)).outcome.exitCode).toBe(0)
   expect([...it.content.repository('contract/project/copies/app').tags.keys()]).toEqual(['v1'])
 })
+
+test('lists more projects than GitLab gives by page numbers, and says of a group that it is too large', async () => {
+  const it = await gitlab({ mostByOffset: 200 })
+  for (let n = 0; n < 250; n += 1) {
+    it.projects.add(`me/p${n}`)
+    it.content.add(`me/p${n}`, image(), 'v1')
+    it.content.add(`large/p${n}`, image(), 'v1')
+  }
+  const { endpoint, ctx } = await connect(it)
+  const list = (name: string) => collect(endpoint.adapter.repositories?.({ namespaces: [], names: [name] }, ctx) ?? [])
+  expect(await list('me/**')).toHaveLength(250)
+  await expect(list('large/**')).rejects.toMatchObject({ status: 405, hint: expect.stringContaining('subgroups') })
+})

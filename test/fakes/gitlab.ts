@@ -18,6 +18,8 @@ export interface GitLabOptions {
   readonly disabled?: readonly string[]
   /** Repositories that are being deleted. */
   readonly going?: readonly string[]
+  /** Lists are given by page numbers up to so many entries; default 50,000. */
+  readonly mostByOffset?: number
 }
 
 export interface FakeGitLab extends AdapterUnderTest {
@@ -154,10 +156,18 @@ export async function startGitLab(options: GitLabOptions = {}): Promise<FakeGitL
   }
 
   function page(call: Call, all: readonly unknown[]): Reply {
-    const size = Math.min(100, Number(call.url.searchParams.get('per_page') ?? 20))
-    const number = Number(call.url.searchParams.get('page') ?? 1)
+    const { searchParams } = call.url
+    const size = Math.min(100, Number(searchParams.get('per_page') ?? 20))
+    const isKeyset = searchParams.get('pagination') === 'keyset'
+    const cursor = isKeyset ? 'cursor' : 'page'
+    const number = Number(searchParams.get(cursor) ?? 1)
+    const most = options.mostByOffset ?? 50_000
+    if (!isKeyset && number * size > most) {
+      const message = `Offset pagination has a maximum allowed offset of ${most} for requests that return objects of type ContainerRepository.`
+      return json(405, { error: message })
+    }
     const next = new URL(call.url.pathname + call.url.search, content.url)
-    next.searchParams.set('page', String(number + 1))
+    next.searchParams.set(cursor, String(number + 1))
     return json(
       200,
       all.slice((number - 1) * size, number * size),
