@@ -4,10 +4,10 @@
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
-import { parseDigest } from '../../src/core/descriptor.ts'
-import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
+import { eventOf } from '../told.ts'
 
+const TAG = z.looseObject({ name: z.string().nullish(), digest: z.string().nullish() })
 const PACKAGE = z.looseObject({
   name: z.string(),
   namespace: z.string().nullish(),
@@ -15,9 +15,7 @@ const PACKAGE = z.looseObject({
   owner: z.looseObject({ login: z.string() }),
   package_version: z
     .looseObject({
-      container_metadata: z
-        .looseObject({ tag: z.looseObject({ name: z.string().nullish(), digest: z.string().nullish() }).nullish() })
-        .nullish(),
+      container_metadata: z.looseObject({ tag: TAG.nullish() }).nullish(),
       updated_at: z.string().nullish(),
     })
     .nullish(),
@@ -36,20 +34,10 @@ export function parseEvents({ headers, body }: Delivery): readonly RegistryEvent
   const parsed = PAYLOAD.safeParse(body)
   if (!parsed.success) throw malformedDelivery('GitHub', parsed.error)
   const { told, action } = parsed.data
-  const { name: tag, digest: text } = told.package_version?.container_metadata?.tag ?? {}
-  // The platforms of an image come by themselves, without a tag.
+  const { name: tag, digest } = told.package_version?.container_metadata?.tag ?? {}
+  // The platforms of an image have deliveries of their own, without a tag.
   if (!tag || told.package_type.toLowerCase() !== 'container' || !['published', 'updated'].includes(action)) return []
-  const digest = parseDigest(text ?? '')
-  const time = timeFrom(told.package_version?.updated_at)
-  const id = headers['x-github-delivery']
-  return [
-    {
-      action: 'push',
-      repository: `${told.owner.login}/${told.name}`.toLowerCase(),
-      tag,
-      ...(digest ? { digest } : {}),
-      ...(time ? { time } : {}),
-      ...(id === undefined ? {} : { id }),
-    },
-  ]
+  const repository = `${told.owner.login}/${told.name}`.toLowerCase()
+  const time = told.package_version?.updated_at
+  return [eventOf('push', repository, { tag, digest, time, id: headers['x-github-delivery'] })]
 }

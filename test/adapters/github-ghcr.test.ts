@@ -140,6 +140,42 @@ test('an account that is not there is no place to push to', async () => {
   )
 })
 
+test('finds the private packages of the account itself, which GitHub writes with capitals', async () => {
+  const it = await github()
+  const [first, second] = [image({ seed: 1 }), image({ seed: 2 })]
+  it.content.add('somebody/app', first, 'v1')
+  it.content.add('somebody/app', second, 'v2')
+  const { endpoint, ctx } = await connect(it)
+  const wanted = { namespaces: [], names: ['somebody/**'] }
+  expect(await collect(endpoint.adapter.repositories?.(wanted, ctx) ?? [])).toEqual(['somebody/app'])
+  expect(await collect(endpoint.adapter.repositories?.({ namespaces: [], names: [] }, ctx) ?? [])).toEqual([
+    'somebody/app',
+  ])
+  expect(new Map(await digestsIn(endpoint, 'somebody/app', ctx)).get('v1')).toBe(first.digest)
+  await endpoint.adapter.repository('somebody/app').deleteManifest?.(first.digest, ctx)
+  expect(await digestsIn(endpoint, 'somebody/app', ctx)).toEqual([['v2', second.digest]])
+  expect(it.requests?.().filter((line) => line === 'GET /user')).toHaveLength(1)
+})
+
+test('lists what the account itself has where the token may not see its organizations, and says so', async () => {
+  const it = await github({ noOrganizations: true })
+  it.content.add('somebody/app', image(), 'v1')
+  const { endpoint, ctx, events } = await connect(it)
+  const all = { namespaces: [], names: [] }
+  expect(await collect(endpoint.adapter.repositories?.(all, ctx) ?? [])).toEqual(['somebody/app'])
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'log', level: 'warning', text: expect.stringContaining('read:org') }),
+  )
+})
+
+test('writes the names of packages in lower case, as the registry wants them', async () => {
+  const it = await github()
+  it.fault?.(/^GET \/orgs\/contract\/packages\?/, { status: 200, body: '[{"name":"Team/App"}]' })
+  const { endpoint, ctx } = await connect(it)
+  const wanted = { namespaces: ['contract'], names: [] }
+  expect(await collect(endpoint.adapter.repositories?.(wanted, ctx) ?? [])).toEqual(['contract/team/app'])
+})
+
 test('needs a namespace and an image at least', () => {
   expect(githubGhcr.depth).toEqual({ min: 2 })
 })

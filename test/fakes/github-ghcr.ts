@@ -9,12 +9,16 @@ import { Refusal, text } from '../support/memory-reply.ts'
 import { createSwitches } from './switches.ts'
 
 export const TOKEN = 'ghp_0123456789abcdef'
+/** The token's account, as GitHub writes it; its packages are private. */
+export const LOGIN = 'SomeBody'
 
 export interface GitHubOptions {
   /** Accounts that are no organizations; default none. */
   readonly users?: readonly string[]
   /** `fine`: the API takes the token and allows nothing; `workflow`: it may not ask who it is. Default a classic token that may all. */
   readonly token?: 'classic' | 'fine' | 'workflow' | 'sso'
+  /** The token has read:packages, and not read:org. */
+  readonly noOrganizations?: boolean
 }
 
 export interface FakeGitHub extends AdapterUnderTest {
@@ -107,15 +111,22 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<FakeGitH
     if (headers['user-agent'] === undefined) return refused(403, 'Request forbidden by administrative rules.')
     if (headers.authorization !== `Bearer ${TOKEN}`) return refused(401, 'Bad credentials')
     if (headers['x-github-api-version'] === undefined) return refused(400, 'no version of the API')
-    const parts = url.pathname.split('/').slice(1).map(decodeURIComponent)
+    // Below /user are the packages of the token's own account.
+    const path = url.pathname.replace(/^\/user\/packages/, `/own/${LOGIN.toLowerCase()}/packages`)
+    const parts = path.split('/').slice(1).map(decodeURIComponent)
     const [kind, owner = '', packages, type, name = '', versions, id] = parts
-    const isUser = (account: string): boolean => options.users?.includes(account) ?? false
+    const isUser = (account: string): boolean =>
+      account.toLowerCase() === LOGIN.toLowerCase() || (options.users?.includes(account) ?? false)
     if (url.pathname === '/user') {
       return options.token === 'workflow'
         ? refused(403, 'Resource not accessible by integration')
-        : { status: 200, body: { login: 'somebody' } }
+        : { status: 200, body: { login: LOGIN } }
     }
-    if (url.pathname === '/user/orgs') return page(url, [{ login: 'contract' }])
+    if (url.pathname === '/user/orgs') {
+      return options.noOrganizations
+        ? refused(403, 'You need at least read:org scope or user scope to list your organizations.')
+        : page(url, [{ login: 'contract' }])
+    }
     if (kind === 'users' && parts.length === 2) {
       const exists = owner !== 'nobody'
       return exists
@@ -124,17 +135,19 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<FakeGitH
     }
     if (options.token === 'fine') return refused(403, 'You need at least read:packages scope to list packages.')
     if (options.token === 'sso') return refused(403, 'Resource protected by organization SAML enforcement.')
-    if ((kind === 'orgs') === isUser(owner) || packages !== 'packages') {
-      if (url.pathname !== '/user/packages') return refused(404, 'Not Found')
-    }
+    const isOwn = owner.toLowerCase() === LOGIN.toLowerCase()
+    if (packages !== 'packages' || (kind !== 'own' && (kind === 'orgs') === isUser(owner)))
+      return refused(404, 'Not Found')
     if (parts.at(-1) === 'packages') {
-      const account = kind === 'user' ? 'somebody' : owner
-      const names = [...content.repositories.keys()].filter((one) => one.startsWith(`${account}/`))
+      const names = [...content.repositories.keys()].filter(
+        (one) => one.startsWith(`${owner}/`) && (kind === 'own' || !isOwn),
+      )
       return page(
         url,
-        names.map((one) => ({ name: one.slice(account.length + 1) })),
+        names.map((one) => ({ name: one.slice(owner.length + 1) })),
       )
     }
+    if (kind !== 'own' && isOwn) return refused(404, 'Package not found.')
     const repository = `${owner}/${name}`
     if (type !== 'container' || versions !== 'versions' || !content.repositories.has(repository))
       return refused(404, 'Package not found.')
