@@ -5,7 +5,6 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
-import { parseJson } from '../../src/core/foreign.ts'
 import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
 
@@ -76,7 +75,7 @@ function actionOf(type: string, action: string | null | undefined): RegistryEven
 
 function parse(text: string): unknown {
   try {
-    return parseJson(text)
+    return JSON.parse(text)
   } catch {
     return undefined
   }

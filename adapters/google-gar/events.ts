@@ -5,7 +5,6 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
-import { parseJson } from '../../src/core/foreign.ts'
 import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
 
@@ -50,7 +49,7 @@ export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
 
 function decoded(data: string): unknown {
   try {
-    return parseJson(Buffer.from(data, 'base64'))
+    return JSON.parse(Buffer.from(data, 'base64').toString('utf8'))
   } catch {
     return undefined
   }

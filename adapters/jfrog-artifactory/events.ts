@@ -4,8 +4,8 @@
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
-import { parseDigest } from '../../src/core/descriptor.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
+import { eventOf } from '../told.ts'
 
 const DATA = z.looseObject({
   repo_key: z.string(),
@@ -27,7 +27,7 @@ export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
   const { event_type: type, data } = parsed.data
   // A child of an index is pushed under its digest; a promotion is a push where it arrives.
   if (!['pushed', 'promoted', 'deleted'].includes(type) || data.tag.startsWith('sha256:')) return []
-  const digest = parseDigest(`sha256:${data.sha256 ?? ''}`)
   const repository = `${data.repo_key}/${data.image_name}`
-  return [{ action: type === 'deleted' ? 'delete' : 'push', repository, tag: data.tag, ...(digest ? { digest } : {}) }]
+  const digest = `sha256:${data.sha256 ?? ''}`
+  return [eventOf(type === 'deleted' ? 'delete' : 'push', repository, { tag: data.tag, digest })]
 }

@@ -85,10 +85,8 @@ export function createConnections(options: ConnectionOptions): Connections {
     const keep = (one: Credential): void => {
       if ('expires' in one && one.expires !== undefined) kept.until = one.expires - EXPIRY_MARGIN
     }
-    // The caller is told of a failure; the next one looks again.
-    found.then(keep, () => {
-      if (credentials.get(registry.name) === kept) credentials.delete(registry.name)
-    })
+    // Who asked is told of a failure.
+    found.then(keep, () => {})
     return found
   }
 
@@ -121,7 +119,6 @@ export function createConnections(options: ConnectionOptions): Connections {
     if (!isForeignType(type)) throw new ConfigurationError(`registry ${name} has the unknown type ${type}`)
     const loaded = foreign.get(type) ?? import('./foreign.ts').then(({ loadAdapter }) => loadAdapter(type, options.cwd))
     foreign.set(type, loaded)
-    loaded.catch(() => foreign.delete(type))
     return loaded
   }
 

@@ -2,8 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { type Algorithm, type Descriptor, type Digest, digestParts, type Platform, parseDigest } from './descriptor.ts'
-import { IntegrityError, messageOf, UnsupportedError } from './errors.ts'
-import { parseJson } from './foreign.ts'
+import { IntegrityError, UnsupportedError } from './errors.ts'
 
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json'
@@ -95,7 +94,7 @@ export function contentsOf(manifest: Manifest): Contents {
       hint: 'push the image again with a current client, which makes a schema 2 or OCI image of it',
     })
   }
-  const json = objectFrom(manifest.bytes)
+  const json = parseJson(manifest.bytes)
   const config = json.config === undefined || json.config === null ? undefined : descriptorFrom(json.config, 'config')
   const blobs = new Map<Digest, Descriptor>()
   if (config) blobs.set(config.digest, config)
@@ -130,7 +129,7 @@ export function detectMediaType(bytes: Uint8Array, contentType: string | undefin
   if (isManifestType(header)) return header
   let json: Record<string, unknown>
   try {
-    json = objectFrom(bytes)
+    json = parseJson(bytes)
   } catch {
     return header
   }
@@ -181,12 +180,12 @@ function platformFrom(value: unknown): Platform | undefined {
   }
 }
 
-function objectFrom(bytes: Uint8Array): Record<string, unknown> {
+function parseJson(bytes: Uint8Array): Record<string, unknown> {
   let value: unknown
   try {
-    value = parseJson(bytes)
+    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
   } catch (cause) {
-    throw new IntegrityError(`malformed manifest: ${messageOf(cause)}`, { cause })
+    throw new IntegrityError('malformed manifest: not JSON', { cause })
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new IntegrityError('malformed manifest: not a JSON object')

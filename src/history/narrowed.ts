@@ -1,8 +1,7 @@
-/** What an index becomes when it is narrowed to some platforms, so that the next run knows it without reading the index. */
+/** What an index became when it was narrowed to some platforms, so that the next run knows it without reading it. */
 
 import { type Digest, parseDigest } from '../core/descriptor.ts'
 import type { Database } from './database/database.ts'
-import { createUsage } from './unused.ts'
 
 /** `digest` is absent where the index has nothing for these platforms. */
 export interface NarrowedIndex {
@@ -10,29 +9,24 @@ export interface NarrowedIndex {
 }
 
 export interface NarrowedIndexes {
-  /** Undefined where the index has not been narrowed to these platforms yet, or not for 90 days. */
+  /** Undefined where nobody has narrowed it yet. */
   find(index: Digest, platforms: readonly string[]): NarrowedIndex | undefined
-  /** Does nothing in a read-only history. */
+  /** Not kept in a history that is only read. */
   keep(index: Digest, platforms: readonly string[], narrowed: NarrowedIndex): void
 }
 
-export function createNarrowedIndexes(database: Database, now: () => number): NarrowedIndexes {
-  const usage = createUsage(database, 'narrowed_indexes', 'used', now)
-  const keep: NarrowedIndexes['keep'] = (index, platforms, { digest }) => {
-    if (database.readonly) return
-    usage.forget()
-    database.run(KEEP, { index, platforms: keyOf(platforms), narrowed: digest ?? null, used: now() })
-  }
+export function createNarrowedIndexes(database: Database): NarrowedIndexes {
   return {
     find(index, platforms) {
-      const row = database.get<{ narrowed: string | null; used: number }>(LOOK, { index, platforms: keyOf(platforms) })
+      const row = database.get<{ narrowed: string | null }>(LOOK, { index, platforms: keyOf(platforms) })
       if (!row) return undefined
       const digest = parseDigest(row.narrowed ?? '')
-      const found = digest === undefined ? {} : { digest }
-      if (usage.isStale(row.used)) keep(index, platforms, found)
-      return found
+      return digest === undefined ? {} : { digest }
     },
-    keep,
+    keep(index, platforms, { digest }) {
+      if (database.readonly) return
+      database.run(KEEP, { index, platforms: keyOf(platforms), narrowed: digest ?? null })
+    },
   }
 }
 
@@ -41,8 +35,8 @@ function keyOf(platforms: readonly string[]): string {
   return [...new Set(platforms)].sort().join(',')
 }
 
-const LOOK = 'SELECT narrowed, used FROM narrowed_indexes WHERE digest = @index AND platforms = @platforms'
+const LOOK = 'SELECT narrowed FROM narrowed_indexes WHERE digest = @index AND platforms = @platforms'
 
 const KEEP = `
-  INSERT INTO narrowed_indexes (digest, platforms, narrowed, used) VALUES (@index, @platforms, @narrowed, @used)
-  ON CONFLICT DO UPDATE SET narrowed = excluded.narrowed, used = excluded.used`
+  INSERT INTO narrowed_indexes (digest, platforms, narrowed) VALUES (@index, @platforms, @narrowed)
+  ON CONFLICT DO UPDATE SET narrowed = excluded.narrowed`

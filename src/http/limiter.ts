@@ -10,9 +10,9 @@ export interface Limiter {
   /** Waits for a slot (not `atOnce`: that may be one more than the window has), for the host's pause to end and for the rate; the
    *  result gives the slot back (any number of calls). */
   acquire(lane: Lane, signal: AbortSignal, atOnce?: boolean): Promise<() => void>
-  /** Lets no request go for `milliseconds`. True where that ends later than the pause before. */
-  pause(milliseconds: number): boolean
-  /** Halves the window, once for all answers to requests that were under way; `began` is when the request went out, by the monotonic clock. */
+  /** Lets no request go before `until` (milliseconds since 1970). True where that is later than before. */
+  pause(until: number): boolean
+  /** Halves the window, once for all answers to requests that were under way; `began` is when the request went out. */
   slow(began: number): void
   /** An answer came: after many of them the window grows by one. */
   answered(): void
@@ -44,10 +44,10 @@ export function createLimiter(options: LimiterOptions): Limiter {
   const busy: Record<Lane, number> = { small: 0, read: 0, write: 0 }
   const queues: Record<Lane, Set<Waiter>> = { small: new Set(), read: new Set(), write: new Set() }
   let window = connections
-  let slowedAt = Number.NEGATIVE_INFINITY
+  let slowedAt = 0
   let successes = 0
-  let pausedUntil = Number.NEGATIVE_INFINITY
-  let nextTurn = Number.NEGATIVE_INFINITY
+  let pausedUntil = 0
+  let nextTurn = 0
 
   function admits(lane: Lane): boolean {
     const streams = busy.read + busy.write
@@ -93,12 +93,12 @@ export function createLimiter(options: LimiterOptions): Limiter {
 
   async function turn(signal: AbortSignal): Promise<void> {
     if (interval > 0) {
-      const now = clock.monotonic()
-      const at = Math.max(now, nextTurn, pausedUntil)
+      const at = Math.max(clock.now(), nextTurn, pausedUntil)
       nextTurn = at + interval
-      if (at > now) await clock.sleep(at - now, signal)
+      const wait = at - clock.now()
+      if (wait > 0) await clock.sleep(wait, signal)
     }
-    for (let wait = pausedUntil - clock.monotonic(); wait > 0; wait = pausedUntil - clock.monotonic()) {
+    for (let wait = pausedUntil - clock.now(); wait > 0; wait = pausedUntil - clock.now()) {
       await clock.sleep(wait, signal)
     }
   }
@@ -118,7 +118,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
         busy[lane] -= 1
         pump()
       }
-      if (interval > 0 || pausedUntil > clock.monotonic()) {
+      if (interval > 0 || pausedUntil > clock.now()) {
         try {
           await turn(signal)
         } catch (error) {
@@ -128,8 +128,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
       }
       return release
     },
-    pause(milliseconds) {
-      const until = clock.monotonic() + milliseconds
+    pause(until) {
       if (until <= pausedUntil) return false
       pausedUntil = until
       return true
@@ -137,7 +136,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
     slow(began) {
       successes = 0
       if (began < slowedAt) return
-      slowedAt = clock.monotonic()
+      slowedAt = clock.now()
       window = Math.max(1, Math.floor(window / 2))
     },
     answered() {

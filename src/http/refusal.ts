@@ -2,7 +2,6 @@
 
 import { createRequire } from 'node:module'
 import { RegistryError } from '../core/errors.ts'
-import { parseJson } from '../core/foreign.ts'
 import type { HttpResponse } from '../core/http.ts'
 import { retryAfter } from './retry.ts'
 
@@ -106,7 +105,7 @@ function clean(text: string): string {
 
 function parse(text: string): unknown {
   try {
-    return parseJson(text)
+    return JSON.parse(text)
   } catch {
     return undefined
   }

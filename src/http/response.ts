@@ -1,8 +1,7 @@
 /** An answer as the rest of the program sees it: headers as plain text, a body that is the transport's own stream. */
 
 import type { Dispatcher } from 'undici'
-import { messageOf, RegistryError } from '../core/errors.ts'
-import { parseJson } from '../core/foreign.ts'
+import { RegistryError } from '../core/errors.ts'
 import type { HttpResponse } from '../core/http.ts'
 
 export interface ResponseContext {
@@ -75,9 +74,9 @@ export function responseOf(
     async json(limit) {
       const content = await bytes(limit)
       try {
-        return parseJson(content)
+        return JSON.parse(Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('utf8'))
       } catch (cause) {
-        throw unusable(`an answer that is ${messageOf(cause)}`, cause)
+        throw unusable('an answer that is not JSON', cause)
       }
     },
   }

@@ -82,10 +82,7 @@ export function createTransport(options: TransportOptions, redact: (text: string
       return answer
     }
     agent ??= createAgent(options)
-    const dispatcher = await agent.catch((error: unknown) => {
-      agent = undefined
-      throw error
-    })
+    const dispatcher = await agent
 
     let upload: UploadBody | undefined
     if (request.body !== undefined && !(request.body instanceof Uint8Array)) {

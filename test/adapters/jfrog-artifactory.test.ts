@@ -85,6 +85,39 @@ test('goes on where a query is cut short, and leaves out what has no tag and wha
   )
 })
 
+test('lists all pages where the database sorts by a collation', async () => {
+  const it = await artifactory({ trimmedAt: 3, collation: true })
+  const tags = ['alpha', 'Beta', 'camel', 'Delta', 'main-1', 'PR-7', 'pr-8', 'Zulu']
+  for (const tag of tags) it.content.add('contract/app', image({ seed: tag }), tag)
+  const { endpoint, ctx } = await connect({ ...it, env: AS_DEPLOYER })
+  const listed = await digestsIn(endpoint, 'contract/app', ctx)
+  expect(listed.map(([tag]) => tag).sort()).toEqual([...tags].sort())
+})
+
+test('asks one query at a time, as more are refused', async () => {
+  const it = await artifactory()
+  const names = Array.from({ length: 8 }, (_, at) => `contract/app-${at}`)
+  for (const name of names) it.content.add(name, image({ seed: name }), 'v1')
+  const { endpoint, ctx, events } = await connect(it)
+  const listed = await Promise.all(names.map((name) => digestsIn(endpoint, name, ctx)))
+  expect(listed.flat()).toHaveLength(8)
+  expect(events).toEqual([])
+})
+
+test('names a key that may not be read, and lists the others; where none may be read, that is the error', async () => {
+  const it = await artifactory({ unreadable: ['secret'] })
+  it.keys.set('secret', 'LOCAL')
+  for (const name of ['contract/app', 'secret/app']) it.content.add(name, image(), 'v1')
+  const { endpoint, ctx, events } = await connect(it)
+  const list = (...namespaces: readonly string[]) =>
+    collect(endpoint.adapter.repositories?.({ namespaces, names: [] }, ctx) ?? [])
+  expect(await list()).toEqual(['contract/app'])
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'log', level: 'warning', text: expect.stringContaining('secret') }),
+  )
+  await expect(list('secret')).rejects.toMatchObject({ status: 403 })
+})
+
 test('lists by the Docker API where queries are refused', async () => {
   const it = await artifactory({ noQueries: true })
   it.content.add('contract/app', image(), 'v1')

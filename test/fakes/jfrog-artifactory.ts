@@ -15,6 +15,10 @@ export interface ArtifactoryOptions {
   readonly trimmedAt?: number
   /** The query language is refused. */
   readonly noQueries?: boolean
+  /** The database sorts as people do, so that `main` stands before `PR`. */
+  readonly collation?: boolean
+  /** Keys that the account sees and may not read. */
+  readonly unreadable?: readonly string[]
 }
 
 export interface FakeArtifactory extends AdapterUnderTest {
@@ -74,10 +78,16 @@ export async function startArtifactory(options: ArtifactoryOptions = {}): Promis
   function dockerApi(call: Call, key: string, path: string, user: string): Reply | undefined {
     const accept = call.headers.accept ?? ''
     if (!keys.has(key)) return failure(404, `Repository ${key} not found`)
+    if (options.unreadable?.includes(key)) return failure(403, 'Forbidden')
     if (/manifest/.test(accept) && !path.includes('/manifests/')) return failure(406, 'Not Acceptable')
     if (path === '/v2/_catalog') {
       const names = [...content.repositories.keys()].filter((name) => name.startsWith(`${key}/`))
-      return json(200, { repositories: names.map((name) => name.slice(key.length + 1)) })
+      const n = Number(call.url.searchParams.get('n') ?? 100)
+      const last = call.url.searchParams.get('last') ?? ''
+      const rest = names.map((name) => name.slice(key.length + 1)).filter((name) => name > last)
+      const page = rest.sort().slice(0, n)
+      const link = `</artifactory/api/docker/${key}/v2/_catalog?n=${n}&last=${page.at(-1)}>; rel="next"`
+      return json(200, { repositories: page }, rest.length > n ? { link } : {})
     }
     const length = Number(call.headers['content-length'] ?? 0)
     if (path.includes('/blobs/uploads/') && length > 0) {
@@ -103,6 +113,9 @@ export async function startArtifactory(options: ArtifactoryOptions = {}): Promis
     return undefined
   }
 
+  const compare = (a: string, b: string): number =>
+    options.collation ? a.localeCompare(b, 'en') : a < b ? -1 : a === b ? 0 : 1
+
   async function aql(call: Call, user: string): Promise<Reply> {
     if (options.noQueries) return failure(403, 'AQL is not allowed')
     running += 1
@@ -116,8 +129,9 @@ export async function startArtifactory(options: ArtifactoryOptions = {}): Promis
         /^items\.find\((.*)\)\.include\((.*)\)\.sort\(\{"\$asc":\["path"\]\}\)\.limit\((\d+)\)$/.exec(query) ?? []
       if (found === undefined || !['"repo"', '"path"', '"name"'].every((field) => fields?.includes(field)))
         return failure(400, 'Failed to parse query')
-      const { repo, $and } = JSON.parse(found) as {
+      const { repo, $or, $and } = JSON.parse(found) as {
         repo: string
+        $or: { name: string }[]
         $and: { path: { $match?: string; $nmatch?: string; $gt?: string } }[]
       }
       const matches = (pattern: string, path: string): boolean =>
@@ -128,15 +142,16 @@ export async function startArtifactory(options: ArtifactoryOptions = {}): Promis
             .join('.*')}$`,
         ).test(path)
       const rows = rowsOf(repo)
+        .filter(({ name }) => $or.some((one) => one.name === name))
         .filter(({ path }) =>
           $and.every(
             ({ path: { $match, $nmatch, $gt } }) =>
               ($match === undefined || matches($match, path)) &&
               ($nmatch === undefined || !matches($nmatch, path)) &&
-              ($gt === undefined || looping || path > $gt),
+              ($gt === undefined || looping || compare(path, $gt) > 0),
           ),
         )
-        .sort((a, b) => (a.path < b.path ? -1 : 1))
+        .sort((a, b) => compare(a.path, b.path))
       const most = Math.min(Number(limit), user === ADMIN.user ? Number.POSITIVE_INFINITY : (options.trimmedAt ?? 1000))
       const results = rows.slice(0, looping ? 1 : most)
       const isTrimmed = looping || (rows.length > most && most < Number(limit))
@@ -152,25 +167,25 @@ export async function startArtifactory(options: ArtifactoryOptions = {}): Promis
     }
   }
 
-  /** A local repository keeps each manifest under its tag, and under its digest where it was pushed so. */
+  /** A local repository keeps each manifest under its tag, and under its digest where it was pushed so; beside it lie the layers. */
   function rowsOf(key: string): readonly Row[] {
     if (keys.get(key) !== 'LOCAL') return []
     return [...content.repositories]
       .filter(([name]) => name.startsWith(`${key}/`))
       .flatMap(([name, { tags, manifests }]) => {
         const image = name.slice(key.length + 1)
-        const row = (folder: string, digest: string): Row => {
+        const filesIn = (folder: string, digest: string): readonly Row[] => {
           const isIndex = /index|list/.test(manifests.get(digest as `${string}:${string}`)?.mediaType ?? '')
-          return {
-            repo: key,
-            path: `${image}/${folder}`,
-            name: isIndex ? 'list.manifest.json' : 'manifest.json',
-            sha256: digest.slice(7),
-          }
+          const file = (name: string, sha256: string): Row => ({ repo: key, path: `${image}/${folder}`, name, sha256 })
+          const layer = '1'.repeat(64)
+          return [
+            file(isIndex ? 'list.manifest.json' : 'manifest.json', digest.slice(7)),
+            ...(isIndex ? [] : [file(`sha256__${layer}`, layer)]),
+          ]
         }
         return [
-          ...[...tags].map(([tag, digest]) => row(tag, digest)),
-          ...[...manifests.keys()].map((digest) => row(digest, digest)),
+          ...[...tags].flatMap(([tag, digest]) => filesIn(tag, digest)),
+          ...[...manifests.keys()].flatMap((digest) => filesIn(digest, digest)),
         ]
       })
   }

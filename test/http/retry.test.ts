@@ -1,7 +1,13 @@
-/** What a registry asks for with `Retry-After`. */
+/** When and how long is waited before another attempt. */
 
 import { expect, test } from 'vitest'
-import { retryAfter } from '../../src/http/retry.ts'
+import { backoff, retryAfter } from '../../src/http/retry.ts'
+
+test('backs off exponentially with full jitter up to thirty seconds', () => {
+  expect([1, 2, 3, 4].map((failures) => backoff(failures, () => 1))).toEqual([200, 400, 800, 1600])
+  expect(backoff(20, () => 1)).toBe(30_000)
+  expect(backoff(3, () => 0)).toBe(0)
+})
 
 test.each([
   ['7', 7000],

@@ -1,8 +1,7 @@
 /** Wishes of other processes for an execution that runs: that it stops, pauses, or goes on. */
 
-import { ACTIVE_EXECUTIONS, isFinal } from '../../core/states.ts'
+import { isFinal } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
-import { anyOf } from '../database/sql.ts'
 import type { ExecutionListing } from './listing.ts'
 
 export interface Control {
@@ -34,4 +33,4 @@ export function createControl(database: Database, { get }: Pick<ExecutionListing
   }
 }
 
-const ACTIVE = anyOf('status', ACTIVE_EXECUTIONS)
+const ACTIVE = `status IN ('preparing', 'in_progress', 'paused')`

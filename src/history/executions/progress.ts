@@ -1,7 +1,6 @@
 /** How far a running execution is, told to other processes by the one that runs it; and how that one ended. */
 
 import type { Database } from '../database/database.ts'
-import { heldFor, type Locks } from '../locks.ts'
 
 /** Sizes in bytes. */
 export interface Progress {
@@ -23,21 +22,17 @@ export interface BlobProgress {
 }
 
 export interface ProgressRecords {
-  /** Replaces what was told before; nothing where the lock was lost. */
+  /** Replaces what was told before. */
   tell(execution: number, progress: Progress): void
   /** Undefined before the first blob and after the end. */
   of(execution: number): Progress | undefined
 }
 
-export function createProgressRecords(
-  database: Database,
-  { mine }: Pick<Locks, 'mine'>,
-  redact: (text: string) => string,
-): ProgressRecords {
+export function createProgressRecords(database: Database, redact: (text: string) => string): ProgressRecords {
   return {
     tell(execution, progress) {
       const blobs = progress.blobs.map((blob) => ({ ...blob, name: redact(blob.name) }))
-      database.run(TELL, { execution, state: JSON.stringify({ ...progress, blobs }), ...mine })
+      database.run(TELL, { execution, state: JSON.stringify({ ...progress, blobs }) })
     },
     of(execution) {
       const row = database.get<{ state: string }>('SELECT state FROM progress WHERE execution_id = @execution', {
@@ -50,5 +45,5 @@ export function createProgressRecords(
 }
 
 const TELL = `
-  INSERT INTO progress (execution_id, state) SELECT @execution, @state WHERE ${heldFor('@execution')}
+  INSERT INTO progress (execution_id, state) VALUES (@execution, @state)
   ON CONFLICT DO UPDATE SET state = excluded.state`

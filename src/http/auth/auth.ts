@@ -72,14 +72,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (found.expires !== undefined) until = found.expires - EXPIRY_MARGIN
       return found
     })
-    const asked = resolving
-    asked.catch(() => {
-      if (resolving === asked) resolving = undefined
-    })
-    return asked
+    return resolving
   }
 
-  /** The next request signs in anew. */
+  /** The next request signs in anew. What failed is forgotten by whoever gave it. */
   function forget(): void {
     resolving = undefined
     until = Number.POSITIVE_INFINITY

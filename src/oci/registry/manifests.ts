@@ -99,8 +99,7 @@ function explainImmutable(error: unknown): never {
     : error
 }
 
-/** Deletes what a tag or digest names. What is not there is deleted already. Throws an `UnsupportedError` where the registry does not delete
- *  such things. */
+/** Deletes what a tag or digest names. What is not there is deleted already. */
 export async function deleteManifestAt(place: ManifestPlace, reference: string, ctx: Context): Promise<void> {
   const { http, name, path, deleteAction } = place
   try {
@@ -120,14 +119,13 @@ export async function deleteManifestAt(place: ManifestPlace, reference: string, 
   }
 }
 
-function cannotDelete(cause: RegistryError, reference: string): UnsupportedError {
+function cannotDelete(error: RegistryError, reference: string): RegistryError {
   const byDigest = looksLikeDigest(reference)
-  const hint =
-    cause.status === 405 || byDigest
-      ? 'allow deletion in the registry (distribution: storage.delete.enabled), or set `deletion: never`'
-      : 'the registry can only delete a manifest with all its tags; set `deletion: never`'
-  const what = byDigest ? 'deletion' : 'deletion of just a tag'
-  return new UnsupportedError(`the registry does not allow ${what}: ${cause.message}`, { cause, hint })
+  const off = error.status === 405 || byDigest
+  const hint = off
+    ? 'allow deletion in the registry (distribution: storage.delete.enabled), or set `deletion: never`'
+    : 'the registry can only delete a manifest with all its tags; set `deletion: never`'
+  return restated(error, `the registry does not delete ${byDigest ? 'manifests' : 'tags'}: ${error.message}`, hint)
 }
 
 async function resolveByGet(place: ManifestPlace, reference: string, ctx: Context): Promise<Descriptor | undefined> {
