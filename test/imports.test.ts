@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { violationsIn } from './support/import-rules.ts'
+import { circlesIn, violationsIn } from './support/import-rules.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -12,6 +12,53 @@ describe('the layers', () => {
     const files = ['src', 'adapters', 'bin'].flatMap(sourcesIn)
     expect(files.length).toBeGreaterThan(10)
     expect(files.flatMap((path) => violationsIn(path, readFileSync(join(ROOT, path), 'utf8')))).toEqual([])
+  })
+})
+
+describe('the rooms', () => {
+  const files = ['src', 'adapters'].flatMap(sourcesIn)
+  const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+
+  it('have no circle of imports', () => {
+    expect(
+      circlesIn(
+        files.filter((path) => !path.startsWith('src/http/')),
+        read,
+      ),
+    ).toEqual([])
+  })
+
+  it('are folders: nothing but the map lies loose in src', () => {
+    const loose = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => !entry.isDirectory())
+    expect(loose.map(({ name }) => name)).toEqual(['README.md'])
+  })
+
+  it('hold no file past 350 lines', () => {
+    expect(files.filter((path) => read(path).split('\n').length > 351)).toEqual([])
+  })
+})
+
+describe('a circle', () => {
+  const read = (sources: Readonly<Record<string, string>>) =>
+    circlesIn(Object.keys(sources), (path) => sources[path] ?? '')
+
+  it('is found through types and late imports, each circle once', () => {
+    const sources = {
+      'src/a.ts': "import type { B } from './b.ts'",
+      'src/b.ts': "const c = await import('./c/c.ts')",
+      'src/c/c.ts': "export { a } from '../a.ts'",
+      'src/d.ts': "import { a } from './a.ts'",
+    }
+    expect(read(sources)).toEqual([['src/a.ts', 'src/b.ts', 'src/c/c.ts']])
+  })
+
+  it('is not what two files import both', () => {
+    const sources = {
+      'src/a.ts': "import { b } from './b.ts'\nimport { c } from './c.ts'",
+      'src/b.ts': "import { c } from './c.ts'",
+      'src/c.ts': '',
+    }
+    expect(read(sources)).toEqual([])
   })
 })
 

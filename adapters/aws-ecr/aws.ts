@@ -2,11 +2,12 @@
 
 import type { z } from 'zod'
 import type { AdapterTools } from '../../src/core/adapter.ts'
-import { abortReason, systemClock } from '../../src/core/cancel.ts'
+import { abortReason, sleep } from '../../src/core/cancel.ts'
 import type { Context } from '../../src/core/context.ts'
 import { ConfigurationError, RegistryError } from '../../src/core/errors.ts'
 import type { Credential, Registry } from '../../src/core/registry.ts'
-import { ATTEMPTS, backoff } from '../../src/http/retry.ts'
+import { backoff } from '../../src/core/retry.ts'
+import { ATTEMPTS } from '../../src/http/retry.ts'
 import { type CallOptions, requestHandler } from './handler.ts'
 import { type Asked, isMistimed, isThrottled, meaningOf, type Service } from './refusals.ts'
 
@@ -77,7 +78,7 @@ export function openAws<Client extends AnyClient>(
           if (!isAgain || attempt >= ATTEMPTS || !(meaning instanceof Error)) throw meaning
           const delay = backoff(attempt, Math.random)
           ctx.emit({ type: 'retry', what: operation, attempt: attempt + 1, delay, reason: meaning.message })
-          await systemClock.sleep(delay, ctx.signal)
+          await sleep(delay, ctx.signal)
         }
       }
     },

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
+import { parseJson } from '../../src/core/foreign.ts'
 import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
 
@@ -75,7 +76,7 @@ function actionOf(type: string, action: string | null | undefined): RegistryEven
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

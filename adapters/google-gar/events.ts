@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { parseDigest } from '../../src/core/descriptor.ts'
+import { parseJson } from '../../src/core/foreign.ts'
 import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
 
@@ -49,7 +50,7 @@ export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
 
 function decoded(data: string): unknown {
   try {
-    return JSON.parse(Buffer.from(data, 'base64').toString('utf8'))
+    return parseJson(Buffer.from(data, 'base64'))
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 /** Repositories of Artifact Registry, which are the namespaces: listed, looked at, and created where they are missing. */
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import { sleep } from '../../src/core/cancel.ts'
 import type { Context } from '../../src/core/context.ts'
 import { NetworkError, RegistryError, UnsupportedError } from '../../src/core/errors.ts'
 import { askJson } from '../../src/oci/registry/pages.ts'
@@ -116,7 +116,7 @@ async function finished(begun: z.infer<typeof OPERATION>, gar: Gar, what: string
   let waited = 0
   for (let pause = FIRST_LOOK; !operation.done; pause = Math.min(LONGEST_PAUSE, pause * 2)) {
     if (waited > PATIENCE) throw new NetworkError(`the ${what} was not created within ${PATIENCE / 1000} s`)
-    await sleep(pause, undefined, { signal: ctx.signal })
+    await sleep(pause, ctx.signal)
     waited += pause
     const url = `/v1/${operation.name}`
     operation = (await explained(askJson(gar.api(), { url }, OPERATION, what, ctx))).value

@@ -7,7 +7,7 @@ import { explained, hinted } from './refusals.ts'
 import { listTags } from './tags.ts'
 
 export function garRepository(store: ContentStore, name: string, gar: Gar): ContentStore {
-  const { deletes, deleteTag, deleteManifest } = store
+  const { deleteTag, deleteManifest } = store
   return {
     ...store,
     async *tags(ctx) {
@@ -32,18 +32,6 @@ export function garRepository(store: ContentStore, name: string, gar: Gar): Cont
       }
     },
     ...(deleteTag ? { deleteTag: (tag, ctx) => explained(deleteTag(tag, ctx)) } : {}),
-    ...(deletes
-      ? {
-          async deletes(ctx) {
-            try {
-              return await deletes(ctx)
-            } catch (error) {
-              if (error instanceof RegistryError && error.status === 403) return 'nothing'
-              throw error
-            }
-          },
-        }
-      : {}),
     // While a tag names it, it cannot go: GOOGLE_MANIFEST_DANGLING_TAG.
     async deleteManifest(digest, ctx) {
       for await (const info of listTags(name, gar, ctx)) {

@@ -11,15 +11,13 @@ import type { PingStep } from '../core/adapter.ts'
 import type { Context } from '../core/context.ts'
 import type { Difference, Verification } from '../core/drift.ts'
 import { HistoryError } from '../core/errors.ts'
-import type { Execution } from '../core/execution.ts'
-import type { PolicyPlan, SavedPlan, TaskSpec } from '../core/plan.ts'
+import type { PolicyPlan } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Registry } from '../core/registry.ts'
 import type { Keychain } from '../credentials/keychain.ts'
 import { credentialOf, type WrittenCredential } from '../credentials/kinds.ts'
 import { type Match, matches } from '../engine/plan/matches.ts'
 import { mergePlans, preview } from '../engine/plan/preview.ts'
-import type { Again } from '../engine/run/again.ts'
 import { sidedEndpoint } from '../engine/sided.ts'
 import { mergeVerifications, verify } from '../engine/verify/verify.ts'
 import { type History, openHistory, type RegistryStatus } from '../history/history.ts'
@@ -32,7 +30,8 @@ import { type FoundCredential, foundCredential, signIn } from './credential.ts'
 import { type Check, examine } from './doctor.ts'
 import { pingRegistry, placeOf, statusesIn } from './ping.ts'
 import { createPost } from './post.ts'
-import { createRunning } from './running.ts'
+import type { PlanOptions, VerifyOptions } from './requests.ts'
+import { createRunning, type Running } from './running.ts'
 import { openSides } from './sides.ts'
 
 /** What every command needs to know of its surroundings. */
@@ -51,88 +50,20 @@ export interface AppOptions {
   readonly carriers?: CarriersOptions
 }
 
-export interface RunOptions {
-  /** Blob streams at once. */
-  readonly concurrency?: number
-  /** Bytes a second over all streams. */
-  readonly bandwidth?: number
-  /** Narrow the policies' own filters further: `name`, `tag`, `resource`, `label` to patterns. */
-  readonly filter?: Readonly<Record<string, readonly string[]>>
-  readonly failFast?: boolean
-  readonly maxFailures?: number
-  /** Wait for a running execution of the same policy instead of failing. */
-  readonly wait?: boolean
-  /** Milliseconds. */
-  readonly timeout?: number
-  /** The I-th of N parts, 1-based. */
-  readonly shard?: { readonly index: number; readonly count: number }
-  /** `all`: look at the referrers of unchanged artifacts too, and copy those that came later. Default `changed`. */
-  readonly referrers?: 'all' | 'changed'
-  /** Apply exactly this plan, and refuse where a source digest has moved since. */
-  readonly plan?: SavedPlan
-  /** Send again whatever the destination lacks, also below child manifests that it has. */
-  readonly thorough?: boolean
-}
-
-export interface VerifyOptions {
-  readonly filter?: RunOptions['filter']
-  readonly shard?: RunOptions['shard']
-  /** Read and hash every blob of the destination, instead of asking whether it is there. */
-  readonly full?: boolean
-  /** Give the tasks that would put it right. */
-  readonly repair?: boolean
-  /** Only what these tasks are about. */
-  readonly only?: readonly TaskSpec[]
-}
-
-export interface PlanOptions {
-  readonly filter?: RunOptions['filter']
-  readonly shard?: RunOptions['shard']
-  readonly referrers?: RunOptions['referrers']
-  /** Leave out sizes: no manifest is read. */
-  readonly shallow?: boolean
-  /** Say of every tag seen why it was kept or dropped, also of the unchanged. */
-  readonly explain?: boolean
-}
-
 export type { Difference, Verification } from '../core/drift.ts'
 export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from '../core/plan.ts'
 export type { Match } from '../engine/plan/matches.ts'
 export type { RegistryStatus } from '../history/history.ts'
-
-/** How one policy of a `run` ended. */
-export interface PolicyOutcome {
-  readonly policy: string
-  /** Absent where the policy never began: it is locked, or its configuration was refused. */
-  readonly execution?: Execution
-  readonly exitCode: number
-  readonly error?: unknown
-}
+export type { PlanOptions, PolicyOutcome, RunOptions, VerifyOptions } from './requests.ts'
 
 /** The program, without its command line. */
-export interface App {
+export interface App extends Running {
   /** Reads and checks everything; throws a `ConfigurationError` that names all that is wrong. */
   configuration(files: readonly string[]): Promise<Configuration>
   /** The user's configuration as it may be edited: none is an empty one, and variables need not be set. */
   editable(): Promise<Configuration>
   /** Changes the user's configuration and nothing else in its file; what would not be valid is never written. */
   edit(edits: readonly Edit[], how?: EditMode): Promise<Edited>
-  /** Runs policies one after another, in order. `started` is called once an execution has its number. */
-  run(
-    policies: readonly Policy[],
-    configuration: Configuration,
-    options: RunOptions,
-    started: (policy: Policy, execution: number) => void,
-    ctx: Context,
-  ): AsyncIterable<PolicyOutcome>
-  /** Goes on with an execution that has ended, or runs what failed in it as a new one: with its policy as it was, and the registries as
-   *  its files define them now. Throws a `ConfigurationError` where that cannot be. */
-  again(
-    earlier: Again,
-    options: RunOptions,
-    started: (policy: Policy, execution: number) => void,
-    ctx: Context,
-  ): AsyncIterable<PolicyOutcome>
   plan(policy: Policy, configuration: Configuration, options: PlanOptions, ctx: Context): Promise<PolicyPlan>
   /** The repositories and tags that the policy's filters match at its source, as they are found; the destination is not asked. */
   matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>

@@ -85,8 +85,10 @@ export function createConnections(options: ConnectionOptions): Connections {
     const keep = (one: Credential): void => {
       if ('expires' in one && one.expires !== undefined) kept.until = one.expires - EXPIRY_MARGIN
     }
-    // Who asked is told of a failure.
-    found.then(keep, () => {})
+    // The caller is told of a failure; the next one looks again.
+    found.then(keep, () => {
+      if (credentials.get(registry.name) === kept) credentials.delete(registry.name)
+    })
     return found
   }
 
@@ -119,6 +121,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     if (!isForeignType(type)) throw new ConfigurationError(`registry ${name} has the unknown type ${type}`)
     const loaded = foreign.get(type) ?? import('./foreign.ts').then(({ loadAdapter }) => loadAdapter(type, options.cwd))
     foreign.set(type, loaded)
+    loaded.catch(() => foreign.delete(type))
     return loaded
   }
 

@@ -9,10 +9,29 @@ import type { Again } from '../engine/run/again.ts'
 import { type ExecuteRequest, execute } from '../engine/run/execute.ts'
 import type { History } from '../history/history.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
-import type { App, PolicyOutcome, RunOptions } from './app.ts'
 import type { Connections } from './connections.ts'
 import { earlierExecution, filesAgain, originText } from './origin.ts'
+import type { PolicyOutcome, RunOptions } from './requests.ts'
 import { openSides } from './sides.ts'
+
+export interface Running {
+  /** Runs policies one after another, in order. `started` is called once an execution has its number. */
+  run(
+    policies: readonly Policy[],
+    configuration: Configuration,
+    options: RunOptions,
+    started: (policy: Policy, execution: number) => void,
+    ctx: Context,
+  ): AsyncIterable<PolicyOutcome>
+  /** Goes on with an execution that has ended, or runs what failed in it as a new one: with its policy as it was, and the registries as
+   *  its files define them now. Throws a `ConfigurationError` where that cannot be. */
+  again(
+    earlier: Again,
+    options: RunOptions,
+    started: (policy: Policy, execution: number) => void,
+    ctx: Context,
+  ): AsyncIterable<PolicyOutcome>
+}
 
 export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' | 'commandEnv'> {
   readonly connections: Connections
@@ -30,7 +49,7 @@ type Started = (policy: Policy, execution: number) => void
 
 const DEFAULT_CONCURRENCY = 8
 
-export function createRunning(parts: RunningParts): Pick<App, 'run' | 'again'> {
+export function createRunning(parts: RunningParts): Running {
   const { connections, carriers, read, guarded, post, commandEnv, clock } = parts
 
   async function runPolicy(

@@ -8,7 +8,7 @@ import type { Configuration } from './load.ts'
 import { isMistake, parseReference, type Reference, repositoryPattern } from './reference.ts'
 
 export interface CopyRequest {
-  /** A reference; patterns allowed. Without a tag all tags. */
+  /** A reference; patterns allowed. One repository needs a tag, a pattern of tags or a digest; a pattern of repositories takes all tags. */
   readonly source: string
   /** A reference. Ending in `/` it is a namespace below which names stay; else a repository's whole name. */
   readonly destination: string
@@ -28,6 +28,12 @@ export function copyPolicy(request: CopyRequest, configuration: Configuration): 
   const names = literalsOf(name, request.source)
   const tags = literalsOf(source.tag, request.source)
   checkPlatforms(request.platforms ?? [])
+  // Other tools take `latest` or all tags, so it has to be said.
+  if (names !== undefined && source.tag === undefined && source.digest === undefined) {
+    const plain = request.source.replace(/\/+$/, '')
+    const hint = `write \`${plain}:latest\` or another tag, or '${plain}:*' for all tags`
+    throw new ConfigurationError(`source \`${request.source}\` names no tag`, { hint })
+  }
   const filters: Filters = {
     resource: 'all',
     untagged: false,
@@ -69,7 +75,7 @@ function placed(
   { types }: Configuration,
 ): PolicyDestination {
   const common = { registry: to.registry.name, create: true, public: false } as const
-  if (to.digest !== undefined)
+  if (to.digest !== undefined || to.tag?.includes('@'))
     throw refused('a destination has no digest: it follows from the content', request.destination)
   if (to.path === undefined && to.tag === undefined) return { ...common, flatten: 1 }
   if (to.path !== undefined && !isRepositoryName(to.path)) {

@@ -1,8 +1,9 @@
-/** References as people write them: `REGISTRY[/PATH[:TAG|@DIGEST]]`, `oci:DIR[:REF]`, `tar:FILE[:REF]`. */
+/** References as people write them: `REGISTRY[/PATH[:TAG][@DIGEST]]`, `oci:DIR[:REF]`, `tar:FILE[:REF]`. */
 
 import type { AdapterFacts } from '../core/adapter.ts'
 import { type Digest, looksLikeDigest, parseDigest } from '../core/descriptor.ts'
-import type { Registry } from '../core/registry.ts'
+import { isTag } from '../core/reference.ts'
+import { isLoopback, type Registry } from '../core/registry.ts'
 import { defaultNamespace, isHost, registryOfHost, registryOfLayout } from './hosts.ts'
 import { didYouMean } from './suggest.ts'
 
@@ -10,6 +11,7 @@ export interface Reference {
   readonly registry: Registry
   /** Patterns allowed; without a trailing slash. */
   readonly path?: string
+  /** A pattern, or `TAG@DIGEST`: that digest, under that tag. */
   readonly tag?: string
   readonly digest?: Digest
   /** It ended in a `/`. */
@@ -46,10 +48,19 @@ export function parseReference(text: string, names: Names): Reference | Mistake 
   if (layout) return layoutReference(layout[1] === 'oci' ? 'oci' : 'tar', layout[2] ?? '', names)
   const slash = text.indexOf('/')
   const first = slash < 0 ? text : text.slice(0, slash)
-  const registry = registryNamed(first, names)
-  if ('message' in registry) return registry
+  // `alpine:3` is an image to other tools, and rarely a host with the port 3.
+  const isImage = slash < 0 && /^[a-z0-9_-]+:\d+$/.test(text) && !isLoopback(text) && !names.registries.has(text)
+  const registry = isImage ? unknownRegistry(text, names) : registryNamed(first, names)
+  if ('message' in registry) return first === '' ? registry : { ...registry, hint: imageHint(text, isImage, registry) }
   if (slash < 0) return { registry, slash: false, pathAt: text.length, tagAt: text.length }
   return withPath(registry, text, slash + 1)
+}
+
+/** What begins with no host is an image of Docker Hub to other tools. */
+function imageHint(text: string, isPort: boolean, { hint }: Mistake): string | undefined {
+  if (hint?.startsWith('did you mean')) return hint
+  const image = `docker.io/${text.includes('/') ? '' : 'library/'}${text}`
+  return `write \`${image}\` if you mean the image${isPort ? `, \`${text}/\` if you mean a host and its port` : `; ${hint}`}`
 }
 
 /** Other tools and browsers write one. */
@@ -68,9 +79,12 @@ export function registryNamed(name: string, names: Names): Registry | Mistake {
   if (defined) return defined
   const layout = /^(oci|tar):([^:]+)$/s.exec(name)
   if (layout?.[2]) return registryOfLayout(layout[1] === 'oci' ? 'oci' : 'tar', layout[2], names.directory)
-  if (isHost(name)) return registryOfHost(name, names.types)
+  return isHost(name) ? registryOfHost(name, names.types) : unknownRegistry(name, names)
+}
+
+function unknownRegistry(name: string, { registries }: Names): Mistake {
   const hint =
-    didYouMean(name, names.registries.keys()) ?? 'define it under `registries`, or write a host such as `docker.io`'
+    didYouMean(name, registries.keys()) ?? 'define it under `registries`, or write a host such as `docker.io`'
   return { message: name === '' ? 'the registry is missing' : `no registry is named \`${name}\``, offset: 0, hint }
 }
 
@@ -102,10 +116,12 @@ function withPath(registry: Registry, text: string, pathAt: number): Reference |
   const bad = path.indexOf(':')
   if (bad >= 0) return { message: 'a tag cannot stand inside braces', offset: pathAt + bad }
   if (digested) {
-    if (colon !== undefined) return { message: 'a reference has a tag or a digest, not both', offset: colon }
     const digest = parseDigest(text.slice(at + 1))
-    if (!digest) return { message: 'this is no sha256 or sha512 digest', offset: at + 1 }
-    return named({ registry, slash: false, digest, pathAt, tagAt: end }, path)
+    if (!digest) return { message: 'this is not a sha256 or sha512 digest', offset: at + 1 }
+    if (colon === undefined) return named({ registry, slash: false, digest, pathAt, tagAt: end }, path)
+    const tag = text.slice(colon + 1, at)
+    if (!isTag(tag)) return { message: `\`${tag}\` is not a tag, which a digest can stand for`, offset: colon + 1 }
+    return named({ registry, slash: false, tag: `${tag}@${digest}`, pathAt, tagAt: colon + 1 }, path)
   }
   if (colon === undefined)
     return named({ registry, slash: path.endsWith('/') || path === '', pathAt, tagAt: end }, path)

@@ -2,6 +2,7 @@
 
 import type { Problem } from '../core/errors.ts'
 import { type Environment, interpolate } from './interpolate.ts'
+import { isMapping } from './mapping.ts'
 import { findingsOf } from './positions.ts'
 import { configurationSchema, ONCE } from './schema.ts'
 import {
@@ -88,10 +89,6 @@ function section(content: unknown, key: keyof Sections, source: Source): Readonl
   if (!isMapping(value)) return new Map()
   const placed = Object.entries(value).map(([name, entry]) => ({ name, entry, line: lineOf(source, [key, name]) }))
   return new Map(placed.sort((a, b) => a.line - b.line).map(({ name, entry }) => [name, entry]))
-}
-
-function isMapping(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Registries that policies name and no named file defines. */

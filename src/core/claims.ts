@@ -1,9 +1,11 @@
-/** What a JSON Web Token says of itself: read, not verified, as that is for whoever it is sent to. */
+/** What a JSON Web Token says of itself: read, not verified, as that is up to the server it is sent to. */
+
+import { parseJson } from './foreign.ts'
 
 /** Undefined for what is no such token. */
 export function claimsOf(token: string): unknown {
   try {
-    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
+    return parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url'))
   } catch {
     return undefined
   }

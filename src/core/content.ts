@@ -55,9 +55,13 @@ export interface ContentStore extends ContentSource {
   writeManifest(manifest: Manifest, tagOrDigest: string, ctx: Context): Promise<void>
   /** Takes a blob over from another repository of the same registry; false where the registry would not. */
   mountBlob?(blob: Descriptor, fromRepository: string, ctx: Context): Promise<boolean>
+  /** Removes just the tag; one that is not there is deleted already. Throws an `UnsupportedError` where only a manifest with all its tags can
+   *  be deleted, or nothing at all. */
   deleteTag?(tag: string, ctx: Context): Promise<void>
-  /** What `deleteTag` would do, found out without deleting anything; absent: it removes just the tag. `manifest`: only a manifest with all
-   *  its tags can be deleted; `nothing`: the registry does not allow deletion. */
-  deletes?(ctx: Context): Promise<'tag' | 'manifest' | 'nothing'>
+  /** What can be deleted, as far as it is known without sending a request that writes; absent: a tag. `manifest`: only a manifest with all
+   *  its tags; `unknown`: `deleteTag` will tell. */
+  deletes?(ctx: Context): Promise<'tag' | 'manifest' | 'nothing' | 'unknown'>
+  /** Deletes a manifest with all its tags; one that is not there is deleted already. Throws an `UnsupportedError` where the registry does not
+   *  allow it. */
   deleteManifest?(digest: Digest, ctx: Context): Promise<void>
 }

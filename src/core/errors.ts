@@ -174,6 +174,27 @@ export function isNotFound(error: unknown): error is RegistryError {
   return error instanceof RegistryError && error.status === 404
 }
 
+/** What servers answer where they do not know an API, a method or a media type: "not here", however they put it. */
+export const ABSENT: readonly number[] = [404, 405, 406, 415, 501]
+
+/** True where the registry says that it has no such thing or no such API. */
+export function isAbsent(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && ABSENT.includes(error.status)
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The code of an error of Node's, such as `ENOENT`; empty where there is none. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes(errorCode(error))
+}
+
 /** The one sentence for people: side and registry, what, and why. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

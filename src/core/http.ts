@@ -4,6 +4,8 @@ import type { Bytes } from './content.ts'
 import type { Context } from './context.ts'
 import type { Registry } from './registry.ts'
 
+export const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
+
 /** A body that is made anew for each attempt. */
 export interface BodySource {
   /** In bytes, sent as `Content-Length`. */

@@ -2,7 +2,8 @@
 
 import { createHash } from 'node:crypto'
 import { type Algorithm, type Descriptor, type Digest, digestParts, type Platform, parseDigest } from './descriptor.ts'
-import { IntegrityError, UnsupportedError } from './errors.ts'
+import { IntegrityError, messageOf, UnsupportedError } from './errors.ts'
+import { parseJson } from './foreign.ts'
 
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
 export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json'
@@ -94,7 +95,7 @@ export function contentsOf(manifest: Manifest): Contents {
       hint: 'push the image again with a current client, which makes a schema 2 or OCI image of it',
     })
   }
-  const json = parseJson(manifest.bytes)
+  const json = objectFrom(manifest.bytes)
   const config = json.config === undefined || json.config === null ? undefined : descriptorFrom(json.config, 'config')
   const blobs = new Map<Digest, Descriptor>()
   if (config) blobs.set(config.digest, config)
@@ -129,7 +130,7 @@ export function detectMediaType(bytes: Uint8Array, contentType: string | undefin
   if (isManifestType(header)) return header
   let json: Record<string, unknown>
   try {
-    json = parseJson(bytes)
+    json = objectFrom(bytes)
   } catch {
     return header
   }
@@ -180,12 +181,12 @@ function platformFrom(value: unknown): Platform | undefined {
   }
 }
 
-function parseJson(bytes: Uint8Array): Record<string, unknown> {
+function objectFrom(bytes: Uint8Array): Record<string, unknown> {
   let value: unknown
   try {
-    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
+    value = parseJson(bytes)
   } catch (cause) {
-    throw new IntegrityError('malformed manifest: not JSON', { cause })
+    throw new IntegrityError(`malformed manifest: ${messageOf(cause)}`, { cause })
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new IntegrityError('malformed manifest: not a JSON object')

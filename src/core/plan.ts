@@ -46,7 +46,8 @@ export interface TaskSpec {
 export interface Removal {
   /** Tags of referrers that nothing else needs, deleted after it. */
   readonly attachments: readonly string[]
-  /** Set where the registry cannot remove just a tag, so that the manifest goes: the tags that go with it, all of them deleted by this plan. */
+  /** The tags of its manifest that this plan deletes, itself included; set where the registry perhaps cannot remove just a tag. Then the
+   *  manifest goes, if no other tag needs it. */
   readonly together?: readonly string[]
 }
 

@@ -4,7 +4,7 @@ import { CredentialError } from '../core/errors.ts'
 import type { Credential, CredentialConfig, Registry } from '../core/registry.ts'
 import { readText } from './file.ts'
 import { credentialOf } from './kinds.ts'
-import type { CredentialSurroundings } from './resolve.ts'
+import type { CredentialSurroundings } from './surroundings.ts'
 
 /** Undefined where the registry has no `credential`. `type: anonymous` is an answer: nothing else is asked then. */
 export async function configuredCredential(

@@ -7,7 +7,7 @@ import { type DockerFile, type DockerSecret, parseDockerFile, secretOfEntry } fr
 import { type DockerHost, dockerHost } from './docker-host.ts'
 import { readText } from './file.ts'
 import type { AskHelper } from './helper.ts'
-import type { CredentialSurroundings } from './resolve.ts'
+import type { CredentialSurroundings } from './surroundings.ts'
 
 export interface DockerSurroundings extends CredentialSurroundings {
   readonly askHelper: AskHelper

@@ -2,7 +2,7 @@
 
 import { CredentialError } from '../core/errors.ts'
 import type { Credential } from '../core/registry.ts'
-import type { CredentialSurroundings } from './resolve.ts'
+import type { CredentialSurroundings } from './surroundings.ts'
 
 /** Undefined where no variable of this registry is set. Empty counts as not set, as CI systems leave it. */
 export function environmentCredential(

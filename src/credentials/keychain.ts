@@ -7,8 +7,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { CredentialError } from '../core/errors.ts'
 import type { Credential } from '../core/registry.ts'
-import { credentialOf, SECRET_TYPES, type WrittenCredential } from './kinds.ts'
-import type { CredentialSurroundings } from './resolve.ts'
+import { credentialOf, SECRET_TYPES, type Tell, type WrittenCredential } from './kinds.ts'
 
 /** All methods throw a `KeychainError`. */
 export interface Keychain {
@@ -40,7 +39,7 @@ export const KEYCHAIN_ORIGIN = 'keychain'
 export async function keychainCredential(
   registry: string,
   keychain: Keychain,
-  surroundings: Pick<CredentialSurroundings, 'secrets' | 'warn'>,
+  surroundings: Tell,
 ): Promise<Credential | undefined> {
   let entries: Awaited<ReturnType<Keychain['entries']>>
   try {

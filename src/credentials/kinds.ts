@@ -2,10 +2,17 @@
 
 import { CredentialError } from '../core/errors.ts'
 import type { Credential } from '../core/registry.ts'
-import type { CredentialSurroundings } from './resolve.ts'
 
 /** The types that hold a secret. */
 export const SECRET_TYPES = ['basic', 'token', 'access_key', 'service_account'] as const
+
+/** Who is told of what a search finds. */
+export interface Tell {
+  /** Of what was passed over: a helper that failed, a file that cannot be read. Never holds a secret. */
+  readonly warn: (text: string) => void
+  /** Of every secret, before anything else is done with it. */
+  readonly secrets: (secret: string, username?: string) => void
+}
 
 export interface WrittenCredential {
   readonly type: (typeof SECRET_TYPES)[number]
@@ -21,7 +28,7 @@ export interface WrittenCredential {
 export function credentialOf(
   { type, username, secret, session }: WrittenCredential,
   { origin, whose }: { readonly origin: string; readonly whose: string },
-  { secrets }: Pick<CredentialSurroundings, 'secrets'>,
+  { secrets }: Pick<Tell, 'secrets'>,
 ): Credential {
   secrets(secret, username)
   if (session !== undefined) secrets(session)

@@ -2,6 +2,7 @@
 
 import type { Digest } from '../core/descriptor.ts'
 import type { Database } from './database/database.ts'
+import { createUsage } from './unused.ts'
 
 export interface BlobHomes {
   /** A repository that had the blob once; undefined where none is known. `registry` is a URL. */
@@ -10,17 +11,12 @@ export interface BlobHomes {
   remember(registry: string, repository: string, digest: Digest): void
 }
 
-/** How long a hint is kept, in milliseconds. */
-const KEPT_FOR = 90 * 24 * 60 * 60 * 1000
-
 export function createBlobHomes(database: Database, now: () => number): BlobHomes {
-  let pruned = database.readonly
+  const usage = createUsage(database, 'blob_homes', 'time', now)
   return {
     find: (registry, digest) => database.get<{ repository: string }>(FIND, { registry, digest })?.repository,
     remember(registry, repository, digest) {
-      // Once for each process that adds: what nobody has used for long is more likely gone than wanted.
-      if (!pruned) database.run('DELETE FROM blob_homes WHERE time < @before', { before: now() - KEPT_FOR })
-      pruned = true
+      usage.forget()
       database.run(KEEP, { registry, repository, digest, time: now() })
     },
   }

@@ -1,8 +1,9 @@
 /** The history: what ran, how it went, and who is running now; one SQLite file that any number of processes share. */
 
 import { join } from 'node:path'
-import { type IsAlive, isProcessAlive } from '../process/identity.ts'
+import { currentProcess, type IsAlive, isProcessAlive, type ProcessIdentity } from '../process/identity.ts'
 import { type BlobHomes, createBlobHomes } from './blob-homes.ts'
+import { type BroughtTags, createBroughtTags } from './brought.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrations.ts'
 import { createErrorText } from './database/recorded-error.ts'
@@ -50,6 +51,7 @@ export interface History {
   readonly uploads: Uploads
   readonly notifications: Notifications
   readonly blobHomes: BlobHomes
+  readonly brought: BroughtTags
   readonly firstSeen: FirstSeen
   readonly narrowed: NarrowedIndexes
   readonly registries: RegistryStatuses
@@ -74,13 +76,15 @@ export interface HistoryOptions {
   /** Removes secrets from log lines and errors. */
   readonly redact?: (text: string) => string
   readonly clock?: { now(): number }
+  /** Default: this process. */
+  readonly me?: ProcessIdentity
   /** Asked for processes of this machine only. */
   readonly isAlive?: IsAlive
 }
 
 /** Opens `history.db` in the directory, both made where they are missing. */
 export async function openHistory(directory: string, options: HistoryOptions = {}): Promise<History> {
-  const { readonly = false, redact = (text) => text, clock = Date, isAlive = isProcessAlive } = options
+  const { readonly = false, redact = (text) => text, clock = Date, me = currentProcess() } = options
   const database = await openDatabase(join(directory, 'history.db'), readonly)
   try {
     migrate(database)
@@ -92,7 +96,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
   }
   const now = (): number => clock.now()
   const errorText = createErrorText(redact)
-  const locks = createLocks(database, now, isAlive)
+  const locks = createLocks(database, now, me, options.isAlive ?? isProcessAlive)
   const logs = createLogs(database, redact)
   const listing = createExecutionListing(database, locks)
   return {
@@ -103,8 +107,8 @@ export async function openHistory(directory: string, options: HistoryOptions = {
       ...createAttempts(database, locks, now),
     },
     control: createControl(database, listing),
-    progress: createProgressRecords(database, redact),
-    tasks: { ...createTasks(database, now, errorText), ...createTaskListing(database) },
+    progress: createProgressRecords(database, locks, redact),
+    tasks: { ...createTasks(database, locks, now, errorText), ...createTaskListing(database) },
     logs,
     locks: {
       markInterrupted: locks.markInterrupted,
@@ -120,8 +124,9 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     uploads: createUploads(database, locks, now),
     notifications: createNotifications(database, now),
     blobHomes: createBlobHomes(database, now),
+    brought: createBroughtTags(database),
     firstSeen: createFirstSeen(database, now),
-    narrowed: createNarrowedIndexes(database),
+    narrowed: createNarrowedIndexes(database, now),
     registries: createRegistryStatuses(database, now, redact),
     prune: createPrune(database, locks),
     identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',

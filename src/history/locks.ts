@@ -1,7 +1,8 @@
 /** Locks: one execution of a policy at a time, across processes, taken over from a process that is gone. */
 
-import { executionStatesBefore } from '../core/states.ts'
-import { currentProcess, type IsAlive, isGone, type ProcessIdentity } from '../process/identity.ts'
+import { LockedError } from '../core/errors.ts'
+import { ACTIVE_EXECUTIONS, executionStatesBefore } from '../core/states.ts'
+import { type IsAlive, isGone, type ProcessIdentity } from '../process/identity.ts'
 import type { Database } from './database/database.ts'
 import { anyOf } from './database/sql.ts'
 
@@ -12,7 +13,12 @@ export interface LockOwner {
   readonly pid: number
 }
 
+/** Parameters of SQL. */
+export type Holder = Readonly<Record<'machine' | 'pid' | 'process_start', string | number | null>>
+
 export interface Locks {
+  /** This process, as parameters of `heldFor`. */
+  readonly mine: Holder
   /** The living process that holds the lock; one whose process is gone is taken from it, its execution marked interrupted. Must run
    *  in a transaction. */
   owner(key: string): LockOwner | undefined
@@ -42,14 +48,13 @@ type ActiveRow = { readonly execution: number } & (LockRow | { readonly [K in ke
 /** How long after its last heartbeat a process that cannot be looked up counts as gone, in milliseconds. */
 export const LEASE = 30_000
 
-export function createLocks(database: Database, now: () => number, isAlive: IsAlive): Locks {
-  const me = currentProcess()
-  const mine = { machine: me.machine, pid: me.pid, process_start: me.start ?? null }
+export function createLocks(database: Database, now: () => number, me: ProcessIdentity, isAlive: IsAlive): Locks {
+  const mine: Holder = { machine: me.machine, pid: me.pid, process_start: me.start ?? null }
 
   function isFree(row: LockRow): boolean {
     const { host, machine, pid, process_start } = row
     const owner: ProcessIdentity = { host, machine, pid, start: process_start ?? undefined }
-    return isGone(owner, row.expires_at <= now(), isAlive)
+    return isGone(owner, row.expires_at <= now(), me, isAlive)
   }
 
   function abandoned(): readonly ActiveRow[] {
@@ -63,6 +68,7 @@ export function createLocks(database: Database, now: () => number, isAlive: IsAl
   }
 
   return {
+    mine,
     owner(key) {
       const row = database.get<LockRow>('SELECT * FROM locks WHERE key = @key', { key })
       if (!row) return undefined
@@ -99,7 +105,7 @@ export function createLocks(database: Database, now: () => number, isAlive: IsAl
 
 const ACTIVE = `
   SELECT executions.id AS execution, locks.* FROM executions LEFT JOIN locks ON locks.execution_id = executions.id
-  WHERE executions.status IN ('preparing', 'in_progress', 'paused')`
+  WHERE ${anyOf('executions.status', ACTIVE_EXECUTIONS)}`
 
 /** What waits for another attempt was in time already; what was begun begins again. */
 const PUT_BACK = `UPDATE tasks SET status = 'pending' WHERE execution_id = @id AND status = 'in_progress'`
@@ -113,4 +119,16 @@ const TAKE = `
   VALUES (@key, @execution, @host, @machine, @pid, @process_start, @expires)`
 
 /** `IS`, because the start of a process may be unknown. */
-const OURS = 'execution_id = @execution AND machine = @machine AND pid = @pid AND process_start IS @process_start'
+const MINE = 'machine = @machine AND pid = @pid AND process_start IS @process_start'
+
+const OURS = `execution_id = @execution AND ${MINE}`
+
+/** SQL: this process holds the lock of the execution whose number is `id`. Whatever writes of a running execution has this condition. */
+export function heldFor(id: string): string {
+  return `EXISTS (SELECT 1 FROM locks WHERE locks.execution_id = ${id} AND ${MINE})`
+}
+
+/** Thrown where a write finds that this process has lost the lock. */
+export function takenOver(execution: number): LockedError {
+  return new LockedError(`execution ${execution} was taken over by another process`)
+}

@@ -1,5 +1,6 @@
 /** Which ends of executions somebody is to be told of, so that each is told, and by one process only. */
 
+import { FINAL_EXECUTIONS } from '../core/states.ts'
 import type { Database } from './database/database.ts'
 import { anyOf } from './database/sql.ts'
 
@@ -38,6 +39,9 @@ const OWE = `
 const OWED = `
   SELECT executions.id AS execution, executions.attempts AS attempt
   FROM notifications JOIN executions ON executions.id = execution_id
-  WHERE settled_at IS NULL AND ${anyOf('status', ['succeeded', 'failed', 'stopped'])}
+  WHERE settled_at IS NULL AND ${anyOf(
+    'status',
+    FINAL_EXECUTIONS.filter((state) => state !== 'interrupted'),
+  )}
     AND lock_key = (SELECT lock_key FROM executions WHERE id = @execution)
   ORDER BY executions.id`

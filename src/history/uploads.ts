@@ -2,8 +2,10 @@
 
 import type { Checkpoint } from '../core/content.ts'
 import type { Digest } from '../core/descriptor.ts'
+import { ACTIVE_EXECUTIONS } from '../core/states.ts'
 import type { Database } from './database/database.ts'
-import type { Locks } from './locks.ts'
+import { anyOf } from './database/sql.ts'
+import { heldFor, type Locks } from './locks.ts'
 
 /** A blob on its way to a repository. */
 export interface UploadKey {
@@ -33,9 +35,13 @@ export interface Uploads {
 /** In milliseconds. */
 const FORGOTTEN_AFTER = 24 * 60 * 60 * 1000
 
-export function createUploads(database: Database, locks: Pick<Locks, 'markInterrupted'>, now: () => number): Uploads {
+export function createUploads(
+  database: Database,
+  locks: Pick<Locks, 'markInterrupted' | 'mine'>,
+  now: () => number,
+): Uploads {
   function find(execution: number, parameters: Readonly<Record<string, string>>): string | undefined {
-    return database.get<{ location: string }>(FIND, { execution, ...parameters })?.location
+    return database.get<{ location: string }>(FIND, { execution, ...parameters, ...locks.mine })?.location
   }
 
   return {
@@ -50,8 +56,8 @@ export function createUploads(database: Database, locks: Pick<Locks, 'markInterr
           return find(execution, key)
         },
         save: (location, offset) =>
-          void database.run(SAVE, { ...key, execution, location, confirmed: offset, time: now() }),
-        clear: () => void database.run(CLEAR, { ...key, execution }),
+          void database.run(SAVE, { ...key, execution, location, confirmed: offset, time: now(), ...locks.mine }),
+        clear: () => void database.run(CLEAR, { ...key, execution, ...locks.mine }),
       }
     },
     takeAbandoned: (execution, registry, brought) =>
@@ -60,6 +66,7 @@ export function createUploads(database: Database, locks: Pick<Locks, 'markInterr
         registry,
         brought: brought ? 1 : 0,
         old: now() - FORGOTTEN_AFTER,
+        ...locks.mine,
       }),
     mayHaveLeft: (execution) => (database.get<{ status: string }>(BEFORE, { execution })?.status ?? DONE) !== DONE,
   }
@@ -67,9 +74,9 @@ export function createUploads(database: Database, locks: Pick<Locks, 'markInterr
 
 const KEY = 'registry = @registry AND repository = @repository AND digest = @digest'
 
-/** Mine, or of an execution that has ended. */
-const FREE = `(uploads.execution_id = @execution OR NOT EXISTS (
-    SELECT 1 FROM executions WHERE id = uploads.execution_id AND status IN ('preparing', 'in_progress', 'paused')))`
+/** Of this execution, whose lock this process holds, or of one that has ended. */
+const FREE = `${heldFor('@execution')} AND (uploads.execution_id = @execution OR NOT EXISTS (
+    SELECT 1 FROM executions WHERE id = uploads.execution_id AND ${anyOf('status', ACTIVE_EXECUTIONS)}))`
 
 const ANY = `SELECT 1 FROM uploads WHERE ${KEY}`
 
@@ -83,7 +90,7 @@ const SAVE = `
     execution_id = excluded.execution_id, time = excluded.time
   WHERE ${FREE}`
 
-const CLEAR = `DELETE FROM uploads WHERE ${KEY} AND execution_id = @execution`
+const CLEAR = `DELETE FROM uploads WHERE ${KEY} AND execution_id = @execution AND ${heldFor('@execution')}`
 
 /** One-kick copies share a policy's name: what they copy is in the snapshot. */
 const TAKE = `

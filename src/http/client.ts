@@ -5,6 +5,7 @@ import type { Context } from '../core/context.ts'
 import { CancelledError, NetworkError, type RegistryError } from '../core/errors.ts'
 import type { Expiry, HttpClient, HttpRequest, HttpResponse } from '../core/http.ts'
 import type { Limits, SentCredential } from '../core/registry.ts'
+import { backoff } from '../core/retry.ts'
 import { createAllowance } from './allowance.ts'
 import { createAuthenticator } from './auth/auth.ts'
 import { requestToken } from './auth/token-server.ts'
@@ -14,7 +15,7 @@ import { createRedactor } from './redact.ts'
 import { type Hop, isRedirect, MAX_HOPS, nextHop } from './redirect.ts'
 import { refusal } from './refusal.ts'
 import { heldResponse } from './response.ts'
-import { ATTEMPTS, backoff, retryAfter, retrying } from './retry.ts'
+import { ATTEMPTS, retryAfter, retrying } from './retry.ts'
 import { ownTarget } from './target.ts'
 import { createTransport } from './transport.ts'
 
@@ -169,7 +170,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   /** One slot, one request, and where it leads. The slot is free again when the answer's body is over. */
   async function send(request: HttpRequest, first: Hop, ctx: Context): Promise<HttpResponse> {
     const release = await limiter.acquire(laneOf(request), ctx.signal, request.continues)
-    const began = clock.now()
+    const began = clock.monotonic()
     const follow = request.redirect !== false && (request.method === 'GET' || request.method === 'HEAD')
     const slow = request.kind === 'blob' && (request.method === 'PUT' || request.method === 'PATCH')
     try {
@@ -205,10 +206,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     limiter.slow(began)
     if (response.status !== 429) return
     const wait = retryAfter(response.headers, clock.now()) ?? backoff(1, random)
-    const until = clock.now() + wait
-    if (limiter.pause(until) && wait > 0) {
+    if (limiter.pause(wait) && wait > 0) {
       const reason = `${options.host} asks for fewer requests (429)`
-      ctx.emit({ type: 'waiting', reason, until: new Date(until).toISOString() })
+      ctx.emit({ type: 'waiting', reason, until: new Date(clock.now() + wait).toISOString() })
     }
   }
 
@@ -225,7 +225,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const path = url.pathname + url.search
     const error = await refusal(response, { method: request.method, path, redact, now: clock.now(), hint })
     if (error.status === 429 && error.retryAfter === undefined && failures > 1 && here) {
-      limiter.pause(clock.now() + backoff(failures, random))
+      limiter.pause(backoff(failures, random))
     }
     if (ctx.signal.aborted) throw abortReason(ctx.signal)
     return error

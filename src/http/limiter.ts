@@ -10,9 +10,9 @@ export interface Limiter {
   /** Waits for a slot (not `atOnce`: that may be one more than the window has), for the host's pause to end and for the rate; the
    *  result gives the slot back (any number of calls). */
   acquire(lane: Lane, signal: AbortSignal, atOnce?: boolean): Promise<() => void>
-  /** Lets no request go before `until` (milliseconds since 1970). True where that is later than before. */
-  pause(until: number): boolean
-  /** Halves the window, once for all answers to requests that were under way; `began` is when the request went out. */
+  /** Lets no request go for `milliseconds`. True where that ends later than the pause before. */
+  pause(milliseconds: number): boolean
+  /** Halves the window, once for all answers to requests that were under way; `began` is when the request went out, by the monotonic clock. */
   slow(began: number): void
   /** An answer came: after many of them the window grows by one. */
   answered(): void
@@ -44,10 +44,10 @@ export function createLimiter(options: LimiterOptions): Limiter {
   const busy: Record<Lane, number> = { small: 0, read: 0, write: 0 }
   const queues: Record<Lane, Set<Waiter>> = { small: new Set(), read: new Set(), write: new Set() }
   let window = connections
-  let slowedAt = 0
+  let slowedAt = Number.NEGATIVE_INFINITY
   let successes = 0
-  let pausedUntil = 0
-  let nextTurn = 0
+  let pausedUntil = Number.NEGATIVE_INFINITY
+  let nextTurn = Number.NEGATIVE_INFINITY
 
   function admits(lane: Lane): boolean {
     const streams = busy.read + busy.write
@@ -93,12 +93,12 @@ export function createLimiter(options: LimiterOptions): Limiter {
 
   async function turn(signal: AbortSignal): Promise<void> {
     if (interval > 0) {
-      const at = Math.max(clock.now(), nextTurn, pausedUntil)
+      const now = clock.monotonic()
+      const at = Math.max(now, nextTurn, pausedUntil)
       nextTurn = at + interval
-      const wait = at - clock.now()
-      if (wait > 0) await clock.sleep(wait, signal)
+      if (at > now) await clock.sleep(at - now, signal)
     }
-    for (let wait = pausedUntil - clock.now(); wait > 0; wait = pausedUntil - clock.now()) {
+    for (let wait = pausedUntil - clock.monotonic(); wait > 0; wait = pausedUntil - clock.monotonic()) {
       await clock.sleep(wait, signal)
     }
   }
@@ -118,7 +118,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
         busy[lane] -= 1
         pump()
       }
-      if (interval > 0 || pausedUntil > clock.now()) {
+      if (interval > 0 || pausedUntil > clock.monotonic()) {
         try {
           await turn(signal)
         } catch (error) {
@@ -128,7 +128,8 @@ export function createLimiter(options: LimiterOptions): Limiter {
       }
       return release
     },
-    pause(until) {
+    pause(milliseconds) {
+      const until = clock.monotonic() + milliseconds
       if (until <= pausedUntil) return false
       pausedUntil = until
       return true
@@ -136,7 +137,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
     slow(began) {
       successes = 0
       if (began < slowedAt) return
-      slowedAt = clock.now()
+      slowedAt = clock.monotonic()
       window = Math.max(1, Math.floor(window / 2))
     },
     answered() {

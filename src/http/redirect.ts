@@ -1,10 +1,10 @@
 /** Where a redirect leads, and what may go along. */
 
 import { NetworkError } from '../core/errors.ts'
+import { REDIRECTS } from '../core/http.ts'
 import { redactUrl } from './redact.ts'
 
 export const MAX_HOPS = 10
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 /** What another host may see. `Accept` stays, as a registry may move manifests too. */
 const HARMLESS: ReadonlySet<string> = new Set(['accept', 'accept-encoding', 'range', 'user-agent', 'if-none-match'])
 
@@ -16,7 +16,7 @@ export interface Hop {
 }
 
 export function isRedirect(status: number): boolean {
-  return REDIRECTS.has(status)
+  return REDIRECTS.includes(status)
 }
 
 /** The next request; to another host or port without credentials or any other header that may be a secret.

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module'
 import { RegistryError } from '../core/errors.ts'
+import { parseJson } from '../core/foreign.ts'
 import type { HttpResponse } from '../core/http.ts'
 import { retryAfter } from './retry.ts'
 
@@ -105,7 +106,7 @@ function clean(text: string): string {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

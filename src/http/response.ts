@@ -1,7 +1,8 @@
 /** An answer as the rest of the program sees it: headers as plain text, a body that is the transport's own stream. */
 
 import type { Dispatcher } from 'undici'
-import { RegistryError } from '../core/errors.ts'
+import { messageOf, RegistryError } from '../core/errors.ts'
+import { parseJson } from '../core/foreign.ts'
 import type { HttpResponse } from '../core/http.ts'
 
 export interface ResponseContext {
@@ -74,9 +75,9 @@ export function responseOf(
     async json(limit) {
       const content = await bytes(limit)
       try {
-        return JSON.parse(Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('utf8'))
+        return parseJson(content)
       } catch (cause) {
-        throw unusable('an answer that is not JSON', cause)
+        throw unusable(`an answer that is ${messageOf(cause)}`, cause)
       }
     },
   }

@@ -2,11 +2,10 @@
 
 import { type Clock, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import { RegistryError, ReplicateError } from '../core/errors.ts'
+import { ReplicateError } from '../core/errors.ts'
+import { delayAfter } from '../core/retry.ts'
 
 export const ATTEMPTS = 5
-const FIRST_DELAY = 200
-const LONGEST_DELAY = 30_000
 /** What a server may ask for at most. */
 const LONGEST_WAIT = 600_000
 /** More seconds than this are since 1970. */
@@ -27,18 +26,13 @@ export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptio
     try {
       return await attempt()
     } catch (error) {
-      if (!(error instanceof ReplicateError) || !error.retryable || count >= options.attempts) throw error
+      if (!(error instanceof ReplicateError && error.retryable) || count >= options.attempts) throw error
       throwIfAborted(ctx.signal)
-      const delay = delayBefore(error, count, options.random)
+      const delay = delayAfter(error, count, options.random)
       ctx.emit({ type: 'retry', what: options.what, attempt: count + 1, delay, reason: error.message })
       await options.clock.sleep(delay, ctx.signal)
     }
   }
-}
-
-/** Exponential back-off with full jitter, in milliseconds; `failures` counts from 1. */
-export function backoff(failures: number, random: () => number): number {
-  return Math.round(random() * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1)))
 }
 
 /** Milliseconds that `Retry-After` asks for (seconds or a date), at most ten minutes; undefined where nothing is said. Docker Hub's API
@@ -50,9 +44,4 @@ export function retryAfter(headers: Readonly<Record<string, string>>, now: numbe
   const isTime = seconds !== undefined && seconds > SOME_TIME_AGO
   const wait = seconds === undefined ? Date.parse(text) - now : seconds * 1000 - (isTime ? now : 0)
   return Number.isNaN(wait) ? undefined : Math.min(LONGEST_WAIT, Math.max(0, wait))
-}
-
-function delayBefore(error: ReplicateError, failures: number, random: () => number): number {
-  const delay = backoff(failures, random)
-  return error instanceof RegistryError && error.retryAfter !== undefined ? Math.max(error.retryAfter, delay) : delay
 }

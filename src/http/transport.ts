@@ -82,7 +82,10 @@ export function createTransport(options: TransportOptions, redact: (text: string
       return answer
     }
     agent ??= createAgent(options)
-    const dispatcher = await agent
+    const dispatcher = await agent.catch((error: unknown) => {
+      agent = undefined
+      throw error
+    })
 
     let upload: UploadBody | undefined
     if (request.body !== undefined && !(request.body instanceof Uint8Array)) {

@@ -17,11 +17,11 @@ export interface ProcessIdentity {
 /** Whether a process of this machine is running. */
 export type IsAlive = (owner: ProcessIdentity) => boolean
 
-let me: ProcessIdentity | undefined
+let own: ProcessIdentity | undefined
 
 export function currentProcess(): ProcessIdentity {
-  me ??= readIdentity()
-  return me
+  own ??= readIdentity()
+  return own
 }
 
 function readIdentity(): ProcessIdentity {
@@ -36,11 +36,15 @@ function readIdentity(): ProcessIdentity {
  * Whether the owner of a lock has ended. A process of another machine or container cannot be looked up: it is gone once it has been
  * `silent`, that is, has given no sign of life for longer than its lease.
  */
-export function isGone(owner: ProcessIdentity, silent: boolean, isAlive: IsAlive = isProcessAlive): boolean {
-  const { machine, pid } = currentProcess()
-  if (owner.machine !== machine) return silent
+export function isGone(
+  owner: ProcessIdentity,
+  silent: boolean,
+  me: ProcessIdentity = currentProcess(),
+  isAlive: IsAlive = isProcessAlive,
+): boolean {
+  if (owner.machine !== me.machine) return silent
   // Without a start time, the pid may belong to another process by now.
-  return !isAlive(owner) || (owner.start === undefined && silent && owner.pid !== pid)
+  return !isAlive(owner) || (owner.start === undefined && silent && owner.pid !== me.pid)
 }
 
 export const isProcessAlive: IsAlive = ({ pid, start }) => {

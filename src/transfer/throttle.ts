@@ -12,10 +12,10 @@ const BURST = 100
 
 /** `rate` in bytes a second. Bytes are booked in advance, so the sum over all streams keeps the rate. */
 export function createThrottle(rate: number, clock: Clock = systemClock): Throttle {
-  let bookedUntil = clock.now()
+  let bookedUntil = clock.monotonic()
   return {
     take(bytes, signal) {
-      const now = clock.now()
+      const now = clock.monotonic()
       bookedUntil = Math.max(bookedUntil, now - BURST) + (bytes / rate) * 1000
       const wait = bookedUntil - now
       return wait > 0 ? clock.sleep(wait, signal) : undefined

@@ -123,7 +123,7 @@ test.each([
     cwd: here.directory,
     stdin: async () => '',
     // The registry's own clock is this machine's, and its header has whole seconds.
-    timing: { clock: { now: () => date + seconds * 1000, sleep: () => Promise.resolve() } },
+    timing: { clock: { now: () => date + seconds * 1000, monotonic: () => 0, sleep: () => Promise.resolve() } },
   })
   const checks: Check[] = []
   date = Math.floor(Date.now() / 1000) * 1000

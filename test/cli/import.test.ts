@@ -63,7 +63,7 @@ test('a file of another format is refused with its place, and shows no line that
   const file = here.write('regsync.yml', REGSYNC.replace('- registry: registry.example.com\n    user', '- user'))
   const { code, stdout, stderr } = await here.run(['config', 'import', '--from', 'regsync', file])
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-  expect(stderr).toBe('regsync.yml:3:5  this is no file of regsync: `registry` is missing\n')
+  expect(stderr).toBe('regsync.yml:3:5  this is not a file of regsync: `registry` is missing\n')
   const other = await here.run(['config', 'import', '--from', 'dregsy', file, '--json'])
   expect(other.code).toBe(2)
   expect(JSON.parse(other.stdout)).toMatchObject({ type: 'error', code: 'configuration', line: 1, column: 1 })

@@ -275,6 +275,7 @@ function historyOf(behaviour: Behaviour): History {
     progress: { tell: unused, of: unused },
     uploads: { checkpoint: unused, takeAbandoned: unused, mayHaveLeft: unused },
     notifications: { owe: unused, owed: unused, settle: unused },
+    brought: { find: unused },
     blobHomes: { find: unused, remember: unused },
     firstSeen: { times: unused },
     narrowed: { find: unused, keep: unused },

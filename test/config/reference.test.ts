@@ -38,16 +38,41 @@ describe('a reference', () => {
     expect(parseReference(`hub/a@${DIGEST}`, NAMES)).toMatchObject({ path: 'a', digest: DIGEST })
   })
 
+  test('may hold a tag and a digest: that digest, under that tag', () => {
+    const pinned = parseReference(`hub/a:1@${DIGEST}`, NAMES)
+    expect(pinned).toMatchObject({ path: 'a', tag: `1@${DIGEST}`, tagAt: 6 })
+    expect(pinned).not.toHaveProperty('digest')
+    expect(parseReference(`oci:dir:a:1@${DIGEST}`, NAMES)).toMatchObject({ path: 'a', tag: `1@${DIGEST}` })
+  })
+
+  test.each([
+    ['alpine', 'docker.io/library/alpine'],
+    ['alpine:3', 'docker.io/library/alpine:3'],
+    ['alpine:3.20', 'docker.io/library/alpine:3.20'],
+    ['bitnami/redis:7', 'docker.io/bitnami/redis:7'],
+  ])('that begins with no registry, as %s, may be an image of Docker Hub', (text, image) => {
+    expect(parseReference(text, NAMES)).toMatchObject({ hint: expect.stringContaining(`\`${image}\``) })
+  })
+
+  test('is a host and its port if that is written with a slash, or defined', () => {
+    expect(parseReference('registry:5000/', NAMES)).toMatchObject({ registry: { url: 'https://registry:5000' } })
+    expect(parseReference('localhost:5000', NAMES)).toMatchObject({ registry: { url: 'http://localhost:5000' } })
+    const defined = { ...NAMES, registries: new Map([['registry:5000', HUB]]) }
+    expect(parseReference('registry:5000', defined)).toMatchObject({ registry: HUB })
+  })
+
   test.each([
     ['', 'the registry is missing', 0],
     ['hubb/a', 'no registry is named `hubb`', 0],
     ['alpine:3.20', 'no registry is named `alpine:3.20`', 0],
+    ['alpine:3', 'no registry is named `alpine:3`', 0],
     ['hub/a:', 'the tag is empty', 5],
     ['hub/:1', 'a tag needs a repository before it', 4],
     ['hub/a:1/b', 'a tag has no `/` and no `:`', 7],
     ['hub/{a:1,b}', 'a tag cannot stand inside braces', 6],
-    [`hub/a:1@${DIGEST}`, 'a reference has a tag or a digest, not both', 5],
-    ['hub/a@sha256:abc', 'this is no sha256 or sha512 digest', 6],
+    [`hub/a:1.*@${DIGEST}`, '`1.*` is not a tag, which a digest can stand for', 6],
+    ['hub/a@sha256:abc', 'this is not a sha256 or sha512 digest', 6],
+    ['hub/a:1@sha256:abc', 'this is not a sha256 or sha512 digest', 8],
     ['oci:', '`oci:` names no directory', 4],
     ['tar:dir', '`dir` does not end in `.tar`', 4],
     ['https://hub.example.com/a', '`https://` has no place in a reference', 0],
@@ -100,7 +125,7 @@ describe('copy', () => {
     })
     expect(copied(`a.example.com/x@${DIGEST}`, 'b.example.com/').filters.digest).toBe(DIGEST)
     const options = { platforms: ['linux/amd64'], referrers: false, override: false }
-    expect(copied('a.example.com/x', 'oci:dir', options)).toMatchObject({
+    expect(copied('a.example.com/x:1', 'oci:dir', options)).toMatchObject({
       name: 'copy',
       source: { registry: 'a.example.com' },
       destination: { registry: 'oci:/project/dir' },
@@ -114,17 +139,32 @@ describe('copy', () => {
     ['nowhere/x', 'b.example.com', 'no registry is named `nowhere`'],
     ['a.example.com/x/{a', 'b.example.com', 'is not a valid pattern at column 17: `{` is never closed'],
     ['a.example.com/{x,y}:1', 'b.example.com/z', 'several repositories cannot land on one'],
-    ['a.example.com/x', 'b.example.com/z:1', 'several tags cannot land on one'],
+    ['a.example.com/x:*', 'b.example.com/z:1', 'several tags cannot land on one'],
+    ['a.example.com/x', 'b.example.com/z', 'names no tag'],
+    ['a.example.com/{x,y}/', 'b.example.com/z/', 'names no tag'],
     ['a.example.com/x:{1,2}', 'b.example.com/z:1', 'several tags cannot land on one'],
     ['a.example.com/x:1', 'b.example.com/Z', '`Z` is no repository'],
     ['a.example.com/x:1', 'b.example.com/z:*', '`*` is no tag'],
     ['a.example.com/x:1', `b.example.com/z@${DIGEST}`, 'a destination has no digest'],
+    ['a.example.com/x:1', `b.example.com/z:1@${DIGEST}`, 'a destination has no digest'],
   ])('from %s to %s is refused', (source, destination, message) => {
     expect(() => copied(source, destination)).toThrow(ConfigurationError)
     expect(() => copied(source, destination)).toThrow(message)
   })
 
+  test('of a repository without a tag says how one tag and how all are written; of many repositories it takes all', () => {
+    const hint = "write `a.example.com/x:latest` or another tag, or 'a.example.com/x:*' for all tags"
+    expect(() => copied('a.example.com/x', 'b.example.com/z')).toThrow(expect.objectContaining({ hint }))
+    expect(copied('a.example.com/x/**', 'b.example.com').filters.tag).toBeUndefined()
+    expect(copied('a.example.com', 'b.example.com').filters.name).toBeUndefined()
+  })
+
+  test('of a tag and a digest may get another tag', () => {
+    const { filters, destination } = copied(`a.example.com/x:1@${DIGEST}`, 'b.example.com/z:2')
+    expect([filters.tag, filters.digest, destination.tag]).toEqual([[`1@${DIGEST}`], undefined, '2'])
+  })
+
   test('refuses a malformed platform', () => {
-    expect(() => copied('a.example.com/x', 'b.example.com', { platforms: ['amd64'] })).toThrow('not a platform')
+    expect(() => copied('a.example.com/x:1', 'b.example.com', { platforms: ['amd64'] })).toThrow('not a platform')
   })
 })

@@ -32,6 +32,7 @@ export async function connect({ registry, env }: Pick<AdapterUnderTest, 'registr
       random: () => 0,
       clock: {
         now: () => now,
+        monotonic: () => now,
         sleep: async (milliseconds) => {
           now += milliseconds
         },

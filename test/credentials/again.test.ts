@@ -14,7 +14,7 @@ test('asks a helper once, and anew a minute before its answer is ten minutes old
   home.helper('fake', `printf '{"Username":"me","Secret":"pass %s"}' $(wc -l < "$JOURNAL")`)
   home.write('.docker/config.json', { credHelpers: { 'reg.example.com': 'fake' } })
   let now = home.now
-  const clock = { now: () => now, sleep: () => Promise.resolve() }
+  const clock = { now: () => now, monotonic: () => now, sleep: () => Promise.resolve() }
   const redactor = createRedactor()
   const warn = (text: string) => home.warnings.push(text)
   const connections = createConnections({

@@ -26,6 +26,8 @@ export type WireFault =
   | { readonly lie: (headers: IncomingMessage['headers']) => Readonly<Record<string, string | undefined>> }
   /** The registry is asked for another range than the client did. */
   | { readonly shift: number }
+  /** The registry is asked for the whole blob: it looks like one that does not know ranges. */
+  | { readonly whole: true }
   /** The answer is sent twice. */
   | { readonly twice: true }
   /** The request is passed on, the answer is not: the connection is reset. */
@@ -122,6 +124,10 @@ export async function startFaultProxy(
 }
 
 function asked(headers: IncomingMessage['headers'], fault: WireFault | undefined): IncomingMessage['headers'] {
+  if (fault && 'whole' in fault) {
+    const { range: _, ...others } = headers
+    return others
+  }
   const from = /^bytes=(\d+)-/.exec(headers.range ?? '')?.[1]
   if (!fault || !('shift' in fault) || from === undefined) return headers
   return { ...headers, range: `bytes=${Math.max(0, Number(from) + fault.shift)}-` }

@@ -41,6 +41,39 @@ describe.each([
     })
   })
 
+  test.each([1, 3])('a blob arrives whole from a source that knows no ranges and is cut, %i times', async (times) => {
+    const cuts = new Map<string, number>()
+    const rule: FaultRule = (request) => {
+      if (!isLayer(request, artifact)) return undefined
+      const count = cuts.get(request.path) ?? 0
+      cuts.set(request.path, count + 1)
+      return count < times && request.headers.range === undefined
+        ? { cut: 'down', at: AT + count * MIB }
+        : { whole: true }
+    }
+    const artifact = image({ layers: 2, size: 8 * MIB, seed: 'no ranges' })
+    const { ran } = await run({ artifact, carried, source: rule })
+    expect(ran.logs.filter((line) => /digest|damaged|length/.test(line))).toEqual([])
+    expect(ran.outcome.exitCode).toBe(0)
+  })
+
+  test('a blob arrives whole where both sides are cut close together, again and again', async () => {
+    const artifact = image({ layers: 3, size: 8 * MIB, seed: 'both' })
+    const cut = (way: 'up' | 'down'): FaultRule => {
+      const met = new Map<string, number>()
+      return (request) => {
+        if (!isLayer(request, artifact)) return undefined
+        const key = request.path.replace(/\?.*/, '')
+        const count = met.get(key) ?? 0
+        met.set(key, count + 1)
+        return count < 3 ? { cut: way, at: (count + 1) * MIB + 1000 } : undefined
+      }
+    }
+    const { ran } = await run({ artifact, carried, attempts: 3, source: cut('down'), destination: cut('up') })
+    expect(ran.logs.filter((line) => /digest|damaged|length/i.test(line))).toEqual([])
+    expect(ran.outcome.exitCode).toBe(0)
+  })
+
   test.each([
     ['the source', 'source', { flip: 'down', at: AT }],
     ['the way to the destination', 'destination', { flip: 'up', at: AT }],

@@ -115,6 +115,7 @@ export function fast(): Clock {
   const began = Date.now()
   return {
     now: () => began + (Date.now() - began) * SPEED,
+    monotonic: () => performance.now() * SPEED,
     sleep: (milliseconds, signal) => systemClock.sleep(milliseconds / SPEED, signal),
   }
 }

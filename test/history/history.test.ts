@@ -60,7 +60,7 @@ test('says that a file is damaged also where this shows later', async () => {
   first.close()
   const file = join(directory, 'history.db')
   const content = readFileSync(file)
-  content.fill(0xff, 100_000)
+  content.fill(0xff, 300_000)
   writeFileSync(file, content)
   const history = await open(directory)
   expect(() => [...history.logs.list(id)]).toThrow(/the file is damaged/)

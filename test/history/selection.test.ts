@@ -42,3 +42,37 @@ test('an index that nothing is left of is known as that', async () => {
   history.narrowed.keep(digest('a'), ['linux/amd64'], {})
   expect(history.narrowed.find(digest('a'), ['linux/amd64'])).toEqual({})
 })
+
+const DAY = 24 * 60 * 60 * 1000
+
+test('what is first seen is remembered for as long as it is asked for, and forgotten 90 days later', async () => {
+  const directory = temporaryDirectory()
+  let now = DAY
+  /** As a process of its own: forgetting happens once for each. */
+  const seen = async (...letters: string[]) => {
+    const history = await open(directory, { clock: { now: () => now } })
+    return [...history.firstSeen.times('https://a', 'app', letters.map(digest)).values()]
+  }
+  expect(await seen('a', 'b')).toEqual([DAY, DAY])
+  now = 80 * DAY
+  expect(await seen('a')).toEqual([DAY])
+  now = 160 * DAY
+  expect(await seen('a', 'b', 'c')).toEqual([DAY, now, now])
+})
+
+test('a narrowed index is remembered for as long as it is used, and forgotten 90 days later', async () => {
+  const directory = temporaryDirectory()
+  let now = DAY
+  const opened = () => open(directory, { clock: { now: () => now } })
+  const platforms = ['linux/amd64']
+  const first = await opened()
+  first.narrowed.keep(digest('a'), platforms, { digest: digest('b') })
+  first.narrowed.keep(digest('c'), platforms, {})
+  now = 80 * DAY
+  expect((await opened()).narrowed.find(digest('a'), platforms)).toEqual({ digest: digest('b') })
+  now = 160 * DAY
+  const last = await opened()
+  last.narrowed.keep(digest('d'), platforms, {})
+  expect(last.narrowed.find(digest('a'), platforms)).toEqual({ digest: digest('b') })
+  expect(last.narrowed.find(digest('c'), platforms)).toBeUndefined()
+})

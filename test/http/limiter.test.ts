@@ -46,8 +46,8 @@ test('gives a slot on to the next in line, small ones first, and takes it back o
 test('is halved once for all that was under way, and regained slowly', () => {
   const clock = fastClock()
   const limiter = createLimiter({ connections: 16, clock })
-  const began = clock.now() - 1
-  limiter.slow(clock.now())
+  const began = clock.monotonic() - 1
+  limiter.slow(clock.monotonic())
   limiter.slow(began)
   limiter.slow(began)
   expect(limiter.window).toBe(8)
@@ -55,7 +55,20 @@ test('is halved once for all that was under way, and regained slowly', () => {
   expect(limiter.window).toBe(9)
 })
 
-test('who is cancelled leaves the line', async () => {
+test('rate and pauses go on where the clock of the machine is set back', async () => {
+  const clock = fastClock()
+  const limiter = createLimiter({ requestsPerSecond: 10, clock })
+  await limiter.acquire('small', signal)
+  clock.set(clock.now() - 86_400_000)
+  await limiter.acquire('small', signal)
+  expect(limiter.pause(500)).toBe(true)
+  clock.set(clock.now() - 86_400_000)
+  await limiter.acquire('small', signal)
+  expect(clock.slept.every((pause) => pause <= 500)).toBe(true)
+  expect(clock.slept.reduce((sum, pause) => sum + pause, 0)).toBe(600)
+})
+
+test('a request that is cancelled leaves the line', async () => {
   const limiter = createLimiter({ connections: 1, clock: fastClock() })
   const release = await limiter.acquire('small', signal)
   const controller = new AbortController()

@@ -1,13 +1,7 @@
-/** When and how long is waited before another attempt. */
+/** What a registry asks for with `Retry-After`. */
 
 import { expect, test } from 'vitest'
-import { backoff, retryAfter } from '../../src/http/retry.ts'
-
-test('backs off exponentially with full jitter up to thirty seconds', () => {
-  expect([1, 2, 3, 4].map((failures) => backoff(failures, () => 1))).toEqual([200, 400, 800, 1600])
-  expect(backoff(20, () => 1)).toBe(30_000)
-  expect(backoff(3, () => 0)).toBe(0)
-})
+import { retryAfter } from '../../src/http/retry.ts'
 
 test.each([
   ['7', 7000],

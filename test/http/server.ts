@@ -73,18 +73,26 @@ export function client(
 
 export interface FastClock extends Clock {
   readonly slept: number[]
+  /** As somebody sets the clock of a machine. */
+  set(now: number): void
 }
 
 export function fastClock(): FastClock {
   const slept: number[] = []
   let now = Date.UTC(2026, 0, 1)
+  let passed = 1000
   return {
     slept,
     now: () => now,
+    monotonic: () => passed,
+    set(to) {
+      now = to
+    },
     async sleep(ms, signal) {
       signal.throwIfAborted()
       slept.push(ms)
       now += ms
+      passed += ms
       await new Promise((resolve) => setImmediate(resolve))
     },
   }

@@ -45,11 +45,11 @@ test('a process of another machine is gone once it is silent, whatever runs here
 test('a process of this machine is looked up, however silent it is', () => {
   expect(isGone(me, true)).toBe(false)
   expect(isGone({ ...me, start: undefined }, true)).toBe(false)
-  expect(isGone(me, false, () => false)).toBe(true)
+  expect(isGone(me, false, me, () => false)).toBe(true)
 })
 
 test('a pid without a start time may be another process by now: silence decides', () => {
   const other = { ...me, pid: process.ppid, start: undefined }
-  expect(isGone(other, false, () => true)).toBe(false)
-  expect(isGone(other, true, () => true)).toBe(true)
+  expect(isGone(other, false, me, () => true)).toBe(false)
+  expect(isGone(other, true, me, () => true)).toBe(true)
 })

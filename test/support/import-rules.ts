@@ -96,6 +96,40 @@ export function importsIn(code: string): readonly string[] {
   return [...new Set(found)]
 }
 
+/** Every circle of imports among `files`, types included: the files of each. `sourceOf` reads one. */
+export function circlesIn(
+  files: readonly string[],
+  sourceOf: (path: string) => string,
+): readonly (readonly string[])[] {
+  const imports = new Map(files.map((path) => [path, targetsOf(path, sourceOf(path))]))
+  const order = new Map<string, number>()
+  const open: string[] = []
+  const circles: string[][] = []
+  const visit = (path: string): number => {
+    const at = order.size
+    order.set(path, at)
+    open.push(path)
+    let low = at
+    for (const target of imports.get(path) ?? []) {
+      if (!imports.has(target)) continue
+      if (!order.has(target)) low = Math.min(low, visit(target))
+      else if (open.includes(target)) low = Math.min(low, order.get(target) ?? at)
+    }
+    if (low !== at) return low
+    const circle = open.splice(open.indexOf(path))
+    if (circle.length > 1) circles.push(circle.sort())
+    return low
+  }
+  for (const path of files) if (!order.has(path)) visit(path)
+  return circles
+}
+
+function targetsOf(path: string, source: string): readonly string[] {
+  return importsIn(withoutComments(source))
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => normalize(join(dirname(path), specifier)))
+}
+
 function problemWith(path: string, specifier: string): string | undefined {
   const layer = layerOf(path)
   if (specifier.startsWith('node:')) {

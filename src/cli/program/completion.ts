@@ -2,9 +2,9 @@
 
 import { Argument, type Command } from 'commander'
 import type { Shell } from '../commands/completion/completion.ts'
-import { type buildProgram, example, type Start } from './program.ts'
+import { example, type Start } from './command.ts'
 
-export function addCompletion(program: ReturnType<typeof buildProgram>, start: Start): void {
+export function addCompletion(program: Command, start: Start): void {
   const load = () => import('../commands/completion/completion.ts')
   const completion: Command = program
     .command('completion')

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander'
 import type { SetFlags } from '../commands/credentials/set.ts'
-import { example, type Start } from './program.ts'
+import { example, type Start } from './command.ts'
 
 export function addCredentials(program: Command, start: Start): void {
   const group = program

@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander'
 import { addTransferOptions, type RunFlags } from '../options.ts'
 import { duration, positiveInteger } from '../values.ts'
-import { example, type Start } from './program.ts'
+import { example, type Start } from './command.ts'
 
 export function addExecutions(program: Command, start: Start): void {
   const group = program.command('executions').helpCommand(false).description('what ran, what runs, and how it went')

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander'
 import type { ImportFlags } from '../commands/import.ts'
-import { example, type Start } from './program.ts'
+import { example, type Start } from './command.ts'
 
 export function addImport(group: Command, start: Start): void {
   const command = group

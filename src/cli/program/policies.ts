@@ -5,7 +5,7 @@ import type { PolicyFlags } from '../commands/policies/fields.ts'
 import type { ValidateFlags } from '../commands/policies/policies.ts'
 import type { ExportFlags, NextFlags } from '../commands/schedule/schedule.ts'
 import { collect, duration, filter, positiveInteger } from '../values.ts'
-import { example, type Start } from './program.ts'
+import { example, type Start } from './command.ts'
 
 export function addPolicies(program: Command, start: Start): void {
   const group = program.command('policies').helpCommand(false).description('the policies of the configuration')

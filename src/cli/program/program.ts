@@ -12,17 +12,15 @@ import {
   type RunFlags,
   type VerifyFlags,
 } from '../options.ts'
-import type { GlobalFlags, Session } from '../session.ts'
+import type { GlobalFlags } from '../session.ts'
 import { collect } from '../values.ts'
+import { type Execute, example, type Start } from './command.ts'
 import { addCompletion } from './completion.ts'
 import { addCredentials, addDoctor } from './credentials.ts'
 import { addExecutions } from './executions.ts'
 import { addImport } from './import.ts'
 import { addPolicies, addSchedule } from './policies.ts'
 import { addRegistries } from './registries.ts'
-
-/** What a command does with its session; the result is the exit status. */
-export type Execute = (session: Session) => Promise<number>
 
 /** Called by the command that was asked for. */
 export type Dispatch = (flags: GlobalFlags, execute: Execute) => Promise<void>
@@ -62,8 +60,6 @@ export function buildProgram(dispatch: Dispatch): Command {
   addCompletion(program, start)
   return program
 }
-
-export type Start = (command: Command) => (execute: Execute) => Promise<void>
 
 function addReplicationCommands(program: Command, start: Start): void {
   const run = program
@@ -174,10 +170,4 @@ function addConfig(program: Command, start: Start): void {
     .action((file: string | undefined) => start(init)(async (session) => (await load()).init(session, file)))
   example(init, 'replicate config init policy.yaml')
   addImport(group, start)
-}
-
-/** Puts examples below the help of a command. */
-export function example(command: Command, ...lines: readonly string[]): void {
-  const title = lines.length === 1 ? 'Example' : 'Examples'
-  command.addHelpText('after', `\n${title}:\n${lines.map((line) => `  $ ${line}`).join('\n')}`)
 }

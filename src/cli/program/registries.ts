@@ -1,11 +1,11 @@
 /** `replicate registries` and its options. */
 
 import { type Command, Option } from 'commander'
-import type { AddFlags } from '../commands/registries/add.ts'
 import type { RemoveFlags } from '../commands/registries/change.ts'
+import type { AddFlags } from '../commands/registries/desk.ts'
 import type { SettingFlags } from '../commands/registries/settings.ts'
 import { positiveInteger } from '../values.ts'
-import { example, type Start } from './program.ts'
+import { example, type Start } from './command.ts'
 
 export function addRegistries(program: Command, start: Start): void {
   const group = program.command('registries').helpCommand(false).description('the registries of the configuration')

@@ -6,19 +6,10 @@ import { blockAddition, blockFilling, blockNote, blockRemoval, blockReplacement,
 import { flowAddition, flowFilling, flowRemoval, flowReplacement } from './flow.ts'
 import { checkOnlyIntended } from './guard.ts'
 import type { Value } from './render.ts'
-import { isEmptyFlow, type Location, locate, type Path, parsedTree, type Splice, type Tree } from './tree.ts'
+import { type Edit, isEmptyFlow, type Location, locate, type Path, parsedTree, type Splice, type Tree } from './tree.ts'
 
 export type { Value } from './render.ts'
-export type { Path } from './tree.ts'
-
-/** Paths are keys from the top of the file: `['registries', 'hub', 'url']`. Lists are values: they are changed as a whole. */
-export type Edit =
-  /** What is missing on the way is added, at the end of its mapping; of a mapping that is there only what differs is changed. */
-  | { readonly set: Path; readonly to: Value }
-  /** With the comments that belong to it. What is not there needs no removal. A setting whose last key goes, goes with it. */
-  | { readonly remove: Path }
-  /** A comment above an entry, in place of the one that begins alike: `begins` is a word such as `changed`. Not within braces. */
-  | { readonly note: Path; readonly begins: string; readonly text: string }
+export type { Edit, Path } from './tree.ts'
 
 /** The text after all edits, in order. Throws a `ConfigurationError` with its place for what is no YAML, and for what cannot be changed
  *  without changing something else, such as a value that stands behind an alias. `cwd` is what errors show paths relative to. */

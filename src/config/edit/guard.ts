@@ -3,9 +3,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isAlias, isNode, visit } from 'yaml'
 import { contentOf, type Source } from '../source.ts'
-import type { Edit } from './edit.ts'
 import type { Value } from './render.ts'
-import { type Path, refusal } from './tree.ts'
+import { type Edit, type Path, refusal } from './tree.ts'
 
 /** Throws a `ConfigurationError` with its place: an anchor may carry a change to where nobody meant it. */
 export function checkOnlyIntended(before: Source, after: Source, edit: Edit): void {

@@ -16,8 +16,18 @@ import {
 } from 'yaml'
 import { ConfigurationError } from '../../core/errors.ts'
 import { keyName, problemOf, resolved, type Source } from '../source.ts'
+import type { Value } from './render.ts'
 
 export type Path = readonly string[]
+
+/** Paths are keys from the top of the file: `['registries', 'hub', 'url']`. Lists are values: they are changed as a whole. */
+export type Edit =
+  /** What is missing on the way is added, at the end of its mapping; of a mapping that is there only what differs is changed. */
+  | { readonly set: Path; readonly to: Value }
+  /** With the comments that belong to it. What is not there needs no removal. A setting whose last key goes, goes with it. */
+  | { readonly remove: Path }
+  /** A comment above an entry, in place of the one that begins alike: `begins` is a word such as `changed`. Not within braces. */
+  | { readonly note: Path; readonly begins: string; readonly text: string }
 
 /** A part of the text that is replaced by another; empty where it is an insertion. */
 export interface Splice {

@@ -1,5 +1,6 @@
 /** The policies for one repository that goes to one place. */
 
+import { isMapping } from '../mapping.ts'
 import type { Draft, EntryPath, Plain, PlainMapping } from './draft.ts'
 import type { Origin } from './foreign.ts'
 import { landing } from './landing.ts'
@@ -12,13 +13,19 @@ export interface Side {
 
 /** What is taken of a repository, or of a registry's repositories. */
 export interface Pick {
-  readonly names?: readonly string[]
-  readonly excludeNames?: readonly string[]
   readonly tags?: readonly string[]
-  readonly excludeTags?: readonly string[]
+  /** With one tag: that digest, under that tag. */
+  readonly digest?: string
+  readonly regex?: Expressions
   readonly semver?: string
   readonly newest?: number
-  readonly digest?: string
+}
+
+/** Regular expressions, any of which must match the whole name. */
+export interface Expressions {
+  readonly name?: readonly string[]
+  readonly tag?: readonly string[]
+  readonly exclude?: { readonly name?: readonly string[]; readonly tag?: readonly string[] }
 }
 
 export interface Copies {
@@ -45,18 +52,21 @@ export function addCopies(
     return []
   }
   return picks.map((pick) => {
-    const path = `${from.registry}/${from.path}`
-    const [only, ...others] = pick.tags ?? []
-    const isOne = only !== undefined && others.length === 0 && /^[\w.-]+$/.test(only)
-    const end = pick.digest === undefined ? (isOne ? `:${only}` : '') : `@${pick.digest}`
-    const { tags: _, ...rest } = pick
+    const { tags = [], digest, ...rest } = pick
+    const [only, ...others] = tags
+    const isOne = only !== undefined && others.length === 0
+    const source = [
+      `${from.registry}/${from.path}`,
+      isOne ? `:${only}` : '',
+      digest === undefined ? '' : `@${digest}`,
+    ].join('')
     const policy = {
-      source: `${path}${end}`,
+      source,
       destination: destinationOf(to.registry, place),
-      ...withFilters(isOne ? rest : pick, filters),
+      ...withFilters(isOne ? rest : { tags, ...rest }, filters),
       ...body,
     }
-    return ['policies', draft.policy(pick.digest === undefined ? name : `${name}-digest`, policy, origin)]
+    return ['policies', draft.policy(digest === undefined || isOne ? name : `${name}-digest`, policy, origin)]
   })
 }
 
@@ -69,43 +79,52 @@ export function destinationOf(
 }
 
 /** `filters`, where there are any. */
-export function withFilters(pick: Pick, filters: PlainMapping = {}): PlainMapping {
-  const exclude = {
-    ...(pick.excludeNames?.length ? { name: single(pick.excludeNames) } : {}),
-    ...(pick.excludeTags?.length ? { tag: single(pick.excludeTags) } : {}),
-  }
-  const all = {
-    ...(pick.names?.length ? { name: single(pick.names) } : {}),
-    ...(pick.tags?.length ? { tag: single(pick.tags) } : {}),
-    ...(pick.semver === undefined ? {} : { semver: pick.semver }),
-    ...(pick.newest === undefined ? {} : { newest: pick.newest }),
-    ...filters,
-    ...(Object.keys(exclude).length > 0 ? { exclude } : {}),
-  }
-  return Object.keys(all).length > 0 ? { filters: all } : {}
+export function withFilters({ tags, regex, semver, newest }: Pick, filters: PlainMapping = {}): PlainMapping {
+  return given({
+    filters: given({
+      tag: single(tags),
+      regex: given({
+        name: single(regex?.name),
+        tag: single(regex?.tag),
+        exclude: given({ name: single(regex?.exclude?.name), tag: single(regex?.exclude?.tag) }),
+      }),
+      semver,
+      newest,
+      ...filters,
+    }),
+  })
 }
 
-function single(list: readonly string[]): Plain {
+/** Without what is absent or empty. */
+export function given(values: PlainMapping): PlainMapping {
+  const entries = Object.entries(values).filter(
+    ([, value]) => value !== undefined && !(isMapping(value) && Object.keys(value).length === 0),
+  )
+  return Object.fromEntries(entries)
+}
+
+function single(list: readonly string[] = []): Plain | undefined {
   const [only, ...others] = list
-  return only !== undefined && others.length === 0 ? only : list
+  return others.length === 0 ? only : list
 }
 
-/** True where all tags are taken, with those that hold signatures. */
-export function takesAll(pick: Pick): boolean {
-  return pick.digest === undefined && pick.semver === undefined && !pick.tags?.some((tag) => tag !== '*')
+/** True if all tags are taken, signatures' tags among them. */
+export function takesAll({ tags, digest, regex, semver }: Pick): boolean {
+  const isNarrowed = regex?.tag?.length && !regex.tag.includes('.*')
+  return !tags?.length && !isNarrowed && digest === undefined && semver === undefined
 }
 
 /** Names of registries are known where the result is the configuration. */
 function copyCommand(draft: Draft, from: Side, to: Side, picks: readonly Pick[]): string {
   const [pick, ...others] = picks
-  const isPlain =
-    pick && others.length === 0 && !pick.excludeTags?.length && pick.semver === undefined && pick.newest === undefined
+  const isPlain = pick && others.length === 0 && !pick.regex && pick.semver === undefined && pick.newest === undefined
   const destination = `${to.registry}/${to.path}`
   const named = [from, to].some(({ registry }) => draft.registries.has(registry))
   const command = named ? 'replicate copy --config FILE' : 'replicate copy'
   if (!isPlain) return `${command} '${from.registry}/${from.path}:TAG' ${destination}`
-  const tags = pick.tags ?? []
-  const tag = tags.length > 1 ? `:{${tags.join(',')}}` : tags.map((each) => `:${each}`).join('')
-  const source = `${from.registry}/${from.path}${pick.digest === undefined ? tag : `@${pick.digest}`}`
+  const { tags = [], digest } = pick
+  const tag = tags.length > 1 ? `:{${tags.join(',')}}` : `:${tags[0] ?? '*'}`
+  const end = digest === undefined ? tag : `${tags.length > 0 ? tag : ''}@${digest}`
+  const source = `${from.registry}/${from.path}${end}`
   return `${command} ${/[*?{[]/.test(source) ? `'${source}'` : source} ${destination}`
 }

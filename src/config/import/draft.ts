@@ -1,6 +1,7 @@
 /** A configuration while it is made of another tool's file, with all that has to be said about it. */
 
 import type { AdapterFacts } from '../../core/adapter.ts'
+import { isLoopback } from '../../core/registry.ts'
 import { isHost, registryOfHost } from '../hosts.ts'
 import type { Origin } from './foreign.ts'
 
@@ -40,7 +41,11 @@ export class Draft {
   readonly notes: Note[] = []
   /** Variables that the result needs, with values that stand for theirs while it is checked. */
   readonly variables = new Map<string, string>()
+  /** A registry on this machine is meant to be asked in plain HTTP. */
+  plainLoopback = false
   readonly #names = new Map<string, string>()
+  readonly #said = new Set<string>()
+  readonly #counts = new Map<string, number>()
   readonly #types: readonly AdapterFacts[]
 
   /** `types` are the adapters that exist. */
@@ -51,26 +56,29 @@ export class Draft {
   /** Defines the registry that `key` stands for from now on: a host, or one with a namespace. The result is its name. */
   define(key: string, host: string, body: PlainMapping, origin: Origin): string {
     const name = this.nameFor(key)
+    const before = this.registries.get(name)?.body
     const { type, url } = registryOfHost(host, this.#types)
+    const secure = isLoopback(host) && !this.plainLoopback ? `https://${host}` : url
     this.#names.set(key, name)
-    this.registries.set(name, { body: { type, ...(url === undefined ? {} : { url }), ...body }, origin })
+    this.registries.set(name, { body: { type, ...(secure ? { url: secure } : {}), ...before, ...body }, origin })
     return name
   }
 
   /** The name that a registry for `key` has or would have. */
   nameFor(key: string): string {
-    return this.#names.get(key) ?? free(nameOf(key), this.registries)
+    return this.#names.get(key) ?? this.#free(nameOf(key), this.registries)
   }
 
   isDefined(key: string): boolean {
     return this.#names.has(key)
   }
 
-  /** The registry as policies write it: its name where it is defined, else the host. */
+  /** The registry as policies write it: its name if it is defined, else the host. On this machine a bare host would mean plain HTTP. */
   registry(key: string, origin: Origin): string {
     const name = this.#names.get(key)
     if (name !== undefined) return name
-    return isHost(key) ? key : this.define(key, key, {}, origin)
+    const isPlain = isHost(key) && (this.plainLoopback || !isLoopback(key))
+    return isPlain ? key : this.define(key, key, {}, origin)
   }
 
   /** The adapter that Harbor calls `type`; undefined, which is noted, if there is none. */
@@ -85,9 +93,18 @@ export class Draft {
 
   /** The result is the name it got. */
   policy(name: string, body: PlainMapping, origin: Origin): string {
-    const given = free(nameOf(name), this.policies)
+    const given = this.#free(nameOf(name), this.policies)
     this.policies.set(given, { body, origin })
     return given
+  }
+
+  /** The name, or the name with the first number that makes it one of its own. */
+  #free(name: string, taken: ReadonlyMap<string, unknown>): string {
+    let candidate = name
+    let count = this.#counts.get(name) ?? 1
+    for (; taken.has(candidate); candidate = `${name}-${count}`) count += 1
+    this.#counts.set(name, Math.max(count - 1, 1))
+    return candidate
   }
 
   note(origin: Origin, message: string, hint: string, on?: EntryPath): void {
@@ -96,7 +113,8 @@ export class Draft {
 
   /** What is true of many entries is said at the first. */
   noteOnce(origin: Origin, message: string, hint: string): void {
-    if (!this.notes.some((note) => note.message === message)) this.note(origin, message, hint)
+    if (!this.#said.has(message)) this.note(origin, message, hint)
+    this.#said.add(message)
   }
 
   leaveOut(origin: Origin, message: string, hint: string): void {
@@ -138,10 +156,4 @@ export function variableFor(name: string, what: string): string {
 
 function nameOf(text: string): string {
   return text.replaceAll(/[^a-zA-Z0-9._-]+/g, '-').replace(/^[^a-zA-Z0-9]+|-+$/g, '') || 'unnamed'
-}
-
-function free(name: string, taken: ReadonlyMap<string, unknown>): string {
-  let candidate = name
-  for (let count = 2; taken.has(candidate); count += 1) candidate = `${name}-${count}`
-  return candidate
 }

@@ -2,8 +2,10 @@
 
 import type { z } from 'zod'
 import { ConfigurationError, type Position, type Problem } from '../../core/errors.ts'
+import { isMapping } from '../mapping.ts'
 import { findingsOf } from '../positions.ts'
-import { salvage } from '../salvage.ts'
+import { removeAt } from '../salvage.ts'
+import { ONCE } from '../schema.ts'
 import { type ConfigurationFile, contentOf, type Finding, parseSource, problemOf, type Source } from '../source.ts'
 
 export type KeyPath = readonly (string | number)[]
@@ -41,20 +43,23 @@ export function readForeign<T extends z.ZodType>(
   const { source, problems, readable } = parseSource(file, options.cwd)
   if (!readable || problems.length > 0) throw notOfFormat(problems.map(discreet), options.format)
   const content = contentFrom(source, options)
-  const checked = schema.safeParse(content, { reportInput: true })
-  const issues = checked.success ? [] : checked.error.issues
-  const unknown = issues.flatMap((issue) =>
+  const unknown = withoutUnknown(schema, content)
+  const checked = schema.safeParse(content, { ...ONCE, reportInput: true })
+  if (checked.success) return { data: checked.data, origin: { source, path: [] }, unknown }
+  throw notOfFormat(
+    findingsOf(checked.error.issues).map((finding) => placed(source, finding)),
+    options.format,
+  )
+}
+
+/** Takes the keys that the format does not have out of `content`, each where it stands; the result are their paths. */
+function withoutUnknown(schema: z.ZodType, content: unknown): readonly KeyPath[] {
+  const checked = schema.safeParse(content, ONCE)
+  const paths = (checked.error?.issues ?? []).flatMap((issue) =>
     issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path.map(part), key]) : [],
   )
-  const findings = findingsOf(issues.filter(({ code }) => code !== 'unrecognized_keys'))
-  const data = salvage(schema, content)?.data
-  if (findings.length > 0 || data === undefined) {
-    throw notOfFormat(
-      findings.map((finding) => placed(source, finding)),
-      options.format,
-    )
-  }
-  return { data, origin: { source, path: [] }, unknown }
+  for (const path of paths) removeAt(content, path)
+  return paths
 }
 
 /** Where something stands in its file. */
@@ -89,10 +94,6 @@ function withoutEmpty(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, child]) => [key, withoutEmpty(child)]))
 }
 
-function isMapping(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function part(key: PropertyKey): string | number {
   return typeof key === 'symbol' ? String(key) : key
 }
@@ -110,6 +111,9 @@ function discreet({ message, position }: Problem): Problem {
 }
 
 function notOfFormat(problems: readonly Problem[], format: string): ConfigurationError {
-  const said = problems.map((problem) => ({ ...problem, message: `this is no file of ${format}: ${problem.message}` }))
-  return new ConfigurationError(said.length > 0 ? said : `this is no file of ${format}`)
+  const said = problems.map((problem) => ({
+    ...problem,
+    message: `this is not a file of ${format}: ${problem.message}`,
+  }))
+  return new ConfigurationError(said.length > 0 ? said : `this is not a file of ${format}`)
 }

@@ -5,9 +5,9 @@ import { ConfigurationError } from '../../core/errors.ts'
 import type { ConfigurationFile } from '../source.ts'
 import { addCopies, type Pick, takesAll } from './copies.ts'
 import { type Draft, literal, type Secret } from './draft.ts'
+import { wholeExpressions } from './expressions.ts'
 import { below, type Origin, readForeign } from './foreign.ts'
 import { knownHost, parseImageName, repositoryAt } from './image-name.ts'
-import { gather } from './selections.ts'
 import { noteReferrers } from './skopeo.ts'
 import { withoutVerification } from './tls.ts'
 import { noteUnknown } from './unknown.ts'
@@ -142,11 +142,10 @@ function reference(text: string): Reference | undefined {
 }
 
 function picksOf(draft: Draft, { tags, expression, digest }: Reference, at: Origin): readonly Pick[] {
-  if (digest !== undefined) return [{ digest }]
+  if (digest !== undefined) return [{ digest, ...(tags.length > 0 ? { tags } : {}) }]
   if (expression === undefined) return [tags.length > 0 ? { tags: [...new Set(tags)] } : {}]
-  const { choices, misfits } = gather({ of: 'tag', allow: [{ expression, written: expression, index: 0 }] })
-  for (const { message, hint } of misfits) draft.note(at, message, hint)
-  return choices.map(({ include, exclude }) => ({ ...(include ? { tags: include } : {}), excludeTags: exclude }))
+  const tag = wholeExpressions(draft, [{ expression, origin: at }])
+  return tag.length > 0 ? [{ regex: { tag } }] : []
 }
 
 function addRule(draft: Draft, from: Reference, picks: readonly Pick[], target: string, at: Origin): void {

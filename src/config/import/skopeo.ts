@@ -5,9 +5,9 @@ import { ConfigurationError } from '../../core/errors.ts'
 import type { ConfigurationFile } from '../source.ts'
 import { addCopies, type Pick, type Side, takesAll } from './copies.ts'
 import { type Draft, type EntryPath, literal } from './draft.ts'
+import { wholeExpressions } from './expressions.ts'
 import { below, type Origin, readForeign } from './foreign.ts'
 import { knownHost, parseImageName, repositoryAt } from './image-name.ts'
-import { gather } from './selections.ts'
 import { withoutVerification } from './tls.ts'
 import { noteUnknown } from './unknown.ts'
 import { truth } from './values.ts'
@@ -107,9 +107,8 @@ function picksOf(references: readonly string[]): readonly Pick[] {
 }
 
 function expressionPicks(draft: Draft, expression: string, at: Origin): readonly Pick[] {
-  const { choices, misfits } = gather({ of: 'tag', allow: [{ expression, written: expression, index: 0 }] })
-  for (const { message, hint } of misfits) draft.note(at, message, hint)
-  return choices.map(({ include, exclude }) => ({ ...(include ? { tags: include } : {}), excludeTags: exclude }))
+  const tag = wholeExpressions(draft, [{ expression, origin: at }])
+  return tag.length > 0 ? [{ regex: { tag } }] : []
 }
 
 function rangePicks(draft: Draft, text: string, at: Origin): readonly Pick[] {

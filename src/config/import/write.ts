@@ -1,11 +1,10 @@
 /** Writes a draft as YAML that the loader takes, with comments where something needs attention. */
 
-import { Document, isMap, isScalar, isSeq, type Pair, stringify } from 'yaml'
+import { Document, isMap, isScalar, isSeq, type Pair } from 'yaml'
 import type { AdapterFacts } from '../../core/adapter.ts'
 import { ConfigurationError, type Position, type Problem } from '../../core/errors.ts'
 import { loadConfiguration } from '../load.ts'
 import { lineOf, parseSource } from '../source.ts'
-import { refusals } from '../unsupported.ts'
 import type { Draft, Entry, Note, PlainMapping } from './draft.ts'
 import { positionOf } from './foreign.ts'
 
@@ -71,8 +70,11 @@ function leaveOut(draft: Draft, yaml: string, problems: readonly Problem[]): voi
   const starts = (['registries', 'policies'] as const).flatMap((section) =>
     [...draft[section]].map(([name, { origin }]) => ({ section, name, origin, line: lineOf(source, [section, name]) })),
   )
+  const byLine = new Map(starts.map((start) => [start.line, start]))
   for (const { message, hint, position } of problems) {
-    const entry = starts.findLast(({ line }) => line <= (position?.line ?? 0))
+    let line = position?.line ?? 0
+    while (line > 0 && !byLine.has(line)) line -= 1
+    const entry = byLine.get(line)
     if (!entry) throw new Error(`the imported file does not load: ${message}`)
     // The first of its problems is reason enough.
     if (draft[entry.section].delete(entry.name)) draft.leaveOut(entry.origin, message, hint ?? 'write it by hand')
@@ -84,7 +86,6 @@ function textOf(draft: Draft, title: string): string {
     ...(draft.registries.size > 0 ? { registries: bodies(draft.registries) } : {}),
     policies: bodies(draft.policies),
   }
-  withoutRefused(content, draft)
   const comments = new Map<string, string[]>()
   for (const note of draft.notes) {
     const { on } = note
@@ -104,25 +105,6 @@ function textOf(draft: Draft, title: string): string {
 
 function bodies(entries: ReadonlyMap<string, Entry>): Record<string, PlainMapping> {
   return Object.fromEntries([...entries].map(([name, { body }]) => [name, body]))
-}
-
-/** What the format has and this version does not do yet stands in a comment. */
-function withoutRefused(content: { readonly policies: Record<string, PlainMapping> }, draft: Draft): void {
-  for (const { path } of refusals(content)) {
-    const [, name = '', key = ''] = path
-    const [entry, body] = [draft.policies.get(name), content.policies[name]]
-    const value = body?.[key]
-    if (path[0] !== 'policies' || !entry || !body || value === undefined) continue
-    content.policies[name] = { ...body, [key]: undefined }
-    const written = stringify({ [key]: value }, { collectionStyle: 'flow', lineWidth: 0 })
-      .trim()
-      .slice(2, -2)
-      .trim()
-    const on = ['policies', name] as const
-    const message = `this version does not do all of \`${key}\` yet`
-    if (draft.notes.some((note) => note.on?.[1] === name && note.message === message)) continue
-    draft.note(entry.origin, message, `add it once it does: ${written}`, on)
-  }
 }
 
 function comment(lines: readonly string[]): string {

@@ -1,6 +1,7 @@
 /** The filters by age: `pushed_within` and `min_age`. */
 
 import type { TagInfo } from '../../core/adapter.ts'
+import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
@@ -8,7 +9,6 @@ import { spelledDuration } from '../../core/duration.ts'
 import { ReplicateError } from '../../core/errors.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { FirstSeen } from '../../history/history.ts'
-import { mapConcurrent } from '../concurrent.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Verdict } from './filter.ts'
 

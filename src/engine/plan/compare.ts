@@ -1,6 +1,7 @@
 /** One repository's part of a plan: both sides listed, each selected tag compared. */
 
 import type { TagInfo } from '../../core/adapter.ts'
+import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
@@ -8,7 +9,6 @@ import { isNotFound } from '../../core/errors.ts'
 import { descriptorOf } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
-import { mapConcurrent } from '../concurrent.ts'
 import { misfitOf, type Reason, reasonOf } from '../reason.ts'
 import type { Candidate } from './age.ts'
 import { type Listed, listDestination } from './destination-tags.ts'

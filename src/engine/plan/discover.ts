@@ -4,6 +4,7 @@ import type { TagInfo } from '../../core/adapter.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import { isNotFound, type ReplicateError, UnsupportedError } from '../../core/errors.ts'
+import { parseJson } from '../../core/foreign.ts'
 import { contentsOf, isIndex } from '../../core/manifest.ts'
 import type { Policy } from '../../core/policy.ts'
 import { isAttachmentTag } from '../../core/reference.ts'
@@ -213,7 +214,7 @@ async function createdAt(store: ContentStore, tagOrDigest: string, ctx: Context)
   const chunks: Uint8Array[] = []
   for await (const chunk of await store.readBlob(config, 0, ctx)) chunks.push(Buffer.from(chunk))
   try {
-    const json: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    const json = parseJson(Buffer.concat(chunks))
     return timeFrom((json as { created?: unknown } | null)?.created)
   } catch {
     return undefined

@@ -1,10 +1,10 @@
 /** What a policy's filters match at its source right now: a look before there is a destination; writes nothing. */
 
+import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { FirstSeen } from '../../history/history.ts'
-import { mapConcurrent } from '../concurrent.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { createAges } from './age.ts'
 import { selectRepositories, selectTags } from './discover.ts'

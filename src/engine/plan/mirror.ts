@@ -1,5 +1,6 @@
 /** What `deletion: mirror` deletes: destination tags that the source no longer has, planned with every reason to hold back. */
 
+import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import {
@@ -15,7 +16,6 @@ import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource, isAttachmentTag } from '../../core/reference.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
-import { forEachConcurrent } from '../concurrent.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { attachmentsOf, isAtSource, NOT_DELETED, neededBy, sharedManifest, tagsOf } from '../run/remove.ts'
 import type { Selection } from './filter.ts'
@@ -100,8 +100,8 @@ async function deletesIn(place: Place, request: MirrorRequest, ctx: Context): Pr
     }
     const attachments = needed.has(manifest.digest) ? [] : (attached[at] ?? [])
     const same = gone.filter((other) => other.manifest.digest === manifest.digest).map((other) => other.tag)
-    const together = able === 'manifest' ? { together: same } : {}
-    const removal = attachments.length > 0 || able === 'manifest' ? { removal: { attachments, ...together } } : {}
+    const together = able === 'tag' ? {} : { together: same }
+    const removal = attachments.length > 0 || able !== 'tag' ? { removal: { attachments, ...together } } : {}
     return { ...base, reason: reasonOf(attachments.length, able === 'manifest'), ...removal }
   })
 }

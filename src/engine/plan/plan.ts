@@ -1,12 +1,12 @@
 /** What a policy means right now: its repositories discovered, mapped, compared; nothing is written anywhere. */
 
+import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource, namespaceOf } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
-import { forEachConcurrent } from '../concurrent.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import { createAges } from './age.ts'
 import { type Counts, compareRepository } from './compare.ts'

@@ -1,12 +1,12 @@
 /** The prepare stage: both registries checked, the plan made and recorded, its handler called, missing namespaces created; no content is written. */
 
 import { throwIfAborted } from '../../core/cancel.ts'
+import { mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
-import { mapConcurrent } from '../concurrent.ts'
 import type { Endpoint, ManifestMemory, Route } from '../endpoint.ts'
 import { callHandler, type HandlerRequest, namespacePairs } from '../notify/handler.ts'
 import { reasonOf } from '../reason.ts'

@@ -1,11 +1,11 @@
 /** A plan for people: every action with its sizes, and why each tag was kept or dropped; touches nothing. */
 
+import { mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import { describeError, onSide } from '../../core/errors.ts'
 import type { Explanation, PlannedAction, PolicyPlan, TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { LongList, LongLists } from '../../history/scratch.ts'
-import { mapConcurrent } from '../concurrent.ts'
 import { ManifestMemory } from '../endpoint.ts'
 import { createMeasure, type Measure } from './measure.ts'
 import { isTransfer, makePlan, type PlanRequest } from './plan.ts'

@@ -161,7 +161,7 @@ async function transfer(
   const tasks = totals.copies + totals.updates
   if (tasks === 0) return
   stage(ctx, 'transfer', 'started', plural(tasks, 'task', 'tasks'))
-  const began = clock.now()
+  const began = clock.monotonic()
   const before = history.executions.get(id)
   const mayRetry =
     (signal: AbortSignal, emit: Context['emit']): MayRetry =>
@@ -206,7 +206,7 @@ async function transfer(
     ctx,
   )
   const now = history.executions.get(id)
-  const seconds = Math.max(clock.now() - began, 1) / 1000
+  const seconds = Math.max(clock.monotonic() - began, 1) / 1000
   const copied = now.bytes_copied - before.bytes_copied
   const already = now.bytes_present + now.bytes_mounted - before.bytes_present - before.bytes_mounted
   stage(

@@ -1,5 +1,6 @@
 /** One delete of a mirror: the tag, what is attached to it, and the whole manifest only where the registry can't do less. */
 
+import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
@@ -7,7 +8,6 @@ import { IntegrityError, isNotFound, UnsupportedError } from '../../core/errors.
 import { contentsOf, isIndex } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { attachmentSubject, cutDigest, formatResource } from '../../core/reference.ts'
-import { mapConcurrent } from '../concurrent.ts'
 import type { Endpoint } from '../endpoint.ts'
 
 /** The code of what was to be deleted, and cannot be or must not be. */
@@ -45,24 +45,31 @@ async function remove(
       hint: 'run the policy again',
     })
   }
-  if (!removal) {
-    await store.deleteTag?.(tag, ctx)
-    return
-  }
-  const { attachments, together } = removal
-  const going = new Set([tag, ...attachments, ...(together ?? [])])
+  const whole = !(await untag(store, tag, ctx))
+  const { attachments = [], together = [] } = removal ?? {}
+  if (!whole && attachments.length === 0) return
+  const going = new Set([tag, ...attachments, ...together])
   const needed = await neededBy(store, (other) => !going.has(other), ctx)
-  if (together) {
+  if (whole) {
     if (needed.has(digest)) throw sharedManifest(name)
     await store.deleteManifest?.(digest, ctx)
-  } else {
-    await store.deleteTag?.(tag, ctx)
   }
   if (needed.has(digest)) {
     ctx.emit({ type: 'log', level: 'info', text: `what is attached to ${digest} stays: another tag needs it` })
     return
   }
-  for (const attachment of attachments) await removeAttachment(store, attachment, together !== undefined, needed, ctx)
+  for (const attachment of attachments) await removeAttachment(store, attachment, whole, needed, ctx)
+}
+
+/** False where the registry cannot remove just a tag. */
+async function untag(store: ContentStore, tag: string, ctx: Context): Promise<boolean> {
+  try {
+    await store.deleteTag?.(tag, ctx)
+    return true
+  } catch (error) {
+    if (error instanceof UnsupportedError) return false
+    throw error
+  }
 }
 
 async function removeAttachment(

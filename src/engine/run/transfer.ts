@@ -1,8 +1,9 @@
 /** The transfer stage: pending tasks taken from the history, several at once, put back when they may succeed later. */
 
 import { abortReason, type Clock } from '../../core/cancel.ts'
+import { Pool } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
-import { CancelledError, describeError, ReplicateError } from '../../core/errors.ts'
+import { CancelledError, describeError, LockedError, ReplicateError } from '../../core/errors.ts'
 import type { RecordedError } from '../../core/execution.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History, PendingTask, TaskKind } from '../../history/history.ts'
@@ -32,93 +33,80 @@ export interface TransferOptions {
  */
 export async function transferTasks(options: TransferOptions, ctx: Context): Promise<void> {
   const broken = new AbortController()
-  const failures: unknown[] = []
-  const onBroken = (error: unknown): void => {
-    failures.push(error)
+  const { clock } = options
+  const ahead = clock.now() - clock.monotonic()
+  const time = (): number => Math.round(clock.monotonic() + ahead)
+  const round: Round = { pool: new Pool(), tried: new Map(), time, broken, drained: false }
+  try {
+    await takeTasks(options, round, { ...ctx, signal: AbortSignal.any([ctx.signal, broken.signal]) })
+  } catch (error) {
     broken.abort(error)
   }
-  const scene: Scene = { tried: new Map(), broken: broken.signal, onBroken, drained: false }
-  const running = new Set<Promise<void>>()
-  try {
-    await takeTasks(options, running, scene, { ...ctx, signal: AbortSignal.any([ctx.signal, broken.signal]) })
-  } catch (error) {
-    onBroken(error)
-  }
-  await Promise.all(running)
-  if (failures.length > 0) throw failures[0]
+  await round.pool.drained()
+  if (broken.signal.aborted) throw broken.signal.reason
 }
 
-interface Scene {
+interface Round {
+  readonly pool: Pool
   /** Attempts of this run, by task: what earlier runs of the same execution tried does not count against it. */
   readonly tried: Map<number, number>
+  /** The time of day, as if nobody set the clock while tasks run: one that is put back must not wait until the clock has caught up. */
+  readonly time: () => number
   /** Aborted once the history has failed: it is not written again, since each try may wait for long. */
-  readonly broken: AbortSignal
-  readonly onBroken: (error: unknown) => void
+  readonly broken: AbortController
   /** All tasks are taken: none is added while they run, and only one that is put back changes that. */
   drained: boolean
 }
 
-async function takeTasks(
-  options: TransferOptions,
-  running: Set<Promise<void>>,
-  scene: Scene,
-  ctx: Context,
-): Promise<void> {
-  const { history, execution, tasksAtOnce, gate, clock } = options
+async function takeTasks(options: TransferOptions, round: Round, ctx: Context): Promise<void> {
+  const { history, execution, tasksAtOnce, gate } = options
+  const { pool } = round
   while (!ctx.signal.aborted) {
-    if (scene.drained) {
-      if (running.size === 0) break
-      await Promise.race(running)
+    if (round.drained) {
+      if (pool.running === 0) break
+      await pool.nextEnd
       continue
     }
-    const free = gate?.closed ? 0 : tasksAtOnce - running.size
-    for (const task of history.tasks.takePending(execution, free, clock.now(), options.kind)) {
-      const work: Promise<void> = runTask(task, scene, options, ctx)
-        .catch(scene.onBroken)
-        .finally(() => running.delete(work))
-      running.add(work)
+    const free = gate?.closed ? 0 : tasksAtOnce - pool.running
+    for (const task of history.tasks.takePending(execution, free, round.time(), options.kind)) {
+      pool.add(runTask(task, round, options, ctx).catch((error: unknown) => round.broken.abort(error)))
     }
-    if (running.size === tasksAtOnce) {
-      await Promise.race(running)
+    if (pool.running === tasksAtOnce) {
+      await pool.nextEnd
       continue
     }
-    if (gate?.closed && (running.size > 0 || history.executions.get(execution).in_progress > 0)) {
-      await Promise.race([...running, gate.pass(ctx.signal).catch(() => {})])
+    if (gate?.closed && (pool.running > 0 || history.executions.get(execution).in_progress > 0)) {
+      await Promise.race([pool.nextEnd, gate.pass(ctx.signal).catch(() => {})])
       continue
     }
     const next = history.tasks.nextAttemptAt(execution, options.kind)
-    if (next === undefined) scene.drained = true
-    else await waitFor(running, next, options, ctx)
+    if (next === undefined) round.drained = true
+    else await waitFor(next, round, options, ctx)
   }
 }
 
 /** Until a running task ends or one that was put back is due. */
-async function waitFor(
-  running: ReadonlySet<Promise<void>>,
-  next: number,
-  options: TransferOptions,
-  ctx: Context,
-): Promise<void> {
+async function waitFor(next: number, { pool, time }: Round, options: TransferOptions, ctx: Context): Promise<void> {
   const done = new AbortController()
   const signal = AbortSignal.any([ctx.signal, done.signal])
-  if (running.size === 0) {
+  if (pool.running === 0) {
     ctx.emit({ type: 'waiting', reason: 'tasks wait for another attempt', until: new Date(next).toISOString() })
   }
-  const due = options.clock.sleep(Math.max(0, next - options.clock.now()), signal).catch(() => {})
-  await Promise.race([...running, due])
+  const due = options.clock.sleep(Math.max(0, next - time()), signal).catch(() => {})
+  await Promise.race([pool.nextEnd, due])
   done.abort()
   await due
 }
 
 /** Rejects only where the history cannot be written. */
-async function runTask(task: PendingTask, scene: Scene, options: TransferOptions, ctx: Context): Promise<void> {
-  const { tried, broken } = scene
+async function runTask(task: PendingTask, round: Round, options: TransferOptions, ctx: Context): Promise<void> {
+  const { tried, broken } = round
   const { history } = options
   const moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
   const name = `${formatResource(task.spec.source)} → ${formatResource(task.spec.destination)}`
   const emit: Context['emit'] = (event) => ctx.emit(event.type === 'log' ? { task: task.id, ...event } : event)
   const failed = await failureOf(() => options.run(task.spec, moved, { signal: ctx.signal, emit }))
-  if (broken.aborted) return
+  if (broken.signal.aborted || isLost(ctx.signal)) return
   if (!failed) {
     history.tasks.finish(task.id, 'succeeded', { moved })
     ctx.emit({ type: 'task', task: task.id, name, status: 'succeeded' })
@@ -137,14 +125,19 @@ async function runTask(task: PendingTask, scene: Scene, options: TransferOptions
   }
   const delay = delayOf(error, task.id, tried, options)
   if (delay !== undefined) {
-    history.tasks.putBack(task.id, options.clock.now() + delay, kept, moved)
-    scene.drained = false
+    history.tasks.putBack(task.id, round.time() + delay, kept, moved)
+    round.drained = false
     ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
     return
   }
   history.tasks.finish(task.id, 'failed', { moved, error: kept })
   ctx.emit({ type: 'task', task: task.id, name, status: 'failed', error })
   options.onFailure()
+}
+
+/** True once another process has taken the execution over: its rows, this task's among them, are that process's. */
+function isLost(signal: AbortSignal): boolean {
+  return signal.aborted && signal.reason instanceof LockedError
 }
 
 async function failureOf(work: () => Promise<void>): Promise<{ readonly error: unknown } | undefined> {

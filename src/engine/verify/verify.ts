@@ -1,6 +1,7 @@
 /** Compares both sides of a policy, artifact by artifact, and says where the destination is not what the source is. */
 
 import { systemClock } from '../../core/cancel.ts'
+import { forEachConcurrent, mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import type { Difference, Verification } from '../../core/drift.ts'
@@ -11,7 +12,6 @@ import type { ResourceType } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
 import { Slots } from '../../transfer/slots.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
-import { forEachConcurrent, mapConcurrent } from '../concurrent.ts'
 import { type Endpoint, ManifestMemory, onSideOf } from '../endpoint.ts'
 import { createAges } from '../plan/age.ts'
 import { selectRepositories, selectTags } from '../plan/discover.ts'

@@ -190,4 +190,48 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE identity (id TEXT NOT NULL) STRICT;
   INSERT INTO identity (id) VALUES (lower(hex(randomblob(8))));
   `,
+  `
+  -- When a row was last used: what is unused for long is deleted.
+  ALTER TABLE first_seen ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE narrowed_indexes ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+  UPDATE first_seen SET used = unixepoch() * 1000;
+  UPDATE narrowed_indexes SET used = unixepoch() * 1000;
+
+  -- Tags that a policy has put at a destination. registry: its name in the configuration.
+  CREATE TABLE brought (
+    policy_id INTEGER NOT NULL REFERENCES policies,
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    digest TEXT,
+    PRIMARY KEY (policy_id, registry, repository, tag)
+  ) STRICT, WITHOUT ROWID;
+
+  INSERT OR REPLACE INTO brought
+  SELECT policy_id, spec ->> '$.destination.registry', spec ->> '$.destination.repository', spec ->> '$.destination.tag',
+    spec ->> '$.digest'
+  FROM tasks JOIN executions ON executions.id = execution_id
+  WHERE tasks.status = 'succeeded' AND spec ->> '$.action' IN ('copy', 'update') AND spec ->> '$.referrers_only' IS NOT 1
+    AND spec ->> '$.destination.tag' IS NOT NULL
+  ORDER BY tasks.id;
+
+  CREATE TRIGGER tag_brought AFTER UPDATE OF status ON tasks
+  WHEN new.status = 'succeeded' AND new.spec ->> '$.action' IN ('copy', 'update')
+    AND new.spec ->> '$.referrers_only' IS NOT 1 AND new.spec ->> '$.destination.tag' IS NOT NULL
+  BEGIN
+    INSERT INTO brought (policy_id, registry, repository, tag, digest)
+    SELECT policy_id, new.spec ->> '$.destination.registry', new.spec ->> '$.destination.repository',
+      new.spec ->> '$.destination.tag', new.spec ->> '$.digest'
+    FROM executions WHERE id = new.execution_id
+    ON CONFLICT DO UPDATE SET digest = excluded.digest;
+  END;
+
+  CREATE TRIGGER tag_deleted AFTER UPDATE OF status ON tasks
+  WHEN new.status = 'succeeded' AND new.spec ->> '$.action' = 'delete'
+  BEGIN
+    DELETE FROM brought WHERE policy_id = (SELECT policy_id FROM executions WHERE id = new.execution_id)
+      AND registry = new.spec ->> '$.destination.registry' AND repository = new.spec ->> '$.destination.repository'
+      AND tag = new.spec ->> '$.destination.tag';
+  END;
+  `,
 ]

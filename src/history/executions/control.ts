@@ -1,7 +1,8 @@
 /** Wishes of other processes for an execution that runs: that it stops, pauses, or goes on. */
 
-import { isFinal } from '../../core/states.ts'
+import { ACTIVE_EXECUTIONS, isFinal } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
+import { anyOf } from '../database/sql.ts'
 import type { ExecutionListing } from './listing.ts'
 
 export interface Control {
@@ -33,4 +34,4 @@ export function createControl(database: Database, { get }: Pick<ExecutionListing
   }
 }
 
-const ACTIVE = `status IN ('preparing', 'in_progress', 'paused')`
+const ACTIVE = anyOf('status', ACTIVE_EXECUTIONS)

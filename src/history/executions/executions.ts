@@ -1,11 +1,18 @@
 /** Executions in the history: begun with the policy's lock, moved by legal moves only. */
 
 import type { Execution, RecordedError } from '../../core/execution.ts'
-import { type ExecutionStatus, endOf, executionStatesBefore, isFinal, type TriggerKind } from '../../core/states.ts'
+import {
+  type ExecutionStatus,
+  endOf,
+  executionStatesBefore,
+  FINAL_EXECUTIONS,
+  isFinal,
+  type TriggerKind,
+} from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import type { ErrorText } from '../database/recorded-error.ts'
 import { anyOf } from '../database/sql.ts'
-import type { LockOwner, Locks } from '../locks.ts'
+import { heldFor, type LockOwner, type Locks, takenOver } from '../locks.ts'
 import type { ExecutionListing } from './listing.ts'
 
 export interface BeginRequest {
@@ -20,13 +27,14 @@ export interface BeginRequest {
   readonly origin?: string
 }
 
+/** What this process writes of an execution whose lock it has lost changes nothing. */
 export interface Executions {
   /** Takes the lock and writes the execution as `preparing`, both or neither; else says who holds it. */
   begin(request: BeginRequest): { readonly id: number } | { readonly owner: LockOwner }
   /** False where the execution is not in a state from which `to` may be reached. A move out of a final state begins it anew. */
   move(id: number, to: ExecutionStatus): boolean
   /** Ends it as its tasks say: any failed, else any stopped, else `otherwise` (default succeeded). An execution that has ended already
-   *  stays as it is. */
+   *  stays as it is. Throws a `LockedError` where the lock was lost. */
   finish(id: number, otherwise?: 'succeeded' | 'stopped'): Execution
   /** Ends it as failed for a reason of its own; false where it has ended already. */
   fail(id: number, error: RecordedError): boolean
@@ -49,8 +57,8 @@ export function createExecutions(
     const sql = `UPDATE executions SET status = @to, end_time = @end, error = @error,
       stop_requested = iif(${ENDED}, 0, stop_requested), pause_requested = iif(${ENDED}, 0, pause_requested),
       prepared = iif(status = 'preparing' AND @to = 'in_progress', 1, prepared)
-      WHERE id = @id AND ${anyOf('status', executionStatesBefore(to))}`
-    return database.run(sql, { id, to, end: isFinal(to) ? now() : null, error }) > 0
+      WHERE id = @id AND ${anyOf('status', executionStatesBefore(to))} AND ${HELD}`
+    return database.run(sql, { id, to, end: isFinal(to) ? now() : null, error, ...locks.mine }) > 0
   }
 
   return {
@@ -79,16 +87,24 @@ export function createExecutions(
         if (in_progress > 0) throw new Error(`execution ${id} cannot end: ${in_progress} of its tasks have not`)
         const end = endOf({ failed, stopped })
         const to = end === 'succeeded' ? otherwise : end
-        if (!move(id, to)) throw new Error(`execution ${id} is ${status} and cannot become ${to}`)
+        if (!move(id, to)) throw takenOver(id)
         return get(id)
       }),
     fail: (id, error) => move(id, 'failed', errorText(error)),
     addUnchanged: (id, count) =>
-      void database.run('UPDATE executions SET unchanged = unchanged + @count WHERE id = @id', { id, count }),
+      void database.run(`UPDATE executions SET unchanged = unchanged + @count WHERE id = @id AND ${HELD}`, {
+        id,
+        count,
+        ...locks.mine,
+      }),
     recordExit(id, exitCode) {
       database.transaction(() => {
-        database.run('DELETE FROM progress WHERE execution_id = @id', { id })
-        database.run('UPDATE executions SET exit_code = @exitCode WHERE id = @id', { id, exitCode })
+        database.run(`DELETE FROM progress WHERE execution_id = @id AND ${HELD}`, { id, ...locks.mine })
+        database.run(`UPDATE executions SET exit_code = @exitCode WHERE id = @id AND ${HELD}`, {
+          id,
+          exitCode,
+          ...locks.mine,
+        })
       })
     },
     exitCodeOf: (id) =>
@@ -102,4 +118,6 @@ const BEGIN = `
   VALUES ((SELECT id FROM policies WHERE name = @policy), @snapshot, @trigger, @lock, @origin, 'preparing', @start)
   RETURNING id`
 
-const ENDED = anyOf('status', ['succeeded', 'failed', 'stopped', 'interrupted'])
+const ENDED = anyOf('status', FINAL_EXECUTIONS)
+
+const HELD = heldFor('@id')

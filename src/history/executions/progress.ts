@@ -1,6 +1,7 @@
 /** How far a running execution is, told to other processes by the one that runs it; and how that one ended. */
 
 import type { Database } from '../database/database.ts'
+import { heldFor, type Locks } from '../locks.ts'
 
 /** Sizes in bytes. */
 export interface Progress {
@@ -22,17 +23,21 @@ export interface BlobProgress {
 }
 
 export interface ProgressRecords {
-  /** Replaces what was told before. */
+  /** Replaces what was told before; nothing where the lock was lost. */
   tell(execution: number, progress: Progress): void
   /** Undefined before the first blob and after the end. */
   of(execution: number): Progress | undefined
 }
 
-export function createProgressRecords(database: Database, redact: (text: string) => string): ProgressRecords {
+export function createProgressRecords(
+  database: Database,
+  { mine }: Pick<Locks, 'mine'>,
+  redact: (text: string) => string,
+): ProgressRecords {
   return {
     tell(execution, progress) {
       const blobs = progress.blobs.map((blob) => ({ ...blob, name: redact(blob.name) }))
-      database.run(TELL, { execution, state: JSON.stringify({ ...progress, blobs }) })
+      database.run(TELL, { execution, state: JSON.stringify({ ...progress, blobs }), ...mine })
     },
     of(execution) {
       const row = database.get<{ state: string }>('SELECT state FROM progress WHERE execution_id = @execution', {
@@ -45,5 +50,5 @@ export function createProgressRecords(database: Database, redact: (text: string)
 }
 
 const TELL = `
-  INSERT INTO progress (execution_id, state) VALUES (@execution, @state)
+  INSERT INTO progress (execution_id, state) SELECT @execution, @state WHERE ${heldFor('@execution')}
   ON CONFLICT DO UPDATE SET state = excluded.state`

@@ -1,6 +1,7 @@
 /** Ended executions taken out of the history, with their tasks and logs, and the space given back. */
 
 import { statSync } from 'node:fs'
+import { FINAL_EXECUTIONS } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import { anyOf, formatTime } from '../database/sql.ts'
 import type { Locks } from '../locks.ts'
@@ -60,7 +61,7 @@ function sizeOf(file: string): number {
 }
 
 /** One that has ended may still be held by the process that writes its last lines. */
-const ENDED = `${anyOf('executions.status', ['succeeded', 'failed', 'stopped', 'interrupted'])}
+const ENDED = `${anyOf('executions.status', FINAL_EXECUTIONS)}
     AND executions.id NOT IN (SELECT execution_id FROM locks)`
 
 const PRUNABLE = `

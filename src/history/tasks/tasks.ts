@@ -6,6 +6,7 @@ import { type TaskStatus, taskStatesBefore } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import type { ErrorText } from '../database/recorded-error.ts'
 import { anyOf } from '../database/sql.ts'
+import { heldFor, type Locks, takenOver } from '../locks.ts'
 import { readSpec } from './listing.ts'
 
 /** A task that this process may run now. */
@@ -21,15 +22,17 @@ export interface TaskEnd {
   readonly error?: RecordedError
 }
 
+/** What this process writes of an execution whose lock it has lost changes nothing. */
 export interface Tasks {
-  /** Without `status` the action says it: what is kept is skipped, what is blocked has failed with its reason, all else is pending. */
+  /** Without `status` the action says it: what is kept is skipped, what is blocked has failed with its reason, all else is pending. Throws a
+   *  `LockedError` where the lock was lost. */
   add(execution: number, specs: readonly TaskSpec[], status?: TaskStatus): void
   /** Moves up to `limit` tasks that are due at `time` (milliseconds since 1970) to in_progress, lowest number first; of one kind: deletes
    *  begin only when all else has ended. */
   takePending(execution: number, limit: number, time: number, kind?: TaskKind): readonly PendingTask[]
   /** When the first of the tasks that were put back is due, in milliseconds since 1970. */
   nextAttemptAt(execution: number, kind?: TaskKind): number | undefined
-  /** False where the task may not move there: somebody else has ended it. What was moved adds to what earlier attempts moved. */
+  /** False where the task may not move there: it has ended already, or the lock was lost. What was moved adds to what earlier attempts moved. */
   finish(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): boolean
   /** Puts a task back until `nextAttemptAt`; false where it is not being run. */
   putBack(id: number, nextAttemptAt: number, error: RecordedError, moved?: Moved): boolean
@@ -47,11 +50,17 @@ export type TaskKind = 'transfer' | 'delete'
 const BATCH = 1000
 const NOTHING: Moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
 
-export function createTasks(database: Database, now: () => number, errorText: ErrorText): Tasks {
+export function createTasks(
+  database: Database,
+  { mine }: Pick<Locks, 'mine'>,
+  now: () => number,
+  errorText: ErrorText,
+): Tasks {
   function insert(execution: number, spec: TaskSpec, status: TaskStatus): void {
     const error = status === 'failed' ? errorText(reasonOf(spec)) : null
     const end = status === 'pending' ? null : now()
-    database.run(ADD, { execution, spec: JSON.stringify(spec), status, end, error })
+    const added = database.run(ADD, { execution, spec: JSON.stringify(spec), status, end, error, ...mine })
+    if (added === 0) throw takenOver(execution)
   }
   return {
     add(execution, specs, status) {
@@ -63,19 +72,25 @@ export function createTasks(database: Database, now: () => number, errorText: Er
     },
     takePending(execution, limit, time, kind = 'transfer') {
       if (limit <= 0) return []
-      const rows = database.all<{ id: number; spec: string; attempts: number }>(TAKE[kind], { execution, limit, time })
+      const rows = database.all<{ id: number; spec: string; attempts: number }>(TAKE[kind], {
+        execution,
+        limit,
+        time,
+        ...mine,
+      })
       return rows.map(({ id, spec, attempts }) => ({ id, spec: readSpec(spec), attempts })).sort((a, b) => a.id - b.id)
     },
     nextAttemptAt: (execution, kind = 'transfer') =>
       database.get<{ at: number | null }>(NEXT[kind], { execution })?.at ?? undefined,
     finish: (id, status, { moved = NOTHING, error } = {}) =>
-      database.run(FINISH[status], { id, ...moved, end: now(), error: error ? errorText(error) : null }) > 0,
+      database.run(FINISH[status], { id, ...moved, end: now(), error: error ? errorText(error) : null, ...mine }) > 0,
     putBack: (id, nextAttemptAt, error, moved = NOTHING) =>
-      database.run(RETRY, { id, ...moved, next: nextAttemptAt, error: errorText(error) }) > 0,
-    stopPending: (execution) => database.run(`${STOP} AND status = 'pending'`, { execution, end: now() }),
+      database.run(RETRY, { id, ...moved, next: nextAttemptAt, error: errorText(error), ...mine }) > 0,
+    stopPending: (execution) => database.run(`${STOP} AND status = 'pending'`, { execution, end: now(), ...mine }),
     stopRest: (execution) =>
-      database.run(`${STOP} AND ${anyOf('status', taskStatesBefore('stopped'))}`, { execution, end: now() }),
-    skipDeletes: (execution, reason) => database.run(SKIP, { execution, end: now(), error: errorText(reason) }),
+      database.run(`${STOP} AND ${anyOf('status', taskStatesBefore('stopped'))}`, { execution, end: now(), ...mine }),
+    skipDeletes: (execution, reason) =>
+      database.run(SKIP, { execution, end: now(), error: errorText(reason), ...mine }),
   }
 }
 
@@ -88,8 +103,11 @@ function reasonOf({ reason, reason_code, hint }: TaskSpec): RecordedError {
   return { code: reason_code ?? 'blocked', message: reason ?? 'blocked', ...(hint === undefined ? {} : { hint }) }
 }
 
+const HELD = heldFor('@execution')
+
 const ADD = `
-  INSERT INTO tasks (execution_id, spec, status, end_time, error) VALUES (@execution, @spec, @status, @end, @error)`
+  INSERT INTO tasks (execution_id, spec, status, end_time, error) 
+  SELECT @execution, @spec, @status, @end, @error WHERE ${HELD}`
 
 const KIND = { transfer: `spec ->> '$.action' IS NOT 'delete'`, delete: `spec ->> '$.action' = 'delete'` } as const
 
@@ -97,7 +115,7 @@ const take = (kind: TaskKind): string => `
   UPDATE tasks SET status = 'in_progress', attempts = attempts + 1, next_attempt_at = NULL, end_time = NULL,
     start_time = coalesce(start_time, @time)
   WHERE id IN (
-    SELECT id FROM tasks WHERE execution_id = @execution AND status = 'pending'
+    SELECT id FROM tasks WHERE execution_id = @execution AND status = 'pending' AND ${HELD}
       AND (next_attempt_at IS NULL OR next_attempt_at <= @time) AND ${KIND[kind]} ORDER BY id LIMIT @limit
   ) RETURNING id, spec, attempts`
 
@@ -109,24 +127,26 @@ const next = (kind: TaskKind): string => `
 
 const NEXT = { transfer: next('transfer'), delete: next('delete') }
 
+const HELD_TASK = heldFor('tasks.execution_id')
+
 const MOVED = `bytes_copied = bytes_copied + @bytes_copied, bytes_mounted = bytes_mounted + @bytes_mounted,
     bytes_present = bytes_present + @bytes_present`
 
 function ending(to: 'succeeded' | 'failed' | 'stopped'): string {
   return `UPDATE tasks SET status = '${to}', end_time = @end, error = @error, next_attempt_at = NULL, ${MOVED}
-    WHERE id = @id AND ${anyOf('status', taskStatesBefore(to))}`
+    WHERE id = @id AND ${anyOf('status', taskStatesBefore(to))} AND ${HELD_TASK}`
 }
 
 const FINISH = { succeeded: ending('succeeded'), failed: ending('failed'), stopped: ending('stopped') }
 
 const RETRY = `
   UPDATE tasks SET status = 'pending', next_attempt_at = @next, error = @error, ${MOVED}
-  WHERE id = @id AND status = 'in_progress'`
+  WHERE id = @id AND status = 'in_progress' AND ${HELD_TASK}`
 
 const STOP = `
   UPDATE tasks SET status = 'stopped', end_time = @end, next_attempt_at = NULL
-  WHERE execution_id = @execution`
+  WHERE execution_id = @execution AND ${HELD}`
 
 const SKIP = `
   UPDATE tasks SET status = 'skipped', end_time = @end, error = @error, next_attempt_at = NULL
-  WHERE execution_id = @execution AND ${anyOf('status', taskStatesBefore('skipped'))} AND ${KIND.delete}`
+  WHERE execution_id = @execution AND ${HELD} AND ${anyOf('status', taskStatesBefore('skipped'))} AND ${KIND.delete}`

@@ -72,10 +72,14 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (found.expires !== undefined) until = found.expires - EXPIRY_MARGIN
       return found
     })
-    return resolving
+    const asked = resolving
+    asked.catch(() => {
+      if (resolving === asked) resolving = undefined
+    })
+    return asked
   }
 
-  /** The next request signs in anew. What failed is forgotten by whoever gave it. */
+  /** The next request signs in anew. */
   function forget(): void {
     resolving = undefined
     until = Number.POSITIVE_INFINITY

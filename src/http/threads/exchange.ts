@@ -110,13 +110,13 @@ export class CarrierExchange implements Target {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#over) return OVER
     this.#reading = Promise.withResolvers()
-    this.#link.post({ type: 'read', id: this.id, move: this.#passage.next(this.#coming) })
+    this.#link.post({ type: 'read', id: this.id, move: this.#passage.next(this.#coming, this) })
     return this.#reading.promise
   }
 
   #give(chunk: Uint8Array): void {
     this.#coming -= chunk.byteLength
-    this.#reading?.resolve({ done: false, value: this.#passage.give(chunk) })
+    this.#reading?.resolve({ done: false, value: this.#passage.give(chunk, this) })
   }
 
   async #stop(): Promise<IteratorResult<Uint8Array>> {

@@ -1,7 +1,8 @@
 /** index.json of an OCI layout: which repositories and tags it names, and how entries are put in and taken out. */
 
 import { type Descriptor, parseDigest } from '../../core/descriptor.ts'
-import { IntegrityError, UnsupportedError } from '../../core/errors.ts'
+import { IntegrityError, messageOf, UnsupportedError } from '../../core/errors.ts'
+import { parseJson } from '../../core/foreign.ts'
 import { descriptorFrom, isManifestType, OCI_INDEX } from '../../core/manifest.ts'
 import { isRepositoryName, isTag } from '../../core/reference.ts'
 
@@ -68,9 +69,9 @@ export function formatIndex(index: LayoutIndex): Uint8Array {
 export function parseObject(bytes: Uint8Array, file: string): Readonly<Record<string, unknown>> {
   let value: unknown
   try {
-    value = JSON.parse(Buffer.from(bytes).toString('utf8'))
-  } catch {
-    throw new IntegrityError(`${file} is malformed: not JSON`)
+    value = parseJson(bytes)
+  } catch (cause) {
+    throw new IntegrityError(`${file} is malformed: ${messageOf(cause)}`)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new IntegrityError(`${file} is malformed: not a JSON object`)

@@ -4,13 +4,11 @@ import { type Bytes, bytesOf } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
 import { CredentialError, IntegrityError, NetworkError, RegistryError } from '../../core/errors.ts'
-import type { HttpResponse } from '../../core/http.ts'
+import { type HttpResponse, REDIRECTS } from '../../core/http.ts'
 import type { ManifestPlace } from './manifests.ts'
 import { doing } from './restate.ts'
 import { laneOf } from './upload/facts.ts'
 import { sessionOf, type UploadSession } from './upload/session.ts'
-
-const REDIRECTS = [301, 302, 303, 307, 308]
 
 /** False where it is not there, or there with another size. */
 export async function hasBlob(

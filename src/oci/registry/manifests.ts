@@ -99,7 +99,8 @@ function explainImmutable(error: unknown): never {
     : error
 }
 
-/** Deletes what a tag or digest names. What is not there is deleted already. */
+/** Deletes what a tag or digest names. What is not there is deleted already. Throws an `UnsupportedError` where the registry does not delete
+ *  such things. */
 export async function deleteManifestAt(place: ManifestPlace, reference: string, ctx: Context): Promise<void> {
   const { http, name, path, deleteAction } = place
   try {
@@ -119,13 +120,14 @@ export async function deleteManifestAt(place: ManifestPlace, reference: string, 
   }
 }
 
-function cannotDelete(error: RegistryError, reference: string): RegistryError {
+function cannotDelete(cause: RegistryError, reference: string): UnsupportedError {
   const byDigest = looksLikeDigest(reference)
-  const off = error.status === 405 || byDigest
-  const hint = off
-    ? 'allow deletion in the registry (distribution: storage.delete.enabled), or set `deletion: never`'
-    : 'the registry can only delete a manifest with all its tags; set `deletion: never`'
-  return restated(error, `the registry does not delete ${byDigest ? 'manifests' : 'tags'}: ${error.message}`, hint)
+  const hint =
+    cause.status === 405 || byDigest
+      ? 'allow deletion in the registry (distribution: storage.delete.enabled), or set `deletion: never`'
+      : 'the registry can only delete a manifest with all its tags; set `deletion: never`'
+  const what = byDigest ? 'deletion' : 'deletion of just a tag'
+  return new UnsupportedError(`the registry does not allow ${what}: ${cause.message}`, { cause, hint })
 }
 
 async function resolveByGet(place: ManifestPlace, reference: string, ctx: Context): Promise<Descriptor | undefined> {

@@ -4,7 +4,7 @@ import type { ContentSource, ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest, Referrer } from '../../core/descriptor.ts'
 import { CredentialError, isNotFound } from '../../core/errors.ts'
-import type { HttpClient, HttpResponse } from '../../core/http.ts'
+import { type HttpClient, type HttpResponse, REDIRECTS } from '../../core/http.ts'
 import { descriptorFrom, MAX_MANIFEST_SIZE, type Manifest, OCI_INDEX } from '../../core/manifest.ts'
 import { fallbackTag } from '../../core/reference.ts'
 import { referrersIn, withReferrer } from '../fallback.ts'
@@ -29,7 +29,6 @@ export interface ReferrersSource {
 /** More referrers of one subject than this are refused: no artifact has so many, but a page loop does. */
 const MAX_REFERRERS = 10_000
 const COSIGN_SUFFIXES = ['sig', 'att', 'sbom'] as const
-const REDIRECTS = [301, 302, 303, 307, 308]
 
 /** What refers to `subject`, each once. The fallback index itself is not among them: the destination gets one of its own. */
 export async function* referrersOf(from: ReferrersSource, subject: Descriptor, ctx: Context): AsyncIterable<Referrer> {

@@ -1,7 +1,7 @@
 /** A connection to any registry that speaks the OCI distribution API: check, repositories, catalogue. */
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Adapter, AdapterTools } from '../../core/adapter.ts'
+import { sleep } from '../../core/cancel.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import { CredentialError, RegistryError } from '../../core/errors.ts'
@@ -33,12 +33,7 @@ export interface RegistryFacts {
   readonly retry?: UploadRetry
 }
 
-const RETRY: UploadRetry = {
-  attempts: 3,
-  wait: async (milliseconds, signal) => {
-    await sleep(milliseconds, undefined, { signal })
-  },
-}
+const RETRY: UploadRetry = { attempts: 3, wait: sleep }
 
 /** An adapter that is only a quirk gives other facts; one that lists differently spreads this and adds its own method. */
 export function ociRegistry(registry: Registry, tools: AdapterTools, facts: RegistryFacts = {}): Adapter {

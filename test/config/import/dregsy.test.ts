@@ -74,6 +74,7 @@ describe('a dregsy file with every key', () => {
     ])
     expect(configuration.policies.find(({ filters }) => filters.newest === 2)?.filters.semver).toBe('>=1.0.0')
     expect(configuration.policies.flatMap(({ filters }) => filters.digest ?? [])).toEqual([DIGEST])
+    expect(configuration.policies.flatMap(({ filters }) => filters.tag ?? [])).toContain(`old@${DIGEST}`)
   })
 
   test('keeps intervals and addresses, and no secret', () => {
@@ -97,11 +98,10 @@ describe('a dregsy file with every key', () => {
       expect.stringMatching(/^11:41 the secret stays behind/),
       expect.stringMatching(/^12:53 dst\.example\.org is used without a check/),
       expect.stringMatching(/^16:41 dregsy counts tags such as 1\.31\.1-musl/),
-      expect.stringMatching(/^16:\d+ old is to be the tag of a digest/),
       expect.stringMatching(/^20:9 dregsy copies only the image of `linux\/arm64\/v8`/),
       expect.stringMatching(/^21:9 without `platform` dregsy copies only the one it runs on/),
       expect.stringMatching(/^22:16 dregsy counts tags/),
-      '24:5 every 45 seconds is no schedule: `*/30 * * * * *` is the nearest',
+      '24:5 cron cannot say every 45 seconds: `*/30 * * * * *` is the nearest',
       '27:7 `auth-refresh` has no counterpart',
       '28:7 repositories are not found by `index`',
       expect.stringMatching(/^31:9 where all tags are taken signatures travel/),
@@ -122,9 +122,9 @@ test('a range whose suffixes are kept is no range, and is left to patterns', () 
 })
 
 test.each([
-  ['relay: podman\ntasks: []', '1:8 this is no file of dregsy: `relay` must be one of skopeo, docker'],
-  ['tasks:\n  - name: a', '2:5 this is no file of dregsy: `source` is missing'],
-  ['sync: []', '1:1 this is no file of dregsy: `tasks` is missing'],
+  ['relay: podman\ntasks: []', '1:8 this is not a file of dregsy: `relay` must be one of skopeo, docker'],
+  ['tasks:\n  - name: a', '2:5 this is not a file of dregsy: `source` is missing'],
+  ['sync: []', '1:1 this is not a file of dregsy: `tasks` is missing'],
 ])('a file of another form is refused at its place: %j', (text, expected) => {
   expect(refused(text, FROM)[0]).toContain(expected)
 })

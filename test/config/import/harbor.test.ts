@@ -130,7 +130,7 @@ describe('policies of Harbor with their registries', () => {
       'a limit of 800 Kbit/s for each task has no counterpart: limits are of a run or of a registry',
       '`copy_by_chunk` has no counterpart',
       'Harbor takes what has all of these labels; a list here means any of them, which takes more',
-      'deletions are replicated by events only, and this policy has none: it deletes nothing',
+      'Harbor deletes at the destination when it sees a deletion; here nothing is deleted',
     ])
     expect(said(result).join()).toContain('replicate run --bandwidth 100KiB/s')
   })
@@ -149,15 +149,33 @@ test('a list of policies is enough where they have their registries with them, a
   }
 })
 
-test('a policy by events has its trigger, or says that this version has none', () => {
+test('a policy by events is told to have a schedule instead, and nothing that does not exist is advised', () => {
   const events = policy({ name: 'p', dest_registry: REGISTRIES[1], trigger: { type: 'event_based' }, deletion: true })
   const result = imported(text([events]), FROM)
-  expect(loaded(result, ENV).policies.map(({ name }) => name)).toEqual(['p'])
-  expect(result.yaml).toContain('event')
-  expect(said(result).join('\n')).toContain(
-    'Harbor knows of its own events; here they come by webhook, or are polled for',
-  )
-  expect(said(result).join('\n')).toContain('Harbor copies artifacts without a tag, too')
+  expect(loaded(result, ENV).policies).toMatchObject([{ name: 'p', triggers: [], deletion: 'never' }])
+  const all = said(result).join('\n')
+  expect(all).toContain('Harbor starts this by its own events; here it is started by hand [give it a schedule')
+  expect(all).toContain('Harbor copies artifacts without a tag, too')
+  expect(all + result.yaml).not.toMatch(/serve|poll/)
+})
+
+test('what Harbor leaves out is false: a real one answers neither `enabled` nor `override` where they are', () => {
+  const {
+    enabled: _,
+    override: __,
+    ...bare
+  } = policy({ name: 'p', src_registry: REGISTRIES[1] }) as Record<string, unknown>
+  const result = imported(text([bare]), FROM)
+  expect(loaded(result, ENV).policies).toMatchObject([{ name: 'p', enabled: false, override: false }])
+})
+
+test('two filters of one kind, which must both match in Harbor, are said to be either here', () => {
+  const filters = [
+    { type: 'name', value: 'a/**' },
+    { type: 'name', value: '**/b' },
+  ]
+  const result = imported(text([policy({ name: 'p', src_registry: REGISTRIES[1], filters })]), FROM)
+  expect(said(result).join('\n')).toContain('all filters of `name` must match in Harbor')
 })
 
 test('a policy whose registry is not in the file is left out', () => {
@@ -174,11 +192,11 @@ test('labels of a registry that has none leave their policy out', () => {
 })
 
 test.each([
-  ['{"policies": {}}', '1:14 this is no file of Harbor: `policies` must be a list'],
-  ['[{"id": 1}]', '1:2 this is no file of Harbor: `name` is missing'],
+  ['{"policies": {}}', '1:14 this is not a file of Harbor: `policies` must be a list'],
+  ['[{"id": 1}]', '1:2 this is not a file of Harbor: `name` is missing'],
   [
     '{"errors": [{"code": "UNAUTHORIZED", "message": "unauthorized"}]}',
-    '1:1 this is no file of Harbor: `name` is missing',
+    '1:1 this is not a file of Harbor: `name` is missing',
   ],
 ])('an answer of another form is refused at its place: %s', (value, expected) => {
   expect(refused(value, FROM)[0]).toContain(expected)

@@ -95,8 +95,8 @@ test('an older file has both in one, as JSON, too', () => {
 
 test.each([
   [AUTH, '1:1 these are the credentials of image-syncer, not its images'],
-  ['quay.io/a/b: {c: d}', '1:14 this is no file of image-syncer'],
-  ['- a', '1:1 this is no file of image-syncer'],
+  ['quay.io/a/b: {c: d}', '1:14 this is not a file of image-syncer'],
+  ['- a', '1:1 this is not a file of image-syncer'],
 ])('a file of another form is refused at its place: %s', (text, expected) => {
   expect(refused(text, { from: 'image-syncer' })[0]).toContain(expected)
 })

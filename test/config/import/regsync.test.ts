@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { copied, imported, loaded, refused, said } from './setup.ts'
 
 const FROM = { from: 'regsync' } as const
+const DIGEST = `sha256:${'a'.repeat(64)}`
 const ENV = { HUB_NAME: 'someone', HUB_SECRET: 'x', MIRROR_EXAMPLE_ORG_PASSWORD: 'x', MIRROR_EXAMPLE_ORG_USERNAME: 'y' }
 
 const EVERYTHING = `
@@ -123,14 +124,13 @@ describe('a regsync file with every key', () => {
     expect(registries.get('lab.example.org-5000')?.url).toBe('http://lab.example.org:5000')
     expect(policies.map(({ name, triggers }) => [name, triggers])).toEqual([
       ['redis', [{ schedule: '30 4 * * 1', timezone: 'Europe/Berlin' }]],
-      ['redis-2', [{ schedule: '30 4 * * 1', timezone: 'Europe/Berlin' }]],
       ['app', [{ schedule: '0 * * * *' }]],
       ['lab.example.org-5000', [{ schedule: '0 */8 * * *' }]],
       ['tool', [{ schedule: '0 */8 * * *' }]],
       ['tool-2', [{ schedule: '0 */8 * * *' }]],
     ])
     expect(policies[0]?.filters.platforms).toEqual(['linux/amd64', 'linux/arm64/v8'])
-    expect(policies.map(({ referrers }) => referrers)).toEqual([true, true, false, true, true, true])
+    expect(policies.map(({ referrers }) => referrers)).toEqual([true, false, true, true, true])
     expect(policies.every(({ foreign_layers }) => foreign_layers)).toBe(true)
   })
 
@@ -170,6 +170,7 @@ describe('a regsync file with every key', () => {
       '26:5 api',
       '27:5 apiOpts',
       '35:3 parallel',
+      '36:24 retry',
       '37:3 skipDockerConfig',
       '38:3 backup',
       '39:3 blobLimit',
@@ -179,6 +180,8 @@ describe('a regsync file with every key', () => {
       '45:3 referrerFilters',
       '46:3 referrerSource',
       '47:3 referrerTarget',
+      '48:3 referrerSlow',
+      '49:3 fastCheck',
       '50:3 forceRecursive',
       '52:3 mediaTypes',
       '53:3 hooks',
@@ -191,7 +194,7 @@ describe('a regsync file with every key', () => {
         .filter((line) => /^(6\d|7\d|8\d|9\d)/.test(line))
         .map((line) => line.replace(/ \[.*/, '')),
     ).toEqual([
-      expect.stringContaining('every 90m is no schedule'),
+      expect.stringContaining('cron cannot say every 90m'),
       expect.stringContaining('pre-releases'),
       expect.stringContaining('only the image of `linux/amd64`'),
     ])
@@ -212,19 +215,52 @@ describe('a sync of regsync', () => {
   test('that gives a repository another name is left to copy', () => {
     const result = imported(SYNC('source: alpine\ntarget: r.example.org/base/small\ntype: repository'), FROM)
     expect(said(result)).toEqual([
-      '2:5 library/alpine would become base/small, which a policy cannot do [use: replicate copy docker.io/library/alpine r.example.org/base/small]',
+      "2:5 library/alpine would become base/small, which a policy cannot do [use: replicate copy 'docker.io/library/alpine:*' r.example.org/base/small]",
     ])
     expect(result.yaml).toContain('# line 2: library/alpine would become base/small')
   })
 
-  test('whose expression is no pattern takes the nearest, and says so', () => {
-    const text = SYNC(
-      "source: alpine\ntarget: r.example.org/library/alpine\ntype: repository\ntags:\n  allow: ['\\d+\\.\\d+.*']",
+  test('keeps its expressions, without the anchors that are implied', () => {
+    const result = imported(
+      SYNC(
+        "source: alpine\ntarget: r.example.org/library/alpine\ntype: repository\ntags:\n  allow: ['\\d+\\.\\d+.*', edge]\n  deny: '.*-rc'",
+      ).replace("'.*-rc'", "['.*-rc']"),
+      FROM,
     )
-    const result = imported(text, FROM)
-    expect(said(result)).toEqual([
-      expect.stringMatching(/^6:15 `\\d\+\\.\\d\+\.\*` is no pattern: `\[0-9\]\*\.\[0-9\]\*` takes more/),
-    ])
+    expect(said(result)).toEqual([])
+    expect(loaded(result).policies[0]?.filters).toMatchObject({
+      regex: { tag: ['\\d+\\.\\d+.*', 'edge'], exclude: { tag: ['.*-rc'] } },
+    })
+  })
+
+  test('whose expression is malformed says so at its place, and takes nothing by it', () => {
+    const result = imported(
+      SYNC("source: alpine\ntarget: r.example.org/library/alpine\ntype: repository\ntags:\n  allow: ['(a']"),
+      FROM,
+    )
+    expect(loaded(result).policies).toEqual([])
+    expect(said(result)).toEqual([expect.stringMatching(/^6:15 `\^\(a\$` is not a valid regular expression/)])
+  })
+
+  test.each([
+    ['alpine:3', 'r.example.org/library/alpine:3', ['3'], undefined],
+    [`alpine:3@${DIGEST}`, 'r.example.org/library/alpine:3', [`3@${DIGEST}`], undefined],
+    [`alpine@${DIGEST}`, 'r.example.org/library/alpine', [`latest@${DIGEST}`], undefined],
+    [`alpine@${DIGEST}`, 'r.example.org/library/alpine:pinned', [`pinned@${DIGEST}`], undefined],
+    [`alpine@${DIGEST}`, `r.example.org/library/alpine@${DIGEST}`, undefined, DIGEST],
+  ])('of the image %s to %s is that digest under that tag', (source, target, tag, digest) => {
+    const result = imported(SYNC(`source: ${source}\ntarget: ${target}\ntype: image`), FROM)
+    expect(said(result)).toEqual([])
+    const [policy] = loaded(result).policies
+    expect([policy?.filters.tag, policy?.filters.digest]).toEqual([tag, digest])
+  })
+
+  test('says which of its keys mean nothing for its type', () => {
+    const result = imported(
+      SYNC('source: a.example.org/x:1\ntarget: b.example.org/x:1\ntype: image\ntags: {allow: [a]}'),
+      FROM,
+    )
+    expect(said(result)).toEqual([expect.stringContaining('`tags` means nothing for `type: image`')])
   })
 
   test('whose alternatives are not in brackets is read as regsync reads them', () => {
@@ -240,7 +276,7 @@ describe('a sync of regsync', () => {
   test.each([
     ['source: "{{ printf 1 }}"\ntarget: r.example.org/a\ntype: image', /template/],
     ['source: ocidir://images\ntarget: r.example.org/a\ntype: image', /replicate copy oci:images r\.example\.org\/a/],
-    ['source: r.example.org/UPPER\ntarget: r.example.org/a\ntype: image', /is no name of an image/],
+    ['source: r.example.org/UPPER\ntarget: r.example.org/a\ntype: image', /does not name an image/],
   ])('that is not understood is left out: %s', (lines, expected) => {
     const result = imported(SYNC(lines), FROM)
     expect(loaded(result).policies).toEqual([])
@@ -248,15 +284,15 @@ describe('a sync of regsync', () => {
   })
 
   test.each([
-    ['sync: {}', '1:7 this is no file of regsync: `sync` must be a list'],
-    ['tasks: []', '1:1 this is no file of regsync: `sync` is missing'],
+    ['sync: {}', '1:7 this is not a file of regsync: `sync` must be a list'],
+    ['tasks: []', '1:1 this is not a file of regsync: `sync` is missing'],
     [
       'sync:\n  - source: a\n    target: b\n    type: repo',
-      '4:11 this is no file of regsync: `type` must be one of registry, repository, image',
+      '4:11 this is not a file of regsync: `type` must be one of registry, repository, image',
     ],
-    ['version: 2\nsync: []', '1:10 this is no file of regsync: `version`: only version 1 is known'],
-    ['', 'undefined:undefined this is no file of regsync: it is empty'],
-    ['sync: [', '1:8 this is no file of regsync: not YAML'],
+    ['version: 2\nsync: []', '1:10 this is not a file of regsync: `version`: only version 1 is known'],
+    ['', 'undefined:undefined this is not a file of regsync: it is empty'],
+    ['sync: [', '1:8 this is not a file of regsync: not YAML'],
   ])('that has another form is refused at its place: %j', (text, expected) => {
     expect(refused(text, FROM)[0]).toContain(expected)
   })

@@ -99,8 +99,8 @@ test('without a namespace a repository keeps its own, which is said where skopeo
 })
 
 test.each([
-  ['images: [a]', '1:9 this is no file of skopeo: `images` must be a mapping'],
-  ['quay.io: {images: {a: {b: c}}}', '1:23 this is no file of skopeo'],
+  ['images: [a]', '1:9 this is not a file of skopeo: `images` must be a mapping'],
+  ['quay.io: {images: {a: {b: c}}}', '1:23 this is not a file of skopeo'],
 ])('a file of another form is refused at its place: %s', (text, expected) => {
   expect(refused(text, { from: 'skopeo', to: 'mirror.example.org' })[0]).toContain(expected)
 })

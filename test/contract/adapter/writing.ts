@@ -73,14 +73,14 @@ export function describeWriting({ specimen, server, fresh, open }: Bench): void 
     })
   }
 
-  test('says beforehand what can be deleted', async () => {
+  test('says beforehand what can be deleted, as far as it knows', async () => {
     const repository = fresh()
     const { endpoint, ctx } = await open()
     await prepared(endpoint, repository, ctx)
     await push(endpoint, repository, 'v1', image({ seed: repository }), ctx)
     const { deletes } = endpoint.adapter.repository(repository)
     const expected = specimen.deleteTag !== false ? 'tag' : specimen.deleteManifest !== false ? 'manifest' : 'nothing'
-    expect((await deletes?.(ctx)) ?? 'tag').toBe(expected)
+    expect([expected, 'unknown']).toContain((await deletes?.(ctx)) ?? 'tag')
   })
 
   test('deletes a tag and leaves the others; what is gone is deleted already', async () => {

@@ -202,10 +202,12 @@ describe('nothing is deleted', () => {
 describe('a registry that cannot remove just a tag', () => {
   const options: MemoryRegistryOptions = { tagDelete: false }
 
-  test('loses the manifest, where no other tag needs it, and the plan says so', async () => {
+  test('loses the manifest, where no other tag needs it; a plan sends no request that writes to find out', async () => {
     const { destination, place, yaml } = await scene(['v3'], '    deletion: mirror', options)
-    const reason = 'gone from the source (deletion: mirror); the registry cannot remove just a tag: the manifest goes'
+    const before = destination.requests.length
+    const reason = 'gone from the source (deletion: mirror)'
     expect((await place.plan(yaml)).actions).toMatchObject([{ action: 'delete', reason }])
+    expect(new Set(destination.requests.slice(before).map(({ method }) => method))).toEqual(new Set(['GET', 'HEAD']))
     expect((await place.run(yaml)).outcome.exitCode).toBe(0)
     expect(tagsOf(destination, 'mirror/app')).not.toContain('v3')
   })
@@ -226,9 +228,9 @@ describe('a registry that cannot remove just a tag', () => {
     expect(tasks.filter(({ status }) => status === 'failed')).toMatchObject([
       {
         dest_resource: 'to/mirror/app:v3',
-        error: { code: 'not_deleted', message: expect.stringContaining('other tags need') },
+        error: { code: 'unsupported', message: expect.stringContaining('other tags need') },
       },
-      { dest_resource: 'to/mirror/app:v5', error: { code: 'not_deleted' } },
+      { dest_resource: 'to/mirror/app:v5', error: { code: 'unsupported' } },
     ])
     expect(tagsOf(destination, 'mirror/app')).toEqual([
       'list',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Clock } from '../../../src/core/cancel.ts'
-import { CancelledError, HistoryError, IntegrityError, NetworkError } from '../../../src/core/errors.ts'
+import { CancelledError, HistoryError, IntegrityError, LockedError, NetworkError } from '../../../src/core/errors.ts'
 import type { Event } from '../../../src/core/events.ts'
 import type { RunTask } from '../../../src/engine/run/runner.ts'
 import { type TransferOptions, transferTasks } from '../../../src/engine/run/transfer.ts'
@@ -15,6 +15,7 @@ function sleeplessClock(): Clock & { readonly slept: number[] } {
   return {
     slept,
     now: () => now,
+    monotonic: () => now,
     sleep: (milliseconds, signal) => {
       if (signal.aborted) return Promise.reject(signal.reason)
       slept.push(milliseconds)
@@ -117,7 +118,7 @@ test('counts the attempts of this run only, whatever earlier ones have tried', a
 
 test('a stop ends the wait for another attempt at once', async () => {
   const { transfer, history, id, abort, events } = await scene(1)
-  const clock: Clock = { now: () => 0, sleep: (_, signal) => untilAborted(signal) }
+  const clock: Clock = { now: () => 0, monotonic: () => 0, sleep: (_, signal) => untilAborted(signal) }
   const transferred = transfer(
     async () => {
       throw new NetworkError('reset')
@@ -211,3 +212,39 @@ test.each(['finish', 'putBack', 'takePending', 'nextAttemptAt'] as const)(
     expect(history.executions.get(id)).toMatchObject({ status: 'failed', in_progress: 0 })
   },
 )
+
+test('writes nothing of its tasks once another process has taken the execution over', async () => {
+  const { transfer, history, id, abort } = await scene(3)
+  await transfer(async (task, _moved, ctx) => {
+    const aborted = untilAborted(ctx.signal)
+    aborted.catch(() => {})
+    if (task.source.tag === 'v2') abort(new LockedError('taken over'))
+    if (task.source.tag !== 'v1') await aborted
+  })
+  expect([...history.tasks.list(id)].map(({ status }) => status)).toEqual(['in_progress', 'in_progress', 'in_progress'])
+})
+
+test('a task that was put back is not held up by a clock that is set back', async () => {
+  const { transfer, history, id } = await scene(1)
+  const clock = sleeplessClock()
+  let back = 0
+  let runs = 0
+  await transfer(
+    async () => {
+      runs += 1
+      if (runs === 1) throw new NetworkError('reset')
+    },
+    {
+      clock: {
+        ...clock,
+        now: () => clock.now() - back,
+        sleep: (milliseconds, signal) => {
+          back = 600_000
+          return clock.sleep(milliseconds, signal)
+        },
+      },
+    },
+  )
+  expect(clock.slept).toEqual([1000])
+  expect([...history.tasks.list(id)]).toMatchObject([{ status: 'succeeded' }])
+})

@@ -1,8 +1,8 @@
 /** Signing in: Basic and bearer challenges, tokens and their renewal, and what each failure says. */
 
 import { expect, test } from 'vitest'
-import { CredentialError, RegistryError } from '../../../src/core/errors.ts'
-import type { Credential } from '../../../src/core/registry.ts'
+import { CredentialError, NetworkError, RegistryError } from '../../../src/core/errors.ts'
+import type { Credential, SentCredential } from '../../../src/core/registry.ts'
 import { alice, client, context, failure, fastClock, json, read, serve, type TestServer } from '../server.ts'
 
 const BASIC = `Basic ${Buffer.from('alice:pa:ss/word').toString('base64')}`
@@ -114,6 +114,22 @@ test('a second 401 is final', async () => {
   expect(error).toMatchObject({ message: 'the credential from the file does not allow repository:a/b:pull (401)' })
   expect(tokens.seen).toHaveLength(1)
   expect(registry.seen).toHaveLength(2)
+})
+
+test('a sign-in that failed is tried again, by the request itself and by the next one', async () => {
+  const { registry } = await bearer({})
+  let asked = 0
+  const credential = async (): Promise<SentCredential> => {
+    asked += 1
+    if (asked <= 6) throw new NetworkError('the token service of the cloud did not answer')
+    return alice
+  }
+  const http = client(registry, { credential })
+  const get = async () => (await http.request({ method: 'GET', url: '/v2/x', scopes: PULL }, context())).discard()
+  expect(await failure(get())).toBeInstanceOf(NetworkError)
+  expect(asked).toBe(5)
+  await get()
+  expect(asked).toBe(7)
 })
 
 test('takes the token that is not empty', async () => {

@@ -81,6 +81,19 @@ test('nothing is moved past what must decide over each chunk, nor past a hash th
   }
 })
 
+test('nothing of another answer is moved, as its first chunk may have to be left out or may be wanted no more', () => {
+  const carrier = passage()
+  const target = { id: 1, pulling: true, left: 10 * MIB }
+  const [first, second] = [{}, {}]
+  const straight = (answer: object) => carrier.take(carrier.give(new Uint8Array(1), answer), target)
+  straight(first)
+  expect(carrier.next(10 * MIB, first)).toMatchObject({ to: 1 })
+  expect(carrier.next(10 * MIB, second)).toBeUndefined()
+  straight(second)
+  expect(carrier.next(10 * MIB, second)).toMatchObject({ to: 1 })
+  expect(carrier.next(10 * MIB, first)).toBeUndefined()
+})
+
 test('bytes come in shared memory, and are hashed where they came', async () => {
   const carrier = passage()
   const http = client(await blobServer())

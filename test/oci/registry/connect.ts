@@ -41,7 +41,7 @@ export function connect(
       credential: async () => credential,
       userAgent: 'replicate-test',
       secrets: () => {},
-      clock: { now: () => Date.now(), sleep: wait },
+      clock: { now: Date.now, monotonic: () => performance.now(), sleep: wait },
     })
   const tools = { http, api: http, credential: async () => credential }
   const adapter = ociRegistry({ name: 'test', type: 'docker-registry', url }, tools, {

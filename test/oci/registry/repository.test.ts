@@ -177,7 +177,7 @@ describe('a delete', () => {
     async (options) => {
       const { store, ctx } = await holding(options)
       await expect(store.deleteTag?.('v1', ctx)).rejects.toMatchObject({
-        code: 'registry',
+        code: 'unsupported',
         hint: expect.stringContaining('deletion: never'),
       })
     },

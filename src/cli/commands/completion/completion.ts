@@ -1,9 +1,9 @@
 /** `replicate completion`: what a shell needs, and the answers it gets when a user presses Tab. */
 
+import type { Command } from 'commander'
 import type { Known } from '../../../app/known.ts'
 import type { Execution } from '../../../core/execution.ts'
 import { type Candidate, type Kind, type Wanted, wantedAt } from '../../complete.ts'
-import type { buildProgram } from '../../program/program.ts'
 import { printable } from '../../render/format.ts'
 import { statusWords } from '../../render/summary.ts'
 import type { Session } from '../../session.ts'
@@ -20,11 +20,7 @@ export async function completion(session: Session, shell: Shell): Promise<number
  * The first line says what else may stand there: `:file`, `:directory` or `:`. Each other line is a value, a tab and its description.
  * `words` are those of the line so far, without the program's name. Says nothing of what goes wrong: nobody has asked a question.
  */
-export async function answer(
-  session: Session,
-  program: ReturnType<typeof buildProgram>,
-  words: readonly string[],
-): Promise<number> {
+export async function answer(session: Session, program: Command, words: readonly string[]): Promise<number> {
   const wanted = wantedAt(program, words)
   const { config, home, files } = wanted.given
   const options = {

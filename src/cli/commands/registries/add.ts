@@ -1,44 +1,18 @@
 /** `replicate registries add`: by options, or by questions where something is missing and somebody can be asked. */
 
-import type { App } from '../../../app/app.ts'
 import { homeUrl, registryOfHost } from '../../../config/hosts.ts'
 import type { Configuration } from '../../../config/load.ts'
 import type { AdapterType } from '../../../core/adapter.ts'
 import { ConfigurationError, CredentialError } from '../../../core/errors.ts'
-import type { Registry } from '../../../core/registry.ts'
 import { KEYCHAIN_ORIGIN, KeychainError } from '../../../credentials/keychain.ts'
 import type { WrittenCredential } from '../../../credentials/kinds.ts'
 import { canAsk, secret } from '../../prompt.ts'
 import { printable } from '../../render/format.ts'
 import { print, quietContext, type Session } from '../../session.ts'
 import { readSecret } from '../credentials/set.ts'
-import { stepLine } from './ping.ts'
+import { type AddFlags, checked, type Desk, type Draft, editsOf, refuseKnown, tried } from './desk.ts'
 import { registryJson } from './registries.ts'
-import { type Places, type SettingFlags, settingEdits, settingsOf, withScheme } from './settings.ts'
-
-export interface AddFlags extends SettingFlags {
-  readonly username?: string
-  readonly passwordStdin?: boolean
-  readonly test?: boolean
-}
-
-/** What is to be added. */
-export interface Draft {
-  readonly name: string
-  readonly flags: SettingFlags
-  readonly credential?: WrittenCredential | undefined
-  /** The credential is for the keychain, not only for the test. */
-  readonly keep: boolean
-}
-
-/** What the commands of this file work with. */
-export interface Desk {
-  readonly session: Session
-  readonly app: App
-  readonly configuration: Configuration
-  readonly adapters: readonly AdapterType[]
-  readonly places: Places
-}
+import { withScheme } from './settings.ts'
 
 export async function add(session: Session, name: string | undefined, flags: AddFlags): Promise<number> {
   const app = await session.app()
@@ -68,13 +42,6 @@ function isWhole(
 ): name is string {
   const hasPlace = url !== undefined || path !== undefined
   return name !== undefined && (hasPlace || (type !== undefined && homeUrl(name, type, adapters) !== undefined))
-}
-
-export function refuseKnown(configuration: Configuration, name: string): void {
-  if (!configuration.registries.has(name)) return
-  throw new ConfigurationError(`a registry is named ${name} already`, {
-    hint: `change it: replicate registries update ${name}, or choose another name`,
-  })
 }
 
 async function fromOptions(desk: Desk, name: string | undefined, flags: AddFlags): Promise<Draft> {
@@ -150,25 +117,6 @@ async function warnOfOther({ session, app }: Desk, draft: Draft, configuration: 
   const { origin } = await app.credential(draft.name, configuration, quietContext(session))
   if (origin === KEYCHAIN_ORIGIN) return
   session.stderr.write(`warning: its credential is not used while there is another before it: ${origin}\n`)
-}
-
-/** The registry as the configuration will have it. Throws a `ConfigurationError` for what is wrong with it. */
-export async function checked(desk: Desk, draft: Draft): Promise<Registry> {
-  const { configuration } = await desk.app.edit(editsOf(desk, draft), { dry: true })
-  return configuration.registryOf(draft.name)
-}
-
-function editsOf({ places }: Desk, { name, flags }: Draft) {
-  return settingEdits(name, settingsOf(flags, places))
-}
-
-/** Shows each step on standard error; whether all of them went well. */
-export async function tried({ session, app }: Desk, { credential }: Draft, registry: Registry): Promise<boolean> {
-  const show = !session.quiet && !session.json
-  const steps = await app.tryOut(registry, credential, quietContext(session), (step) => {
-    if (show || !step.ok) session.stderr.write(stepLine(step, session.errorColors, session.stderr.columns))
-  })
-  return steps.every(({ ok }) => ok)
 }
 
 /** Before the registry is written: without a keychain nothing is. */

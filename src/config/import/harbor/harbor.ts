@@ -1,13 +1,13 @@
 /** Harbor's replication policies, as its API gives them: a list or one, or `{registries: […], policies: […]}`. */
 
 import { z } from 'zod'
-import type { ConfigurationFile } from '../source.ts'
-import { destinationOf } from './copies.ts'
-import { type Draft, type EntryPath, literal, type Plain, type PlainMapping } from './draft.ts'
-import { below, type Foreign, type Origin, readForeign } from './foreign.ts'
-import { HarborRegistries, type HarborRegistry, registrySchema } from './harbor-registries.ts'
-import { noteUnknown, noteWithout } from './unknown.ts'
-import { truth, whole } from './values.ts'
+import type { ConfigurationFile } from '../../source.ts'
+import { destinationOf } from '../copies.ts'
+import { type Draft, type EntryPath, literal, type Plain, type PlainMapping } from '../draft.ts'
+import { below, type Foreign, type Origin, readForeign } from '../foreign.ts'
+import { noteUnknown, noteWithout } from '../unknown.ts'
+import { truth, whole } from '../values.ts'
+import { HarborRegistries, type HarborRegistry, registrySchema } from './registries.ts'
 
 const text = z.string().exactOptional()
 
@@ -30,10 +30,11 @@ const policySchema = z.strictObject({
     .strictObject({ type: text, trigger_settings: z.strictObject({ cron: text }).exactOptional() })
     .exactOptional(),
   filters: z.array(filter).exactOptional(),
-  replicate_deletion: truth.exactOptional(),
-  deletion: truth.exactOptional(),
-  override: truth.exactOptional(),
-  enabled: truth.exactOptional(),
+  // Harbor leaves out what is false.
+  replicate_deletion: truth.default(false),
+  deletion: truth.default(false),
+  override: truth.default(false),
+  enabled: truth.default(false),
   creation_time: text,
   update_time: text,
   speed: whole.exactOptional(),
@@ -88,16 +89,14 @@ function addPolicy(draft: Draft, policy: HarborPolicy, registries: HarborRegistr
   const to = registries.nameOf(policy.dest_registry, below(at, 'dest_registry'))
   if (from === undefined || to === undefined) return
   const filters = filtersOf(policy)
-  const deletes = (policy.replicate_deletion ?? policy.deletion ?? false) && policy.trigger?.type === 'event_based'
   const body = {
     ...(policy.description === undefined ? {} : { description: literal(policy.description) }),
-    ...(policy.enabled === false ? { enabled: false } : {}),
+    ...(policy.enabled ? {} : { enabled: false }),
     source: { registry: from },
     destination: destinationOf(to, landingOf(policy)),
     ...(Object.keys(filters).length > 0 ? { filters } : {}),
-    ...(policy.override === false ? { override: false } : {}),
-    ...(deletes ? { deletion: 'events' } : {}),
-    ...triggersOf(policy, deletes),
+    ...(policy.override ? {} : { override: false }),
+    ...triggersOf(policy),
   }
   const on = ['policies', draft.policy(policy.name, body, at)] as const
   noteFilters(draft, policy, registries.isHarbor(policy.src_registry), at, on)
@@ -131,10 +130,9 @@ function defined(values: PlainMapping): PlainMapping {
 }
 
 /** Harbor's clock is UTC. */
-function triggersOf({ trigger }: HarborPolicy, deletes: boolean): PlainMapping {
+function triggersOf({ trigger }: HarborPolicy): PlainMapping {
   const cron = trigger?.trigger_settings?.cron
-  if (trigger?.type === 'scheduled' && cron !== undefined) return { triggers: [{ schedule: cron, timezone: 'UTC' }] }
-  return trigger?.type === 'event_based' ? { triggers: [{ event: deletes ? ['push', 'delete'] : 'push' }] } : {}
+  return trigger?.type === 'scheduled' && cron !== undefined ? { triggers: [{ schedule: cron, timezone: 'UTC' }] } : {}
 }
 
 const KNOWN_FILTERS = ['name', 'tag', 'label', 'resource']
@@ -148,6 +146,11 @@ function noteFilters(
 ): void {
   for (const [index, { type, value, decoration }] of filters.entries()) {
     const place = below(at, 'filters', index)
+    const isAgain = filters.findIndex((each) => each.type === type && each.decoration === decoration) < index
+    if (isAgain && decoration !== 'excludes') {
+      const message = `all filters of \`${literal(type)}\` must match in Harbor; a list here takes what matches any`
+      draft.note(place, message, 'write one pattern for all of them', on)
+    }
     if (!KNOWN_FILTERS.includes(type)) {
       draft.note(
         place,
@@ -189,20 +192,20 @@ function noteRest(draft: Draft, policy: HarborPolicy, at: Origin, on: EntryPath)
       on,
     )
   }
-  noteWithout(draft, policy, at, { copy_by_chunk: 'uploads go on where they were cut, chunks or not' })
-  if ((policy.replicate_deletion ?? policy.deletion) && trigger?.type !== 'event_based') {
+  noteWithout(draft, policy, at, { copy_by_chunk: 'an upload that breaks off resumes where it was, in chunks or not' })
+  if (policy.replicate_deletion || policy.deletion) {
     draft.note(
-      below(at, policy.deletion === undefined ? 'replicate_deletion' : 'deletion'),
-      'deletions are replicated by events only, and this policy has none: it deletes nothing',
-      '`deletion: mirror` deletes what is gone from the source',
+      below(at, policy.deletion ? 'deletion' : 'replicate_deletion'),
+      'Harbor deletes at the destination when it sees a deletion; here nothing is deleted',
+      '`deletion: mirror` deletes at each run what is gone from the source',
       on,
     )
   }
   if (trigger?.type === 'event_based') {
     draft.note(
       below(at, 'trigger'),
-      'Harbor knows of its own events; here they come by webhook, or are polled for',
-      'add a webhook of the project for `replicate serve`, or use `poll: 5m`',
+      'Harbor starts this by its own events; here it is started by hand',
+      'give it a schedule, such as `triggers: [{schedule: "*/10 * * * *"}]`; what is unchanged costs little',
       on,
     )
   }

@@ -1,18 +1,17 @@
 /** regsync (regclient): a list of syncs, each of a registry, a repository or an image. */
 
 import { z } from 'zod'
-import type { ConfigurationFile } from '../source.ts'
-import { addCopies, destinationOf, type Pick, withFilters } from './copies.ts'
-import { type Draft, type EntryPath, literal, type PlainMapping } from './draft.ts'
-import { below, type Foreign, type Origin, readForeign } from './foreign.ts'
-import { type ImageName, knownHost, parseImageName } from './image-name.ts'
-import { goSeconds, scheduleEvery } from './interval.ts'
-import { defineRegistries, hostSchema } from './regsync-creds.ts'
-import { anchored, tagPicks, tagsSchema } from './regsync-tags.ts'
-import { expand } from './regsync-template.ts'
-import { gather } from './selections.ts'
-import { noteUnknown, noteWithout, type Without } from './unknown.ts'
-import { texts, truth, whole } from './values.ts'
+import type { ConfigurationFile } from '../../source.ts'
+import { addCopies, destinationOf, type Pick, takesAll, withFilters } from '../copies.ts'
+import { type Draft, type EntryPath, literal, type PlainMapping } from '../draft.ts'
+import { below, type Foreign, type Origin, readForeign } from '../foreign.ts'
+import { type ImageName, knownHost, parseImageName } from '../image-name.ts'
+import { goSeconds, scheduleEvery } from '../interval.ts'
+import { noteUnknown, noteWithout, type Without } from '../unknown.ts'
+import { texts, truth, whole } from '../values.ts'
+import { defineRegistries, hostSchema } from './creds.ts'
+import { expressions, tagPicks, tagsSchema } from './tags.ts'
+import { expand } from './template.ts'
 
 /** What may stand in `defaults` as well as in a sync. */
 const shared = {
@@ -69,12 +68,17 @@ type Defaults = NonNullable<z.output<typeof schema>['defaults']>
 const WITHOUT: Without = {
   backup: 'the old tag is gone once it is replaced; `override: false` keeps it, or copy it aside before',
   referrerFilters: 'all that refers to an image travels with it, or nothing: `referrers: false`',
+  referrerSlow: 'nothing: referrers are found with one request where the registry can do that',
+  fastCheck: 'nothing: a tag whose digest is the same is unchanged; `referrers: all` looks for later referrers',
+  fastCopy: 'nothing: a tag whose digest is the same is unchanged',
   referrerSource: 'referrers come from where their image is',
   referrerTarget: 'referrers go to where their image is',
   forceRecursive: 'use `replicate verify --repair` for what is missing below a tag that looks unchanged',
   mediaTypes: 'every type is copied',
   hooks: 'use `notify` for what is to happen afterwards',
 }
+
+const RATE_WITHOUT: Without = { retry: 'the registry says when its allowance is renewed; then the run resumes' }
 
 const DEFAULTS_WITHOUT: Without = {
   ...WITHOUT,
@@ -91,10 +95,12 @@ export function importRegsync(file: ConfigurationFile, draft: Draft, cwd: string
   const { data, origin } = foreign
   noteUnknown(draft, foreign)
   noteWithout(draft, data.defaults ?? {}, below(origin, 'defaults'), DEFAULTS_WITHOUT)
+  noteWithout(draft, data.defaults?.ratelimit ?? {}, below(origin, 'defaults', 'ratelimit'), RATE_WITHOUT)
   defineRegistries(draft, data.creds ?? [], below(origin, 'creds'), reserves(foreign))
   for (const [index, entry] of data.sync.entries()) {
     const at = below(origin, 'sync', index)
     noteWithout(draft, entry, at, WITHOUT)
+    noteWithout(draft, entry.ratelimit ?? {}, below(at, 'ratelimit'), RATE_WITHOUT)
     addSync(draft, entry, data.defaults ?? {}, at)
   }
 }
@@ -103,7 +109,7 @@ export function importRegsync(file: ConfigurationFile, draft: Draft, cwd: string
 function reserves({ data }: Foreign<z.output<typeof schema>>): ReadonlyMap<string, number> {
   const found = new Map<string, number>()
   for (const entry of data.sync) {
-    const min = entry.ratelimit?.min ?? data.defaults?.ratelimit?.min
+    const min = entry.ratelimit?.min || data.defaults?.ratelimit?.min
     const host = entry.type === 'registry' ? knownHost(entry.source) : parseImageName(entry.source)?.host
     if (min !== undefined && host !== undefined) found.set(host, Math.max(min, found.get(host) ?? 0))
   }
@@ -130,7 +136,7 @@ function addSync(draft: Draft, entry: Sync, defaults: Defaults, at: Origin): voi
   }
   if (/^oci(dir|file):\/\//.test(source) || /^oci(dir|file):\/\//.test(target)) {
     const plainly = (text: string): string => text.replace(/^oci(dir|file):\/\//, 'oci:')
-    const message = 'an OCI layout holds repositories here, and there is the repository'
+    const message = 'an OCI layout holds repositories here, but is one repository in regsync'
     draft.leaveOut(at, message, `use: replicate copy ${plainly(source)} ${plainly(target)}`)
     return
   }
@@ -159,18 +165,18 @@ function addImages(
     filters: platformFilters(entry),
   }
   if (entry.type === 'image') {
-    const tag = from.digest === undefined ? (from.tag ?? 'latest') : undefined
-    if ((tag ?? 'latest') !== (to.tag ?? 'latest') || (tag === undefined && to.tag !== undefined)) {
-      draft.leaveOut(
-        at,
-        'the tag changes its name: a policy keeps tags as they are',
-        `use: replicate copy ${full(from)} ${full(to)}`,
-      )
+    noteIgnored(draft, entry, ['tags', 'tagSets', 'repos'], at)
+    const { digest } = from
+    const lands = to.digest === undefined ? (to.tag ?? 'latest') : undefined
+    if (digest === undefined ? lands !== (from.tag ?? 'latest') : to.digest !== undefined && to.digest !== digest) {
+      const hint = `use: replicate copy ${full(from)} ${full(to)}`
+      draft.leaveOut(at, 'the tag changes its name: a policy keeps tags as they are', hint)
       return []
     }
-    const picks = [tag === undefined ? { digest: from.digest ?? '' } : { tags: [tag] }]
+    const picks = [{ ...(lands === undefined ? {} : { tags: [lands] }), ...(digest === undefined ? {} : { digest }) }]
     return addCopies(draft, { ...common, picks, body: bodyOf(draft, entry, defaults, at, true) })
   }
+  noteIgnored(draft, entry, ['repos'], at)
   if (from.tag !== undefined || to.tag !== undefined) {
     draft.note(
       below(at, 'source'),
@@ -193,29 +199,25 @@ function addRegistry(
   const from = knownHost(source)
   const [host = '', ...namespace] = target.split('/')
   const { allow = [], deny = [] } = entry.repos ?? {}
-  const names = gather({ of: 'name', allow: allow.map(anchored), deny: deny.map(anchored) })
-  for (const { index, message, hint } of names.misfits) draft.note(below(at, 'repos', 'allow', index), message, hint)
-  for (const { index, message, hint } of names.denied) draft.note(below(at, 'repos', 'deny', index), message, hint)
+  const name = expressions(draft, allow, below(at, 'repos', 'allow'))
+  if (allow.length > 0 && name.length === 0) return []
+  const excluded = expressions(draft, deny, below(at, 'repos', 'deny'))
   const landing = namespace.length > 0 ? { namespace: namespace.join('/'), flatten: 0 } : {}
   const picks = tagPicks(draft, entry, at)
-  return names.choices.flatMap(({ include, exclude }) =>
-    picks.map((pick): EntryPath => {
-      const body = {
-        source: { registry: draft.registry(from, at) },
-        destination: destinationOf(draft.registry(knownHost(host), at), landing),
-        ...withFilters(
-          { ...(include ? { names: include } : {}), excludeNames: exclude, ...pick },
-          platformFilters(entry),
-        ),
-        ...bodyOf(draft, entry, defaults, at, isFiltered(picks)),
-      }
-      return ['policies', draft.policy(from, body, at)]
-    }),
-  )
+  return picks.map((pick): EntryPath => {
+    const regex = { ...pick.regex, name, exclude: { ...pick.regex?.exclude, name: excluded } }
+    const body = {
+      source: { registry: draft.registry(from, at) },
+      destination: destinationOf(draft.registry(knownHost(host), at), landing),
+      ...withFilters({ ...pick, regex }, platformFilters(entry)),
+      ...bodyOf(draft, entry, defaults, at, isFiltered(picks)),
+    }
+    return ['policies', draft.policy(from, body, at)]
+  })
 }
 
 function isFiltered(picks: readonly Pick[]): boolean {
-  return picks.some((pick) => pick.tags !== undefined || pick.semver !== undefined)
+  return picks.some((pick) => !takesAll(pick))
 }
 
 function platformFilters({ platform, platforms }: Sync): PlainMapping {
@@ -228,7 +230,7 @@ function bodyOf(draft: Draft, entry: Sync, defaults: Defaults, at: Origin, filte
   const referrers =
     (entry.referrers ?? defaults.referrers ?? false) || (entry.digestTags ?? defaults.digestTags ?? false)
   const external = entry.includeExternal ?? defaults.includeExternal ?? false
-  const own = entry.schedule !== undefined || entry.interval !== undefined
+  const own = entry.schedule !== undefined || (goSeconds(entry.interval ?? '') ?? 0) > 0
   const { schedule, interval } = own ? entry : defaults
   return {
     // Without a filter regsync copies the tags that hold signatures as it does all others.
@@ -254,7 +256,7 @@ function triggersOf(
   if (!exact && at)
     draft.note(
       below(at, 'interval'),
-      `every ${interval} is no schedule: \`${cron}\` is the nearest`,
+      `cron cannot say every ${interval}: \`${cron}\` is the nearest`,
       'change `schedule` where that is too often or too rare',
     )
   return { triggers: [{ schedule: cron }] }
@@ -276,9 +278,17 @@ function noteDifferences(draft: Draft, entry: Sync, defaults: Defaults, at: Orig
   }
 }
 
+/** Keys that regsync does not look at for this `type`. */
+function noteIgnored(draft: Draft, entry: Sync, keys: readonly (keyof Sync)[], at: Origin): void {
+  for (const key of keys) {
+    if (entry[key] !== undefined)
+      draft.note(below(at, key), `\`${key}\` means nothing for \`type: ${entry.type}\``, 'it is left out')
+  }
+}
+
 function imageAt(draft: Draft, text: string, at: Origin): ImageName | undefined {
   const name = parseImageName(text)
-  if (!name) draft.leaveOut(at, `\`${literal(text)}\` is no name of an image`, 'correct it, and import again')
+  if (!name) draft.leaveOut(at, `\`${literal(text)}\` does not name an image`, 'correct it, and import again')
   return name
 }
 

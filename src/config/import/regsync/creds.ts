@@ -1,20 +1,24 @@
 /** The registries of a regsync file: its `creds`. */
 
 import { z } from 'zod'
-import type { Draft, PlainMapping } from './draft.ts'
-import { literal, variableFor } from './draft.ts'
-import { below, type Origin } from './foreign.ts'
-import { knownHost } from './image-name.ts'
-import { secretIn } from './regsync-template.ts'
-import { noteWithout, type Without } from './unknown.ts'
-import { truth } from './values.ts'
+import type { Draft, PlainMapping } from '../draft.ts'
+import { literal, variableFor } from '../draft.ts'
+import { below, type Origin } from '../foreign.ts'
+import { knownHost } from '../image-name.ts'
+import { noteWithout, type Without } from '../unknown.ts'
+import { truth } from '../values.ts'
+import { secretIn } from './template.ts'
 
 const text = z.string().exactOptional()
 
 export const hostSchema = z.strictObject({
   registry: z.string(),
   hostname: text,
-  tls: z.enum(['enabled', 'insecure', 'disabled']).exactOptional(),
+  tls: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(['enabled', 'insecure', 'disabled']))
+    .exactOptional(),
   regcert: text,
   clientCert: text,
   clientKey: text,
@@ -70,7 +74,7 @@ export function defineRegistries(
 ): void {
   const left = new Map(reserves)
   for (const [index, host] of hosts.entries()) {
-    const key = knownHost(host.registry)
+    const key = knownHost(host.registry.replace(/^https?:\/\//, ''))
     noteWithout(draft, host, below(at, index), WITHOUT)
     const body = bodyOf(draft, host, key, left.get(key), below(at, index))
     left.delete(key)
@@ -89,7 +93,7 @@ export function defineRegistries(
 
 function bodyOf(draft: Draft, host: Host, key: string, reserve: number | undefined, at: Origin): PlainMapping {
   const name = draft.nameFor(key)
-  const isPlain = host.tls === 'disabled' || host.scheme === 'http'
+  const isPlain = host.tls === 'disabled' || host.scheme === 'http' || host.registry.startsWith('http://')
   const hasUrl = host.hostname !== undefined || isPlain
   const limits = {
     ...(host.reqConcurrent ? { connections: host.reqConcurrent } : {}),

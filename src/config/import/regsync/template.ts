@@ -1,6 +1,6 @@
 /** The few of Go's templates that regsync files are known to use. */
 
-import type { Secret } from './draft.ts'
+import type { Secret } from '../draft.ts'
 
 /** The text with its templates filled in, or undefined where one is beyond this. `fields` are those of `.Sync`. */
 export function expand(text: string, fields: Readonly<Record<string, string | undefined>>): string | undefined {

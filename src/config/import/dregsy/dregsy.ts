@@ -1,18 +1,18 @@
 /** dregsy: tasks, each with a source, a target and mappings between them. */
 
 import { z } from 'zod'
-import type { ConfigurationFile } from '../source.ts'
-import { addCopies, destinationOf, type Pick, takesAll, withFilters } from './copies.ts'
-import { type Draft, type EntryPath, literal, type PlainMapping } from './draft.ts'
-import { dregsyPicks } from './dregsy-tags.ts'
-import { below, type Origin, readForeign } from './foreign.ts'
-import { knownHost, parseImageName, repositoryAt } from './image-name.ts'
-import { scheduleEvery } from './interval.ts'
-import { type Choice, gather } from './selections.ts'
-import { noteReferrers } from './skopeo.ts'
-import { withoutVerification } from './tls.ts'
-import { noteUnknown, noteWithout, type Without } from './unknown.ts'
-import { texts, truth, whole } from './values.ts'
+import type { ConfigurationFile } from '../../source.ts'
+import { addCopies, destinationOf, type Pick, takesAll, withFilters } from '../copies.ts'
+import { type Draft, type EntryPath, literal, type PlainMapping } from '../draft.ts'
+import { anchored, hasBareChoice, wholeExpressions } from '../expressions.ts'
+import { below, type Origin, readForeign } from '../foreign.ts'
+import { knownHost, parseImageName, repositoryAt } from '../image-name.ts'
+import { scheduleEvery } from '../interval.ts'
+import { noteReferrers } from '../skopeo.ts'
+import { withoutVerification } from '../tls.ts'
+import { noteUnknown, noteWithout, type Without } from '../unknown.ts'
+import { texts, truth, whole } from '../values.ts'
+import { dregsyPicks } from './tags.ts'
 
 const location = z.strictObject({
   registry: z.string(),
@@ -41,14 +41,21 @@ const task = z.strictObject({
 const schema = z.strictObject({
   relay: z.enum(['skopeo', 'docker']).exactOptional(),
   watch: truth.exactOptional(),
-  skopeo: z.record(z.string(), z.unknown()).exactOptional(),
-  docker: z.record(z.string(), z.unknown()).exactOptional(),
+  skopeo: z
+    .strictObject({ binary: z.string().exactOptional(), 'certs-dir': z.string().exactOptional() })
+    .exactOptional(),
+  docker: z
+    .strictObject({ dockerhost: z.string().exactOptional(), 'api-version': z.string().exactOptional() })
+    .exactOptional(),
   dockerhost: z.string().exactOptional(),
   'api-version': z.string().exactOptional(),
-  lister: z.record(z.string(), z.unknown()).exactOptional(),
+  lister: z
+    .strictObject({ maxItems: z.string().exactOptional(), cacheDuration: z.string().exactOptional() })
+    .exactOptional(),
   tasks: z.array(task),
 })
 
+type Relay = z.output<typeof schema>['relay']
 type Task = z.output<typeof task>
 type Location = z.output<typeof location>
 type Mapping = z.output<typeof mapping>
@@ -71,6 +78,7 @@ export function importDregsy(file: ConfigurationFile, draft: Draft, cwd: string)
   const foreign = readForeign(file, schema, { format: 'dregsy', cwd })
   const { data, origin } = foreign
   noteUnknown(draft, foreign)
+  draft.plainLoopback = data.relay !== 'skopeo'
   noteWithout(draft, data, origin, WITHOUT)
   noteWithout(draft, data.skopeo ?? {}, below(origin, 'skopeo'), RELAY_WITHOUT)
   noteWithout(draft, data.docker ?? {}, below(origin, 'docker'), RELAY_WITHOUT)
@@ -78,7 +86,7 @@ export function importDregsy(file: ConfigurationFile, draft: Draft, cwd: string)
     const at = below(origin, 'tasks', index)
     noteWithout(draft, one, at, { verbose: 'use `replicate run --verbose`' })
     if (one.interval) noteInterval(draft, one.interval, below(at, 'interval'))
-    for (const side of ['source', 'target'] as const) defineRegistry(draft, one[side], below(at, side))
+    for (const side of ['source', 'target'] as const) defineRegistry(draft, one[side], data.relay, below(at, side))
     for (const [place, each] of one.mappings.entries()) addMapping(draft, one, each, below(at, 'mappings', place))
   }
 }
@@ -88,13 +96,13 @@ function hostOf({ registry }: Location): string {
 }
 
 /** The same registry with the same settings stands at many tasks. */
-function defineRegistry(draft: Draft, at: Location, origin: Origin): void {
+function defineRegistry(draft: Draft, at: Location, relay: Relay, origin: Origin): void {
   const host = hostOf(at)
   if (draft.isDefined(host)) return
   const name = draft.nameFor(host)
   const decoded = at.auth === undefined ? undefined : userIn(at.auth)
   const body = {
-    ...(at['skip-tls-verify'] ? withoutVerification(draft, host, name, below(origin, 'skip-tls-verify')) : {}),
+    ...(at['skip-tls-verify'] ? unverified(draft, host, name, relay, below(origin, 'skip-tls-verify')) : {}),
     ...(at.auth === 'none' ? { credential: { type: 'anonymous' } } : {}),
     ...(decoded === undefined
       ? {}
@@ -125,6 +133,14 @@ function defineRegistry(draft: Draft, at: Location, origin: Origin): void {
   }
 }
 
+/** Only skopeo skips it: without `relay` dregsy goes through Docker, whose daemon has a list of its own. */
+function unverified(draft: Draft, host: string, name: string, relay: Relay, origin: Origin): PlainMapping {
+  if (relay === 'skopeo') return withoutVerification(draft, host, name, origin)
+  const message = '`skip-tls-verify` has no effect on copies through Docker: the certificate is checked'
+  draft.note(origin, message, 'write `insecure: true` if that daemon has this registry among its insecure ones')
+  return {}
+}
+
 /** Base64 of `{"username": …, "password": …}`. */
 function userIn(auth: string): string | undefined {
   try {
@@ -138,11 +154,7 @@ function userIn(auth: string): string | undefined {
 }
 
 function addMapping(draft: Draft, one: Task, each: Mapping, at: Origin): void {
-  const sides = {
-    from: `${hostOf(one.source)}/${literal(each.from)}`,
-    to: `${hostOf(one.target)}/${literal(each.to ?? each.from)}`,
-  }
-  const picks = dregsyPicks(draft, each.tags ?? [], below(at, 'tags'), sides)
+  const picks = dregsyPicks(draft, each.tags ?? [], below(at, 'tags'))
   const made = each.from.startsWith('regex:')
     ? addMatching(draft, one, each, picks, at)
     : addRepository(draft, one, each, picks, at)
@@ -165,7 +177,7 @@ function noteInterval(draft: Draft, interval: number, at: Origin): void {
   if (exact) return
   draft.note(
     at,
-    `every ${interval} seconds is no schedule: \`${cron}\` is the nearest`,
+    `cron cannot say every ${interval} seconds: \`${cron}\` is the nearest`,
     'change `schedule` where that is too often or too rare',
   )
 }
@@ -227,11 +239,10 @@ function replaced(path: string, to: string): string | undefined {
 }
 
 function addMatching(draft: Draft, one: Task, each: Mapping, picks: readonly Pick[], at: Origin): readonly EntryPath[] {
-  const written = each.from.slice('regex:'.length)
-  const expression = `${written.startsWith('^') ? '' : '^'}${written}${written.endsWith('$') ? '' : '$'}`
-  const { choices, misfits } = gather({ of: 'name', allow: [{ expression, written, index: 0 }] })
-  for (const { message, hint } of misfits) draft.note(below(at, 'from'), message, hint)
-  const landing = landingOf(each.to, choices)
+  const expression = anchored(each.from.slice('regex:'.length))
+  const name = wholeExpressions(draft, [{ expression, origin: below(at, 'from') }])
+  if (name.length === 0) return []
+  const landing = landingOf(each.to, expression)
   if (!landing) {
     draft.leaveOut(
       below(at, 'to'),
@@ -240,30 +251,28 @@ function addMatching(draft: Draft, one: Task, each: Mapping, picks: readonly Pic
     )
     return []
   }
-  return choices.flatMap(({ include, exclude }) =>
-    picks.map((pick): EntryPath => {
-      const body = {
-        source: { registry: draft.registry(hostOf(one.source), at) },
-        destination: destinationOf(draft.registry(hostOf(one.target), at), landing),
-        ...withFilters({ ...(include ? { names: include } : {}), excludeNames: exclude, ...pick }, filtersOf(each)),
-        ...bodyOf(one, picks),
-      }
-      return ['policies', draft.policy(one.name, body, at)]
-    }),
-  )
+  return picks.map((pick): EntryPath => {
+    const body = {
+      source: { registry: draft.registry(hostOf(one.source), at) },
+      destination: destinationOf(draft.registry(hostOf(one.target), at), landing),
+      ...withFilters({ ...pick, regex: { ...pick.regex, name } }, filtersOf(each)),
+      ...bodyOf(one, picks),
+    }
+    return ['policies', draft.policy(one.name, body, at)]
+  })
 }
 
 /** A plain `to` goes before the names; one that replaces what all names begin with takes its place. */
 function landingOf(
   to: string | undefined,
-  choices: readonly Choice[],
+  from: string,
 ): { readonly namespace?: string; readonly flatten?: number } | undefined {
   if (to === undefined) return {}
   const plain = (text: string): string => text.replaceAll(/^\/+|\/+$/g, '')
   if (!to.startsWith('regex:')) return { namespace: plain(to), flatten: 0 }
   const [, begin = '', namespace] = /^regex:\^?\/?((?:[a-z0-9_-]+\/)+),\/?([a-z0-9_./-]+)\/$/.exec(to) ?? []
   const flatten = begin.split('/').length - 1
-  const all = choices.every(({ include }) => include?.every((pattern) => pattern.startsWith(begin)))
+  const all = !hasBareChoice(from) && from.startsWith(`^${begin}`) && !/^[*+?{]/.test(from.slice(begin.length + 1))
   if (namespace === undefined || !all || flatten > 3) return undefined
   return flatten === 1 ? { namespace } : { namespace, flatten }
 }

@@ -1,10 +1,10 @@
 /** The registries of Harbor's policies; the one without an address is that Harbor itself. */
 
 import { z } from 'zod'
-import type { AdapterFacts } from '../../core/adapter.ts'
-import { type Draft, literal, type PlainMapping, variableFor } from './draft.ts'
-import { below, type Origin } from './foreign.ts'
-import { truth } from './values.ts'
+import type { AdapterFacts } from '../../../core/adapter.ts'
+import { type Draft, literal, type PlainMapping, variableFor } from '../draft.ts'
+import { below, type Origin } from '../foreign.ts'
+import { truth } from '../values.ts'
 
 const text = z.string().exactOptional()
 

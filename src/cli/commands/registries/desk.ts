@@ -1,0 +1,61 @@
+/** What adding a registry works with, by options and by questions: the draft, its check, and its test. */
+
+import type { App } from '../../../app/app.ts'
+import type { Configuration } from '../../../config/load.ts'
+import type { AdapterType } from '../../../core/adapter.ts'
+import { ConfigurationError } from '../../../core/errors.ts'
+import type { Registry } from '../../../core/registry.ts'
+import type { WrittenCredential } from '../../../credentials/kinds.ts'
+import { quietContext, type Session } from '../../session.ts'
+import { stepLine } from './ping.ts'
+import { type Places, type SettingFlags, settingEdits, settingsOf } from './settings.ts'
+
+export interface AddFlags extends SettingFlags {
+  readonly username?: string
+  readonly passwordStdin?: boolean
+  readonly test?: boolean
+}
+
+/** What is to be added. */
+export interface Draft {
+  readonly name: string
+  readonly flags: SettingFlags
+  readonly credential?: WrittenCredential | undefined
+  /** The credential is for the keychain, not only for the test. */
+  readonly keep: boolean
+}
+
+/** What the commands of this file work with. */
+export interface Desk {
+  readonly session: Session
+  readonly app: App
+  readonly configuration: Configuration
+  readonly adapters: readonly AdapterType[]
+  readonly places: Places
+}
+
+export function refuseKnown(configuration: Configuration, name: string): void {
+  if (!configuration.registries.has(name)) return
+  throw new ConfigurationError(`a registry is named ${name} already`, {
+    hint: `change it: replicate registries update ${name}, or choose another name`,
+  })
+}
+
+/** The registry as the configuration will have it. Throws a `ConfigurationError` for what is wrong with it. */
+export async function checked(desk: Desk, draft: Draft): Promise<Registry> {
+  const { configuration } = await desk.app.edit(editsOf(desk, draft), { dry: true })
+  return configuration.registryOf(draft.name)
+}
+
+export function editsOf({ places }: Desk, { name, flags }: Draft) {
+  return settingEdits(name, settingsOf(flags, places))
+}
+
+/** Shows each step on standard error; whether all of them went well. */
+export async function tried({ session, app }: Desk, { credential }: Draft, registry: Registry): Promise<boolean> {
+  const show = !session.quiet && !session.json
+  const steps = await app.tryOut(registry, credential, quietContext(session), (step) => {
+    if (show || !step.ok) session.stderr.write(stepLine(step, session.errorColors, session.stderr.columns))
+  })
+  return steps.every(({ ok }) => ok)
+}
