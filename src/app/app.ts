@@ -170,7 +170,7 @@ export function createApp(options: AppOptions): App {
     read,
     guarded,
     config: options.config,
-    clock: options.timing?.clock,
+    timing: options.timing,
     carriers,
     post,
     commandEnv: () => commandEnvironment(options.env, homeDirectory(options), redactor),

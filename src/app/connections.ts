@@ -55,6 +55,8 @@ export interface Timing {
   readonly random?: () => number
   /** Milliseconds without a byte after which a server is given up. */
   readonly idle?: number
+  /** Milliseconds that destinations which read a blob together wait for one that takes nothing. */
+  readonly patience?: number
 }
 
 export function createConnections(options: ConnectionOptions): Connections {

@@ -1,7 +1,6 @@
 /** Runs policies one after another, and goes on with what an earlier execution has left. */
 
 import type { Configuration } from '../config/load.ts'
-import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { CancelledError, ReplicateError } from '../core/errors.ts'
 import type { Policy } from '../core/policy.ts'
@@ -9,7 +8,7 @@ import type { Again } from '../engine/run/again.ts'
 import { type ExecuteRequest, execute } from '../engine/run/execute.ts'
 import type { History } from '../history/history.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
-import type { Connections } from './connections.ts'
+import type { Connections, Timing } from './connections.ts'
 import { earlierExecution, filesAgain, originText } from './origin.ts'
 import type { PolicyOutcome, RunOptions } from './requests.ts'
 import { openSides } from './sides.ts'
@@ -42,7 +41,7 @@ export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' |
   readonly guarded: (ctx: Context) => Context
   /** The user's configuration, as it was named. */
   readonly config: string | undefined
-  readonly clock: Clock | undefined
+  readonly timing: Timing | undefined
 }
 
 type Started = (policy: Policy, execution: number) => void
@@ -50,7 +49,7 @@ type Started = (policy: Policy, execution: number) => void
 const DEFAULT_CONCURRENCY = 8
 
 export function createRunning(parts: RunningParts): Running {
-  const { connections, carriers, read, guarded, post, commandEnv, clock } = parts
+  const { connections, carriers, read, guarded, post, commandEnv, timing } = parts
 
   async function runPolicy(
     policy: Policy,
@@ -83,7 +82,8 @@ export function createRunning(parts: RunningParts): Running {
           wait: run.wait,
           thorough: run.thorough,
           ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
-          ...(clock ? { clock } : {}),
+          clock: timing?.clock,
+          patience: timing?.patience,
           started: (execution) => started(policy, execution),
           ...(post ? { post } : {}),
           ...(commandEnv ? { commandEnv } : {}),

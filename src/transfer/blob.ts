@@ -4,7 +4,7 @@ import { SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
-import type { Home, Job } from './job.ts'
+import type { Job } from './job.ts'
 import { sendBlob } from './send.ts'
 
 /** Resolves when the blob is in the destination repository. Safe to call any number of times, also at once. */
@@ -20,12 +20,13 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
     mine = true
     return bring(blob, job, ctx)
   })
-  // Whoever brings it must not wait for one who waits for it: two tags of one digest are each other's siblings, too.
-  if (!mine) state.siblings.pass(job.artifact, blob, job)
+  // Tell the siblings that this task will not stream the blob before waiting for the task that does. Otherwise that task waits for us and
+  // we for it: two tags of one digest are siblings.
+  if (!mine) state.siblings.declineBlob(job.artifact, blob, job.member)
   try {
     await there
   } finally {
-    state.siblings.pass(job.artifact, blob, job)
+    state.siblings.declineBlob(job.artifact, blob, job.member)
   }
   if (!mine) job.moved.bytes_present += blob.size
 }
@@ -34,35 +35,43 @@ async function bring(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
   const { state, destination } = job
   const homeKey = `${destination.registry} ${blob.digest}`
   const home = state.homes.get(homeKey)
+  // No repository is asked for the blob twice.
+  const asked = new Set([destination.repository])
   if (home) {
-    // The one who brings it there may be waiting for this task's answer.
-    state.siblings.pass(job.artifact, blob, job)
-    if (await mounted(blob, home, job, ctx)) return
+    // The task that brings it to its home may be waiting for this one's answer.
+    state.siblings.declineBlob(job.artifact, blob, job.member)
+    const isHome = await home.ready.then(
+      () => true,
+      () => false,
+    )
+    if (isHome && (await mounted(blob, home.repository, asked, job, ctx))) return
   }
-  const arrival = arrive(blob, job, ctx)
+  const arrival = arrive(blob, asked, job, ctx)
   if (!home) {
-    // From now on others of this registry wait for this one and mount it.
+    // From now on other repositories of this registry wait for this one and mount the blob from it.
     state.homes.set(homeKey, { repository: destination.repository, ready: arrival })
     arrival.catch(() => state.homes.delete(homeKey))
   }
   await arrival
 }
 
-async function mounted(blob: Descriptor, home: Home, job: Job, ctx: Context): Promise<boolean> {
+async function mounted(
+  blob: Descriptor,
+  repository: string,
+  asked: Set<string>,
+  job: Job,
+  ctx: Context,
+): Promise<boolean> {
   const { destination, moved } = job
-  if (!destination.store.mountBlob || home.repository === destination.repository) return false
-  try {
-    await home.ready
-  } catch {
-    return false
-  }
-  if (!(await destination.store.mountBlob(blob, home.repository, ctx))) return false
+  if (!destination.store.mountBlob || asked.has(repository)) return false
+  asked.add(repository)
+  if (!(await destination.store.mountBlob(blob, repository, ctx))) return false
   moved.bytes_mounted += blob.size
   ctx.emit({ type: 'blob-ended', id: '', outcome: 'mounted', size: blob.size })
   return true
 }
 
-async function arrive(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
+async function arrive(blob: Descriptor, asked: Set<string>, job: Job, ctx: Context): Promise<void> {
   const { state, source, destination, moved } = job
   const isDamaged = job.damaged?.has(blob.digest) ?? false
   if (!job.newRepository && !isDamaged && (await destination.store.hasBlob(blob, ctx))) {
@@ -70,16 +79,14 @@ async function arrive(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
     ctx.emit({ type: 'blob-ended', id: '', outcome: 'present', size: blob.size })
     return
   }
-  if (source.registry === destination.registry && destination.store.mountBlob && !isDamaged) {
-    const home = { repository: source.repository, ready: Promise.resolve() }
-    if (await mounted(blob, home, job, ctx)) {
-      return
-    }
-  }
   // A hint is worth a mount, which costs no more requests than the upload that it becomes where it is refused.
   const hints = blob.size > SMALL_BLOB ? state.hints : undefined
-  const hinted = isDamaged ? undefined : hints?.homeOf(destination.registry, blob.digest)
-  if (hinted !== undefined && (await mounted(blob, { repository: hinted, ready: Promise.resolve() }, job, ctx))) return
+  if (!isDamaged) {
+    const isSameRegistry = source.registry === destination.registry
+    const hint = hints?.homeOf(destination.registry, blob.digest)
+    if (isSameRegistry && (await mounted(blob, source.repository, asked, job, ctx))) return
+    if (hint !== undefined && (await mounted(blob, hint, asked, job, ctx))) return
+  }
   await sendBlob(blob, job, ctx)
   hints?.remember(destination.registry, destination.repository, blob.digest)
 }

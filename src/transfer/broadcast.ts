@@ -1,6 +1,7 @@
-/** One stream of bytes handed to several readers at the pace of the slowest, with nothing kept in between. */
+/** One stream of bytes handed to several readers at the pace of the slowest, with nothing kept in between; one that stops is left behind. */
 
 import type { Bytes } from '../core/content.ts'
+import { NetworkError } from '../core/errors.ts'
 
 type Step = IteratorResult<Uint8Array, undefined>
 
@@ -9,24 +10,31 @@ interface Waiter {
   readonly reject: (error: unknown) => void
 }
 
-/** How long those who are ready wait for the others to begin, in milliseconds. Two streams whose readers wait for each other's connections
- *  would wait forever. */
-const PATIENCE = 10_000
+/** How long readers that are ready wait for one that is not, at the beginning and after each chunk. Two streams whose readers wait for each
+ *  other's connections would wait forever, and a destination that hangs would hold up the healthy ones. */
+export const READER_PATIENCE_MS = 10_000
+
+export interface BroadcastOptions {
+  readonly patience?: number | undefined
+  /** Called with a reader that is left behind in the middle of the stream. It must let go of its chunk at once: the buffer is used again. */
+  readonly onLeftBehind?: (reader: object) => void
+}
 
 /** Reading begins when every reader has asked, or left; each gets every chunk, and the stream's failure. */
 export class Broadcast {
   readonly #open: () => Promise<Bytes>
   readonly #readers = new Set<object>()
   readonly #waiting = new Map<object, Waiter>()
+  readonly #options: BroadcastOptions
   #stream: AsyncIterator<Uint8Array> | undefined
+  #begun = false
   #stepping = false
-  readonly #patience: number
   #timer: NodeJS.Timeout | undefined
 
   /** `readers` names those that will read, or leave; the stream is opened once all have come. */
-  constructor(open: () => Promise<Bytes>, readers: Iterable<object>, patience = PATIENCE) {
+  constructor(open: () => Promise<Bytes>, readers: Iterable<object>, options: BroadcastOptions = {}) {
     this.#open = open
-    this.#patience = patience
+    this.#options = options
     for (const reader of readers) this.#readers.add(reader)
   }
 
@@ -40,6 +48,7 @@ export class Broadcast {
     try {
       for (;;) {
         const step = await new Promise<Step>((resolve, reject) => {
+          if (!this.#readers.has(reader)) return reject(new NetworkError('others went on without waiting'))
           this.#waiting.set(reader, { resolve, reject })
           this.#step()
         })
@@ -59,14 +68,15 @@ export class Broadcast {
     else this.#close()
   }
 
-  /** Reads on when all readers are done with what they have: its buffer may be used again. */
+  /** Reads the next chunk when all readers are done with the last one: its buffer may be used again. */
   #step(): void {
     if (this.#stepping) return
     if (this.#waiting.size < this.#readers.size) {
-      if (!this.#stream && this.#waiting.size > 0) this.#timer ??= setTimeout(() => this.#leaveBehind(), this.#patience)
+      const { patience = READER_PATIENCE_MS } = this.#options
+      if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => this.#leaveBehind(), patience)
       return
     }
-    clearTimeout(this.#timer)
+    this.#stopTimer()
     this.#stepping = true
     this.#next().then(
       (step) => this.#settle((waiter) => waiter.resolve(step)),
@@ -74,14 +84,19 @@ export class Broadcast {
     )
   }
 
-  /** Begins without those who have not come. */
+  /** Goes on without those that have not asked. */
   #leaveBehind(): void {
-    if (this.#stream) return
-    for (const reader of this.#readers) if (!this.#waiting.has(reader)) this.#readers.delete(reader)
+    this.#stopTimer()
+    for (const reader of [...this.#readers]) {
+      if (this.#waiting.has(reader)) continue
+      this.#readers.delete(reader)
+      if (this.#begun) this.#options.onLeftBehind?.(reader)
+    }
     this.#step()
   }
 
   async #next(): Promise<Step> {
+    this.#begun = true
     this.#stream ??= (await this.#open())[Symbol.asyncIterator]()
     const { done, value } = await this.#stream.next()
     return done ? { done: true, value: undefined } : { done: false, value }
@@ -95,9 +110,15 @@ export class Broadcast {
     for (const waiter of waiters) tell(waiter)
   }
 
+  #stopTimer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
   #close(): void {
+    this.#stopTimer()
     if (this.#stepping) return
-    // Not awaited: nobody reads any more, and a stream that hangs must hold up nobody.
+    // Not awaited: a stream that hangs must not hold up those that have read it.
     this.#stream?.return?.().catch(() => {})
     this.#stream = undefined
   }

@@ -18,8 +18,8 @@ export const REMEMBERED_BLOB = 16 * 1024 * 1024
 
 /** State of one run, shared by all of its tasks: what is where, what is under way, how much at once. */
 export interface TransferState {
-  readonly large: Slots
-  readonly small: Slots
+  /** Of a destination registry; undefined: of streams that several destinations share. One that hangs keeps only its own. */
+  readonly slots: (destination: string | undefined, isSmall: boolean) => Slots
   /** By destination registry, repository and digest: blobs that are there, or on their way. */
   readonly blobs: Once<void>
   /** By destination registry and digest: the repository that has the blob, or soon will. */
@@ -62,20 +62,31 @@ export function createTransferState(options: {
   readonly checkpoint?: OpenCheckpoint | undefined
   readonly hints?: BlobHints | undefined
   readonly gate?: Gate
+  /** Milliseconds that destinations which share a stream wait for one that takes nothing. */
+  readonly patience?: number | undefined
 }): TransferState {
   return {
-    large: new Slots(options.concurrency),
-    small: new Slots(options.concurrency * 4),
+    slots: slotsOf(options.concurrency),
     blobs: new Once(),
     homes: new Map(),
     manifests: new Once(),
-    siblings: new Siblings(),
+    siblings: new Siblings(options.patience),
     throttles: options.throttles,
     carriers: options.carriers,
     mayRetry: options.mayRetry,
     checkpoint: options.checkpoint,
     hints: options.hints,
     gate: options.gate,
+  }
+}
+
+function slotsOf(concurrency: number): TransferState['slots'] {
+  const known = new Map<string, Slots>()
+  return (destination, isSmall) => {
+    const key = `${isSmall ? 'small' : 'large'} ${destination ?? ''}`
+    const slots = known.get(key) ?? new Slots(isSmall ? concurrency * 4 : concurrency)
+    known.set(key, slots)
+    return slots
   }
 }
 
@@ -92,6 +103,8 @@ export interface Place {
 
 /** What one transfer copies, from where to where, and how. */
 export interface Job {
+  /** The task that it is of: the same object in every copy of the job. */
+  readonly member: object
   readonly state: TransferState
   readonly source: Place & { readonly readManifest: (tagOrDigest: string, ctx: Context) => Promise<Manifest> }
   readonly destination: Place

@@ -7,25 +7,28 @@ import { IntegrityError, onSide, RegistryError } from '../core/errors.ts'
 import { formatBytes } from '../core/size.ts'
 import { type Job, REMEMBERED_BLOB } from './job.ts'
 import { resumable } from './resumable.ts'
-import type { Share } from './siblings.ts'
+import type { Leader, Share } from './siblings.ts'
 import { BlobHash, checked } from './stream.ts'
 import type { Throttle } from './throttle.ts'
 
 /** Waits for a slot, and for siblings that need the same blob; then streams it. */
 export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
-  const { state } = job
-  const slots = blob.size <= SMALL_BLOB ? state.small : state.large
-  const leader = {
+  const { state, destination, member } = job
+  const isSmall = blob.size <= SMALL_BLOB
+  const leader: Leader = {
     open: async () => reading(blob, 0, new BlobHash(blob, !job.unhashed), [], () => {}, job, ctx),
-    hold: (all: () => Promise<void>) =>
-      slots.use(job, ctx.signal, async () => {
+    holdSlot: (isShared, work) =>
+      state.slots(isShared ? undefined : destination.registry, isSmall).use(member, ctx.signal, async () => {
         await state.gate?.pass(ctx.signal)
-        await all()
+        await work()
       }),
   }
   // A small blob is sooner read again than waited for.
-  if (blob.size <= SMALL_BLOB) return leader.hold(() => stream(blob, undefined, job, ctx))
-  return state.siblings.share(job.artifact, blob, job, leader, (share) => stream(blob, share, job, ctx))
+  if (isSmall) return leader.holdSlot(false, () => stream(blob, undefined, job, ctx))
+  return state.siblings.share(job.artifact, blob, member, leader, async (share) => {
+    if (!share) return stream(blob, undefined, job, ctx)
+    await stream(blob, share, job, { ...ctx, signal: AbortSignal.any([ctx.signal, share.leftBehind]) })
+  })
 }
 
 let lastStream = 0

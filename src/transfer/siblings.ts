@@ -1,17 +1,24 @@
-/** Tasks that copy one artifact to several destinations at the same time: each of its blobs is read from the source once. */
+/**
+ * Tasks that copy one artifact to several destinations at the same time: each of its blobs is read from the source once.
+ *
+ * A blob's meeting:  joining → closed (each member has joined or declined, or the join window is over) → the leader holds a slot →
+ *                    all read one stream; one that stops reading is left behind → all ended, the slot is free
+ */
 
 import type { Bytes } from '../core/content.ts'
 import type { Descriptor } from '../core/descriptor.ts'
+import { NetworkError } from '../core/errors.ts'
 import { Broadcast } from './broadcast.ts'
 
-/** How long the first task that needs a blob waits for its siblings to say whether they do, in milliseconds. They say it within a
- *  request or two, unless they wait for something else: then they read it themselves later. */
-const PATIENCE = 1000
+/** How long the first task that needs a blob waits for its siblings to say whether they do. They say it within a request or two, unless they
+ *  wait for something else: then they read it themselves later. */
+const JOIN_WINDOW_MS = 1000
 
-/** What the first member brings: the one stream, and the room to write it. */
+/** What each member brings: a stream, and room to write it. Those of the first are used for all. */
 export interface Leader {
   readonly open: () => Promise<Bytes>
-  readonly hold: (all: () => Promise<void>) => Promise<void>
+  /** `isShared`: for all members, not for this one alone. */
+  readonly holdSlot: (isShared: boolean, work: () => Promise<void>) => Promise<void>
 }
 
 /** One member's part in a stream that several write. */
@@ -20,83 +27,110 @@ export interface Share {
   read(): Bytes | undefined
   /** Called instead by a member that does not want it after all: the others wait for it. */
   leave(): void
+  /** Aborted when the others go on without this member. What it has begun with the stream must end at once. */
+  readonly leftBehind: AbortSignal
 }
 
 class Group {
   readonly members = new Set<object>()
   readonly #decided = new Map<string, Set<object>>()
-  readonly #gathering = new Map<string, Gathering>()
+  readonly #meetings = new Map<string, BlobMeeting>()
 
-  decide(digest: string, member: object): void {
+  markDecided(digest: string, member: object): void {
     const decided = this.#decided.get(digest) ?? new Set()
     this.#decided.set(digest, decided.add(member))
-    this.check()
+    this.closeComplete()
   }
 
-  /** The blob's gathering, and whether `member` is its first. */
-  join(digest: string, member: object): Gathering {
-    const known = this.#gathering.get(digest)
-    const gathering = known ?? new Gathering()
-    gathering.members.add(member)
+  join(digest: string, member: object): BlobMeeting {
+    const known = this.#meetings.get(digest)
+    const meeting = known ?? new BlobMeeting()
+    meeting.members.add(member)
     if (!known) {
-      this.#gathering.set(digest, gathering)
-      const timer = setTimeout(() => this.#close(digest, gathering), PATIENCE)
-      gathering.closed.then(() => clearTimeout(timer))
+      this.#meetings.set(digest, meeting)
+      const timer = setTimeout(() => this.#close(digest, meeting), JOIN_WINDOW_MS)
+      meeting.closed.then(() => clearTimeout(timer))
     }
-    this.decide(digest, member)
-    return gathering
+    this.markDecided(digest, member)
+    return meeting
   }
 
-  /** Closes what has nobody left to wait for. */
-  check(): void {
-    for (const [digest, gathering] of this.#gathering) {
+  /** Closes the meetings of which every member has decided. */
+  closeComplete(): void {
+    for (const [digest, meeting] of this.#meetings) {
       const decided = this.#decided.get(digest)
-      if ([...this.members].every((member) => decided?.has(member))) this.#close(digest, gathering)
+      if ([...this.members].every((member) => decided?.has(member))) this.#close(digest, meeting)
     }
   }
 
-  #close(digest: string, gathering: Gathering): void {
-    if (this.#gathering.get(digest) === gathering) this.#gathering.delete(digest)
-    gathering.close()
+  #close(digest: string, meeting: BlobMeeting): void {
+    if (this.#meetings.get(digest) === meeting) this.#meetings.delete(digest)
+    meeting.close()
   }
 }
 
-class Gathering {
+class BlobMeeting {
   readonly members = new Set<object>()
   readonly closed: Promise<void>
   close: () => void
-  /** Set by the leader, once nobody joins any more. */
-  broadcast: Broadcast | undefined
-  readonly held = Promise.withResolvers<void>()
+  readonly slotHeld = Promise.withResolvers<void>()
+  readonly #leftBehind = new Map<object, AbortController>()
   readonly #ended = new Set<object>()
   readonly #allEnded = Promise.withResolvers<void>()
+  #broadcast: Broadcast | undefined
 
   constructor() {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.closed = promise
     this.close = resolve
-    this.held.promise.catch(() => {})
+    this.slotHeld.promise.catch(() => {})
+  }
+
+  /** Called for the first member, once no more of them can join. */
+  lead({ open, holdSlot }: Leader, patience: number | undefined): void {
+    const reason = new NetworkError('nothing was taken for long, while other destinations waited')
+    const onLeftBehind = (member: object): void => this.#controllerOf(member).abort(reason)
+    this.#broadcast = new Broadcast(open, this.members, { patience, onLeftBehind })
+    const held = holdSlot(true, () => {
+      this.slotHeld.resolve()
+      return this.#allEnded.promise
+    })
+    held.catch(this.slotHeld.reject)
   }
 
   end(member: object): void {
-    this.broadcast?.leave(member)
+    this.#broadcast?.leave(member)
     this.#ended.add(member)
     if (this.#ended.size === this.members.size) this.#allEnded.resolve()
   }
 
   shareOf(member: object): Share | undefined {
-    const { broadcast } = this
-    return broadcast && { read: () => broadcast.read(member), leave: () => broadcast.leave(member) }
+    const broadcast = this.#broadcast
+    return (
+      broadcast && {
+        read: () => broadcast.read(member),
+        leave: () => broadcast.leave(member),
+        leftBehind: this.#controllerOf(member).signal,
+      }
+    )
   }
 
-  get allEnded(): Promise<void> {
-    return this.#allEnded.promise
+  #controllerOf(member: object): AbortController {
+    const controller = this.#leftBehind.get(member) ?? new AbortController()
+    this.#leftBehind.set(member, controller)
+    return controller
   }
 }
 
 /** One for a run. A task alone with its artifact costs nothing. */
 export class Siblings {
   readonly #groups = new Map<string, Group>()
+  readonly #patience: number | undefined
+
+  /** `patience`: milliseconds after which a member that takes no bytes is left behind. */
+  constructor(patience?: number) {
+    this.#patience = patience
+  }
 
   /** A task begins to copy `artifact`; the result ends its membership. */
   enter(artifact: string, member: object): () => void {
@@ -105,18 +139,18 @@ export class Siblings {
     group.members.add(member)
     return () => {
       group.members.delete(member)
-      group.check()
+      group.closeComplete()
       if (group.members.size === 0 && this.#groups.get(artifact) === group) this.#groups.delete(artifact)
     }
   }
 
   /** The member does not need to stream this blob. */
-  pass(artifact: string, blob: Descriptor, member: object): void {
-    this.#groups.get(artifact)?.decide(blob.digest, member)
+  declineBlob(artifact: string, blob: Descriptor, member: object): void {
+    this.#groups.get(artifact)?.markDecided(blob.digest, member)
   }
 
-  /** Runs `work` with a share of the one stream, or with undefined where there is nobody to share with. The first who comes leads: its
-   *  `open` and `hold` are used for all. */
+  /** Runs `work` with a share of the one stream, or with undefined where the member is alone. A member that is left behind fails, and does
+   *  its work again alone. */
   async share(
     artifact: string,
     blob: Descriptor,
@@ -124,26 +158,24 @@ export class Siblings {
     leader: Leader,
     work: (share: Share | undefined) => Promise<void>,
   ): Promise<void> {
+    const alone = (): Promise<void> => leader.holdSlot(false, () => work(undefined))
     const group = this.#groups.get(artifact)
-    if (!group || group.members.size < 2) return leader.hold(() => work(undefined))
-    const gathering = group.join(blob.digest, member)
-    await gathering.closed
-    const [first] = gathering.members
-    if (gathering.members.size < 2) return leader.hold(() => work(undefined))
-    if (first === member) {
-      gathering.broadcast = new Broadcast(leader.open, gathering.members)
-      leader
-        .hold(() => {
-          gathering.held.resolve()
-          return gathering.allEnded
-        })
-        .catch(gathering.held.reject)
-    }
+    if (!group || group.members.size < 2) return alone()
+    const meeting = group.join(blob.digest, member)
+    await meeting.closed
+    if (meeting.members.size < 2) return alone()
+    const [first] = meeting.members
+    if (first === member) meeting.lead(leader, this.#patience)
+    let share: Share | undefined
     try {
-      await gathering.held.promise
-      await work(gathering.shareOf(member))
+      await meeting.slotHeld.promise
+      share = meeting.shareOf(member)
+      return await work(share)
+    } catch (error) {
+      if (!share?.leftBehind.aborted) throw error
     } finally {
-      gathering.end(member)
+      meeting.end(member)
     }
+    return alone()
   }
 }

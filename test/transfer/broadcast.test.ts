@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Bytes } from '../../src/core/content.ts'
 import { Broadcast } from '../../src/transfer/broadcast.ts'
 
@@ -91,8 +91,36 @@ test('the stream is closed when the last reader leaves', async () => {
 test('who does not come in time is left behind, and told so', async () => {
   const { seen, open } = source(2)
   const [late, other] = [{}, {}]
-  const broadcast = new Broadcast(open, [late, other], 1)
+  const broadcast = new Broadcast(open, [late, other], { patience: 1 })
   expect((await collect(streamOf(broadcast, other))).length).toBe(8)
   expect(broadcast.read(late)).toBeUndefined()
   expect(seen.opened).toBe(1)
+})
+
+test('a reader that stops in the middle is left behind, and the others get everything', async () => {
+  const { seen, open } = source(5)
+  const [stuck, other] = [{}, {}]
+  const left: object[] = []
+  const broadcast = new Broadcast(open, [stuck, other], { patience: 1, onLeftBehind: (reader) => left.push(reader) })
+  const reading = streamOf(broadcast, stuck)[Symbol.asyncIterator]()
+  const first = reading.next()
+  expect((await collect(streamOf(broadcast, other))).length).toBe(20)
+  expect(await first).toMatchObject({ done: false })
+  expect(left).toEqual([stuck])
+  await expect(reading.next()).rejects.toThrow('without waiting')
+  expect(seen.opened).toBe(1)
+})
+
+test('a slow source leaves no reader behind', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const slow = Promise.withResolvers<Bytes>()
+  const left: object[] = []
+  const readers = [{}, {}]
+  const broadcast = new Broadcast(() => slow.promise, readers, { onLeftBehind: (reader) => left.push(reader) })
+  const reading = readers.map((reader) => collect(streamOf(broadcast, reader)))
+  await vi.advanceTimersByTimeAsync(60_000)
+  slow.resolve(await source(2).open())
+  expect((await Promise.all(reading)).map((bytes) => bytes.length)).toEqual([8, 8])
+  expect(left).toEqual([])
 })

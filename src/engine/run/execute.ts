@@ -37,6 +37,8 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   readonly thorough?: boolean | undefined
   readonly started: (execution: number) => void
   readonly clock?: Clock | undefined
+  /** Milliseconds that destinations which read a blob together wait for one that takes nothing. */
+  readonly patience?: number | undefined
 }
 
 export interface ExecuteResult {
@@ -155,7 +157,7 @@ async function transfer(
   memory: ManifestMemory,
   totals: PlanTotals,
 ): Promise<void> {
-  const { policy, source, history, concurrency, throttles, carriers } = request
+  const { policy, source, history, concurrency, throttles, carriers, patience } = request
   const { ctx, clock, id } = run
   const destinations = destinationsOf(request)
   const tasks = totals.copies + totals.updates
@@ -180,7 +182,8 @@ async function transfer(
     }
   const checkpoint = checkpoints(destinations, history, id)
   const hints = hintsOf(destinations, history)
-  const state = createTransferState({ concurrency, throttles, carriers, mayRetry, checkpoint, hints, gate: run.gate })
+  const gate = run.gate
+  const state = createTransferState({ concurrency, throttles, carriers, mayRetry, checkpoint, hints, gate, patience })
   const leftovers = request.again !== undefined || history.uploads.mayHaveLeft(id)
   // What could not be planned has failed already.
   let failures = totals.blocked
@@ -194,13 +197,14 @@ async function transfer(
       history,
       execution: id,
       run: createRunner({ policy, source, destinations, state, memory, thorough: request.thorough, leftovers }),
+      ...(destinations.size > 1 ? { destinations: [...destinations.keys()] } : {}),
       tasksAtOnce: Math.max(32, concurrency * 2),
       retry: policy.retry,
       onFailure: () => {
         failures += 1
         giveUp()
       },
-      gate: run.gate,
+      gate,
       clock,
     },
     ctx,

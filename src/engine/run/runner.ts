@@ -37,8 +37,10 @@ export function createRunner(options: RunnerOptions): RunTask {
     const destination = destinations.get(task.destination.registry)
     if (!destination) throw new TypeError(`no destination ${task.destination.registry}`)
     const from = source.adapter.repository(task.source.repository)
+    const member = {}
     const job: Job = {
       state,
+      member,
       source: {
         registry: source.registry.name,
         repository: task.source.repository,
@@ -65,7 +67,7 @@ export function createRunner(options: RunnerOptions): RunTask {
       name: formatResource({ ...task.destination, digest: task.digest }),
       artifact: `${task.source.repository}@${task.digest ?? task.source.tag}`,
     }
-    const leave = state.siblings.enter(job.artifact, job)
+    const leave = state.siblings.enter(job.artifact, member)
     try {
       if (task.new_repository && policy.destination.create) await ensured(destination, task.destination.repository, ctx)
       const digest = await copy(task, job, ctx).catch((error: unknown) => {

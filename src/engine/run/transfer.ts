@@ -18,6 +18,8 @@ export interface TransferOptions {
   readonly retry: { readonly attempts: number; readonly delay: number }
   /** Called when a task has failed for good. */
   readonly onFailure: () => void
+  /** Each with `tasksAtOnce` of its own, so that one that hangs keeps only its own; absent: all destinations share them. */
+  readonly destinations?: readonly string[]
   /** Which of the tasks; default `transfer`. */
   readonly kind?: TaskKind
   /** While it is closed no task begins. */
@@ -36,7 +38,7 @@ export async function transferTasks(options: TransferOptions, ctx: Context): Pro
   const { clock } = options
   const ahead = clock.now() - clock.monotonic()
   const time = (): number => Math.round(clock.monotonic() + ahead)
-  const round: Round = { pool: new Pool(), tried: new Map(), time, broken, drained: false }
+  const round: Round = { pool: new Pool(), tried: new Map(), time, broken }
   try {
     await takeTasks(options, round, { ...ctx, signal: AbortSignal.any([ctx.signal, broken.signal]) })
   } catch (error) {
@@ -54,34 +56,47 @@ interface Round {
   readonly time: () => number
   /** Aborted once the history has failed: it is not written again, since each try may wait for long. */
   readonly broken: AbortController
-  /** All tasks are taken: none is added while they run, and only one that is put back changes that. */
+}
+
+/** The tasks for one destination, or for all. */
+interface Lane {
+  readonly destination: string | undefined
+  running: number
+  /** All its tasks are taken: none is added while they run, and only one that is put back changes that. */
   drained: boolean
 }
 
 async function takeTasks(options: TransferOptions, round: Round, ctx: Context): Promise<void> {
-  const { history, execution, tasksAtOnce, gate } = options
+  const { history, execution, tasksAtOnce, gate, kind, destinations = [undefined] } = options
   const { pool } = round
+  const lanes = destinations.map((destination): Lane => ({ destination, running: 0, drained: false }))
   while (!ctx.signal.aborted) {
-    if (round.drained) {
-      if (pool.running === 0) break
-      await pool.nextEnd
-      continue
-    }
-    const free = gate?.closed ? 0 : tasksAtOnce - pool.running
-    for (const task of history.tasks.takePending(execution, free, round.time(), options.kind)) {
-      pool.add(runTask(task, round, options, ctx).catch((error: unknown) => round.broken.abort(error)))
-    }
-    if (pool.running === tasksAtOnce) {
-      await pool.nextEnd
-      continue
+    const open = lanes.filter((lane) => !lane.drained)
+    if (open.length === 0 && pool.running === 0) break
+    for (const lane of gate?.closed ? [] : open) {
+      const free = tasksAtOnce - lane.running
+      for (const task of history.tasks.takePending(execution, free, round.time(), kind, lane.destination)) {
+        const work = runTask(task, lane, round, options, ctx).catch((error: unknown) => round.broken.abort(error))
+        lane.running += 1
+        pool.add(
+          work.finally(() => {
+            lane.running -= 1
+          }),
+        )
+      }
     }
     if (gate?.closed && (pool.running > 0 || history.executions.get(execution).in_progress > 0)) {
       await Promise.race([pool.nextEnd, gate.pass(ctx.signal).catch(() => {})])
       continue
     }
-    const next = history.tasks.nextAttemptAt(execution, options.kind)
-    if (next === undefined) round.drained = true
-    else await waitFor(next, round, options, ctx)
+    const due: number[] = []
+    for (const lane of open.filter(({ running }) => running < tasksAtOnce)) {
+      const next = history.tasks.nextAttemptAt(execution, kind, lane.destination)
+      if (next === undefined) lane.drained = true
+      else due.push(next)
+    }
+    if (due.length > 0) await waitFor(Math.min(...due), round, options, ctx)
+    else if (pool.running > 0) await pool.nextEnd
   }
 }
 
@@ -99,7 +114,13 @@ async function waitFor(next: number, { pool, time }: Round, options: TransferOpt
 }
 
 /** Rejects only where the history cannot be written. */
-async function runTask(task: PendingTask, round: Round, options: TransferOptions, ctx: Context): Promise<void> {
+async function runTask(
+  task: PendingTask,
+  lane: Lane,
+  round: Round,
+  options: TransferOptions,
+  ctx: Context,
+): Promise<void> {
   const { tried, broken } = round
   const { history } = options
   const moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
@@ -126,7 +147,7 @@ async function runTask(task: PendingTask, round: Round, options: TransferOptions
   const delay = delayOf(error, task.id, tried, options)
   if (delay !== undefined) {
     history.tasks.putBack(task.id, round.time() + delay, kept, moved)
-    round.drained = false
+    lane.drained = false
     ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
     return
   }

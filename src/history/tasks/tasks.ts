@@ -28,10 +28,16 @@ export interface Tasks {
    *  `LockedError` where the lock was lost. */
   add(execution: number, specs: readonly TaskSpec[], status?: TaskStatus): void
   /** Moves up to `limit` tasks that are due at `time` (milliseconds since 1970) to in_progress, lowest number first; of one kind: deletes
-   *  begin only when all else has ended. */
-  takePending(execution: number, limit: number, time: number, kind?: TaskKind): readonly PendingTask[]
+   *  begin only when all else has ended. `destination`: only those that go to the registry of this name. */
+  takePending(
+    execution: number,
+    limit: number,
+    time: number,
+    kind?: TaskKind,
+    destination?: string,
+  ): readonly PendingTask[]
   /** When the first of the tasks that were put back is due, in milliseconds since 1970. */
-  nextAttemptAt(execution: number, kind?: TaskKind): number | undefined
+  nextAttemptAt(execution: number, kind?: TaskKind, destination?: string): number | undefined
   /** False where the task may not move there: it has ended already, or the lock was lost. What was moved adds to what earlier attempts moved. */
   finish(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): boolean
   /** Puts a task back until `nextAttemptAt`; false where it is not being run. */
@@ -70,18 +76,19 @@ export function createTasks(
         })
       }
     },
-    takePending(execution, limit, time, kind = 'transfer') {
+    takePending(execution, limit, time, kind = 'transfer', destination) {
       if (limit <= 0) return []
       const rows = database.all<{ id: number; spec: string; attempts: number }>(TAKE[kind], {
         execution,
         limit,
         time,
+        destination: destination ?? null,
         ...mine,
       })
       return rows.map(({ id, spec, attempts }) => ({ id, spec: readSpec(spec), attempts })).sort((a, b) => a.id - b.id)
     },
-    nextAttemptAt: (execution, kind = 'transfer') =>
-      database.get<{ at: number | null }>(NEXT[kind], { execution })?.at ?? undefined,
+    nextAttemptAt: (execution, kind = 'transfer', destination) =>
+      database.get<{ at: number | null }>(NEXT[kind], { execution, destination: destination ?? null })?.at ?? undefined,
     finish: (id, status, { moved = NOTHING, error } = {}) =>
       database.run(FINISH[status], { id, ...moved, end: now(), error: error ? errorText(error) : null, ...mine }) > 0,
     putBack: (id, nextAttemptAt, error, moved = NOTHING) =>
@@ -111,19 +118,21 @@ const ADD = `
 
 const KIND = { transfer: `spec ->> '$.action' IS NOT 'delete'`, delete: `spec ->> '$.action' = 'delete'` } as const
 
+const TO = `(@destination IS NULL OR spec ->> '$.destination.registry' = @destination)`
+
 const take = (kind: TaskKind): string => `
   UPDATE tasks SET status = 'in_progress', attempts = attempts + 1, next_attempt_at = NULL, end_time = NULL,
     start_time = coalesce(start_time, @time)
   WHERE id IN (
     SELECT id FROM tasks WHERE execution_id = @execution AND status = 'pending' AND ${HELD}
-      AND (next_attempt_at IS NULL OR next_attempt_at <= @time) AND ${KIND[kind]} ORDER BY id LIMIT @limit
+      AND (next_attempt_at IS NULL OR next_attempt_at <= @time) AND ${KIND[kind]} AND ${TO} ORDER BY id LIMIT @limit
   ) RETURNING id, spec, attempts`
 
 const TAKE = { transfer: take('transfer'), delete: take('delete') }
 
 const next = (kind: TaskKind): string => `
   SELECT min(next_attempt_at) AS at FROM tasks
-  WHERE execution_id = @execution AND status = 'pending' AND next_attempt_at IS NOT NULL AND ${KIND[kind]}`
+  WHERE execution_id = @execution AND status = 'pending' AND next_attempt_at IS NOT NULL AND ${KIND[kind]} AND ${TO}`
 
 const NEXT = { transfer: next('transfer'), delete: next('delete') }
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { Clock } from '../../../src/core/cancel.ts'
 import { CancelledError, HistoryError, IntegrityError, LockedError, NetworkError } from '../../../src/core/errors.ts'
 import type { Event } from '../../../src/core/events.ts'
+import type { TaskSpec } from '../../../src/core/plan.ts'
 import type { RunTask } from '../../../src/engine/run/runner.ts'
 import { type TransferOptions, transferTasks } from '../../../src/engine/run/transfer.ts'
 import type { History } from '../../../src/history/history.ts'
@@ -212,6 +213,23 @@ test.each(['finish', 'putBack', 'takePending', 'nextAttemptAt'] as const)(
     expect(history.executions.get(id)).toMatchObject({ status: 'failed', in_progress: 0 })
   },
 )
+
+test('tasks for a destination that hangs keep none of the others waiting', async () => {
+  const { transfer, history, id } = await scene(0)
+  const to = (registry: string): TaskSpec[] =>
+    copies(6).map((spec) => ({ ...spec, destination: { ...spec.destination, registry } }))
+  history.tasks.add(id, [...to('hung'), ...to('healthy')])
+  const revived = Promise.withResolvers<void>()
+  const ended: string[] = []
+  const run: RunTask = async ({ destination }) => {
+    if (destination.registry === 'hung') await revived.promise
+    ended.push(destination.registry)
+    if (ended.length === 6) revived.resolve()
+  }
+  await transfer(run, { tasksAtOnce: 2, destinations: ['hung', 'healthy'] })
+  expect(ended.slice(0, 6)).toEqual(Array(6).fill('healthy'))
+  expect([...history.tasks.list(id)].map(({ status }) => status)).toEqual(Array(12).fill('succeeded'))
+})
 
 test('writes nothing of its tasks once another process has taken the execution over', async () => {
   const { transfer, history, id, abort } = await scene(3)
