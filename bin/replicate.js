@@ -35,13 +35,23 @@ function load() {
   })
 }
 
-/** Compiled code is kept between runs, in a directory of the user's own: nobody else may put code there. */
+/** Compiled code is kept between runs, in a directory that nobody else can put code into. */
 function keepCompiledCode() {
-  return Promise.all([import('node:module'), import('node:os'), import('node:path')]).then((modules) => {
-    var cache = process.env.XDG_CACHE_HOME || modules[2].join(modules[1].homedir(), '.cache')
-    // Answers with a status; where the directory cannot be written, nothing is kept.
-    modules[0].enableCompileCache(modules[2].join(cache, 'replicate'))
-  })
+  return Promise.all([import('node:module'), import('node:os'), import('node:path'), import('node:fs')]).then(
+    (modules) => {
+      var fs = modules[3]
+      var cache = process.env.XDG_CACHE_HOME || modules[2].join(modules[1].homedir(), '.cache')
+      var directory = modules[2].join(cache, 'replicate')
+      var isOurs
+      try {
+        fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+        isOurs = process.platform === 'win32' || (fs.statSync(directory).mode & 0o022) === 0
+        if (isOurs) modules[0].enableCompileCache(directory)
+      } catch (_) {
+        // Nothing is kept.
+      }
+    },
+  )
 }
 
 if (isSupported(process.versions.node)) keepCompiledCode().then(load).then(begin)

@@ -98,8 +98,10 @@ export interface App extends Running {
   readonly keychain: Keychain
   /** Checks versions, files, keychain, registries and clock, one after another. */
   examine(ctx: Context): AsyncIterable<Check>
-  /** Opens the history on first use. */
+  /** Opens the history on first use, to be written. */
   history(): Promise<History>
+  /** The history as a command reads it that writes nothing of it: also from a directory that cannot be written. */
+  records(): Promise<History>
   close(): Promise<void>
 }
 
@@ -113,6 +115,7 @@ export function createApp(options: AppOptions): App {
   const carriers = createCarriers(options.carriers)
   const lists = createLongLists()
   let history: Promise<History> | undefined
+  let reading: Promise<History> | undefined
   const openedHistory = (): Promise<History> => {
     const opened = history ?? openHistory(homeDirectory(options), { redact: (text) => redactor.text(text) })
     history = opened
@@ -272,10 +275,17 @@ export function createApp(options: AppOptions): App {
         guarded(ctx),
       ),
     history: openedHistory,
+    records() {
+      reading ??= history ?? readHistory()
+      return reading
+    },
     async close() {
       lists.close()
       await Promise.all([connections.close(), carriers.close()])
-      if (history) (await history).close()
+      // One that could not be opened has said so where it was needed.
+      for (const opened of await Promise.allSettled(new Set([history, reading]))) {
+        if (opened.status === 'fulfilled') opened.value?.close()
+      }
     },
   }
 }

@@ -230,9 +230,10 @@ async function readPem(registry: Registry, key: string, path: string | undefined
   })
 }
 
-/** Where a machine of a cloud is told who it is: no proxy knows that. */
+/** Where a cloud tells a machine who it is. A proxy would ask for another machine. */
 function isNear(url: string): boolean {
-  return new URL(url).hostname.startsWith('169.254.')
+  const { hostname } = new URL(url)
+  return hostname.startsWith('169.254.') || hostname === 'metadata.google.internal'
 }
 
 /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case; loopback never goes through a proxy. */

@@ -1,7 +1,9 @@
 /** Runs policies one after another, and goes on with what an earlier execution has left. */
 
 import type { Configuration } from '../config/load.ts'
+import { after } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
+import { spelledDuration } from '../core/duration.ts'
 import { CancelledError, ReplicateError } from '../core/errors.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Again } from '../engine/run/again.ts'
@@ -99,9 +101,13 @@ export function createRunning(parts: RunningParts): Running {
   return {
     async *run(policies, configuration, run, started, ctx) {
       const limited = limitedBy(run, ctx)
-      for (const policy of policies) {
-        yield await runPolicy(policy, configuration, run, limited, started)
-        if (limited.ctx.signal.aborted) return
+      try {
+        for (const policy of policies) {
+          yield await runPolicy(policy, configuration, run, limited, started)
+          if (limited.ctx.signal.aborted) return
+        }
+      } finally {
+        limited.end()
       }
     },
     async *again(earlier, run, started, ctx) {
@@ -110,7 +116,12 @@ export function createRunning(parts: RunningParts): Running {
       const configuration = await read(filesAgain(earlier.execution, origin, parts.config), config)
       const narrowed = { ...origin.narrowing, ...run }
       const calling = { ...policy, ...callsOf(configuration.policies.find(({ name }) => name === policy.name)) }
-      yield await runPolicy(calling, configuration, narrowed, limitedBy(run, ctx), started, { ...earlier, lock })
+      const limited = limitedBy(run, ctx)
+      try {
+        yield await runPolicy(calling, configuration, narrowed, limited, started, { ...earlier, lock })
+      } finally {
+        limited.end()
+      }
     },
   }
 }
@@ -119,13 +130,17 @@ export function createRunning(parts: RunningParts): Running {
 interface Limited {
   readonly throttles: readonly Throttle[]
   readonly ctx: Context
+  /** Forgets the time limit. */
+  end(): void
 }
 
 function limitedBy({ bandwidth, timeout }: RunOptions, ctx: Context): Limited {
-  return {
-    throttles: bandwidth === undefined ? [] : [createThrottle(bandwidth)],
-    ctx: timeout === undefined ? ctx : { ...ctx, signal: AbortSignal.any([ctx.signal, timeLimit(timeout)]) },
-  }
+  const throttles = bandwidth === undefined ? [] : [createThrottle(bandwidth)]
+  if (timeout === undefined) return { throttles, ctx, end: () => {} }
+  const over = new AbortController()
+  const reason = new CancelledError(`stopped: the time limit of ${spelledDuration(timeout)} is over`, 1)
+  const end = after(timeout, () => over.abort(reason), true)
+  return { throttles, ctx: { ...ctx, signal: AbortSignal.any([ctx.signal, over.signal]) }, end }
 }
 
 /** The options that say what is planned; the others say how it is done. */
@@ -146,11 +161,4 @@ function callsOf(policy: Policy | undefined): Pick<Policy, 'prepare' | 'notify'>
 function lockOf(policy: Policy, configuration: Configuration): string {
   const file = configuration.policyFile(policy.name)
   return file === undefined ? `${policy.name} ${policy.description ?? ''}` : `${file}#${policy.name}`
-}
-
-function timeLimit(milliseconds: number): AbortSignal {
-  const controller = new AbortController()
-  const reason = new CancelledError(`stopped: the time limit of ${Math.round(milliseconds / 1000)} s is over`, 1)
-  setTimeout(() => controller.abort(reason), milliseconds).unref()
-  return controller.signal
 }

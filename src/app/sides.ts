@@ -21,17 +21,18 @@ export async function openSides(
 ): Promise<Sides> {
   const open = async (name: string, side: Side): Promise<Endpoint> =>
     sidedEndpoint(await connections.open(configuration.registryOf(name)), side)
-  const source = open(policy.source.registry, 'source')
   const routes = routesOf(policy)
-  const opened = new Map(routes.map(({ destination }) => [destination.registry, undefined]))
-  const destinations = new Map(
-    await Promise.all([...opened.keys()].map(async (name) => [name, await open(name, 'destination')] as const)),
-  )
+  const names = [...new Set(routes.map(({ destination }) => destination.registry))]
+  // Awaited together: a failure that nothing waits for would end the process.
+  const [source, ...opened] = await Promise.all([
+    open(policy.source.registry, 'source'),
+    ...names.map((name) => open(name, 'destination')),
+  ])
   return {
-    source: await source,
+    source,
     routes: routes.flatMap((route): Route[] => {
-      const destination = destinations.get(route.destination.registry)
-      return destination ? [{ policy: route, destination: destination }] : []
+      const destination = opened[names.indexOf(route.destination.registry)]
+      return destination ? [{ policy: route, destination }] : []
     }),
   }
 }

@@ -93,7 +93,7 @@ export function viewOf(session: Session): View {
 async function showFailures(app: App, outcome: PolicyOutcome, shown: ReadonlySet<number>, view: View): Promise<void> {
   const { execution } = outcome
   if (!execution || execution.failed <= shown.size) return
-  const history = await app.history()
+  const history = await app.records()
   for (const task of history.tasks.list(execution.id, { status: 'failed' })) {
     if (shown.has(task.id)) continue
     view.event({

@@ -10,7 +10,7 @@ import { type GlobalFlags, openSession, type Session, type Surroundings, wantsCo
 /** Runs the command line in this process and sets its exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
   const { processSurroundings } = await import('./process.ts')
-  const surroundings = processSurroundings(productionParts)
+  const surroundings = processSurroundings(productionParts, tell)
   keepHeapSmall()
   process.exitCode = await execute(argv.slice(2), surroundings)
   // Told to stop, it does not wait for what cannot be stopped, such as a credential helper that never answers.
@@ -21,7 +21,6 @@ export async function main(argv: readonly string[]): Promise<void> {
 export async function execute(args: readonly string[], surroundings: Surroundings): Promise<number> {
   let session: Session | undefined
   let exitCode = 0
-  let told: unknown
   const program = buildProgram(async (flags, command) => {
     session = openSession(surroundings, flags)
     exitCode = await command(session)
@@ -30,15 +29,13 @@ export async function execute(args: readonly string[], surroundings: Surrounding
   try {
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {
-    told = error
     exitCode = await report(error, args, program, surroundings)
   }
   try {
     await session?.close()
   } catch (error) {
-    // What could not be opened cannot be closed either, for the same reason.
-    if (error === told) return exitCode
-    const closed = await report(error, args, program, surroundings)
+    // Standard output has its last line by now.
+    const closed = await tell(error, surroundings)
     if (exitCode === 0) exitCode = closed
   }
   return exitCode
@@ -106,26 +103,29 @@ async function report(
     }
     return 2
   }
-  const { ReplicateError } = await import('../core/errors.ts')
-  const { errorLines, isSilent, renderError } = await import('./render/error.ts')
-  if (isSilent(error)) return error instanceof ReplicateError ? error.exitCode : 1
+  const { errorLines, isSilent } = await import('./render/error.ts')
+  if (isSilent(error)) return exitCodeOf(error)
   if (json) {
     const { jsonLine } = await import('./render/json.ts')
     for (const line of errorLines(error)) surroundings.stdout.write(jsonLine(line))
-    if (!(error instanceof ReplicateError)) await writeBug(error, surroundings, flags)
-  } else {
-    const { colorsFor } = await import('./render/colors.ts')
-    const colors = colorsFor(wantsColor(surroundings, surroundings.stderr, flags))
-    surroundings.stderr.write(renderError(error, colors))
+    const { ReplicateError } = await import('../core/errors.ts')
+    // A bug's stack is for standard error, also where standard output is for machines.
+    if (error instanceof ReplicateError) return error.exitCode
   }
-  return error instanceof ReplicateError ? error.exitCode : 1
+  return tell(error, surroundings, flags)
 }
 
-/** A bug's stack is for standard error, also where standard output is for machines. */
-async function writeBug(error: unknown, surroundings: Surroundings, flags: GlobalFlags): Promise<void> {
+/** Writes the error to standard error. */
+async function tell(error: unknown, surroundings: Surroundings, flags: GlobalFlags = {}): Promise<number> {
   const { renderError } = await import('./render/error.ts')
   const { colorsFor } = await import('./render/colors.ts')
   surroundings.stderr.write(renderError(error, colorsFor(wantsColor(surroundings, surroundings.stderr, flags))))
+  return exitCodeOf(error)
+}
+
+async function exitCodeOf(error: unknown): Promise<number> {
+  const { ReplicateError } = await import('../core/errors.ts')
+  return error instanceof ReplicateError ? error.exitCode : 1
 }
 
 function usageLine(message: string, hint: string): Record<string, string | null> {

@@ -1,17 +1,29 @@
 /** This process as the command line sees it: outputs that survive a closed pipe, signals, standard input. */
 
+import { after } from '../core/cancel.ts'
 import { CancelledError } from '../core/errors.ts'
 import type { Parts } from './parts.ts'
 import { SIGPIPE } from './render/error.ts'
 import type { Output, Surroundings } from './session.ts'
 
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+/** Milliseconds that a clean end may take after an error that nothing caught. */
+const PATIENCE = 5000
 const LARGEST_INPUT = 4 * 1024 * 1024
 
-/** Listens to signals and to broken pipes from now on. */
-export function processSurroundings(parts: Parts): Surroundings {
+/** Listens to signals, to broken pipes and to errors that nothing caught from now on. */
+export function processSurroundings(parts: Parts, report: ReportStray): Surroundings {
   const controller = new AbortController()
   listenToSignals(controller)
+  const surroundings = surroundingsOf(parts, controller)
+  listenToStrays(controller, (error) => report(error, surroundings))
+  return surroundings
+}
+
+/** Says what went wrong; the result is the exit status. */
+type ReportStray = (error: unknown, surroundings: Surroundings) => Promise<number>
+
+function surroundingsOf(parts: Parts, controller: AbortController): Surroundings {
   return {
     // Whoever read the results is gone, or there is no room for them: what still runs is stopped cleanly. Only the latter is said.
     stdout: outputOf(process.stdout, (error) => {
@@ -48,13 +60,29 @@ function listenToSignals(controller: AbortController): void {
   }
 }
 
-/** The exit status is set at the very end: a short command has come to its own by then. */
+/** An error that nothing caught is told as any other, and what runs is stopped as by a signal. */
+function listenToStrays(controller: AbortController, report: (error: unknown) => Promise<number>): void {
+  const onStray = async (error: unknown): Promise<void> => {
+    const exitCode = await report(error)
+    exitWith(exitCode)
+    after(PATIENCE, () => process.exit(), true)
+    controller.abort(new CancelledError('stopped by the error above', exitCode))
+  }
+  process.on('unhandledRejection', onStray)
+  process.on('uncaughtException', onStray)
+}
+
+/** At the very end: what a command sets before that is its own. */
+function exitWith(exitCode: number): void {
+  process.once('exit', () => {
+    process.exitCode = exitCode
+  })
+}
+
 function sayUnwritable(error: NodeJS.ErrnoException): void {
   const why = error.code === 'ENOSPC' ? 'the disk is full' : error.message
   process.stderr.write(`error: cannot write to standard output: ${why}\n`)
-  process.once('exit', () => {
-    process.exitCode = 1
-  })
+  exitWith(1)
 }
 
 function outputOf(stream: NodeJS.WriteStream, onBroken: (error: NodeJS.ErrnoException) => void): Output {

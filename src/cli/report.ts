@@ -42,7 +42,7 @@ export async function writeReports(
   try {
     const ids = outcomes.flatMap(({ execution }) => (execution ? [execution.id] : []))
     const kind = kindOf(flags.report)
-    const executions = gather(await app.history(), ids, kind)
+    const executions = gather(await app.records(), ids, kind)
     if (flags.report !== undefined) {
       await writeFile(resolve(session.cwd, flags.report), await renderReportAs(kind, executions, session.timer.now()))
     }

@@ -131,7 +131,11 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     prune: createPrune(database, locks),
     identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',
     close() {
-      logs.flush()
+      try {
+        logs.flush()
+      } catch {
+        // The failure of an earlier write has been told; these lines are lost with it.
+      }
       database.checkpoint()
       database.close()
     },

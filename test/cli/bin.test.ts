@@ -1,11 +1,12 @@
 /** The real process: its Node check, its speed of saying no, and a closed pipe. */
 
 import { spawn } from 'node:child_process'
-import { mkdtemp } from 'node:fs/promises'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 const bin = fileURLToPath(new URL('../../bin/replicate.js', import.meta.url))
 
@@ -62,4 +63,21 @@ test('a file that is not there is a configuration error', async () => {
   const result = await start(['policies', 'validate', 'missing.yaml', '--home', home])
   expect(result.code).toBe(2)
   expect(result.stderr).toContain('missing.yaml')
+})
+
+test.runIf(process.platform !== 'win32')('compiled code is kept where nobody else can put any', async () => {
+  const cache = await mkdtemp(join(tmpdir(), 'replicate-bin-'))
+  onTestFinished(() => rm(cache, { recursive: true }))
+  const env = { ...process.env, XDG_CACHE_HOME: cache }
+  const version = () =>
+    once(spawn('sh', ['-c', 'umask 000; exec "$@"', 'sh', process.execPath, bin, '--version'], { env }), 'close')
+  await version()
+  const kept = join(cache, 'replicate')
+  expect((await stat(kept)).mode & 0o777).toBe(0o700)
+  expect(await readdir(kept)).not.toEqual([])
+  await rm(kept, { recursive: true })
+  await mkdir(kept)
+  await chmod(kept, 0o777)
+  await version()
+  expect(await readdir(kept)).toEqual([])
 })

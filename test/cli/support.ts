@@ -179,6 +179,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     keychain: { entries: unused, store: unused, remove: unused },
     examine: unused,
     history: () => Promise.resolve(historyOf(behaviour)),
+    records: () => Promise.resolve(historyOf(behaviour)),
     close: () => Promise.resolve(),
   }
   return {

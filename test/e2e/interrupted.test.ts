@@ -49,6 +49,7 @@ test('kill -9 in the middle of a blob leaves an interrupted execution, and the n
 test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
+  ['SIGHUP', 129],
 ] as const)('%s stops the tasks and ends with %i', async (signal, code) => {
   const { here, running } = await halfWay(3)
   const asked = performance.now()

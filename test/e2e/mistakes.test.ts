@@ -103,3 +103,85 @@ test('standard input is a file too, and its mistakes have places', async () => {
   })
   expect(good).toMatchObject({ code: 0 })
 })
+
+test.each(['run', 'plan', 'verify'])(
+  '%s says which certificate cannot be read, where neither side has one',
+  async (command) => {
+    const here = program()
+    here.write(
+      'policy.yaml',
+      `registries:
+  from: { type: docker-registry, url: "https://127.0.0.1:1", ca: ./missing.pem }
+  to: { type: docker-registry, url: "https://127.0.0.1:2", ca: ./missing.pem }
+policies:
+  copy: { source: from/app, destination: to/mirror }
+`,
+    )
+    const { code, stderr } = await here.run([command, 'policy.yaml'])
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringMatching(/^error: registry from: ca cannot be read: .*missing\.pem\n$/),
+    })
+  },
+)
+
+test.each([
+  ['a promise that nothing waits for', 'Promise.reject(new Error("stray"))'],
+  ['a callback that throws', 'setImmediate(() => { throw new Error("stray") })'],
+])('an error that nothing catches is told once and ends the run cleanly: %s', async (_, code) => {
+  const registry = await watched()
+  const here = program()
+  // The adapter never answers: only the error can end the run.
+  here.write(
+    'mine.js',
+    `export const adapter = ({ ociRegistry }) => ({
+      identity: 'mine', name: 'Mine', description: 'of a test', resources: ['image'], filters: ['name', 'tag'],
+      credentials: ['basic'], quirks: [], listing: 'none',
+      open: () => ({
+        ping: (ctx) => { ${code}; return new Promise((_, reject) => ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason))) },
+        repository: () => { throw new Error('not reached') },
+      }),
+    })`,
+  )
+  here.write(
+    'policy.yaml',
+    policyBetween(registry.url, registry.url).replace('type: docker-registry', 'type: ./mine.js'),
+  )
+  const ended = await here.run(['run', 'policy.yaml'])
+  expect(ended.code).toBe(1)
+  expect(ended.stderr.match(/bug:/g)).toHaveLength(1)
+  expect(ended.stderr).toContain('Error: stray')
+  expect(await here.execution('last')).toMatchObject({ status: 'stopped' })
+})
+
+test('a history that cannot be opened is told once, and under --json the exit status is still the last line', async () => {
+  const registry = await watched()
+  const here = program()
+  here.write('home', 'a file where the directory should be')
+  here.write('policy.yaml', policyBetween(registry.url, registry.url.replace('127.0.0.1', 'localhost')))
+  const plain = await here.run(['run', 'policy.yaml'])
+  expect(plain.stderr.match(/its directory cannot be made/g)).toHaveLength(1)
+  const { code, stdout, stderr } = await here.run(['run', 'policy.yaml', '--json'])
+  const types = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).type)
+  expect({ code, stderr, types }).toEqual({ code: plain.code, stderr: '', types: ['error', 'exit'] })
+})
+
+test.runIf(process.platform === 'linux')(
+  'a history whose disk fills up does not say that the execution still runs',
+  async () => {
+    const registry = await watched()
+    const here = program()
+    here.write('policy.yaml', policyBetween(registry.url, registry.url.replace('127.0.0.1', 'localhost')))
+    for (let tag = 0; tag < 600; tag += 1) registry.add('app', image({ seed: 'same' }), `v${tag}`)
+    // In blocks of 512 bytes: room for the tables, and not for the tasks.
+    const limited = ([...command]: readonly string[]) =>
+      ['sh', '-c', 'ulimit -f 800; exec "$@"', 'sh', ...command] as const
+    const ended = await here.start(['run', 'policy.yaml'], { wrap: limited }).ended
+    expect(ended.stderr).toContain('cannot be used: the disk')
+    expect(ended.stdout).toContain('Execution 1 interrupted')
+    expect(await here.execution('last')).toMatchObject({ status: 'interrupted' })
+  },
+)

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
@@ -127,6 +136,34 @@ test('writes nothing where it may only read', async () => {
   const reader = await open(directory, { readonly: true })
   expect(reader.executions.list()).toMatchObject([{ id: 1, status: 'preparing' }])
   expect(() => begin(reader)).toThrow('it cannot be written')
+})
+
+test('is read also where nothing can be written beside it', async () => {
+  const directory = temporaryDirectory()
+  const writer = await openHistory(directory)
+  const id = begin(writer)
+  writer.logs.add(id, undefined, 'info', 'said', 0)
+  writer.executions.finish(id)
+  writer.close()
+  const before = readFileSync(join(directory, 'history.db'))
+  // In the way of a file that SQLite makes for every reader, also where the tests may write everywhere.
+  symlinkSync('nowhere', join(directory, 'history.db-shm'))
+  const reader = await open(directory, { readonly: true })
+  expect(reader.executions.list()).toMatchObject([{ id, status: 'succeeded' }])
+  expect([...reader.logs.list(id)]).toMatchObject([{ text: 'said' }])
+  expect(() => begin(reader)).toThrow('it cannot be written')
+  expect(readFileSync(join(directory, 'history.db')).equals(before)).toBe(true)
+  await expect(openHistory(directory)).rejects.toThrow('it cannot be written')
+})
+
+test('is not read without its log of recent writes', async () => {
+  const directory = temporaryDirectory()
+  const writer = await open(directory)
+  begin(writer)
+  const copy = temporaryDirectory()
+  for (const name of ['history.db', 'history.db-wal']) copyFileSync(join(directory, name), join(copy, name))
+  symlinkSync('nowhere', join(copy, 'history.db-shm'))
+  await expect(openHistory(copy, { readonly: true })).rejects.toThrow(HistoryError)
 })
 
 test('says plainly where it cannot be made', async () => {

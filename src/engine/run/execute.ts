@@ -7,6 +7,7 @@ import { CancelledError, HistoryError, ReplicateError } from '../../core/errors.
 import type { Stage } from '../../core/events.ts'
 import type { Execution } from '../../core/execution.ts'
 import { formatBytes } from '../../core/size.ts'
+import { isFinal } from '../../core/states.ts'
 import { createGate, type Gate } from '../../transfer/gate.ts'
 import { createTransferState } from '../../transfer/job.ts'
 import type { MayRetry } from '../../transfer/resumable.ts'
@@ -138,7 +139,8 @@ function failed({ history }: ExecuteRequest, { id }: Running, error: unknown, ex
   })
   const execution = attempt(() => history.executions.get(id))
   if (!execution) throw error
-  return { execution, exitCode, error }
+  // Where its end could not be written, it is what every reader will see once this process has ended.
+  return { execution: isFinal(execution.status) ? execution : { ...execution, status: 'interrupted' }, exitCode, error }
 }
 
 async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {

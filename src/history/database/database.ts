@@ -1,8 +1,8 @@
 /** The history's SQLite file: opened with safe permissions, read and written by plain SQL, its errors said plainly. */
 
-import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import type Sqlite from 'better-sqlite3'
-import { HistoryError } from '../../core/errors.ts'
+import { errorCode, HistoryError } from '../../core/errors.ts'
 import { explained } from './failure.ts'
 import { createFile } from './file.ts'
 
@@ -33,20 +33,41 @@ const BUSY_TIMEOUT = 10_000
 /** A read-only history that does not exist yet is an empty one. */
 export async function openDatabase(file: string, readonly: boolean): Promise<Database> {
   const Native = await load(file)
-  const absent = readonly && !existsSync(file)
   try {
-    if (!readonly) createFile(file)
-    const native = new Native(absent ? ':memory:' : file, {
-      readonly: readonly && !absent,
-      fileMustExist: !absent,
-      timeout: BUSY_TIMEOUT,
-    })
+    const native = readonly ? openReadonly(file, Native) : openWritable(file, Native)
     native.pragma('synchronous = NORMAL')
     native.pragma('foreign_keys = ON')
     return wrap(native, Native, file, readonly)
   } catch (error) {
     throw explained(error, file)
   }
+}
+
+function openWritable(file: string, Native: typeof Sqlite): Sqlite.Database {
+  createFile(file)
+  return new Native(file, { fileMustExist: true, timeout: BUSY_TIMEOUT })
+}
+
+function openReadonly(file: string, Native: typeof Sqlite): Sqlite.Database {
+  if (!existsSync(file)) return new Native(':memory:')
+  const native = new Native(file, { readonly: true, timeout: BUSY_TIMEOUT })
+  try {
+    native.pragma('schema_version')
+    return native
+  } catch (error) {
+    native.close()
+    // To read it, SQLite puts an index of recent writes beside the file, also where there are none.
+    const isUnwritable = /^SQLITE_(CANTOPEN|READONLY)/.test(errorCode(error))
+    if (!isUnwritable || (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) throw error
+    return new Native(snapshotOf(file), { readonly: true })
+  }
+}
+
+/** The file as a database in memory, which has no log of recent writes. */
+function snapshotOf(file: string): Buffer {
+  const bytes = readFileSync(file)
+  // Both version numbers of the header (sqlite.org/fileformat2.html, 1.3.3): a rollback journal instead of a write-ahead log.
+  return bytes.fill(1, 18, 20)
 }
 
 /** Only now: it costs a native library, which `--help` does not need. */

@@ -1,6 +1,6 @@
 /** What a failure of SQLite or of the file system means for the history, and what to do about it. */
 
-import { HistoryError } from '../../core/errors.ts'
+import { errorCode, HistoryError } from '../../core/errors.ts'
 
 const REASONS: readonly (readonly [code: RegExp, reason: string, hint: string])[] = [
   [
@@ -27,8 +27,10 @@ const REASONS: readonly (readonly [code: RegExp, reason: string, hint: string])[
 /** What is wrong with the file; anything else is a bug and stays as it is. */
 export function explained(error: unknown, file: string): unknown {
   if (error instanceof HistoryError || !(error instanceof Error)) return error
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const found = REASONS.find(([pattern]) => pattern.test(code))
+  const found = REASONS.find(([pattern]) => pattern.test(errorCode(error)))
   if (!found) return error
-  return new HistoryError(`the history ${file} cannot be used: ${found[1]} (${code})`, { cause: error, hint: found[2] })
+  return new HistoryError(`the history ${file} cannot be used: ${found[1]} (${errorCode(error)})`, {
+    cause: error,
+    hint: found[2],
+  })
 }

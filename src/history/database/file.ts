@@ -2,6 +2,7 @@
 
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { hasCode } from '../../core/errors.ts'
 
 /** An empty file, where there is none. SQLite gives the files that it puts beside this one the same permissions. */
 export function createFile(file: string): void {
@@ -15,8 +16,4 @@ export function createFile(file: string): void {
     }
   }
   if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600)
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -24,7 +24,7 @@ export interface ListFlags {
 export async function list(session: Session, flags: ListFlags): Promise<number> {
   const { policy, since, limit } = flags
   const status = flags.status === undefined ? undefined : statusOf(flags.status)
-  const history = await (await session.app()).history()
+  const history = await (await session.app()).records()
   const executions = history.executions.list({
     limit,
     ...(policy === undefined ? {} : { policy }),

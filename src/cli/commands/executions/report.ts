@@ -26,7 +26,7 @@ export async function report(session: Session, id: string, flags: ReportFlags): 
   if (markdown && session.json)
     throw new ConfigurationError('--markdown and --json both go to standard output: give one')
   await checkReports(session, html, junit)
-  const history = await (await session.app()).history()
+  const history = await (await session.app()).records()
   const executions = gather(history, [history.executions.resolveId(id)], html === undefined ? 'json' : 'html')
   for (const [kind, file] of [
     ['html', html],

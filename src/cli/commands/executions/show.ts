@@ -10,7 +10,7 @@ import type { Session } from '../../session.ts'
 import { writeAll } from '../../stream.ts'
 
 export async function show(session: Session, id: string, flags: { readonly failed?: boolean }): Promise<number> {
-  const history = await (await session.app()).history()
+  const history = await (await session.app()).records()
   const execution = history.executions.get(history.executions.resolveId(id))
   const tasks = history.tasks.list(execution.id, flags.failed ? { status: 'failed' } : {})
   if (session.json) {

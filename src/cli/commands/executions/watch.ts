@@ -21,7 +21,7 @@ const LAST_WORDS = 3000
 
 /** Ends when it ends, with its exit status. Watching leaves it as it is, also when the watching is ended. */
 export async function watch(session: Session, id: string): Promise<number> {
-  const history = await (await session.app()).history()
+  const history = await (await session.app()).records()
   let execution = history.executions.get(history.executions.resolveId(id))
   // Bars would come and go at once.
   const view = viewOf({ ...session, bars: session.bars && !isFinal(execution.status) })

@@ -38,7 +38,7 @@ export async function enable(session: Session, name: string, enabled: boolean): 
 export async function remove(session: Session, name: string): Promise<number> {
   const app = await session.app()
   policyOf(await app.editable(), name)
-  const running = (await app.history()).executions.list({ policy: name }).find(({ status }) => !isFinal(status))
+  const running = (await app.records()).executions.list({ policy: name }).find(({ status }) => !isFinal(status))
   if (running) {
     throw new LockedError(`policy ${name} is running: execution ${running.id}`, {
       hint: `\`replicate executions stop ${running.id}\` ends it`,

@@ -15,7 +15,7 @@ export async function list(session: Session): Promise<number> {
   const app = await session.app()
   const { policies } = await app.editable()
   const { configuration: file } = await session.parts.paths(session.options)
-  const history = policies.length > 0 ? await app.history() : undefined
+  const history = policies.length > 0 ? await app.records() : undefined
   const now = session.timer.now()
   const rows = policies.map((policy) => ({ policy, last: history?.executions.lastOf(policy.name) }))
   print(
