@@ -48,10 +48,12 @@ async function searchFile(
   const helpers = file.credHelpers ?? {}
   const key = host.keys.find((name) => Object.hasOwn(helpers, name))
   const own = key === undefined ? undefined : helpers[key]
+  // Docker asks for a key with a port under just that key.
+  const servers = key === undefined || host.servers.includes(key) ? host.servers : [key, ...host.servers]
   return (
-    (await searchHelper(own, origin, host, surroundings)) ??
+    (await searchHelper(own, origin, servers, surroundings)) ??
     searchAuths(file, origin, host, surroundings) ??
-    (file.credsStore === own ? undefined : await searchHelper(file.credsStore, origin, host, surroundings))
+    (file.credsStore === own ? undefined : await searchHelper(file.credsStore, origin, host.servers, surroundings))
   )
 }
 
@@ -82,12 +84,12 @@ function searchAuths(
 async function searchHelper(
   name: string | null | undefined,
   origin: string,
-  host: DockerHost,
+  servers: readonly string[],
   { askHelper, warn }: DockerSurroundings,
 ): Promise<Found | undefined> {
   if (!name) return undefined
   try {
-    for (const server of host.servers) {
+    for (const server of servers) {
       const secret = await askHelper(name, server)
       if (secret) return { secret, place: `docker-credential-${name}`, isHelper: true }
     }

@@ -4,19 +4,25 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { CredentialError } from '../core/errors.ts'
-import type { Credential } from '../core/registry.ts'
+import type { Credential, Registry } from '../core/registry.ts'
 import { credentialOf, SECRET_TYPES, type Tell, type WrittenCredential } from './kinds.ts'
 
 /** All methods throw a `KeychainError`. */
 export interface Keychain {
-  /** The entries by registry; undefined for one that this program did not write. Asked for once, and again after a change. */
-  entries(): Promise<ReadonlyMap<string, WrittenCredential | undefined>>
-  /** Replaces what is there. */
-  store(registry: string, credential: WrittenCredential): Promise<void>
+  /** The entries by registry; undefined for one that this program did not write. Read once, and again after a change. */
+  entries(): Promise<ReadonlyMap<string, KeychainEntry | undefined>>
+  /** Replaces the registry's entry. From now on the entry belongs to the registry's present address. */
+  store(registry: Pick<Registry, 'name' | 'url'>, credential: WrittenCredential): Promise<void>
   /** False where there was none. */
   remove(registry: string): Promise<boolean>
+}
+
+export interface KeychainEntry extends WrittenCredential {
+  /** Scheme, host and port that the credential may be sent to; absent in entries of older versions. */
+  readonly address?: string | undefined
 }
 
 export class KeychainError extends CredentialError {
@@ -34,10 +40,13 @@ export class KeychainError extends CredentialError {
 /** Where credentials say they come from. */
 export const KEYCHAIN_ORIGIN = 'keychain'
 
-/** Undefined where the keychain has no entry for the registry, or where there is no keychain. One that fails is passed over with a
- *  warning; an entry that makes no sense is a `CredentialError`. */
+/**
+ * Undefined where the keychain has no entry for the registry, or where there is no keychain. A keychain that fails is passed over with a
+ * warning. An entry that makes no sense, or that belongs to another address than the registry has, is a `CredentialError`: anyone can
+ * write a file that calls another host by that name.
+ */
 export async function keychainCredential(
-  registry: string,
+  { name, url }: Pick<Registry, 'name' | 'url'>,
   keychain: Keychain,
   surroundings: Tell,
 ): Promise<Credential | undefined> {
@@ -49,12 +58,18 @@ export async function keychainCredential(
     if (!error.absent) surroundings.warn(`${error.message}; it is passed over`)
     return undefined
   }
-  if (!entries.has(registry)) return undefined
-  const entry = entries.get(registry)
-  const whose = `the keychain's entry for ${registry}`
+  if (!entries.has(name)) return undefined
+  const entry = entries.get(name)
+  const whose = `the keychain's entry for ${name}`
   if (!entry) {
     throw new CredentialError(`${whose} was not written by this program`, {
-      hint: `write it anew: replicate credentials set ${registry}`,
+      hint: `write it anew: replicate credentials set ${name}`,
+    })
+  }
+  const address = addressOf(url)
+  if (entry.address !== undefined && entry.address !== address) {
+    throw new CredentialError(`${whose} is for ${entry.address}, and is not sent to ${address ?? 'another place'}`, {
+      hint: `if it belongs there now: replicate credentials set ${name}; else give the registry another name`,
     })
   }
   return credentialOf(entry, { origin: KEYCHAIN_ORIGIN, whose }, surroundings)
@@ -86,15 +101,20 @@ export function createKeychain({ env, timeout }: KeychainOptions): Keychain {
       )
       return known
     },
-    async store(account, credential) {
+    async store({ name, url }, credential) {
       known = undefined
-      await ask({ action: 'store', account, secret: JSON.stringify(credential) }, WRITE_WITHIN)
+      const kept: KeychainEntry = { ...credential, address: addressOf(url) }
+      await ask({ action: 'store', account: name, secret: JSON.stringify(kept) }, WRITE_WITHIN)
     },
     async remove(account) {
       known = undefined
       return (await ask({ action: 'remove', account }, WRITE_WITHIN)) === true
     },
   }
+}
+
+function addressOf(url: string | undefined): string | undefined {
+  return url === undefined ? undefined : new URL(url).origin
 }
 
 /** Without a session bus there is no Secret Service: nothing needs to be loaded to know that. */
@@ -109,9 +129,10 @@ const entry = z.object({
   username: z.string().optional(),
   secret: z.string().min(1),
   session: z.string().optional(),
+  address: z.string().optional(),
 })
 
-function parsed(password: string): WrittenCredential | undefined {
+function parsed(password: string): KeychainEntry | undefined {
   try {
     return entry.safeParse(JSON.parse(password)).data
   } catch {
@@ -166,7 +187,8 @@ async function run(request: Request, env: KeychainOptions['env'], within: number
 }
 
 function outputOf(input: string, env: KeychainOptions['env'], within: number): Promise<string> {
-  const path = createRequire(import.meta.url).resolve('keytar')
+  // On Windows only an address can be imported, not a path.
+  const path = pathToFileURL(createRequire(import.meta.url).resolve('keytar')).href
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--input-type=commonjs', '-e', SCRIPT, path], {
       // Options for this process, such as an inspector's port, are not for that one.

@@ -21,7 +21,7 @@ export async function resolveCredential(registry: Registry, surroundings: Creden
   const kept =
     registry.url === undefined
       ? undefined
-      : ((await keychainCredential(registry.name, keychain, surroundings)) ??
+      : ((await keychainCredential(registry, keychain, surroundings)) ??
         (await dockerCredential(registry.url, { ...surroundings, askHelper })))
   return kept ?? { kind: 'anonymous', origin: 'no credential found' }
 }

@@ -280,3 +280,14 @@ test('runs no helper whose name could be a path', async () => {
   expect((await home.resolve()).kind).toBe('anonymous')
   expect(home.warnings).toEqual([expect.stringContaining('is not the name of a credential helper')])
 })
+
+test('asks the helper of a registry under the very key that names it', async () => {
+  const home = makeHome()
+  home.helper(
+    'fake',
+    `case "$(tail -1 "$JOURNAL")" in *:443) echo '{"Username":"me","Secret":"pass"}';; *) exit 1;; esac`,
+  )
+  home.write('.docker/config.json', { credHelpers: { 'reg.example.com:443': 'fake' } })
+  expect(await home.resolve()).toMatchObject({ username: 'me' })
+  expect(home.asked()).toEqual(['fake get reg.example.com:443'])
+})

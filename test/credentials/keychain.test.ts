@@ -2,13 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { createKeychain, KeychainError } from '../../src/credentials/keychain.ts'
+import { createKeychain, type Keychain, KeychainError } from '../../src/credentials/keychain.ts'
 import type { WrittenCredential } from '../../src/credentials/kinds.ts'
 import { missingPrograms, type SecretService, startSecretService } from '../support/secret-service.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { auth, makeHome } from './setup.ts'
 
 const missing = missingPrograms().length > 0
+const HARBOR = { name: 'harbor', url: 'https://reg.example.com' }
 
 describe.skipIf(missing)('with a Secret Service', () => {
   let service: SecretService
@@ -22,15 +23,23 @@ describe.skipIf(missing)('with a Secret Service', () => {
   test('gives back what was stored, of any type, also to the next process', async () => {
     const entries: Record<string, WrittenCredential> = {
       harbor: { type: 'basic', username: 'robot$x', secret: 'p4ss/w+rd:"ünïque"\\#1 ' },
-      'reg.example.com:5000': { type: 'token', secret: 'tok3n' },
+      'reg.example.com': { type: 'token', secret: 'tok3n' },
       ecr: { type: 'access_key', username: 'AKIA', secret: 's', session: 't' },
       gar: { type: 'service_account', secret: JSON.stringify({ private_key: 'x\n'.repeat(50_000) }, null, 2) },
     }
-    for (const [name, entry] of Object.entries(entries)) await open().store(name, entry)
+    for (const [name, entry] of Object.entries(entries))
+      await open().store({ name, url: `https://${name}.example/path` }, entry)
     const keychain = open()
-    expect(Object.fromEntries(await keychain.entries())).toEqual(entries)
-    await keychain.store('harbor', { type: 'token', secret: 'another' })
-    expect((await keychain.entries()).get('harbor')).toEqual({ type: 'token', secret: 'another' })
+    for (const [name, entry] of Object.entries(entries)) {
+      const address = new URL(`https://${name}.example`).origin
+      expect((await keychain.entries()).get(name)).toEqual({ ...entry, address })
+    }
+    await keychain.store({ name: 'harbor', url: 'http://other:8080' }, { type: 'token', secret: 'another' })
+    expect((await keychain.entries()).get('harbor')).toEqual({
+      type: 'token',
+      secret: 'another',
+      address: 'http://other:8080',
+    })
     for (const name of Object.keys(entries)) expect(await keychain.remove(name)).toBe(true)
     expect(await keychain.remove('harbor')).toBe(false)
     expect(await keychain.entries()).toEqual(new Map())
@@ -41,7 +50,10 @@ describe.skipIf(missing)('with a Secret Service', () => {
     Object.assign(home.env, service.env)
     home.write('.docker/config.json', { auths: { 'reg.example.com': { auth: auth('docker:from-docker') } } })
     expect(await home.resolve()).toMatchObject({ username: 'docker' })
-    await open().store('harbor', { type: 'basic', username: 'kept', secret: 'from-keychain' })
+    await open().store(
+      { name: 'harbor', url: 'https://reg.example.com' },
+      { type: 'basic', username: 'kept', secret: 'from-keychain' },
+    )
     expect(await home.resolve()).toEqual({
       kind: 'basic',
       username: 'kept',
@@ -60,7 +72,7 @@ test.skipIf(missing)(
   async () => {
     const { env, stop } = await startSecretService()
     onTestFinished(stop)
-    await createKeychain({ env }).store('harbor', { type: 'token', secret: 'tok3n' })
+    await createKeychain({ env }).store(HARBOR, { type: 'token', secret: 'tok3n' })
     lock(env)
     const home = makeHome()
     Object.assign(home.env, env)
@@ -72,7 +84,7 @@ test.skipIf(missing)(
 test.skipIf(missing)('finds nothing on a bus without a Secret Service, and stores nothing anywhere else', async () => {
   const { env, stop } = await startSecretService('empty')
   onTestFinished(stop)
-  const stored = createKeychain({ env }).store('harbor', { type: 'token', secret: 'tok3n' })
+  const stored = createKeychain({ env }).store(HARBOR, { type: 'token', secret: 'tok3n' })
   const error = await stored.catch((reason: unknown) => reason)
   expect(error).toBeInstanceOf(KeychainError)
   expect(error).toMatchObject({ absent: true, message: expect.stringContaining('this machine has no keychain') })
@@ -107,7 +119,7 @@ describe.runIf(process.platform === 'linux')('without a keychain', () => {
     const keychain = createKeychain({ env: { DBUS_SESSION_BUS_ADDRESS: `unix:path=${path}` }, timeout: 500 })
     expect((await home.resolve({}, keychain)).kind).toBe('anonymous')
     expect(home.warnings).toEqual(['the keychain gave no answer within 0.5 s; it is passed over'])
-    const refused = keychain.store('harbor', { type: 'token', secret: 'tok3n' })
+    const refused = keychain.store(HARBOR, { type: 'token', secret: 'tok3n' })
     await expect(refused).rejects.toMatchObject({ absent: false, message: expect.not.stringContaining('tok3n') })
   })
 })
@@ -117,6 +129,41 @@ test('an entry that somebody else wrote is refused by name', async () => {
   await expect(makeHome().resolve({}, keychain)).rejects.toMatchObject({
     message: "the keychain's entry for harbor was not written by this program",
     hint: 'write it anew: replicate credentials set harbor',
+  })
+})
+
+const KEPT = { type: 'basic', username: 'ann', secret: 'kept' } as const
+
+const keychainWith = (address?: string): Keychain => ({
+  entries: async () => new Map([['harbor', { ...KEPT, address }]]),
+  store: never,
+  remove: never,
+})
+
+test.each([
+  ['another host', 'https://thief.example'],
+  ['another port', 'https://reg.example.com:8443'],
+  ['no TLS', 'http://reg.example.com'],
+])('an entry is not sent to another address under its name: %s', async (_, url) => {
+  await expect(makeHome().resolve({ url }, keychainWith('https://reg.example.com'))).rejects.toMatchObject({
+    code: 'credential',
+    message: `the keychain's entry for harbor is for https://reg.example.com, and is not sent to ${url}`,
+    hint: expect.stringContaining('replicate credentials set harbor'),
+  })
+})
+
+test('an entry is sent to its address, whatever the path, and one of an older version to any', async () => {
+  const sent = { kind: 'basic', username: 'ann', password: 'kept' }
+  const url = 'https://reg.example.com:443/harbor'
+  expect(await makeHome().resolve({ url }, keychainWith('https://reg.example.com'))).toMatchObject(sent)
+  expect(await makeHome().resolve({ url: 'http://any' }, keychainWith())).toMatchObject(sent)
+})
+
+test('other places for credentials come before an entry of another address', async () => {
+  const home = makeHome()
+  home.env.REPLICATE_HARBOR_TOKEN = 'given'
+  expect(await home.resolve({ url: 'https://new.example' }, keychainWith('https://old.example'))).toMatchObject({
+    kind: 'bearer',
   })
 })
 

@@ -126,6 +126,21 @@ describe.skipIf(missingPrograms().length > 0)('the keychain', () => {
     expectNoSecret([...commands].map((text) => ['a process', text] as const))
   })
 
+  test('does not send a credential to another address under its name', async () => {
+    const [ours, theirs] = [await guarded(), await guarded()]
+    const here = program({ ...service.env, REPLICATE_CONFIG: 'ours.yaml' })
+    here.write('ours.yaml', policyBetween(ours.url, ours.url))
+    const set = ['credentials', 'set', 'from', '--username', USER, '--stdin']
+    expect(await here.run(set, { stdin: PASSWORD })).toMatchObject({ code: 0 })
+    here.write('theirs.yaml', policyBetween(theirs.url, theirs.url))
+    const plan = await here.run(['plan', 'theirs.yaml', '--config', 'theirs.yaml'])
+    expect(plan).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(`is for ${ours.url}, and is not sent to ${theirs.url}`),
+    })
+    for (const { headers } of theirs.requests) expect(headers.authorization).toBeUndefined()
+  })
+
   test('says that another credential comes before it', async () => {
     const here = program({ ...service.env, REPLICATE_FROM_TOKEN: 'from-the-variable' })
     here.write('policy.yaml', policyBetween('https://a.example.com', 'https://b.example.com'))

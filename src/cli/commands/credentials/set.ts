@@ -28,7 +28,7 @@ export async function set(session: Session, name: string, flags: SetFlags): Prom
   const username = await usernameOf(session, type, flags.username)
   const secret = flags.stdin ? await readSecret(session) : await typeSecret(session, name, type)
   if (type === 'service_account') privateKey(secret, 'what was read')
-  await app.keychain.store(name, { type, ...(username === undefined ? {} : { username }), secret })
+  await app.keychain.store(registry, { type, ...(username === undefined ? {} : { username }), secret })
   print(session, { registry: name, type, username: username ?? null, stored: true }, () =>
     session.quiet
       ? ''

@@ -4,6 +4,7 @@ import { homeUrl, registryOfHost } from '../../../config/hosts.ts'
 import type { Configuration } from '../../../config/load.ts'
 import type { AdapterType } from '../../../core/adapter.ts'
 import { ConfigurationError, CredentialError } from '../../../core/errors.ts'
+import type { Registry } from '../../../core/registry.ts'
 import { KEYCHAIN_ORIGIN, KeychainError } from '../../../credentials/keychain.ts'
 import type { WrittenCredential } from '../../../credentials/kinds.ts'
 import { canAsk, secret } from '../../prompt.ts'
@@ -99,7 +100,7 @@ async function save(desk: Desk, draft: Draft, test = true): Promise<number> {
       hint: 'correct what the last step names; --no-test adds it all the same',
     })
   }
-  await keep(desk, draft)
+  await keep(desk, draft, registry)
   const { path, configuration } = await app.edit(editsOf(desk, draft))
   await warnOfOther(desk, draft, configuration)
   const status = (await app.statuses([registry])).get(draft.name)
@@ -120,6 +121,6 @@ async function warnOfOther({ session, app }: Desk, draft: Draft, configuration: 
 }
 
 /** Before the registry is written: without a keychain nothing is. */
-async function keep({ app }: Desk, { name, credential, keep: wanted }: Draft): Promise<void> {
-  if (credential && wanted) await app.keychain.store(name, credential)
+async function keep({ app }: Desk, { credential, keep: wanted }: Draft, registry: Registry): Promise<void> {
+  if (credential && wanted) await app.keychain.store(registry, credential)
 }
