@@ -77,7 +77,7 @@ function placed(
   const common = { registry: to.registry.name, create: true, public: false } as const
   if (to.digest !== undefined || to.tag?.includes('@'))
     throw refused('a destination has no digest: it follows from the content', request.destination)
-  if (to.path === undefined && to.tag === undefined) return { ...common, flatten: 1 }
+  if (to.path === undefined && to.tag === undefined) return { ...common, flatten: 0 }
   if (to.path !== undefined && !isRepositoryName(to.path)) {
     throw refused(
       `\`${to.path}\` is no repository's name`,
@@ -103,7 +103,7 @@ function placed(
   }
   return {
     ...common,
-    flatten: 1,
+    flatten: 0,
     ...(to.path === undefined ? {} : { repository: repositoryPattern(to.registry, to.path, types) }),
     ...(to.tag === undefined ? {} : { tag: to.tag }),
   }

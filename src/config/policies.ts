@@ -2,6 +2,7 @@
 
 import semver from 'semver'
 import { compilePattern, type Pattern, PatternError } from '../core/pattern.ts'
+import { pinnedTag } from '../core/pinned-tag.ts'
 import type { Filters, Policy, PolicyDestination, PolicySource } from '../core/policy.ts'
 import { isRepositoryName } from '../core/reference.ts'
 import { compileRegex } from '../core/regex.ts'
@@ -70,17 +71,17 @@ function builtSource(
     source: { registry: registry.name },
     selected: {
       ...(path === undefined ? {} : { name: [repositoryPattern(registry, path, names.types)] }),
-      ...(tag === undefined ? {} : { tag: [tag] }),
-      ...(digest === undefined ? {} : { digest }),
+      ...(tag === undefined ? {} : { tag: [digest === undefined ? tag : `${tag}@${digest}`] }),
+      ...(digest === undefined || tag !== undefined ? {} : { digest }),
     },
   }
 }
 
 type DestinationInput = Exclude<PolicyInput['destination'], readonly unknown[]>
 
-const DEFAULTS = { flatten: 1, create: true, public: false } as const
+const DEFAULTS = { create: true, public: false } as const
 /** What stands for the destination of a policy that is wrong. */
-const NOWHERE: PolicyDestination = { registry: '', ...DEFAULTS }
+const NOWHERE: PolicyDestination = { registry: '', flatten: 0, ...DEFAULTS }
 
 /** One, or several that get the same. Two that are the same place would overwrite each other's work. */
 function builtDestinations(
@@ -110,19 +111,19 @@ function builtDestination(
     const { registry: written, namespace, flatten, ...plain } = one
     const registry = registryNamed(written, names)
     if ('message' in registry) findings.push(mistaken(registry, [...at, 'registry']))
-    checkNamespace(namespace, [...at, 'namespace'], 0, findings)
+    if (namespace !== '') checkNamespace(namespace, [...at, 'namespace'], 0, findings)
     const name = 'message' in registry ? written : registry.name
     return {
       registry: name,
-      ...(namespace === undefined ? {} : { namespace }),
-      flatten: flatten === 'all' ? 'all' : Number(flatten),
+      ...(namespace ? { namespace } : {}),
+      flatten: flatten ?? (namespace === undefined ? 0 : 1),
       ...plain,
     }
   }
   const reference = parseReference(one, names)
   if (isMistake(reference)) {
     findings.push(mistaken(reference, at))
-    return { registry: one, ...DEFAULTS }
+    return { registry: one, flatten: 0, ...DEFAULTS }
   }
   const { registry, path, tag, digest, pathAt, tagAt } = reference
   if (tag !== undefined || digest !== undefined) {
@@ -130,7 +131,8 @@ function builtDestination(
     findings.push({ path: at, message, offset: tagAt, hint: '`replicate copy` can give another tag' })
   }
   checkNamespace(path, at, pathAt, findings)
-  return { registry: registry.name, ...(path === undefined ? {} : { namespace: path }), ...DEFAULTS }
+  const landing = path === undefined ? { flatten: 0 } : { namespace: path, flatten: 1 }
+  return { registry: registry.name, ...landing, ...DEFAULTS }
 }
 
 function checkNamespace(
@@ -147,7 +149,7 @@ function checkNamespace(
 function checkFilters(filters: PolicyInput['filters'], findings: Finding[]): void {
   const { name, tag, exclude, regex, semver: range } = filters
   checkPatterns(name, ['filters', 'name'], findings)
-  checkPatterns(tag, ['filters', 'tag'], findings)
+  checkPatterns(tag, ['filters', 'tag'], findings, TAG_PATTERN)
   checkPatterns(exclude?.name, ['filters', 'exclude', 'name'], findings)
   checkPatterns(exclude?.tag, ['filters', 'exclude', 'tag'], findings)
   checkPatterns(regex?.name, ['filters', 'regex', 'name'], findings, REGEX)
@@ -166,6 +168,15 @@ interface Syntax {
 }
 
 const PATTERN: Syntax = { name: 'pattern', compile: compilePattern }
+const TAG_PATTERN: Syntax = {
+  name: 'pattern',
+  compile(source) {
+    const at = source.indexOf('@')
+    if (at >= 0 && !pinnedTag(source))
+      throw new PatternError('behind `@` stands no digest, or before it no tag', at + 1)
+    return compilePattern(source)
+  },
+}
 const REGEX: Syntax = {
   name: 'regular expression',
   compile: compileRegex,

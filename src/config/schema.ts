@@ -89,16 +89,19 @@ const source = mapping(
 const destination = mapping(
   {
     registry: filled('The name of a registry, or a host'),
-    namespace: filled('Where repositories land; without it in the namespace they come from').exactOptional(),
+    namespace: text(
+      'Where repositories land; without it in the namespace they come from; empty: at the top, without their first part',
+    ).exactOptional(),
     flatten: z
       .enum(['0', '1', '2', '3', 'all'])
-      .transform((value) => (value === 'all' ? 'all' : Number(value)))
-      .default(1)
+      .transform((value) => (value === 'all' ? value : Number(value)))
       .meta({
-        description: 'How many leading path parts the namespace replaces',
+        description:
+          'How many leading path parts the namespace replaces, by default 1; without a namespace they are stripped',
         type: ['integer', 'string'],
         enum: [0, 1, 2, 3, 'all'],
-      }),
+      })
+      .exactOptional(),
     create: flag('Create missing namespaces', true),
     public: flag('The visibility of a namespace that is created, where the registry has one', false),
   },
@@ -197,6 +200,10 @@ export const policySchema = mapping(
     verify: choice('What is checked after the copy', ['off', 'digest', 'full']).default('digest'),
     referrers: flag('Signatures, attestations and SBOMs travel with their image', true),
     override: flag('`false`: a destination tag that differs is kept', true),
+    missing: choice(
+      'What a name or a tag without wildcards that the source lacks is: a failure (default), or a warning',
+      ['fail', 'warn'],
+    ).exactOptional(),
     deletion: choice('What happens to what is gone from the source', ['never', 'events', 'mirror']).default('never'),
     max_deletions: share(
       "How much `mirror` deletes at most: a share of the destination's tags, or a number",

@@ -8,6 +8,7 @@ export type ResourceType = 'image' | 'chart'
 export interface Filters {
   readonly resource: ResourceType | 'all'
   readonly name?: readonly string[]
+  /** Patterns; `TAG@DIGEST` is that digest under that tag (`pinnedTag`). */
   readonly tag?: readonly string[]
   readonly digest?: string
   readonly label?: readonly string[]
@@ -42,6 +43,7 @@ export interface PolicySource {
 export interface PolicyDestination {
   readonly registry: string
   readonly namespace?: string
+  /** How many leading parts of the path the namespace replaces; without a namespace they are stripped. */
   readonly flatten: number | 'all'
   /** The destination repository's whole name, where it is given (`copy` without a trailing slash). Then only one source repository may match. */
   readonly repository?: string
@@ -92,6 +94,9 @@ export interface Policy {
   readonly verify: 'off' | 'digest' | 'full'
   readonly referrers: boolean
   readonly override: boolean
+  /** What a name or a tag without wildcards that the source lacks is: a failed task (default), or a warning. Platforms that no image has
+   *  are a failure only where `fail` is written out. */
+  readonly missing?: 'fail' | 'warn'
   readonly deletion: 'never' | 'events' | 'mirror'
   /** At most so many tags, or this share of the destination's, are deleted by one execution; default 10 %. */
   readonly max_deletions?: number | `${number}%`

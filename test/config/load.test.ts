@@ -228,6 +228,10 @@ policies:
     ],
     [policy('source: a.example.com', 'destination: b.example.com', 'filters: {semver: foo}'), '5:23 `foo` is no range'],
     [
+      policy('source: a.example.com', 'destination: b.example.com', 'filters: {tag: "1.0@sha256:12"}'),
+      '5:24 `1.0@sha256:12` is not a valid pattern: behind `@` stands no digest',
+    ],
+    [
       policy('source: a.example.com', 'destination: b.example.com', "filters: {regex: {tag: ['1', 'v(1']}}"),
       '5:35 `v(1` is not a valid regular expression: missing closing ) [the syntax is that of RE2',
     ],

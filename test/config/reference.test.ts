@@ -106,13 +106,13 @@ describe('copy', () => {
 
   test('to a path with a trailing slash keeps the name, without one it is the name', () => {
     expect(landing('a.example.com/x/y:1', 'b.example.com/m/')).toEqual({ namespace: 'm', flatten: 'all' })
-    expect(landing('a.example.com/x/y:1', 'b.example.com/m/n')).toEqual({ repository: 'm/n', flatten: 1 })
-    expect(landing('a.example.com/x/y:1', 'b.example.com/m/n:2')).toEqual({ repository: 'm/n', tag: '2', flatten: 1 })
-    expect(landing('a.example.com/x/y:1', 'b.example.com')).toEqual({ flatten: 1 })
-    expect(landing('a.example.com/x/y:1', 'oci:dir')).toEqual({ flatten: 1 })
-    expect(landing('a.example.com/x/y:1', 'oci:dir:2')).toEqual({ tag: '2', flatten: 1 })
+    expect(landing('a.example.com/x/y:1', 'b.example.com/m/n')).toEqual({ repository: 'm/n', flatten: 0 })
+    expect(landing('a.example.com/x/y:1', 'b.example.com/m/n:2')).toEqual({ repository: 'm/n', tag: '2', flatten: 0 })
+    expect(landing('a.example.com/x/y:1', 'b.example.com')).toEqual({ flatten: 0 })
+    expect(landing('a.example.com/x/y:1', 'oci:dir')).toEqual({ flatten: 0 })
+    expect(landing('a.example.com/x/y:1', 'oci:dir:2')).toEqual({ tag: '2', flatten: 0 })
     expect(landing(`a.example.com/x/y@${DIGEST}`, 'b.example.com/m/n:2')).toMatchObject({ tag: '2' })
-    expect(landing('a.example.com/x/y:1', 'docker.io/n')).toEqual({ repository: 'library/n', flatten: 1 })
+    expect(landing('a.example.com/x/y:1', 'docker.io/n')).toEqual({ repository: 'library/n', flatten: 0 })
   })
 
   test('selects what the source says', () => {

@@ -231,15 +231,21 @@ test('one repository that cannot be listed is one failed task, the others are co
   expect(tasks.find((task) => task.status === 'failed')).toMatchObject({ src_resource: 'from/broken' })
 })
 
-test('names without wildcards never ask the catalogue, and one that is missing is a warning', async () => {
+test('names without wildcards never ask the catalogue, and one that is missing has failed', async () => {
   const [source, destination] = [await registry({ catalog: 401 }), await registry()]
   source.add('lib/a', image({ seed: 1 }), 'v1')
   const yaml = policyBetween(source.url, destination.url, '    filters: { name: "lib/{a,b}" }')
-  const { outcome, events } = await workplace().run(yaml)
-  expect(outcome).toMatchObject({ exitCode: 0, execution: { succeed: 1 } })
+  const { outcome, tasks } = await workplace().run(yaml)
+  expect(outcome).toMatchObject({ exitCode: 1, execution: { succeed: 1, failed: 1 } })
+  expect(tasks.find(({ status }) => status === 'failed')).toMatchObject({
+    src_resource: 'from/lib/b',
+    error: { code: 'missing', message: 'source from: there is no repository lib/b' },
+  })
   expect(source.requests.some((request) => request.route === 'catalog')).toBe(false)
-  expect(events).toContainEqual(
-    expect.objectContaining({ type: 'log', level: 'warning', text: 'from/lib/b is not there' }),
+  const warned = await workplace().run(`${yaml}\n    missing: warn`)
+  expect(warned.outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 1, failed: 0 } })
+  expect(warned.events).toContainEqual(
+    expect.objectContaining({ type: 'log', level: 'warning', text: 'source from: there is no repository lib/b' }),
   )
 })
 

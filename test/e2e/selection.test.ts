@@ -123,7 +123,7 @@ test('plan --explain names every repository and every tag once, with the rule th
     'from/team/app:1.2': 'true tag: 1.*',
     'from/team/app:2.0-rc1': 'false exclude.tag: *-rc*',
     'from/team/app:latest': 'false tag: 1.*, 2.*',
-    [`from/team/app:${signed.tag}`]: 'false a referrer, copied with its image',
+    [`from/team/app:${signed.tag}`]: 'true attached to an image that is selected, travels with it',
   })
   expect([...explanations]).toHaveLength(8)
   expect([...(await workplace().plan(yaml)).explanations]).toEqual([])

@@ -8,6 +8,7 @@ import type { Digest } from '../../core/descriptor.ts'
 import { spelledDuration } from '../../core/duration.ts'
 import { ReplicateError } from '../../core/errors.ts'
 import type { Policy } from '../../core/policy.ts'
+import { plausible } from '../../core/time.ts'
 import type { FirstSeen } from '../../history/history.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Verdict } from './filter.ts'
@@ -33,6 +34,9 @@ export interface Ages {
   /** Says what was held back, once all is sifted; returns how many. */
   report(ctx: Context): number
 }
+
+/** The last time that a `Date` can hold. */
+const LAST_TIME = 8.64e15
 
 /** Digests asked for at once; the host's own limits decide how many requests that is. */
 const ASKED_AT_ONCE = 64
@@ -82,11 +86,11 @@ export function createAges(
       const undated: Candidate[] = []
       const known: Candidate[] = []
       for await (const candidate of mapConcurrent(candidates, ASKED_AT_ONCE, async (given) => {
-        const dated = least === undefined || given.info?.pushed !== undefined
+        const dated = least === undefined || plausible(given.info?.pushed) !== undefined
         return dated ? given : withDigest(given, store, ctx)
       })) {
         known.push(candidate)
-        const pushed = candidate.info?.pushed
+        const pushed = plausible(candidate.info?.pushed)
         const verdict = tooOld(pushed, ctx) ?? (pushed && tooYoung(pushed.getTime(), 'pushed'))
         if (verdict) verdicts.set(candidate, verdict)
         else if (least !== undefined && !pushed && candidate.info) undated.push(candidate)
@@ -106,7 +110,7 @@ export function createAges(
     report(ctx) {
       if (held === 0) return 0
       const what = held === 1 ? '1 artifact is' : `${held} artifacts are`
-      const text = `${what} held back by min_age: ${spelledDuration(least ?? 0)}, the first until ${new Date(nextDue).toISOString()}`
+      const text = `${what} held back by min_age: ${spelledDuration(least ?? 0)}, the first until ${new Date(Math.min(nextDue, LAST_TIME)).toISOString()}`
       ctx.emit({ type: 'log', level: 'info', text })
       return held
     },

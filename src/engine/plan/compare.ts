@@ -5,18 +5,21 @@ import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
-import { isNotFound } from '../../core/errors.ts'
-import { descriptorOf } from '../../core/manifest.ts'
+import { isNotFound, ReplicateError } from '../../core/errors.ts'
+import { descriptorOf, isIndex } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
-import { misfitOf, type Reason, reasonOf } from '../reason.ts'
-import type { Candidate } from './age.ts'
+import { misfitOf, reasonOf } from '../reason.ts'
+import { attachmentsOfTheirOwn, type Taken } from './attachments.ts'
 import { type Listed, listDestination } from './destination-tags.ts'
-import { type Found, selectTags } from './discover.ts'
+import { type Found, ofAge, selectTags } from './discover.ts'
 import { type Comparison, type Described, type Outcome, outcomeOf, type Spot } from './outcome.ts'
 
 /** Tags compared at once; the hosts' own limits decide how many requests that is. */
 const TAGS_AT_ONCE = 64
+
+/** The rule of what is named, or was listed a moment ago, and is not there. */
+export const ABSENT = 'it is not there'
 
 export interface Counts {
   /** Tags seen at the source. */
@@ -33,124 +36,207 @@ export async function* compareRepository(
   counts: Counts,
   ctx: Context,
 ): AsyncIterable<Outcome> {
-  const { policy, selection, source, destination } = comparison
-  const isMine = (name: string): boolean => comparison.shard?.(repository, name) ?? true
+  const { selection, destination } = comparison
   const misfit = misfitOf(mapped, destination)
   if (misfit) {
-    if (!isMine('')) return
+    if (!isMine('', repository, comparison)) return
     counts.selected += 1
-    yield { kind: 'task', task: blocked(comparison, repository, mapped, undefined, misfit) }
+    yield { kind: 'task', task: { ...taskFor({ repository }, { repository: mapped }, comparison), ...misfit } }
     return
   }
-  if (selection.digest !== undefined) {
-    // The configuration has checked that it is a digest.
-    const artifacts = [{ digest: selection.digest as Digest }].filter(({ digest }) => isMine(digest))
-    counts.seen += artifacts.length
-    yield* compareDigests(
-      await ofAge(artifacts, repository, comparison, counts, ctx),
-      repository,
-      mapped,
-      comparison,
-      counts,
-      ctx,
-    )
-    return
+  const outcomes =
+    selection.digest === undefined
+      ? compareSelected(repository, mapped, comparison, counts, ctx)
+      : // The configuration has checked that it is a digest.
+        compareNamed(selection.digest as Digest, repository, mapped, comparison, counts, ctx)
+  for await (const outcome of outcomes) {
+    if (outcome.kind === 'unchanged' || outcome.kind === 'task') counts.selected += 1
+    yield outcome
   }
+}
+
+function isMine(name: string, repository: string, { shard }: Comparison): boolean {
+  return shard?.(repository, name) ?? true
+}
+
+async function* compareSelected(
+  repository: string,
+  mapped: string,
+  comparison: Comparison,
+  counts: Counts,
+  ctx: Context,
+): AsyncIterable<Outcome> {
+  const { selection, destination, missing, policy } = comparison
   let found: Found
   let there: Listed
   try {
     ;[found, there] = await Promise.all([
-      selectTags(policy, selection, source, repository, comparison.explain, ctx, comparison.ages),
+      selectTags(repository, comparison, ctx),
       listDestination(destination, mapped, selection.tags !== undefined, ctx),
     ])
+    await checkDenied(there, found, mapped, comparison, ctx)
   } catch (error) {
-    counts.selected += 1
-    yield { kind: 'task', task: blocked(comparison, repository, mapped, undefined, reasonOf(error)) }
+    // Whether it has what is named is not known.
+    for (const tag of selection.tags ?? []) missing.found(tag)
+    yield unplanned({ repository }, { repository: mapped }, error, comparison)
     return
   }
   counts.seen += found.seen
   counts.selected += found.held
-  const claim = (tag: string): void => {
+  const claim = (tag: string): void =>
     comparison.claim(repository, { repository: mapped, tag: policy.destination.tag ?? tag }, tag)
-  }
   // Also those of other shards: a conflict is one wherever its two sides are copied. Where the type of resource decides, a tag must be
   // looked at first: an image and a chart of one name are in each other's way only where both are wanted.
   const early = policy.filters.resource === 'all'
-  if (early) found.tags.forEach(claim)
-  const mine = found.tags.filter(isMine)
-  let at = 0
-  for await (const outcome of mapConcurrent(mine, TAGS_AT_ONCE, (tag) =>
-    compareTag(tag, repository, mapped, found, there, comparison, ctx),
-  )) {
-    const tag = mine[at] ?? ''
-    at += 1
-    if (outcome.kind !== 'dropped') {
-      counts.selected += 1
-      if (!early) claim(tag)
+  const taken: Taken[] = []
+  let present = false
+  const compared = async function* (tags: readonly string[], listed: Pick<Found, 'infos' | 'failures'>) {
+    if (early) tags.forEach(claim)
+    const mine = tags.filter((tag) => isMine(tag, repository, comparison))
+    let at = 0
+    for await (const outcome of mapConcurrent(mine, TAGS_AT_ONCE, (tag) =>
+      compareTag(tag, repository, mapped, listed, there, comparison, ctx),
+    )) {
+      const tag = mine[at] ?? ''
+      at += 1
+      if (outcome.kind !== 'absent') {
+        present = true
+        missing.found(tag)
+        if (!early && outcome.kind !== 'dropped') claim(tag)
+      }
+      taken.push(...takenBy(outcome, comparison))
+      yield outcome
     }
+  }
+  yield* compared(found.tags, found)
+  const untagged = found.untagged.filter(({ digest }) => isMine(digest, repository, comparison))
+  for await (const outcome of compareDigests(untagged, repository, mapped, comparison, ctx)) {
+    taken.push(...takenBy(outcome, comparison))
     yield outcome
   }
-  const untagged = found.untagged.filter(({ digest }) => isMine(digest))
-  yield* compareDigests(untagged, repository, mapped, comparison, counts, ctx)
+  if (found.attachments.length > 0) {
+    const own = await attachmentsOfTheirOwn(found.attachments, taken, repository, mapped, comparison, ctx)
+    const aged = await ofAge({ ...found, tags: own, untagged: [] }, repository, comparison, ctx)
+    counts.seen += own.length
+    counts.selected += aged.held
+    for (const tag of own) comparison.ownAttachments.add(`${mapped}:${tag}`)
+    yield* compared(aged.tags, aged)
+  }
+  await noteMissing(repository, found, present, comparison, ctx)
+}
+
+/** A named repository may be missing as a whole; a tag that is named and dropped for its age is not missing. */
+async function noteMissing(
+  repository: string,
+  { exists, tags }: Found,
+  present: boolean,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<void> {
+  const { selection, source, missing } = comparison
+  const name = `${source.registry.name}/${repository}`
+  const chosen = new Set(tags)
+  if (exists !== false) for (const tag of selection.tags ?? []) if (!chosen.has(tag)) missing.found(tag)
+  if (!isMine('', repository, comparison) || exists || present) return
+  if (exists === false || (await lacksRepository(source.adapter.repository(repository), ctx))) {
+    if (selection.repositories) missing.lacksRepository(repository)
+    else ctx.emit({ type: 'log', level: 'debug', text: `${name} is not there` })
+  }
+}
+
+/** Asked only where no tag that is named was found. A registry that does not let itself be listed cannot tell. */
+async function lacksRepository(store: ContentStore, ctx: Context): Promise<boolean> {
+  try {
+    for await (const _ of store.tags(ctx)) return false
+    return false
+  } catch (error) {
+    if (!(error instanceof ReplicateError) || ctx.signal.aborted) throw error
+    return isNotFound(error)
+  }
+}
+
+/** What an outcome takes of the source, for what may hang on it. */
+function takenBy(outcome: Outcome, { narrowing }: Comparison): readonly Taken[] {
+  if (outcome.kind === 'unchanged') {
+    const { digest, there, mediaType } = outcome
+    if (digest === there) return [{ digest, mediaType }]
+    return [
+      { digest, mediaType, narrowed: true },
+      { digest: there, mediaType },
+    ]
+  }
+  if (outcome.kind !== 'task' || outcome.task.digest === undefined) return []
+  const { digest, media_type: mediaType = '' } = outcome.task
+  return [{ digest, mediaType, narrowed: narrowing !== undefined && isIndex(mediaType) }]
+}
+
+/** Where the destination may not be listed, each tag is asked for; where that is denied too, the repository is blocked, once. */
+async function checkDenied(
+  { denied }: Listed,
+  { tags }: Found,
+  mapped: string,
+  { policy, destination, source }: Comparison,
+  ctx: Context,
+): Promise<void> {
+  const tag = policy.destination.tag ?? tags[0]
+  if (!denied || tag === undefined) return
+  try {
+    await destination.adapter.repository(mapped).resolve(tag, ctx)
+  } catch (error) {
+    if (!(error instanceof ReplicateError) || ctx.signal.aborted || error.retryable) throw error
+    throw denied
+  }
+  const text = `the tags of ${destination.registry.name}/${mapped} may not be listed: each tag of ${source.registry.name} is asked for there`
+  ctx.emit({ type: 'log', level: 'info', text })
 }
 
 async function compareTag(
   tag: string,
   repository: string,
   mapped: string,
-  found: Found,
+  { infos, failures }: Pick<Found, 'infos' | 'failures'>,
   there: Listed,
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const { policy, source, destination } = comparison
-  const destinationTag = policy.destination.tag ?? tag
+  const { policy, selection, source, destination } = comparison
+  const to: Spot = { repository: mapped, tag: policy.destination.tag ?? tag }
   try {
-    const failure = found.failures.get(tag)
+    const failure = failures.get(tag)
     if (failure) throw failure
-    const info = found.infos.get(tag)
-    const from = source.adapter.repository(repository)
-    const to = destination.adapter.repository(mapped)
+    const pinned = selection.pinned.get(tag)
+    const store = destination.adapter.repository(mapped)
     const previous = async (): Promise<Digest | undefined> => {
-      const listed = there.digests.get(destinationTag)
-      if (listed || (there.complete && !there.digests.has(destinationTag))) return listed
-      return (await to.resolve(destinationTag, ctx))?.digest
+      const listed = there.digests.get(to.tag ?? tag)
+      if (listed || (there.complete && !there.digests.has(to.tag ?? tag))) return listed
+      return (await store.resolve(to.tag ?? tag, ctx))?.digest
     }
     // A tag that the destination's list shows costs a HEAD on each side; one that it lacks is read at once, it will be copied.
-    const mayBeThere = there.digests.has(destinationTag) || !there.complete
+    const mayBeThere = there.digests.has(to.tag ?? tag) || !there.complete
+    const info = pinned === undefined ? infos.get(tag) : undefined
     const [old, now] = await Promise.all([
       previous(),
-      describe(tag, repository, info, !mayBeThere, from, comparison, ctx),
+      describe(pinned ?? tag, repository, info, !mayBeThere, source.adapter.repository(repository), comparison, ctx),
     ])
     if (!now) return absent({ repository, tag }, comparison, ctx)
-    return await outcomeOf(
-      now,
-      { repository, tag },
-      { repository: mapped, tag: destinationTag },
-      old,
-      there,
-      comparison,
-      ctx,
-    )
+    // What is pinned must not follow the tag when that moves.
+    const from = pinned === undefined ? { repository, tag } : { repository }
+    return await outcomeOf(now, from, to, old, there, comparison, ctx)
   } catch (error) {
-    return {
-      kind: 'task',
-      task: blocked(comparison, repository, mapped, { from: tag, to: destinationTag }, reasonOf(error)),
-    }
+    return unplanned({ repository, tag }, to, error, comparison)
   }
 }
 
-function absent(spot: Spot, comparison: Comparison, ctx: Context): Outcome {
-  const { source, explain } = comparison
+function absent(spot: Spot, { explain, source }: Comparison, ctx: Context): Outcome {
   const text = `${formatResource({ registry: source.registry.name, ...spot })} is not there`
-  ctx.emit({ type: 'log', level: 'warning', text })
-  explain(spot, { kept: false, rule: 'it is not there' })
-  return { kind: 'dropped' }
+  ctx.emit({ type: 'log', level: 'info', text })
+  explain(spot, { kept: false, rule: ABSENT })
+  return { kind: 'absent' }
 }
 
 /** What the source's tag points at; read whole where it will be copied and there is room to keep it. */
 async function describe(
-  tag: string,
+  reference: string,
   repository: string,
   info: TagInfo | undefined,
   read: boolean,
@@ -161,9 +247,9 @@ async function describe(
   if (info) {
     return { digest: info.digest, mediaType: info.mediaType ?? '', ...(info.labels ? { labels: info.labels } : {}) }
   }
-  if (!read || comparison.shallow || !comparison.memory.hasRoom) return store.resolve(tag, ctx)
+  if (!read || comparison.shallow || !comparison.memory.hasRoom) return store.resolve(reference, ctx)
   try {
-    const manifest = await store.readManifest(tag, ctx)
+    const manifest = await store.readManifest(reference, ctx)
     comparison.memory.keep(repository, manifest)
     return descriptorOf(manifest)
   } catch (error) {
@@ -172,77 +258,66 @@ async function describe(
   }
 }
 
-/** Artifacts by digest: there or not there, never changed. */
-async function* compareDigests(
-  artifacts: readonly { readonly digest: Digest; readonly mediaType?: string }[],
+/** The one artifact of a repository that the policy names by its digest. */
+async function* compareNamed(
+  digest: Digest,
   repository: string,
   mapped: string,
   comparison: Comparison,
   counts: Counts,
   ctx: Context,
 ): AsyncIterable<Outcome> {
+  const { explain, missing } = comparison
+  if (!isMine(digest, repository, comparison)) return
+  counts.seen += 1
+  explain({ repository, digest }, { kept: true, rule: 'the digest that is named' })
+  const listed = { tags: [], infos: new Map(), untagged: [{ digest, mediaType: '' }] }
+  const { untagged, held } = await ofAge(listed, repository, comparison, ctx)
+  counts.selected += held
+  if (held > 0) missing.found(digest)
+  for await (const outcome of compareDigests(untagged, repository, mapped, comparison, ctx)) {
+    if (outcome.kind !== 'absent') missing.found(digest)
+    yield outcome
+  }
+}
+
+/** Artifacts by digest: there or not there, never changed. */
+async function* compareDigests(
+  artifacts: readonly { readonly digest: Digest }[],
+  repository: string,
+  mapped: string,
+  comparison: Comparison,
+  ctx: Context,
+): AsyncIterable<Outcome> {
   const { policy, source, destination } = comparison
-  const tag = policy.destination.tag
-  yield* mapConcurrent(artifacts, TAGS_AT_ONCE, async (artifact): Promise<Outcome> => {
-    counts.selected += 1
+  const { tag } = policy.destination
+  const to: Spot = { repository: mapped, ...(tag === undefined ? {} : { tag }) }
+  const listed: Listed = { exists: true, complete: false, digests: new Map() }
+  yield* mapConcurrent(artifacts, TAGS_AT_ONCE, async ({ digest }): Promise<Outcome> => {
     try {
-      const to = destination.adapter.repository(mapped)
       const [old, now] = await Promise.all([
-        to.resolve(tag ?? artifact.digest, ctx),
-        source.adapter.repository(repository).resolve(artifact.digest, ctx),
+        destination.adapter.repository(mapped).resolve(tag ?? digest, ctx),
+        source.adapter.repository(repository).resolve(digest, ctx),
       ])
-      if (!now) {
-        counts.selected -= 1
-        return absent({ repository, digest: artifact.digest }, comparison, ctx)
-      }
-      const listed: Listed = { exists: true, complete: false, digests: new Map() }
-      const at = { repository: mapped, ...(tag === undefined ? {} : { tag }) }
-      return await outcomeOf(now, { repository }, at, old?.digest, listed, comparison, ctx)
+      if (!now) return absent({ repository, digest }, comparison, ctx)
+      return await outcomeOf(now, { repository }, to, old?.digest, listed, comparison, ctx)
     } catch (error) {
-      const task = blocked(comparison, repository, mapped, undefined, reasonOf(error))
-      return { kind: 'task', task: { ...task, digest: artifact.digest } }
+      return unplanned({ repository, digest }, to, error, comparison)
     }
   })
 }
 
-/** The digests that the filters by age let through. */
-async function ofAge(
-  artifacts: readonly { readonly digest: Digest }[],
-  repository: string,
-  comparison: Comparison,
-  counts: Counts,
-  ctx: Context,
-): Promise<readonly { readonly digest: Digest }[]> {
-  const { ages, source, explain } = comparison
-  for (const { digest } of artifacts) explain({ repository, digest }, { kept: true, rule: 'the digest that is named' })
-  if (!ages) return artifacts
-  const candidates = artifacts.map((info): Candidate => ({ info: { mediaType: '', ...info } }))
-  const { kept, dropped, held } = await ages.sift(repository, candidates, source.adapter.repository(repository), ctx)
-  counts.selected += held
-  for (const { candidate, verdict } of dropped) explain({ repository, ...digestOf(candidate) }, verdict)
-  return kept.flatMap(({ info }) => (info ? [info] : []))
+/** What could not be compared, as a task that has failed. */
+function unplanned({ digest, ...from }: Spot, to: Spot, error: unknown, comparison: Comparison): Outcome {
+  const task = taskFor(from, to, comparison)
+  return { kind: 'task', task: { ...task, ...reasonOf(error), ...(digest === undefined ? {} : { digest }) } }
 }
 
-function digestOf({ info }: Candidate): { readonly digest?: Digest } {
-  return info ? { digest: info.digest } : {}
-}
-
-function blocked(
-  comparison: Comparison,
-  repository: string,
-  mapped: string,
-  tags: { readonly from: string; readonly to: string } | undefined,
-  reason: Reason,
-): TaskSpec {
+function taskFor(from: Spot, to: Spot, { source, destination }: Comparison): TaskSpec {
   return {
     action: 'blocked',
     resource_type: 'image',
-    source: { registry: comparison.source.registry.name, repository, ...(tags ? { tag: tags.from } : {}) },
-    destination: {
-      registry: comparison.destination.registry.name,
-      repository: mapped,
-      ...(tags ? { tag: tags.to } : {}),
-    },
-    ...reason,
+    source: { registry: source.registry.name, ...from },
+    destination: { registry: destination.registry.name, ...to },
   }
 }

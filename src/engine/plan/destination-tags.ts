@@ -2,7 +2,7 @@
 
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
-import { isNotFound } from '../../core/errors.ts'
+import { CredentialError, isNotFound, RegistryError, type ReplicateError } from '../../core/errors.ts'
 import type { Endpoint } from '../endpoint.ts'
 
 /** A destination's list is read this far when only few tags are wanted; beyond it each is asked for. */
@@ -14,6 +14,8 @@ export interface Listed {
   /** false: there may be more tags than these. */
   readonly complete: boolean
   readonly digests: ReadonlyMap<string, Digest | undefined>
+  /** Why the tags may not be listed; they may still be asked for one by one. */
+  readonly denied?: ReplicateError
 }
 
 /** `few`: only few tags are wanted, so that a long list need not be read to its end. */
@@ -24,22 +26,24 @@ export async function listDestination(
   ctx: Context,
 ): Promise<Listed> {
   const digests = new Map<string, Digest | undefined>()
+  const { adapter } = destination
   try {
-    if (destination.adapter.listTags) {
-      for await (const info of destination.adapter.listTags(repository, ctx)) {
-        if (typeof info === 'string') digests.set(info, undefined)
-        else if (info.tag !== undefined) digests.set(info.tag, info.digest)
-        if (few && digests.size >= LIST_AT_MOST) return { exists: true, complete: false, digests }
-      }
-      return { exists: true, complete: true, digests }
-    }
-    for await (const tag of destination.adapter.repository(repository).tags(ctx)) {
-      digests.set(tag, undefined)
+    for await (const info of adapter.listTags?.(repository, ctx) ?? adapter.repository(repository).tags(ctx)) {
+      if (typeof info === 'string') digests.set(info, undefined)
+      else if (info.tag !== undefined) digests.set(info.tag, info.digest)
       if (few && digests.size >= LIST_AT_MOST) return { exists: true, complete: false, digests }
     }
     return { exists: true, complete: true, digests }
   } catch (error) {
     if (isNotFound(error)) return { exists: false, complete: true, digests }
+    if (isDenied(error)) return { exists: true, complete: false, digests: new Map(), denied: error }
     throw error
   }
+}
+
+/** Statuses that say no more than that there is no list: not allowed, or not implemented. */
+const NO_LIST: ReadonlySet<number> = new Set([401, 403, 405, 406, 415, 501])
+
+function isDenied(error: unknown): error is ReplicateError {
+  return error instanceof CredentialError || (error instanceof RegistryError && NO_LIST.has(error.status))
 }

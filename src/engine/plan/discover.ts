@@ -4,28 +4,36 @@ import type { TagInfo } from '../../core/adapter.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import { isNotFound, type ReplicateError, UnsupportedError } from '../../core/errors.ts'
-import { parseJson } from '../../core/foreign.ts'
-import { contentsOf, isIndex } from '../../core/manifest.ts'
 import type { Policy } from '../../core/policy.ts'
-import { isAttachmentTag } from '../../core/reference.ts'
-import { timeFrom } from '../../core/time.ts'
+import { attachmentSubject, isRepositoryName, isTag } from '../../core/reference.ts'
 import type { Endpoint } from '../endpoint.ts'
 import type { Ages, Candidate } from './age.ts'
-import { compareTags, type Selection, type Verdict, versionOf } from './filter.ts'
+import type { Explain, Selection, Verdict } from './filter.ts'
+import type { OddNames } from './odd-names.ts'
+import { sortTags } from './order.ts'
 
-/** Told of everything that was seen, and which rule kept or dropped it. */
-export type Explain = (
-  resource: { readonly repository: string; readonly tag?: string; readonly digest?: string },
-  verdict: Verdict,
-) => void
+/** What is to be found at a source, and who is told of it. */
+export interface Discovery {
+  readonly policy: Policy
+  readonly selection: Selection
+  readonly source: Endpoint
+  readonly explain: Explain
+  readonly odd: OddNames
+  /** Absent where the policy has no filter by age. */
+  readonly ages: Ages | undefined
+}
 
 /** Tags that were found, in the policy's order, with what the listing said of them. */
 export interface Found {
+  /** False: the source does not have the repository. Undefined where only tags that are named are asked for. */
+  readonly exists: boolean | undefined
   readonly tags: readonly string[]
-  readonly infos: ReadonlyMap<string, Pick<TagInfo, 'digest' | 'mediaType'>>
+  readonly infos: ReadonlyMap<string, TagInfo>
   /** Artifacts without a tag, where they are wanted. */
   readonly untagged: readonly Pick<TagInfo, 'digest' | 'mediaType'>[]
-  /** What was seen before filters: tags, and untagged artifacts where they are wanted. */
+  /** Tags of the form `sha256-<hex>…`: what they are depends on which images are copied. */
+  readonly attachments: readonly Attachment[]
+  /** What was seen before filters, attachments not counted: tags, and untagged artifacts where they are wanted. */
   readonly seen: number
   /** How many the filters select, but for their age: they come later. */
   readonly held: number
@@ -33,15 +41,16 @@ export interface Found {
   readonly failures: ReadonlyMap<string, ReplicateError>
 }
 
+/** A tag that may hang on an image, and what the filters say of it as a tag of its own. */
+export interface Attachment {
+  readonly tag: string
+  readonly verdict: Verdict
+}
+
 /** The repositories that the policy selects, each once. Names without wildcards are taken as they are. */
-export async function* selectRepositories(
-  policy: Policy,
-  selection: Selection,
-  source: Endpoint,
-  explain: Explain,
-  ctx: Context,
-): AsyncIterable<string> {
-  const { adapter, registry, type } = source
+export async function* selectRepositories(discovery: Discovery, ctx: Context): AsyncIterable<string> {
+  const { policy, selection, explain, odd } = discovery
+  const { adapter, registry, type } = discovery.source
   if (!selection.repositories && !adapter.repositories) {
     throw new UnsupportedError(`registry ${registry.name}: ${type.name} cannot list its repositories`, {
       hint: 'name them in the filter: name: [group/app, …]',
@@ -52,6 +61,11 @@ export async function* selectRepositories(
   const known = new Set<string>()
   for await (const repository of names) {
     if (known.has(repository)) continue
+    // The only repository of a layout may be without a name.
+    if (repository !== '' && !isRepositoryName(repository) && !selection.repositories) {
+      odd.note(repository, undefined, ctx)
+      continue
+    }
     known.add(repository)
     const verdict = selection.repository(repository)
     explain({ repository }, verdict)
@@ -59,67 +73,102 @@ export async function* selectRepositories(
   }
 }
 
-/** The tags of a repository that the policy selects. A repository that is named but not there is a warning and has none. */
-export async function selectTags(
-  policy: Policy,
-  selection: Selection,
-  source: Endpoint,
-  repository: string,
-  explain: Explain,
-  ctx: Context,
-  ages?: Ages,
-): Promise<Found> {
-  const store = source.adapter.repository(repository)
-  const infos = new Map<string, TagInfo>()
-  const tags: string[] = []
-  const untagged: TagInfo[] = []
-  let seen = 0
+/** The tags of a repository that the policy selects. */
+export async function selectTags(repository: string, discovery: Discovery, ctx: Context): Promise<Found> {
+  const { policy, explain } = discovery
+  const listed = await listTags(repository, discovery, ctx)
+  for (const { digest } of listed.untagged) explain({ repository, digest }, { kept: true, rule: 'untagged: true' })
+  // Where nothing else is there, such tags are all that the repository is for: signatures in a repository of their own.
+  const alone = listed.tags.length === 0
+  const own = alone ? ownTags(repository, listed.attachments, explain) : []
+  const aged = await ofAge({ ...listed, tags: [...listed.tags, ...own] }, repository, discovery, ctx)
+  const look = policy.filters.newest !== undefined
+  const store = discovery.source.adapter.repository(repository)
+  const sorted = await sortTags({ repository, tags: aged.tags, infos: listed.infos, look }, store, ctx)
+  return {
+    ...aged,
+    exists: listed.exists,
+    tags: newestOf(sorted, repository, discovery),
+    attachments: alone ? [] : listed.attachments,
+    seen: listed.seen + (alone ? listed.attachments.length : 0),
+  }
+}
+
+/** Attachments that the filters take as tags of their own. */
+export function ownTags(repository: string, attachments: readonly Attachment[], explain: Explain): readonly string[] {
+  for (const { tag, verdict } of attachments) explain({ repository, tag }, verdict)
+  return attachments.filter(({ verdict }) => verdict.kept).map(({ tag }) => tag)
+}
+
+/** In the policy's order. */
+function newestOf(sorted: readonly string[], repository: string, { policy, explain }: Discovery): readonly string[] {
+  const { newest } = policy.filters
+  const first = newest === undefined ? 0 : Math.max(0, sorted.length - newest)
+  for (const tag of sorted.slice(0, first)) explain({ repository, tag }, { kept: false, rule: `newest: ${newest}` })
+  const chosen = sorted.slice(first)
+  return policy.order === 'newest' ? chosen.reverse() : chosen
+}
+
+interface Listed {
+  exists: boolean | undefined
+  readonly tags: string[]
+  readonly attachments: Attachment[]
+  readonly infos: Map<string, TagInfo>
+  readonly untagged: TagInfo[]
+  seen: number
+}
+
+/** Asks the source, as gently as the filters allow. */
+async function listTags(repository: string, discovery: Discovery, ctx: Context): Promise<Listed> {
+  const { policy, selection, explain, odd } = discovery
+  const { adapter, registry, type } = discovery.source
+  const { untagged } = policy.filters
+  if (selection.labels && !adapter.listTags) {
+    throw new UnsupportedError(`registry ${registry.name}: ${type.name} has no labels`)
+  }
+  if (untagged && !adapter.listTags) {
+    throw new UnsupportedError(`registry ${registry.name}: ${type.name} cannot list untagged artifacts`)
+  }
+  const named = new Set(selection.tags)
+  const listed: Listed = { exists: undefined, tags: [], attachments: [], infos: new Map(), untagged: [], seen: 0 }
   const consider = (tag: string, labels?: readonly string[]): void => {
-    if (!isAttachmentTag(tag)) seen += 1
-    const named = selection.tag(tag)
-    const verdict = named.kept && selection.labels ? selection.labels(labels ?? []) : named
+    if (!isTag(tag)) {
+      odd.note(repository, tag, ctx)
+      return
+    }
+    const first = selection.tag(tag)
+    const verdict = first.kept && selection.labels ? selection.labels(labels ?? []) : first
+    if (!named.delete(tag) && attachmentSubject(tag)) {
+      listed.attachments.push({ tag, verdict })
+      return
+    }
+    listed.seen += 1
     explain({ repository, tag }, verdict)
-    if (verdict.kept) tags.push(tag)
+    if (verdict.kept) listed.tags.push(tag)
   }
   try {
-    if (selection.labels && !source.adapter.listTags) {
-      throw new UnsupportedError(`registry ${source.registry.name}: ${source.type.name} has no labels`)
-    }
-    if (source.adapter.listTags && !areFew(policy, selection)) {
-      const wanted = { untagged: policy.filters.untagged }
-      for await (const info of source.adapter.listTags(repository, ctx, wanted)) {
+    if (adapter.listTags && !areFew(policy, selection)) {
+      for await (const info of adapter.listTags(repository, ctx, { untagged })) {
         if (typeof info === 'string') consider(info)
-        else if (info.tag === undefined) {
-          if (!selection.labels || selection.labels(info.labels ?? []).kept) untagged.push(info)
-        } else {
-          infos.set(info.tag, info)
+        else if (info.tag !== undefined) {
+          listed.infos.set(info.tag, info)
           consider(info.tag, info.labels)
-        }
+        } else if (untagged && (selection.labels?.(info.labels ?? []).kept ?? true)) listed.untagged.push(info)
       }
-    } else if (selection.tags) {
-      for (const tag of selection.tags) consider(tag)
-    } else {
-      for await (const tag of store.tags(ctx)) consider(tag)
+      listed.exists = true
+    } else if (!selection.tags) {
+      for await (const tag of adapter.repository(repository).tags(ctx)) consider(tag)
+      listed.exists = true
     }
   } catch (error) {
     if (!isNotFound(error)) throw error
-    const level = selection.repositories ? 'warning' : 'debug'
-    ctx.emit({ type: 'log', level, text: `${source.registry.name}/${repository} is not there` })
+    listed.exists = false
   }
-  if (policy.filters.untagged && !source.adapter.listTags) {
-    throw new UnsupportedError(`registry ${source.registry.name}: ${source.type.name} cannot list untagged artifacts`)
-  }
-  if (!policy.filters.untagged) untagged.length = 0
-  for (const { digest } of untagged) explain({ repository, digest }, { kept: true, rule: 'untagged: true' })
-  const aged = await ofAge({ tags, infos, untagged }, repository, store, explain, ctx, ages)
-  const sorted = [...aged.tags].sort(await orderOf(policy, aged.tags, infos, store, ctx))
-  const newest = policy.filters.newest
-  const chosen = newest === undefined ? sorted : sorted.slice(Math.max(0, sorted.length - newest))
-  for (const tag of sorted.slice(0, sorted.length - chosen.length)) {
-    explain({ repository, tag }, { kept: false, rule: `newest: ${newest}` })
-  }
-  if (policy.order === 'newest') chosen.reverse()
-  return { ...aged, tags: chosen, seen: seen + untagged.length }
+  // A list may be short, as a cache's of what was pulled through it: what is named is asked for all the same.
+  if (listed.exists !== false) for (const tag of named) consider(tag)
+  for (const [tag, digest] of selection.pinned) listed.infos.set(tag, { tag, digest })
+  listed.seen += listed.untagged.length
+  return listed
 }
 
 /** Named tags up to this many are asked for one by one, where a list of the whole repository might be long. */
@@ -132,26 +181,20 @@ function areFew({ filters }: Policy, selection: Selection): boolean {
   return !needsMore && selection.tags !== undefined && selection.tags.length <= FEW_TAGS
 }
 
-interface Listed {
-  readonly tags: readonly string[]
-  readonly infos: ReadonlyMap<string, TagInfo>
-  readonly untagged: readonly TagInfo[]
-}
-
 /** What the filters by age let through; before `newest`, so that the newest of those is the newest that may be copied. */
-async function ofAge(
-  listed: Listed,
+export async function ofAge(
+  listed: Pick<Found, 'tags' | 'infos' | 'untagged'>,
   repository: string,
-  store: ContentStore,
-  explain: Explain,
+  { ages, explain, source }: Pick<Discovery, 'ages' | 'explain' | 'source'>,
   ctx: Context,
-  ages: Ages | undefined,
-): Promise<Omit<Found, 'seen'>> {
-  if (!ages) return { ...listed, held: 0, failures: new Map() }
+): Promise<Pick<Found, 'tags' | 'infos' | 'untagged' | 'held' | 'failures'>> {
+  const { tags, infos, untagged } = listed
+  if (!ages) return { tags, infos, untagged, held: 0, failures: new Map() }
   const candidates = [
-    ...listed.tags.map((tag): Candidate => ({ tag, ...infoOf(listed.infos.get(tag)) })),
-    ...listed.untagged.map((info): Candidate => ({ info })),
+    ...tags.map((tag): Candidate => ({ tag, ...infoOf(infos.get(tag)) })),
+    ...untagged.map((info): Candidate => ({ info })),
   ]
+  const store: ContentStore = source.adapter.repository(repository)
   const { kept, dropped, held } = await ages.sift(repository, candidates, store, ctx)
   for (const { candidate, verdict } of dropped) {
     const { tag, info } = candidate
@@ -160,7 +203,7 @@ async function ofAge(
   const tagged = kept.flatMap(({ tag, info, failure }) => (tag === undefined ? [] : [{ tag, info, failure }]))
   return {
     tags: tagged.map(({ tag }) => tag),
-    infos: new Map(tagged.flatMap(({ tag, info }) => (info ? [[tag, info] as const] : []))),
+    infos: new Map([...infos, ...tagged.flatMap(({ tag, info }) => (info ? [[tag, info] as const] : []))]),
     untagged: kept.flatMap(({ tag, info }) => (tag === undefined && info ? [info] : [])),
     held,
     failures: new Map(tagged.flatMap(({ tag, failure }) => (failure ? [[tag, failure] as const] : []))),
@@ -169,54 +212,4 @@ async function ofAge(
 
 function infoOf(info: TagInfo | undefined): Pick<Candidate, 'info'> {
   return info ? { info } : {}
-}
-
-type Compare = (a: string, b: string) => number
-
-/** Oldest first: by version where all are versions, else by time where times are known or `newest` needs them. */
-async function orderOf(
-  policy: Policy,
-  tags: readonly string[],
-  infos: ReadonlyMap<string, TagInfo>,
-  store: ContentStore,
-  ctx: Context,
-): Promise<Compare> {
-  if (tags.length < 2 || tags.every((tag) => versionOf(tag))) return compareTags
-  const times = new Map<string, number>()
-  for (const tag of tags) {
-    const info = infos.get(tag)
-    const time =
-      info?.pushed ??
-      info?.created ??
-      (policy.filters.newest === undefined ? undefined : await createdAt(store, tag, ctx))
-    if (time) times.set(tag, time.getTime())
-    else if (policy.filters.newest !== undefined) {
-      ctx.emit({ type: 'log', level: 'warning', text: `the time of tag ${tag} is unknown, it counts as oldest` })
-    }
-  }
-  if (times.size === 0) return compareTags
-  return (a, b) => (times.get(a) ?? 0) - (times.get(b) ?? 0) || compareTags(a, b)
-}
-
-/** The largest config that is read for its time, in bytes. */
-const MAX_CONFIG_SIZE = 4 * 1024 * 1024
-
-/** When an image says it was made: its annotation, else its config's `created`; of an index, its first child's. */
-async function createdAt(store: ContentStore, tagOrDigest: string, ctx: Context): Promise<Date | undefined> {
-  const manifest = await store.readManifest(tagOrDigest, ctx)
-  const { annotations, manifests, blobs } = contentsOf(manifest)
-  const annotated = timeFrom(annotations?.['org.opencontainers.image.created'])
-  if (annotated) return annotated
-  const child = manifests[0]
-  if (isIndex(manifest.mediaType)) return child ? createdAt(store, child.digest, ctx) : undefined
-  const config = blobs[0]
-  if (!config || config.size > MAX_CONFIG_SIZE) return undefined
-  const chunks: Uint8Array[] = []
-  for await (const chunk of await store.readBlob(config, 0, ctx)) chunks.push(Buffer.from(chunk))
-  try {
-    const json = parseJson(Buffer.concat(chunks))
-    return timeFrom((json as { created?: unknown } | null)?.created)
-  } catch {
-    return undefined
-  }
 }

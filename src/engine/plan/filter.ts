@@ -1,11 +1,12 @@
 /** Which repositories and tags a policy selects, and which rule decided. */
 
 import semver from 'semver'
-import { type Platform, platformName } from '../../core/descriptor.ts'
+import { type Digest, type Platform, platformName } from '../../core/descriptor.ts'
 import { compilePattern, type Pattern } from '../../core/pattern.ts'
+import { pinnedTag } from '../../core/pinned-tag.ts'
 import type { Policy } from '../../core/policy.ts'
-import { isAttachmentTag } from '../../core/reference.ts'
 import { compileRegex } from '../../core/regex.ts'
+import { versionOf } from './versions.ts'
 
 /** What a rule said of a repository or a tag. */
 export interface Verdict {
@@ -14,11 +15,19 @@ export interface Verdict {
   readonly rule: string
 }
 
+/** Told of everything that was seen, and which rule kept or dropped it. */
+export type Explain = (
+  resource: { readonly repository: string; readonly tag?: string; readonly digest?: string },
+  verdict: Verdict,
+) => void
+
 export interface Selection {
   /** Exact repository names, where the name filter has no wildcards: the catalogue is never asked. */
   readonly repositories: readonly string[] | undefined
   /** Exact tags, where the tag filter has no wildcards: the tag list is never asked. */
   readonly tags: readonly string[] | undefined
+  /** Of tags that the filter pins to a digest. */
+  readonly pinned: ReadonlyMap<string, Digest>
   readonly digest: string | undefined
   repository(name: string): Verdict
   tag(tag: string): Verdict
@@ -43,23 +52,22 @@ export function selectionOf(policy: Policy, narrow: Readonly<Record<string, read
     ...exclusions('regex.exclude.name', regex?.exclude?.name, compileRegex),
   ]
   const tagRules = [
-    ...inclusions('tag', filters.tag),
+    ...inclusions('tag', filters.tag, tagPattern),
     ...inclusions('regex.tag', regex?.tag, compileRegex),
-    ...inclusions('--filter tag', narrow.tag),
+    ...inclusions('--filter tag', narrow.tag, tagPattern),
     ...(filters.semver === undefined ? [] : [versionRule(filters.semver)]),
-    ...exclusions('exclude.tag', exclude?.tag),
+    ...exclusions('exclude.tag', exclude?.tag, tagPattern),
     ...exclusions('regex.exclude.tag', regex?.exclude?.tag, compileRegex),
   ]
-  const tags = filters.tag?.length ? literals(filters.tag) : undefined
-  const attachments: Rule = (tag) =>
-    isAttachmentTag(tag) && !tags?.includes(tag) ? { kept: false, rule: 'a referrer, copied with its image' } : KEPT_ALL
+  const pins = (filters.tag ?? []).flatMap((text) => pinnedTag(text) ?? [])
   const platforms = filters.platforms
   return {
-    repositories: filters.name?.length ? literals(filters.name) : undefined,
-    tags,
+    repositories: literals(filters.name, compilePattern),
+    tags: literals(filters.tag, tagPattern),
+    pinned: new Map(pins.map(({ tag, digest }) => [underscored(tag), digest])),
     digest: filters.digest,
     repository: (name) => judge(repositoryRules, name),
-    tag: (tag) => judge([attachments, ...tagRules], tag),
+    tag: (tag) => judge(tagRules, tag),
     labels: labelRule(policy, narrow.label),
     platform: platforms?.length ? (platform) => isWanted(platform, platforms) : undefined,
   }
@@ -147,56 +155,28 @@ function namespacesOf(repository: string): readonly string[] {
   return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
 }
 
-/** The names that patterns without wildcards spell out, or undefined where one has a wildcard. */
-function literals(patterns: readonly string[]): readonly string[] | undefined {
+/** The names that patterns without wildcards spell out, or undefined where one has a wildcard or there are none. */
+function literals(
+  patterns: readonly string[] | undefined,
+  compile: (source: string) => Pattern,
+): readonly string[] | undefined {
+  if (!patterns?.length) return undefined
   const names = new Set<string>()
   for (const pattern of patterns) {
-    const spelled = compilePattern(pattern).literals
+    const spelled = compile(pattern).literals
     if (!spelled) return undefined
     for (const name of spelled) names.add(name)
   }
   return [...names]
 }
 
-const VERSION = /^v?(0|[1-9]\d*)(?:\.(0|[1-9]\d*))?(?:\.(0|[1-9]\d*))?(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/
-
-/** A tag as a version: `v` in front and missing parts are fine (`v3`, `3.18`); `01` and words are not versions. */
-export function versionOf(tag: string): semver.SemVer | undefined {
-  const match = VERSION.exec(tag)
-  if (!match) return undefined
-  const [, major, minor = '0', patch = '0', prerelease = '', build = ''] = match
-  return semver.parse(`${major}.${minor}.${patch}${prerelease}${build}`) ?? undefined
+/** A pattern of tags: `TAG@DIGEST` is that tag, and `+` is `_`, as no tag holds the `+` of a chart's version. */
+function tagPattern(source: string): Pattern {
+  return { ...compilePattern(underscored(pinnedTag(source)?.tag ?? source)), source }
 }
 
-/** Oldest first where tags are versions; words such as `latest` come after them, in natural order. */
-export function compareTags(a: string, b: string): number {
-  const [left, right] = [versionOf(a), versionOf(b)]
-  if (left && right) return semver.compareBuild(left, right) || compareNaturally(a, b)
-  if (left || right) return left ? -1 : 1
-  return compareNaturally(a, b)
-}
-
-const RUNS = /\d+|\D+/g
-
-/** Runs of digits by their value, all else as it is. A collator would say it too, but takes 7 ms to make. */
-function compareNaturally(a: string, b: string): number {
-  const others = b.match(RUNS) ?? []
-  for (const [at, run] of (a.match(RUNS) ?? []).entries()) {
-    const other = others[at] ?? ''
-    if (run === other) continue
-    const areNumbers = /^\d/.test(run) && /^\d/.test(other)
-    return (areNumbers && compareNumbers(significant(run), significant(other))) || (run < other ? -1 : 1)
-  }
-  return a.length - b.length
-}
-
-function significant(digits: string): string {
-  return digits.replace(/^0+/, '')
-}
-
-/** Of digits of any length, without leading zeros. */
-function compareNumbers(a: string, b: string): number {
-  return a.length - b.length || (a < b ? -1 : Number(a > b))
+function underscored(tag: string): string {
+  return tag.replaceAll('+', '_')
 }
 
 /** `linux/arm64` wants every variant, `linux/arm64/v8` that one; an entry without a platform is no platform's. */

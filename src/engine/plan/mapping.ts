@@ -8,8 +8,7 @@ export function mapRepository(
   destination: Pick<PolicyDestination, 'namespace' | 'flatten' | 'repository'>,
 ): string {
   if (destination.repository !== undefined) return destination.repository
-  if (destination.namespace === undefined) return source
   const parts = source.split('/')
   const replaced = destination.flatten === 'all' ? parts.length - 1 : Math.min(destination.flatten, parts.length - 1)
-  return [destination.namespace, ...parts.slice(replaced)].join('/')
+  return [...(destination.namespace === undefined ? [] : [destination.namespace]), ...parts.slice(replaced)].join('/')
 }

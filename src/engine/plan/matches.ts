@@ -9,6 +9,7 @@ import type { Endpoint } from '../endpoint.ts'
 import { createAges } from './age.ts'
 import { selectRepositories, selectTags } from './discover.ts'
 import { selectionOf } from './filter.ts'
+import { createOddNames } from './odd-names.ts'
 
 /** A repository that the policy selects. */
 export interface Match {
@@ -33,22 +34,27 @@ export async function* matches(
   ctx: Context,
 ): AsyncIterable<Match> {
   const selection = selectionOf(policy)
+  const explain = (): void => {}
   const ages = createAges(policy, source, records, Date.now())
-  const ignored = (): void => {}
-  const repositories = selectRepositories(policy, selection, source, ignored, ctx)
+  const discovery = { policy, selection, source, explain, odd: createOddNames(source.registry.name, explain), ages }
   const store = (repository: string): ContentStore => source.adapter.repository(repository)
-  yield* mapConcurrent(repositories, AT_ONCE, async (repository) => {
+  yield* mapConcurrent(selectRepositories(discovery, ctx), AT_ONCE, async (repository) => {
     if (selection.digest !== undefined) {
       const isThere = (await store(repository).resolve(selection.digest, ctx)) !== undefined
       return { repository, tags: [], untagged: isThere ? 1 : 0, seen: 0 }
     }
-    const { tags, infos, untagged, seen } = await selectTags(policy, selection, source, repository, ignored, ctx, ages)
+    const { tags, infos, untagged, seen } = await selectTags(repository, discovery, ctx)
     if (!selection.tags) return { repository, tags, untagged: untagged.length, seen }
     // Tags that are named have not been looked for yet.
-    const there = tags.map(async (tag) => infos.has(tag) || (await store(repository).resolve(tag, ctx)) !== undefined)
+    const there = tags.map(async (tag) => {
+      const pinned = selection.pinned.get(tag)
+      if (pinned === undefined && infos.has(tag)) return true
+      return (await store(repository).resolve(pinned ?? tag, ctx)) !== undefined
+    })
     const exists = await Promise.all(there)
     const found = tags.filter((_, index) => exists[index])
     return { repository, tags: found, untagged: untagged.length, seen: found.length }
   })
   ages?.report(ctx)
+  discovery.odd.report(ctx)
 }

@@ -29,6 +29,8 @@ export interface MirrorRequest {
   readonly repositories: ReadonlyMap<string, readonly string[]>
   readonly resource: (type: ResourceType) => boolean
   readonly shard: ((repository: string, tag: string) => boolean) | undefined
+  /** Attachments that are tags of their own here, as `REPOSITORY:TAG` of the destination: they hang on nothing that goes. */
+  readonly ownAttachments: ReadonlySet<string>
 }
 
 const REPOSITORIES_AT_ONCE = 8
@@ -77,13 +79,15 @@ interface Place {
 }
 
 async function deletesIn(place: Place, request: MirrorRequest, ctx: Context): Promise<readonly TaskSpec[]> {
-  const { destination } = request
+  const { destination, ownAttachments } = request
   const gone = await goneTags(place, request, ctx)
   if (gone.length === 0) return []
   const { store, there, mapped } = place
   const able = (await store.deletes?.(ctx)) ?? 'tag'
   const going = new Set(gone.map(({ tag }) => tag))
-  const attached = gone.map(({ manifest }) => attachmentsOf(manifest.digest, there))
+  const attached = gone.map(({ manifest }) =>
+    attachmentsOf(manifest.digest, there).filter((tag) => !ownAttachments.has(`${mapped}:${tag}`)),
+  )
   const allAttached = new Set(attached.flat())
   const needed =
     able === 'manifest' || allAttached.size > 0
@@ -134,7 +138,8 @@ async function goneTags(place: Place, request: MirrorRequest, ctx: Context): Pro
   return gone
 }
 
-async function isAnywhere(
+/** Asks the source by name, in one repository after another. */
+export async function isAnywhere(
   tag: string,
   repositories: readonly string[],
   source: Endpoint,

@@ -5,24 +5,22 @@ import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import { isSchema1, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
-import type { Policy, ResourceType } from '../../core/policy.ts'
+import type { ResourceType } from '../../core/policy.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
-import { type Endpoint, type ManifestMemory, onSideOf } from '../endpoint.ts'
+import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import type { Reason } from '../reason.ts'
 import { lacksReferrers } from '../verify/late-referrers.ts'
-import type { Ages } from './age.ts'
 import type { Listed } from './destination-tags.ts'
-import type { Explain } from './discover.ts'
-import type { Selection } from './filter.ts'
+import type { Discovery } from './discover.ts'
+import type { MissingNames } from './missing.ts'
 import type { Narrowing } from './narrowing.ts'
 
-export interface Comparison {
-  readonly policy: Policy
-  readonly selection: Selection
-  readonly source: Endpoint
+export interface Comparison extends Discovery {
   readonly destination: Endpoint
   readonly memory: ManifestMemory
-  readonly explain: Explain
+  readonly missing: MissingNames
+  /** Attachments that are compared as tags of their own, as `REPOSITORY:TAG` of the destination. */
+  readonly ownAttachments: Set<string>
   /** Only the I-th of N parts of the tags, 1-based. */
   readonly shard: ((repository: string, tag: string) => boolean) | undefined
   /** Only these resource types. */
@@ -35,8 +33,6 @@ export interface Comparison {
   ) => void
   /** No manifest is read. */
   readonly shallow: boolean
-  /** Absent where the policy has no filter by age. */
-  readonly ages: Ages | undefined
   /** Absent where indexes keep their bytes. */
   readonly narrowing: Narrowing | undefined
   /** Unchanged tags are looked at for referrers that came later. */
@@ -44,8 +40,12 @@ export interface Comparison {
 }
 
 export type Outcome =
-  | { readonly kind: 'unchanged' }
+  /** `there`: what the destination's tag points at, another digest where the index is narrowed. */
+  | { readonly kind: 'unchanged'; readonly digest: Digest; readonly mediaType: string; readonly there: Digest }
+  /** The filters do not take it. */
   | { readonly kind: 'dropped' }
+  /** The source does not have it. */
+  | { readonly kind: 'absent' }
   | { readonly kind: 'task'; readonly task: TaskSpec }
 
 export interface Spot {
@@ -67,10 +67,8 @@ export async function outcomeOf(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const { source, narrowing } = comparison
-  const wanted = narrowing
-    ? await onSideOf('source', source, () => narrowing.expected(now, from.repository, ctx))
-    : now.digest
+  const { narrowing } = comparison
+  const wanted = narrowing ? await narrowing.expected(now, from.repository, ctx) : now.digest
   if (wanted === undefined) return withoutPlatform({ ...from, ...digestUnlessTagged(from, now.digest) }, comparison)
   if (wanted === old) return unchanged(now, from, to, wanted, comparison, ctx)
   return actionFor(now, from, to, old, there, comparison, ctx)
@@ -86,14 +84,15 @@ async function unchanged(
   ctx: Context,
 ): Promise<Outcome> {
   const { policy, source, destination, selection, narrowing } = comparison
-  if (!comparison.lateReferrers || !policy.referrers) return { kind: 'unchanged' }
+  const same: Outcome = { kind: 'unchanged', digest: now.digest, mediaType: now.mediaType, there }
+  if (!comparison.lateReferrers || !policy.referrers) return same
   const artifact = {
     digest: { source: now.digest, destination: there },
     source: source.adapter.repository(from.repository),
     destination: destination.adapter.repository(to.repository),
     keepPlatform: narrowing ? undefined : selection.platform,
   }
-  if (!(await lacksReferrers(artifact, ctx))) return { kind: 'unchanged' }
+  if (!(await lacksReferrers(artifact, ctx))) return same
   return {
     kind: 'task',
     task: {

@@ -9,12 +9,15 @@ import { formatResource, namespaceOf } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import { createAges } from './age.ts'
-import { type Counts, compareRepository } from './compare.ts'
-import { type Explain, selectRepositories } from './discover.ts'
-import { type Selection, selectionOf } from './filter.ts'
+import { ABSENT, type Counts, compareRepository } from './compare.ts'
+import { selectRepositories } from './discover.ts'
+import { type Explain, selectionOf } from './filter.ts'
 import { mapRepository } from './mapping.ts'
-import { checkDeletes, planDeletes, undecided } from './mirror.ts'
+import { checkDeletes, isAnywhere, planDeletes, undecided } from './mirror.ts'
+import { createMissingNames } from './missing.ts'
 import { createNarrowing } from './narrowing.ts'
+import { createOddNames, ODD_NAME } from './odd-names.ts'
+import type { Comparison } from './outcome.ts'
 
 /** Repositories compared at once. */
 const REPOSITORIES_AT_ONCE = 8
@@ -50,13 +53,13 @@ export interface PlanTotals {
   /** Tags seen at the source, before filters. */
   readonly seen: number
   readonly unchanged: number
-  /** Too young to be copied yet. */
-  readonly held?: number
   readonly copies: number
   readonly updates: number
   readonly deletes: number
   readonly kept: number
   readonly blocked: number
+  /** Tags and artifacts that were seen and no task is made of, by what left them out. */
+  readonly left: ReadonlyMap<string, number>
   /** By destination registry: namespaces that something will be written to. */
   readonly namespaces: ReadonlyMap<string, ReadonlySet<string>>
 }
@@ -67,10 +70,11 @@ export type Namespaces = Map<string, Set<string>>
 export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Context): Promise<PlanTotals> {
   const { policy, source, destination } = request
   checkDeletes(policy, destination)
-  const selection = selectionOf(policy, request.narrow)
-  const explain: Explain = request.explain ?? (() => {})
+  const left = new Map<string, number>()
   const byDestination = new Map<string, string[]>()
-  for await (const repository of selectRepositories(policy, selection, source, explain, ctx)) {
+  const comparison = comparisonFor(request, byDestination, left)
+  const { ages, odd, missing, shard } = comparison
+  for await (const repository of selectRepositories(comparison, ctx)) {
     const mapped = mapRepository(repository, policy.destination)
     const sources = byDestination.get(mapped)
     if (sources) sources.push(repository)
@@ -79,21 +83,10 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   const counts: Counts = { seen: 0, selected: 0 }
   const totals = { unchanged: 0, copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
   const namespaces: Namespaces = new Map()
-  const ages = createAges(policy, source, request.records?.firstSeen, request.now ?? Date.now())
-  const comparison = {
-    policy,
-    selection,
-    source,
-    destination,
-    memory: request.memory,
-    explain,
-    shard: request.shard && shardOf(request.shard),
-    resource: resourceRule(policy, request.narrow?.resource),
-    claim: claims(byDestination, policy),
-    shallow: request.shallow ?? false,
-    ages,
-    narrowing: createNarrowing(policy, selection, source, request.memory, request.records?.narrowed),
-    lateReferrers: request.referrers === 'all',
+  const plan = (task: TaskSpec): void => {
+    count(task, totals)
+    noteNamespace(task, namespaces)
+    sink.task(task)
   }
   let unlisted = 0
   await forEachConcurrent(pairs(byDestination), REPOSITORIES_AT_ONCE, async ([repository, mapped]) => {
@@ -102,31 +95,82 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
         totals.unchanged += 1
         sink.unchanged()
       } else if (outcome.kind === 'task') {
-        count(outcome.task, totals)
         if (outcome.task.action === 'blocked' && outcome.task.source.tag === undefined) unlisted += 1
-        noteNamespace(outcome.task, namespaces)
-        sink.task(outcome.task)
+        plan(outcome.task)
       }
     }
   })
-  const held = ages?.report(ctx) ?? 0
-  const repositories = [...byDestination.values()].reduce((sum, sources) => sum + sources.length, 0)
-  if (counts.selected === 0 && !policy.allow_empty && !request.shard && !request.narrow) {
-    throw emptySelection(policy, selection, source, repositories, counts.seen)
+  ages?.report(ctx)
+  odd.report(ctx)
+  const repositories = [...byDestination.values()].flat()
+  const isEmpty = counts.selected === 0 && !request.shard && !request.narrow
+  const deletes = isEmpty && !policy.allow_empty ? [] : await deletesFor(comparison, byDestination, unlisted, ctx)
+  // A mirror deletes a named tag that is gone: that is what was wanted of it.
+  for (const { action, source: gone } of deletes) if (action === 'delete' && gone.tag) missing.found(gone.tag)
+  const absent = await missing.tasks(repositories, async (name) => {
+    if (shard === undefined) return true
+    // The other parts of the tags are not looked at here: one shard does it for all.
+    return shard('', name) && !(await isAnywhere(name, repositories, source, ctx))
+  })
+  const isWarning = policy.missing === 'warn' || (policy.missing === undefined && policy.allow_empty && isEmpty)
+  if (isWarning) for (const { reason = '' } of absent) ctx.emit({ type: 'log', level: 'warning', text: reason })
+  else absent.forEach(plan)
+  if (isEmpty && !policy.allow_empty && (isWarning || absent.length === 0)) {
+    throw emptySelection(policy, source, repositories.length, counts.seen, absent.length > 0)
   }
-  if (policy.deletion === 'mirror') {
-    if (unlisted > 0) {
-      ctx.emit({ type: 'log', level: 'warning', text: 'nothing is deleted: not every repository could be listed' })
-    } else {
-      const mirror = { ...comparison, repositories: byDestination }
-      const deletes = await planDeletes(mirror, ctx).catch((error: unknown) => [undecided(error, mirror)])
-      for (const task of deletes) {
-        count(task, totals)
-        sink.task(task)
-      }
-    }
+  deletes.forEach(plan)
+  return { repositories: repositories.length, seen: counts.seen, ...totals, namespaces, left }
+}
+
+async function deletesFor(
+  comparison: Comparison,
+  repositories: ReadonlyMap<string, readonly string[]>,
+  unlisted: number,
+  ctx: Context,
+): Promise<readonly TaskSpec[]> {
+  if (comparison.policy.deletion !== 'mirror') return []
+  if (unlisted > 0) {
+    ctx.emit({ type: 'log', level: 'warning', text: 'nothing is deleted: not every repository could be listed' })
+    return []
   }
-  return { repositories, seen: counts.seen, held, ...totals, namespaces }
+  const request = { ...comparison, repositories }
+  return planDeletes(request, ctx).catch((error: unknown) => [undecided(error, request)])
+}
+
+/** `left` counts what no task is made of, by the key of the rule that dropped it. */
+function comparisonFor(
+  request: PlanRequest,
+  byDestination: ReadonlyMap<string, readonly string[]>,
+  left: Map<string, number>,
+): Comparison {
+  const { policy, source, destination, memory, records } = request
+  const shard = request.shard && shardOf(request.shard)
+  const explain: Explain = (resource, verdict) => {
+    request.explain?.(resource, verdict)
+    const name = resource.tag ?? resource.digest
+    const isCounted = name === undefined ? verdict.rule === ODD_NAME : (shard?.(resource.repository, name) ?? true)
+    const key = verdict.rule.replace(/:.*$/s, '')
+    if (!verdict.kept && isCounted && verdict.rule !== ABSENT) left.set(key, (left.get(key) ?? 0) + 1)
+  }
+  const selection = selectionOf(policy, request.narrow)
+  return {
+    policy,
+    selection,
+    source,
+    destination,
+    memory,
+    explain,
+    odd: createOddNames(source.registry.name, explain),
+    missing: createMissingNames(policy, selection, source, destination),
+    ownAttachments: new Set(),
+    shard,
+    resource: resourceRule(policy, request.narrow?.resource),
+    claim: claims(byDestination, policy),
+    shallow: request.shallow ?? false,
+    ages: createAges(policy, source, records?.firstSeen, request.now ?? Date.now()),
+    narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
+    lateReferrers: request.referrers === 'all',
+  }
 }
 
 /** Remembers the namespace that a task writes to. */
@@ -194,12 +238,12 @@ export function shardOf(shard: {
 
 function emptySelection(
   policy: Policy,
-  selection: Selection,
   source: Endpoint,
   repositories: number,
   seen: number,
+  isAbsent: boolean,
 ): PrepareError {
-  if (repositories > 0 && onlyNames(policy, selection)) {
+  if (isAbsent) {
     return new PrepareError(
       `policy ${policy.name} selects nothing: ${source.registry.name} has nothing that it names`,
       {
@@ -214,12 +258,4 @@ function emptySelection(
   return new PrepareError(`policy ${policy.name} selects nothing: ${saw}`, {
     hint: `\`replicate plan --explain\` shows which rule dropped what; allow_empty: true makes this no error`,
   })
-}
-
-const NAMING = new Set(['name', 'tag', 'resource', 'untagged', 'platforms_index'])
-
-/** True where every artifact is named, so that it is absent and no rule has dropped it. */
-function onlyNames({ filters }: Policy, { repositories, tags }: Selection): boolean {
-  if (repositories === undefined || tags === undefined || filters.resource !== 'all') return false
-  return Object.keys(filters).every((key) => NAMING.has(key))
 }

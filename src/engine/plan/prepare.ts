@@ -145,7 +145,7 @@ async function applyPlan(
     noteNamespace(task, namespaces)
     sink.task(task)
   }
-  return { repositories: 0, seen, unchanged: 0, ...totals, namespaces }
+  return { repositories: 0, seen, unchanged: 0, ...totals, namespaces, left: new Map() }
 }
 
 /** The task, where the source is still as the plan saw it. */
@@ -186,14 +186,14 @@ async function ensureNamespaces(
 }
 
 function prepareText(totals: PlanTotals, reachable: string, namespaces: readonly string[]): string {
-  const { repositories, seen, unchanged, held = 0, copies, updates, deletes, kept, blocked } = totals
+  const { repositories, seen, unchanged, left, copies, updates, deletes, kept, blocked } = totals
   const counts = [
     `${unchanged} unchanged`,
     `${copies} new`,
     ...(updates > 0 ? [`${updates} changed`] : []),
     ...(deletes > 0 ? [`${deletes} to delete`] : []),
     ...(kept > 0 ? [`${kept} kept`] : []),
-    ...(held > 0 ? [`${held} held back by min_age`] : []),
+    ...(left.has('min_age') ? [`${left.get('min_age')} held back by min_age`] : []),
     ...(blocked > 0 ? [`${blocked} blocked`] : []),
   ]
   return [

@@ -50,7 +50,7 @@ function sum(a: PlanTotals, b: PlanTotals): PlanTotals {
   return {
     repositories: a.repositories,
     seen: a.seen,
-    held: a.held ?? 0,
+    left: a.left,
     unchanged: a.unchanged + b.unchanged,
     copies: a.copies + b.copies,
     updates: a.updates + b.updates,

@@ -39,5 +39,6 @@ export async function prepareAgain(
     kept: 0,
     blocked: 0,
     namespaces: new Map(),
+    left: new Map(),
   }
 }

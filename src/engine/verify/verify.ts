@@ -14,10 +14,12 @@ import { Slots } from '../../transfer/slots.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import { type Endpoint, ManifestMemory, onSideOf } from '../endpoint.ts'
 import { createAges } from '../plan/age.ts'
+import { attachmentsOfTheirOwn, takenIn } from '../plan/attachments.ts'
 import { selectRepositories, selectTags } from '../plan/discover.ts'
 import { type Selection, selectionOf } from '../plan/filter.ts'
 import { mapRepository } from '../plan/mapping.ts'
 import { createNarrowing, type Narrowing } from '../plan/narrowing.ts'
+import { createOddNames } from '../plan/odd-names.ts'
 import { type PlanRequest, resourceRule, shardOf } from '../plan/plan.ts'
 import { stagePing } from '../plan/prepare.ts'
 import { placeOf } from '../plan/preview.ts'
@@ -125,7 +127,7 @@ function sceneOf(request: VerifyRequest): Scene {
 
 /** By repository. One that cannot be listed is told, and the others go on. */
 async function* artifactsOf(scene: Scene, tell: (difference: Difference) => void, ctx: Context): AsyncIterable<Group> {
-  const { request, selection } = scene
+  const { request, selection, memory } = scene
   const { policy, source, destination } = request
   if (request.only) {
     const { name } = destination.registry
@@ -134,7 +136,10 @@ async function* artifactsOf(scene: Scene, tell: (difference: Difference) => void
   }
   const ages = createAges(policy, source, request.records?.firstSeen, Date.now())
   const isMine = request.shard ? shardOf(request.shard) : () => true
-  for await (const repository of selectRepositories(policy, selection, source, () => {}, ctx)) {
+  const explain = (): void => {}
+  const odd = createOddNames(source.registry.name, explain)
+  const discovery = { policy, selection, source, destination, memory, explain, odd, ages }
+  for await (const repository of selectRepositories(discovery, ctx)) {
     const mapped = mapRepository(repository, policy.destination)
     const { tag } = policy.destination
     const at = (own: string | undefined) => ({ repository: mapped, ...(own === undefined ? {} : { tag: own }) })
@@ -145,11 +150,21 @@ async function* artifactsOf(scene: Scene, tell: (difference: Difference) => void
       continue
     }
     try {
-      const { tags, untagged } = await selectTags(policy, selection, source, repository, () => {}, ctx, ages)
+      const found = await selectTags(repository, discovery, ctx)
+      const attached = found.attachments.length > 0
+      const taken = attached ? await takenIn(found, repository, discovery, ctx) : []
+      const alone = attached
+        ? await attachmentsOfTheirOwn(found.attachments, taken, repository, mapped, discovery, ctx)
+        : []
+      const tagged = [...found.tags, ...alone].filter((own) => isMine(repository, own))
+      const untagged = found.untagged.filter(({ digest }) => isMine(repository, digest))
       const artifacts = [
-        ...tags.map((own) => ({ from: { repository, tag: own }, to: at(tag ?? own) })),
-        ...untagged.map(({ digest }) => ({ from: { repository, digest }, to: at(tag) })),
-      ].filter(({ from }) => isMine(repository, 'tag' in from ? from.tag : from.digest))
+        ...tagged.map((own): Artifact => {
+          const digest = selection.pinned.get(own)
+          return { from: { repository, ...(digest ? { digest } : { tag: own }) }, to: at(tag ?? own) }
+        }),
+        ...untagged.map(({ digest }): Artifact => ({ from: { repository, digest }, to: at(tag) })),
+      ]
       yield { repository, mapped, artifacts }
     } catch (error) {
       const artifact = { from: { repository }, to: { repository: mapped } }

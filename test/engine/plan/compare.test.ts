@@ -68,14 +68,37 @@ test('a name that is too long for any registry is blocked', async () => {
   })
 })
 
-test('a destination that cannot be listed blocks that repository and names the side', async () => {
+for (const status of [401, 403, 405]) {
+  test(`a destination that answers ${status} to a list of its tags is asked for each tag`, async () => {
+    const source = await memoryRegistry()
+    const destination = await memoryRegistry({
+      fault: ({ path }) => (path.includes('/tags/list') ? { status } : undefined),
+    })
+    for (const tag of ['new', 'same', 'changed']) source.add('app', image({ seed: tag }), tag)
+    destination.add('mirror/app', image({ seed: 'same' }), 'same')
+    destination.add('mirror/app', image({ seed: 'before' }), 'changed')
+    const sides = [endpoint('from', source), endpoint('to', destination)] as const
+    const { tasks, unchanged } = await planOf(policyOf(), ...sides)
+    expect(unchanged).toBe(1)
+    expect(tasks.map(({ action, destination: { tag } }) => [action, tag])).toEqual([
+      ['update', 'changed'],
+      ['copy', 'new'],
+    ])
+    const named = await planOf(policyOf({ filters: { name: ['app'], tag: ['new'] } }), ...sides)
+    expect(named.tasks).toMatchObject([{ action: 'copy' }])
+  })
+}
+
+test('a destination that denies both its list and its tags blocks that repository, once, and names the side', async () => {
   const source = await memoryRegistry()
   const destination = await memoryRegistry({
     fault: ({ path }) => (path.startsWith('/v2/mirror/bad/') ? { status: 403 } : undefined),
   })
-  for (const name of ['bad', 'good']) source.add(name, image({ seed: name }), 'v1')
+  for (const name of ['bad', 'good']) {
+    for (const tag of ['v1', 'v2']) source.add(name, image({ seed: name + tag }), tag)
+  }
   const { tasks } = await planOf(policyOf(), endpoint('from', source), endpoint('to', destination))
-  expect(tasks).toHaveLength(2)
+  expect(tasks).toHaveLength(3)
   expect(tasks.find(({ action }) => action === 'blocked')).toMatchObject({
     source: { repository: 'bad' },
     reason: expect.stringMatching(/^destination to: /),
@@ -95,16 +118,6 @@ test('one tag that cannot be resolved is blocked, the others are planned', async
   ])
 })
 
-test('a tag that is named and not there is a warning, and is explained', async () => {
-  const [source, destination] = [await memoryRegistry(), await memoryRegistry()]
-  source.add('app', image(), 'v1')
-  const policy = policyOf({ filters: { name: ['app'], tag: ['v1', 'v2'] } })
-  const { tasks, logs, explanations } = await planOf(policy, endpoint('from', source), endpoint('to', destination))
-  expect(tasks).toHaveLength(1)
-  expect(logs).toEqual(['from/app:v2 is not there'])
-  expect(explanations.at(-1)).toEqual({ resource: 'from/app:v2', kept: false, rule: 'it is not there' })
-})
-
 test('an index without a wanted platform is dropped, an image of one platform is not', async () => {
   const [source, destination] = [await memoryRegistry(), await memoryRegistry()]
   source.add('app', index([image({ platform: { os: 'linux', architecture: 'arm64' } })]), 'index')
@@ -113,4 +126,18 @@ test('an index without a wanted platform is dropped, an image of one platform is
   const { tasks, explanations } = await planOf(policy, endpoint('from', source), endpoint('to', destination))
   expect(tasks.map(({ source: { tag } }) => tag)).toEqual(['single'])
   expect(explanations).toContainEqual({ resource: 'from/app:index', kept: false, rule: 'platforms: linux/amd64' })
+})
+
+test('a tag that is pinned to a digest is that digest, whatever the tag points at now', async () => {
+  const [source, destination] = [await memoryRegistry(), await memoryRegistry()]
+  const old = image({ seed: 'old' })
+  source.add('app', old)
+  source.add('app', image({ seed: 'new' }), 'v1')
+  const policy = policyOf({ filters: { name: ['app'], tag: [`v1@${old.digest}`] } })
+  const sides = [endpoint('from', source), endpoint('to', destination)] as const
+  const { tasks } = await planOf(policy, ...sides)
+  expect(tasks).toMatchObject([{ action: 'copy', digest: old.digest, destination: { tag: 'v1' } }])
+  expect(tasks[0]?.source).toEqual({ registry: 'from', repository: 'app' })
+  destination.add('mirror/app', old, 'v1')
+  expect((await planOf(policy, ...sides)).unchanged).toBe(1)
 })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { compareTags, selectionOf } from '../../../src/engine/plan/filter.ts'
+import { selectionOf } from '../../../src/engine/plan/filter.ts'
+import { compareTags } from '../../../src/engine/plan/versions.ts'
 import { type PolicyFields, policyOf } from '../setup.ts'
 
 function selection(fields: PolicyFields, narrow: Readonly<Record<string, readonly string[]>> = {}) {
@@ -14,6 +15,8 @@ const RANGES = [
   ['>=1.9.0-rc0 <3', ['1.9.0-rc1', '1.9.0'], ['1.10.0-rc1']],
   ['1.2.3', ['v1.2.3', '1.2.3'], ['1.2.4', '1.2']],
   ['*', ['0.0.1', '99'], ['latest', '1.0.0-rc1']],
+  // Tags of charts: `_` stands for `+`, and only behind a whole version.
+  ['>=1.2.0 <2', ['1.2.0_up1', 'v1.3.0_up1.0.2'], ['2.0.0_up1', '1.2_up1', '1.2.0_', '1.3.0-rc1_up1']],
 ] as const
 
 for (const [range, taken, left] of RANGES) {
@@ -34,12 +37,12 @@ test('a tag that is no version says so', () => {
 })
 
 test('versions come in the order of versions, and words after them', () => {
-  const tags = ['latest', 'v2.0.0', '1.10', '1.9', '1.9.0-rc1', 'edge', '1.9.0+build2', '1.9.0+build1']
+  const tags = ['latest', 'v2.0.0', '1.10', '1.9', '1.9.0-rc1', 'edge', '1.9.0_build2', '1.9.0_build1']
   expect(tags.sort(compareTags)).toEqual([
     '1.9.0-rc1',
     '1.9',
-    '1.9.0+build1',
-    '1.9.0+build2',
+    '1.9.0_build1',
+    '1.9.0_build2',
     '1.10',
     'v2.0.0',
     'edge',
@@ -129,19 +132,19 @@ test('all filters must match, and --filter narrows further', () => {
   expect(tag('v0.0').rule).toBe('semver: >=1')
 })
 
-const HEX = 'a'.repeat(64)
-
-test('tags that hold referrers are no images of their own, whatever the tag filter says', () => {
-  const { tag } = selection({ filters: { tag: ['**'] } })
-  for (const name of [`sha256-${HEX}`, `sha256-${HEX}.sig`, `sha256-${HEX}.att`, `sha256-${HEX}.sbom`]) {
-    expect(tag(name), name).toEqual({ kept: false, rule: 'a referrer, copied with its image' })
-  }
-  expect(tag('sha256-abc').kept).toBe(true)
+test('a `+` in a tag filter is the `_` that helm writes into tags', () => {
+  const { tags, tag } = selection({ filters: { tag: ['1.2.0+up1.0.2'], exclude: { tag: ['*+rc*'] } } })
+  expect(tags).toEqual(['1.2.0_up1.0.2'])
+  expect(tag('1.2.0_up1.0.2')).toEqual({ kept: true, rule: 'tag: 1.2.0+up1.0.2' })
+  expect(selection({ filters: { exclude: { tag: ['*+rc*'] } } }).tag('1.0.0_rc1').kept).toBe(false)
 })
 
-test('a referrer that is asked for by its whole tag is copied as such', () => {
-  const name = `sha256-${HEX}.sig`
-  expect(selection({ filters: { tag: [name] } }).tag(name).kept).toBe(true)
+test('a tag may be pinned to a digest', () => {
+  const digest = `sha256:${'b'.repeat(64)}`
+  const { tags, pinned, tag } = selection({ filters: { tag: [`1.36@${digest}`, '1.37'] } })
+  expect(tags).toEqual(['1.36', '1.37'])
+  expect([...pinned]).toEqual([['1.36', digest]])
+  expect(tag('1.36')).toEqual({ kept: true, rule: `tag: 1.36@${digest}` })
 })
 
 test('patterns without wildcards are lists of names, so that nothing need be listed', () => {

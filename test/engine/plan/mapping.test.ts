@@ -16,9 +16,20 @@ for (const [source, namespace, ...lands] of TABLE) {
   }
 }
 
-test('without a namespace the path stays as it is', () => {
-  expect(mapRepository('a/b/app', { flatten: 'all' })).toBe('a/b/app')
-})
+// Without a namespace: source, then flatten 0, 1, 2 and all.
+const STRIPPED = [
+  ['a/b/app', 'a/b/app', 'b/app', 'app', 'app'],
+  ['images/kanzal', 'images/kanzal', 'kanzal', 'kanzal', 'kanzal'],
+  ['app', 'app', 'app', 'app', 'app'],
+] as const
+
+for (const [source, ...lands] of STRIPPED) {
+  for (const [index, flatten] of ([0, 1, 2, 'all'] as const).entries()) {
+    test(`${source} without a namespace and with flatten ${flatten} lands on ${lands[index]}`, () => {
+      expect(mapRepository(source, { flatten })).toBe(lands[index])
+    })
+  }
+}
 
 test('a repository that is given whole is taken as it is', () => {
   expect(mapRepository('a/b/app', { flatten: 1, namespace: 'm', repository: 'x/other' })).toBe('x/other')

@@ -154,7 +154,8 @@ function splitReference(reference: string): readonly [registry: string, path: st
 function destinationSettings({ destination, flatten }: PolicyFlags, current: Policy | undefined): readonly Setting[] {
   if (destination === undefined && flatten === undefined) return []
   const before = current ? routesOf(current).map((route) => route.destination) : []
-  const places = destination?.map((reference) => ({ ...before[0], ...placeOf(reference) })) ?? before
+  const kept = before[0] && withoutUsual(before[0])
+  const places = destination?.map((reference) => ({ ...kept, ...placeOf(reference) })) ?? before
   const values = places.map((place) => destinationValue(place, flatten))
   const [first] = values
   return first === undefined ? [] : [[['destination'], values.length > 1 ? values : first]]
@@ -167,15 +168,26 @@ function placeOf(reference: string): Place {
   return { registry, namespace }
 }
 
+/** What `flatten` is where it is not given. */
+function usualFlatten({ namespace = '' }: Pick<Place, 'namespace'>): number {
+  return namespace === '' ? 0 : 1
+}
+
+/** A `flatten` that was not given does not outlast another namespace. */
+function withoutUsual({ flatten, ...rest }: PolicyDestination): Place {
+  return flatten === usualFlatten(rest) ? rest : { ...rest, flatten }
+}
+
 /** A reference where that says all. */
 function destinationValue({ registry, namespace = '', ...rest }: Place, given: string | undefined): Value {
-  const flatten = given ?? String(rest.flatten ?? 1)
+  const usual = String(usualFlatten({ namespace }))
+  const flatten = given ?? String(rest.flatten ?? usual)
   const { create = true, public: open = false } = rest
-  if (flatten === '1' && create && !open) return namespace === '' ? registry : `${registry}/${namespace}`
+  if (flatten === usual && create && !open) return namespace === '' ? registry : `${registry}/${namespace}`
   return {
     registry,
     ...(namespace === '' ? {} : { namespace }),
-    ...(flatten === '1' ? {} : { flatten: flatten === 'all' ? flatten : Number(flatten) }),
+    ...(flatten === usual ? {} : { flatten: flatten === 'all' ? flatten : Number(flatten) }),
     ...(create ? {} : { create }),
     ...(open ? { public: open } : {}),
   }
