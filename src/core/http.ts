@@ -25,9 +25,9 @@ export interface HttpRequest {
   readonly expect?: readonly number[]
   /** `blob`: a body of unlimited length, which takes a stream's slot and may be slow to be answered; default `small`. */
   readonly kind?: 'small' | 'blob'
-  /** true: whoever asks holds a slot of another host until this is done, and so must not wait for one here: two that wait for each
-   *  other's slots would wait forever. */
-  readonly continues?: boolean
+  /** true: do not queue for a connection slot. Set while the caller holds a download open: two copies that each hold one host's slot
+   *  and queue for the other's would deadlock. */
+  readonly bypassQueue?: boolean
   /** false: one attempt (and one renewal of a token); the caller retries. Default true. */
   readonly retry?: boolean
   /** The body is read whole as part of the attempt, so that a connection which breaks on it is made again; unless it has more bytes. */

@@ -4,6 +4,8 @@ import { errorCode, RegistryError, ReplicateError } from './errors.ts'
 
 const FIRST_DELAY = 200
 const LONGEST_DELAY = 30_000
+/** A registry that asks for a longer pause is given up: it is never asked sooner than it has said. */
+export const LONGEST_PAUSE = 24 * 3_600_000
 
 /** True for a failure that may be gone at the next attempt. An error that is not ours passes where it has a code, as those of sockets
  *  and files do; anything else is a bug. */

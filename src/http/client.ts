@@ -7,7 +7,7 @@ import type { Expiry, HttpClient, HttpRequest, HttpResponse } from '../core/http
 import type { Limits, SentCredential } from '../core/registry.ts'
 import { backoff } from '../core/retry.ts'
 import { createAllowance } from './allowance.ts'
-import { createAuthenticator } from './auth/auth.ts'
+import { createAuthenticator, type Signature } from './auth/auth.ts'
 import { requestToken } from './auth/token-server.ts'
 import { createLimiter, type Lane } from './limiter.ts'
 import type { AgentOptions } from './proxy/agent.ts'
@@ -133,7 +133,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
   }
 
-  /** One attempt, with one renewal of what signs it. */
+  /** One attempt, with one renewal of what signs it. A token that had grown old while the request waited for its turn is no answer:
+   *  where it is refused, the request is sent once more with one that is fetched when its turn has come. */
   async function signed(
     request: HttpRequest,
     url: URL,
@@ -143,9 +144,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   ): Promise<HttpResponse> {
     const scopes = request.scopes ?? []
     let renewed = false
+    let anew = false
     for (;;) {
-      const sent = own ? await auth.authorization(scopes, ctx) : undefined
-      const response = await send(request, { method: request.method, url, headers: headersOf(request, sent) }, ctx)
+      let signature: Signature | undefined
+      const sign = async (): Promise<string | undefined> => {
+        signature = own ? await auth.authorization(scopes, ctx, anew) : undefined
+        return signature?.value
+      }
+      const response = await send(request, url, sign, ctx)
+      const sent = signature?.value
       allowance.note(response.headers, false)
       if (!own || !target.isOwn(new URL(response.url)) || request.expect?.includes(response.status)) return response
       if (response.status !== 401) {
@@ -161,22 +168,28 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       }
       const refused = { scopes, sent, challenge: response.headers['www-authenticate'], what }
       await response.discard()
-      if (renewed) throw await auth.rejected(refused)
+      if (renewed && (anew || signature?.fresh !== false)) throw await auth.rejected(refused)
+      anew = renewed
       renewed = true
       await auth.renew(refused, ctx)
     }
   }
 
   /** One slot, one request, and where it leads. The slot is free again when the answer's body is over. */
-  async function send(request: HttpRequest, first: Hop, ctx: Context): Promise<HttpResponse> {
-    const release = await limiter.acquire(laneOf(request), ctx.signal, request.continues)
-    const began = clock.monotonic()
+  async function send(
+    request: HttpRequest,
+    url: URL,
+    sign: () => Promise<string | undefined>,
+    ctx: Context,
+  ): Promise<HttpResponse> {
+    const release = await limiter.acquire(laneOf(request), ctx.signal, request.bypassQueue)
     const follow = request.redirect !== false && (request.method === 'GET' || request.method === 'HEAD')
     const slow = request.kind === 'blob' && (request.method === 'PUT' || request.method === 'PATCH')
     try {
       const carrier = request.kind === 'blob' ? ctx.carrier : undefined
       const sending = { body: request.body, slow, carrier, signal: ctx.signal }
-      let hop = first
+      let hop: Hop = { method: request.method, url, headers: headersOf(request, await sign()) }
+      const began = clock.monotonic()
       for (let hops = 0; ; hops += 1) {
         let redirected = false
         const done = () => {
@@ -197,17 +210,21 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
   }
 
-  /** A host that is overloaded gets fewer requests at once; one that says "too many" none at all for a while. */
+  /** A host that is overloaded gets fewer requests at once; one that asks for a pause gets none until it is over. */
   function noteLoad(response: HttpResponse, began: number, ctx: Context): void {
     if (response.status !== 429 && response.status !== 503) {
       limiter.answered()
       return
     }
     limiter.slow(began)
-    if (response.status !== 429) return
-    const wait = retryAfter(response.headers, clock.now()) ?? backoff(1, random)
+    const asked = retryAfter(response.headers, clock.now())
+    if (response.status === 503 && asked === undefined) return
+    const wait = asked ?? backoff(1, random)
     if (limiter.pause(wait) && wait > 0) {
-      const reason = `${options.host} asks for fewer requests (429)`
+      const reason =
+        response.status === 429
+          ? `${options.host} asks for fewer requests (429)`
+          : `${options.host} is not available for a while (503)`
       ctx.emit({ type: 'waiting', reason, until: new Date(clock.now() + wait).toISOString() })
     }
   }

@@ -1,15 +1,17 @@
 /** How many requests one host gets at once and a second, slower when it says so. */
 
 import { abortReason, type Clock, throwIfAborted } from '../core/cancel.ts'
+import { NetworkError } from '../core/errors.ts'
+import { LONGEST_PAUSE } from '../core/retry.ts'
 
 /** `small` requests never wait behind streams; streams that read and write do not wait for each other, as a copy inside one
  *  registry needs one of each at the same time. */
 export type Lane = 'small' | 'read' | 'write'
 
 export interface Limiter {
-  /** Waits for a slot (not `atOnce`: that may be one more than the window has), for the host's pause to end and for the rate; the
-   *  result gives the slot back (any number of calls). */
-  acquire(lane: Lane, signal: AbortSignal, atOnce?: boolean): Promise<() => void>
+  /** Waits for a slot (not with `bypassQueue`: that may be one more than the window has), for the host's pause to end and for the rate;
+   *  the result gives the slot back (any number of calls). Throws where the pause lasts more than a day. */
+  acquire(lane: Lane, signal: AbortSignal, bypassQueue?: boolean): Promise<() => void>
   /** Lets no request go for `milliseconds`. True where that ends later than the pause before. */
   pause(milliseconds: number): boolean
   /** Halves the window, once for all answers to requests that were under way; `began` is when the request went out, by the monotonic clock. */
@@ -49,10 +51,16 @@ export function createLimiter(options: LimiterOptions): Limiter {
   let pausedUntil = Number.NEGATIVE_INFINITY
   let nextTurn = Number.NEGATIVE_INFINITY
 
+  /**
+   * | lane        | starts when |
+   * |-------------|-------------|
+   * | small       | the window has room; or, with two connections or more, no other small request is under way |
+   * | read, write | the window has room beside the quarter that is kept for small requests; or a stream of the other lane is under way
+   * |             | and none of this one: that stream may be waiting for this one (a copy inside one registry) |
+   */
   function admits(lane: Lane): boolean {
     const streams = busy.read + busy.write
     if (lane === 'small') return busy.small + streams < window || (busy.small === 0 && connections > 1)
-    // An empty lane starts one beside a stream of the other: that one may be waiting for it (a copy inside one registry).
     if (streams > 0 && busy[lane] === 0) return true
     const reserved = window > 1 ? Math.max(1, Math.floor(window / 4)) : 0
     return streams < window - reserved && busy.small + streams < window
@@ -92,6 +100,11 @@ export function createLimiter(options: LimiterOptions): Limiter {
   }
 
   async function turn(signal: AbortSignal): Promise<void> {
+    const pause = pausedUntil - clock.monotonic()
+    if (pause > LONGEST_PAUSE) {
+      const until = new Date(clock.now() + pause).toISOString()
+      throw new NetworkError(`the registry wants no request before ${until}`, { retryable: false })
+    }
     if (interval > 0) {
       const now = clock.monotonic()
       const at = Math.max(now, nextTurn, pausedUntil)
@@ -104,9 +117,9 @@ export function createLimiter(options: LimiterOptions): Limiter {
   }
 
   return {
-    async acquire(lane, signal, atOnce = false) {
+    async acquire(lane, signal, bypassQueue = false) {
       throwIfAborted(signal)
-      if (atOnce) busy[lane] += 1
+      if (bypassQueue) busy[lane] += 1
       else {
         const waiting = slot(lane, signal)
         if (waiting) await waiting

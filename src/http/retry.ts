@@ -1,15 +1,15 @@
-/** Tries a request again where that may help, after the pause that back-off or the server asks for. */
+/** Tries a request again where that may help, after the pause that the back-off or the server asks for. */
 
 import { type Clock, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { ReplicateError } from '../core/errors.ts'
-import { delayAfter } from '../core/retry.ts'
+import { delayAfter, LONGEST_PAUSE } from '../core/retry.ts'
 
 export const ATTEMPTS = 5
-/** What a server may ask for at most. */
-const LONGEST_WAIT = 600_000
-/** More seconds than this are since 1970. */
+/** More seconds than this are counted from 1970. */
 const SOME_TIME_AGO = 1_000_000_000
+/** Milliseconds, a hundred years: no calculation with dates breaks on it. */
+const FOR_EVER = 100 * 365 * 86_400_000
 
 export interface RetryOptions {
   readonly clock: Clock
@@ -29,13 +29,14 @@ export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptio
       if (!(error instanceof ReplicateError && error.retryable) || count >= options.attempts) throw error
       throwIfAborted(ctx.signal)
       const delay = delayAfter(error, count, options.random)
+      if (delay > LONGEST_PAUSE) throw error
       ctx.emit({ type: 'retry', what: options.what, attempt: count + 1, delay, reason: error.message })
       await options.clock.sleep(delay, ctx.signal)
     }
   }
 }
 
-/** Milliseconds that `Retry-After` asks for (seconds or a date), at most ten minutes; undefined where nothing is said. Docker Hub's API
+/** Milliseconds that `Retry-After` asks for (seconds or a date); undefined where nothing is said. Docker Hub's API
  *  says `X-Retry-After`: seconds since 1970. */
 export function retryAfter(headers: Readonly<Record<string, string>>, now: number): number | undefined {
   const text = (headers['retry-after'] ?? headers['x-retry-after'])?.trim()
@@ -43,5 +44,5 @@ export function retryAfter(headers: Readonly<Record<string, string>>, now: numbe
   const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : undefined
   const isTime = seconds !== undefined && seconds > SOME_TIME_AGO
   const wait = seconds === undefined ? Date.parse(text) - now : seconds * 1000 - (isTime ? now : 0)
-  return Number.isNaN(wait) ? undefined : Math.min(LONGEST_WAIT, Math.max(0, wait))
+  return Number.isNaN(wait) ? undefined : Math.min(FOR_EVER, Math.max(0, wait))
 }

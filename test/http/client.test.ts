@@ -61,6 +61,38 @@ test.each([400, 403, 404, 405, 413, 416])('does not retry a %i', async (status) 
   expect(server.seen).toHaveLength(1)
 })
 
+test('a 503 with Retry-After is obeyed by every request to that host, and said aloud', async () => {
+  const server = await serve((_, response, count) => {
+    if (count < 2) json(response, 503, {}, { 'retry-after': '3600' })
+    else json(response, 200, {})
+  })
+  const clock = fastClock()
+  const ctx = context()
+  const http = client(server, { clock })
+  await (await http.request({ method: 'GET', url: '/v2/' }, ctx)).discard()
+  expect(clock.slept.reduce((sum, pause) => sum + pause, 0)).toBe(2 * 3_600_000)
+  expect(ctx.events).toContainEqual({
+    type: 'waiting',
+    reason: `${server.host} is not available for a while (503)`,
+    until: '2026-01-01T01:00:00.000Z',
+  })
+})
+
+test.each([
+  ['two days', '172800'],
+  ['for ever', '1'.repeat(400)],
+])('a registry that wants no request for %s gets none, and is given up', async (_, asked) => {
+  const server = await serve((_, response) => json(response, 429, {}, { 'retry-after': asked }))
+  const clock = fastClock()
+  const http = client(server, { clock })
+  expect(await failure(http.request({ method: 'GET', url: '/v2/' }, context()))).toMatchObject({ status: 429 })
+  expect(await failure(http.request({ method: 'GET', url: '/v2/' }, context()))).toMatchObject({
+    message: expect.stringMatching(/^the registry wants no request before 2/),
+    retryable: false,
+  })
+  expect([server.seen.length, clock.slept]).toEqual([1, []])
+})
+
 test('waits as long as a 429 asks, with every request to that host', async () => {
   const clock = fastClock()
   const at: number[] = []

@@ -5,7 +5,7 @@ import type { Context } from '../../core/context.ts'
 import { CredentialError } from '../../core/errors.ts'
 import type { SentCredential } from '../../core/registry.ts'
 import { type Challenge, chooseChallenge } from './challenge.ts'
-import { createTokenCache, type FetchToken } from './token.ts'
+import { createTokenCache, type FetchedToken, type FetchToken, type Wanted } from './token.ts'
 
 export interface AuthenticatorOptions {
   /** The registry's URL. */
@@ -32,9 +32,17 @@ export interface Refused {
   readonly what: string
 }
 
+export interface Signature {
+  /** The `Authorization` to send. */
+  readonly value: string
+  /** False for a token that was kept for a while and may have run out early. */
+  readonly fresh: boolean
+}
+
 export interface Authenticator {
-  /** The `Authorization` to send; undefined before the registry has asked for one, and for anonymous access by Basic. */
-  authorization(scopes: readonly string[], ctx: Context): Promise<string | undefined>
+  /** What signs a request; undefined before the registry has asked for it, and for anonymous access by Basic. Call it when the request
+   *  is about to be sent, as tokens do not live long. `anew`: with a token fetched now. */
+  authorization(scopes: readonly string[], ctx: Context, anew?: boolean): Promise<Signature | undefined>
   /** After a 401: prepares another answer, or throws a `CredentialError` where there is none that could help. */
   renew(refused: Refused, ctx: Context): Promise<void>
   /** After a refusal other than a 401 that means that what was sent has expired: prepares another answer. */
@@ -47,6 +55,8 @@ export interface Authenticator {
 
 /** Milliseconds before its end at which a credential is renewed. */
 export const EXPIRY_MARGIN = 60_000
+/** Milliseconds for which a token is as good as just fetched. */
+const FRESH = 250
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { url, name } = options
@@ -85,30 +95,42 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     until = Number.POSITIVE_INFINITY
   }
 
-  async function bearer(challenge: Challenge, scopes: readonly string[], stale: string | undefined, ctx: Context) {
+  async function bearer(
+    challenge: Challenge,
+    scopes: readonly string[],
+    wanted: Wanted,
+    ctx: Context,
+  ): Promise<Signature> {
     const { realm = '', service } = challenge.parameters
     const request = { realm: checkedRealm(realm, url), service, scopes }
     const found = await credential()
     const tokenFor = (signer: SentCredential) =>
-      shared(tokens.get({ ...request, credential: signer }, stale, ctx), ctx.signal)
+      shared(tokens.get({ ...request, credential: signer }, wanted, ctx), ctx.signal)
+    const signature = ({ token, fetchedAt }: FetchedToken): Signature => ({
+      value: `Bearer ${token}`,
+      fresh: options.clock.monotonic() - fetchedAt <= FRESH,
+    })
     try {
-      return `Bearer ${await tokenFor(found)}`
+      return signature(await tokenFor(found))
     } catch (error) {
-      // What can be had anew may have ended before its time, by whosever clock.
+      // A credential that can be renewed may have expired early (clock skew): renew it once and try again.
       if (!(error instanceof CredentialError) || found.expires === undefined) throw error
       if ((await credential()) === found) forget()
       const fresh = await credential()
       if (secretOf(fresh) === secretOf(found)) throw error
-      return `Bearer ${await tokenFor(fresh)}`
+      return signature(await tokenFor(fresh))
     }
   }
 
-  async function authorization(scopes: readonly string[], ctx: Context): Promise<string | undefined> {
+  async function authorization(scopes: readonly string[], ctx: Context, anew = false): Promise<Signature | undefined> {
     const found = await shared(credential(), ctx.signal)
-    if (found.kind === 'bearer') return `Bearer ${found.token}`
-    if (!known) return options.preemptive ? basic(found) : undefined
-    if (known.scheme === 'basic') return basic(found)
-    return bearer(known, widened.get(scopes.join(' ')) ?? scopes, undefined, ctx)
+    if (found.kind === 'bearer') return { value: `Bearer ${found.token}`, fresh: true }
+    if (known?.scheme === 'bearer') {
+      const wanted = anew ? { since: options.clock.monotonic() } : {}
+      return bearer(known, widened.get(scopes.join(' ')) ?? scopes, wanted, ctx)
+    }
+    const value = known || options.preemptive ? basic(found) : undefined
+    return value === undefined ? undefined : { value, fresh: true }
   }
 
   async function renew(refused: Refused, ctx: Context): Promise<void> {
@@ -137,7 +159,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       refused.scopes.length === 0 ? withoutRepositories(challenge.parameters.scope) : challenge.parameters.scope,
     )
     if (scopes !== refused.scopes && refused.scopes.length > 0) widened.set(refused.scopes.join(' '), scopes)
-    await bearer(challenge, scopes, refused.sent?.slice('Bearer '.length), ctx)
+    await bearer(challenge, scopes, { not: refused.sent?.slice('Bearer '.length) }, ctx)
   }
 
   async function rejected(refused: Refused): Promise<CredentialError> {
@@ -171,7 +193,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const found = await shared(credential(), ctx.signal)
       if (known?.scheme === 'bearer' && found.kind !== 'bearer') await renew({ ...refused, challenge: undefined }, ctx)
       // Another request may have had it renewed already.
-      else if ((await authorization(refused.scopes, ctx)) === refused.sent) forget()
+      else if ((await authorization(refused.scopes, ctx))?.value === refused.sent) forget()
     },
     rejected,
     async forbiddenHint(scopes) {

@@ -1,4 +1,4 @@
-/** Bearer tokens: fetched once for all who wait, kept by realm, service and scopes, and renewed before they run out. */
+/** Bearer tokens: fetched once for all requests that wait, kept by realm, service and scopes, and renewed before they run out. */
 
 import type { Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
@@ -21,39 +21,51 @@ export interface Token {
 export type FetchToken = (request: TokenRequest, ctx: Context) => Promise<Token>
 
 export interface TokenCache {
-  /** A token that is good for a while; one other than `stale`, which the registry has just refused. */
-  get(request: TokenRequest, stale: string | undefined, ctx: Context): Promise<string>
+  /** A token that is good for a while, and is what `wanted` asks for. */
+  get(request: TokenRequest, wanted: Wanted, ctx: Context): Promise<FetchedToken>
 }
 
-interface Kept {
+export interface Wanted {
+  /** Not this one, which the registry has just refused. */
+  readonly not?: string | undefined
+  /** Fetched then or later, by the monotonic clock. */
+  readonly since?: number
+}
+
+export interface FetchedToken {
   readonly token: string
-  /** Milliseconds since 1970. */
+  /** By the monotonic clock, as `renewAt` is. */
+  readonly fetchedAt: number
   readonly renewAt: number
 }
 
 /** Seconds: what the specification prescribes where nothing is said, and what shorter values are raised to. */
 const SHORTEST_LIFE = 60
+const LONGEST_LIFE = 24 * 3600
 const RENEW_AT = 0.9
 /** From here on, tokens that have run out are thrown away before another is added. */
 const CROWDED = 512
 
 export function createTokenCache(fetch: FetchToken, clock: Clock): TokenCache {
-  const kept = new Map<string, Kept>()
-  const flights = new Map<string, Promise<string>>()
+  const kept = new Map<string, FetchedToken>()
+  const flights = new Map<string, Promise<FetchedToken>>()
 
-  async function fly(key: string, request: TokenRequest, ctx: Context): Promise<string> {
+  async function fly(key: string, request: TokenRequest, ctx: Context): Promise<FetchedToken> {
     const { token, expiresIn } = await fetch(request, ctx)
-    const life = Math.max(SHORTEST_LIFE, expiresIn ?? SHORTEST_LIFE)
-    if (kept.size >= CROWDED) sweep(kept, clock.now())
-    kept.set(key, { token, renewAt: clock.now() + life * 1000 * RENEW_AT })
-    return token
+    const life = Math.min(LONGEST_LIFE, Math.max(SHORTEST_LIFE, expiresIn ?? SHORTEST_LIFE))
+    const fetchedAt = clock.monotonic()
+    if (kept.size >= CROWDED) sweep(kept, fetchedAt)
+    const fetched = { token, fetchedAt, renewAt: fetchedAt + life * 1000 * RENEW_AT }
+    kept.set(key, fetched)
+    return fetched
   }
 
   return {
-    get(request, stale, ctx) {
+    get(request, { not, since = Number.NEGATIVE_INFINITY }, ctx) {
       const key = JSON.stringify([request.realm.href, request.service, request.scopes.toSorted()])
       const had = kept.get(key)
-      if (had && had.token !== stale && had.renewAt > clock.now()) return Promise.resolve(had.token)
+      const isGood = had && had.token !== not && had.fetchedAt >= since && had.renewAt > clock.monotonic()
+      if (isGood) return Promise.resolve(had)
       let flight = flights.get(key)
       if (!flight) {
         kept.delete(key)
@@ -65,6 +77,6 @@ export function createTokenCache(fetch: FetchToken, clock: Clock): TokenCache {
   }
 }
 
-function sweep(kept: Map<string, Kept>, now: number): void {
+function sweep(kept: Map<string, FetchedToken>, now: number): void {
   for (const [key, { renewAt }] of kept) if (renewAt <= now) kept.delete(key)
 }

@@ -116,6 +116,25 @@ test('a second 401 is final', async () => {
   expect(registry.seen).toHaveLength(2)
 })
 
+test('a token that runs out while its request waits for its turn is fetched anew, not refused for good', async () => {
+  const clock = fastClock()
+  const issued = new Map<string, number>()
+  const tokens = await serve((_, response, count) => {
+    issued.set(`Bearer token-${count}`, clock.monotonic())
+    json(response, 200, { token: `token-${count}`, expires_in: 300 })
+  })
+  // Half a second old is too old, whatever the token server says.
+  const registry = await serve((request, response) => {
+    const at = issued.get(request.headers.authorization ?? '') ?? Number.NEGATIVE_INFINITY
+    if (clock.monotonic() - at <= 500) return json(response, 200, {})
+    return json(response, 401, {}, { 'www-authenticate': `Bearer realm="${tokens.url}/token"` })
+  })
+  const http = client(registry, { as: alice, clock, limits: { requests_per_second: 1 } })
+  const get = async () => (await http.request({ method: 'GET', url: '/v2/x', scopes: PULL }, context())).discard()
+  await Promise.all(Array.from({ length: 8 }, get))
+  expect(registry.seen.length).toBeLessThanOrEqual(3 * 8)
+})
+
 test('a sign-in that failed is tried again, by the request itself and by the next one', async () => {
   const { registry } = await bearer({})
   let asked = 0

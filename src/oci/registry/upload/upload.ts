@@ -113,7 +113,7 @@ export async function uploadBlob(
 
 /** Requests for a blob of which a stream is open: they must not wait for others that wait for the source. */
 function continuing(http: HttpClient, source: BlobParts): HttpClient {
-  return { ...http, request: (request, ctx) => http.request({ ...request, continues: source.isOpen }, ctx) }
+  return { ...http, request: (request, ctx) => http.request({ ...request, bypassQueue: source.isOpen }, ctx) }
 }
 
 async function send(
