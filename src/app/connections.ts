@@ -199,6 +199,7 @@ async function clientOptions(registry: Registry, { userAgent, timing, redactor }
     ...(cert === undefined ? {} : { client_cert: cert }),
     ...(key === undefined ? {} : { client_key: key }),
     ...(registry.limits === undefined ? {} : { limits: registry.limits }),
+    ...(registry.allow_addresses === undefined ? {} : { allowAddresses: registry.allow_addresses }),
   }
 }
 

@@ -39,6 +39,9 @@ const limits = mapping(
       0,
     ).exactOptional(),
     rate_limit: choice('What to do when only the reserve is left', ['wait', 'fail']).exactOptional(),
+    idle: duration(
+      'How long a blob of this registry may stay silent while its connection lives; default 5m',
+    ).exactOptional(),
   },
   'How gently this registry is treated',
 )
@@ -64,6 +67,14 @@ export const registrySchema = mapping(
     ).exactOptional(),
     credential: credential.exactOptional(),
     limits: limits.exactOptional(),
+    allow_addresses: list(
+      'What this registry may name as its token server, storage or upload although only this machine reaches it',
+      formed(
+        'An address',
+        /^(\[[\da-f:.]+\]|[\da-f]*:[\da-f:.]+|[\w.-]+)(\/\d{1,3})?(:\d{1,5})?$/i,
+        'a host, an address or a network, with a port if need be, such as `127.0.0.1:8081`',
+      ),
+    ).exactOptional(),
     options: z
       .record(z.string(), z.union([z.string(), z.array(z.string()), z.record(z.string(), z.string())]))
       .meta({ description: 'What only this type of registry has: see `replicate adapters show`' })

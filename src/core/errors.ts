@@ -108,14 +108,23 @@ export class RegistryError extends ReplicateError {
   }
 }
 
+export interface NetworkErrorDetails extends ErrorDetails {
+  /** Default true. */
+  readonly retryable?: boolean | undefined
+  readonly silent?: boolean | undefined
+}
+
 /** No answer, or a broken one: refused, reset, timed out, silent. */
 export class NetworkError extends ReplicateError {
   readonly code = 'network'
   override readonly exitCode = 3
   override readonly retryable: boolean
-  constructor(message: string, details: ErrorDetails & { readonly retryable?: boolean } = {}) {
+  /** Nothing came for as long as is waited: a further attempt costs that time again. */
+  readonly silent: boolean
+  constructor(message: string, details: NetworkErrorDetails = {}) {
     super(message, details)
     this.retryable = details.retryable ?? true
+    this.silent = details.silent ?? false
   }
 }
 

@@ -25,6 +25,8 @@ export interface HttpRequest {
   readonly expect?: readonly number[]
   /** `blob`: a body of unlimited length, which takes a stream's slot and may be slow to be answered; default `small`. */
   readonly kind?: 'small' | 'blob'
+  /** true: what is read is a blob, which a proxy may hold back for minutes while it scans it. */
+  readonly isBlob?: boolean
   /** true: do not queue for a connection slot. Set while the caller holds a download open: two copies that each hold one host's slot
    *  and queue for the other's would deadlock. */
   readonly bypassQueue?: boolean

@@ -10,6 +10,8 @@ export interface Limits {
   readonly rate_limit_reserve?: number
   /** What happens when only the reserve is left; default `wait`. */
   readonly rate_limit?: 'wait' | 'fail'
+  /** Milliseconds that a blob may stay silent while its connection lives; default 5 minutes. */
+  readonly idle?: number
 }
 
 /** Where the secret of a registry comes from, as the file says it; secrets are already interpolated. */
@@ -42,6 +44,9 @@ export interface Registry {
   readonly proxy?: string
   readonly credential?: CredentialConfig
   readonly limits?: Limits
+  /** Addresses, networks or host names, each with or without a port, that the registry may send this machine to although only this
+   *  machine reaches them. */
+  readonly allow_addresses?: readonly string[]
   /** What only its adapter knows, by the names of `AdapterType.options`. */
   readonly options?: Readonly<Record<string, OptionValue>>
 }

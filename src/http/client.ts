@@ -10,7 +10,7 @@ import { createAllowance } from './allowance.ts'
 import { createAuthenticator, type Signature } from './auth/auth.ts'
 import { requestToken } from './auth/token-server.ts'
 import { createLimiter, type Lane } from './limiter.ts'
-import type { AgentOptions } from './proxy/agent.ts'
+import { type AgentOptions, SLOW_ANSWER } from './proxy/agent.ts'
 import { createRedactor } from './redact.ts'
 import { type Hop, isRedirect, MAX_HOPS, nextHop } from './redirect.ts'
 import { refusal } from './refusal.ts'
@@ -19,7 +19,7 @@ import { ATTEMPTS, retryAfter, retrying } from './retry.ts'
 import { ownTarget } from './target.ts'
 import { createTransport } from './transport.ts'
 
-export interface HttpClientOptions extends Partial<AgentOptions> {
+export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> {
   /** With scheme and optional path prefix. */
   readonly url: string
   /** The host (and port) that a bare reference to this registry names. */
@@ -29,6 +29,8 @@ export interface HttpClientOptions extends Partial<AgentOptions> {
   /** Called once, when the first request is sent. */
   readonly credential: () => Promise<SentCredential>
   readonly limits?: Limits | undefined
+  /** What the registry may name although only this machine reaches it. */
+  readonly allowAddresses?: readonly string[] | undefined
   /** Refusals other than 401 that mean that what was sent has expired. */
   readonly expired?: readonly Expiry[] | undefined
   /** true: user name and password are sent with the first request, without being asked for. */
@@ -44,6 +46,10 @@ export interface HttpClientOptions extends Partial<AgentOptions> {
 
 /** Milliseconds without a byte. */
 const IDLE = 60_000
+/** The same for the blobs of a source: a proxy that scans them first holds back their first byte. */
+const IDLE_BLOB = 5 * 60_000
+/** Milliseconds for a whole answer that is no blob: one byte now and then must not keep a run for ever. */
+const ANSWER_LIMIT = 5 * 60_000
 
 /** The largest refusal that is looked into, in bytes. */
 const REFUSAL_SIZE = 65_536
@@ -60,7 +66,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const proxyPassword = options.proxy === undefined ? undefined : URL.parse(options.proxy)?.password
   if (proxyPassword) secrets(decodeURIComponent(proxyPassword))
   const idle = options.idle ?? IDLE
-  const transport = createTransport({ ...options, idle, connections: options.limits?.connections }, redact)
+  const patience = options.idle ?? options.limits?.idle ?? IDLE_BLOB
+  const guard = { registry: target.url, allowed: options.allowAddresses }
+  const transport = createTransport({ ...options, guard, idle, connections: options.limits?.connections }, redact)
   const closing = new AbortController()
   const name = options.name ?? options.host
   const server = { transport, userAgent: options.userAgent, name, host: options.host, redact, secrets, clock, random }
@@ -183,11 +191,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     ctx: Context,
   ): Promise<HttpResponse> {
     const release = await limiter.acquire(laneOf(request), ctx.signal, request.bypassQueue)
-    const follow = request.redirect !== false && (request.method === 'GET' || request.method === 'HEAD')
-    const slow = request.kind === 'blob' && (request.method === 'PUT' || request.method === 'PATCH')
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    const follow = request.redirect !== false && isRead
     try {
-      const carrier = request.kind === 'blob' ? ctx.carrier : undefined
-      const sending = { body: request.body, slow, carrier, signal: ctx.signal }
+      const isLarge = request.kind === 'blob'
+      const isBlob = isRead && (isLarge || request.isBlob === true)
+      const silence = isBlob ? patience : isLarge ? SLOW_ANSWER : undefined
+      const limit = isRead && !isBlob ? ANSWER_LIMIT : undefined
+      const carrier = isLarge ? ctx.carrier : undefined
+      const sending = { body: request.body, silence, limit, carrier, signal: ctx.signal }
       let hop: Hop = { method: request.method, url, headers: headersOf(request, await sign()) }
       const began = clock.monotonic()
       for (let hops = 0; ; hops += 1) {
@@ -240,7 +252,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const here = own && target.isOwn(url)
     const hint = here && response.status === 403 ? await auth.forbiddenHint(request.scopes ?? []) : undefined
     const path = url.pathname + url.search
-    const error = await refusal(response, { method: request.method, path, redact, now: clock.now(), hint })
+    const elsewhere = own && !here ? url.host : undefined
+    const error = await refusal(response, { method: request.method, path, redact, now: clock.now(), hint, elsewhere })
     if (error.status === 429 && error.retryAfter === undefined && failures > 1 && here) {
       limiter.pause(backoff(failures, random))
     }

@@ -9,6 +9,8 @@ export interface Peer {
   readonly protocol: 'http:' | 'https:'
   /** The proxy's host and port, where there is one: then that is what refused. */
   readonly proxy?: string | undefined
+  /** The proxy's URL holds a credential. */
+  readonly signedIn?: boolean | undefined
   /** False until any answer came: then a host that is not there is final. */
   readonly reached: boolean
 }
@@ -21,6 +23,7 @@ export function networkError(error: unknown, peer: Peer): ReplicateError {
   const near = peer.proxy === undefined ? peer.host : `proxy ${peer.proxy}`
   const fail = (message: string, retryable: boolean, hint?: string) =>
     new NetworkError(message, { cause: error, retryable, hint })
+  const silence = (message: string) => new NetworkError(message, { cause: error, silent: true })
 
   switch (code) {
     case 'ECONNREFUSED':
@@ -35,10 +38,17 @@ export function networkError(error: unknown, peer: Peer): ReplicateError {
     case 'UND_ERR_CONNECT_TIMEOUT':
     case 'ETIMEDOUT':
       return fail(`no connection to ${near}: timed out`, peer.reached, 'check the address, firewall and proxy')
+    case 'EMFILE':
+    case 'ENFILE':
+      return fail(
+        `no connection to ${near}: this machine has too many files open`,
+        true,
+        'raise the limit (`ulimit -n`), or lower `limits.connections` and `concurrency`',
+      )
     case 'UND_ERR_HEADERS_TIMEOUT':
-      return fail(`${peer.host} did not answer in time`, true)
+      return silence(`${peer.host} did not answer in time`)
     case 'UND_ERR_BODY_TIMEOUT':
-      return fail(`${peer.host} stopped sending`, true)
+      return silence(`${peer.host} stopped sending`)
     case 'UND_ERR_SOCKET':
     case 'ECONNRESET':
     case 'EPIPE':
@@ -50,7 +60,8 @@ export function networkError(error: unknown, peer: Peer): ReplicateError {
   }
   const certificate = certificateProblem(code, text)
   if (certificate) return fail(`${certificate.message} at ${near}`, false, certificate.hint)
-  if (/HTTP Tunneling|Proxy Authentication|Proxy Connection/i.test(text)) return tunnelError(text, near, fail)
+  if (/HTTP Tunneling|Proxy Authentication|Proxy Connection/i.test(text))
+    return tunnelError(text, near, peer.signedIn ?? false, fail)
   if (code.startsWith('HPE_') || (error instanceof Error && error.name === 'HTTPParserError'))
     return fail(`${peer.host} does not answer in HTTP/1.1`, peer.reached)
   return fail(`request to ${near} failed: ${text || code}`, true)
@@ -64,9 +75,13 @@ export function hostWithPort(url: URL): string {
 function tunnelError(
   text: string,
   near: string,
+  signedIn: boolean,
   fail: (message: string, retryable: boolean, hint?: string) => NetworkError,
 ): NetworkError {
   const status = /\((\d{3})\)/.exec(text)?.[1]
+  if (status === '407' && signedIn) {
+    return fail(`${near} refused the credential in its URL (407)`, false, 'check user and password in the proxy URL')
+  }
   if (status === '407') return fail(`${near} wants a credential (407)`, false, 'put USER:PASSWORD@ into the proxy URL')
   if (status === undefined) return fail(`${near} closed the connection`, true)
   return fail(`${near} would not connect (${status})`, status.startsWith('5'))

@@ -14,6 +14,8 @@ export interface RefusedRequest {
   /** Milliseconds since 1970, to read a `Retry-After` that is a date. */
   readonly now: number
   readonly hint?: string | undefined
+  /** The host that answered, where the registry has redirected to another one. */
+  readonly elsewhere?: string | undefined
 }
 
 const BODY_LIMIT = 65_536
@@ -21,7 +23,8 @@ const TEXT_LIMIT = 200
 
 /** Reads the answer's body (at most 64 KiB) and describes it; never throws. */
 export async function refusal(response: HttpResponse, request: RefusedRequest): Promise<RegistryError> {
-  const words = explain(await bodyText(response), response.headers['content-type'] ?? '')
+  const body = await bodyText(response)
+  const words = explain(body, response.headers['content-type'] ?? '')
   const status = response.status
   const why =
     words.length > 0
@@ -29,14 +32,15 @@ export async function refusal(response: HttpResponse, request: RefusedRequest): 
       : status >= 200 && status < 300
         ? `${wordsFor(status)} where another answer was expected`
         : wordsFor(status)
-  const text = request.redact(`${status} ${why}`.trim())
+  const by = request.elsewhere === undefined ? '' : ` from ${request.elsewhere}`
+  const text = request.redact(`${status} ${why}`.trim() + by)
   return new RegistryError(text, {
     status,
     method: request.method,
     path: request.redact(request.path),
     codes: words.flatMap(({ code }) => (code ? [code] : [])),
     retryAfter: retryAfter(response.headers, request.now),
-    hint: request.hint ?? hintFor(status, text, response, request),
+    hint: request.hint ?? hintFor(status, body, response, request),
   })
 }
 
@@ -72,8 +76,14 @@ function explainJson(json: unknown): readonly Words[] {
   return code || detail !== undefined ? [{ code, message: clean(detail ?? '') }] : []
 }
 
-function hintFor(status: number, text: string, response: HttpResponse, request: RefusedRequest): string | undefined {
-  if (status === 400 && /HTTPS (?:server|port)/i.test(text)) return 'the server speaks TLS: set `url:` to https://…'
+function hintFor(status: number, body: string, response: HttpResponse, request: RefusedRequest): string | undefined {
+  if (status === 400 && /HTTPS (?:server|port)/i.test(body)) return 'the server speaks TLS: set `url:` to https://…'
+  if (status === 400 && /SSL certificate|client certificate/i.test(body)) {
+    return 'the server wants a client certificate: set `client_cert:` and `client_key:`'
+  }
+  if (status === 401 && request.elsewhere !== undefined) {
+    return `the registry redirects there, and no password goes to another host: if that is the registry, put its address into \`url:\``
+  }
   if (status === 429) return 'lower `limits.requests_per_second` or `limits.connections` of this registry'
   const location = response.headers.location
   if (status >= 300 && status < 400 && location !== undefined) {

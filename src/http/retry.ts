@@ -2,10 +2,12 @@
 
 import { type Clock, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import { ReplicateError } from '../core/errors.ts'
+import { NetworkError, ReplicateError } from '../core/errors.ts'
 import { delayAfter, LONGEST_PAUSE } from '../core/retry.ts'
 
 export const ATTEMPTS = 5
+/** Each costs the whole time of silence. */
+const ATTEMPTS_IN_SILENCE = 2
 /** More seconds than this are counted from 1970. */
 const SOME_TIME_AGO = 1_000_000_000
 /** Milliseconds, a hundred years: no calculation with dates breaks on it. */
@@ -27,6 +29,7 @@ export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptio
       return await attempt()
     } catch (error) {
       if (!(error instanceof ReplicateError && error.retryable) || count >= options.attempts) throw error
+      if (error instanceof NetworkError && error.silent && count >= ATTEMPTS_IN_SILENCE) throw error
       throwIfAborted(ctx.signal)
       const delay = delayAfter(error, count, options.random)
       if (delay > LONGEST_PAUSE) throw error

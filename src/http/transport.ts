@@ -3,12 +3,13 @@
 import { setMaxListeners } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { abortReason, throwIfAborted } from '../core/cancel.ts'
+import { abortReason, after, throwIfAborted } from '../core/cancel.ts'
 import type { Carrier } from '../core/carrier.ts'
 import { NetworkError } from '../core/errors.ts'
 import type { BodySource, HttpResponse } from '../core/http.ts'
 import { hostWithPort, networkError } from './failure.ts'
-import { type AgentOptions, createAgent, SLOW_ANSWER } from './proxy/agent.ts'
+import { createGuard } from './guard.ts'
+import { type AgentOptions, createAgent, towardsOthers } from './proxy/agent.ts'
 import { type UploadBody, uploadBody } from './proxy/upload-body.ts'
 import { createPump } from './pump/pump.ts'
 import { toResponse } from './response.ts'
@@ -20,8 +21,10 @@ export interface Outgoing {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array | BodySource | undefined
-  /** The answer may take minutes: the registry hashes what it got. */
-  readonly slow?: boolean
+  /** How long the answer may be silent, in milliseconds; default: the connection's `idle`. */
+  readonly silence?: number | undefined
+  /** How long the whole answer may take, in milliseconds; default: any time. */
+  readonly limit?: number | undefined
   /** The thread to send it from; absent: this one. */
   readonly carrier?: Carrier | undefined
   readonly signal: AbortSignal
@@ -48,7 +51,9 @@ export function createTransport(options: TransportOptions, redact: (text: string
   const prepared = new WeakSet<AbortSignal>()
   // A proxy is undici's affair, which is loaded for nothing else.
   const pump = options.proxy !== undefined || options.pump === false ? undefined : createPump(options)
-  let agent: Promise<Dispatcher> | undefined
+  const guard = createGuard(options.guard ?? {})
+  const own = dispatching(options)
+  const others = dispatching(towardsOthers(options))
   let closed = false
 
   async function send(request: Outgoing): Promise<HttpResponse> {
@@ -69,6 +74,7 @@ export function createTransport(options: TransportOptions, redact: (text: string
             host: hostWithPort(url),
             protocol: url.protocol === 'https:' ? 'https:' : 'http:',
             proxy: proxy ? hostWithPort(proxy) : undefined,
+            signedIn: proxy ? proxy.username !== '' : undefined,
             reached: reached.has(url.host),
           }))
     if (pump) {
@@ -81,16 +87,25 @@ export function createTransport(options: TransportOptions, redact: (text: string
       reached.add(url.host)
       return answer
     }
-    agent ??= createAgent(options)
-    const dispatcher = await agent.catch((error: unknown) => {
-      agent = undefined
-      throw error
-    })
+    await guard.check(url)
+    const dispatcher = await (guard.isOwn(url) ? own : others).get()
 
     let upload: UploadBody | undefined
     if (request.body !== undefined && !(request.body instanceof Uint8Array)) {
-      stall = stallable(signal)
-      upload = uploadBody(request.body, options.idle, () => stall?.abort(url))
+      const watch = stallable(signal)
+      stall = watch
+      const stopped = () => watch.abort(`${hostWithPort(url)} stopped reading what it is sent`)
+      upload = uploadBody(request.body, options.idle, stopped)
+    }
+    let disarm: (() => void) | undefined
+    if (request.limit !== undefined) {
+      const watch = stallable(signal)
+      stall = watch
+      disarm = after(request.limit, () => watch.abort(`${hostWithPort(url)} took too long to answer`), true)
+    }
+    const done = () => {
+      disarm?.()
+      request.done()
     }
     try {
       const data = await dispatcher.request({
@@ -104,11 +119,12 @@ export function createTransport(options: TransportOptions, redact: (text: string
         signal: stall?.signal ?? signal,
         // Else undici closes the connection after every HEAD, which are most of what a run sends.
         reset: false,
-        ...(request.slow ? { headersTimeout: SLOW_ANSWER } : {}),
+        ...(request.silence === undefined ? {} : { headersTimeout: request.silence, bodyTimeout: request.silence }),
       })
       reached.add(url.host)
-      return toResponse(data, { method, url: url.href, failure, done: request.done, redact })
+      return toResponse(data, { method, url: url.href, failure, done, redact })
     } catch (error) {
+      disarm?.()
       throw failure(error)
     } finally {
       upload?.finish()
@@ -120,7 +136,24 @@ export function createTransport(options: TransportOptions, redact: (text: string
     async close() {
       closed = true
       pump?.close()
-      const dispatcher = await agent?.catch(() => undefined)
+      await Promise.all([own.close(), others.close()])
+    },
+  }
+}
+
+/** A dispatcher that is made when it is first needed; where that failed, it is tried again. */
+function dispatching(options: AgentOptions): { get(): Promise<Dispatcher>; close(): Promise<void> } {
+  let made: Promise<Dispatcher> | undefined
+  return {
+    get() {
+      made ??= createAgent(options).catch((error: unknown) => {
+        made = undefined
+        throw error
+      })
+      return made
+    },
+    async close() {
+      const dispatcher = await made?.catch(() => undefined)
       await dispatcher?.destroy()
     },
   }
@@ -128,18 +161,18 @@ export function createTransport(options: TransportOptions, redact: (text: string
 
 interface Stall {
   readonly signal: AbortSignal
-  abort(url: URL): void
+  abort(reason: string): void
   error(): NetworkError | undefined
 }
 
-/** A signal that also fires when the server stops taking our bytes. */
+/** A signal that also fires when the server stops taking our bytes, or takes too long. */
 function stallable(signal: AbortSignal): Stall {
   const controller = new AbortController()
   let error: NetworkError | undefined
   return {
     signal: AbortSignal.any([signal, controller.signal]),
-    abort(url) {
-      error = new NetworkError(`${hostWithPort(url)} stopped reading what it is sent`)
+    abort(reason) {
+      error = new NetworkError(reason, { silent: true })
       controller.abort(error)
     },
     error: () => error,

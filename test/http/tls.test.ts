@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { alice, client, context, failure, json, listen, read, serve } from './server.ts'
 
@@ -52,6 +53,37 @@ test('shows a client certificate', async () => {
   await response.discard()
 })
 
+test('neither `insecure` nor the client certificate is meant for another host', async () => {
+  const shown: unknown[] = []
+  const strict = { ...tls, requestCert: true, rejectUnauthorized: false }
+  const other = await serve((request, response) => {
+    if (request.socket instanceof TLSSocket) shown.push(request.socket.getPeerCertificate())
+    response.end('elsewhere')
+  }, strict)
+  const server = await serve((_, response) => response.writeHead(307, { location: `${other.url}/x` }).end(), tls)
+  const insecure = client(server, { insecure: true })
+  expect(await failure(insecure.request({ method: 'GET', url: '/' }, context()))).toMatchObject({
+    message: `self-signed certificate at ${other.host}`,
+  })
+  expect(other.seen).toEqual([])
+  const trusting = client(server, { ca: tls.cert, client_cert: tls.cert, client_key: tls.key })
+  const { body } = await trusting.request({ method: 'GET', url: '/' }, context())
+  expect([(await read(body)).toString(), shown]).toEqual(['elsewhere', [{}]])
+})
+
+test('explains a server that wants a client certificate, and a registry that is elsewhere', async () => {
+  const nginx = '<html><title>400 No required SSL certificate was sent</title></html>'
+  const strict = await serve((_, response) => response.writeHead(400, { 'content-type': 'text/html' }).end(nginx))
+  const error = await failure(client(strict).request({ method: 'GET', url: '/v2/' }, context()))
+  expect(error).toMatchObject({ hint: expect.stringContaining('client_cert') })
+  const other = await serve((_, response) => response.writeHead(401, { 'www-authenticate': 'Basic' }).end())
+  const moved = await serve((_, response) => response.writeHead(302, { location: `${other.url}/v2/` }).end())
+  expect(await failure(client(moved, { as: alice }).request({ method: 'GET', url: '/v2/' }, context()))).toMatchObject({
+    message: `401 Unauthorized from ${other.host}`,
+    hint: expect.stringContaining('redirects'),
+  })
+})
+
 test('explains a server that speaks plain HTTP', async () => {
   const server = await serve((_, response) => response.end('ok'))
   const http = client({ url: `https://${server.host}`, host: server.host })
@@ -90,6 +122,15 @@ test('explains a proxy that wants a credential', async () => {
   const http = client(server, { proxy: `http://127.0.0.1:${proxy.port}`, insecure: true })
   expect(await failure(http.request({ method: 'GET', url: '/' }, context()))).toMatchObject({
     message: `proxy 127.0.0.1:${proxy.port} wants a credential (407)`,
+  })
+})
+
+test('says that a proxy refused the credential that it got', async () => {
+  const server = await serve((_, response) => response.end('ok'), tls)
+  const proxy = await startProxy(407)
+  const http = client(server, { proxy: `http://u:p@127.0.0.1:${proxy.port}`, insecure: true })
+  expect(await failure(http.request({ method: 'GET', url: '/' }, context()))).toMatchObject({
+    message: `proxy 127.0.0.1:${proxy.port} refused the credential in its URL (407)`,
   })
 })
 

@@ -3,9 +3,10 @@
 import type { Clock } from '../../core/cancel.ts'
 import { claimsOf } from '../../core/claims.ts'
 import type { Context } from '../../core/context.ts'
-import { CredentialError, RegistryError } from '../../core/errors.ts'
+import { ABSENT, CredentialError, RegistryError } from '../../core/errors.ts'
+import { foreignName } from '../../core/foreign.ts'
 import type { HttpResponse } from '../../core/http.ts'
-import { isRedirect, MAX_HOPS, nextHop } from '../redirect.ts'
+import { isRedirect } from '../redirect.ts'
 import { refusal } from '../refusal.ts'
 import { ATTEMPTS, retrying } from '../retry.ts'
 import type { Transport } from '../transport.ts'
@@ -27,9 +28,11 @@ export interface TokenServerOptions {
 const CLIENT_ID = 'replicate'
 const BODY_LIMIT = 65_536
 /** With these a server says that it does not know the exchange of identity tokens. */
-const NO_POST: ReadonlySet<number> = new Set([400, 404, 405])
+const NO_POST: readonly number[] = [400, ...ABSENT]
+const LIMIT = 5 * 60_000
 
-/** Throws a `CredentialError` where the credential is refused, else a `RegistryError` or `NetworkError`. */
+/** Throws a `CredentialError` where the server gives no token, or a `RegistryError` or `NetworkError` that may pass. None of them can be
+ *  taken for an answer of the registry itself. */
 export async function requestToken(request: TokenRequest, options: TokenServerOptions, ctx: Context): Promise<Token> {
   const { redact, clock, random } = options
   const what = `token from ${request.realm.host}`
@@ -39,14 +42,16 @@ export async function requestToken(request: TokenRequest, options: TokenServerOp
         (request.credential.kind === 'identity' ? await exchange(request, options, ctx) : undefined) ??
         (await get(request, options, ctx))
       if (response.status >= 200 && response.status < 300) {
-        const token = readToken(await response.json(BODY_LIMIT), request, clock.now())
+        const token = readToken(await jsonOf(response, request), request, clock.now())
         options.secrets(token.token)
         return token
       }
       const method = 'GET'
       const path = request.realm.pathname + request.realm.search
+      const location = response.headers.location
       const error = await refusal(response, { method, path, redact, now: clock.now() })
-      throw error.status === 401 || error.status === 403 ? refused(error, request, options) : error
+      if (error.status === 401 || error.status === 403) throw refused(error, request, options)
+      throw unhelpful(error, isRedirect(response.status) ? location : undefined, request, redact)
     },
     { clock, random, attempts: ATTEMPTS, what },
     ctx,
@@ -69,10 +74,11 @@ async function exchange(
     url: request.realm,
     headers: { ...standardHeaders(options), 'content-type': 'application/x-www-form-urlencoded' },
     body: Buffer.from(form.toString()),
+    limit: LIMIT,
     signal: ctx.signal,
     done: ignore,
   })
-  if (!NO_POST.has(response.status) && !isRedirect(response.status)) return response
+  if (!NO_POST.includes(response.status) && !isRedirect(response.status)) return response
   await response.discard()
   return undefined
 }
@@ -89,14 +95,36 @@ async function get(request: TokenRequest, options: TokenServerOptions, ctx: Cont
   } else if (credential.kind === 'identity') {
     headers = { ...headers, authorization: `Basic ${encodeBasic('<token>', credential.token)}` }
   }
-  let hop = { method: 'GET', url, headers }
-  for (let hops = 0; ; hops += 1) {
-    const response = await options.transport.send({ ...hop, signal: ctx.signal, done: ignore })
-    const location = response.headers.location
-    if (!isRedirect(response.status) || location === undefined || hops >= MAX_HOPS) return response
-    await response.discard()
-    hop = { ...nextHop(hop, response.status, location), method: 'GET' }
+  // A redirect is not followed: the realm is as far as the registry's word goes.
+  return options.transport.send({ method: 'GET', url, headers, limit: LIMIT, signal: ctx.signal, done: ignore })
+}
+
+async function jsonOf(response: HttpResponse, { realm }: TokenRequest): Promise<unknown> {
+  try {
+    return await response.json(BODY_LIMIT)
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error
+    throw new CredentialError(`no token from the token server ${realm.host}: ${error.message}`, { cause: error })
   }
+}
+
+/** The error for an answer that is neither a token nor a refusal of the credential. */
+function unhelpful(
+  error: RegistryError,
+  location: string | undefined,
+  { realm }: TokenRequest,
+  redact: (text: string) => string,
+): RegistryError | CredentialError {
+  const message = `no token from the token server ${realm.host}: ${error.message}`
+  if (error.retryable) {
+    const { status, method, path, retryAfter } = error
+    return new RegistryError(message, { status, method, path, retryAfter, cause: error })
+  }
+  const to = location === undefined ? '' : `, a redirect to ${redact(foreignName(location))}, which is not followed`
+  return new CredentialError(message + to, {
+    cause: error,
+    hint: `the registry names ${redact(foreignName(realm.href))} as its token server: correct that in its configuration`,
+  })
 }
 
 function readToken(json: unknown, request: TokenRequest, now: number): Token {
@@ -106,9 +134,7 @@ function readToken(json: unknown, request: TokenRequest, now: number): Token {
     (value): value is string => typeof value === 'string' && value !== '',
   )
   if (token === undefined) {
-    const path = request.realm.pathname
-    const message = `the token server ${request.realm.host} answered without a token`
-    throw new RegistryError(message, { status: 200, method: 'GET', path })
+    throw new CredentialError(`the token server ${request.realm.host} answered without a token`)
   }
   const expiresIn = Number(answer.expires_in ?? Number.NaN)
   return { token, expiresIn: Number.isFinite(expiresIn) ? expiresIn : lifeOf(token, now) }

@@ -1,8 +1,9 @@
-/** The connections to a registry: TLS, proxy, keep-alive and time-outs. Loads undici, so it is made on first use only. */
+/** Connections through a proxy: TLS, keep-alive and time-outs. Loads undici, so it is made on first use only. */
 
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 import type { buildConnector, Dispatcher } from 'undici'
 import { ConfigurationError } from '../../core/errors.ts'
+import type { GuardOptions } from '../guard.ts'
 import { hearLastWords } from '../last-words.ts'
 
 export interface AgentOptions {
@@ -13,6 +14,8 @@ export interface AgentOptions {
   readonly client_cert?: string | undefined
   readonly client_key?: string | undefined
   readonly proxy?: string | undefined
+  /** Where the registry is and what it may name; absent: every host is as good as the registry. */
+  readonly guard?: GuardOptions | undefined
   /** Milliseconds without a byte, after which an answer is given up. */
   readonly idle: number
   /** How many requests are sent at once; default 32. */
@@ -25,6 +28,11 @@ const SPARE = 4
 export const CONNECT_TIMEOUT = 10_000
 /** Milliseconds for an answer that may take minutes, as the registry hashes what it got. */
 export const SLOW_ANSWER = 15 * 60_000
+
+/** What holds for connections to other hosts than the registry's own: its certificate is checked, and this client's is not shown. */
+export function towardsOthers(options: AgentOptions): AgentOptions {
+  return { ...options, insecure: undefined, client_cert: undefined, client_key: undefined }
+}
 
 export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
   const undici = await import('undici')
@@ -44,8 +52,8 @@ export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
 
 /** Only what opens connections, without functions: it can be given to another thread. */
 export function connectionOptions(options: AgentOptions): AgentOptions {
-  const { insecure, ca, client_cert, client_key, idle, connections } = options
-  return { insecure, ca, client_cert, client_key, idle, connections }
+  const { insecure, ca, client_cert, client_key, guard, idle, connections } = options
+  return { insecure, ca, client_cert, client_key, guard, idle, connections }
 }
 
 /** Made once: parsing the system's authorities costs milliseconds for each connection otherwise. */

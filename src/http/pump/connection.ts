@@ -1,15 +1,18 @@
-/** One connection for large bodies: what comes is read into few buffers, what goes is written without a copy, silence is noticed. */
+/** One connection: what comes is read into few buffers, what goes is written without a copy, silence is noticed. */
 
-import { connect as connectPlain, isIP, type Socket } from 'node:net'
+import { connect as connectPlain, isIP, type LookupFunction, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext } from 'node:tls'
+import { NetworkError } from '../../core/errors.ts'
+import { hostWithPort } from '../failure.ts'
 import { hearLastWords } from '../last-words.ts'
-import { Fault } from './head.ts'
 import { Ring } from './ring.ts'
 
 export interface ConnectOptions {
   readonly insecure?: boolean | undefined
   readonly secureContext?: SecureContext | undefined
   readonly shared?: boolean | undefined
+  /** Absent: as always. */
+  readonly lookup?: LookupFunction | undefined
   /** Milliseconds until the connection must stand. */
   readonly connectTimeout: number
 }
@@ -21,13 +24,18 @@ export interface Patience {
   readonly error: () => Error
 }
 
-const PROBE_AFTER = 60_000
+/** Milliseconds of silence until the system asks whether the other machine still lives; it gives up ten seconds later. */
+const PROBE_AFTER = 50_000
 
 export class Connection {
   /** It has carried a request before. */
   reused = false
   /** A byte of the answer to the present request came. */
   answered = false
+  /** The other side has closed or broken it. */
+  closed = false
+  /** With the port. */
+  readonly host: string
   readonly #socket: Socket
   readonly #ring: Ring
   #failure: unknown
@@ -38,22 +46,18 @@ export class Connection {
   /** Set while it lies idle: it broke, or the server said something unasked. */
   #onGone: (() => void) | undefined
 
-  private constructor(socket: Socket, ring: Ring) {
+  private constructor(host: string, socket: Socket, ring: Ring) {
+    this.host = host
     this.#socket = socket
     this.#ring = ring
     hearLastWords(socket)
     socket.on('end', () => {
+      this.closed = true
       this.#ended = true
       this.#wake()
     })
-    socket.on('error', (error) => {
-      this.#failure ??= error
-      this.#wake()
-    })
-    socket.on('close', () => {
-      this.#failure ??= closedByPeer()
-      this.#wake()
-    })
+    socket.on('error', (error) => this.#onBroken(error))
+    socket.on('close', () => this.#onBroken(this.ended()))
     socket.on('timeout', () => this.#onSilence?.())
   }
 
@@ -69,6 +73,7 @@ export class Connection {
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: PROBE_AFTER,
+      ...(options.lookup ? { lookup: options.lookup } : {}),
       onread: {
         buffer: () => ring.arm(),
         callback(count: number) {
@@ -87,10 +92,10 @@ export class Connection {
           ...(options.secureContext ? { secureContext: options.secureContext } : {}),
         })
       : connectPlain(common)
-    const made = new Connection(socket, ring)
+    const made = new Connection(hostWithPort(url), socket, ring)
     came = secure ? soon(() => made.#wake()) : () => made.#wake()
     const ready = new Promise<void>((resolve, reject) => {
-      const tooLate = () => made.destroy(new Fault('connect timed out', 'ETIMEDOUT'))
+      const tooLate = () => made.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }))
       const timer = setTimeout(tooLate, options.connectTimeout)
       socket.once(secure ? 'secureConnect' : 'connect', () => {
         clearTimeout(timer)
@@ -188,10 +193,21 @@ export class Connection {
 
   /** At once; whoever waits gets `error`, and what came but was not taken is thrown away. */
   destroy(error?: Error): void {
-    this.#failure ??= error ?? closedByPeer()
+    this.#failure ??= error ?? this.ended()
     this.#ended = false
     this.#ring.clear()
     this.#socket.destroy()
+    this.#wake()
+  }
+
+  /** What to throw where the other side has closed the connection. */
+  ended(): NetworkError {
+    return new NetworkError(`connection closed by ${this.host}`)
+  }
+
+  #onBroken(error: Error): void {
+    if (this.#failure === undefined) this.closed = true
+    this.#failure ??= error
     this.#wake()
   }
 
@@ -238,8 +254,4 @@ function soon(act: () => void): () => void {
       act()
     })
   }
-}
-
-function closedByPeer(): Fault {
-  return new Fault('other side closed', 'UND_ERR_SOCKET')
 }

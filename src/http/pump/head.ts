@@ -1,5 +1,6 @@
 /** The heads of HTTP/1.1 messages: a request's is written, an answer's is read, strictly, as what is ambiguous may be an attack. */
 
+import { NetworkError } from '../../core/errors.ts'
 import type { Outgoing } from '../transport.ts'
 
 /** How long an answer's body is. `close`: to the end of the connection. */
@@ -29,17 +30,8 @@ const KEEP = 4_000
 const KEEP_LONGEST = 60_000
 const KEEP_MARGIN = 2_000
 
-/** The code is one that `networkError` explains. */
-export class Fault extends Error {
-  readonly code: string
-  constructor(message: string, code: string) {
-    super(message)
-    this.code = code
-  }
-}
-
-export function malformed(what: string): Fault {
-  return new Fault(`malformed answer: ${what}`, 'HPE_INVALID')
+export function malformed(host: string, what: string): NetworkError {
+  return new NetworkError(`${host} does not answer in HTTP/1.1 (malformed ${what})`)
 }
 
 /** `length` of the body in bytes; undefined for a request without one. Throws for a header that would break the head. */
@@ -48,18 +40,20 @@ export function requestHead(request: Outgoing, length: number | undefined): Buff
   let text = `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\nconnection: keep-alive\r\n`
   for (const [name, value] of Object.entries(request.headers)) {
     if (OWN.has(name)) continue
-    if (!TOKEN.test(name) || !VALUE.test(value)) throw new Fault(`header ${name} cannot be sent`, 'ERR_INVALID_CHAR')
+    if (!TOKEN.test(name) || !VALUE.test(value)) {
+      throw new NetworkError(`header ${name} cannot be sent: it has characters that HTTP forbids`, { retryable: false })
+    }
     text += `${name}: ${value}\r\n`
   }
   if (length !== undefined) text += `content-length: ${length}\r\n`
   return Buffer.from(`${text}\r\n`, 'latin1')
 }
 
-/** Reads a head without the empty line that ends it. Throws a `Fault` where it breaks a rule of RFC 9112. */
-export function parseHead(text: string, method: string): Head {
+/** Reads a head without the empty line that ends it. Throws a `NetworkError` where it breaks a rule of RFC 9112. */
+export function parseHead(text: string, method: string, host = 'the server'): Head {
   const [first = '', ...lines] = text.split('\r\n')
   const [, minor, digits] = STATUS_LINE.exec(first) ?? []
-  if (digits === undefined) throw malformed('status line')
+  if (digits === undefined) throw malformed(host, 'status line')
   const status = Number(digits)
   const fields = new Map<string, string>()
   for (const line of lines) {
@@ -67,24 +61,24 @@ export function parseHead(text: string, method: string): Head {
     // A line that begins with a blank would continue the one before it; its name is no token, so it is refused here.
     const name = line.slice(0, Math.max(colon, 0)).toLowerCase()
     const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')
-    if (!TOKEN.test(name) || !VALUE.test(value)) throw malformed('header line')
+    if (!TOKEN.test(name) || !VALUE.test(value)) throw malformed(host, 'header line')
     const before = fields.get(name)
     fields.set(name, before === undefined ? value : `${before}, ${value}`)
   }
   return {
     status,
     headers: Object.fromEntries(fields),
-    framing: framingOf(fields, status, method),
+    framing: framingOf(fields, status, method, host),
     keepAlive: keepAliveOf(fields, minor === '1'),
   }
 }
 
-function framingOf(fields: ReadonlyMap<string, string>, status: number, method: string): Framing {
-  const length = contentLength(fields.get('content-length'))
+function framingOf(fields: ReadonlyMap<string, string>, status: number, method: string, host: string): Framing {
+  const length = contentLength(fields.get('content-length'), host)
   const encoding = fields.get('transfer-encoding')
   if (encoding !== undefined) {
-    if (length !== undefined) throw malformed('both a length and an encoding')
-    if (encoding.toLowerCase() !== 'chunked') throw malformed('unknown transfer encoding')
+    if (length !== undefined) throw malformed(host, 'framing, both a length and an encoding')
+    if (encoding.toLowerCase() !== 'chunked') throw malformed(host, 'transfer encoding')
   }
   if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return { kind: 'length', length: 0 }
   if (encoding !== undefined) return { kind: 'chunked' }
@@ -92,12 +86,12 @@ function framingOf(fields: ReadonlyMap<string, string>, status: number, method: 
 }
 
 /** A length that is said twice must be the same. */
-function contentLength(value: string | undefined): number | undefined {
+function contentLength(value: string | undefined, host: string): number | undefined {
   if (value === undefined) return undefined
   const [first = '', ...others] = value.split(/[ \t]*,[ \t]*/)
   const length = Number(first)
-  if (!/^\d+$/.test(first) || !Number.isSafeInteger(length)) throw malformed('length')
-  if (others.some((other) => other !== first)) throw malformed('conflicting lengths')
+  if (!/^\d+$/.test(first) || !Number.isSafeInteger(length)) throw malformed(host, 'length')
+  if (others.some((other) => other !== first)) throw malformed(host, 'length, which is said twice')
   return length
 }
 

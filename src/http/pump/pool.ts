@@ -1,14 +1,15 @@
-/** Connections for large bodies, by origin: opened, lent, kept for a while, ended. */
+/** Connections by origin: opened, lent, kept for a while, ended. */
 
 import { NetworkError } from '../../core/errors.ts'
-import { CONNECT_TIMEOUT, secureContext } from '../proxy/agent.ts'
+import { createGuard } from '../guard.ts'
+import { CONNECT_TIMEOUT, secureContext, towardsOthers } from '../proxy/agent.ts'
 import { Connection, type ConnectOptions } from './connection.ts'
 import type { PumpOptions } from './pump.ts'
 
 export interface Pool {
   /** An idle connection, the one used last, or undefined. */
   take(url: URL): Connection | undefined
-  /** A new one, not yet standing: `ready` tells. */
+  /** A new one, not yet standing: `ready` tells. Throws a `NetworkError` for an address that the registry must not name. */
   open(url: URL): { readonly connection: Connection; readonly ready: Promise<void> }
   /** Takes back a connection whose answer is over, to be kept for `keep` milliseconds; 0 ends it. */
   give(url: URL, connection: Connection, keep: number): void
@@ -19,7 +20,9 @@ export interface Pool {
 export function createPool(options: PumpOptions, limit: number): Pool {
   const idle = new Map<string, Connection[]>()
   const lent = new Set<Connection>()
-  let connecting: ConnectOptions | undefined
+  const guard = createGuard(options.guard ?? {})
+  const own = connecting(options)
+  const others = connecting(towardsOthers(options))
   let closed = false
 
   function idleTo(url: URL): Connection[] {
@@ -37,9 +40,8 @@ export function createPool(options: PumpOptions, limit: number): Pool {
       return connection
     },
     open(url) {
-      const { insecure, shared } = options
-      connecting ??= { insecure, shared, connectTimeout: CONNECT_TIMEOUT, ...secureContext(options) }
-      const opened = Connection.open(url, connecting)
+      const lookup = guard.lookupFor(url)
+      const opened = Connection.open(url, { ...(guard.isOwn(url) ? own() : others()), lookup })
       lent.add(opened.connection)
       return opened
     },
@@ -63,5 +65,15 @@ export function createPool(options: PumpOptions, limit: number): Pool {
       lent.clear()
       idle.clear()
     },
+  }
+}
+
+/** Made once, when it is needed: the system's authorities take milliseconds to parse. */
+function connecting(options: PumpOptions): () => ConnectOptions {
+  let made: ConnectOptions | undefined
+  return () => {
+    const { insecure, shared } = options
+    made ??= { insecure, shared, connectTimeout: CONNECT_TIMEOUT, ...secureContext(options) }
+    return made
   }
 }

@@ -1,15 +1,14 @@
 /** HTTP/1.1 on plain sockets and few buffers: half the cost of undici's streams for a byte, and nothing to load for a request. */
 
-import { abortReason, throwIfAborted } from '../../core/cancel.ts'
+import { abortReason, after, throwIfAborted } from '../../core/cancel.ts'
 import { NetworkError } from '../../core/errors.ts'
 import type { BodySource, HttpResponse } from '../../core/http.ts'
-import { hostWithPort } from '../failure.ts'
-import { type AgentOptions, SLOW_ANSWER } from '../proxy/agent.ts'
+import type { AgentOptions } from '../proxy/agent.ts'
 import { DUMP_LIMIT, responseOf } from '../response.ts'
 import type { Outgoing } from '../transport.ts'
 import { readBody, readHead } from './body.ts'
 import type { Connection } from './connection.ts'
-import { Fault, type Head, requestHead } from './head.ts'
+import { type Head, requestHead } from './head.ts'
 import { createPool } from './pool.ts'
 import { Upload } from './upload.ts'
 
@@ -36,7 +35,6 @@ export interface Pump {
 const CONNECTIONS = 32
 /** Methods that say how long their body is, also where there is none (RFC 9110, 8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
-const BROKEN: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 export function createPump(options: PumpOptions): Pump {
   const pool = createPool(options, options.connections ?? CONNECTIONS)
@@ -52,7 +50,7 @@ export function createPump(options: PumpOptions): Pump {
       } catch (error) {
         const { connection } = exchange
         // The server closed an idle connection while the request was on its way: it has not seen it.
-        const stale = connection.reused && !connection.answered && !upload?.begun && isBroken(error)
+        const stale = connection.reused && connection.closed && !connection.answered && !upload?.begun
         exchange.end(0)
         if (stale && !request.signal.aborted) continue
         upload?.close()
@@ -67,8 +65,11 @@ export function createPump(options: PumpOptions): Pump {
     throwIfAborted(signal)
     const parked = fresh ? undefined : pool.take(url)
     const opened = parked ? { connection: parked, ready: undefined } : pool.open(url)
-    const stop = () => opened.connection.destroy(abortReason(signal))
+    const { connection } = opened
+    const stop = () => connection.destroy(abortReason(signal))
     signal.addEventListener('abort', stop, { once: true })
+    const tooLong = () => connection.destroy(silence(`${connection.host} took too long to answer`))
+    const disarm = request.limit === undefined ? undefined : after(request.limit, tooLong, true)
     let open = true
     return {
       ...opened,
@@ -76,8 +77,9 @@ export function createPump(options: PumpOptions): Pump {
         if (!open) return
         open = false
         signal.removeEventListener('abort', stop)
-        opened.connection.finish()
-        pool.give(url, opened.connection, keep)
+        disarm?.()
+        connection.finish()
+        pool.give(url, connection, keep)
       },
     }
   }
@@ -85,9 +87,9 @@ export function createPump(options: PumpOptions): Pump {
   /** Sends the request and reads the head of its answer; `whole` where the body was sent to its end. */
   async function ask({ connection, ready }: Exchange, request: Outgoing, upload: Upload | undefined) {
     await ready
-    const host = hostWithPort(request.url)
-    const unheard = { idle: options.idle, error: () => new NetworkError(`${host} stopped reading what it is sent`) }
-    const awaiting = { idle: request.slow ? SLOW_ANSWER : options.idle, error: () => unanswered('HEADERS') }
+    const { host } = connection
+    const unheard = { idle: options.idle, error: () => silence(`${host} stopped reading what it is sent`) }
+    const awaiting = { idle: request.silence ?? options.idle, error: () => silence(`${host} did not answer in time`) }
     const head = requestHead(request, upload?.size ?? (WITH_BODY.has(request.method) ? 0 : undefined))
     const answer = readHead(connection, request.method)
     // Whoever fails first is heard; this one may have nobody listening then.
@@ -113,7 +115,8 @@ export function createPump(options: PumpOptions): Pump {
       exchange.end(keep)
       request.done()
     }
-    connection.expect({ idle: options.idle, error: () => unanswered('BODY') })
+    const error = () => silence(`${connection.host} stopped sending`)
+    connection.expect({ idle: request.silence ?? options.idle, error })
 
     async function next(): Promise<IteratorResult<Uint8Array>> {
       if (over) return { done: true, value: undefined }
@@ -166,11 +169,6 @@ function sourceOf(bytes: Uint8Array): BodySource {
   }
 }
 
-function isBroken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && BROKEN.has(error.code)
-}
-
-/** The codes by which `networkError` knows undici's time-outs. */
-function unanswered(what: 'HEADERS' | 'BODY'): Fault {
-  return new Fault('nothing came in time', `UND_ERR_${what}_TIMEOUT`)
+function silence(message: string): NetworkError {
+  return new NetworkError(message, { silent: true })
 }

@@ -1,8 +1,8 @@
 /** Sends a request with a body from a source, and listens meanwhile: the answer may come before the body is sent. */
 
+import { NetworkError } from '../../core/errors.ts'
 import type { BodySource } from '../../core/http.ts'
 import type { Connection, Patience } from './connection.ts'
-import { Fault } from './head.ts'
 
 export class Upload {
   readonly size: number
@@ -24,7 +24,7 @@ export class Upload {
     let next = await early.or(this.#first)
     if (next === undefined) return false
     // While the source was opened, an idle connection may have been closed: another one may take this body.
-    if (!connection.usable) throw new Fault('other side closed', 'UND_ERR_SOCKET')
+    if (!connection.usable) throw connection.ended()
     if (next.done && this.size > 0) throw wrongLength()
     this.begun = true
     if (next.done) await early.or(connection.write([head], patience))
@@ -90,6 +90,6 @@ function listen(answer: Promise<unknown>): Early {
   }
 }
 
-function wrongLength(): Fault {
-  return new Fault('the body has another length', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH')
+function wrongLength(): NetworkError {
+  return new NetworkError('the body to send does not have the length that was announced')
 }

@@ -45,12 +45,12 @@ export class CarrierExchange implements Target {
   }
 
   begin(options: AgentOptions): Promise<HttpResponse> {
-    const { method, url, headers, body, slow = false, signal } = this.#request
+    const { method, url, headers, body, silence, signal } = this.#request
     signal.addEventListener('abort', this.#onAbort, { once: true })
     const size = body instanceof Uint8Array ? body.byteLength : body?.size
     this.left = size ?? 0
     const own = connectionOptions(options)
-    this.#link.post({ type: 'send', id: this.id, options: own, method, url: url.href, headers, slow, size })
+    this.#link.post({ type: 'send', id: this.id, options: own, method, url: url.href, headers, silence, size })
     return this.#head.promise
   }
 
@@ -164,9 +164,9 @@ export class CarrierExchange implements Target {
     this.#body?.then((body) => body.return?.()).catch(() => {})
   }
 
-  #errorOf({ kind, message, code }: Failure): unknown {
+  #errorOf({ kind, message, code, ...details }: Failure): unknown {
     if (kind === 'body') return this.#bodyFailure
-    return kind === 'network' ? new NetworkError(message) : Object.assign(new Error(message), { code })
+    return kind === 'network' ? new NetworkError(message, details) : Object.assign(new Error(message), { code })
   }
 
   #end(): void {

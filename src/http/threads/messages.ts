@@ -11,7 +11,7 @@ export interface Send {
   readonly method: string
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
-  readonly slow: boolean
+  readonly silence: number | undefined
   /** Of the body, in bytes; it is asked for by `pull`. */
   readonly size: number | undefined
 }
@@ -63,8 +63,11 @@ export type FromCarrier =
 
 /** An error on its way between threads. */
 export interface Failure {
-  /** `body`: the request's body broke, and why is known where it is read; `network`: a sentence of ours; `socket`: an error with a code. */
+  /** `body`: the request's body broke, and why is known where it is read; `network`: one of ours; `socket`: one of Node's. */
   readonly kind: 'body' | 'network' | 'socket'
   readonly message: string
   readonly code?: string | undefined
+  readonly retryable?: boolean | undefined
+  readonly silent?: boolean | undefined
+  readonly hint?: string | undefined
 }

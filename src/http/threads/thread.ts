@@ -3,7 +3,7 @@
 
 import { createHash, type Hash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
-import { NetworkError } from '../../core/errors.ts'
+import { errorCode, NetworkError } from '../../core/errors.ts'
 import type { AgentOptions } from '../proxy/agent.ts'
 import { createPump, type Pump } from '../pump/pump.ts'
 import type { Failure, FromCarrier, Hashing, Move, Passing, Send, ToCarrier } from './messages.ts'
@@ -35,12 +35,12 @@ parentPort?.on('message', (message: ToCarrier) => {
   else pass(message)
 })
 
-async function send({ id, options, method, url, headers, slow, size }: Send): Promise<void> {
+async function send({ id, options, method, url, headers, silence, size }: Send): Promise<void> {
   const exchange: Exchange = { abort: new AbortController(), wants: undefined, failure: undefined }
   exchanges.set(id, exchange)
   const body = size === undefined ? undefined : { size, open: async () => pulled(id, exchange) }
   const { signal } = exchange.abort
-  const request = { method, url: new URL(url), headers, body, slow, signal, done: () => {} }
+  const request = { method, url: new URL(url), headers, body, silence, signal, done: () => {} }
   try {
     const answer = await pumpFor(options).send(request, { failure: (error) => error, redact: (text) => text })
     exchange.answer = answer.body[Symbol.asyncIterator]()
@@ -159,9 +159,11 @@ function fail(id: number, error: unknown): void {
 function failureOf(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof BrokenBody) return { kind: 'body', message }
-  if (error instanceof NetworkError) return { kind: 'network', message }
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return { kind: 'socket', message, code: typeof code === 'string' ? code : undefined }
+  if (error instanceof NetworkError) {
+    const { retryable, silent, hint } = error
+    return { kind: 'network', message, retryable, silent, hint }
+  }
+  return { kind: 'socket', message, code: errorCode(error) }
 }
 
 function post(message: FromCarrier): void {

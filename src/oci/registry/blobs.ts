@@ -41,6 +41,7 @@ export async function readBlob(place: ManifestPlace, blob: Descriptor, offset: n
     url: `${path}/blobs/${blob.digest}`,
     scopes: [`repository:${name}:pull`],
     kind: laneOf(blob.size),
+    isBlob: true,
     ...(offset > 0 ? { headers: { range: `bytes=${offset}-` }, expect: [200, 206] } : { expect: [200] }),
   } as const
   const response = await doing(`read blob ${blob.digest} of ${name}`, http.request(request, ctx))

@@ -71,7 +71,7 @@ async function ping(http: HttpClient, ctx: Context): Promise<void> {
     response = await http.request(request, ctx)
   } catch (error) {
     if (!(error instanceof RegistryError) || error.retryable || error.status === 403) throw error
-    throw noRegistry(http, `GET ${http.url}/v2/ was answered with ${error.status}`, error.status, error)
+    throw noRegistry(http, `GET ${http.url}/v2/ was answered with ${error.message}`, error.status, error)
   }
   const type = response.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
   const says = /^registry\/2/.test(response.headers['docker-distribution-api-version'] ?? '')
@@ -82,16 +82,17 @@ async function ping(http: HttpClient, ctx: Context): Promise<void> {
   throw noRegistry(http, `GET ${http.url}/v2/ was answered with ${type || 'something else'}`, response.status)
 }
 
-function noRegistry(http: HttpClient, why: string, status: number, cause?: unknown): RegistryError {
+function noRegistry(http: HttpClient, why: string, status: number, cause?: RegistryError): RegistryError {
   return new RegistryError(`${http.host} does not speak the registry API V2: ${why}`, {
     status,
     method: 'GET',
     path: '/v2/',
     cause,
     hint:
-      status === 400 && http.url.startsWith('http:')
-        ? 'where TLS is spoken plain HTTP is answered so: try `url: https://…`'
-        : 'check `url`: it is the address without /v2/, with the path below which the registry is served, if there is one',
+      cause?.hint ??
+      (status === 400 && http.url.startsWith('http:')
+        ? 'servers of TLS answer plain HTTP with 400: try `url: https://…`'
+        : 'check `url`: it is the address without /v2/, with the path below which the registry is served, if there is one'),
   })
 }
 

@@ -159,7 +159,7 @@ test('takes the token that is not empty', async () => {
 
 test('exchanges an identity token by POST, or uses it by GET where the server knows no POST', async () => {
   const identity: Credential = { kind: 'identity', token: 'refresh-me', origin: 'the file' }
-  for (const status of [200, 404, 405, 400]) {
+  for (const status of [200, 400, 404, 405, 406, 415, 501]) {
     const { registry, tokens, forms } = await bearer({ post: status })
     await (
       await client(registry, { as: identity }).request({ method: 'GET', url: '/v2/x', scopes: PULL }, context())
@@ -217,12 +217,40 @@ test('a missing permission is no wrong password', async () => {
   })
 })
 
-test('the credential does not follow the token server to another host', async () => {
+test('a redirect of the token server is not followed', async () => {
   const stranger = await serve((_, response) => json(response, 200, { token: 'token-1' }))
-  const { registry } = await bearer({ redirect: `${stranger.url}/token` })
+  const { registry, tokens } = await bearer({ redirect: `${stranger.url}/token` })
   const http = client(registry, { as: alice })
-  await (await http.request({ method: 'GET', url: '/v2/x', scopes: PULL }, context())).discard()
-  expect(stranger.seen[0]?.headers.authorization).toBeUndefined()
+  const error = await failure(http.request({ method: 'GET', url: '/v2/x', scopes: PULL }, context()))
+  expect(error).toBeInstanceOf(CredentialError)
+  expect(String(error)).toContain(
+    `no token from the token server ${tokens.host}: 302 Found, a redirect to ${stranger.url}`,
+  )
+  expect(stranger.seen).toEqual([])
+})
+
+test.each([400, 404, 405, 501])(
+  'a token server that answers %i is named, as it says nothing of the registry',
+  async (status) => {
+    const { registry, tokens } = await bearer({ status })
+    const error = await failure(
+      client(registry, { as: alice }).request({ method: 'GET', url: '/v2/x', scopes: PULL }, context()),
+    )
+    expect(error).toBeInstanceOf(CredentialError)
+    expect(error).toMatchObject({
+      message: expect.stringContaining(`no token from the token server ${tokens.host}: ${status} `),
+      hint: expect.stringContaining(`${tokens.url}/token`),
+    })
+  },
+)
+
+test.each(['<html>', '[]', '{"token": 5}', '{"token": {"a": 1}}', 'null'])('nor is %s a token', async (body) => {
+  const tokens = await serve((_, response) => response.end(body))
+  const challenge = { 'www-authenticate': `Bearer realm="${tokens.url}/token"` }
+  const registry = await serve((_, response) => json(response, 401, {}, challenge))
+  const error = await failure(client(registry).request({ method: 'GET', url: '/v2/x', scopes: PULL }, context()))
+  expect(error).toBeInstanceOf(CredentialError)
+  expect(String(error)).toContain(tokens.host)
 })
 
 test('every secret is made known before it is used', async () => {

@@ -26,7 +26,9 @@ test('asks only once again', async () => {
   })
   const pump = createTestPump()
   expect(await text(pump.send(get(server.url), raw))).toBe('ok')
-  expect(await failure(pump.send(get(server.url), raw))).toMatchObject({ code: expect.stringMatching(/SOCKET|RESET/) })
+  expect(await failure(pump.send(get(server.url), raw))).toMatchObject({
+    message: expect.stringMatching(/^connection closed|ECONNRESET/),
+  })
   expect(server.connections).toBe(2)
 })
 
@@ -149,7 +151,9 @@ test('sends an empty upload', async () => {
 test('sends no header that would be two', async () => {
   const server = await listening((socket) => socket.write(OK))
   const request = { ...get(server.url), headers: { accept: 'a\r\nx: y' } }
-  expect(await failure(createTestPump().send(request, raw))).toMatchObject({ message: 'header accept cannot be sent' })
+  expect(await failure(createTestPump().send(request, raw))).toMatchObject({
+    message: expect.stringContaining('header accept cannot be sent'),
+  })
 })
 
 /** Errors as they come. */

@@ -72,5 +72,5 @@ test.each([
   ['a length and an encoding', ['HTTP/1.1 200 OK', 'content-length: 5', 'transfer-encoding: chunked']],
   ['an unknown encoding', ['HTTP/1.1 200 OK', 'transfer-encoding: gzip, chunked']],
 ])('refuses %s', (_, lines) => {
-  expect(() => head(...lines)).toThrow('malformed answer')
+  expect(() => head(...lines)).toThrow('does not answer in HTTP/1.1')
 })

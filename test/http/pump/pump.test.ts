@@ -367,7 +367,9 @@ describe.each([
     const error = await failure(client(server, path).request(once, context()))
     expect(error).toBeInstanceOf(NetworkError)
     // undici has other words for some of them.
-    if (!('pump' in path)) expect(error).toMatchObject({ message: `${server.host} does not answer in HTTP/1.1` })
+    if (!('pump' in path)) {
+      expect(error).toMatchObject({ message: expect.stringContaining(`${server.host} does not answer in HTTP/1.1`) })
+    }
   })
 
   test('passes over interim answers', async () => {
