@@ -1,6 +1,6 @@
 /** What to do about Harbor's refusals, by their words: the codes are the same for many. */
 
-import { isNotFound, RegistryError } from '../../src/core/errors.ts'
+import { RegistryError } from '../../src/core/errors.ts'
 import { restated } from '../../src/oci/registry/restate.ts'
 
 const HINTS: readonly (readonly [RegExp, string])[] = [
@@ -28,7 +28,12 @@ export function hinted(error: unknown): unknown {
 
 /** With distribution 3 behind it, a child that an index lacks is an artifact not found; otherwise, and to the copy, a blob unknown. */
 export function missesChild(error: unknown): error is RegistryError {
-  return isNotFound(error) && error.method === 'PUT' && /artifact \S+@\S+ not found/.test(error.message)
+  return (
+    error instanceof RegistryError &&
+    error.status === 404 &&
+    error.method === 'PUT' &&
+    /artifact \S+@\S+ not found/.test(error.message)
+  )
 }
 
 export function isImmutable(error: unknown): boolean {

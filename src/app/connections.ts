@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { adapters } from '../../adapters/index.ts'
-import { type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
+import { type Adapter, type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
 import { ConfigurationError, NetworkError } from '../core/errors.ts'
 import type { HttpClient } from '../core/http.ts'
@@ -65,6 +65,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   const now = (): number => (options.timing?.clock ?? Date).now()
   const throttles = new Map<string, Throttle>()
   const foreign = new Map<string, Promise<AdapterType>>()
+  const opened: Adapter[] = []
   const closing = new AbortController()
   const told = new Set<string>()
 
@@ -169,10 +170,13 @@ export function createConnections(options: ConnectionOptions): Connections {
     async open(registry) {
       const { type, tools } = await lend(registry)
       const own = isForeignType(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
-      return { registry, type, adapter: await type.open(own, tools), throttle: throttle(registry) }
+      const adapter = await type.open(own, tools)
+      opened.push(adapter)
+      return { registry, type, adapter, throttle: throttle(registry) }
     },
     async close() {
       closing.abort(new NetworkError('the connections were closed', { retryable: false }))
+      await Promise.allSettled(opened.map((adapter) => adapter.close?.()))
       await Promise.all([...clients.values()].map((made) => made.close()))
     },
   }

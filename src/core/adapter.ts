@@ -176,7 +176,12 @@ export interface Adapter {
   /** Tags with their digests, where that costs less than a HEAD each; of a tag whose digest the API does not tell just the name.
    *  Artifacts without a tag need not come where they cost more and nobody wants them. */
   listTags?(repository: string, ctx: Context, wanted?: { readonly untagged: boolean }): AsyncIterable<TagInfo | string>
-  /** Ends open connections and finishes what must be finished (a tar is written here). */
+  /** What is written lasts only once `commit` has returned. Absent: at once. */
+  readonly commitsLate?: boolean
+  /** Makes last what was written, where that happens only at the end: a tar is packed here. Until it returns, a crash or a full disk may
+   *  take that back. `whole`: nothing failed or was stopped, so that what unfinished copies left need not be kept. */
+  commit?(whole: boolean, ctx: Context): Promise<void>
+  /** Releases files, locks and connections. Called once, also where a run failed, and of sources too. */
   close?(): Promise<void>
 }
 

@@ -44,6 +44,8 @@ export interface Checkpoint {
 }
 
 export interface ContentStore extends ContentSource {
+  /** `writeBlob` checks length and digest itself, of all bytes: nothing need be hashed on the way. Absent: it does not. */
+  readonly checksDigest?: true
   hasBlob(blob: Descriptor, ctx: Context): Promise<boolean>
   /** Idempotent. The stream `open` gives throws before its end where the content is wrong; then nothing is kept. With a checkpoint,
    *  a store that can goes on where it was left off, and `open` is first called with that offset. */

@@ -128,6 +128,18 @@ export class NetworkError extends ReplicateError {
   }
 }
 
+/** A local file or directory could not be read or written, or is not there. */
+export class StorageError extends ReplicateError {
+  readonly code = 'storage'
+  override readonly exitCode = 3
+  /** What was asked for does not exist; anything else that goes wrong is worth a look. */
+  readonly missing: boolean
+  constructor(message: string, details: ErrorDetails & { readonly missing?: boolean } = {}) {
+    super(message, details)
+    this.missing = details.missing ?? false
+  }
+}
+
 /** Bytes are not what their digest or length says. Names both. */
 export class IntegrityError extends ReplicateError {
   readonly code = 'integrity'
@@ -179,8 +191,9 @@ export function onSide<T>(error: T, side: Side, registry: string): T {
   return sided
 }
 
-export function isNotFound(error: unknown): error is RegistryError {
-  return error instanceof RegistryError && error.status === 404
+/** True where a registry or a layout says that what was asked for is not there. */
+export function isNotFound(error: unknown): error is RegistryError | StorageError {
+  return error instanceof StorageError ? error.missing : error instanceof RegistryError && error.status === 404
 }
 
 /** What servers answer where they do not know an API, a method or a media type: "not here", however they put it. */

@@ -65,10 +65,11 @@ async function writeOrTell(
   job: Job,
   ctx: Context,
 ): Promise<number> {
+  const unhashed = job.unhashed || job.destination.store.checksDigest === true
   try {
-    return await write(blob, id, new BlobHash(blob, !job.unhashed, ctx.carrier), share, job, ctx)
+    return await write(blob, id, new BlobHash(blob, !unhashed, ctx.carrier), share, job, ctx)
   } catch (error) {
-    if (!job.unhashed || ctx.signal.aborted || !isWrongDigest(error)) throw error
+    if (!unhashed || ctx.signal.aborted || !isWrongDigest(error)) throw error
     ctx.emit({ type: 'log', level: 'warning', text: `${blob.digest} was refused, sending it again hashed` })
     return write(blob, id, new BlobHash(blob, true, ctx.carrier), undefined, job, ctx)
   }

@@ -255,6 +255,7 @@ function historyOf(behaviour: Behaviour): History {
       putBack: unused,
       stopPending: unused,
       stopRest: unused,
+      takeBack: unused,
       skipDeletes: unused,
     },
     logs: {

@@ -167,3 +167,50 @@ test('ends what runs and what waits as stopped', async () => {
   expect(history.tasks.stopRest(id)).toBe(2)
   expect(statuses(history, id)).toEqual(['succeeded', 'stopped', 'stopped'])
 })
+
+/** Two tasks that have succeeded at `late` and one at `prompt`. */
+async function threeSucceeded(): Promise<{ readonly history: History; readonly id: number }> {
+  const history = await open()
+  const id = begin(history)
+  const specs = copies(3).map((spec, at): TaskSpec => {
+    const registry = at < 2 ? 'late' : 'prompt'
+    return { ...spec, destination: { ...spec.destination, registry } }
+  })
+  history.tasks.add(id, specs)
+  history.executions.move(id, 'in_progress')
+  for (const { id: task } of history.tasks.takePending(id, 3, 0)) history.tasks.finish(task, 'succeeded')
+  return { history, id }
+}
+
+test('an interrupted execution does again what a late destination had not kept, and nothing else', async () => {
+  const { history, id } = await threeSucceeded()
+  history.executions.move(id, 'interrupted')
+  history.locks.release(id)
+  expect(history.executions.resume(id, ['late'])).toEqual({ id, attempt: 2 })
+  expect(statuses(history, id)).toEqual(['pending', 'pending', 'succeeded'])
+})
+
+test('a retry of an interrupted execution does so, too', async () => {
+  const { history, id } = await threeSucceeded()
+  history.executions.move(id, 'interrupted')
+  history.locks.release(id)
+  const begun = history.executions.retry(id, 'manual', ['late'])
+  expect(statuses(history, 'id' in begun ? begun.id : 0)).toEqual(['pending', 'pending'])
+})
+
+test('an execution that ended by itself has committed, and resuming repeats nothing', async () => {
+  const { history, id } = await threeSucceeded()
+  history.executions.move(id, 'stopped')
+  history.locks.release(id)
+  history.executions.resume(id, ['late'])
+  expect(statuses(history, id)).toEqual(['succeeded', 'succeeded', 'succeeded'])
+})
+
+test('what a destination could not keep has failed, with the reason', async () => {
+  const { history, id } = await threeSucceeded()
+  expect(history.tasks.takeBack(id, 'late', 'failed', 0, ERROR)).toBe(2)
+  expect(statuses(history, id)).toEqual(['failed', 'failed', 'succeeded'])
+  expect([...history.tasks.list(id)][0]?.error).toEqual(ERROR)
+  expect(history.executions.get(id)).toMatchObject({ failed: 2, succeed: 1 })
+  expect(history.tasks.takeBack(id, 'prompt', 'failed', Number.MAX_SAFE_INTEGER, ERROR)).toBe(0)
+})

@@ -19,6 +19,8 @@ export interface BeginRequest {
   readonly origin?: string
   /** Begins an earlier execution anew instead of a new one. */
   readonly again?: Again | undefined
+  /** Registries that keep nothing of a run that was interrupted. */
+  readonly late?: readonly string[]
   /** Wait for a running execution of the policy instead of failing. */
   readonly wait?: boolean | undefined
 }
@@ -58,8 +60,8 @@ function beginOnce(request: BeginRequest): Begun | { readonly owner: LockOwner }
       ...(origin === undefined ? {} : { origin }),
     })
   }
-  if (again.how === 'retry') return history.executions.retry(again.execution, trigger)
-  const begun = history.executions.resume(again.execution)
+  if (again.how === 'retry') return history.executions.retry(again.execution, trigger, request.late)
+  const begun = history.executions.resume(again.execution, request.late)
   if (begun) return begun
   const { status } = history.executions.get(again.execution)
   throw new ConfigurationError(`execution ${again.execution} cannot go on: it is ${status.replaceAll('_', ' ')}`)

@@ -18,6 +18,7 @@ import type { PlanTotals } from '../plan/plan.ts'
 import { type PrepareRequest, plural, prepare } from '../plan/prepare.ts'
 import { prepareAgain } from './again.ts'
 import { type BeginRequest, begin } from './begin.ts'
+import { type Committing, commit, lateRegistries, takeAllBack } from './commit.ts'
 import { type Control, listenToOthers } from './control.ts'
 import { tellProgress } from './progress.ts'
 import { attempt, recording } from './recording.ts'
@@ -52,10 +53,18 @@ export interface ExecuteResult {
 /** Attempts to go on reading a blob that broke off, and the pause before the first of them in milliseconds. */
 const STREAM_ATTEMPTS = 5
 const STREAM_PAUSE = 200
+/** How long a run that is stopped waits for another process that writes the same destination, in milliseconds. */
+const LAST_WAIT_MS = 10_000
+
 /** Throws only where no execution began: `LockedError`, or a history that cannot be written. */
 export async function execute(request: ExecuteRequest, ctx: Context): Promise<ExecuteResult> {
   const { history, clock = systemClock } = request
-  const { id, attempt: number } = await begin(request, clock, ctx)
+  const began = clock.now()
+  const { id, attempt: number } = await begin(
+    { ...request, late: lateRegistries(destinationsOf(request).values()) },
+    clock,
+    ctx,
+  )
   const stop = new AbortController()
   const gate = createGate()
   const progress = tellProgress(history, id)
@@ -71,7 +80,7 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
     request.started(id)
     oweNotification(request, id)
     if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: goes on with what is left` })
-    const result = await stages(request, { id, stop, gate, control, clock, ctx: { signal, emit } })
+    const result = await stages(request, { id, began, stop, gate, control, clock, ctx: { signal, emit } })
     exitCode = result.exitCode
     if (!control.lost) await notify(request, id, { signal, emit })
     return result
@@ -89,6 +98,8 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
 
 interface Running {
   readonly id: number
+  /** Milliseconds since 1970. */
+  readonly began: number
   readonly stop: AbortController
   readonly gate: Gate
   readonly control: Control
@@ -116,6 +127,7 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     if (ctx.signal.aborted) return await stopped(request, run)
     run.control.transferred()
     await post(request, run, deleted)
+    if (ctx.signal.aborted && history.executions.get(id).stopped > 0) return ended(request, run)
     const execution = history.executions.finish(id)
     return { execution, exitCode: execution.status === 'succeeded' ? 0 : 1 }
   } catch (error) {
@@ -132,8 +144,11 @@ function plannedBefore({ history, again }: ExecuteRequest): number | undefined {
 }
 
 /** Ends it as failed for a reason of its own, as far as the history can still be written. No task runs any more. */
-function failed({ history }: ExecuteRequest, { id }: Running, error: unknown, exitCode: number): ExecuteResult {
+function failed(request: ExecuteRequest, run: Running, error: unknown, exitCode: number): ExecuteResult {
+  const { history } = request
+  const { id } = run
   attempt(() => {
+    takeAllBack(committing(request, run), error)
     history.tasks.stopRest(id)
     history.executions.fail(id, recorded(error))
   })
@@ -145,10 +160,16 @@ function failed({ history }: ExecuteRequest, { id }: Running, error: unknown, ex
 
 async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
   const { history } = request
+  if (!run.control.lost) {
+    history.tasks.stopRest(run.id)
+    // What was copied completely is kept, also where the destination is written as a whole.
+    await commit(committing(request, run), { ...run.ctx, signal: AbortSignal.timeout(LAST_WAIT_MS) })
+  }
+  return ended(request, run)
+}
+
+function ended({ history }: ExecuteRequest, run: Running): ExecuteResult {
   const error = abortReason(run.ctx.signal)
-  // What was copied completely is kept, also where the destination is written as a whole.
-  for (const { adapter } of destinationsOf(request).values()) await adapter.close?.().catch(() => {})
-  if (!run.control.lost) history.tasks.stopRest(run.id)
   const execution = run.control.lost ? history.executions.get(run.id) : history.executions.finish(run.id, 'stopped')
   return { execution, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
 }
@@ -276,13 +297,17 @@ async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Pr
   const { history } = request
   for (const destination of destinationsOf(request).values()) {
     await discardUploads(destination, history, run)
-    await destination.adapter.close?.()
   }
+  await commit(committing(request, run), run.ctx)
   const { total, succeed, skipped } = history.executions.get(run.id)
   // Each tag's digest was compared when it was written; a task whose digest differs has failed.
   const copies = total - skipped - deleted.tasks
   if (copies > 0 && succeed > deleted.succeed)
     stage(run.ctx, 'post', 'ended', `verified ${succeed - deleted.succeed} of ${copies}`)
+}
+
+function committing(request: ExecuteRequest, { id, began }: Running): Committing {
+  return { history: request.history, execution: id, destinations: destinationsOf(request).values(), began }
 }
 
 /** By the registry's name. */

@@ -25,10 +25,18 @@ export interface Attempts {
   /**
    * Takes the lock and moves an ended execution on: what is left of its tasks is pending again. One whose plan is not whole loses its
    * tasks, of which none has run, and prepares once more. `undefined` where it may not go on: it has succeeded, or somebody runs it.
+   * `late`: registries that keep nothing of an interrupted run, whose tasks are therefore done again although they had succeeded.
    */
-  resume(id: number): { readonly id: number; readonly attempt: number } | { readonly owner: LockOwner } | undefined
-  /** Takes the lock and begins an execution of what failed or was stopped in another; its tasks are written. */
-  retry(id: number, trigger: TriggerKind): { readonly id: number } | { readonly owner: LockOwner }
+  resume(
+    id: number,
+    late?: readonly string[],
+  ): { readonly id: number; readonly attempt: number } | { readonly owner: LockOwner } | undefined
+  /** Takes the lock and begins an execution of what failed or was stopped in another; its tasks are written. `late`: as of `resume`. */
+  retry(
+    id: number,
+    trigger: TriggerKind,
+    late?: readonly string[],
+  ): { readonly id: number } | { readonly owner: LockOwner }
 }
 
 export function createAttempts(database: Database, locks: Locks, now: () => number): Attempts {
@@ -46,11 +54,12 @@ export function createAttempts(database: Database, locks: Locks, now: () => numb
       for (const { status, count } of database.all<LeftRow>(LEFT, { id })) left[status] = count
       return { snapshot, lock: lock_key ?? undefined, origin: origin ?? undefined, prepared: prepared === 1, left }
     },
-    resume: (id) =>
+    resume: (id, late = []) =>
       database.transaction(() => {
         const lock = lockOf(id)
         const owner = locks.owner(lock)
         if (owner) return { owner }
+        database.run(NOT_KEPT, { id, late: JSON.stringify(late) })
         const row = database.get<{ attempts: number; prepared: number }>(RESUME, { id })
         if (!row) return undefined
         database.run(row.prepared === 1 ? PUT_BACK : 'DELETE FROM tasks WHERE execution_id = @id', { id })
@@ -59,11 +68,12 @@ export function createAttempts(database: Database, locks: Locks, now: () => numb
         locks.take(lock, id)
         return { id, attempt: row.attempts }
       }),
-    retry: (from, trigger) =>
+    retry: (from, trigger, late = []) =>
       database.transaction(() => {
         const lock = lockOf(from)
         const owner = locks.owner(lock)
         if (owner) return { owner }
+        database.run(NOT_KEPT, { id: from, late: JSON.stringify(late) })
         const begun = database.get<{ id: number }>(RETRY, { from, trigger, lock, start: now() })
         if (!begun) throw new Error('SQLite returned no number for a new execution')
         database.run(COPY, { from, id: begun.id })
@@ -92,6 +102,13 @@ const RUNNABLE: readonly ActionKind[] = ['copy', 'update', 'delete']
 const IS_LEFT = `status IN ('pending', 'stopped', 'failed') AND ${anyOf(`json_extract(spec, '$.action')`, RUNNABLE)}`
 
 const LEFT = `SELECT status, count(*) AS count FROM tasks WHERE execution_id = @id AND ${IS_LEFT} GROUP BY status`
+
+/** Before the move to another state, which forgets that the execution was interrupted. */
+const NOT_KEPT = `
+  UPDATE tasks SET status = 'stopped'
+  WHERE execution_id = @id AND status = 'succeeded'
+    AND spec ->> '$.destination.registry' IN (SELECT value FROM json_each(@late))
+    AND (SELECT status FROM executions WHERE id = @id) = 'interrupted'`
 
 const RESUME = `
   UPDATE executions SET status = iif(prepared, 'in_progress', 'preparing'), attempts = attempts + 1, end_time = NULL,

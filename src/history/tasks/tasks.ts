@@ -46,6 +46,14 @@ export interface Tasks {
   stopPending(execution: number): number
   /** Ends as stopped whatever has not ended. Only where none of its tasks runs any more. */
   stopRest(execution: number): number
+  /** Ends otherwise what had succeeded at a destination since `since`, as the destination could not keep it; returns how many. */
+  takeBack(
+    execution: number,
+    registry: string,
+    status: 'failed' | 'stopped',
+    since: number,
+    error: RecordedError,
+  ): number
   /** Ends deletes that have not begun as skipped, with the reason; returns how many. */
   skipDeletes(execution: number, reason: RecordedError): number
 }
@@ -96,6 +104,8 @@ export function createTasks(
     stopPending: (execution) => database.run(`${STOP} AND status = 'pending'`, { execution, end: now(), ...mine }),
     stopRest: (execution) =>
       database.run(`${STOP} AND ${anyOf('status', taskStatesBefore('stopped'))}`, { execution, end: now(), ...mine }),
+    takeBack: (execution, registry, status, since, error) =>
+      database.run(TAKE_BACK, { execution, registry, status, since, error: errorText(error), ...mine }),
     skipDeletes: (execution, reason) =>
       database.run(SKIP, { execution, end: now(), error: errorText(reason), ...mine }),
   }
@@ -155,6 +165,12 @@ const RETRY = `
 const STOP = `
   UPDATE tasks SET status = 'stopped', end_time = @end, next_attempt_at = NULL
   WHERE execution_id = @execution AND ${HELD}`
+
+/** The one move out of `succeeded`: it was not true yet. */
+const TAKE_BACK = `
+  UPDATE tasks SET status = @status, error = @error
+  WHERE execution_id = @execution AND ${HELD} AND status = 'succeeded' AND end_time >= @since
+    AND spec ->> '$.destination.registry' = @registry`
 
 const SKIP = `
   UPDATE tasks SET status = 'skipped', end_time = @end, error = @error, next_attempt_at = NULL

@@ -1,63 +1,51 @@
 /** An OCI layout in a directory: its blobs and its index.json. */
 
-import { lstat, mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
-import { join, sep } from 'node:path'
-import type { Bytes } from '../../core/content.ts'
-import { type Digest, digestParts, parseDigest } from '../../core/descriptor.ts'
+import { access, constants, lstat, mkdir, readdir, realpath, rm, stat, statfs } from 'node:fs/promises'
+import { dirname, join, resolve, sep } from 'node:path'
+import type { Bytes, OpenBlob } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
+import { type Digest, digestParts } from '../../core/descriptor.ts'
 import { ConfigurationError, IntegrityError, UnsupportedError } from '../../core/errors.ts'
 import {
-  type Expected,
   fileError,
   fileSize,
   isAbsent,
   MAX_JSON_SIZE,
-  readRange,
+  readFileRange,
   readSmall,
   replaceFile,
   syncDirectory,
-  TEMPORARY,
   writeAll,
-  writeVerified,
 } from './file.ts'
 import {
-  EMPTY_INDEX,
-  formatIndex,
-  type IndexChange,
-  type LayoutIndex,
-  type Naming,
-  parseIndex,
-  parseObject,
-} from './index.ts'
-import { withLockFile } from './lock.ts'
+  type Absence,
+  checkedDigest,
+  checkVersion,
+  type Expected,
+  isWhole,
+  LAYOUT_FILE,
+  type LayoutFiles,
+} from './files.ts'
+import { emptyIndex, type IndexChange, LayoutIndex, type Naming } from './index.ts'
+import { ingest, removeUnfinished } from './ingest.ts'
+import { parseObject } from './json.ts'
+import { type Lock, withLockFile } from './lock.ts'
+import { TEMPORARY } from './temporary.ts'
 
-/** Where a layout is kept: a directory, or a tar. */
-export interface LayoutFiles {
-  /** For messages. */
-  readonly path: string
-  readonly naming: Naming
-  /** Undefined where there is no layout. */
-  readIndex(): Promise<LayoutIndex | undefined>
-  /** Done one after another, also across processes. Makes the layout where there is none. */
-  changeIndex(change: IndexChange): Promise<void>
-  /** In bytes, or undefined where the blob is not there. */
-  blobSize(digest: Digest): Promise<number | undefined>
-  /** The bytes from `start` up to `end` of a blob that is there. */
-  readBlob(digest: Digest, start: number, end: number): Bytes
-  /** Checks length and digest. Idempotent. */
-  writeBlob(blob: Expected, bytes: Bytes, signal: AbortSignal): Promise<void>
-}
-
-export const LAYOUT_FILE = Buffer.from('{"imageLayoutVersion":"1.0.0"}')
+/** Milliseconds to wait for the lock of an index, which is written in a moment: a longer wait means that something is stuck. */
+const PATIENCE_MS = 60_000
 
 interface Waiting {
   readonly change: IndexChange
+  readonly ctx: Context
   readonly done: () => void
   readonly failed: (error: unknown) => void
 }
 
+/** Owns what it knows of the index; the files belong to all processes that use the layout. */
 export class DirectoryLayout implements LayoutFiles {
   readonly path: string
-  readonly naming: Naming
+  readonly #naming: Naming
   /** The index as it was last read or written, and what the file looked like then. */
   #known: { readonly index: LayoutIndex; readonly stamp: string } | undefined
   #waiting: Waiting[] = []
@@ -68,7 +56,7 @@ export class DirectoryLayout implements LayoutFiles {
 
   constructor(path: string, naming: Naming) {
     this.path = path
-    this.naming = naming
+    this.#naming = naming
   }
 
   async readIndex(): Promise<LayoutIndex | undefined> {
@@ -78,52 +66,75 @@ export class DirectoryLayout implements LayoutFiles {
     if (!(await isLayout(this.path))) return undefined
     const bytes = await readSmall(file)
     // A first write that was cut short leaves a layout without an index: an empty one.
-    if (!bytes || stamp === undefined) return EMPTY_INDEX
-    const index = parseIndex(bytes, file)
+    if (!bytes || stamp === undefined) return emptyIndex(this.#naming)
+    const index = new LayoutIndex(parseObject(bytes, file), this.#naming, file)
     // Where the file was replaced meanwhile, the older stamp makes the next call read again.
     this.#known = { index, stamp }
     return index
   }
 
-  changeIndex(change: IndexChange): Promise<void> {
+  async absence(): Promise<Absence> {
+    const exists = await stat(this.path).catch(() => undefined)
+    return { reason: exists ? 'is not an OCI layout: no oci-layout file' : 'does not exist' }
+  }
+
+  changeIndex(change: IndexChange, ctx: Context): Promise<void> {
     return new Promise((done, failed) => {
-      this.#waiting.push({ change, done, failed })
+      this.#waiting.push({ change, ctx, done, failed })
       if (!this.#working) void this.#work()
     })
   }
 
   async blobSize(digest: Digest): Promise<number | undefined> {
-    const directory = await this.#blobDirectory(digest)
-    return directory === undefined ? undefined : fileSize(join(directory, digestParts(digest).hex))
+    const { algorithm, hex } = digestParts(checkedDigest(digest))
+    const directory = await this.#blobDirectory(algorithm)
+    return directory === undefined ? undefined : fileSize(join(directory, hex))
   }
 
   readBlob(digest: Digest, start: number, end: number): Bytes {
-    const { algorithm, hex } = digestParts(checkedDigest(digest))
-    return readRange(join(this.path, 'blobs', algorithm, hex), start, end)
+    return readFileRange(this.#blobFile(digest), start, end)
   }
 
-  async writeBlob(blob: Expected, bytes: Bytes, signal: AbortSignal): Promise<void> {
+  async writeBlob(blob: Expected, open: OpenBlob, ctx: Context): Promise<void> {
+    if (await isWhole(this, blob)) return
     const { algorithm, hex } = digestParts(checkedDigest(blob.digest))
-    await this.#prepare()
-    await mkdir(join(this.path, 'blobs', algorithm), { recursive: true }).catch((error: unknown) => {
-      throw fileError(error, 'write', this.path)
-    })
-    const directory = (await this.#blobDirectory(blob.digest)) ?? join(this.path, 'blobs', algorithm)
-    await writeVerified(join(directory, hex), this.path, blob, bytes, signal)
+    await this.prepare()
+    const directory = (await this.#blobDirectory(algorithm)) ?? (await this.#makeBlobDirectory(algorithm))
+    await ingest(join(directory, hex), this.path, blob, open, ctx.signal)
     this.#unsynced.add(directory)
+  }
+
+  async removeBlob(digest: Digest): Promise<void> {
+    await rm(this.#blobFile(digest), { force: true })
+  }
+
+  async commit(whole: boolean): Promise<void> {
+    // Each tag was made to last when it was written.
+    if (whole) await removeUnfinished(this.path, true)
+  }
+
+  async close(): Promise<void> {}
+
+  async room(): Promise<number> {
+    await checkFree(this.path)
+    return roomIn(this.path)
   }
 
   /** Takes all changes that wait at once, so that a thousand tags do not mean a thousand rounds. */
   async #work(): Promise<void> {
     this.#working = true
     while (this.#waiting.length > 0) {
-      // Whoever asks in this turn of the event loop is taken along.
-      await Promise.resolve()
+      // What is asked for in this turn of the event loop is taken along.
+      await new Promise(setImmediate)
       const batch = this.#waiting
+      const [first] = batch
+      if (!first) break
       this.#waiting = []
       try {
-        await this.#prepare()
-        const applied = await withLockFile(join(this.path, 'index.json.lock'), () => this.#apply(batch))
+        await this.prepare()
+        const lock = join(this.path, 'index.json.lock')
+        const { ctx } = first
+        const applied = await withLockFile(lock, PATIENCE_MS, ctx, (held) => this.#apply(batch, held))
         for (const one of applied) one.done()
       } catch (error) {
         for (const one of batch) one.failed(fileError(error, 'write', join(this.path, 'index.json')))
@@ -132,44 +143,53 @@ export class DirectoryLayout implements LayoutFiles {
     this.#working = false
   }
 
-  async #apply(batch: readonly Waiting[]): Promise<readonly Waiting[]> {
-    const before = (await this.readIndex()) ?? EMPTY_INDEX
-    let index = before
+  async #apply(batch: readonly Waiting[], lock: Lock): Promise<readonly Waiting[]> {
+    const index = (await this.readIndex()) ?? emptyIndex(this.#naming)
     const applied: Waiting[] = []
     for (const one of batch) {
+      const before = index.mark
       try {
-        index = await one.change(index)
+        await one.change(index)
         applied.push(one)
       } catch (error) {
+        index.undo(before)
         one.failed(error)
       }
     }
-    if (index !== before) await this.#write(index)
+    try {
+      if (index.changed) await this.#write(index, lock)
+      index.keep()
+    } catch (error) {
+      index.undo(0)
+      throw error
+    }
     return applied
   }
 
-  async #write(index: LayoutIndex): Promise<void> {
+  async #write(index: LayoutIndex, lock: Lock): Promise<void> {
     const file = join(this.path, 'index.json')
-    const bytes = formatIndex(index)
+    const bytes = index.format()
     if (bytes.byteLength > MAX_JSON_SIZE) {
       throw new UnsupportedError(
         `${file} would grow to ${bytes.byteLength} bytes, more than the ${MAX_JSON_SIZE} read`,
-        {
-          hint: 'spread the repositories over several layouts',
-        },
+        { hint: 'spread the repositories over several layouts' },
       )
     }
     // The blobs' names must last before an index names them.
     const directories = [...this.#unsynced]
     this.#unsynced.clear()
     for (const directory of directories) await syncDirectory(directory)
-    await replaceFile(file, this.path, (handle) => writeAll(handle, bytes))
+    await replaceFile(file, this.path, async (handle) => {
+      await writeAll(handle, bytes, 0, file)
+      await lock.check()
+    })
     await syncDirectory(this.path)
     const stamp = await stampOf(file)
     this.#known = stamp === undefined ? undefined : { index, stamp }
   }
 
-  #prepare(): Promise<void> {
+  /** Makes the layout where there is none. */
+  prepare(): Promise<void> {
     this.#prepared ??= makeLayout(this.path).catch((error: unknown) => {
       this.#prepared = undefined
       throw fileError(error, 'write', this.path)
@@ -177,9 +197,13 @@ export class DirectoryLayout implements LayoutFiles {
     return this.#prepared
   }
 
-  /** The directory of the digest's algorithm, once it is known to lie inside the layout. Undefined where there is none. */
-  async #blobDirectory(digest: Digest): Promise<string | undefined> {
-    const { algorithm } = digestParts(checkedDigest(digest))
+  #blobFile(digest: Digest): string {
+    const { algorithm, hex } = digestParts(checkedDigest(digest))
+    return join(this.path, 'blobs', algorithm, hex)
+  }
+
+  /** The directory of an algorithm's blobs, once it is known to lie inside the layout. Undefined where there is none. */
+  async #blobDirectory(algorithm: string): Promise<string | undefined> {
     const known = this.#blobDirectories.get(algorithm)
     if (known !== undefined) return known
     const directory = join(this.path, 'blobs', algorithm)
@@ -187,13 +211,17 @@ export class DirectoryLayout implements LayoutFiles {
     this.#blobDirectories.set(algorithm, directory)
     return directory
   }
-}
 
-/** Digests come out of files that anyone may have written: nothing else becomes a path. */
-export function checkedDigest(digest: string): Digest {
-  const checked = parseDigest(digest)
-  if (!checked) throw new UnsupportedError(`${digest.slice(0, 100)} is not a sha256 or sha512 digest`)
-  return checked
+  async #makeBlobDirectory(algorithm: string): Promise<string> {
+    // Before anything is made there: `blobs` may be a link to elsewhere.
+    await isInside(this.path, join(this.path, 'blobs'))
+    const directory = join(this.path, 'blobs', algorithm)
+    await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+      throw fileError(error, 'write', directory)
+    })
+    await this.#blobDirectory(algorithm)
+    return directory
+  }
 }
 
 /** True for a directory with an `oci-layout` file; throws an `UnsupportedError` for another version than 1. */
@@ -204,15 +232,7 @@ export async function isLayout(directory: string): Promise<boolean> {
   return bytes !== undefined
 }
 
-export function checkVersion(bytes: Uint8Array, file: string): void {
-  const version = parseObject(bytes, file).imageLayoutVersion
-  if (typeof version !== 'string') throw new IntegrityError(`${file} is malformed: it has no imageLayoutVersion`)
-  if (!/^1\.\d+\.\d+$/.test(version)) {
-    throw new UnsupportedError(`${file} is of version ${version.slice(0, 20)}; only 1.0.0 is supported`)
-  }
-}
-
-/** Throws a `ConfigurationError` for a directory that holds something else: it is someone's, and not written into. */
+/** Throws a `ConfigurationError` for a directory that holds something else: that is somebody's, and not written into. */
 export async function checkFree(directory: string): Promise<void> {
   const names = await readdir(directory).catch((error: unknown) => {
     if (!isAbsent(error)) throw fileError(error, 'read', directory)
@@ -237,23 +257,35 @@ export async function isInside(root: string, path: string): Promise<boolean> {
   }
 }
 
+/** How many bytes this user can write below `path`, which need not exist. Throws where it may not write there at all. */
+export async function roomIn(path: string): Promise<number> {
+  let nearest = resolve(path)
+  for (;;) {
+    const there = await lstat(nearest).catch((error: unknown) => {
+      if (!isAbsent(error)) throw fileError(error, 'write', path)
+      return undefined
+    })
+    if (there) break
+    nearest = dirname(nearest)
+  }
+  try {
+    await access(nearest, constants.W_OK)
+    const { bavail, bsize } = await statfs(nearest)
+    return bavail * bsize
+  } catch (error) {
+    throw fileError(error, 'write', path)
+  }
+}
+
 async function makeLayout(directory: string): Promise<void> {
   await checkFree(directory)
   await mkdir(directory, { recursive: true })
-  await removeLeftovers(directory)
+  await removeUnfinished(directory, false)
   if (await isLayout(directory)) return
-  await replaceFile(join(directory, 'oci-layout'), directory, (handle) => writeAll(handle, LAYOUT_FILE))
+  const file = join(directory, 'oci-layout')
+  await replaceFile(file, directory, (handle) => writeAll(handle, LAYOUT_FILE, 0, file))
+  await isInside(directory, join(directory, 'blobs'))
   await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true })
-}
-
-/** Unfinished files that nobody has written to for a day belong to a process that died. */
-async function removeLeftovers(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    if (!name.startsWith(TEMPORARY)) continue
-    const file = join(directory, name)
-    const stats = await lstat(file).catch(() => undefined)
-    if (stats?.isFile() && Date.now() - stats.mtimeMs > 24 * 60 * 60 * 1000) await rm(file, { force: true })
-  }
 }
 
 /** Tells two states of a file apart; each write makes a new file. */

@@ -1,27 +1,21 @@
 /** Files of a layout: read without following links, written so that a crash leaves either all of a file or none. */
 
-import { createHash, randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, statSync } from 'node:fs'
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { throwIfAborted } from '../../core/cancel.ts'
+import { dirname, join, resolve } from 'node:path'
 import type { Bytes } from '../../core/content.ts'
-import { type Digest, digestParts } from '../../core/descriptor.ts'
-import { IntegrityError, NetworkError, RegistryError } from '../../core/errors.ts'
-
-/** What a written blob must turn out to be. */
-export interface Expected {
-  readonly digest: Digest
-  readonly size: number
-}
+import { errorCode, IntegrityError, StorageError } from '../../core/errors.ts'
+import { temporaryName } from './temporary.ts'
 
 /** JSON files of a layout larger than this are refused, in bytes. */
 export const MAX_JSON_SIZE = 16 * 1024 * 1024
 
-const CHUNK = 256 * 1024
+export const CHUNK = 256 * 1024
 
-/** Begins the names of unfinished files, which stand beside the layout's own and never among its blobs. */
-export const TEMPORARY = '.replicate-'
+/** What can be read at any place: an open file. */
+export interface Readable {
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>
+}
 
 /** Opens a plain file: no link, no pipe, no device. Undefined where there is none. */
 export async function openFile(path: string): Promise<FileHandle | undefined> {
@@ -52,7 +46,7 @@ export async function fileSize(path: string): Promise<number | undefined> {
 }
 
 /** A whole small file, or undefined where there is none. Throws an `IntegrityError` above `limit` bytes. */
-export async function readSmall(path: string, limit: number = MAX_JSON_SIZE): Promise<Uint8Array | undefined> {
+export async function readSmall(path: string, limit: number = MAX_JSON_SIZE): Promise<Buffer | undefined> {
   const handle = await openFile(path)
   if (!handle) return undefined
   try {
@@ -65,89 +59,77 @@ export async function readSmall(path: string, limit: number = MAX_JSON_SIZE): Pr
 }
 
 /** `size` bytes from `start`. Throws an `IntegrityError` where the file ends before. */
-export async function readExactly(handle: FileHandle, start: number, size: number, path: string): Promise<Buffer> {
+export async function readExactly(file: Readable, start: number, size: number, path: string): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(size)
   for (let position = 0; position < size; ) {
-    const { bytesRead } = await handle.read(buffer, position, size - position, start + position)
+    const { bytesRead } = await file
+      .read(buffer, position, size - position, start + position)
+      .catch((error: unknown) => {
+        throw fileError(error, 'read', path)
+      })
     if (bytesRead === 0) throw new IntegrityError(`${path} ends at byte ${start + position}: it is cut off`)
     position += bytesRead
   }
   return buffer
 }
 
+/** The bytes from `start` up to `end` of an open file. */
+export async function* readRange(file: Readable, start: number, end: number, path: string): Bytes {
+  for (let position = start; position < end; ) {
+    const chunk = await readExactly(file, position, Math.min(CHUNK, end - position), path)
+    position += chunk.byteLength
+    yield chunk
+  }
+}
+
 /** The bytes from `start` up to `end` of a file, opened when the first is asked for. */
-export async function* readRange(path: string, start: number, end: number): Bytes {
+export async function* readFileRange(path: string, start: number, end: number): Bytes {
   const handle = await openFile(path)
   if (!handle) throw new IntegrityError(`${path} is gone`)
   try {
-    for (let position = start; position < end; ) {
-      const chunk = await readExactly(handle, position, Math.min(CHUNK, end - position), path)
-      position += chunk.byteLength
-      yield chunk
-    }
+    yield* readRange(handle, start, end, path)
   } finally {
     await handle.close()
   }
 }
 
-/** Writes `path` from `bytes`, by way of a temporary file in `temporary` (a directory of the same file system).
- *  Throws an `IntegrityError` where length or digest is not what is expected; then nothing is kept. */
-export async function writeVerified(
-  path: string,
-  temporary: string,
-  expected: Expected,
-  bytes: Bytes,
-  signal: AbortSignal,
-): Promise<void> {
-  const { algorithm, hex } = digestParts(expected.digest)
-  const hash = createHash(algorithm)
-  await replaceFile(path, temporary, async (handle) => {
-    let size = 0
-    for await (const chunk of bytes) {
-      throwIfAborted(signal)
-      size += chunk.byteLength
-      if (size > expected.size) break
-      hash.update(chunk)
-      await writeAll(handle, chunk)
-    }
-    if (size !== expected.size) {
-      const got = size > expected.size ? 'is longer than' : `ended at ${size} of`
-      throw new IntegrityError(`blob ${expected.digest} ${got} the ${expected.size} bytes its descriptor says`)
-    }
-    const actual = hash.digest('hex')
-    if (actual !== hex) {
-      throw new IntegrityError(
-        `blob is not its digest: expected ${expected.digest}, its ${size} bytes are ${algorithm}:${actual}`,
-      )
-    }
-  })
-}
-
-/** Puts a new file in the place of `path` once `write` has returned and the bytes are on the disk. */
+/** Puts a new file in the place of `path` once `write` has returned and the bytes are on the disk. Until then it stands in `directory`,
+ *  which must be of the same file system. */
 export async function replaceFile(
   path: string,
-  temporary: string,
+  directory: string,
   write: (handle: FileHandle) => Promise<void>,
 ): Promise<void> {
-  const unfinished = join(temporary, `${TEMPORARY}${process.pid}-${randomUUID()}`)
+  const unfinished = join(directory, temporaryName())
   try {
-    const handle = await open(unfinished, 'wx', 0o644)
+    const handle = await inFile(open(unfinished, 'wx', 0o644), path)
     try {
       await write(handle)
-      await handle.sync()
+      await inFile(handle.sync(), path)
     } finally {
       await handle.close()
     }
-    await rename(unfinished, path)
+    await inFile(rename(unfinished, path), path)
   } catch (error) {
     await rm(unfinished, { force: true })
-    throw fileError(error, 'write', path)
+    throw error
   }
 }
 
-export async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let position = 0; position < chunk.byteLength; ) {
-    position += (await handle.write(chunk, position, chunk.byteLength - position)).bytesWritten
+/** Writes all of `chunk` at `position`. */
+export async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number, path: string): Promise<void> {
+  for (let done = 0; done < chunk.byteLength; ) {
+    const { bytesWritten } = await inFile(handle.write(chunk, done, chunk.byteLength - done, position + done), path)
+    done += bytesWritten
+  }
+}
+
+/** What `work` on a file throws, as a `StorageError`. Only the file's own work: a socket's error looks the same. */
+export async function inFile<T>(work: Promise<T>, path: string): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw fileError(error, 'write', path)
   }
 }
 
@@ -167,31 +149,57 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** The system's refusal as an error of this program; whatever it does not name is returned as it came. */
-export function fileError(error: unknown, verb: 'read' | 'write', path: string): unknown {
+const NO_SPACE = ['ENOSPC', 'EDQUOT']
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'a part of its path is not a directory',
+  EISDIR: 'it is a directory',
+  ELOOP: 'it is a symbolic link, or its path has too many of them',
+  EIO: 'the disk reports an error',
+  EFBIG: 'the file would be larger than is allowed',
+  EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open',
+}
+
+/** The system's refusal as a `StorageError`; any other error is returned unchanged. */
+export function fileError(error: unknown, verb: 'read' | 'write', path: string, advice?: string): unknown {
   const code = error instanceof Error && 'syscall' in error ? errorCode(error) : ''
-  const method = verb === 'read' ? 'GET' : 'PUT'
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new RegistryError(`cannot ${verb} ${path}: no space left`, {
-      status: 507,
-      method,
-      path,
-      cause: error,
-      hint: `free some space beside ${dirname(path)}`,
-    })
+  if (code === '') return error
+  const noSpace = NO_SPACE.includes(code)
+  const mayNot = ['EACCES', 'EPERM', 'EROFS'].includes(code)
+  const mount = noSpace ? mountOf(path) : ''
+  const reason = noSpace ? `no space left on the file system of ${mount}` : (REASONS[code] ?? code)
+  const hint = noSpace ? `free some space in ${mount}` : mayNot ? `give this user the right to ${verb} it` : undefined
+  return new StorageError(`cannot ${verb} ${path}: ${reason}`, {
+    cause: error,
+    missing: code === 'ENOENT',
+    hint: advice ?? hint,
+  })
+}
+
+/** Where the file system is mounted that holds `path`, or the nearest parent that exists. */
+function mountOf(path: string): string {
+  const deviceOf = (directory: string): number | undefined => statSync(directory, { throwIfNoEntry: false })?.dev
+  try {
+    let mount = resolve(path)
+    while (deviceOf(mount) === undefined) mount = dirname(mount)
+    const device = deviceOf(mount)
+    while (deviceOf(dirname(mount)) === device && dirname(mount) !== mount) mount = dirname(mount)
+    return mount
+  } catch {
+    return dirname(path)
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    const why = code === 'EROFS' ? 'the file system is read-only' : 'permission denied'
-    const hint = `give this user the right to ${verb} it`
-    return new RegistryError(`cannot ${verb} ${path}: ${why}`, { status: 403, method, path, cause: error, hint })
-  }
-  return code === '' ? error : new NetworkError(`cannot ${verb} ${path}: ${code}`, { cause: error, retryable: false })
 }
 
 export function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes(errorCode(error))
 }
 
-export function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+/** True where the disk is full: what was begun only takes room that the rest needs. */
+export function isFull(error: unknown): boolean {
+  const cause = error instanceof StorageError ? error.cause : error
+  return NO_SPACE.includes(errorCode(cause))
 }

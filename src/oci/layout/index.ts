@@ -1,20 +1,13 @@
 /** index.json of an OCI layout: which repositories and tags it names, and how entries are put in and taken out. */
 
-import { type Descriptor, parseDigest } from '../../core/descriptor.ts'
-import { IntegrityError, messageOf, UnsupportedError } from '../../core/errors.ts'
-import { parseJson } from '../../core/foreign.ts'
+import type { Descriptor, Digest } from '../../core/descriptor.ts'
+import { IntegrityError } from '../../core/errors.ts'
 import { descriptorFrom, isManifestType, OCI_INDEX } from '../../core/manifest.ts'
-import { isRepositoryName, isTag } from '../../core/reference.ts'
+import { attachmentSubject, cutDigest } from '../../core/reference.ts'
+import { type EntryName, listsReferrersOf, nameIn, newEntry } from './names.ts'
 
-/** The document as it was read; what nobody knows is kept when it is written again. */
-export interface LayoutIndex {
-  readonly json: Readonly<Record<string, unknown>>
-  readonly manifests: readonly unknown[]
-}
-
-/** Turns one state of the index into the next, under the layout's lock. The same object means: nothing to write.
- *  May be called again on a newer state. */
-export type IndexChange = (index: LayoutIndex) => LayoutIndex | Promise<LayoutIndex>
+/** Changes an index under the layout's lock. May be called again on a newer state. */
+export type IndexChange = (index: LayoutIndex) => void | Promise<void>
 
 /** To which repository the entries belong that name none. */
 export interface Naming {
@@ -24,93 +17,207 @@ export interface Naming {
 }
 
 /** An entry of a manifest's type; its descriptor is checked when it is used. */
-export interface Entry {
+export interface Entry extends EntryName {
+  /** Its place in the index; a tag that moves keeps it. */
+  readonly at: number
   readonly raw: object
   readonly mediaType: string
   readonly digest: string
-  /** Absent where the entry names none. */
-  readonly repository: string | undefined
-  readonly tag: string | undefined
+  /** What it belongs to, whatever it names. */
+  readonly owner: string
+  /** The digest whose referrers it lists, in olareg's layouts; such an entry is no artifact of its own. */
+  readonly lists: string | undefined
 }
 
-interface RepositoryView {
-  readonly entries: readonly Entry[]
-  readonly tags: ReadonlyMap<string, readonly Entry[]>
+interface Repository {
+  readonly entries: Set<Entry>
+  readonly tags: Map<string, Set<Entry>>
+  /** Entries whose tags hang on a digest, such as `sha256-<hex>.sig`, by that digest. */
+  readonly attached: Map<string, Set<Entry>>
 }
 
-export const REF_NAME = 'org.opencontainers.image.ref.name'
-export const IMAGE_NAME = 'io.containerd.image.name'
-/** Keeps an untagged entry in its repository, and names a repository that `IMAGE_NAME` would not give back. */
-export const OWN_REPOSITORY = 'io.replicate.repository'
-
-export const EMPTY_INDEX: LayoutIndex = { json: { schemaVersion: 2, mediaType: OCI_INDEX }, manifests: [] }
-
-/** The index in `bytes`, read from `file`. `manifests` may be null or absent, as some tools write it. */
-export function parseIndex(bytes: Uint8Array, file: string): LayoutIndex {
-  const json = parseObject(bytes, file)
-  const manifests = json.manifests ?? []
-  if (!Array.isArray(manifests)) throw new IntegrityError(`${file} is malformed: manifests is not a list`)
-  return { json, manifests }
+interface Slot {
+  readonly raw: unknown
+  /** Undefined for other types than manifests: they are allowed in an index, and kept as they are. */
+  readonly entry: Entry | undefined
+  /** As it is written. */
+  text?: string
 }
 
-/** Ends with a newline, two spaces deep: people read it. */
-export function formatIndex(index: LayoutIndex): Uint8Array {
-  const { schemaVersion, mediaType, manifests: _, ...rest } = index.json
-  const json = {
-    schemaVersion: schemaVersion ?? 2,
-    mediaType: mediaType ?? OCI_INDEX,
-    manifests: index.manifests,
-    ...rest,
+/** One state of index.json, in memory, with all that is asked of it found without a search. What no one knows is kept when it is
+ *  written again. Only the owner of the layout's lock changes it, and undoes what could not be written. */
+export class LayoutIndex {
+  readonly naming: Naming
+  /** Entries whose manifests have not been looked into since they were put in; whoever looks takes them out. */
+  readonly unread = new Set<Entry>()
+  readonly #json: Readonly<Record<string, unknown>>
+  readonly #slots: (Slot | undefined)[] = []
+  readonly #repositories = new Map<string, Repository>()
+  readonly #digests = new Map<string, Set<Entry>>()
+  readonly #lists = new Map<string, Set<Entry>>()
+  readonly #undo: { readonly at: number; readonly slot: Slot | undefined }[] = []
+
+  /** `manifests` may be null or absent, as some tools write it. Throws an `IntegrityError` naming `file`. */
+  constructor(json: Readonly<Record<string, unknown>>, naming: Naming, file: string) {
+    const manifests = json.manifests ?? []
+    if (!Array.isArray(manifests)) throw new IntegrityError(`${file} is malformed: manifests is not a list`)
+    this.#json = json
+    this.naming = naming
+    for (const raw of manifests) this.#put(this.#slots.length, raw)
+    this.keep()
   }
-  return Buffer.from(`${JSON.stringify(json, undefined, 2)}\n`)
-}
 
-/** A JSON object from a file of a layout; throws an `IntegrityError` that does not quote the file. */
-export function parseObject(bytes: Uint8Array, file: string): Readonly<Record<string, unknown>> {
-  let value: unknown
-  try {
-    value = parseJson(bytes)
-  } catch (cause) {
-    throw new IntegrityError(`${file} is malformed: ${messageOf(cause)}`)
+  /** The names of all repositories, sorted. Entries without any name make one only where there is no other. */
+  repositories(): readonly string[] {
+    const all = [...this.#repositories].filter(([, { entries }]) => entries.size > 0)
+    const named = all.filter(([, { entries }]) => ![...entries].every(isLoose))
+    return (named.length > 0 ? named : all).map(([name]) => name).sort()
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new IntegrityError(`${file} is malformed: not a JSON object`)
+
+  /** In the index's order. */
+  entries(repository: string): readonly Entry[] {
+    return [...(this.#repositories.get(repository)?.entries ?? [])].sort((a, b) => a.at - b.at)
   }
-  return value as Record<string, unknown>
-}
 
-/** The names of all repositories, sorted. Entries without any name make one only where there is no other. */
-export function repositoriesIn(index: LayoutIndex, naming: Naming): readonly string[] {
-  const all = [...viewOf(index, naming)]
-  const named = all.filter(([, { entries }]) => !entries.every(isLoose))
-  return (named.length > 0 ? named : all).map(([name]) => name).sort()
-}
+  tags(repository: string): readonly string[] {
+    const tags = [...(this.#repositories.get(repository)?.tags ?? [])]
+    return tags.filter(([, entries]) => entries.size > 0).map(([tag]) => tag)
+  }
 
-export function repositoryIn(index: LayoutIndex, naming: Naming, repository: string): RepositoryView | undefined {
-  return viewOf(index, naming).get(repository)
-}
+  /** The entry of a tag, or undefined. Throws where the tag names two different manifests: neither can be trusted. */
+  find(repository: string, tag: string): Entry | undefined {
+    const [first, ...others] = this.tagged(repository, tag)
+    const other = others.find((entry) => entry.digest !== first?.digest)
+    if (first && other) {
+      throw new IntegrityError(
+        `index.json is ambiguous: ${repository}:${tag} names both ${first.digest} and ${other.digest}`,
+        { hint: 'remove one of the two entries, or write the tag anew' },
+      )
+    }
+    return first
+  }
 
-/** Every entry that is a manifest, in the index's order. */
-export function entriesOf(index: LayoutIndex): readonly Entry[] {
-  return index.manifests.flatMap((raw) => entryOf(raw) ?? [])
-}
+  /** The entries whose tags hang on a digest: its fallback index, signatures, whatever else is named after it. */
+  attached(repository: string, subject: Digest): readonly Entry[] {
+    return [...(this.#repositories.get(repository)?.attached.get(cutDigest(subject)) ?? [])]
+  }
 
-/** The entry of a tag, or undefined. Throws where the tag names two different manifests: neither can be trusted. */
-export function findTag(index: LayoutIndex, naming: Naming, repository: string, tag: string): Entry | undefined {
-  const [first, ...others] = repositoryIn(index, naming, repository)?.tags.get(tag) ?? []
-  const other = others.find((entry) => entry.digest !== first?.digest)
-  if (first && other) {
-    throw new IntegrityError(
-      `index.json is ambiguous: ${repository}:${tag} names both ${first.digest} and ${other.digest}`,
-      { hint: 'remove one of the two entries, or write the tag anew' },
+  /** Every entry with a digest, of whatever repository. */
+  withDigest(digest: string): readonly Entry[] {
+    return [...(this.#digests.get(digest) ?? [])]
+  }
+
+  /** Entries that list the referrers of a digest. */
+  listsOf(subject: string): readonly Entry[] {
+    return [...(this.#lists.get(subject) ?? [])]
+  }
+
+  /** Every entry that is a manifest. */
+  *all(): Iterable<Entry> {
+    for (const slot of this.#slots) if (slot?.entry) yield slot.entry
+  }
+
+  /** Points the tag at `descriptor`: its first entry is replaced where it stands, further ones go. */
+  setTag(repository: string, tag: string, descriptor: Descriptor): void {
+    const old = this.tagged(repository, tag)
+    const untagged = this.withDigest(descriptor.digest).filter((entry) => entry.owner === repository && !entry.tag)
+    if (old.length === 1 && old[0]?.digest === descriptor.digest && untagged.length === 0) return
+    const keep = old.find((entry) => entry.digest === descriptor.digest)?.raw ?? newEntry(descriptor, repository, tag)
+    this.drop([...old, ...untagged])
+    this.#put(old[0]?.at ?? this.#slots.length, keep)
+  }
+
+  /** Adds an entry without a tag, unless the repository has the manifest already. */
+  addUntagged(repository: string, descriptor: Descriptor): void {
+    const known = this.withDigest(descriptor.digest).some((entry) => entry.owner === repository)
+    if (!known) this.#put(this.#slots.length, newEntry(descriptor, repository, undefined))
+  }
+
+  drop(entries: Iterable<Entry>): void {
+    for (const { at } of entries) this.#set(at, undefined)
+  }
+
+  /** True where anything was changed since the last `keep`. */
+  get changed(): boolean {
+    return this.#undo.length > 0
+  }
+
+  /** How much has been changed since the last `keep`, for `undo`. */
+  get mark(): number {
+    return this.#undo.length
+  }
+
+  /** What was changed stays. */
+  keep(): void {
+    this.#undo.length = 0
+  }
+
+  /** Takes back what was changed since `mark`. */
+  undo(mark: number): void {
+    while (this.#undo.length > mark) {
+      const last = this.#undo.pop()
+      if (last) this.#place(last.at, last.slot)
+    }
+  }
+
+  /** Ends with a newline, two spaces deep: people read it. `sorted`: in an order that depends on nothing but the entries. */
+  format(sorted = false): Uint8Array {
+    const { schemaVersion, mediaType, manifests: _, ...rest } = this.#json
+    const slots = this.#slots.filter((slot) => slot !== undefined)
+    if (sorted) slots.sort((a, b) => compare(keyOf(a), keyOf(b)))
+    const texts = slots.map((slot) => {
+      slot.text ??= JSON.stringify(slot.raw, undefined, 2).replaceAll('\n', '\n    ')
+      return `\n    ${slot.text}`
+    })
+    const json = { schemaVersion: schemaVersion ?? 2, mediaType: mediaType ?? OCI_INDEX, manifests: [], ...rest }
+    const list = texts.length > 0 ? `[${texts.join(',')}\n  ]` : '[]'
+    return Buffer.from(
+      `${JSON.stringify(json, undefined, 2).replace('\n  "manifests": []', () => `\n  "manifests": ${list}`)}\n`,
     )
   }
-  return first
+
+  /** Every entry of a tag, in the index's order. */
+  tagged(repository: string, tag: string): readonly Entry[] {
+    return [...(this.#repositories.get(repository)?.tags.get(tag) ?? [])].sort((a, b) => a.at - b.at)
+  }
+
+  #put(at: number, raw: unknown): void {
+    this.#set(at, { raw, entry: entryOf(raw, at, this.naming) })
+  }
+
+  #set(at: number, slot: Slot | undefined): void {
+    this.#undo.push({ at, slot: this.#slots[at] })
+    this.#place(at, slot)
+  }
+
+  #place(at: number, slot: Slot | undefined): void {
+    const old = this.#slots[at]?.entry
+    if (old) {
+      for (const set of this.#setsOf(old)) set.delete(old)
+      this.unread.delete(old)
+    }
+    this.#slots[at] = slot
+    const entry = slot?.entry
+    if (!entry) return
+    for (const set of this.#setsOf(entry)) set.add(entry)
+    this.unread.add(entry)
+  }
+
+  /** Every set that an entry is in. */
+  #setsOf({ owner, tag, digest, lists }: Entry): readonly Set<Entry>[] {
+    if (lists !== undefined) return [setIn(this.#lists, lists)]
+    const repository = this.#repositories.get(owner) ?? { entries: new Set(), tags: new Map(), attached: new Map() }
+    this.#repositories.set(owner, repository)
+    const sets = [repository.entries, setIn(this.#digests, digest)]
+    if (tag !== undefined) sets.push(setIn(repository.tags, tag))
+    const subject = tag === undefined ? undefined : attachmentSubject(tag)
+    if (subject) sets.push(setIn(repository.attached, subject))
+    return sets
+  }
 }
 
-/** True where the entry belongs to the repository. */
-export function isOf(entry: Entry, naming: Naming, repository: string): boolean {
-  return (naming.only ? naming.plain : (entry.repository ?? naming.plain)) === repository
+export function emptyIndex(naming: Naming): LayoutIndex {
+  return new LayoutIndex({ schemaVersion: 2, mediaType: OCI_INDEX }, naming, 'index.json')
 }
 
 /** True for an entry that names neither repository nor tag, as some tools write referrers: it may belong to any. */
@@ -119,148 +226,31 @@ export function isLoose(entry: Entry): boolean {
 }
 
 /** The checked descriptor of an entry, without the annotations that only the index gave it. */
-export function descriptorOfEntry(entry: Entry): Descriptor {
+export function descriptorOfEntry(entry: Entry): Descriptor & { readonly digest: Digest } {
   const { mediaType, digest, size, artifactType } = descriptorFrom(entry.raw, 'index.json')
   return { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) }
 }
 
-/** Points the tag at `descriptor`: its first entry is replaced where it stands, further ones go. */
-export function setTag(
-  index: LayoutIndex,
-  naming: Naming,
-  repository: string,
-  tag: string,
-  descriptor: Descriptor,
-): LayoutIndex {
-  const view = repositoryIn(index, naming, repository)
-  const old = view?.tags.get(tag) ?? []
-  const untagged = view?.entries.filter((entry) => !entry.tag && entry.digest === descriptor.digest) ?? []
-  if (old.length === 1 && old[0]?.digest === descriptor.digest && untagged.length === 0) return index
-  const keep = old.find((entry) => entry.digest === descriptor.digest)?.raw ?? newEntry(descriptor, repository, tag)
-  const gone = new Set<unknown>([...old, ...untagged].map((entry) => entry.raw))
-  const first = old[0]?.raw
-  const manifests = index.manifests.flatMap((raw) => (raw === first ? [keep] : gone.has(raw) ? [] : [raw]))
-  return { ...index, manifests: first ? manifests : [...manifests, keep] }
-}
-
-/** Adds an entry without a tag, unless the repository has the manifest already. */
-export function addUntagged(
-  index: LayoutIndex,
-  naming: Naming,
-  repository: string,
-  descriptor: Descriptor,
-): LayoutIndex {
-  const known = repositoryIn(index, naming, repository)?.entries.some((entry) => entry.digest === descriptor.digest)
-  return known ? index : { ...index, manifests: [...index.manifests, newEntry(descriptor, repository, undefined)] }
-}
-
-/** Takes out the repository's entries that `unwanted` says. */
-export function dropEntries(
-  index: LayoutIndex,
-  naming: Naming,
-  repository: string,
-  unwanted: (entry: Entry) => boolean,
-): LayoutIndex {
-  const gone = new Set<unknown>(
-    repositoryIn(index, naming, repository)
-      ?.entries.filter(unwanted)
-      .map((entry) => entry.raw),
-  )
-  return gone.size === 0 ? index : { ...index, manifests: index.manifests.filter((raw) => !gone.has(raw)) }
-}
-
-/** The same entries in an order that depends on nothing but them. */
-export function sortedIndex(index: LayoutIndex): LayoutIndex {
-  const key = (raw: unknown): string => {
-    const entry = entryOf(raw)
-    return entry ? `1 ${entry.repository ?? ''} ${entry.tag ?? '~'} ${entry.digest}` : '2'
-  }
-  const keyed = index.manifests.map((raw) => ({ raw, key: key(raw) }))
-  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-  return { ...index, manifests: keyed.map(({ raw }) => raw) }
-}
-
-const views = new WeakMap<LayoutIndex, ReadonlyMap<string, RepositoryView>>()
-
-function viewOf(index: LayoutIndex, naming: Naming): ReadonlyMap<string, RepositoryView> {
-  const known = views.get(index)
-  if (known) return known
-  const view = new Map<string, { entries: Entry[]; tags: Map<string, Entry[]> }>()
-  for (const entry of entriesOf(index)) {
-    const name = naming.only ? naming.plain : (entry.repository ?? naming.plain)
-    const repository = view.get(name) ?? { entries: [], tags: new Map<string, Entry[]>() }
-    view.set(name, repository)
-    repository.entries.push(entry)
-    if (entry.tag === undefined) continue
-    const same = repository.tags.get(entry.tag)
-    if (same) same.push(entry)
-    else repository.tags.set(entry.tag, [entry])
-  }
-  views.set(index, view)
-  return view
-}
-
-/** Entries keep their identity from one state of the index to the next, so each is looked at once. */
-const entries = new WeakMap<object, Entry>()
-
-function entryOf(raw: unknown): Entry | undefined {
+function entryOf(raw: unknown, at: number, naming: Naming): Entry | undefined {
   if (typeof raw !== 'object' || raw === null) return undefined
-  const known = entries.get(raw)
-  if (known) return known
   const { mediaType, digest, annotations } = raw as Record<string, unknown>
-  // Other types are allowed in an index, and none of our business.
   if (typeof mediaType !== 'string' || !isManifestType(mediaType)) return undefined
-  const entry = { raw, mediaType, digest: typeof digest === 'string' ? digest : '', ...namesIn(annotations) }
-  entries.set(raw, entry)
-  return entry
+  const name = nameIn(annotations)
+  const owner = naming.only ? naming.plain : (name.repository ?? naming.plain)
+  const lists = listsReferrersOf(annotations)
+  return { at, raw, mediaType, digest: typeof digest === 'string' ? digest : '', ...name, owner, lists }
 }
 
-/** Every writer's form: a plain tag; containerd's full name, with the tag beside it; a full reference for a tag. */
-function namesIn(value: unknown): Pick<Entry, 'repository' | 'tag'> {
-  const annotations = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  const text = (key: string): string | undefined => {
-    const annotation = annotations[key]
-    return typeof annotation === 'string' ? annotation : undefined
-  }
-  const reference = text(REF_NAME) ?? ''
-  const plain = isTag(reference) ? reference : undefined
-  const own = text(OWN_REPOSITORY)
-  const name = parseName(text(IMAGE_NAME) ?? '') ?? (plain === undefined ? parseName(reference) : undefined)
-  return {
-    repository: own !== undefined && isRepositoryName(own) ? own : name?.repository,
-    // A name with neither tag nor digest means `latest`, as everywhere.
-    tag: name?.tag ?? plain ?? (name && !name.pinned ? 'latest' : undefined),
-  }
+function keyOf({ entry }: Slot): string {
+  return entry ? `1 ${entry.repository ?? ''} ${entry.tag ?? '~'} ${entry.digest}` : '2'
 }
 
-/** `[HOST/]REPOSITORY[:TAG][@DIGEST]` without its host, or undefined. */
-function parseName(
-  text: string,
-): { readonly repository: string; readonly tag: string | undefined; readonly pinned: boolean } | undefined {
-  const [name = '', digest] = text.split('@', 2)
-  const colon = name.indexOf(':', name.lastIndexOf('/') + 1)
-  const path = colon < 0 ? name : name.slice(0, colon)
-  const tag = colon < 0 ? undefined : name.slice(colon + 1)
-  const slash = path.indexOf('/')
-  const host = slash < 0 ? '' : path.slice(0, slash)
-  const repository = /[.:]|^localhost$/.test(host) ? path.slice(slash + 1) : path
-  if (!isRepositoryName(repository) || (tag !== undefined && !isTag(tag))) return undefined
-  return { repository, tag, pinned: digest !== undefined }
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
-function newEntry(descriptor: Descriptor, repository: string, tag: string | undefined): object {
-  const { mediaType, digest, size, artifactType } = descriptor
-  if (!parseDigest(digest)) throw new UnsupportedError(`${digest.slice(0, 100)} is not a sha256 or sha512 digest`)
-  const name = tag === undefined ? undefined : `${repository}:${tag}`
-  const readsBack = name !== undefined && parseName(name)?.repository === repository
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    annotations: {
-      ...(tag === undefined ? {} : { [REF_NAME]: tag, [IMAGE_NAME]: `${repository}:${tag}` }),
-      ...(readsBack ? {} : { [OWN_REPOSITORY]: repository }),
-    },
-  }
+function setIn<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
+  const set = map.get(key) ?? new Set<V>()
+  map.set(key, set)
+  return set
 }

@@ -1,20 +1,25 @@
 /** OCI layouts as a registry: a directory or a tar that holds repositories. */
 
+import { statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Adapter, TagInfo } from '../../core/adapter.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
-import { ConfigurationError, UnsupportedError } from '../../core/errors.ts'
+import { ConfigurationError, ReplicateError, UnsupportedError } from '../../core/errors.ts'
 import { isRepositoryName } from '../../core/reference.ts'
 import type { Registry } from '../../core/registry.ts'
-import { checkFree, DirectoryLayout, isInside, isLayout, type LayoutFiles } from './directory.ts'
+import { checkFree, DirectoryLayout, isInside, isLayout } from './directory.ts'
 import { fileError, isAbsent } from './file.ts'
-import { descriptorOfEntry, findTag, type Naming, repositoriesIn } from './index.ts'
+import type { LayoutFiles } from './files.ts'
+import { descriptorOfEntry, type Naming } from './index.ts'
 import { Subjects } from './referrers.ts'
-import { existingIndex, type LayoutStore, layoutRepository, listed, type Opened } from './store.ts'
+import { existingIndex, type LayoutStore, layoutRepository, listed, NAMELESS, nameless, type Opened } from './store.ts'
 import { TarLayout } from './tar/tar.ts'
 
-export interface LayoutAdapter extends Required<Pick<Adapter, 'ping' | 'repositories' | 'listTags' | 'close'>> {
+export interface LayoutAdapter
+  extends Required<
+    Pick<Adapter, 'commitsLate' | 'ping' | 'repositories' | 'listTags' | 'writeRules' | 'commit' | 'close'>
+  > {
   repository(name: string): LayoutStore
 }
 
@@ -33,6 +38,10 @@ export function ociLayout(registry: Registry): LayoutAdapter {
   let shape: Promise<Shape> | undefined
 
   return {
+    get commitsLate() {
+      return isArchive(path)
+    },
+
     async ping() {
       const { tree, files } = await shapeNow()
       if (tree) return
@@ -45,39 +54,57 @@ export function ociLayout(registry: Registry): LayoutAdapter {
     async *repositories() {
       const { tree, files } = await shapeNow()
       if (tree) yield* layoutsBelow(path, '')
-      else yield* repositoriesIn(await existingIndex(files), files.naming)
+      else yield* (await existingIndex(files)).repositories()
     },
 
-    async *listTags(name) {
-      const { files } = await openedFor(name)
-      const repository = name || files.naming.plain
-      const { entries, tags } = await listed(files, repository)
-      for (const tag of tags.keys()) {
-        const entry = findTag(await existingIndex(files), files.naming, repository, tag)
+    async *listTags(name, ctx) {
+      const one = await openedFor(name)
+      const { index, repository } = await listed(one, name)
+      const only = await nameless(one, index, repository, ctx)
+      if (only) yield { tag: NAMELESS, ...infoOf(descriptorOfEntry(only)) }
+      for (const tag of index.tags(repository)) {
+        const entry = index.find(repository, tag)
         if (entry) yield { tag, ...infoOf(descriptorOfEntry(entry)) }
       }
-      const tagged = new Set(entries.filter((entry) => entry.tag !== undefined).map((entry) => entry.digest))
+      const entries = index.entries(repository)
+      const tagged = new Set(
+        entries.filter((entry) => entry.tag !== undefined || entry === only).map(({ digest }) => digest),
+      )
       for (const entry of entries) if (!tagged.has(entry.digest)) yield infoOf(descriptorOfEntry(entry))
     },
 
+    async writeRules(name) {
+      try {
+        const { files } = await openedFor(name)
+        return { quota: { name: `the file system of ${path}`, bytesLeft: await files.room() } }
+      } catch (error) {
+        if (!(error instanceof ReplicateError)) throw error
+        return { refused: { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) } }
+      }
+    },
+
+    async commit(whole, ctx) {
+      for (const { files } of opened.values()) await files.commit(whole, ctx)
+    },
+
     async close() {
-      for (const { files } of opened.values()) if (files instanceof TarLayout) await files.close()
+      for (const { files } of opened.values()) await files.close()
     },
   }
 
   async function openedFor(name: string): Promise<Opened> {
-    const { tree, files } = await shapeNow()
-    if (!tree) return remember(files)
+    const { tree, files, plain } = await shapeNow()
+    if (!tree) return remember(files, plain)
     if (!isRepositoryName(name) || name.split('/').includes('blobs')) {
       throw new UnsupportedError(`${name || 'the root'} cannot be a layout of its own below ${path}`)
     }
     const directory = join(path, name)
     await isInside(path, directory)
-    return opened.get(directory) ?? remember(new DirectoryLayout(directory, { plain: name, only: true }))
+    return opened.get(directory) ?? remember(new DirectoryLayout(directory, { plain: name, only: true }), name)
   }
 
-  function remember(files: LayoutFiles): Opened {
-    const known = opened.get(files.path) ?? { files, subjects: new Subjects() }
+  function remember(files: LayoutFiles, plain: string): Opened {
+    const known = opened.get(files.path) ?? { files, subjects: new Subjects(), plain, warned: false }
     opened.set(files.path, known)
     return known
   }
@@ -95,21 +122,31 @@ interface Shape {
   /** The one layout, unless `tree` says that there is one below for each repository. */
   readonly files: LayoutFiles
   readonly tree: boolean
+  /** The repository of entries that name none. */
+  readonly plain: string
 }
 
 const ARCHIVE = /\.(tar|tgz|tar\.gz|tar\.zst)$/
+
+/** True for a tar, and for a path where one would be made. */
+function isArchive(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats ? stats.isFile() : ARCHIVE.test(path)
+}
 
 async function shapeOf(path: string): Promise<Shape> {
   const stats = await stat(path).catch((error: unknown) => {
     if (isAbsent(error)) return undefined
     throw fileError(error, 'read', path)
   })
-  const naming: Naming = { plain: legalName(basename(path).replace(ARCHIVE, '')), only: false }
-  if (stats?.isFile() || (!stats && ARCHIVE.test(path))) return { files: new TarLayout(path, naming), tree: false }
+  const plain = legalName(basename(path).replace(ARCHIVE, ''))
+  const naming: Naming = { plain, only: false }
+  if (stats?.isFile() || (!stats && ARCHIVE.test(path)))
+    return { files: new TarLayout(path, naming), tree: false, plain }
   const files = new DirectoryLayout(path, naming)
-  if (!stats || (await isLayout(path))) return { files, tree: false }
-  for await (const _ of layoutsBelow(path, '')) return { files, tree: true }
-  return { files, tree: false }
+  if (!stats || (await isLayout(path))) return { files, tree: false, plain }
+  for await (const _ of layoutsBelow(path, '')) return { files, tree: true, plain }
+  return { files, tree: false, plain }
 }
 
 /** Names of the layouts below `root`. Links are not followed. */

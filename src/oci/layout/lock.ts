@@ -1,51 +1,123 @@
-/** A lock file: one process at a time does some short work, and a process that died does not block the others. */
+/** A lock file: one process at a time does some work, and a process that died or hangs does not block the others. The file belongs to
+ *  the process whose token it holds; no other process touches or removes it while its owner lives. */
 
 import { randomUUID } from 'node:crypto'
-import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LockedError } from '../../core/errors.ts'
+import { abortReason, throwIfAborted } from '../../core/cancel.ts'
+import type { Context } from '../../core/context.ts'
+import { errorCode, LockedError } from '../../core/errors.ts'
+import { currentProcess, isGone, type ProcessIdentity } from '../../process/identity.ts'
+import { readSmall } from './file.ts'
 
-/** Milliseconds to wait for the lock. An index is written in a moment; whoever waits this long waits for something stuck. */
-const PATIENCE = 60_000
-/** Milliseconds without a sign of life after which the lock of a process that cannot be asked (on another machine, or
- *  unnamed) counts as left behind. */
-const STALE = 30_000
+/** Milliseconds without a sign of life after which a lock counts as left behind, whatever process it names. */
+const STALE_MS = 30_000
+/** After how many milliseconds of waiting the user is told. */
+const SILENCE_MS = 1000
+/** A lock file larger than this is not one, in bytes. */
+const MAX_SIZE = 64 * 1024
 
 /** The locks of this process. A process number may come again (in a container it is always 1), a token does not. */
 const held = new Set<string>()
 
-/** Runs `work` while `file` exists by our hand. Throws a `LockedError` where it cannot be had in `patience` milliseconds. */
-export async function withLockFile<T>(file: string, work: () => Promise<T>, patience: number = PATIENCE): Promise<T> {
-  const token = randomUUID()
-  held.add(token)
+export interface Lock {
+  /** Throws a `LockedError` where the lock was lost: this process was suspended for so long that another one took it. */
+  check(): Promise<void>
+  release(): Promise<void>
+}
+
+interface Owner extends ProcessIdentity {
+  readonly token: string
+}
+
+/** Runs `work` while `file` is this process's. Says that it waits, and stops waiting when the signal is aborted. Throws a `LockedError`
+ *  where the lock is still held after `patience` milliseconds. */
+export async function withLockFile<T>(
+  file: string,
+  patience: number,
+  ctx: Context,
+  work: (lock: Lock) => Promise<T>,
+): Promise<T> {
+  const lock = await acquire(file, patience, ctx)
   try {
-    await acquire(file, JSON.stringify({ pid: process.pid, host: hostname(), token }), patience)
-    const alive = setInterval(() => void touch(file), STALE / 3).unref()
-    try {
-      return await work()
-    } finally {
-      clearInterval(alive)
-      await rm(file, { force: true })
-    }
+    return await work(lock)
   } finally {
-    held.delete(token)
+    await lock.release()
   }
 }
 
-async function acquire(file: string, content: string, patience: number): Promise<void> {
-  const end = Date.now() + patience
-  for (let wait = 2; !(await create(file, content)); wait = Math.min(wait * 2, 50)) {
-    if (await isStale(file)) await breakLock(file)
-    else if (Date.now() > end) {
-      throw new LockedError(`${file} is held by another process`, {
+/** The lock, or undefined where a living process holds it. */
+export async function tryLockFile(file: string): Promise<Lock | undefined> {
+  const owner: Owner = { ...currentProcess(), token: randomUUID() }
+  held.add(owner.token)
+  try {
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      if (await create(file, JSON.stringify(owner))) return hold(file, owner.token)
+      if (!(await isLockStale(file))) break
+      await breakLock(file)
+    }
+  } catch (error) {
+    held.delete(owner.token)
+    throw error
+  }
+  held.delete(owner.token)
+  return undefined
+}
+
+/** True where no living process holds the lock: its owner has ended, or has given no sign of life for 30 s. */
+export async function isLockStale(file: string): Promise<boolean> {
+  try {
+    const [owner, { mtimeMs }] = await Promise.all([ownerOf(file), stat(file)])
+    if (Date.now() - mtimeMs > STALE_MS) return true
+    if (!owner) return false
+    const { machine, pid, start } = currentProcess()
+    const isOurs = owner.machine === machine && owner.pid === pid && owner.start === start
+    return isOurs ? !held.has(owner.token) : isGone(owner, false)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
+async function acquire(file: string, patience: number, ctx: Context): Promise<Lock> {
+  const start = performance.now()
+  let told = false
+  for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
+    throwIfAborted(ctx.signal)
+    const lock = await tryLockFile(file)
+    if (lock) return lock
+    const waited = performance.now() - start
+    if (waited > patience) {
+      throw new LockedError(`${file} is held by ${await ownerText(file)}`, {
         hint: 'wait for it to end, or remove the file if no such process is running',
       })
-    } else await sleep(wait)
+    }
+    if (!told && waited > SILENCE_MS) {
+      told = true
+      ctx.emit({ type: 'waiting', reason: `${file} is held by ${await ownerText(file)}` })
+    }
+    await sleep(pause, undefined, { signal: ctx.signal }).catch(() => {
+      throw abortReason(ctx.signal)
+    })
   }
 }
 
-/** Tells processes that cannot see this one that it is still there. */
+function hold(file: string, token: string): Lock {
+  const alive = setInterval(() => void touch(file), STALE_MS / 3).unref()
+  const isOurs = async (): Promise<boolean> => (await ownerOf(file))?.token === token
+  return {
+    async check() {
+      if (!(await isOurs())) throw new LockedError(`${file} was taken over by another process`)
+    },
+    async release() {
+      clearInterval(alive)
+      held.delete(token)
+      if (await isOurs()) await rm(file, { force: true })
+    },
+  }
+}
+
+/** Tells processes that cannot see this one that it still lives. */
 async function touch(file: string): Promise<void> {
   const now = new Date()
   await utimes(file, now, now).catch(() => undefined)
@@ -56,7 +128,7 @@ async function create(file: string, content: string): Promise<boolean> {
     await writeFile(file, content, { flag: 'wx' })
     return true
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
+    if (errorCode(error) === 'EEXIST') return false
     throw error
   }
 }
@@ -65,50 +137,37 @@ async function create(file: string, content: string): Promise<boolean> {
 async function breakLock(file: string): Promise<void> {
   const breaker = `${file}.break`
   if (!(await create(breaker, ''))) {
-    if (await isStale(breaker)) await rm(breaker, { force: true })
+    if (await isLockStale(breaker)) await rm(breaker, { force: true })
     else await sleep(10)
     return
   }
   try {
-    if (await isStale(file)) await rm(file, { force: true })
+    if (await isLockStale(file)) await rm(file, { force: true })
   } finally {
     await rm(breaker, { force: true })
   }
 }
 
-async function isStale(file: string): Promise<boolean> {
-  try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(file, 'utf8'), stat(file)])
-    const owner = ownerIn(text)
-    if (owner?.host !== hostname()) return Date.now() - mtimeMs > STALE
-    return owner.pid === process.pid ? !held.has(owner.token) : !isAlive(owner.pid)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
-    throw error
-  }
+async function ownerText(file: string): Promise<string> {
+  const owner = await ownerOf(file)
+  return owner ? `process ${owner.pid} on ${owner.host}` : 'another process'
 }
 
-function ownerIn(text: string): { readonly pid: number; readonly host: string; readonly token: string } | undefined {
+/** Undefined for a lock that was only just created, and for one of an older version, which did not name its machine. */
+async function ownerOf(file: string): Promise<Owner | undefined> {
+  const bytes = await readSmall(file, MAX_SIZE)
   try {
-    const { pid, host, token } = JSON.parse(text) as Record<string, unknown>
-    if (typeof pid === 'number' && pid > 0 && typeof host === 'string' && typeof token === 'string') {
-      return { pid, host, token }
+    const { pid, host, machine, start, token } = JSON.parse(String(bytes)) as Record<string, unknown>
+    const named = [host, machine, token].every((value) => typeof value === 'string')
+    if (typeof pid !== 'number' || pid <= 0 || !named) return undefined
+    return {
+      pid,
+      host: String(host),
+      machine: String(machine),
+      start: typeof start === 'string' ? start : undefined,
+      token: String(token),
     }
   } catch {
-    // Just created, or not ours.
+    return undefined
   }
-  return undefined
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }

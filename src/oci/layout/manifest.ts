@@ -1,8 +1,9 @@
 /** Manifests as blobs of an OCI layout: read, written, and checked either way. */
 
-import type { Bytes } from '../../core/content.ts'
+import { bytesOf } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
 import { type Descriptor, type Digest, digestParts, looksLikeDigest, parseDigest } from '../../core/descriptor.ts'
-import { IntegrityError, RegistryError } from '../../core/errors.ts'
+import { IntegrityError, StorageError } from '../../core/errors.ts'
 import {
   computeDigest,
   descriptorOf,
@@ -12,16 +13,14 @@ import {
   type Manifest,
   manifestOf,
 } from '../../core/manifest.ts'
-import { checkedDigest, type LayoutFiles } from './directory.ts'
+import { checkedDigest, type LayoutFiles } from './files.ts'
 
 /** The manifest's exact bytes. Throws as `readManifest` of a store does. */
 export async function readManifestBytes(files: LayoutFiles, descriptor: Descriptor): Promise<Manifest> {
   const size = await files.blobSize(descriptor.digest)
   if (size === undefined) {
-    throw new RegistryError(`manifest ${descriptor.digest} is named in index.json but is not in ${files.path}`, {
-      status: 404,
-      method: 'GET',
-      path: descriptor.digest,
+    throw new StorageError(`manifest ${descriptor.digest} is named in index.json but is not in ${files.path}`, {
+      missing: true,
     })
   }
   if (size !== descriptor.size) {
@@ -32,7 +31,7 @@ export async function readManifestBytes(files: LayoutFiles, descriptor: Descript
   if (size > MAX_MANIFEST_SIZE) {
     throw new IntegrityError(`manifest ${descriptor.digest} has ${size} bytes, more than the ${MAX_MANIFEST_SIZE} read`)
   }
-  return manifestOf(await bytesOf(files, descriptor.digest, size), descriptor.mediaType, descriptor.digest)
+  return manifestOf(await readAll(files, descriptor.digest, size), descriptor.mediaType, descriptor.digest)
 }
 
 /** Checks the bytes against the digest and, where it is one, the reference; then writes them. */
@@ -40,23 +39,18 @@ export async function writeManifestBytes(
   files: LayoutFiles,
   manifest: Manifest,
   reference: string,
-  signal: AbortSignal,
+  ctx: Context,
 ): Promise<Descriptor> {
   const digest = checkedDigest(manifest.digest)
   const actual = computeDigest(manifest.bytes, digestParts(digest).algorithm)
   const wanted = looksLikeDigest(reference) ? parseDigest(reference) : digest
   if (actual !== digest || wanted !== digest) {
-    throw new IntegrityError(`manifest is not its digest: expected ${wanted ?? reference}, its bytes are ${actual}`)
+    throw new IntegrityError(
+      `manifest does not match its digest: expected ${wanted ?? reference}, its bytes are ${actual}`,
+    )
   }
   const descriptor = descriptorOf(manifest)
-  // A few bytes: they are written again where only the length is right, so that a damaged file is mended.
-  const present = (await files.blobSize(digest)) === descriptor.size
-  if (
-    !present ||
-    computeDigest(await bytesOf(files, digest, descriptor.size), digestParts(digest).algorithm) !== digest
-  ) {
-    await files.writeBlob(descriptor, inline(manifest.bytes), signal)
-  }
+  await files.writeBlob(descriptor, async () => bytesOf(manifest.bytes), ctx)
   return descriptor
 }
 
@@ -64,17 +58,12 @@ export async function writeManifestBytes(
 export async function describeBlob(files: LayoutFiles, digest: Digest): Promise<Descriptor | undefined> {
   const size = await files.blobSize(digest)
   if (size === undefined || size > MAX_MANIFEST_SIZE) return undefined
-  const mediaType = detectMediaType(await bytesOf(files, digest, size), undefined)
+  const mediaType = detectMediaType(await readAll(files, digest, size), undefined)
   return isManifestType(mediaType) ? { mediaType, digest, size } : undefined
 }
 
-async function bytesOf(files: LayoutFiles, digest: Digest, size: number): Promise<Uint8Array> {
+async function readAll(files: LayoutFiles, digest: Digest, size: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for await (const chunk of files.readBlob(digest, 0, size)) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
-
-/** Bytes in hand as a stream. */
-export async function* inline(bytes: Uint8Array): Bytes {
-  yield bytes
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
 }

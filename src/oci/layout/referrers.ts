@@ -1,78 +1,108 @@
 /** Referrers in an OCI layout: found by every convention in use, and written so that other tools find them too. */
 
 import { throwIfAborted } from '../../core/cancel.ts'
-import { type Descriptor, type Digest, digestParts, parseDigest, type Referrer } from '../../core/descriptor.ts'
+import type { Context } from '../../core/context.ts'
+import type { Descriptor, Digest, Referrer } from '../../core/descriptor.ts'
 import { isNotFound, ReplicateError } from '../../core/errors.ts'
-import { computeDigest, contentsOf, descriptorOf, isIndex, type Manifest, OCI_INDEX } from '../../core/manifest.ts'
-import type { LayoutFiles } from './directory.ts'
-import { descriptorOfEntry, dropEntries, entriesOf, findTag, isLoose, isOf, type LayoutIndex, setTag } from './index.ts'
-import { readManifestBytes } from './manifest.ts'
+import { contentsOf, descriptorOf, type Manifest } from '../../core/manifest.ts'
+import { fallbackTag } from '../../core/reference.ts'
+import { entryOf, isReferrersIndex, withoutReferrer, withReferrer } from '../fallback.ts'
+import type { LayoutFiles } from './files.ts'
+import { descriptorOfEntry, type Entry, isLoose, type LayoutIndex } from './index.ts'
+import { readManifestBytes, writeManifestBytes } from './manifest.ts'
 
-/** What a manifest says of itself as a referrer. */
-interface Facts {
-  readonly subject: Digest | undefined
-  readonly artifactType: string | undefined
-  readonly annotations: Readonly<Record<string, string>> | undefined
-}
+/** Manifests that are looked into at once. */
+const AT_ONCE = 16
 
-const NOTHING: Facts = { subject: undefined, artifactType: undefined, annotations: undefined }
-
-/** Manifests whose subject is remembered, at most. */
-const REMEMBERED = 100_000
-
-/** The subjects of a layout's manifests, each read once: what a digest names never changes. */
+/** Which of a layout's manifests refer to which: each is read once, as what a digest names never changes. */
 export class Subjects {
-  readonly #facts = new Map<Digest, Promise<Facts | undefined>>()
+  /** The subject of each manifest that was read; undefined where it has none. */
+  readonly #known = new Map<string, Digest | undefined>()
+  readonly #referrers = new Map<Digest, Set<string>>()
+  #reading: Promise<void> | undefined
 
   /** The subject of the manifest with this digest; undefined where it has none, or is not there. */
   async of(files: LayoutFiles, digest: Digest): Promise<Digest | undefined> {
+    if (this.#known.has(digest)) return this.#known.get(digest)
     const size = await files.blobSize(digest)
-    return size === undefined ? undefined : (await this.facts(files, { mediaType: '', digest, size }))?.subject
+    return size === undefined ? undefined : this.#read(files, () => ({ mediaType: '', digest, size }))
   }
 
-  facts(files: LayoutFiles, descriptor: Descriptor): Promise<Facts | undefined> {
-    const known = this.#facts.get(descriptor.digest)
-    if (known) return known
-    const facts = readFacts(files, descriptor)
-    const oldest = this.#facts.size < REMEMBERED ? undefined : this.#facts.keys().next().value
-    if (oldest !== undefined) this.#facts.delete(oldest)
-    this.#facts.set(descriptor.digest, facts)
-    // Not there, or not readable now: another time perhaps.
-    facts.then(
-      (result) => result ?? this.#facts.delete(descriptor.digest),
-      () => this.#facts.delete(descriptor.digest),
-    )
-    return facts
+  /** The digests of all manifests in the index that refer to `subject`. */
+  async referring(files: LayoutFiles, index: LayoutIndex, subject: Digest, ctx: Context): Promise<Iterable<string>> {
+    await this.readAll(files, index, ctx)
+    return this.#referrers.get(subject) ?? []
+  }
+
+  /** Looks into every manifest of the index that was not looked into yet. */
+  async readAll(files: LayoutFiles, index: LayoutIndex, ctx: Context): Promise<void> {
+    while (index.unread.size > 0) {
+      throwIfAborted(ctx.signal)
+      // All that ask at once wait for one reading.
+      this.#reading ??= this.#readUnread(files, index, ctx).finally(() => {
+        this.#reading = undefined
+      })
+      await this.#reading
+    }
+  }
+
+  async #readUnread(files: LayoutFiles, index: LayoutIndex, ctx: Context): Promise<void> {
+    const unread = [...index.unread]
+    const work = async (): Promise<void> => {
+      for (let entry = unread.pop(); entry && !ctx.signal.aborted; entry = unread.pop()) {
+        const next = entry
+        if (!this.#known.has(entry.digest)) await this.#read(files, () => descriptorOfEntry(next))
+        index.unread.delete(entry)
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+  }
+
+  async #read(files: LayoutFiles, describe: () => Descriptor): Promise<Digest | undefined> {
+    try {
+      const descriptor = describe()
+      const { subject } = contentsOf(await readManifestBytes(files, descriptor))
+      this.#known.set(descriptor.digest, subject?.digest)
+      if (!subject) return undefined
+      const referrers = this.#referrers.get(subject.digest) ?? new Set()
+      this.#referrers.set(subject.digest, referrers.add(descriptor.digest))
+      return subject.digest
+    } catch (error) {
+      // A manifest that cannot be read refers to nothing; the task that copies it says why it cannot.
+      if (error instanceof ReplicateError) return undefined
+      throw error
+    }
   }
 }
 
-/** Manifests with a `subject`, the fallback index's entries, cosign's tags. Each digest once. */
+/** Manifests with a `subject`, the entries of fallback indexes and of olareg's lists, tags that hang on the subject. Each digest once. */
 export async function* referrersIn(
   files: LayoutFiles,
   index: LayoutIndex,
   repository: string,
   subject: Descriptor,
   subjects: Subjects,
-  signal: AbortSignal,
+  ctx: Context,
 ): AsyncIterable<Referrer> {
-  const found = new Map<Digest, Referrer>()
-  const fallback = fallbackTag(subject.digest)
-  const prefix = `${subject.digest.replace(':', '-')}.`
-  for (const entry of entriesOf(index)) {
-    throwIfAborted(signal)
-    const own = isOf(entry, files.naming, repository)
-    if (!own && !isLoose(entry)) continue
-    if (entry.tag === fallback || !parseDigest(entry.digest)) continue
+  const found = new Map<string, Referrer>()
+  const listed: Descriptor[] = []
+  for (const entry of [...index.attached(repository, subject.digest), ...index.listsOf(subject.digest)]) {
     const descriptor = descriptorOfEntry(entry)
-    if (own && entry.tag?.startsWith(prefix)) found.set(descriptor.digest, { ...descriptor, tag: entry.tag })
-    else if (!found.has(descriptor.digest)) {
-      const facts = await subjects.facts(files, descriptor)
-      if (facts?.subject === subject.digest) found.set(descriptor.digest, describe(descriptor, facts))
+    const isFallback = entry.tag === fallbackTag(subject.digest) && isReferrersIndex(descriptor, subject.digest)
+    if (entry.lists !== undefined || isFallback) {
+      const list = await manifestOf(files, entry)
+      if (list) listed.push(...contentsOf(list).manifests)
+    } else if (entry.tag !== undefined && descriptor.digest !== subject.digest) {
+      found.set(descriptor.digest, { ...descriptor, tag: entry.tag })
     }
   }
-  for (const descriptor of await fallbackEntries(files, index, repository, subject.digest)) {
-    if (!found.has(descriptor.digest)) found.set(descriptor.digest, descriptor)
+  const isHere = (entry: Entry): boolean => entry.owner === repository || isLoose(entry)
+  for (const digest of await subjects.referring(files, index, subject.digest, ctx)) {
+    const entry = found.has(digest) ? undefined : index.withDigest(digest).find(isHere)
+    const manifest = entry && (await manifestOf(files, entry))
+    if (manifest) found.set(digest, entryOf(manifest))
   }
+  for (const descriptor of listed) if (!found.has(descriptor.digest)) found.set(descriptor.digest, descriptor)
   yield* found.values()
 }
 
@@ -83,13 +113,11 @@ export async function addToFallback(
   repository: string,
   subject: Descriptor,
   referrer: Manifest,
-  signal: AbortSignal,
-): Promise<LayoutIndex> {
-  const entries = await fallbackEntries(files, index, repository, subject.digest)
-  if (entries.some((entry) => entry.digest === referrer.digest)) return index
-  const { artifactType, annotations } = contentsOf(referrer)
-  const entry = describe(descriptorOf(referrer), { subject: subject.digest, artifactType, annotations })
-  return writeFallback(files, index, repository, subject.digest, [...entries, entry], signal)
+  ctx: Context,
+): Promise<void> {
+  const current = await fallbackIn(files, index, repository, subject.digest)
+  const next = withReferrer(current, subject.digest, referrer)
+  if (next) await writeFallback(files, index, repository, subject.digest, next, ctx)
 }
 
 /** Takes a referrer out of the fallback index; an empty one goes. Called under the layout's lock. */
@@ -99,35 +127,22 @@ export async function dropFromFallback(
   repository: string,
   subject: Digest,
   digest: Digest,
-  signal: AbortSignal,
-): Promise<LayoutIndex> {
-  const entries = await fallbackEntries(files, index, repository, subject)
-  const left = entries.filter((entry) => entry.digest !== digest)
-  if (left.length === entries.length) return index
-  if (left.length > 0) return writeFallback(files, index, repository, subject, left, signal)
-  return dropEntries(index, files.naming, repository, (entry) => entry.tag === fallbackTag(subject))
+  ctx: Context,
+): Promise<void> {
+  const current = await fallbackIn(files, index, repository, subject)
+  const next = isReferrersIndex(current, subject) ? withoutReferrer(current, digest) : undefined
+  if (next === 'empty') index.drop(index.tagged(repository, fallbackTag(subject)))
+  else if (next) await writeFallback(files, index, repository, subject, next, ctx)
 }
 
-/** The tag of the fallback index: `sha256-<hex>`, the hex part cut to 64 digits (distribution specification 1.1). */
-function fallbackTag(digest: Digest): string {
-  const { algorithm, hex } = digestParts(digest)
-  return `${algorithm}-${hex.slice(0, 64)}`
-}
-
-async function fallbackEntries(
+async function fallbackIn(
   files: LayoutFiles,
   index: LayoutIndex,
   repository: string,
   subject: Digest,
-): Promise<readonly Descriptor[]> {
-  const entry = findTag(index, files.naming, repository, fallbackTag(subject))
-  if (!entry || !isIndex(entry.mediaType)) return []
-  try {
-    return contentsOf(await readManifestBytes(files, descriptorOfEntry(entry))).manifests
-  } catch (error) {
-    if (isNotFound(error)) return []
-    throw error
-  }
+): Promise<Manifest | undefined> {
+  const entry = index.find(repository, fallbackTag(subject))
+  return entry && manifestOf(files, entry)
 }
 
 async function writeFallback(
@@ -135,44 +150,19 @@ async function writeFallback(
   index: LayoutIndex,
   repository: string,
   subject: Digest,
-  entries: readonly Descriptor[],
-  signal: AbortSignal,
-): Promise<LayoutIndex> {
-  // Sorted, so that the order in which referrers arrive leaves no trace.
-  const manifests = [...entries].sort((a, b) => (a.digest < b.digest ? -1 : 1))
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }))
-  const fallback = { mediaType: OCI_INDEX, digest: computeDigest(bytes), size: bytes.byteLength }
-  if ((await files.blobSize(fallback.digest)) !== fallback.size) {
-    await files.writeBlob(
-      fallback,
-      (async function* () {
-        yield bytes
-      })(),
-      signal,
-    )
-  }
-  return setTag(index, files.naming, repository, fallbackTag(subject), fallback)
+  fallback: Manifest,
+  ctx: Context,
+): Promise<void> {
+  await writeManifestBytes(files, fallback, fallback.digest, ctx)
+  index.setTag(repository, fallbackTag(subject), descriptorOf(fallback))
 }
 
-async function readFacts(files: LayoutFiles, descriptor: Descriptor): Promise<Facts | undefined> {
+/** What an entry points at; undefined where the layout lacks it. */
+async function manifestOf(files: LayoutFiles, entry: Entry): Promise<Manifest | undefined> {
   try {
-    const { subject, artifactType, annotations } = contentsOf(await readManifestBytes(files, descriptor))
-    // Most refer to nothing, and then no more is worth remembering.
-    return subject ? { subject: subject.digest, artifactType, annotations } : NOTHING
+    return await readManifestBytes(files, descriptorOfEntry(entry))
   } catch (error) {
-    // A manifest that cannot be read refers to nothing; whoever copies it is told why.
-    if (error instanceof ReplicateError) return undefined
+    if (isNotFound(error)) return undefined
     throw error
-  }
-}
-
-function describe(descriptor: Descriptor, facts: Facts): Descriptor {
-  const { mediaType, digest, size } = descriptor
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(facts.artifactType === undefined ? {} : { artifactType: facts.artifactType }),
-    ...(facts.annotations ? { annotations: facts.annotations } : {}),
   }
 }

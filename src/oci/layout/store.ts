@@ -1,61 +1,55 @@
 /** One repository of an OCI layout as a `ContentStore`. */
 
-import { createHash } from 'node:crypto'
-import type { ContentStore } from '../../core/content.ts'
-import { type Descriptor, digestParts, looksLikeDigest } from '../../core/descriptor.ts'
-import { IntegrityError, RegistryError } from '../../core/errors.ts'
-import { contentsOf } from '../../core/manifest.ts'
-import { checkedDigest, type LayoutFiles } from './directory.ts'
-import {
-  addUntagged,
-  descriptorOfEntry,
-  dropEntries,
-  entriesOf,
-  findTag,
-  type IndexChange,
-  isLoose,
-  isOf,
-  type LayoutIndex,
-  repositoryIn,
-  setTag,
-} from './index.ts'
-import { describeBlob, inline, readManifestBytes, writeManifestBytes } from './manifest.ts'
+import { bytesOf, type ContentStore } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
+import { type Descriptor, looksLikeDigest } from '../../core/descriptor.ts'
+import { IntegrityError, StorageError } from '../../core/errors.ts'
+import { contentsOf, DOCKER_LIST, DOCKER_MANIFEST } from '../../core/manifest.ts'
+import { checkedDigest, type LayoutFiles } from './files.ts'
+import { descriptorOfEntry, type Entry, type IndexChange, isLoose, type LayoutIndex } from './index.ts'
+import { describeBlob, readManifestBytes, writeManifestBytes } from './manifest.ts'
 import { addToFallback, dropFromFallback, referrersIn, type Subjects } from './referrers.ts'
 
 /** What a repository of a layout can do is all there is to do. */
 export type LayoutStore = Required<Omit<ContentStore, 'deletes' | 'discardBlob'>>
 
-/** A layout, and what is remembered of its manifests. */
+/** A layout as one connection uses it, and what it remembers of the manifests. */
 export interface Opened {
   readonly files: LayoutFiles
   readonly subjects: Subjects
+  /** The repository of entries that name none. */
+  readonly plain: string
+  /** Said once: that other tools do not find images in Docker's format. */
+  warned: boolean
 }
 
 /** `name` may be empty: then it is the repository of the entries that name none. */
 export function layoutRepository(open: () => Promise<Opened>, name: string): LayoutStore {
   return {
-    async resolve(tagOrDigest) {
-      const { files } = await open()
-      const found = await find(files, repositoryOf(files), tagOrDigest)
+    checksDigest: true,
+
+    async resolve(tagOrDigest, ctx) {
+      const opened = await open()
+      const found = await find(opened, name, tagOrDigest, ctx)
       if (!found) return undefined
       // A layout may lack what it names: then it is not there, and may be written again.
-      return (await files.blobSize(found.digest)) === found.size ? found : undefined
+      return (await opened.files.blobSize(found.digest)) === found.size ? found : undefined
     },
 
-    async readManifest(tagOrDigest) {
-      const { files } = await open()
-      const found = await find(files, repositoryOf(files), tagOrDigest)
-      if (found) return readManifestBytes(files, found)
+    async readManifest(tagOrDigest, ctx) {
+      const opened = await open()
+      const found = await find(opened, name, tagOrDigest, ctx)
+      if (found) return readManifestBytes(opened.files, found)
       const separator = looksLikeDigest(tagOrDigest) ? '@' : ':'
-      throw notFound(files, `${repositoryOf(files)}${separator}${tagOrDigest}`, tagOrDigest)
+      throw notFound(opened.files, `${name || opened.plain}${separator}${tagOrDigest}`)
     },
 
     async readBlob(blob, offset) {
       const { files } = await open()
       const size = await files.blobSize(blob.digest)
       if (size === undefined) {
-        if (blob.data !== undefined) return inline(Buffer.from(blob.data, 'base64').subarray(offset))
-        throw notFound(files, `blob ${blob.digest}`, blob.digest)
+        if (blob.data !== undefined) return bytesOf(Buffer.from(blob.data, 'base64').subarray(offset))
+        throw notFound(files, `blob ${blob.digest}`)
       }
       if (size !== blob.size) {
         throw new IntegrityError(
@@ -65,15 +59,17 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
       return files.readBlob(blob.digest, offset, size)
     },
 
-    async *tags() {
-      const { files } = await open()
-      yield* (await listed(files, repositoryOf(files))).tags.keys()
+    async *tags(ctx) {
+      const opened = await open()
+      const { index, repository } = await listed(opened, name)
+      yield* index.tags(repository)
+      if (await nameless(opened, index, repository, ctx)) yield NAMELESS
     },
 
     async *referrers(subject, ctx) {
-      const { files, subjects } = await open()
+      const { files, subjects, plain } = await open()
       const index = await files.readIndex()
-      if (index) yield* referrersIn(files, index, repositoryOf(files), subject, subjects, ctx.signal)
+      if (index) yield* referrersIn(files, index, name || plain, subject, subjects, ctx)
     },
 
     async hasBlob(blob) {
@@ -81,8 +77,7 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
     },
 
     async writeBlob(blob, openBlob, ctx) {
-      const { files } = await open()
-      if (!(await isWhole(files, blob))) await files.writeBlob(blob, await openBlob(0), ctx.signal)
+      await (await open()).files.writeBlob(blob, openBlob, ctx)
     },
 
     async mountBlob(blob) {
@@ -91,73 +86,90 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
     },
 
     async writeManifest(manifest, tagOrDigest, ctx) {
-      const { files, subjects } = await open()
-      const repository = repositoryOf(files)
+      const opened = await open()
+      const { files, subjects } = opened
+      const repository = name || opened.plain
       const { manifests: children, subject } = contentsOf(manifest)
-      const descriptor = await writeManifestBytes(files, manifest, tagOrDigest, ctx.signal)
-      await files.changeIndex(async (before) => {
-        let index = looksLikeDigest(tagOrDigest)
-          ? addUntagged(before, files.naming, repository, descriptor)
-          : setTag(before, files.naming, repository, tagOrDigest, descriptor)
-        if (index !== before) index = await dropChildren(files, subjects, index, repository, children)
-        return subject ? addToFallback(files, index, repository, subject, manifest, ctx.signal) : index
-      })
+      const descriptor = await writeManifestBytes(files, manifest, tagOrDigest, ctx)
+      if (!looksLikeDigest(tagOrDigest)) warnOfDocker(opened, manifest.mediaType, ctx)
+      await files.changeIndex(async (index) => {
+        const before = index.mark
+        if (looksLikeDigest(tagOrDigest)) index.addUntagged(repository, descriptor)
+        else index.setTag(repository, tagOrDigest, descriptor)
+        if (index.mark > before) await dropChildren(files, subjects, index, repository, children)
+        if (subject) await addToFallback(files, index, repository, subject, manifest, ctx)
+      }, ctx)
     },
 
-    async deleteTag(tag) {
-      const { files } = await open()
-      const repository = repositoryOf(files)
-      await change(files, (index) => dropEntries(index, files.naming, repository, (entry) => entry.tag === tag))
+    async deleteTag(tag, ctx) {
+      const { files, plain } = await open()
+      await change(files, (index) => index.drop(index.tagged(name || plain, tag)), ctx)
     },
 
     async deleteManifest(digest, ctx) {
-      const { files, subjects } = await open()
-      const repository = repositoryOf(files)
+      const { files, subjects, plain } = await open()
+      const repository = name || plain
       const subject = await subjects.of(files, digest)
-      await change(files, async (index) => {
-        const without = dropEntries(index, files.naming, repository, (entry) => entry.digest === digest)
-        return subject ? dropFromFallback(files, without, repository, subject, digest, ctx.signal) : without
-      })
+      const work = async (index: LayoutIndex): Promise<void> => {
+        index.drop(index.withDigest(digest).filter((entry) => entry.owner === repository))
+        if (subject) await dropFromFallback(files, index, repository, subject, digest, ctx)
+      }
+      await change(files, work, ctx)
     },
   }
-
-  function repositoryOf(files: LayoutFiles): string {
-    return name || files.naming.plain
-  }
 }
 
-/** What index.json says of a repository. Throws a `RegistryError` with status 404 where it says nothing. */
-export async function listed(
-  files: LayoutFiles,
+/** The tag by which the only image of a layout is known where it has no name. */
+export const NAMELESS = 'latest'
+
+/** The only image of a layout where it has no name, as `crane pull`, `skopeo copy` and BuildKit leave it. Its referrers do not count. */
+export async function nameless(
+  { files, subjects, plain }: Opened,
+  index: LayoutIndex,
   repository: string,
-): Promise<NonNullable<ReturnType<typeof repositoryIn>>> {
-  const view = repositoryIn(await existingIndex(files), files.naming, repository)
-  if (view) return view
-  throw new RegistryError(`${repository} is not in ${files.path}`, { status: 404, method: 'GET', path: 'index.json' })
+  ctx: Context,
+): Promise<Entry | undefined> {
+  const loose = repository === plain ? index.entries(repository) : []
+  if (!loose.every(isLoose) || index.repositories().length > 1) return undefined
+  if (loose.length > 1) await subjects.readAll(files, index, ctx)
+  const images: Entry[] = []
+  for (const entry of loose) if (!(await subjects.of(files, checkedDigest(entry.digest)))) images.push(entry)
+  return images.length === 1 ? images[0] : undefined
 }
 
-/** Throws a `RegistryError` with status 404 where there is no layout. */
+/** What index.json says of a repository. Throws a `StorageError` where it says nothing. */
+export async function listed(
+  { files, plain }: Opened,
+  name: string,
+): Promise<{ readonly index: LayoutIndex; readonly repository: string }> {
+  const index = await existingIndex(files)
+  const repository = name || plain
+  if (index.entries(repository).length > 0) return { index, repository }
+  throw notFound(files, repository)
+}
+
+/** Throws a `StorageError` where there is no layout. */
 export async function existingIndex(files: LayoutFiles): Promise<LayoutIndex> {
   const index = await files.readIndex()
   if (index) return index
-  throw new RegistryError(`${files.path} is not an OCI layout: no oci-layout file`, {
-    status: 404,
-    method: 'GET',
-    path: 'index.json',
-  })
+  const { reason, hint } = await files.absence()
+  throw new StorageError(`${files.path} ${reason}`, { missing: true, hint })
 }
 
 /** By tag; by digest what an entry names, or a manifest that only an index names. */
-async function find(files: LayoutFiles, repository: string, tagOrDigest: string): Promise<Descriptor | undefined> {
+async function find(opened: Opened, name: string, tagOrDigest: string, ctx: Context): Promise<Descriptor | undefined> {
+  const { files, plain } = opened
+  const repository = name || plain
   const index = await files.readIndex()
   if (!index) return undefined
   if (!looksLikeDigest(tagOrDigest)) {
-    const entry = findTag(index, files.naming, repository, tagOrDigest)
+    const tagged = index.find(repository, tagOrDigest)
+    const entry = tagged ?? (tagOrDigest === NAMELESS ? await nameless(opened, index, repository, ctx) : undefined)
     return entry && descriptorOfEntry(entry)
   }
   const digest = checkedDigest(tagOrDigest)
-  const entries = entriesOf(index).filter((entry) => entry.digest === digest)
-  const own = entries.find((entry) => isOf(entry, files.naming, repository) || isLoose(entry))
+  const entries = index.withDigest(digest)
+  const own = entries.find((entry) => entry.owner === repository || isLoose(entry))
   if (own) return descriptorOfEntry(own)
   // What only other repositories list is not here: a referrer must be written to each to be found in each.
   return entries.length > 0 ? undefined : describeBlob(files, digest)
@@ -170,36 +182,33 @@ async function dropChildren(
   index: LayoutIndex,
   repository: string,
   children: readonly Descriptor[],
-): Promise<LayoutIndex> {
-  const own = repositoryIn(index, files.naming, repository)?.entries ?? []
-  const untagged = new Set(own.filter((entry) => !entry.tag && entry.repository).map((entry) => entry.digest))
-  const gone = new Set<string>()
+): Promise<void> {
   for (const { digest } of children) {
-    if (untagged.has(digest) && !(await subjects.of(files, digest))) gone.add(digest)
+    const untagged = index
+      .withDigest(digest)
+      .filter((entry) => entry.owner === repository && entry.repository !== undefined && !entry.tag)
+    if (untagged.length > 0 && !(await subjects.of(files, digest))) index.drop(untagged)
   }
-  if (gone.size === 0) return index
-  return dropEntries(index, files.naming, repository, (entry) => !entry.tag && gone.has(entry.digest))
 }
 
 /** Nothing to do where there is no layout: a delete must not make one. */
-async function change(files: LayoutFiles, work: IndexChange): Promise<void> {
-  if (await files.readIndex()) await files.changeIndex(work)
+async function change(files: LayoutFiles, work: IndexChange, ctx: Context): Promise<void> {
+  if (await files.readIndex()) await files.changeIndex(work, ctx)
 }
 
-/** There with the right length; the digest was checked when it was written, and is again when it is read. */
+/** Present with the right length; the digest was checked when it was written, and is again when it is read. */
 async function hasBlob(files: LayoutFiles, blob: Descriptor): Promise<boolean> {
   return (await files.blobSize(blob.digest)) === blob.size
 }
 
-/** Who writes what is there already may know that its bytes have changed since. */
-async function isWhole(files: LayoutFiles, blob: Descriptor): Promise<boolean> {
-  if (!(await hasBlob(files, blob))) return false
-  const { algorithm, hex } = digestParts(blob.digest)
-  const hash = createHash(algorithm)
-  for await (const chunk of files.readBlob(blob.digest, 0, blob.size)) hash.update(chunk)
-  return hash.digest('hex') === hex
+/** An image keeps its format, since its digest would change with it; so only a warning is left. */
+function warnOfDocker(opened: Opened, mediaType: string, { emit }: Context): void {
+  if (opened.warned || (mediaType !== DOCKER_MANIFEST && mediaType !== DOCKER_LIST)) return
+  opened.warned = true
+  const text = `${opened.files.path} gets images in Docker's format: skopeo and podman do not find these in an OCI layout; oras, regctl, crane and replicate do`
+  emit({ type: 'log', level: 'warning', text })
 }
 
-function notFound(files: LayoutFiles, what: string, reference: string): RegistryError {
-  return new RegistryError(`${what} is not in ${files.path}`, { status: 404, method: 'GET', path: reference })
+function notFound(files: LayoutFiles, what: string): StorageError {
+  return new StorageError(`${what} is not in ${files.path}`, { missing: true })
 }

@@ -14,6 +14,12 @@ export function openLayout(path: string): LayoutAdapter {
   return ociLayout({ name: 'layout', type: 'oci-layout', path })
 }
 
+/** Ends as a run does that has written everything. */
+export async function finish(layout: LayoutAdapter): Promise<void> {
+  await layout.commit(true, context)
+  await layout.close()
+}
+
 /** Writes an artifact with all it names, children first; without a tag by its digest. */
 export async function push(store: ContentStore, artifact: Artifact, tag?: string): Promise<void> {
   for (const child of artifact.children) await push(store, child)

@@ -1,13 +1,15 @@
 /** OCI layouts in tars: read as any tool may have written them, written whole and reproducibly. */
 
-import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import { describe, expect, it } from 'vitest'
+import { type Piece, writeTar } from '../../../src/oci/layout/tar/pack.ts'
 import { image, index, named, referrer } from '../../support/images.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
-import { chunksOf, collect, context, entry, layoutFiles, openLayout, push, read, unpack } from './support.ts'
+import { chunksOf, collect, context, entry, finish, layoutFiles, openLayout, push, read, unpack } from './support.ts'
 
 const artifact = index([image({ seed: 1 }), image({ seed: 2 })])
 const annotations = { 'org.opencontainers.image.ref.name': '1.0', 'io.containerd.image.name': 'docker.io/a/b:1.0' }
@@ -98,7 +100,7 @@ describe('a tar that is read', () => {
     const path = inFile(await tarOf(layout, [{ name, type: 'symlink', linkname: '/etc/passwd' }]))
     const blob = { mediaType: '', digest, size: 6 }
     expect(await openLayout(path).repository('a/b').hasBlob(blob, context)).toBe(false)
-    await expect(openLayout(path).repository('a/b').readBlob(blob, 0, context)).rejects.toMatchObject({ status: 404 })
+    await expect(openLayout(path).repository('a/b').readBlob(blob, 0, context)).rejects.toMatchObject({ missing: true })
   })
 
   it('may repeat a member, but not with other content', async () => {
@@ -116,7 +118,7 @@ describe('a tar that is read', () => {
     huge.write('77777777777\0', 124)
     await expect(openLayout(inFile(huge)).ping(context)).rejects.toMatchObject({ code: 'integrity' })
     const plain = openLayout(inFile(await tarOf([['readme', Buffer.from('no layout')]])))
-    await expect(collect(plain.repository('a').tags(context))).rejects.toMatchObject({ status: 404 })
+    await expect(collect(plain.repository('a').tags(context))).rejects.toMatchObject({ missing: true })
   })
 })
 
@@ -132,8 +134,8 @@ describe('a tar that is written', () => {
     await push(store, sbom)
     expect((await store.readManifest('1.0', context)).digest).toBe(artifact.digest)
     expect(readdirSync(join(directory, 'sub'))).not.toContain('out.tar')
-    await adapter.close()
-    await adapter.close()
+    await finish(adapter)
+    await finish(adapter)
     expect(readdirSync(join(directory, 'sub'))).toEqual(['out.tar'])
     await expectWhole(path)
     const found = openLayout(path).repository('a/b').referrers(artifact.descriptor, context)
@@ -152,7 +154,7 @@ describe('a tar that is written', () => {
       const turn = <T>(list: readonly T[]): T[] => (order ? [...list].reverse() : [...list])
       for (const one of turn(artifacts)) await push(adapter.repository('a'), one, `v${artifacts.indexOf(one)}`)
       for (const one of turn(referrers)) await push(adapter.repository('a'), one)
-      await adapter.close()
+      await finish(adapter)
       tars.push(readFileSync(path))
     }
     expect(tars[0]?.equals(tars[1] ?? never())).toBe(true)
@@ -162,7 +164,7 @@ describe('a tar that is written', () => {
     const path = inFile(await tarOf(layout))
     const writers = [openLayout(path), openLayout(path)]
     await Promise.all(writers.map((writer, at) => push(writer.repository('c'), image({ seed: `c${at}` }), `${at}`)))
-    await Promise.all(writers.map((writer) => writer.close()))
+    await Promise.all(writers.map((writer) => finish(writer)))
     const adapter = openLayout(path)
     expect(await collect(adapter.repositories({ namespaces: [], names: [] }, context))).toEqual(['a/b', 'c'])
     expect((await collect(adapter.repository('c').tags(context))).sort()).toEqual(['0', '1'])
@@ -176,13 +178,82 @@ describe('a tar that is written', () => {
     const write = (): Promise<void> =>
       store.repository('a').writeBlob(blob, async () => chunksOf(Buffer.from('left over')), context)
     await write()
-    await store.close()
+    await finish(store)
     expect(readdirSync(join(path, '..'))).toEqual([])
     await write()
     await push(store.repository('a'), image(), '1')
-    await store.close()
+    await finish(store)
     expect(await openLayout(path).repository('a').hasBlob(blob, context)).toBe(false)
     expect(await openLayout(path).repository('a').resolve('1', context)).toBeDefined()
+  })
+
+  it('goes on from a tar that a crash has left half-packed, wherever it ends', async () => {
+    const packed = await tarOf([...layout].filter(([name]) => name.startsWith('blobs/')))
+    for (let end = 0; end <= packed.length; end += 1024) {
+      const path = join(temporaryDirectory(), 'out.tar')
+      const staging = unpack(
+        join(path, '..', '.out.tar.partial'),
+        new Map([['oci-layout', layout.get('oci-layout') ?? never()]]),
+      )
+      writeFileSync(join(staging, 'packed.tar'), packed.subarray(0, end))
+      const adapter = openLayout(path)
+      await push(adapter.repository('a/b'), artifact, '1.0')
+      await finish(adapter)
+      expect(readdirSync(join(path, '..'))).toEqual(['out.tar'])
+      await expectWhole(path)
+    }
+  })
+
+  it('takes out of a half-packed tar what packing had moved into it', async () => {
+    const path = join(temporaryDirectory(), 'out.tar')
+    const staging = unpack(
+      join(path, '..', '.out.tar.partial'),
+      new Map([['oci-layout', layout.get('oci-layout') ?? never()]]),
+    )
+    writeFileSync(join(staging, 'packed.tar'), await tarOf([...layout].filter(([name]) => name.startsWith('blobs/'))))
+    const store = openLayout(path).repository('a')
+    for (const child of artifact.children) {
+      for (const [digest, bytes] of child.blobs) {
+        const blob = { mediaType: '', digest, size: bytes.byteLength }
+        await store.writeBlob(blob, () => Promise.reject(new Error('sent again')), context)
+        expect(await read(store, blob)).toEqual(bytes)
+      }
+    }
+    expect(existsSync(join(staging, 'packed.tar'))).toBe(false)
+  })
+
+  it('is left alone by a second writer until that has finished, too', async () => {
+    const path = join(temporaryDirectory(), 'out.tar')
+    const [first, second] = [openLayout(path), openLayout(path)]
+    await push(first.repository('a'), image({ seed: 1 }), '1')
+    const [[digest, bytes] = never()] = image({ seed: 2 }).blobs
+    await second
+      .repository('a')
+      .writeBlob({ mediaType: '', digest, size: bytes.byteLength }, async () => chunksOf(bytes), context)
+    await finish(first)
+    expect(readdirSync(join(path, '..')).sort()).toEqual(['.out.tar.partial', 'out.tar'])
+    await push(second.repository('a'), image({ seed: 2 }), '2')
+    await finish(second)
+    expect(readdirSync(join(path, '..'))).toEqual(['out.tar'])
+    expect((await collect(openLayout(path).repository('a').tags(context))).sort()).toEqual(['1', '2'])
+  })
+
+  it('tells each piece once it is on the disk, also one with a long name', async () => {
+    const file = join(temporaryDirectory(), 'packed.tar')
+    const handle = await open(file, 'w')
+    const told: string[] = []
+    async function* pieces(): AsyncIterable<Piece> {
+      for (const name of ['short', `blobs/sha512/${'ab'.repeat(64)}`, 'last']) {
+        const bytes = Buffer.alloc(700_000, name)
+        yield { name, size: bytes.byteLength, bytes: [bytes] }
+      }
+    }
+    await writeTar(handle, file, pieces(), async ({ name }) => {
+      expect(statSync(file).size).toBeGreaterThan((told.length + 1) * 700_000)
+      told.push(name)
+    })
+    await handle.close()
+    expect(told).toHaveLength(3)
   })
 
   it('is refused where it would have to be compressed', async () => {

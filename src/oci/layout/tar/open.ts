@@ -1,21 +1,21 @@
 /** Opens a tar for reading at any place; a compressed one is first unpacked into a temporary file. */
 
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { close, constants, createReadStream, fstat, openSync, read, unlinkSync, write } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { IntegrityError, ReplicateError } from '../../../core/errors.ts'
-import { fileError, isAbsent } from '../file.ts'
+import { fileError, isAbsent, type Readable, readExactly } from '../file.ts'
+import { temporaryName } from '../temporary.ts'
 import { type Member, scanTar } from './scan.ts'
 
-export interface Archive {
-  /** The uncompressed tar: the file itself or the temporary one. */
-  readonly file: string
+/** A tar as it stood when it was opened, whatever happens to its name later. */
+export interface Archive extends Readable {
   readonly members: ReadonlyMap<string, Member>
   readonly compressed: boolean
-  /** Removes the temporary file. */
   close(): Promise<void>
 }
 
@@ -23,24 +23,55 @@ export interface Archive {
 const MAX_GROWTH = 200
 const ALLOWANCE = 1024 ** 3
 
+interface OpenFile extends Readable {
+  readonly size: number
+  close(): Promise<void>
+}
+
 /** Undefined where there is no file. Throws an `IntegrityError` for what is not a tar. */
 export async function openArchive(path: string): Promise<Archive | undefined> {
-  const start = await readStart(path)
-  if (!start) return undefined
-  const { magic, size } = start
+  const file = await openTar(path)
+  if (!file) return undefined
+  const magic = (await readExactly(file, 0, Math.min(4, file.size), path)).toString('hex')
   const decompress = magic.startsWith('1f8b') ? createGunzip : magic === '28b52ffd' ? createZstdDecompress : undefined
-  if (!decompress) {
-    return { file: path, members: await scanTar(path), compressed: false, close: () => Promise.resolve() }
+  if (!decompress) return scanned(file, path, false)
+  await file.close()
+  return scanned(await unpacked(path, file.size, decompress()), path, true)
+}
+
+async function scanned(file: OpenFile, path: string, compressed: boolean): Promise<Archive> {
+  try {
+    const { members, cutOff } = await scanTar(file, file.size, path)
+    if (cutOff !== undefined) throw new IntegrityError(cutOff)
+    return { members, compressed, read: file.read, close: file.close }
+  } catch (error) {
+    await file.close()
+    throw error
   }
-  const directory = await mkdtemp(join(tmpdir(), 'replicate-'))
-  const close = (): Promise<void> => rm(directory, { recursive: true, force: true })
-  const file = join(directory, 'layout.tar')
+}
+
+/** The uncompressed tar in a file without a name: the system removes it when this process ends, however it ends. */
+async function unpacked(path: string, size: number, decompress: Transform): Promise<OpenFile> {
+  const temporary = join(tmpdir(), temporaryName())
+  const inTemporary = (error: unknown): unknown =>
+    fileError(error, 'write', temporary, `${path} is unpacked there; set TMPDIR to a directory with enough room`)
+  let fd: number
+  try {
+    fd = openSync(temporary, 'wx+', 0o600)
+  } catch (error) {
+    throw inTemporary(error)
+  }
+  const forget = namelessly(temporary)
   try {
     const limit = limited(size * MAX_GROWTH + ALLOWANCE, path)
-    await pipeline(createReadStream(path), decompress(), limit, createWriteStream(file, { mode: 0o600 }))
-    return { file, members: await scanTar(file), compressed: true, close }
+    await pipeline(createReadStream(path), decompress, limit, async (chunks: AsyncIterable<Uint8Array>) => {
+      for await (const chunk of chunks)
+        await writeChunk(fd, chunk).catch((error: unknown) => Promise.reject(inTemporary(error)))
+    })
+    return await fileOf(fd, forget)
   } catch (error) {
-    await close()
+    await promisify(close)(fd)
+    forget()
     if (error instanceof ReplicateError) throw error
     const refused = fileError(error, 'read', path)
     throw refused === error
@@ -49,18 +80,42 @@ export async function openArchive(path: string): Promise<Archive | undefined> {
   }
 }
 
-async function readStart(path: string): Promise<{ readonly magic: string; readonly size: number } | undefined> {
+async function writeChunk(fd: number, chunk: Uint8Array): Promise<void> {
+  for (let done = 0; done < chunk.byteLength; ) done += (await promisify(write)(fd, chunk, done)).bytesWritten
+}
+
+/** Removes a file's name. Where the system does not allow that while it is open, the result does it later. */
+function namelessly(path: string): () => void {
   try {
-    const handle = await open(path, 'r')
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0)
-      return { magic: buffer.toString('hex', 0, bytesRead), size: (await handle.stat()).size }
-    } finally {
-      await handle.close()
-    }
+    unlinkSync(path)
+    return () => {}
+  } catch {
+    return () => unlinkSync(path)
+  }
+}
+
+async function openTar(path: string): Promise<OpenFile | undefined> {
+  try {
+    return await fileOf(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), () => {})
   } catch (error) {
     if (isAbsent(error)) return undefined
     throw fileError(error, 'read', path)
+  }
+}
+
+/** A descriptor of ours, not a `FileHandle`: one that a caller forgets to close ends with the process, without a complaint. */
+async function fileOf(fd: number, closed: () => void): Promise<OpenFile> {
+  const reading = promisify(read)
+  let isOpen = true
+  return {
+    size: (await promisify(fstat)(fd)).size,
+    read: (buffer, offset, length, position) => reading(fd, buffer, offset, length, position),
+    async close() {
+      if (!isOpen) return
+      isOpen = false
+      await promisify(close)(fd)
+      closed()
+    },
   }
 }
 

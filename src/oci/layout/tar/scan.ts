@@ -1,15 +1,21 @@
 /** The members of a tar by name, with where they stand: found by reading the headers alone. */
 
 import { createHash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
 import { isAlgorithm, parseDigest } from '../../../core/descriptor.ts'
 import { IntegrityError } from '../../../core/errors.ts'
-import { fileError, readExactly } from '../file.ts'
+import { type Readable, readExactly } from '../file.ts'
 
 /** Where a member's content stands in the file, in bytes. */
 export interface Member {
   readonly offset: number
   readonly size: number
+}
+
+export interface Scan {
+  /** By name, in the tar's order. */
+  readonly members: ReadonlyMap<string, Member>
+  /** Where the tar ends too early; undefined for a whole one. */
+  readonly cutOff: string | undefined
 }
 
 interface Header {
@@ -21,80 +27,74 @@ interface Header {
 const BLOCK = 512
 /** A name or a PAX header longer than this is no name. */
 const MAX_EXTENSION = 64 * 1024
+/** A layout with more files than this is refused: its index.json could not name them. */
+const MAX_MEMBERS = 1_000_000
 
-/** The members that belong to a layout: `oci-layout`, `index.json`, `blobs/…`; others are passed over.
- *  Throws an `IntegrityError` for a tar that is cut off, leads out of itself, or has a name twice with different content. */
-export async function scanTar(path: string): Promise<ReadonlyMap<string, Member>> {
-  const handle = await open(path, 'r').catch((error: unknown) => {
-    throw fileError(error, 'read', path)
-  })
-  try {
-    return await scan(handle, path)
-  } finally {
-    await handle.close()
-  }
-}
-
-async function scan(handle: FileHandle, path: string): Promise<ReadonlyMap<string, Member>> {
+/** The members that belong to a layout: `oci-layout`, `index.json`, `manifest.json`, `blobs/…`; others are passed over. `total` is
+ *  the file's length. Throws an `IntegrityError` for what is not a tar, leads out of itself, or has a name twice with different content. */
+export async function scanTar(file: Readable, total: number, path: string): Promise<Scan> {
   const members = new Map<string, Member>()
-  const total = (await handle.stat()).size
   let longName: string | undefined
   let pax: ReadonlyMap<string, string> = new Map()
   for (let position = 0; position < total; ) {
-    const block = await readExactly(handle, position, BLOCK, path)
+    if (position + BLOCK > total) return { members, cutOff: `${path} is cut off at byte ${position}` }
+    const block = await readExactly(file, position, BLOCK, path)
     position += BLOCK
     if (block.every((byte) => byte === 0)) break
     const header = headerFrom(block, path)
     const paxSize = pax.get('size')
     const size = paxSize !== undefined && header.type !== 'x' ? Number(paxSize) : header.size
     const next = position + Math.ceil(size / BLOCK) * BLOCK
-    if (!Number.isSafeInteger(size) || size < 0 || position + size > total) {
-      throw new IntegrityError(`${path} is cut off: ${header.name} would end beyond the file`)
-    }
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new IntegrityError(`${path} is malformed: a member of ${size} bytes`)
+    // Not every tar has an end mark, but its last member is whole.
+    if (next > total) return { members, cutOff: `${path} is cut off: ${header.name} would end beyond the file` }
     if ('xLKg'.includes(header.type)) {
       if (size > MAX_EXTENSION) throw new IntegrityError(`${path} is malformed: a header of ${size} bytes`)
-      const content = await readExactly(handle, position, size, path)
+      const content = await readExactly(file, position, size, path)
       if (header.type === 'x') pax = paxRecords(content)
       if (header.type === 'L') longName = textOf(content)
     } else {
       const name = memberName(pax.get('path') ?? longName ?? header.name, path)
       // Links and devices are passed over: nothing in a layout needs them.
-      if ('0\0'.includes(header.type) && belongs(name))
-        await add(members, name, { offset: position, size }, handle, path)
+      if ('0\0'.includes(header.type) && belongs(name)) {
+        await add(members, name, { offset: position, size }, file, path)
+      }
       longName = undefined
       pax = new Map()
     }
-    // Not every tar has an end mark, but the last member is whole.
-    if (next > total) throw new IntegrityError(`${path} is cut off after ${header.name}`)
     position = next
   }
-  return members
+  return { members, cutOff: undefined }
 }
 
 async function add(
   members: Map<string, Member>,
   name: string,
   member: Member,
-  handle: FileHandle,
+  file: Readable,
   path: string,
 ): Promise<void> {
   const other = members.get(name)
+  if (!other && members.size >= MAX_MEMBERS) {
+    throw new IntegrityError(`${path} has more than ${MAX_MEMBERS} files`)
+  }
   if (!other) members.set(name, member)
-  else if (other.size !== member.size || (await hashOf(handle, other, path)) !== (await hashOf(handle, member, path))) {
+  else if (other.size !== member.size || (await hashOf(file, other, path)) !== (await hashOf(file, member, path))) {
     throw new IntegrityError(`${path} has ${name} twice, with different content`)
   }
 }
 
-async function hashOf(handle: FileHandle, { offset, size }: Member, path: string): Promise<string> {
+async function hashOf(file: Readable, { offset, size }: Member, path: string): Promise<string> {
   const hash = createHash('sha256')
   for (let done = 0; done < size; done += 1 << 20) {
-    hash.update(await readExactly(handle, offset + done, Math.min(1 << 20, size - done), path))
+    hash.update(await readExactly(file, offset + done, Math.min(1 << 20, size - done), path))
   }
   return hash.digest('hex')
 }
 
 function belongs(name: string): boolean {
-  if (name === 'oci-layout' || name === 'index.json') return true
+  if (['oci-layout', 'index.json', 'manifest.json'].includes(name)) return true
   const [folder, algorithm = '', hex = '', ...more] = name.split('/')
   return (
     folder === 'blobs' &&
@@ -116,8 +116,9 @@ function memberName(name: string, path: string): string {
 function headerFrom(block: Buffer, path: string): Header {
   let sum = 8 * 0x20
   for (let index = 0; index < BLOCK; index += 1) if (index < 148 || index >= 156) sum += block[index] ?? 0
-  if (octal(block.subarray(148, 156)) !== sum)
+  if (octal(block.subarray(148, 156)) !== sum) {
     throw new IntegrityError(`${path} is not a tar, or damaged: wrong checksum`)
+  }
   const prefix = block.toString('latin1', 257, 263) === 'ustar\0' ? textOf(block.subarray(345, 500)) : ''
   const name = textOf(block.subarray(0, 100))
   return {

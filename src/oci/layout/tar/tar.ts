@@ -1,58 +1,51 @@
-/** An OCI layout in a tar: read in place; written whole when it is closed, by way of a staging directory beside it. */
+/** An OCI layout in a tar: read in place. What is written waits in a staging directory beside it until `commit` packs a new tar. */
 
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { pack } from 'tar-stream'
-import type { Bytes } from '../../../core/content.ts'
-import { type Descriptor, type Digest, digestParts } from '../../../core/descriptor.ts'
-import { IntegrityError, ReplicateError, UnsupportedError } from '../../../core/errors.ts'
-import { contentsOf } from '../../../core/manifest.ts'
-import { checkedDigest, checkVersion, LAYOUT_FILE, type LayoutFiles } from '../directory.ts'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { throwIfAborted } from '../../../core/cancel.ts'
+import type { Bytes, OpenBlob } from '../../../core/content.ts'
+import type { Context } from '../../../core/context.ts'
+import { type Digest, digestParts } from '../../../core/descriptor.ts'
+import { IntegrityError, UnsupportedError } from '../../../core/errors.ts'
+import { roomIn } from '../directory.ts'
+import { fileError, MAX_JSON_SIZE, readExactly, readRange, syncDirectory } from '../file.ts'
 import {
+  type Absence,
+  checkedDigest,
+  checkVersion,
   type Expected,
-  fileError,
-  fileSize,
-  MAX_JSON_SIZE,
-  readRange,
-  replaceFile,
-  syncDirectory,
-  TEMPORARY,
-  writeAll,
-  writeVerified,
-} from '../file.ts'
-import {
-  descriptorOfEntry,
-  EMPTY_INDEX,
-  entriesOf,
-  formatIndex,
-  type IndexChange,
-  type LayoutIndex,
-  type Naming,
-  parseIndex,
-  sortedIndex,
-} from '../index.ts'
-import { withLockFile } from '../lock.ts'
-import { readManifestBytes } from '../manifest.ts'
+  isWhole,
+  LAYOUT_FILE,
+  type LayoutFiles,
+} from '../files.ts'
+import { emptyIndex, type IndexChange, LayoutIndex, type Naming } from '../index.ts'
+import { parseObject } from '../json.ts'
+import { type Lock, withLockFile } from '../lock.ts'
 import { type Archive, openArchive } from './open.ts'
+import { type Piece, writeTar } from './pack.ts'
+import { reachable } from './reachable.ts'
+import { clearStaging, digestOf, hasStaging, joinStaging, type Staging } from './staging.ts'
 
-/** Milliseconds: another process may be writing a large tar. */
-const PATIENCE = 60 * 60_000
+/** Milliseconds: another process may be packing a large tar. */
+const PATIENCE_MS = 60 * 60_000
+/** Bytes that a tar takes beside its blobs, generously. */
+const MARGIN = 2 * MAX_JSON_SIZE
 
+/** Owns the index as this process has changed it. The blobs that wait belong to all processes that write the tar; see `Staging`. */
 export class TarLayout implements LayoutFiles {
   readonly path: string
-  readonly naming: Naming
+  readonly #naming: Naming
   #archive: Promise<Archive | undefined> | undefined
   #index: LayoutIndex | undefined
-  /** What was asked for since the tar was read: done once more on whatever stands there when it is written. */
+  /** What was changed since the tar was read: done again on the tar that is there when it is packed. */
   #changes: IndexChange[] = []
   #queue: Promise<unknown> = Promise.resolve()
-  #staging: Promise<string> | undefined
+  #joining: Promise<Staging> | undefined
+  #staging: Staging | undefined
 
   constructor(path: string, naming: Naming) {
     this.path = path
-    this.naming = naming
+    this.#naming = naming
   }
 
   async readIndex(): Promise<LayoutIndex | undefined> {
@@ -60,12 +53,26 @@ export class TarLayout implements LayoutFiles {
     return this.#index
   }
 
+  async absence(): Promise<Absence> {
+    const archive = await this.#open()
+    if (!archive) return { reason: 'does not exist' }
+    const reason = 'is not an OCI layout: no oci-layout file'
+    if (!archive.members.has('manifest.json')) return { reason }
+    return { reason, hint: `it was made by \`docker save\`: skopeo copy docker-archive:${this.path} oci:DIRECTORY:TAG` }
+  }
+
   changeIndex(change: IndexChange): Promise<void> {
     const done = this.#queue.then(async () => {
-      const before = (await this.readIndex()) ?? EMPTY_INDEX
-      const index = await change(before)
-      if (index === before) return
-      await this.#checkWritable()
+      this.#checkName()
+      const index = (await this.readIndex()) ?? emptyIndex(this.#naming)
+      const before = index.mark
+      try {
+        await change(index)
+      } catch (error) {
+        index.undo(before)
+        throw error
+      }
+      if (index.mark === before) return
       this.#index = index
       this.#changes.push(change)
     })
@@ -74,143 +81,168 @@ export class TarLayout implements LayoutFiles {
   }
 
   async blobSize(digest: Digest): Promise<number | undefined> {
-    const name = blobName(digest)
-    const staged = this.#staging && (await fileSize(join(await this.#staging, basename(name))))
-    return staged ?? (await this.#open())?.members.get(name)?.size
+    return (await this.#staging?.blobs.blobSize(digest)) ?? (await this.#open())?.members.get(blobName(digest))?.size
   }
 
   async *readBlob(digest: Digest, start: number, end: number): Bytes {
-    const name = blobName(digest)
-    const staged = this.#staging && join(await this.#staging, basename(name))
-    if (staged !== undefined && (await fileSize(staged)) !== undefined) return yield* readRange(staged, start, end)
-    yield* await this.#readMember(name, start, end)
+    const staged = this.#staging?.blobs
+    if (staged && (await staged.blobSize(digest)) !== undefined) yield* staged.readBlob(digest, start, end)
+    else yield* await this.#readMember(blobName(digest), start, end)
   }
 
-  async writeBlob(blob: Expected, bytes: Bytes, signal: AbortSignal): Promise<void> {
-    const name = basename(blobName(blob.digest))
-    await this.#checkWritable()
-    this.#staging ??= makeStaging(this.path).catch((error: unknown) => {
-      this.#staging = undefined
-      throw error
-    })
-    const staging = await this.#staging
-    await writeVerified(join(staging, name), staging, blob, bytes, signal)
+  async writeBlob(blob: Expected, open: OpenBlob, ctx: Context): Promise<void> {
+    if (await isWhole(this, blob)) return
+    const { blobs } = await this.#join(ctx)
+    await blobs.writeBlob(blob, open, ctx)
   }
 
-  /** Writes the tar where anything was changed. May be called again. */
-  async close(): Promise<void> {
+  /** Packs a new tar where anything was changed. What it held before stays in it, and what other processes put there meanwhile. */
+  async commit(whole: boolean, ctx: Context): Promise<void> {
     await this.#queue
+    if (this.#changes.length === 0 && !(await hasStaging(this.path))) return
     try {
-      if (this.#changes.length > 0) await withLockFile(`${this.path}.lock`, () => this.#write(), PATIENCE)
+      await mkdir(dirname(this.path), { recursive: true })
+      await withLockFile(`${this.path}.lock`, PATIENCE_MS, ctx, async (lock) => {
+        if (this.#changes.length > 0) await this.#pack(lock, ctx)
+        await this.#leave()
+        await clearStaging(this.path, whole)
+      })
     } catch (error) {
       throw fileError(error, 'write', this.path)
-    } finally {
-      await this.#forget()
     }
   }
 
-  async #write(): Promise<void> {
-    // Another process may have written the tar since: its entries stay, and ours come to them.
+  async close(): Promise<void> {
+    await this.#queue
+    await this.#leave()
     await this.#closeArchive()
-    let index = (await this.#readArchive()) ?? EMPTY_INDEX
-    for (const change of this.#changes) index = await change(index)
-    this.#index = sortedIndex(index)
-    const wanted = await this.#reachable(this.#index)
-    const members = (await this.#open())?.members ?? new Map<string, never>()
-    for (const name of members.keys()) if (name.startsWith('blobs/')) wanted.add(name)
-    const json = formatIndex(this.#index)
+  }
+
+  async room(): Promise<number> {
+    this.#checkName()
+    if ((await this.#open())?.compressed) throw compressed(this.path)
+    return roomIn(dirname(this.path))
+  }
+
+  async #pack(lock: Lock, ctx: Context): Promise<void> {
+    const staging = this.#staging ?? (await this.#joinLocked(ctx))
+    await this.#closeArchive()
+    const index = (await this.#readArchive()) ?? emptyIndex(this.#naming)
+    for (const change of this.#changes) await change(index)
+    const json = index.format(true)
     if (json.byteLength > MAX_JSON_SIZE) throw new UnsupportedError(`index.json of ${this.path} would be too large`)
-    await replaceFile(this.path, dirname(this.path), async (handle) => {
-      const tar = pack()
-      const written = (async () => {
-        for await (const chunk of tar as AsyncIterable<Uint8Array>) await writeAll(handle, chunk)
-      })()
-      const filled = this.#fill(tar, [...wanted].sort(), json)
-      // Whichever side fails first ends the other.
-      await Promise.all([written, filled]).catch((error: unknown) => {
-        tar.destroy()
-        throw error
-      })
-    })
-    await syncDirectory(dirname(this.path))
-  }
-
-  async #fill(tar: ReturnType<typeof pack>, blobs: readonly string[], json: Uint8Array): Promise<void> {
-    for (const name of blobs) {
-      const digest = checkedDigest(name.slice('blobs/'.length).replace('/', ':'))
-      const size = (await this.blobSize(digest)) ?? 0
-      await addMember(tar, name, size, this.readBlob(digest, 0, size))
+    const kept = [...((await this.#open())?.members.keys() ?? [])].filter((name) => digestOf(name))
+    const names = new Set([...kept, ...(await reachable(this, index)).map(blobName)])
+    let moved = false
+    const moveOut = async ({ name }: Piece): Promise<void> => {
+      if (!digestOf(name)) return
+      moved = true
+      await staging.blobs.removeBlob(digestIn(name))
     }
-    await addMember(tar, 'index.json', json.byteLength, [json])
-    await addMember(tar, 'oci-layout', LAYOUT_FILE.byteLength, [LAYOUT_FILE])
-    tar.finalize()
-  }
-
-  /** The names of the blobs that the index leads to and that are here: what is left over from a failed copy is not. */
-  async #reachable(index: LayoutIndex): Promise<Set<string>> {
-    const names = new Set<string>()
-    const visit = async (descriptor: Descriptor, isManifest: boolean): Promise<void> => {
-      const name = blobName(descriptor.digest)
-      if (names.has(name) || (await this.blobSize(descriptor.digest)) === undefined) return
-      names.add(name)
-      if (!isManifest) return
-      const { blobs, manifests } = await this.#contents(descriptor)
-      for (const blob of blobs) await visit(blob, false)
-      for (const child of manifests) await visit(child, true)
-    }
-    for (const entry of entriesOf(index)) await visit(descriptorOfEntry(entry), true)
-    return names
-  }
-
-  async #contents(descriptor: Descriptor): Promise<Pick<ReturnType<typeof contentsOf>, 'blobs' | 'manifests'>> {
+    const handle = await open(staging.packed, 'w', 0o644)
     try {
-      return contentsOf(await readManifestBytes(this, descriptor))
+      const pieces = this.#pieces([...names].sort(), json, staging, ctx)
+      await writeTar(handle, staging.packed, pieces, (await this.#hasRoom(names)) ? undefined : moveOut)
+      await lock.check()
+      await handle.close()
+      // Some systems do not replace a file that is open.
+      await this.#closeArchive()
+      await rename(staging.packed, this.path)
     } catch (error) {
-      // Somebody else's entry that cannot be read leads nowhere.
-      if (error instanceof ReplicateError) return { blobs: [], manifests: [] }
+      await handle.close().catch(() => undefined)
+      if (!moved) await rm(staging.packed, { force: true })
       throw error
     }
+    await syncDirectory(dirname(this.path))
+    index.keep()
+    this.#index = index
+    this.#changes = []
+    for (const name of names) await staging.blobs.removeBlob(digestIn(name))
+  }
+
+  /** Whether all blobs fit twice. If not, each leaves the staging directory once the tar has it: then the room of the largest is enough. */
+  async #hasRoom(names: Iterable<string>): Promise<boolean> {
+    let total = MARGIN
+    for (const name of names) total += (await this.blobSize(digestIn(name))) ?? 0
+    return (await roomIn(dirname(this.path))) > total
+  }
+
+  /** What the new tar consists of. */
+  async *#pieces(names: readonly string[], json: Uint8Array, staging: Staging, ctx: Context): AsyncIterable<Piece> {
+    for (const name of names) {
+      throwIfAborted(ctx.signal)
+      const digest = digestIn(name)
+      const size = await this.blobSize(digest)
+      if (size === undefined) throw new IntegrityError(`blob ${digest} is gone from ${staging.blobs.path}`)
+      yield { name, size, bytes: this.readBlob(digest, 0, size) }
+    }
+    yield { name: 'index.json', size: json.byteLength, bytes: [json] }
+    yield { name: 'oci-layout', size: LAYOUT_FILE.byteLength, bytes: [LAYOUT_FILE] }
+  }
+
+  /** Under the tar's lock, so that the directory is not removed by a process that has just packed it. */
+  #join(ctx: Context): Promise<Staging> {
+    this.#joining ??= this.#joinFirst(ctx).catch((error: unknown) => {
+      this.#joining = undefined
+      throw fileError(error, 'write', this.path)
+    })
+    return this.#joining
+  }
+
+  async #joinFirst(ctx: Context): Promise<Staging> {
+    this.#checkName()
+    if ((await this.#open())?.compressed) throw compressed(this.path)
+    await mkdir(dirname(this.path), { recursive: true })
+    return withLockFile(`${this.path}.lock`, PATIENCE_MS, ctx, () => this.#joinLocked(ctx))
+  }
+
+  async #joinLocked(ctx: Context): Promise<Staging> {
+    this.#staging = await joinStaging(this.path, (await this.#open())?.members ?? new Map(), ctx)
+    return this.#staging
+  }
+
+  async #leave(): Promise<void> {
+    await this.#joining?.catch(() => undefined)
+    await this.#staging?.leave()
+    this.#staging = undefined
+    this.#joining = undefined
   }
 
   async #readArchive(): Promise<LayoutIndex | undefined> {
-    const archive = await this.#open()
-    if (!archive) return undefined
     const layout = await this.#readJson('oci-layout')
     if (!layout) return undefined
     checkVersion(layout, `oci-layout in ${this.path}`)
+    const file = `index.json in ${this.path}`
     const json = await this.#readJson('index.json')
-    return json ? parseIndex(json, `index.json in ${this.path}`) : EMPTY_INDEX
+    return json ? new LayoutIndex(parseObject(json, file), this.#naming, file) : emptyIndex(this.#naming)
   }
 
   async #readJson(name: string): Promise<Uint8Array | undefined> {
-    const member = (await this.#open())?.members.get(name)
-    if (!member) return undefined
+    const archive = await this.#open()
+    const member = archive?.members.get(name)
+    if (!archive || !member) return undefined
     if (member.size > MAX_JSON_SIZE) {
       throw new IntegrityError(`${name} in ${this.path} has ${member.size} bytes, more than the ${MAX_JSON_SIZE} read`)
     }
-    const chunks: Uint8Array[] = []
-    for await (const chunk of await this.#readMember(name, 0, member.size)) chunks.push(chunk)
-    return Buffer.concat(chunks)
+    return readExactly(archive, member.offset, member.size, this.path)
   }
 
   async #readMember(name: string, start: number, end: number): Promise<Bytes> {
     const archive = await this.#open()
     const member = archive?.members.get(name)
     if (!archive || !member || end > member.size) throw new IntegrityError(`${name} is not in ${this.path}`)
-    return readRange(archive.file, member.offset + start, member.offset + end)
+    return readRange(archive, member.offset + start, member.offset + end, this.path)
   }
 
-  async #checkWritable(): Promise<void> {
-    const archive = await this.#open()
-    if (archive?.compressed || /\.(gz|tgz|zst)$/.test(this.path)) {
-      throw new UnsupportedError(`${this.path} is compressed: it can be read, not written`, {
-        hint: 'name a file that ends in .tar; layers are compressed already',
-      })
-    }
+  #checkName(): void {
+    if (/\.(gz|tgz|zst)$/.test(this.path)) throw compressed(this.path)
   }
 
   #open(): Promise<Archive | undefined> {
-    this.#archive ??= openArchive(this.path)
+    this.#archive ??= openArchive(this.path).catch((error: unknown) => {
+      this.#archive = undefined
+      throw error
+    })
     return this.#archive
   }
 
@@ -219,39 +251,19 @@ export class TarLayout implements LayoutFiles {
     this.#archive = undefined
     await archive?.close()
   }
-
-  async #forget(): Promise<void> {
-    const staging = await this.#staging?.catch(() => undefined)
-    this.#staging = undefined
-    this.#changes = []
-    this.#index = undefined
-    await this.#closeArchive()
-    if (staging !== undefined) await rm(staging, { recursive: true, force: true })
-  }
 }
 
-/** On the file system of the tar, for this user only. */
-async function makeStaging(path: string): Promise<string> {
-  try {
-    await mkdir(dirname(path), { recursive: true })
-    return await mkdtemp(join(dirname(path), `${TEMPORARY}${basename(path)}-`))
-  } catch (error) {
-    throw fileError(error, 'write', path)
-  }
-}
-
-/** The same bytes whenever and wherever it is made: no times, no owners. */
-async function addMember(
-  tar: ReturnType<typeof pack>,
-  name: string,
-  size: number,
-  bytes: Bytes | readonly Uint8Array[],
-): Promise<void> {
-  const entry = tar.entry({ name, size, mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) })
-  await pipeline(Readable.from(bytes), entry)
+function compressed(path: string): UnsupportedError {
+  return new UnsupportedError(`${path} is compressed: it can be read, not written`, {
+    hint: 'name a file that ends in .tar; layers are compressed already',
+  })
 }
 
 function blobName(digest: Digest): string {
   const { algorithm, hex } = digestParts(checkedDigest(digest))
   return `blobs/${algorithm}/${hex}`
+}
+
+function digestIn(name: string): Digest {
+  return checkedDigest(name.slice('blobs/'.length).replace('/', ':'))
 }

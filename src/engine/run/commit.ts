@@ -1,0 +1,59 @@
+/** The end of a run at its destinations: what they have written is made to last; tasks whose content could not be kept have not succeeded. */
+
+import type { Context } from '../../core/context.ts'
+import { describeError, messageOf } from '../../core/errors.ts'
+import type { History } from '../../history/history.ts'
+import { type Endpoint, onSideOf } from '../endpoint.ts'
+import { recorded } from './transfer.ts'
+
+export interface Committing {
+  readonly history: History
+  readonly execution: number
+  readonly destinations: Iterable<Endpoint>
+  /** When this attempt began, in milliseconds since 1970: what an earlier one has committed stays. */
+  readonly began: number
+}
+
+/** Lets every destination keep what it was given. Never throws for what a destination did: its tasks fail, or are stopped where the
+ *  signal is aborted, so that `resume` and `retry` do them again. */
+export async function commit(committing: Committing, ctx: Context): Promise<void> {
+  const { history, execution } = committing
+  const { total, succeed, skipped } = history.executions.get(execution)
+  const isWhole = total === succeed + skipped
+  for (const destination of committing.destinations) {
+    try {
+      await onSideOf('destination', destination, async () => destination.adapter.commit?.(isWhole, ctx))
+    } catch (error) {
+      if (!destination.adapter.commitsLate) {
+        // What was written lasts already; only what it left behind could not be removed.
+        ctx.emit({ type: 'log', level: 'warning', text: describeError(error) })
+        continue
+      }
+      ctx.emit({ type: 'log', level: 'error', text: describeError(error) || messageOf(error) })
+      takeBack(committing, destination, ctx.signal.aborted ? 'stopped' : 'failed', error)
+    }
+  }
+}
+
+/** For a run that ends without `commit`: what late destinations were given does not last. */
+export function takeAllBack(committing: Committing, error: unknown): void {
+  for (const destination of committing.destinations) {
+    if (destination.adapter.commitsLate) takeBack(committing, destination, 'stopped', error)
+  }
+}
+
+/** The registries of which an interrupted run has kept nothing. */
+export function lateRegistries(destinations: Iterable<Endpoint>): readonly string[] {
+  return Array.from(destinations)
+    .filter(({ adapter }) => adapter.commitsLate)
+    .map(({ registry }) => registry.name)
+}
+
+function takeBack(
+  { history, execution, began }: Committing,
+  { registry }: Endpoint,
+  status: 'failed' | 'stopped',
+  error: unknown,
+): void {
+  history.tasks.takeBack(execution, registry.name, status, began, recorded(error))
+}

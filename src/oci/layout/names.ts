@@ -1,0 +1,74 @@
+/** Which repository and tag an entry of index.json names: every writer's form is read, one is written. */
+
+import { type Descriptor, parseDigest } from '../../core/descriptor.ts'
+import { UnsupportedError } from '../../core/errors.ts'
+import { isRepositoryName, isTag } from '../../core/reference.ts'
+
+const REF_NAME = 'org.opencontainers.image.ref.name'
+const IMAGE_NAME = 'io.containerd.image.name'
+/** Keeps an untagged entry in its repository, and names a repository that `IMAGE_NAME` would not give back. */
+const OWN_REPOSITORY = 'io.replicate.repository'
+/** olareg's note that an entry is the list of what refers to this digest. */
+const OLAREG_SUBJECT = 'org.olareg.referrer.subject'
+
+export interface EntryName {
+  /** Absent where the entry names none. */
+  readonly repository: string | undefined
+  readonly tag: string | undefined
+}
+
+/** What an entry's annotations name: a plain tag; containerd's full name, with the tag beside it; a full reference for a tag. */
+export function nameIn(annotations: unknown): EntryName {
+  const reference = textIn(annotations, REF_NAME) ?? ''
+  const plain = isTag(reference) ? reference : undefined
+  const own = textIn(annotations, OWN_REPOSITORY)
+  const image = parseName(textIn(annotations, IMAGE_NAME) ?? '')
+  const name = image ?? (plain === undefined ? parseName(reference) : undefined)
+  return {
+    repository: own !== undefined && isRepositoryName(own) ? own : name?.repository,
+    // A name with neither tag nor digest means `latest`, as its writers read it.
+    tag: name?.tag ?? plain ?? (name && !name.pinned ? 'latest' : undefined),
+  }
+}
+
+/** The digest whose referrers an entry of olareg lists; undefined for every other entry. */
+export function listsReferrersOf(annotations: unknown): string | undefined {
+  return textIn(annotations, OLAREG_SUBJECT)
+}
+
+/** An entry for index.json. Without a tag it only belongs to the repository. */
+export function newEntry(descriptor: Descriptor, repository: string, tag: string | undefined): object {
+  const { mediaType, digest, size, artifactType } = descriptor
+  if (!parseDigest(digest)) throw new UnsupportedError(`${digest.slice(0, 100)} is not a sha256 or sha512 digest`)
+  const name = `${repository}:${tag}`
+  const readsBack = tag !== undefined && parseName(name)?.repository === repository
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(artifactType === undefined ? {} : { artifactType }),
+    annotations: {
+      ...(tag === undefined ? {} : { [REF_NAME]: tag, [IMAGE_NAME]: name }),
+      ...(readsBack ? {} : { [OWN_REPOSITORY]: repository }),
+    },
+  }
+}
+
+function textIn(annotations: unknown, key: string): string | undefined {
+  if (typeof annotations !== 'object' || annotations === null) return undefined
+  const value = (annotations as Record<string, unknown>)[key]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** `[HOST/]REPOSITORY[:TAG][@DIGEST]` without its host, or undefined. */
+function parseName(text: string): (EntryName & { readonly repository: string; readonly pinned: boolean }) | undefined {
+  const [name = '', digest] = text.split('@', 2)
+  const colon = name.indexOf(':', name.lastIndexOf('/') + 1)
+  const path = colon < 0 ? name : name.slice(0, colon)
+  const tag = colon < 0 ? undefined : name.slice(colon + 1)
+  const slash = path.indexOf('/')
+  const host = slash < 0 ? '' : path.slice(0, slash)
+  const repository = /[.:]|^localhost$/.test(host) ? path.slice(slash + 1) : path
+  if (!isRepositoryName(repository) || (tag !== undefined && !isTag(tag))) return undefined
+  return { repository, tag, pinned: digest !== undefined }
+}

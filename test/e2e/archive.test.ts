@@ -1,0 +1,271 @@
+/** Tars and directories as destinations, with all that can end a run: what a run says it has kept is kept. */
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Artifact, image } from '../support/images.ts'
+import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
+import { type Gate, gatedSource } from './gate.ts'
+import { policyBetween } from './harness.ts'
+import { type Ended, type Program, program, until } from './program.ts'
+
+const TAR = 'out/images.tar'
+
+function into(source: string, path: string): string {
+  return policyBetween(source, 'http://unused').replace(
+    '{ type: docker-registry, url: http://unused }',
+    `{ type: oci-layout, path: ${path} }`,
+  )
+}
+
+async function gated(images: number): Promise<Gate> {
+  const gate = await gatedSource({ images })
+  onTestFinished(async () => {
+    gate.open()
+    await gate.source.close()
+  })
+  return gate
+}
+
+async function sourceOf(artifacts: readonly Artifact[]): Promise<MemoryRegistry> {
+  const source = await startMemoryRegistry()
+  onTestFinished(() => source.close())
+  artifacts.forEach((artifact, at) => void source.add('app', artifact, `v${at + 1}`))
+  return source
+}
+
+/** What the tar itself says, asked by another program. */
+function tagsIn(here: Program): string[] {
+  const json = execFileSync('tar', ['xOf', join(here.directory, TAR), 'index.json'], { encoding: 'utf8' })
+  const { manifests } = JSON.parse(json) as { manifests: { annotations: Record<string, string> }[] }
+  return manifests.map(({ annotations }) => annotations['org.opencontainers.image.ref.name'] ?? '').sort()
+}
+
+async function expectWhole(here: Program, tags: readonly string[]): Promise<void> {
+  expect(tagsIn(here)).toEqual(tags)
+  expect(readdirSync(join(here.directory, 'out'))).toEqual(['images.tar'])
+  // Every blob is read and compared.
+  const copied = await here.run(['copy', `tar:${TAR}`, 'oci:unpacked'])
+  expect(copied, copied.stderr).toMatchObject({ code: 0 })
+}
+
+/** `GET`s of blobs, by how they were answered. */
+function reads(source: MemoryRegistry): Record<number, number> {
+  const counts: Record<number, number> = {}
+  for (const { method, route, status } of source.requests) {
+    if (method === 'GET' && route === 'blob') counts[status] = (counts[status] ?? 0) + 1
+  }
+  return counts
+}
+
+describe('a run into a tar that is killed after some of its tasks', () => {
+  async function killed(): Promise<{ readonly here: Program; readonly gate: Gate; readonly before: number }> {
+    const gate = await gated(4)
+    const here = program()
+    here.write('policy.yaml', into(gate.source.url, TAR))
+    const running = here.start(['run', 'policy.yaml'])
+    await until('all tasks but one are done', async () => ((await here.executions())[0]?.succeed ?? 0) === 3)
+    await until('half of the last blob is on the disk', () => sizeOf(here) >= gate.half)
+    running.process.kill('SIGKILL')
+    await running.ended
+    expect(existsSync(join(here.directory, TAR))).toBe(false)
+    gate.open()
+    return { here, gate, before: gate.source.requests.length }
+  }
+
+  const sizeOf = (here: Program): number => {
+    const staging = join(here.directory, 'out', '.images.tar.partial')
+    if (!existsSync(staging)) return 0
+    return Number(
+      execFileSync('sh', ['-c', `cat "${staging}"/.replicate-*.partial 2>/dev/null | wc -c`], { encoding: 'utf8' }),
+    )
+  }
+
+  test.each([
+    ['is resumed', ['executions', 'resume', 'last']],
+    ['is run again', ['run', 'policy.yaml']],
+  ])('has them all in the tar when it %s, and moves no byte twice', async (_, args) => {
+    const { here, gate } = await killed()
+    gate.source.requests.length = 0
+    const again = await here.run(args)
+    expect(again, again.stderr).toMatchObject({ code: 0 })
+    expect(await here.execution('last')).toMatchObject({ status: 'succeeded', succeed: 4, failed: 0 })
+    // Of all blobs only the half that was missing.
+    expect(reads(gate.source)).toEqual({ 206: 1 })
+    await expectWhole(here, ['v1', 'v2', 'v3', 'v4'])
+  })
+})
+
+describe('a run into a tar that cannot be packed', () => {
+  const images = [1, 2].map((seed) => image({ layers: 1, size: 3_000_000, seed: `full ${seed}` }))
+  /** No file may be larger than 4 MB: each blob fits, the tar does not. */
+  const limited = (command: readonly string[]): readonly [string, ...string[]] => [
+    'sh',
+    '-c',
+    'ulimit -f 8000; exec "$@"',
+    'sh',
+    ...command,
+  ]
+
+  async function full(): Promise<{ readonly here: Program; readonly source: MemoryRegistry; readonly ended: Ended }> {
+    const source = await sourceOf(images)
+    const here = program()
+    here.write('policy.yaml', into(source.url, TAR))
+    const ended = await here.run(['run', 'policy.yaml'], { wrap: limited })
+    return { here, source, ended }
+  }
+
+  test('fails its tasks with the reason', async () => {
+    const { here, ended } = await full()
+    expect(ended.code).toBe(1)
+    expect(ended.stderr + ended.stdout).toMatch(/destination to: cannot write .*packed.tar: the file would be larger/)
+    const { tasks, ...execution } = await here.execution('last')
+    expect(execution).toMatchObject({ status: 'failed', succeed: 0, failed: 2 })
+    expect(tasks.map(({ error }) => error?.code)).toEqual(['storage', 'storage'])
+    expect(existsSync(join(here.directory, TAR))).toBe(false)
+  })
+
+  test.each([
+    ['resume', ['executions', 'resume', 'last']],
+    ['retry', ['executions', 'retry', 'last']],
+  ])('is mended by %s once there is room, without another byte of a blob', async (_, args) => {
+    const { here, source } = await full()
+    source.requests.length = 0
+    const again = await here.run(args)
+    expect(again, again.stderr).toMatchObject({ code: 0 })
+    expect(await here.execution('last')).toMatchObject({ status: 'succeeded', succeed: 2 })
+    expect(reads(source)).toEqual({})
+    await expectWhole(here, ['v1', 'v2'])
+  })
+
+  test('keeps what the tar held', async () => {
+    const source = await sourceOf([image({ seed: 'small' })])
+    const here = program()
+    here.write('policy.yaml', into(source.url, TAR))
+    expect(await here.run(['run', 'policy.yaml'])).toMatchObject({ code: 0 })
+    images.forEach((artifact, at) => void source.add('app', artifact, `v${at + 2}`))
+    expect(await here.run(['run', 'policy.yaml'], { wrap: limited })).toMatchObject({ code: 1 })
+    expect(tagsIn(here)).toEqual(['v1'])
+    expect(await here.run(['run', 'policy.yaml'])).toMatchObject({ code: 0 })
+    await expectWhole(here, ['v1', 'v2', 'v3'])
+  })
+})
+
+const mayMount = process.platform === 'linux' && process.getuid?.() === 0 && canMount()
+
+function canMount(): boolean {
+  const directory = '/tmp'
+  try {
+    execFileSync('unshare', ['-m', 'sh', '-c', `mount -t tmpfs -o size=1m none ${directory}`], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+test.runIf(mayMount)('a tar needs no more room than its blobs and the largest of them', async () => {
+  const source = await sourceOf(
+    [1, 2, 3, 4, 5].map((seed) => image({ layers: 1, size: 2_000_000, seed: `room ${seed}` })),
+  )
+  const here = program()
+  mkdirSync(join(here.directory, 'out'))
+  here.write('policy.yaml', into(source.url, TAR))
+  // A file system of its own, seen by this one program: the tar is carried out of it in the end.
+  const script = 'mount -t tmpfs -o size=13m none out && "$@" && cp out/images.tar . && ls -A out'
+  const wrap = (command: readonly string[]): readonly [string, ...string[]] => [
+    'unshare',
+    '-m',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    ...command,
+  ]
+  const ended = await here.run(['run', 'policy.yaml'], { wrap })
+  expect(ended, ended.stderr).toMatchObject({ code: 0 })
+  expect(ended.stdout.trimEnd().split('\n').at(-1)).toBe('images.tar')
+  const copied = await here.run(['copy', 'tar:images.tar', 'oci:unpacked'])
+  expect(copied, copied.stderr).toMatchObject({ code: 0 })
+})
+
+test('Ctrl-C keeps in a tar what was whole, and resuming brings the rest', async () => {
+  const gate = await gated(3)
+  const here = program()
+  here.write('policy.yaml', into(gate.source.url, TAR))
+  const running = here.start(['run', 'policy.yaml'])
+  await until('all tasks but one are done', async () => ((await here.executions())[0]?.succeed ?? 0) === 2)
+  running.process.kill('SIGINT')
+  expect(await running.ended).toMatchObject({ code: 130 })
+  expect(tagsIn(here)).toEqual(['v2', 'v3'])
+  gate.open()
+  expect(await here.run(['executions', 'resume', 'last'])).toMatchObject({ code: 0 })
+  await expectWhole(here, ['v1', 'v2', 'v3'])
+})
+
+test('a blob into a directory is resumed by the next run, and leaves nothing behind', async () => {
+  const gate = await gated(1)
+  const here = program()
+  const layout = join(here.directory, 'layout')
+  const partial = (): readonly string[] =>
+    existsSync(layout) ? readdirSync(layout).filter((name) => name.endsWith('.partial')) : []
+  here.write('policy.yaml', into(gate.source.url, 'layout'))
+  const running = here.start(['run', 'policy.yaml'])
+  await until('half of the blob is on the disk', () => partial().length === 1)
+  await until('the source waits', () => gate.source.requests.length > 0)
+  running.process.kill('SIGKILL')
+  await running.ended
+  gate.open()
+  gate.source.requests.length = 0
+  const again = await here.run(['run', 'policy.yaml'])
+  expect(again, again.stderr).toMatchObject({ code: 0 })
+  expect(readdirSync(layout).sort()).toEqual(['blobs', 'index.json', 'oci-layout'])
+})
+
+test('a compressed tar leaves nothing in the temporary directory, even if its reader is killed', async () => {
+  const gate = await gated(1)
+  gate.open()
+  const here = program()
+  const temporary = join(here.directory, 'tmp')
+  mkdirSync(temporary)
+  const env = { TMPDIR: temporary }
+  await here.run(['copy', `${new URL(gate.source.url).host}/app:v1`, 'tar:small.tar'])
+  const bytes = execFileSync('cat', [join(here.directory, 'small.tar')], { maxBuffer: 1e8 })
+  writeFileSync(join(here.directory, 'small.tar.gz'), gzipSync(bytes))
+  here.write(
+    'policy.yaml',
+    `
+registries:
+  from: { type: oci-layout, path: small.tar.gz }
+  to: { type: oci-layout, path: layout }
+policies:
+  copy: { source: { registry: from }, destination: { registry: to, namespace: mirror } }
+`,
+  )
+  for (const args of [['plan'], ['run'], ['verify']]) {
+    const ended = await here.run([...args, 'policy.yaml'], { env })
+    expect(ended, ended.stderr).toMatchObject({ code: 0 })
+    expect(readdirSync(temporary)).toEqual([])
+  }
+  rmSync(join(here.directory, 'layout'), { recursive: true })
+  const running = here.start(['run', 'policy.yaml', '--bandwidth', '100KiB/s'], { env })
+  await until('it copies', () => existsSync(join(here.directory, 'layout', 'blobs')))
+  running.process.kill('SIGKILL')
+  await running.ended
+  expect(readdirSync(temporary)).toEqual([])
+})
+
+test.each([
+  ['missing', 'nowhere', /cannot write .*nowhere.*: it does not exist/],
+  ['not a directory', 'policy.yaml', /cannot write .*policy.yaml.*: a part of its path is not a directory/],
+])('a temporary directory that is %s is named, with what to do', async (_, name, message) => {
+  const here = program()
+  here.write('policy.yaml', 'policies: {}')
+  writeFileSync(join(here.directory, 'a.tar.gz'), gzipSync(Buffer.alloc(1024)))
+  const ended = await here.run(['copy', 'tar:a.tar.gz', 'oci:layout'], { env: { TMPDIR: join(here.directory, name) } })
+  expect(ended.stderr).toMatch(message)
+  expect(ended.stderr).toContain('set TMPDIR')
+  expect(ended.stderr).not.toContain('bug:')
+  expect(ended.code).toBe(3)
+})
