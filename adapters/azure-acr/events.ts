@@ -4,9 +4,8 @@
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
-import { parseDigest } from '../../src/core/descriptor.ts'
-import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
+import { eventOf } from '../told.ts'
 
 const PAYLOAD = z.looseObject({
   id: z.string().nullish(),
@@ -32,7 +31,7 @@ function unpacked(envelope: unknown): readonly RegistryEvent[] {
   const parsed = ENVELOPE.safeParse(envelope)
   if (!parsed.success) throw malformedDelivery('Event Grid', parsed.error)
   const { eventType, type, data } = parsed.data
-  // Others, such as the one that validates the subscription, tell of no registry.
+  // Others, such as the one that validates the subscription, are not of a registry.
   return (eventType ?? type ?? '').startsWith('Microsoft.ContainerRegistry.Image') ? eventsOf(data) : []
 }
 
@@ -40,18 +39,7 @@ function unpacked(envelope: unknown): readonly RegistryEvent[] {
 function eventsOf(payload: unknown): readonly RegistryEvent[] {
   const parsed = PAYLOAD.safeParse(payload)
   if (!parsed.success) throw malformedDelivery('Azure Container Registry', parsed.error)
-  const { id, timestamp, action, target } = parsed.data
+  const { id, timestamp: time, action, target } = parsed.data
   if ((action !== 'push' && action !== 'delete') || !target?.repository) return []
-  const digest = parseDigest(target.digest ?? '')
-  const time = timeFrom(timestamp)
-  return [
-    {
-      action,
-      repository: target.repository,
-      ...(target.tag ? { tag: target.tag } : {}),
-      ...(digest ? { digest } : {}),
-      ...(time ? { time } : {}),
-      ...(id ? { id } : {}),
-    },
-  ]
+  return [eventOf(action, target.repository, { ...target, time, id })]
 }

@@ -3,10 +3,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { libraryToken } from '../../adapters/azure-acr/library.ts'
+import { libraryToken } from '../../adapters/azure-acr/sign-in.ts'
 import type { CredentialConfig } from '../../src/core/registry.ts'
 import { connect, digestsIn } from '../contract/opened.ts'
-import { ADMIN, type FakeAcr, startAcr } from '../fakes/azure-acr.ts'
+import { type FakeAcr, startAcr } from '../fakes/azure-acr.ts'
 import { ENTRA_TOKEN, type FakeEntra, HEADER, PRINCIPAL, startEntra } from '../fakes/azure-entra.ts'
 import { image } from '../support/images.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -106,6 +106,22 @@ test('a metadata service that never answers costs a second, then says what there
   expect(performance.now() - began).toBeLessThan(10_000)
 })
 
+test.each(['has no identity', 'has one that the registry does not know'])(
+  'anonymous access works on a machine of Azure that %s',
+  async (machine) => {
+    const entra = await startEntra({ identity: machine !== 'has no identity' })
+    onTestFinished(() => entra.close())
+    const it = await startAcr({ anonymousPull: true })
+    onTestFinished(() => it.close())
+    it.content.add('team/app', image(), 'v1')
+    const env = { AZURE_POD_IDENTITY_AUTHORITY_HOST: entra.url }
+    const { endpoint, ctx } = await connect({ registry: it.registry, env })
+    await endpoint.adapter.ping(ctx)
+    expect(await digestsIn(endpoint, 'team/app', ctx)).toHaveLength(1)
+    expect(entra.requests).not.toEqual([])
+  },
+)
+
 test('an identity that the registry does not know is told which role it needs', async () => {
   const { entra } = await azure()
   const other = await startAcr()
@@ -172,5 +188,4 @@ test("Azure's own library is used where it is installed, and missed nowhere else
     message: '@azure/identity found no Azure identity: ChainedTokenCredential authentication failed.',
   })
   await expect(libraryToken('s', async () => ({}))).rejects.toMatchObject({ code: 'credential' })
-  expect(ADMIN.user).not.toBe('')
 })

@@ -156,7 +156,11 @@ test('a token that may not push is told so, and not that it is wrong', async () 
     message: expect.stringContaining('may not push to team/app'),
     hint: expect.stringContaining('AcrPush'),
   })
-  expect(await endpoint.adapter.repository('team/app').deletes?.(ctx)).toBe('nothing')
+  it.content.add('team/app', image(), 'v1')
+  await expect(endpoint.adapter.repository('team/app').deleteTag?.('v1', ctx)).rejects.toMatchObject({
+    status: 403,
+    hint: expect.stringContaining('AcrDelete'),
+  })
 })
 
 test('says of a catalogue that is empty or refused to name the repositories', async () => {
@@ -188,6 +192,19 @@ test('a locked repository is known before the write, a locked tag by its refusal
   it.locked.add('team/locked')
   it.content.add('team/locked', image(), 'v1')
   expect((await adapter.writeRules?.('team/locked', ctx))?.refused?.reason).toContain('locked against writes')
+  expect(await adapter.repository('team/locked').deletes?.(ctx)).toBe('nothing')
+  expect(it.requests?.().filter((line) => line === 'GET /acr/v1/team/locked')).toHaveLength(1)
+})
+
+test('asks for locks again where the question failed', async () => {
+  const it = await acr()
+  it.locked.add('team/locked')
+  it.content.add('team/locked', image(), 'v1')
+  const { endpoint, ctx } = await connect(it)
+  it.fault?.(/^GET \/acr\/v1\/team\/locked$/, { status: 500 }, 100)
+  await expect(endpoint.adapter.writeRules?.('team/locked', ctx)).rejects.toMatchObject({ status: 500 })
+  it.fault?.(/^$/, { status: 500 }, 0)
+  expect(await endpoint.adapter.writeRules?.('team/locked', ctx)).toMatchObject({ refused: {} })
 })
 
 test("the registry's firewall is told as that, and not as a wrong credential", async () => {

@@ -133,7 +133,7 @@ export async function startAcr(options: AcrOptions = {}): Promise<FakeAcr> {
       throw new Refusal(404, 'TAG_UNKNOWN', 'the specified tag does not exist', { detail: { name: tag } })
     }
     if (kind === undefined) {
-      const attributes = { ...changeableAttributes, writeEnabled: !locked.has(name) }
+      const attributes = { ...changeableAttributes, writeEnabled: !locked.has(name), deleteEnabled: !locked.has(name) }
       return json(200, { ...common, tagCount: repository.tags.size, changeableAttributes: attributes })
     }
     if (kind === '_tags') {
