@@ -9,6 +9,7 @@ import { z } from 'zod'
 import type { SignInTools } from '../../src/core/adapter.ts'
 import { claimsOf } from '../../src/core/claims.ts'
 import { ConfigurationError, CredentialError, RegistryError } from '../../src/core/errors.ts'
+import { parseJson } from '../../src/core/foreign.ts'
 import type { HttpRequest } from '../../src/core/http.ts'
 import type { Credential, Registry, SentCredential } from '../../src/core/registry.ts'
 import { hinted } from './api.ts'
@@ -50,7 +51,7 @@ async function unasked(
   } catch (error) {
     if (!token.ofMachine || !(error instanceof CredentialError)) throw error
     const text = `registry ${registry.name} is used without a credential: ${error.message}`
-    tools.ctx.emit({ type: 'log', level: 'debug', text })
+    tools.ctx.emit({ type: 'log', level: 'warning', text })
     return found
   }
 }
@@ -110,7 +111,7 @@ function checkedClaims(token: string): z.infer<typeof CLAIMS> {
 
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }
@@ -150,8 +151,8 @@ async function foundToken(registry: Registry, tools: SignInTools): Promise<Entra
   try {
     return (await serviceToken(tools)) ?? ((await isAzureMachine(tools)) ? await machineToken(tools) : undefined)
   } catch (error) {
+    // Every machine of Azure has the service, and few have an identity.
     if (!(error instanceof CredentialError)) throw error
-    tools.ctx.emit({ type: 'log', level: 'debug', text: `the managed identity is not used: ${error.message}` })
     return undefined
   }
 }

@@ -4,10 +4,9 @@
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
-import { parseDigest } from '../../src/core/descriptor.ts'
 import { parseJson } from '../../src/core/foreign.ts'
-import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
+import { eventOf } from '../told.ts'
 
 const ENVELOPE = z.looseObject({
   message: z.looseObject({
@@ -32,20 +31,9 @@ export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
   const action = ACTIONS[parsed.data.action]
   const repository = (tagged ?? exact ?? '').replace(/^[^/]+\//, '').replace(/(@[^/]*|:[^/]*)$/, '')
   if (action === undefined || repository === '') return []
-  const digest = parseDigest(exact?.split('@')[1] ?? '')
   const tag = /:([^/:@]+)$/.exec(tagged ?? '')?.[1]
-  const { messageId: id, publishTime } = envelope?.data.message ?? {}
-  const time = timeFrom(publishTime)
-  return [
-    {
-      action,
-      repository,
-      ...(tag ? { tag } : {}),
-      ...(digest ? { digest } : {}),
-      ...(time ? { time } : {}),
-      ...(id ? { id } : {}),
-    },
-  ]
+  const { messageId: id, publishTime: time } = envelope?.data.message ?? {}
+  return [eventOf(action, repository, { tag, digest: exact?.split('@')[1], time, id })]
 }
 
 function decoded(data: string): unknown {

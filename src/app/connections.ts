@@ -6,6 +6,7 @@ import { adapters } from '../../adapters/index.ts'
 import { type Adapter, type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
 import { ConfigurationError, NetworkError } from '../core/errors.ts'
+import type { Event } from '../core/events.ts'
 import type { HttpClient } from '../core/http.ts'
 import type { Credential, Registry, SentCredential } from '../core/registry.ts'
 import { createKeychain, type Keychain } from '../credentials/keychain.ts'
@@ -106,7 +107,10 @@ export function createConnections(options: ConnectionOptions): Connections {
   /** What the registry's client sends: as it was found, or what its adapter makes of it. */
   async function signIn(registry: Registry, type: AdapterType, api: AdapterTools['api']): Promise<SentCredential> {
     const found = await credential(registry)
-    const ctx = { signal: closing.signal, emit: () => {} }
+    const emit = (event: Event): void => {
+      if (event.type === 'log' && event.level === 'warning') warn(event.text)
+    }
+    const ctx = { signal: closing.signal, emit }
     return type.signIn ? type.signIn(found, registry, { api, ctx, env: options.env }) : sendable(found, registry)
   }
 

@@ -128,3 +128,20 @@ test('tells that Google cannot be reached from a key that is wrong', async () =>
   const { endpoint, ctx } = await open(it, {}, { type: 'service_account', password: key })
   await expect(endpoint.adapter.ping(ctx)).rejects.toMatchObject({ code: 'network' })
 })
+
+test('what is public is pulled where the login of gcloud has ended, and that is said', async () => {
+  const it = await startGar({ isPublic: true })
+  onTestFinished(() => it.close())
+  it.content.add(REPOSITORY, image(), 'v1')
+  const ended = JSON.stringify({
+    type: 'authorized_user',
+    client_id: 'client',
+    client_secret: 'secret',
+    refresh_token: 'ended',
+    token_uri: `${it.google.url}/token`,
+  })
+  const { directory } = written(ended, 'application_default_credentials.json')
+  const { endpoint, ctx, warnings } = await open(it, { CLOUDSDK_CONFIG: directory })
+  expect((await endpoint.adapter.repository(REPOSITORY).resolve('v1', ctx))?.digest).toBe(image().digest)
+  expect(warnings).toEqual([expect.stringContaining('gcloud')])
+})

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { partsOf, pathOf, placeOf } from '../../adapters/google-gar/naming.ts'
+import { partsOf, pathOf, placeOf } from '../../adapters/google-gar/api.ts'
 import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { workplace } from '../e2e/harness.ts'
@@ -109,7 +109,7 @@ test('knows what the parts of a name are, at pkg.dev and at gcr.io', () => {
   expect(at('https://images.example.com', 'asia').location).toBe('asia')
 })
 
-test('one call gives tags, digests, sizes and times, and artifacts without a tag', async () => {
+test('one call gives tags, digests and times, and artifacts without a tag', async () => {
   const it = await gar()
   const both = index([image({ seed: 1 }), image({ seed: 2 })])
   it.content.add('proj/contract/app', both, 'v1', 'latest')
@@ -118,7 +118,6 @@ test('one call gives tags, digests, sizes and times, and artifacts without a tag
   const facts = {
     digest: both.digest,
     mediaType: both.mediaType,
-    size: both.bytes.byteLength,
     pushed: new Date(1767323045000),
   }
   expect(listed).toEqual(
@@ -248,6 +247,7 @@ test('the tags of an immutable repository stay, and the same again is no failure
   const immutable = { status: 400, hint: expect.stringContaining('override: false') }
   await expect(push(endpoint, 'proj/fixed/app', 'v1', second, ctx)).rejects.toMatchObject(immutable)
   expect((await endpoint.adapter.writeRules?.('proj/fixed/app', ctx))?.immutable?.('v1')).toContain('immutable')
+  expect(await endpoint.adapter.repository('proj/fixed/app').deletes?.(ctx)).toBe('nothing')
 })
 
 test('a missing permission is told by its name and role', async () => {

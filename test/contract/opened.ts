@@ -15,19 +15,22 @@ export interface Opened {
   readonly endpoint: Endpoint
   readonly ctx: Context
   readonly events: readonly Event[]
+  /** Said while the registry was opened or signed in to. */
+  readonly warnings: readonly string[]
   readonly connections: Connections
 }
 
 /** Opens a registry as the program does, with a clock that does not wait. */
 export async function connect({ registry, env }: Pick<AdapterUnderTest, 'registry' | 'env'>): Promise<Opened> {
   const events: Event[] = []
+  const warnings: string[] = []
   let now = Date.now()
   const connections = createConnections({
     cwd: temporaryDirectory(),
     env: { HOME: temporaryDirectory(), ...env },
     redactor: createRedactor(),
     userAgent: 'replicate-test',
-    warn: () => {},
+    warn: (text) => warnings.push(text),
     timing: {
       random: () => 0,
       clock: {
@@ -41,7 +44,7 @@ export async function connect({ registry, env }: Pick<AdapterUnderTest, 'registr
   })
   onTestFinished(() => connections.close())
   const ctx = { signal: new AbortController().signal, emit: (event: Event) => events.push(event) }
-  return { endpoint: await connections.open(registry), ctx, events, connections }
+  return { endpoint: await connections.open(registry), ctx, events, warnings, connections }
 }
 
 /** Tags and digests as the planner would learn them: by the adapter's own listing, else tag by tag. */
