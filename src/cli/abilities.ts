@@ -57,7 +57,6 @@ export async function abilitiesOf(type: AdapterType): Promise<readonly Ability[]
       text: 'a plan tells quotas, immutable tags and missing permissions',
       can: adapter.writeRules !== undefined,
     },
-    { key: 'events', word: 'events', text: 'its webhooks are understood', can: type.parseEvents !== undefined },
   ]
 }
 

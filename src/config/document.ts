@@ -7,7 +7,7 @@ import type { Secret } from '../core/secret.ts'
 
 /** Plain JSON; written as YAML it means the same policy. Of what is secret only stands what may be seen. */
 export function policyDocument(policy: Policy): Readonly<Record<string, unknown>> {
-  const { name: _, also: __, source, destination: ___, filters, retry, prepare, notify, triggers, ...plain } = policy
+  const { name: _, also: __, source, destination: ___, filters, retry, prepare, notify, ...plain } = policy
   const { digest, ...selecting } = filters
   const destinations = routesOf(policy).map(({ destination }) => writtenDestination(destination))
   return {
@@ -17,7 +17,6 @@ export function policyDocument(policy: Policy): Readonly<Record<string, unknown>
     destination: destinations.length === 1 ? destinations[0] : destinations,
     filters: writtenFilters(digest === undefined ? selecting : without(selecting, 'name')),
     retry: { ...retry, delay: spelledDuration(retry.delay) },
-    triggers: triggers.map((trigger) => ('poll' in trigger ? { poll: spelledDuration(trigger.poll) } : trigger)),
     ...(prepare ? { prepare: { ...prepare, handler: shown(prepare.handler) } } : {}),
     ...(notify ? { notify: notify.map(writtenNotification) } : {}),
   }

@@ -1,6 +1,6 @@
 /** Puts the environment into a file's values, and sees to it that no secret stands there in plain. */
 
-import { isAlias, isPair, isScalar, type Scalar, visit } from 'yaml'
+import { isAlias, isPair, isScalar, isSeq, type Scalar, visit } from 'yaml'
 import { type Finding, keyName, resolved, type Source } from './source.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -14,7 +14,7 @@ export interface Interpolation {
 /** How every complaint about a variable ends that the environment does not have. */
 export const UNSET = 'is not set'
 
-const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'secret', 'hook_secret', 'slack'])
+const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'secret', 'slack'])
 /** These may be written out, and are not to be shown where they came from the environment. */
 const PRIVATE_KEYS: ReadonlySet<string> = new Set([...SECRET_KEYS, 'webhook', 'handler'])
 const VARIABLE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?/g
@@ -27,9 +27,8 @@ export function interpolate(source: Source, env: Environment): Interpolation {
   visit(source.document, {
     Scalar(key, node, ancestors) {
       if (key === 'key' || typeof node.value !== 'string') return
-      const path = pathOf(ancestors, key)
       const { value, fromEnvironment, mistakes } = substituted(node.value, env)
-      for (const message of mistakes) findings.push({ path, node, message })
+      for (const message of mistakes) findings.push({ path: pathOf(ancestors, key), node, message })
       if (value !== node.value) source.interpolated.set(node, node.value)
       if (fromEnvironment) given.add(node)
       else if (mistakes.length === 0) plain.add(node)
@@ -71,9 +70,7 @@ function substituted(text: string, env: Environment): Substituted {
 /** Secrets that stand in the file. Looks through aliases, since an anchor may stand anywhere. */
 function plainSecrets(source: Source, plain: ReadonlySet<Scalar>): readonly Finding[] {
   return secretScalars(source)
-    .filter(
-      ({ key, node }) => plain.has(node) && node.value !== '' && !(key === 'hook_secret' && node.value === 'none'),
-    )
+    .filter(({ node }) => plain.has(node) && node.value !== '')
     .map(({ path, key }) => ({
       path,
       message: `\`${key}\` is written out in the file`,
@@ -102,10 +99,9 @@ function secretScalars(source: Source, keys: ReadonlySet<string> = SECRET_KEYS):
   visit(source.document, {
     Pair(index, pair, ancestors) {
       const key = keyName(pair)
-      const parents = pathOf(ancestors, index)
+      if (key === undefined || !keys.has(key)) return
       const node = isAlias(pair.value) ? resolved(source, pair.value) : pair.value
-      if (key === undefined || !isScalar(node)) return
-      if (keys.has(key) || parents.at(-1) === 'pull_users') found.push({ path: [...parents, key], key, node })
+      if (isScalar(node)) found.push({ path: [...pathOf(ancestors, index), key], key, node })
     },
   })
   return found
@@ -113,22 +109,10 @@ function secretScalars(source: Source, keys: ReadonlySet<string> = SECRET_KEYS):
 
 /** The keys above a node, from the top of the file. */
 function pathOf(ancestors: readonly unknown[], index: unknown): (string | number)[] {
-  const path: (string | number)[] = []
-  for (const [at, ancestor] of ancestors.entries()) {
+  return ancestors.flatMap((ancestor, at): readonly (string | number)[] => {
+    if (isPair(ancestor)) return [keyName(ancestor) ?? '']
+    if (!isSeq(ancestor)) return []
     const child = ancestors[at + 1]
-    if (isPair(ancestor)) path.push(keyName(ancestor) ?? '')
-    else if (child !== undefined && isSequence(ancestor)) path.push(ancestor.items.indexOf(child))
-    else if (child === undefined && isSequence(ancestor) && typeof index === 'number') path.push(index)
-  }
-  return path
-}
-
-function isSequence(node: unknown): node is { readonly items: readonly unknown[] } {
-  return (
-    typeof node === 'object' &&
-    node !== null &&
-    'items' in node &&
-    Array.isArray(node.items) &&
-    !node.items.some(isPair)
-  )
+    return [child === undefined ? Number(index) : ancestor.items.indexOf(child)]
+  })
 }

@@ -11,7 +11,7 @@ import { type Names, registryNamed } from './reference.ts'
 import { buildRegistry } from './registries.ts'
 import { salvage } from './salvage.ts'
 import { policySchema, registrySchema } from './schema.ts'
-import { takenBy } from './scope.ts'
+import { ownership } from './scope.ts'
 import { missingNames, type Read, readSections } from './sections.ts'
 import { type ConfigurationFile, lineOf, problemOf, type Source } from './source.ts'
 
@@ -131,8 +131,9 @@ function checkScopes(
 ): void {
   const values = [...policies.values()].map(({ value }) => value)
   const endpoint = (name: string): string => registries.get(name)?.value.url ?? name
+  const takenBy = ownership(values, endpoint)
   for (const { value: policy, source } of policies.values()) {
-    const owner = takenBy(policy, values, endpoint)
+    const owner = takenBy(policy)
     const other = owner && policies.get(owner.name)
     if (!other) continue
     const place = `${other.source.shown}:${lineOf(other.source, ['policies', owner.name])}`

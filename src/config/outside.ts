@@ -7,9 +7,12 @@ import { type Names, registryNamed } from './reference.ts'
 import type { PolicyInput } from './schema.ts'
 import type { Finding } from './source.ts'
 
-const A_URL = /^https?:\/\/[^\s/@?#]+([/?]\S*)?$/
 const A_PATH = /^\/(?!\/)\S*$/
 const NO_USER = 'with `http://` or `https://` and without a user name; what is secret in it comes from the environment'
+
+function isUrl(text: string): boolean {
+  return /^https?:\/\/[^\s/@?#]+([/?]\S*)?$/.test(text) && URL.canParse(text)
+}
 
 /** `destinations` are those of the policy, of which each must have an address where the handler is a path. */
 export function builtHandler(
@@ -19,7 +22,7 @@ export function builtHandler(
   findings: Finding[],
 ): PrepareHandler {
   const path = ['prepare', 'handler']
-  if (A_URL.test(handler)) return { handler: secretUrl(handler), abort_on }
+  if (isUrl(handler)) return { handler: secretUrl(handler), abort_on }
   if (!A_PATH.test(handler)) {
     findings.push({ path, message: '`handler` is neither a path nor a URL', hint: `a URL is written ${NO_USER}` })
     return { handler: secret(handler), abort_on }
@@ -58,9 +61,9 @@ export function builtNotifications(
       return [{ on, exec: [command.includes('/') ? resolve(directory, command) : command, ...rest] }]
     }
     const url = webhook ?? slack ?? ''
-    if (!A_URL.test(url)) {
+    if (!isUrl(url)) {
       const name = webhook === undefined ? 'slack' : 'webhook'
-      findings.push({ path: [...path, name], message: `\`${name}\` is no URL`, hint: `a URL is written ${NO_USER}` })
+      findings.push({ path: [...path, name], message: `\`${name}\` is not a URL`, hint: `a URL is written ${NO_USER}` })
       return []
     }
     if (webhook === undefined) return [{ on, slack: secretUrl(url) }]

@@ -91,10 +91,11 @@ function builtDestinations(
 ): readonly PolicyDestination[] {
   if (!Array.isArray(input)) return [builtDestination(input, ['destination'], names, findings)]
   const built = input.map((one, index) => builtDestination(one, ['destination', index], names, findings))
-  const places = built.map(({ registry, namespace }) => `${registry}/${namespace ?? ''}`)
-  for (const [index, place] of places.entries()) {
-    const first = places.indexOf(place)
-    if (first === index) continue
+  const places = new Set<string>()
+  for (const [index, { registry, namespace }] of built.entries()) {
+    const place = `${registry}/${namespace ?? ''}`
+    const { size } = places
+    if (places.add(place).size > size) continue
     const message = `the destination \`${place.replace(/\/$/, '')}\` stands here twice`
     findings.push({ path: ['destination', index], message, hint: 'leave one of them out' })
   }

@@ -41,8 +41,11 @@ function unknownKey(key: string, path: Path): Finding {
   return { path: [...path, key], atKey: true, message: `unknown key \`${key}\``, hint: unknownKeyHint(key, path) }
 }
 
+let schema: unknown
+
 function unknownKeyHint(key: string, path: Path): string | undefined {
-  const known = keysAt(jsonSchema(), path)
+  schema ??= jsonSchema()
+  const known = keysAt(schema, path)
   return didYouMean(key, known) ?? (known.length > 0 ? `the keys here are ${known.join(', ')}` : undefined)
 }
 

@@ -22,7 +22,7 @@ export function buildRegistry(
   directory: string,
   types: readonly AdapterFacts[],
 ): Built<Registry> {
-  const { path, ca, client_cert, client_key, credential, limits, hook_secret, options, url: _, ...plain } = input
+  const { path, ca, client_cert, client_key, credential, limits, options, url: _, ...plain } = input
   const facts = types.find(({ identity }) => identity === input.type)
   const { values, findings: wrong } = builtOptions(options ?? {}, input.type, facts)
   const url =
@@ -77,11 +77,21 @@ function placeFindings(input: RegistryInput, url: string | undefined): readonly 
       ? [...wrong, { path: [], atKey: true, message: '`path` is missing', absence: true }]
       : wrong
   }
-  const wrong =
-    input.path === undefined ? [] : [{ path: ['path'], atKey: true, message: `only an \`oci-layout\` has a \`path\`` }]
+  const wrong: Finding[] =
+    input.path === undefined ? [] : [{ path: ['path'], atKey: true, message: 'only an `oci-layout` has a `path`' }]
   if (url === undefined) return [...wrong, { path: [], atKey: true, message: '`url` is missing', absence: true }]
-  if (URL.canParse(url)) return wrong
-  return [...wrong, { path: ['url'], message: `\`${url}\` is not a URL such as \`https://registry.example.com\`` }]
+  if (/^https?:\/\/[^/]*@/.test(url)) {
+    const hint = 'user and password belong under `credential`, in the keychain, or in `docker login`'
+    return [...wrong, { path: ['url'], message: '`url` holds a user name', hint }]
+  }
+  if (!URL.canParse(url)) wrong.push(notUrl('url', url, 'https://registry.example.com'))
+  const { proxy } = input
+  if (proxy !== undefined && !URL.canParse(proxy)) wrong.push(notUrl('proxy', proxy, 'http://proxy.example.com:3128'))
+  return wrong
+}
+
+function notUrl(key: string, url: string, example: string): Finding {
+  return { path: [key], message: `\`${url}\` is not a URL such as \`${example}\`` }
 }
 
 function tlsFindings({ client_cert, client_key }: RegistryInput): readonly Finding[] {

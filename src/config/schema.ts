@@ -51,7 +51,7 @@ export const registrySchema = mapping(
     type: filled('An identity from `replicate adapters list`'),
     url: formed(
       'Where it answers; `http://` means plain HTTP',
-      /^https?:\/\/[^\s/@]+(\/[^\s?#]*)?$/,
+      /^https?:\/\/[^\s/]+(\/[^\s?#]*)?$/,
       'a URL such as `https://registry.example.com`',
     ).exactOptional(),
     path: filled('A directory or a tar of OCI layout, relative to this file').exactOptional(),
@@ -79,7 +79,6 @@ export const registrySchema = mapping(
       .record(z.string(), z.union([z.string(), z.array(z.string()), z.record(z.string(), z.string())]))
       .meta({ description: 'What only this type of registry has: see `replicate adapters show`' })
       .exactOptional(),
-    hook_secret: filled('The secret of its webhook, as an environment variable, or `none`').exactOptional(),
   },
   'An endpoint',
 )
@@ -166,13 +165,8 @@ const filters = mapping(
 
 const trigger = mapping(
   {
-    schedule: filled(
-      'Cron with 5 fields, or 6 with seconds first; also @hourly, @daily, @weekly, @monthly',
-    ).exactOptional(),
+    schedule: filled('Cron with 5 fields, or 6 with seconds first; also @hourly, @daily, @weekly, @monthly'),
     timezone: filled('Of the schedule, such as Europe/Berlin').exactOptional(),
-    event: list('By webhook', z.enum(['push', 'delete'])).exactOptional(),
-    poll: duration('The same events, found by asking the source this often').exactOptional(),
-    pull: flag('Synchronise when a client pulls through the gateway', false).exactOptional(),
   },
   'When, besides by hand',
 )
@@ -215,7 +209,7 @@ export const policySchema = mapping(
       'What a name or a tag without wildcards that the source lacks is: a failure (default), or a warning',
       ['fail', 'warn'],
     ).exactOptional(),
-    deletion: choice('What happens to what is gone from the source', ['never', 'events', 'mirror']).default('never'),
+    deletion: choice('What happens to what is gone from the source', ['never', 'mirror']).default('never'),
     max_deletions: share(
       "How much `mirror` deletes at most: a share of the destination's tags, or a number",
     ).exactOptional(),
@@ -239,38 +233,11 @@ export const policySchema = mapping(
   'What goes from where to where, when, and how gently',
 )
 
-const serve = mapping(
-  {
-    listen: filled('Host and port').exactOptional(),
-    behind_proxy: flag('Something in front of it speaks TLS', false).exactOptional(),
-    tls: mapping({ cert: filled('A PEM file'), key: filled('A PEM file') }, 'Its own certificate').exactOptional(),
-    token: filled('For the REST API and the page, as an environment variable').exactOptional(),
-    health_interval: duration('How often registries are checked').exactOptional(),
-    max_executions: count('At once; the rest wait', 1).exactOptional(),
-    catch_up: duration('How old a missed time may be that is still run at start').exactOptional(),
-    settle: duration('Events of one artifact within this time are merged').exactOptional(),
-    max_age: duration('How long a pulled tag is fresh').exactOptional(),
-    pull_users: z
-      .record(z.string(), z.string())
-      .meta({ description: 'Who may pull: user and environment variable' })
-      .exactOptional(),
-    history: mapping(
-      {
-        keep: count('Executions', 1).exactOptional(),
-        older_than: duration('Executions older than this go').exactOptional(),
-      },
-      'What is kept',
-    ).exactOptional(),
-  },
-  'Of `replicate serve`',
-)
-
 const name = z.string().regex(NAME)
 
 export const configurationSchema = z.strictObject({
   registries: z.record(name, registrySchema).meta({ description: 'Endpoints by name' }).exactOptional(),
   policies: z.record(name, policySchema).meta({ description: 'Policies by name' }).exactOptional(),
-  serve: serve.exactOptional(),
 })
 
 export type RegistryInput = z.output<typeof registrySchema>

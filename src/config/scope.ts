@@ -4,44 +4,64 @@ import { compilePattern } from '../core/pattern.ts'
 import type { Policy } from '../core/policy.ts'
 import { namespaceOf } from '../core/reference.ts'
 
-/** The enabled system policy that already takes the namespace of `policy` from the same registry, if there is one. */
-export function takenBy(
-  policy: Policy,
-  others: readonly Policy[],
+/** Tells of a policy for one namespace which enabled system policy already takes that from the same registry, if there is one. */
+export function ownership(
+  policies: readonly Policy[],
   endpoint: (registry: string) => string,
-): Policy | undefined {
-  const namespace = policy.source.namespaces?.[0]
-  if (policy.scope !== 'namespace' || namespace === undefined) return undefined
-  return others.find(
-    (other) =>
-      other.scope === 'system' &&
-      other.enabled &&
-      endpoint(other.source.registry) === endpoint(policy.source.registry) &&
-      takes(other, namespace),
-  )
+): (policy: Policy) => Policy | undefined {
+  const systems = policies.filter(({ scope, enabled }) => scope === 'system' && enabled)
+  const entries = systems.flatMap((policy) => {
+    const takes = taker(policy)
+    return spelledOut(policy).map((namespace) => ({
+      policy,
+      takes,
+      key: `${endpoint(policy.source.registry)} ${namespace}`,
+    }))
+  })
+  const owners = Map.groupBy(entries, ({ key }) => key)
+  return ({ scope, source }) => {
+    const namespace = source.namespaces?.[0]
+    if (scope !== 'namespace' || namespace === undefined) return undefined
+    const keys = [namespace, ANY].map((each) => `${endpoint(source.registry)} ${each}`)
+    return keys.flatMap((key) => owners.get(key) ?? []).find(({ takes }) => takes(namespace))?.policy
+  }
 }
 
-function takes(policy: Policy, namespace: string): boolean {
-  const { namespaces } = policy.source
-  if (namespaces && !namespaces.some((pattern) => compilePattern(pattern).matches(namespace))) return false
-  const { name } = policy.filters
-  return name === undefined || name.some((pattern) => reaches(pattern, namespace))
+const ANY = '*'
+
+/** The namespaces of a policy if it has no patterns of them. */
+function spelledOut({ source }: Policy): readonly string[] {
+  const literals = source.namespaces?.map((pattern) => compilePattern(pattern).literals)
+  return literals?.every((each) => each !== undefined) ? literals.flat() : [ANY]
 }
 
-/** True where a name below `namespace` may match. */
-function reaches(pattern: string, namespace: string): boolean {
+/** Whether a namespace is among those that the policy reads. */
+function taker({ source, filters }: Policy): (namespace: string) => boolean {
+  const namespaces = source.namespaces?.map(compilePattern)
+  const reaches = filters.name?.map(reach)
+  return (namespace) =>
+    (!namespaces || namespaces.some((pattern) => pattern.matches(namespace))) &&
+    (!reaches || reaches.some((each) => each(namespace)))
+}
+
+/** Whether a name below a namespace may match the pattern. */
+function reach(pattern: string): (namespace: string) => boolean {
   const compiled = compilePattern(pattern)
-  if (compiled.literals) return compiled.literals.some((name) => namespaceOf(name) === namespace)
-  if (compiled.matches(`${namespace}/x`)) return true
+  const { literals } = compiled
+  if (literals) {
+    const known = new Set(literals.map(namespaceOf))
+    return (namespace) => known.has(namespace)
+  }
   const above = namespaceOf(pattern)
-  return above !== undefined && matchesIfWhole(above, namespace)
+  const matches = above === undefined ? () => false : matcherIfWhole(above)
+  return (namespace) => compiled.matches(`${namespace}/x`) || matches(namespace)
 }
 
 /** The part of a pattern before its last slash is a pattern too, unless that slash stood inside braces. */
-function matchesIfWhole(pattern: string, namespace: string): boolean {
+function matcherIfWhole(pattern: string): (namespace: string) => boolean {
   try {
-    return compilePattern(pattern).matches(namespace)
+    return compilePattern(pattern).matches
   } catch {
-    return true
+    return () => true
   }
 }

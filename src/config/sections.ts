@@ -14,7 +14,6 @@ import {
   problemOf,
   type Source,
 } from './source.ts'
-import { refusals } from './unsupported.ts'
 
 export interface Read {
   readonly source: Source
@@ -51,7 +50,6 @@ export function readSections(
   }
   const checked = configurationSchema.safeParse(content, { ...ONCE, reportInput: true })
   if (!checked.success) findings.push(...findingsOf(checked.error.issues))
-  findings.push(...refusals(content))
   problems.push(...findings.map((finding) => problemOf(source, finding)))
   const sections = {
     registries: section(content, 'registries', source),

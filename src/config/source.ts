@@ -52,48 +52,102 @@ export interface Finding {
   readonly absence?: boolean
 }
 
-const SYNTAX: Readonly<Record<string, string>> = {
-  DUPLICATE_KEY: 'this key stands here twice',
-  MULTIPLE_DOCS: 'only one YAML document is allowed in a file',
-}
+/** Mappings and lists in each other; a configuration needs ten. */
+const MAX_DEPTH = 100
+const TOO_DEEP = 'it is nested too deeply'
 
 /** Parses without looking at meaning. Every scalar stays text, so that `tag: 3.20` is not a
- *  number. Where the source is `readable` in spite of problems, its meaning may be checked too. */
+ *  number. If the source is `readable` in spite of problems, its meaning may be checked too. */
 export function parseSource(
   file: ConfigurationFile,
   cwd: string,
 ): { readonly source: Source; readonly problems: readonly Problem[]; readonly readable: boolean } {
   const lines = new LineCounter()
-  const { document, failure } = parsed(file.text, lines)
+  const parsed = parse(file.text, lines)
+  const document = parsed instanceof Document ? parsed : new Document()
   const below = relative(cwd, file.path)
   const shown = file.path === '-' || below.startsWith('..') || isAbsolute(below) ? file.path : below
   const directory = file.path === '-' ? cwd : dirname(file.path)
   const source = { path: file.path, shown, directory, text: file.text, document, lines, interpolated: new Map() }
-  const problems = document.errors.map((error) => {
-    const { line, col } = lines.linePos(error.pos[0])
-    return { message: SYNTAX[error.code] ?? `not YAML: ${plainly(error.message)}`, ...place(source, line, col) }
+  const { duplicates, isTooDeep } = inspected(document.contents)
+  const failure = parsed instanceof Document ? (isTooDeep ? TOO_DEEP : undefined) : parsed
+  const errors = document.errors.map(({ code, pos, message }) => ({
+    at: pos[0],
+    message: code === 'MULTIPLE_DOCS' ? 'only one YAML document is allowed in a file' : `not YAML: ${plainly(message)}`,
+  }))
+  const found = [...errors, ...duplicates.map((at) => ({ at, message: 'this key stands here twice' }))]
+  const problems = found.map(({ at, message }) => {
+    const { line, col } = lines.linePos(at)
+    return { message, ...place(source, line, col) }
   })
-  const readable = !failure && document.errors.every((error) => error.code === 'DUPLICATE_KEY')
-  return { source, problems: failure ? [failure, ...problems] : problems, readable }
+  const failed = failure === undefined ? [] : [{ message: `not YAML: ${failure}` }]
+  return { source, problems: [...failed, ...problems], readable: failed.length + errors.length === 0 }
 }
 
-function parsed(text: string, lines: LineCounter): { readonly document: Document; readonly failure?: Problem } {
+/** The document, or why it cannot be read. */
+function parse(text: string, lineCounter: LineCounter): Document | string {
   try {
-    const document = parseDocument(text, { schema: 'failsafe', merge: true, lineCounter: lines, prettyErrors: false })
-    return { document }
+    // The parser's own check for keys that stand twice compares each with each.
+    return parseDocument(text, {
+      schema: 'failsafe',
+      merge: true,
+      uniqueKeys: false,
+      lineCounter,
+      prettyErrors: false,
+      logLevel: 'error',
+    })
   } catch (error) {
-    return { document: new Document(), failure: { message: `not YAML: ${reasonOf(error)}` } }
+    return reasonOf(error)
   }
 }
 
-/** The content as plain objects, lists and strings. Throws where aliases multiply beyond reason. */
+/** Where keys stand for a second time in their mapping, and whether there are more levels than may be. */
+function inspected(contents: unknown): { readonly duplicates: readonly number[]; readonly isTooDeep: boolean } {
+  const duplicates: number[] = []
+  let level: readonly unknown[] = [contents]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) return { duplicates, isTooDeep: true }
+    level = level.flatMap((node) => {
+      if (isSeq(node)) return node.items
+      if (!isMap(node)) return []
+      const seen = new Set<string>()
+      return node.items.flatMap((pair) => {
+        const name = keyName(pair)
+        const at = isScalar(pair.key) ? pair.key.range?.[0] : undefined
+        if (name !== undefined && name !== '<<' && seen.has(name) && at !== undefined) duplicates.push(at)
+        if (name !== undefined) seen.add(name)
+        return [pair.key, pair.value]
+      })
+    })
+  }
+  return { duplicates: duplicates.toSorted((a, b) => a - b), isTooDeep: false }
+}
+
+/** The content as plain objects, lists and strings. Throws if aliases multiply or nest beyond reason. */
 export function contentOf(source: Source): unknown {
   if (source.document.contents === null || source.text.trim() === '') return {}
+  let content: unknown
   try {
-    return source.document.toJS({ maxAliasCount: 100 })
+    content = source.document.toJS({ maxAliasCount: 100 })
   } catch (error) {
     throw new Error(reasonOf(error), { cause: error })
   }
+  if (isTooDeep(content)) throw new Error(TOO_DEEP)
+  return content
+}
+
+/** Aliases can nest what is flat in the file, even in itself. */
+function isTooDeep(content: unknown): boolean {
+  let level = new Set<object>(isObject(content) ? [content] : [])
+  for (let depth = 0; level.size > 0; depth += 1) {
+    if (depth > MAX_DEPTH) return true
+    level = new Set([...level].flatMap((value) => Object.values(value).filter(isObject)))
+  }
+  return false
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 function reasonOf(error: unknown): string {
@@ -101,7 +155,7 @@ function reasonOf(error: unknown): string {
 }
 
 function plainly(message: string): string {
-  return message.startsWith('Maximum call stack') ? 'it is nested too deeply' : message
+  return message.startsWith('Maximum call stack') ? TOO_DEEP : message
 }
 
 /** The finding with its file, line, column, and the line itself. */
@@ -133,7 +187,8 @@ function offsetIn(source: Source, node: Node | undefined, offset: number | undef
 const SECRET_LINE = /((?:password|token|secret|slack)["']?\s*:\s*)(?!\$\{)\S.*/i
 
 function place(source: Source, line: number, column: number): Pick<Problem, 'position' | 'text'> {
-  const text = source.text.split('\n')[line - 1]?.trimEnd() ?? ''
+  const { lineStarts } = source.lines
+  const text = source.text.slice(lineStarts[line - 1], lineStarts[line]).trimEnd()
   const masked = withoutUserinfo(text.replace(SECRET_LINE, '$1***')).slice(0, 200)
   return { position: { file: source.shown, line, column }, text: masked }
 }
@@ -177,10 +232,14 @@ export function resolved(source: Source, node: unknown): unknown {
   return isAlias(node) ? node.resolve(source.document) : node
 }
 
+/** The pairs of each mapping by name; of a key that stands twice the last, whose value counts. */
+const INDEXES = new WeakMap<readonly Pair[], ReadonlyMap<string | undefined, Pair>>()
+
 function pairOf(source: Source, pairs: readonly Pair[], name: string): Pair | undefined {
-  // The last of a key that stands here twice: that is the one whose value counts.
-  const own = pairs.findLast((pair) => keyName(pair) === name)
-  if (own) return own
+  const index = INDEXES.get(pairs) ?? new Map(pairs.map((pair) => [keyName(pair), pair]))
+  INDEXES.set(pairs, index)
+  const own = index.get(name)
+  if (own || !index.has('<<')) return own
   for (const pair of pairs) {
     if (keyName(pair) !== '<<') continue
     const merged = resolved(source, pair.value)

@@ -6,29 +6,16 @@ import type { PolicyInput } from './schema.ts'
 import type { Finding } from './source.ts'
 import { didYouMean } from './suggest.ts'
 
-/** Those that this version has; the other kinds are refused as such elsewhere. */
 export function builtTriggers(inputs: PolicyInput['triggers'], findings: Finding[]): readonly Trigger[] {
-  return inputs.flatMap(({ schedule, timezone, event, poll, pull }, index): readonly Trigger[] => {
-    const path = ['triggers', index]
-    const isOther = event !== undefined || poll !== undefined || pull === true
-    if (schedule === undefined) {
-      const message = timezone === undefined ? 'this trigger says nothing' : '`timezone` belongs to a `schedule`'
-      const hint = 'write `schedule: "0 2 * * *"`'
-      if (!isOther) findings.push({ path, message, hint })
-      return []
-    }
-    if (isOther) {
-      const hint = 'begin each with a `-` of its own'
-      findings.push({ path, message: 'these are several triggers', hint })
-    }
+  for (const [index, { schedule, timezone }] of inputs.entries()) {
     try {
       parseSchedule(schedule, timezone)
     } catch (error) {
       if (!(error instanceof ScheduleError)) throw error
-      findings.push(misread(error, path, timezone))
+      findings.push(misread(error, ['triggers', index], timezone))
     }
-    return [{ schedule, ...(timezone === undefined ? {} : { timezone }) }]
-  })
+  }
+  return inputs
 }
 
 function misread(error: ScheduleError, path: Finding['path'], timezone: string | undefined): Finding {

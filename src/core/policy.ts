@@ -53,11 +53,11 @@ export interface PolicyDestination {
   readonly public: boolean
 }
 
-export type Trigger =
-  | { readonly schedule: string; readonly timezone?: string }
-  | { readonly event: readonly ('push' | 'delete')[] }
-  | { readonly poll: number }
-  | { readonly pull: true }
+/** What starts a policy besides a user. */
+export interface Trigger {
+  readonly schedule: string
+  readonly timezone?: string
+}
 
 /** Called before anything is created or copied. */
 export interface PrepareHandler {
@@ -97,7 +97,7 @@ export interface Policy {
   /** What a name or a tag without wildcards that the source lacks is: a failed task (default), or a warning. Platforms that no image has
    *  are a failure only where `fail` is written out. */
   readonly missing?: 'fail' | 'warn'
-  readonly deletion: 'never' | 'events' | 'mirror'
+  readonly deletion: 'never' | 'mirror'
   /** At most so many tags, or this share of the destination's, are deleted by one execution; default 10 %. */
   readonly max_deletions?: number | `${number}%`
   readonly triggers: readonly Trigger[]

@@ -64,9 +64,7 @@ export function parseSchedule(text: string, timezone?: string): Schedule {
 }
 
 export function schedulesOf({ triggers }: Pick<Policy, 'triggers'>): readonly Schedule[] {
-  return triggers.flatMap((trigger) =>
-    'schedule' in trigger ? [parseSchedule(trigger.schedule, trigger.timezone)] : [],
-  )
+  return triggers.map(({ schedule, timezone }) => parseSchedule(schedule, timezone))
 }
 
 /** When the policy comes next; undefined where nothing starts it. Milliseconds since 1970. */

@@ -69,7 +69,7 @@ export async function callHandler(
 
 /** Its fields are part of the interface. */
 function bodyOf({ policy, trigger }: HandlerRequest, { policy: one }: Route, execution: number, pair: NamespacePair) {
-  const schedule = policy.triggers.find((candidate) => 'schedule' in candidate)
+  const [first] = policy.triggers
   return {
     events: 'prepare_replication',
     replicate_policy_name: policy.name,
@@ -80,7 +80,7 @@ function bodyOf({ policy, trigger }: HandlerRequest, { policy: one }: Route, exe
     target_project: pair.to ?? null,
     target_project_public: one.destination.public,
     replicate_deletion: policy.deletion !== 'never',
-    trigger: { kind: trigger, schedule_param: trigger === 'schedule' ? (schedule?.schedule ?? null) : null },
+    trigger: { kind: trigger, schedule_param: trigger === 'schedule' ? (first?.schedule ?? null) : null },
   }
 }
 

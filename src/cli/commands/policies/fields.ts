@@ -195,7 +195,7 @@ function destinationValue({ registry, namespace = '', ...rest }: Place, given: s
 
 function triggerSettings({ schedule, timezone }: PolicyFlags, current: Policy | undefined): readonly Setting[] {
   if (schedule === undefined && timezone === undefined) return []
-  const before = current?.triggers.flatMap((trigger) => ('schedule' in trigger ? [trigger.schedule] : [])) ?? []
+  const before = current?.triggers.map((trigger) => trigger.schedule) ?? []
   const schedules = (schedule ?? before).filter((text) => text !== '')
   if (schedules.length === 0 && timezone) {
     throw new ConfigurationError('--timezone belongs to a schedule', { hint: 'give --schedule, too' })
@@ -206,6 +206,6 @@ function triggerSettings({ schedule, timezone }: PolicyFlags, current: Policy | 
 }
 
 function timezoneOf(current: Policy | undefined): string | undefined {
-  const zones = current?.triggers.map((trigger) => ('timezone' in trigger ? trigger.timezone : undefined)) ?? []
+  const zones = current?.triggers.map((trigger) => trigger.timezone) ?? []
   return zones.every((zone) => zone === zones[0]) ? zones[0] : undefined
 }
