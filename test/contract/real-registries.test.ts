@@ -11,7 +11,7 @@ interface Variant {
   readonly limitations?: Limitations
 }
 
-const zot: Limitations = { outlivesTags: false, fallbackTag: false }
+const zot: Limitations = { outlivesTags: false }
 
 const variants: readonly Variant[] = [
   { title: 'distribution 2.8', server: 'docker-registry', limitations: { deleteTag: false } },

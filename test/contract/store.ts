@@ -25,8 +25,6 @@ export interface Limitations {
   readonly outlivesTags?: false
   /** Nothing is taken over from another repository. */
   readonly mount?: false
-  /** The fallback tag's index is not read: the store has the referrers API, which is asked instead. */
-  readonly fallbackTag?: false
   /** A stream that breaks is not opened again by the store. */
   readonly reopens?: false
 }

@@ -57,7 +57,11 @@ describe('the index of referrers', () => {
     expect(withoutReferrer(two, SUBJECT.digest)).toBeUndefined()
   })
 
-  test('does not repeat annotations that are huge', () => {
+  test('repeats the annotations of a referrer, unless they are huge', () => {
+    const annotations = { 'org.example.kind': 'sbom' }
+    const small = referrer(SUBJECT.descriptor, { artifactType: 'application/x', annotations })
+    const [entry] = contentsOf(withReferrer(undefined, SUBJECT.digest, small) ?? SUBJECT).manifests
+    expect(entry).toEqual({ ...small.descriptor, artifactType: 'application/x', annotations })
     const huge = referrer(SUBJECT.descriptor, { artifactType: 'application/x', content: 'huge' })
     const json = JSON.parse(String(Buffer.from(huge.bytes)))
     const bytes = Buffer.from(JSON.stringify({ ...json, annotations: { note: 'x'.repeat(100_000) } }))

@@ -2,8 +2,10 @@
 
 import { z } from 'zod'
 import type { Context } from '../../core/context.ts'
-import { isNotFound, NetworkError, RegistryError } from '../../core/errors.ts'
+import { ABSENT, isNotFound, NetworkError, RegistryError } from '../../core/errors.ts'
+import { foreignName } from '../../core/foreign.ts'
 import type { HttpClient } from '../../core/http.ts'
+import { isRepositoryName, isTag } from '../../core/reference.ts'
 import { doing } from './restate.ts'
 
 export interface Listing {
@@ -23,12 +25,36 @@ export interface Listing {
 const MAX_PAGE_SIZE = 64 * 1024 * 1024
 /** So many pages one after another that name nothing new are a circle. */
 const MAX_STALE_PAGES = 100
+/** Of a hundred names each that is ten million. */
+const MAX_PAGES = 100_000
+/** How many names that are left out are told one by one. */
+const TOLD = 10
+/** Of a link to the next page, in characters: all are remembered. */
+const MAX_LINK = 8192
 
 /**
  * The names as their pages come. Only one page is remembered, so memory stays flat: a name that comes again on the next page
- * is left out, one that comes again later is not. Throws a `RegistryError` with status 404 only where the first page is not there.
+ * is left out, one that comes again later is not. What cannot be such a name is left out with a warning. Throws a `RegistryError` with status 404 only where the first page is not there.
  */
 export async function* listNames(listing: Listing, ctx: Context): AsyncIterable<string> {
+  const isName = listing.key === 'tags' ? isTag : isRepositoryName
+  let odd = 0
+  for await (const name of allNames(listing, ctx)) {
+    if (isName(name)) {
+      yield name
+      continue
+    }
+    odd += 1
+    if (odd <= TOLD) warn(`${JSON.stringify(foreignName(name))} is not a valid name`)
+  }
+  if (odd > TOLD) warn(`${odd - TOLD} more names are not valid`)
+
+  function warn(why: string): void {
+    ctx.emit({ type: 'log', level: 'warning', text: `left out of the ${listing.what}: ${why}` })
+  }
+}
+
+async function* allNames(listing: Listing, ctx: Context): AsyncIterable<string> {
   const first = await firstPage(listing, ctx)
   let page = first.page
   let previous: ReadonlySet<string> = new Set()
@@ -53,13 +79,15 @@ export async function* listNames(listing: Listing, ctx: Context): AsyncIterable<
     const next = guess ? `${listing.path}?${new URLSearchParams(lastOf(page, first.size))}` : page.next
     if (next === undefined) return
     if (visited.has(next) || stale > MAX_STALE_PAGES) throw circle(listing)
+    if (next.length > MAX_LINK) throw malformed(listing, `its link to the next page has ${next.length} characters`)
+    if (visited.size === MAX_PAGES) throw malformed(listing, `it has more than ${MAX_PAGES} pages`)
     visited.add(next)
     previous = names
     try {
       page = await readPage(listing, next, ctx)
     } catch (error) {
       // Without a Link the next page was only a guess; a server that refuses it has no more.
-      if (guess && error instanceof RegistryError && [400, 404, 405].includes(error.status)) return
+      if (guess && error instanceof RegistryError && [400, ...ABSENT].includes(error.status)) return
       if (!isNotFound(error)) throw error
       // zot answers so when the tag that a page ended with was deleted meanwhile.
       if (restarted || !order.ascending) throw brokenOff(listing, error)
@@ -124,19 +152,32 @@ async function readPage(listing: Listing, url: string, ctx: Context): Promise<Pa
 
 /**
  * The URL of the page that `link` calls next, or undefined. Its host and scheme are the registry's own, also where a reverse
- * proxy does not know them; of the link only path and query count.
+ * proxy does not know them; of the link only path and query count. Of a path that differs from the one asked for by its beginning
+ * alone, only the query: a proxy in between has added or taken away a prefix.
  */
 export function nextPage(http: HttpClient, requestUrl: string, link: string | undefined): string | undefined {
   for (const [, target = '', parameters = ''] of (link ?? '').matchAll(/<([^>]*)>([^<]*)/g)) {
     const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(parameters)
     const relations = (rel?.[1] ?? rel?.[2] ?? '').toLowerCase().split(/\s+/)
     if (!relations.includes('next') || !URL.canParse(target, requestUrl)) continue
-    const own = new URL(http.url)
-    const prefix = own.pathname === '/' ? '' : own.pathname
     const { pathname, search } = new URL(target, requestUrl)
-    return `${own.origin}${pathname.startsWith(`${prefix}/`) ? '' : prefix}${pathname}${search}`
+    const asked = new URL(requestUrl).pathname
+    const below = asked.slice(prefixOf(http).length)
+    const isSame = pathname.endsWith(below) || asked.endsWith(pathname)
+    return onRegistry(http, isSame ? asked : pathname, search)
   }
   return undefined
+}
+
+/** An absolute URL on the registry's own address, below the prefix that its URL has. */
+export function onRegistry(http: HttpClient, pathname: string, search: string): string {
+  const prefix = prefixOf(http)
+  return `${new URL(http.url).origin}${pathname.startsWith(`${prefix}/`) ? '' : prefix}${pathname}${search}`
+}
+
+/** The path below which the registry is served, without a trailing slash. */
+function prefixOf(http: HttpClient): string {
+  return new URL(http.url).pathname.replace(/\/$/, '')
 }
 
 /** An answer that is none, as an error that no retry will better. */

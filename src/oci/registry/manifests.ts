@@ -2,7 +2,7 @@
 
 import type { Context } from '../../core/context.ts'
 import { type Descriptor, type Digest, digestParts, looksLikeDigest, parseDigest } from '../../core/descriptor.ts'
-import { IntegrityError, RegistryError, UnsupportedError } from '../../core/errors.ts'
+import { ABSENT, IntegrityError, RegistryError, UnsupportedError } from '../../core/errors.ts'
 import type { HttpClient, HttpResponse } from '../../core/http.ts'
 import { computeDigest, MANIFEST_TYPES, MAX_MANIFEST_SIZE, type Manifest, manifestOf } from '../../core/manifest.ts'
 import { doing, restated } from './restate.ts'
@@ -29,7 +29,7 @@ export async function resolveManifest(
   ctx: Context,
 ): Promise<Descriptor | undefined> {
   const asked = digestIn(reference)
-  const response = await request(place, 'HEAD', reference, [200, 400, 404, 405], ctx)
+  const response = await request(place, 'HEAD', reference, [200, 400, ...ABSENT], ctx)
   await response.discard()
   if (response.status === 404) return undefined
   const { digest, mediaType, size } = described(response)

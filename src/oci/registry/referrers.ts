@@ -1,23 +1,27 @@
-/** Referrers by every convention: the referrers API, the fallback index of its tag schema, and cosign's tags. */
+/** Referrers by every convention: the referrers API, the fallback index of its tag schema, and tags that hang on a digest. */
 
+import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentSource, ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest, Referrer } from '../../core/descriptor.ts'
-import { CredentialError, isNotFound } from '../../core/errors.ts'
+import { ABSENT, CredentialError, isNotFound, messageOf, RegistryError, ReplicateError } from '../../core/errors.ts'
+import { parseJson } from '../../core/foreign.ts'
 import { type HttpClient, type HttpResponse, REDIRECTS } from '../../core/http.ts'
 import { descriptorFrom, MAX_MANIFEST_SIZE, type Manifest, OCI_INDEX } from '../../core/manifest.ts'
 import { fallbackTag } from '../../core/reference.ts'
-import { referrersIn, withReferrer } from '../fallback.ts'
+import { isReferrersIndex, referrersIn, withReferrer } from '../fallback.ts'
+import type { Attachments } from './attachments.ts'
 import { malformedAnswer, nextPage } from './listing.ts'
 
 export interface ReferrersSource {
   readonly http: HttpClient
+  /** `library/alpine`. */
+  readonly name: string
   /** `/v2/<name>`. */
   readonly path: string
   readonly scopes: readonly string[]
   readonly source: Pick<ContentSource, 'resolve' | 'readManifest'>
-  /** The tags that hold referrers, or undefined where the tags cannot be listed. */
-  readonly attachments: (ctx: Context) => Promise<ReadonlySet<string> | undefined>
+  readonly attachments: Attachments
   /** Whether this repository's registry has the referrers API; found out by the first request that says so. */
   readonly api: {
     supported: boolean | undefined
@@ -28,25 +32,39 @@ export interface ReferrersSource {
 
 /** More referrers of one subject than this are refused: no artifact has so many, but a page loop does. */
 const MAX_REFERRERS = 10_000
-const COSIGN_SUFFIXES = ['sig', 'att', 'sbom'] as const
+/** All pages of the referrers of one subject, in bytes. */
+const MAX_WEIGHT = 64 * 1024 * 1024
+const MAX_PAGES = 1000
+const TAGS_AT_ONCE = 8
 
-/** What refers to `subject`, each once. The fallback index itself is not among them: the destination gets one of its own. */
+/** What refers to `subject`: a manifest once for each tag that it hangs on, else once. The fallback index itself is not among them: the
+ *  destination gets one of its own. */
 export async function* referrersOf(from: ReferrersSource, subject: Descriptor, ctx: Context): AsyncIterable<Referrer> {
-  const seen = new Set<Digest>()
-  // Those on tags come first: the same manifest may be found again by its subject, and its tag must not be lost.
-  for (const suffix of COSIGN_SUFFIXES) {
-    const tag = `${subject.digest.replace(':', '-')}.${suffix}`
-    const descriptor = await tagged(from, tag, ctx)
-    if (!descriptor) continue
-    seen.add(descriptor.digest)
-    yield { ...descriptor, tag }
+  const found = new Map<string, Referrer>()
+  const enter = (referrer: Referrer): void => {
+    found.set(`${referrer.tag ?? ''}@${referrer.digest}`, referrer)
+    if (found.size > MAX_REFERRERS) throw tooMany(from, subject)
   }
-  const listed = (await byApi(from, subject.digest, ctx)) ?? (await byFallback(from, subject.digest, ctx))
-  for (const descriptor of listed) {
-    if (seen.has(descriptor.digest)) continue
-    seen.add(descriptor.digest)
-    yield descriptor
+  const listed = byApi(from, subject.digest, ctx)
+  // Thrown where it is awaited.
+  listed.catch(() => {})
+  const onTags = new Set<Digest>()
+  const tags = await from.attachments.of(subject.digest, ctx)
+  const unnamed: Descriptor[] = []
+  for await (const attached of mapConcurrent(tags, TAGS_AT_ONCE, (tag) => attachedBy(from, tag, subject, ctx))) {
+    for (const referrer of attached) {
+      if (referrer.tag === undefined) unnamed.push(referrer)
+      else {
+        onTags.add(referrer.digest)
+        enter(referrer)
+      }
+    }
   }
+  // What hangs on a tag may be found again by its subject; its tag must not be lost.
+  for (const referrer of [...((await listed) ?? []), ...unnamed]) {
+    if (!onTags.has(referrer.digest)) enter(briefly(referrer))
+  }
+  yield* found.values()
 }
 
 /** Whether the registry's own API lists a referrer that has just been pushed: then it needs no fallback tag. */
@@ -77,7 +95,7 @@ export async function addToFallback(
 
 const turns = new Map<string, Promise<void>>()
 
-/** Reading, merging and writing one index must not overlap with itself, whoever in this process does it. */
+/** Reading, merging and writing one index must not overlap with itself in this process. */
 async function inTurn(key: string, merge: () => Promise<void>): Promise<void> {
   const before = turns.get(key) ?? Promise.resolve()
   const mine = before.then(merge, merge)
@@ -89,16 +107,38 @@ async function inTurn(key: string, merge: () => Promise<void>): Promise<void> {
   }
 }
 
-async function tagged(from: ReferrersSource, tag: string, ctx: Context): Promise<Descriptor | undefined> {
-  const attachments = await from.attachments(ctx)
-  return !attachments || attachments.has(tag) ? from.source.resolve(tag, ctx) : undefined
+/** What a tag hangs on `subject`: itself, or what it names where it is the index of referrers. */
+async function attachedBy(
+  from: ReferrersSource,
+  tag: string,
+  subject: Descriptor,
+  ctx: Context,
+): Promise<readonly Referrer[]> {
+  const descriptor = await resolved(from, tag, ctx)
+  // GitLab's registry answers `sha256-<hex>` with the subject itself.
+  if (!descriptor || descriptor.digest === subject.digest) return []
+  if (tag !== fallbackTag(subject.digest) || !isReferrersIndex(descriptor, subject.digest))
+    return [{ ...descriptor, tag }]
+  try {
+    return referrersIn(await found(from.source.readManifest(tag, ctx)), subject.digest)
+  } catch (error) {
+    if (!(error instanceof ReplicateError) || error.retryable || error instanceof RegistryError) throw error
+    const text = `what ${from.name}:${tag} names stays behind: ${error.message}`
+    ctx.emit({ type: 'log', level: 'warning', text })
+    return []
+  }
 }
 
-async function byFallback(from: ReferrersSource, subject: Digest, ctx: Context): Promise<readonly Descriptor[]> {
-  const tag = fallbackTag(subject)
-  const attachments = await from.attachments(ctx)
-  if (attachments && !attachments.has(tag)) return []
-  return referrersIn(await found(from.source.readManifest(tag, ctx)), subject)
+/** Undefined where the tag is not there. So say some registries with a 401 or 403, although the image itself may be read. */
+async function resolved(from: ReferrersSource, tag: string, ctx: Context): Promise<Descriptor | undefined> {
+  try {
+    return await from.source.resolve(tag, ctx)
+  } catch (error) {
+    if (!(error instanceof CredentialError) && !(error instanceof RegistryError && error.status === 403)) throw error
+    const text = `${from.name}:${tag} counts as absent: ${error.message}`
+    ctx.emit({ type: 'log', level: 'debug', text })
+    return undefined
+  }
 }
 
 /** Undefined where the registry has no such API. */
@@ -124,8 +164,9 @@ async function listByApi(
   const url = `${path}/referrers/${subject}`
   const referrers: Descriptor[] = []
   const visited = new Set<string>()
+  let weight = 0
   for (let next: string | undefined = url; next !== undefined; ) {
-    if (visited.has(next)) throw malformedAnswer(what, url, 'its pages go round in a circle')
+    if (visited.has(next) || visited.size === MAX_PAGES) throw malformedAnswer(what, url, 'its pages have no end')
     visited.add(next)
     const response = await ask(from, next, ctx)
     if (!response || !isIndexAnswer(response)) {
@@ -136,15 +177,35 @@ async function listByApi(
       return undefined
     }
     from.api.supported = true
-    const link = nextPage(http, response.url, response.headers.link)
-    const json = await response.json(MAX_MANIFEST_SIZE)
-    const entries = typeof json === 'object' && json !== null && 'manifests' in json ? (json.manifests ?? []) : []
-    if (!Array.isArray(entries)) throw malformedAnswer(what, url, 'its answer has no list of "manifests"')
-    for (const entry of entries) referrers.push(descriptorFrom(entry, 'referrers'))
-    if (referrers.length > MAX_REFERRERS) throw malformedAnswer(what, url, `they are more than ${MAX_REFERRERS}`)
-    next = link
+    next = nextPage(http, response.url, response.headers.link)
+    const bytes = await response.bytes(MAX_MANIFEST_SIZE)
+    weight += bytes.byteLength
+    if (weight > MAX_WEIGHT) throw malformedAnswer(what, url, `they weigh more than ${MAX_WEIGHT} bytes`)
+    for (const entry of entriesIn(bytes, what, url)) referrers.push(briefly(descriptorFrom(entry, 'referrers')))
+    if (referrers.length > MAX_REFERRERS) throw tooMany(from, { digest: subject })
   }
   return referrers
+}
+
+function entriesIn(bytes: Uint8Array, what: string, url: string): readonly unknown[] {
+  let json: unknown
+  try {
+    json = parseJson(bytes)
+  } catch (error) {
+    throw malformedAnswer(what, url, messageOf(error))
+  }
+  const entries = typeof json === 'object' && json !== null && 'manifests' in json ? (json.manifests ?? []) : []
+  if (!Array.isArray(entries)) throw malformedAnswer(what, url, 'its answer has no list of "manifests"')
+  return entries
+}
+
+/** Annotations may be heavy, and are read again with the manifest. */
+function briefly({ mediaType, digest, size, artifactType }: Descriptor): Descriptor {
+  return { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) }
+}
+
+function tooMany({ path }: ReferrersSource, { digest }: Pick<Descriptor, 'digest'>): RegistryError {
+  return malformedAnswer(`referrers of ${digest}`, `${path}/referrers/${digest}`, `they are more than ${MAX_REFERRERS}`)
 }
 
 /** The answer, or undefined where the registry would not give one. A redirect is followed on the registry's own host only: GHCR sends
@@ -158,15 +219,16 @@ async function ask(from: ReferrersSource, url: string, ctx: Context): Promise<Ht
     headers: { accept: OCI_INDEX },
     redirect: false,
     whole: MAX_MANIFEST_SIZE,
+    expect: [200, 400, 403, ...ABSENT, ...REDIRECTS],
   } as const
   try {
-    const response = await http.request({ ...base, expect: [200, 400, 403, 404, 405, ...REDIRECTS] }, ctx)
+    const response = await http.request(base, ctx)
     const target = response.headers.location
     if (!REDIRECTS.includes(response.status) || !target || !URL.canParse(target, response.url)) return response
     const { host, href } = new URL(target, response.url)
     if (host !== new URL(http.url).host) return response
     await response.discard()
-    return await http.request({ ...base, url: href, expect: [200, 400, 403, 404, 405, ...REDIRECTS] }, ctx)
+    return await http.request({ ...base, url: href }, ctx)
   } catch (error) {
     // The manifest was readable, so this is about the API; a credential that has run out shows in what comes next.
     if (error instanceof CredentialError) return undefined

@@ -4,9 +4,8 @@ import type { Adapter, AdapterTools } from '../../core/adapter.ts'
 import { sleep } from '../../core/cancel.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import { CredentialError, RegistryError } from '../../core/errors.ts'
+import { ABSENT, CredentialError, RegistryError } from '../../core/errors.ts'
 import type { HttpClient, HttpResponse } from '../../core/http.ts'
-import { isRepositoryName } from '../../core/reference.ts'
 import type { Registry } from '../../core/registry.ts'
 import { listNames } from './listing.ts'
 import { ociRepository } from './repository.ts'
@@ -107,12 +106,12 @@ async function* catalogue(
   const what = `repositories of ${registry}`
   const seen = new Set<string>()
   try {
-    const list = { http, path: '/v2/_catalog', key: 'repositories', scopes, pageSize, what } as const
+    const path = '/v2/_catalog'
+    const list = { http, path, key: 'repositories', scopes, pageSize, what } as const
     for await (const name of listNames(list, ctx)) {
       if (seen.has(name)) continue
       seen.add(name)
-      if (isRepositoryName(name)) yield name
-      else ctx.emit({ type: 'log', level: 'warning', text: `left out: ${JSON.stringify(name)} is no repository name` })
+      yield name
     }
   } catch (error) {
     throw refused(error, what)
@@ -123,6 +122,6 @@ function refused(error: unknown, what: string): unknown {
   if (error instanceof CredentialError) {
     return new CredentialError(`cannot list the ${what}: ${error.message}`, { cause: error, hint: NO_CATALOGUE })
   }
-  if (!(error instanceof RegistryError) || ![400, 401, 403, 404, 405].includes(error.status)) return error
+  if (!(error instanceof RegistryError) || ![400, 401, 403, ...ABSENT].includes(error.status)) return error
   return restated(error, error.message, NO_CATALOGUE)
 }

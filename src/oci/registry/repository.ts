@@ -3,10 +3,10 @@
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
-import { isNotFound } from '../../core/errors.ts'
 import type { HttpClient } from '../../core/http.ts'
 import { contentsOf, type Manifest } from '../../core/manifest.ts'
-import { isAttachmentTag, isTag } from '../../core/reference.ts'
+import { isTag } from '../../core/reference.ts'
+import { Attachments } from './attachments.ts'
 import { hasBlob, mountBlob, readBlob } from './blobs.ts'
 import { listNames } from './listing.ts'
 import { deleteManifestAt, putManifest, readManifest, resolveManifest } from './manifests.ts'
@@ -37,51 +37,28 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
   const opened = new Map<Digest, UploadSession>()
   const upload = { http, path, scopes: push, facts: facts.upload, retry: facts.retry, learned: facts.learned }
 
-  let known: Set<string> | undefined
-  let listing: Promise<ReadonlySet<string> | undefined> | undefined
-
-  async function* tags(ctx: Context): AsyncIterable<string> {
-    const attachments = new Set<string>()
-    const what = `tags of ${name}`
-    const list = { http, path: `${path}/tags/list`, key: 'tags', scopes: pull, pageSize: TAGS_PAGE, what } as const
-    for await (const tag of listNames(list, ctx)) {
-      if (!isTag(tag)) {
-        ctx.emit({ type: 'log', level: 'warning', text: `left out of the ${what}: ${JSON.stringify(tag)} is no tag` })
-        continue
-      }
-      if (isAttachmentTag(tag)) attachments.add(tag)
-      yield tag
-    }
-    known = attachments
-  }
-
-  /** Lists the tags once, if nobody has; undefined where they cannot be listed. */
-  async function listAttachments(ctx: Context): Promise<ReadonlySet<string> | undefined> {
-    try {
-      for await (const _ of tags(ctx));
-    } catch (error) {
-      if (ctx.signal.aborted) {
-        listing = undefined
-        throw error
-      }
-      if (isNotFound(error)) known = new Set()
-    }
-    return known
-  }
+  const what = `tags of ${name}`
+  const list = {
+    http,
+    path: `${path}/tags/list`,
+    key: 'tags',
+    scopes: pull,
+    pageSize: TAGS_PAGE,
+    what,
+  } as const
+  const tags = (ctx: Context): AsyncIterable<string> => attachments.watch(listNames(list, ctx))
+  const attachments = new Attachments(tags)
 
   const referrers: ReferrersSource = {
     http,
+    name,
     path,
     scopes: pull,
     source: {
       resolve: (reference, ctx) => resolveManifest(place, reference, ctx),
       readManifest: (reference, ctx) => readManifest(place, reference, ctx),
     },
-    attachments: async (ctx) => {
-      if (known) return known
-      listing ??= listAttachments(ctx)
-      return listing
-    },
+    attachments,
     api: { supported: facts.referrers === 'probe' ? undefined : facts.referrers },
   }
 
@@ -99,7 +76,7 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
     discardBlob: (state, ctx) => abandonUpload(upload, locationIn(state), ctx),
     async writeManifest(manifest, reference, ctx) {
       const answer = await putManifest(place, manifest, reference, ctx)
-      if (isAttachmentTag(reference)) known?.add(reference)
+      attachments.written(reference)
       const subject = answer['oci-subject'] && !facts.unprovenSubject ? undefined : subjectOf(manifest)
       // Quay has the API and says nothing of it; others say so and have none.
       if (subject && !(await isListed(referrers, subject, manifest.digest, ctx)))
@@ -109,7 +86,7 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
       // A digest here would delete all its tags.
       if (!isTag(tag)) throw new TypeError(`not a tag: ${tag}`)
       await deleteManifestAt(place, tag, ctx)
-      known?.delete(tag)
+      attachments.deleted(tag)
     },
     // Only a delete would show it.
     deletes: async () => 'unknown',

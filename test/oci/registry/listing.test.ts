@@ -85,6 +85,31 @@ describe('tags', () => {
   })
 })
 
+test('of very many names that are no tags ten are told, and the number of the others', async () => {
+  const registry = await memoryRegistry()
+  const odd = Array.from({ length: 500 }, (_, at) => `not a tag ${at} ${'x'.repeat(1000)}`)
+  for (const tag of [...odd, 'v1']) registry.repository('app').tags.set(tag, DIGEST)
+  const { adapter, ctx, events } = connect(registry.url)
+  expect(await collect(adapter.repository('app').tags(ctx))).toEqual(['v1'])
+  const texts = events.flatMap((event) => (event.type === 'log' ? [event.text] : []))
+  expect(texts).toHaveLength(11)
+  expect(texts.at(-1)).toContain('490 more')
+  expect(Math.max(...texts.map((text) => text.length))).toBeLessThan(300)
+})
+
+test('a link to the next page that is very long is an error', async () => {
+  let next = 0
+  const registry = await memoryRegistry({
+    fault: ({ route }) => {
+      next += 1
+      const headers = { link: `</v2/app/tags/list?last=${'x'.repeat(next * 4000)}>; rel="next"` }
+      return route === 'tags' ? { status: 200, headers, body: `{"tags":["v${next}"]}` } : undefined
+    },
+  })
+  const { adapter, ctx } = connect(registry.url)
+  await expect(collect(adapter.repository('app').tags(ctx))).rejects.toThrow('link to the next page')
+})
+
 describe('a link to the next page', () => {
   const http = { url: 'https://example.com/prefix', host: 'example.com', request: notCalled, close: notCalled }
   const from = 'https://example.com/prefix/v2/app/tags/list?n=2'
@@ -93,6 +118,10 @@ describe('a link to the next page', () => {
     ['</prefix/v2/app/tags/list?last=b&n=2>; rel="next"', '/prefix/v2/app/tags/list?last=b&n=2'],
     ['</v2/app/tags/list?last=b>; rel=next', '/prefix/v2/app/tags/list?last=b'],
     ['<http://internal:5000/v2/app/tags/list?next_page=x>; rel="next"', '/prefix/v2/app/tags/list?next_page=x'],
+    ['</repository/proxy/v2/app/tags/list?last=b>; rel="next"', '/prefix/v2/app/tags/list?last=b'],
+    ['</repository/proxy/prefix/v2/app/tags/list?last=b>; rel="next"', '/prefix/v2/app/tags/list?last=b'],
+    ['</app/tags/list?last=b>; rel="next"', '/prefix/v2/app/tags/list?last=b'],
+    ['</v2/app/tags/more?last=b>; rel="next"', '/prefix/v2/app/tags/more?last=b'],
     ['<?last=b>; rel="next"', '/prefix/v2/app/tags/list?last=b'],
     ['</prefix/v2/a,b?x=1>; rel="prev", </prefix/v2/a?x=2>; title="t"; rel="last next"', '/prefix/v2/a?x=2'],
   ])('%s is on the registry itself', (link, path) => {

@@ -39,7 +39,6 @@ describe('the referrers of a manifest', () => {
       expect(found.map(({ digest }) => digest)).toEqual([SBOM.digest, SCAN.digest])
     }
     expect(registry.requests.filter(({ route }) => route === 'referrers')).toHaveLength(1)
-    expect(registry.requests.filter(({ route }) => route === 'tags')).toHaveLength(1)
   })
 
   test('many at once find out with one request that there is no API', async () => {
@@ -70,6 +69,117 @@ describe('the referrers of a manifest', () => {
     expect(ends.slice(1).map((end) => end.status === 'fulfilled' && end.value.length)).toEqual([1, 1])
   })
 
+  test('come from both where the API knows of some and the fallback index of others', async () => {
+    const registry = await memoryRegistry()
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', SBOM)
+    const loose = image({ seed: 'without a subject' })
+    registry.add('app', index([SBOM, loose]), fallbackTag(SUBJECT.digest))
+    const { adapter, ctx } = connect(registry.url)
+    const found = await collect(adapter.repository('app').referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    expect(found.map(({ digest }) => digest).sort()).toEqual([SBOM.digest, loose.digest].sort())
+  })
+
+  test.each([{ listed: true }, { listed: false }])('of one image cost no list of tags (%o)', async ({ listed }) => {
+    const registry = await memoryRegistry()
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', SIGNATURE.artifact, SIGNATURE.tag)
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    if (listed) await collect(store.tags(ctx))
+    const before = registry.requests.length
+    const found = await collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    expect(found.map(({ tag }) => tag)).toEqual([SIGNATURE.tag])
+    const asked = registry.requests.slice(before)
+    expect(asked.filter(({ route }) => route === 'tags')).toEqual([])
+    expect(asked.filter(({ route }) => route === 'manifest')).toHaveLength(listed ? 1 : 4)
+  })
+
+  test('of very many images cost one list of tags', async () => {
+    const registry = await memoryRegistry()
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', SIGNATURE.artifact, SIGNATURE.tag)
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    const others = Array.from({ length: 100 }, (_, at) => image({ seed: `other ${at}`, layers: 1, size: 10 }))
+    for (const { descriptor } of others) await collect(store.referrers?.(descriptor, ctx) ?? [])
+    expect(registry.requests.filter(({ route }) => route === 'tags')).toHaveLength(1)
+    expect(registry.requests.filter(({ route }) => route === 'manifest').length).toBeLessThan(100)
+    const found = await collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    expect(found.map(({ tag }) => tag)).toEqual([SIGNATURE.tag])
+  })
+
+  test('hang on every tag that is named after it, a manifest once for each', async () => {
+    const registry = await memoryRegistry()
+    registry.add('app', SUBJECT, 'v1')
+    const stem = fallbackTag(SUBJECT.digest)
+    const tags = ['imgpkg', 'vex', 'sig', 'cosign', 'src.tar'].map((suffix) => `${stem}.${suffix}`)
+    for (const tag of tags) registry.add('app', SIGNATURE.artifact, tag)
+    registry.add('app', image({ seed: 'bundle' }), stem)
+    registry.add('app', image({ seed: 'other' }), fallbackTag(SBOM.digest))
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    await collect(store.tags(ctx))
+    const found = await collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    expect(found.map(({ tag }) => tag).sort()).toEqual([stem, ...tags].sort())
+  })
+
+  test('are not the image itself, which GitLab answers the fallback tag with', async () => {
+    const subject = index([image({ seed: 'amd64' }), image({ seed: 'arm64' })])
+    const registry = await memoryRegistry({ referrers: false })
+    registry.add('app', subject, 'v1', fallbackTag(subject.digest))
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    expect(await collect(store.referrers?.(subject.descriptor, ctx) ?? [])).toEqual([])
+    const sbom = referrer(subject.descriptor, { artifactType: 'application/spdx+json', content: 'sbom' })
+    registry.add('app', sbom)
+    await store.writeManifest(sbom, sbom.digest, ctx)
+    const found = await collect(store.referrers?.(subject.descriptor, ctx) ?? [])
+    expect(found.map(({ digest }) => digest)).toEqual([sbom.digest])
+  })
+
+  test.each([401, 403])('on tags that the registry answers with %i are not there', async (status) => {
+    const registry = await memoryRegistry({
+      fault: ({ route, path }) =>
+        (route === 'manifest' && path.includes('sha256-')) || route === 'tags' ? { status } : undefined,
+    })
+    registry.add('app', SUBJECT, 'v1')
+    registry.add('app', SBOM)
+    const { adapter, ctx } = connect(registry.url)
+    const found = await collect(adapter.repository('app').referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    expect(found.map(({ digest }) => digest)).toEqual([SBOM.digest])
+  })
+
+  test.each([
+    ['without end', { manifests: [] }],
+    ['that are too heavy', { manifests: [{ ...SBOM.descriptor, annotations: { note: 'x'.repeat(7 * 1024 * 1024) } }] }],
+  ])('in pages %s are refused', async (_what, page) => {
+    let pages = 0
+    const registry = await memoryRegistry({
+      fault: ({ route }) => {
+        if (route !== 'referrers') return undefined
+        pages += 1
+        const link = `</v2/app/referrers/${SUBJECT.digest}?page=${pages}>; rel="next"`
+        return { status: 200, headers: { 'content-type': OCI_INDEX, link }, body: JSON.stringify(page) }
+      },
+    })
+    registry.add('app', SUBJECT, 'v1')
+    const { adapter, ctx } = connect(registry.url)
+    const listing = collect(adapter.repository('app').referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    await expect(listing).rejects.toMatchObject({ code: 'registry', message: expect.stringContaining('cannot list') })
+  })
+
+  test('are told briefly: what is heavy in the list is read with each manifest', async () => {
+    const body = JSON.stringify({ manifests: [{ ...SBOM.descriptor, annotations: { note: 'x' }, data: 'eHh4' }] })
+    const registry = await memoryRegistry({
+      fault: ({ route }) =>
+        route === 'referrers' ? { status: 200, headers: { 'content-type': OCI_INDEX }, body } : undefined,
+    })
+    const { adapter, ctx } = connect(registry.url)
+    const found = await collect(adapter.repository('app').referrers?.(SUBJECT.descriptor, ctx) ?? [])
+    expect(found).toEqual([SBOM.descriptor])
+  })
+
   test('on tags cost no request where the tags have been listed and show none', async () => {
     const registry = await memoryRegistry({ referrers: false })
     registry.add('app', SUBJECT, 'v1')
@@ -95,6 +205,9 @@ describe('the referrers of a manifest', () => {
     ['a web page', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html></html>' }],
     ['a redirect to another host', { status: 303, headers: { location: 'http://localhost:1/' } }],
     ['a 405', { status: 405 }],
+    ['a 406', { status: 406 }],
+    ['a 415', { status: 415 }],
+    ['a 501', { status: 501 }],
   ])('do not come from %s', async (_name, answer) => {
     const registry = await memoryRegistry({
       fault: ({ route }) => (route === 'referrers' ? answer : undefined),

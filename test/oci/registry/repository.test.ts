@@ -32,6 +32,12 @@ describe('a manifest', () => {
     expect(registry.summary()).toEqual({ 'HEAD manifest 200': 1, 'HEAD manifest 404': 1 })
   })
 
+  test.each([405, 406, 415, 501])('is resolved by GET where HEAD is answered with %i', async (status) => {
+    const { store, ctx } = await holding({ fault: ({ method }) => (method === 'HEAD' ? { status } : undefined) })
+    expect(await store.resolve('v1', ctx)).toMatchObject({ digest: IMAGE.digest })
+    expect(await store.resolve('v2', ctx)).toBeUndefined()
+  })
+
   test.each([{ headRefused: true }, { omitDigestHeader: true }])('is resolved by GET with %o', async (options) => {
     const { store, ctx } = await holding(options)
     expect(await store.resolve('v1', ctx)).toEqual({
