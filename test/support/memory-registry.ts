@@ -132,10 +132,14 @@ export interface MemoryRegistryOptions {
   /** Larger bodies of uploads are 413, as a proxy would say it; in bytes. */
   readonly maxBody?: number
   readonly location?: 'relative' | 'absolute'
+  /** The registry is served below this path (`/reg`), and does not know it: its locations lack it. */
+  readonly hiddenPrefix?: string
+  /** The `Range` of an upload says how many bytes are there, and not where the last one is. */
+  readonly rangeCounts?: boolean
   /** Makes of the path of an upload the one that clients are told; `intercept` must know it again. */
   readonly uploadPath?: (path: string) => string
-  /** How a mount of a blob that is there is answered: 201, 202 (an upload begins) or 403. Default 201. */
-  readonly mount?: 201 | 202 | 403
+  /** How a mount of a blob that is there is answered: 201, 202 (an upload begins) or with a refusal. Default 201. */
+  readonly mount?: 201 | 202 | 403 | 404 | 500 | 503
   /** POST with `digest` takes the blob: 201. Default: ignored, 202. */
   readonly singlePost?: boolean
   /** Docker's media types; false: 415, as zot without `docker2s2`. Default true. */
@@ -260,7 +264,8 @@ export async function startMemoryRegistry(options: MemoryRegistryOptions = {}): 
     handle: (call: Call) => Promise<Reply>,
   ): Promise<void> {
     const path = request.url ?? '/'
-    const parsed = new URL(path, url)
+    const prefix = options.hiddenPrefix ?? ''
+    const parsed = new URL(path.startsWith(prefix) ? path.slice(prefix.length) : '/not-here', url)
     const entry = {
       method: request.method ?? 'GET',
       path,

@@ -80,7 +80,7 @@ function mount(call: Call, name: string, mounted: string | null, from: string | 
   if (mounted === null) return undefined
   if (!digest) throw new Refusal(400, 'DIGEST_INVALID', `${mounted} is not a digest`)
   const how = call.state.options.mount ?? 201
-  if (how === 403) throw new Refusal(403, 'DENIED', 'requested access to the resource is denied')
+  if (how >= 400) throw new Refusal(how, 'DENIED', 'requested access to the resource is denied')
   const blob = from === null ? undefined : call.state.repositories.get(from)?.blobs.get(digest)
   if (!blob || how === 202) return undefined
   call.state.repository(name).blobs.set(digest, blob)
@@ -166,7 +166,7 @@ function whereItIs(call: Call, upload: Upload): { readonly headers: Readonly<Rec
   return {
     headers: {
       location: locationOf(call, call.state.options.uploadPath?.(path) ?? path),
-      range: `0-${Math.max(upload.offset - 1, 0)}`,
+      range: `0-${call.state.options.rangeCounts ? upload.offset : Math.max(upload.offset - 1, 0)}`,
       'docker-upload-uuid': upload.id,
     },
   }

@@ -3,7 +3,7 @@
 import { type Bytes, bytesOf } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
-import { CredentialError, IntegrityError, NetworkError, RegistryError } from '../../core/errors.ts'
+import { IntegrityError, NetworkError, ReplicateError } from '../../core/errors.ts'
 import { type HttpResponse, REDIRECTS } from '../../core/http.ts'
 import type { ManifestPlace } from './manifests.ts'
 import { doing } from './restate.ts'
@@ -61,7 +61,8 @@ export async function readBlob(place: ManifestPlace, blob: Descriptor, offset: n
   return response.body
 }
 
-/** True where it was mounted, a session where the registry would rather have it uploaded, false where it refused. */
+/** True where it was mounted, a session where the registry would rather have it uploaded, false where neither happened: whatever it was, the
+ *  upload that follows does without it, and says what is wrong if anything is. */
 export async function mountBlob(
   place: ManifestPlace,
   blob: Descriptor,
@@ -70,26 +71,24 @@ export async function mountBlob(
 ): Promise<boolean | UploadSession> {
   const { http, name, path } = place
   const url = `${path}/blobs/uploads/`
-  let response: HttpResponse
   try {
-    response = await http.request(
+    const response = await http.request(
       {
         method: 'POST',
         url: `${url}?${new URLSearchParams({ mount: blob.digest, from })}`,
         scopes: [`repository:${name}:pull,push`, `repository:${from}:pull`],
         body: new Uint8Array(0),
         expect: [201, 202],
+        retry: false,
       },
       ctx,
     )
+    await response.discard()
+    return response.status === 201 ? true : sessionOf(http, response, url)
   } catch (error) {
-    // Not being allowed to read the other repository is no reason to fail: the upload that follows says what is wrong, if anything is.
-    if (error instanceof CredentialError) return false
-    if (error instanceof RegistryError && error.status < 500 && !error.retryable) return false
-    throw error
+    if (ctx.signal.aborted || !(error instanceof ReplicateError)) throw error
+    return false
   }
-  await response.discard()
-  return response.status === 201 ? true : sessionOf(response, url)
 }
 
 function isElsewhere(response: HttpResponse): boolean {

@@ -176,7 +176,7 @@ export function onRegistry(http: HttpClient, pathname: string, search: string): 
 }
 
 /** The path below which the registry is served, without a trailing slash. */
-function prefixOf(http: HttpClient): string {
+export function prefixOf(http: HttpClient): string {
   return new URL(http.url).pathname.replace(/\/$/, '')
 }
 

@@ -62,15 +62,30 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
     api: { supported: facts.referrers === 'probe' ? undefined : facts.referrers },
   }
 
+  /** The session that a refused mount of the blob has left, for its upload. */
+  function take(digest: Digest): UploadSession | undefined {
+    const session = opened.get(digest)
+    opened.delete(digest)
+    return session
+  }
+
+  async function abandon(digest: Digest, ctx: Context): Promise<void> {
+    const session = take(digest)
+    if (session) await abandonUpload(upload, session.location, ctx)
+  }
+
   const store: ContentStore = {
     ...referrers.source,
     tags,
     readBlob: (blob, offset, ctx) => readBlob(place, blob, offset, ctx),
-    hasBlob: (blob, ctx) => hasBlob(place, blob, ctx),
+    async hasBlob(blob, ctx) {
+      const isThere = await hasBlob(place, blob, ctx)
+      if (isThere) await abandon(blob.digest, ctx)
+      return isThere
+    },
     referrers: (subject, ctx) => referrersOf(referrers, subject, ctx),
     async writeBlob(blob, open, ctx, checkpoint) {
-      const session = opened.get(blob.digest)
-      opened.delete(blob.digest)
+      const session = take(blob.digest)
       await uploadBlob(upload, blob, open, { session, checkpoint }, ctx)
     },
     discardBlob: (state, ctx) => abandonUpload(upload, locationIn(state), ctx),
@@ -97,7 +112,9 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
     ...store,
     async mountBlob(blob, from, ctx) {
       const mounted = await mountBlob(place, blob, from, ctx)
-      if (typeof mounted === 'boolean') return mounted
+      if (mounted === false) return false
+      await abandon(blob.digest, ctx)
+      if (mounted === true) return true
       opened.set(blob.digest, mounted)
       return false
     },

@@ -148,9 +148,23 @@ describe('a blob', () => {
     expect(registry.repository('copy').blobs.get(LAYER.digest)).toEqual(LAYER_BYTES)
   })
 
-  test('whose mount is forbidden is not mounted, which is no error', async () => {
-    const { adapter, ctx } = await holding({ mount: 403 })
-    expect(await adapter.repository('copy').mountBlob?.(LAYER, 'app', ctx)).toBe(false)
+  test.each([403, 404, 500, 503] as const)('whose mount is answered with %i is uploaded', async (mount) => {
+    const { registry, adapter, ctx } = await holding({ mount })
+    const copy = adapter.repository('copy')
+    expect(await copy.mountBlob?.(LAYER, 'app', ctx)).toBe(false)
+    expect(registry.requests).toHaveLength(1)
+    await copy.writeBlob(LAYER, async () => one(LAYER_BYTES), ctx)
+    expect(await copy.hasBlob(LAYER, ctx)).toBe(true)
+  })
+
+  test('leaves no session of a refused mount open', async () => {
+    const { registry, adapter, ctx } = await holding({ mount: 202 })
+    registry.add('copy', IMAGE)
+    const copy = adapter.repository('copy')
+    for (const from of ['app', 'other', 'third']) expect(await copy.mountBlob?.(LAYER, from, ctx)).toBe(false)
+    expect(registry.uploads.size).toBe(1)
+    expect(await copy.hasBlob(LAYER, ctx)).toBe(true)
+    expect(registry.uploads.size).toBe(0)
   })
 
   test('is not mounted where the registry is known not to', async () => {

@@ -3,8 +3,9 @@
 import type { Checkpoint } from '../../../core/content.ts'
 import type { Context } from '../../../core/context.ts'
 import type { Descriptor } from '../../../core/descriptor.ts'
-import { RegistryError } from '../../../core/errors.ts'
-import type { HttpResponse } from '../../../core/http.ts'
+import { NetworkError, RegistryError } from '../../../core/errors.ts'
+import type { HttpClient, HttpRequest, HttpResponse } from '../../../core/http.ts'
+import { prefixOf } from '../listing.ts'
 import { doing } from '../restate.ts'
 import type { UploadTarget } from './facts.ts'
 
@@ -33,8 +34,8 @@ export function begun(session: UploadSession): Upload {
 }
 
 /** The session that a POST opened; throws where the answer names none. */
-export function sessionOf(response: HttpResponse, path: string): UploadSession {
-  const location = locationOf(response)
+export function sessionOf(http: HttpClient, response: HttpResponse, path: string): UploadSession {
+  const location = locationOf(http, response)
   if (location === undefined) {
     throw new RegistryError('the registry opened an upload without saying where', {
       status: response.status,
@@ -55,7 +56,7 @@ export async function openSession(
   const opening = target.http.request({ method: 'POST', url, scopes, body: new Uint8Array(0) }, ctx)
   const response = await doing(`begin an upload to ${target.path.slice('/v2/'.length)}`, opening)
   await response.discard()
-  return sessionOf(response, url)
+  return sessionOf(target.http, response, url)
 }
 
 /** What another process needs to go on with the upload: its Location, and how it is sent. */
@@ -134,7 +135,7 @@ async function ask(
   if (facts.status === 'none') return undefined
   let response: HttpResponse
   try {
-    response = await http.request({ method: 'GET', url: upload.location, scopes }, ctx)
+    response = await named(http, { method: 'GET', url: upload.location, scopes }, ctx)
   } catch (error) {
     if (error instanceof RegistryError && !error.retryable) return undefined
     throw error
@@ -142,16 +143,41 @@ async function ask(
   await response.discard()
   const last = /^\s*(?:bytes[= ])?\s*0-(-?\d+)/i.exec(response.headers.range ?? '')?.[1]
   const held = last === undefined ? undefined : Number(last) + (facts.status === 'count' ? 0 : 1)
-  return { location: locationOf(response) ?? upload.location, held }
+  return { location: locationOf(http, response) ?? upload.location, held }
 }
 
-/** The `Location` as an absolute URL, otherwise verbatim: its query is the registry's secret state. */
-export function locationOf(response: HttpResponse): string | undefined {
-  const location = response.headers.location
-  if (!location) return undefined
-  if (/^https?:\/\//i.test(location)) return location
-  if (location.startsWith('/') && !location.startsWith('//')) return `${new URL(response.url).origin}${location}`
-  return URL.canParse(location, response.url) ? new URL(location, response.url).href : undefined
+/** The `Location` as an absolute URL, otherwise verbatim: its query is the registry's secret state. A proxy that takes a prefix away from
+ *  paths may not put it back into a `Location`: on the registry's own address it gets it here. */
+export function locationOf(http: HttpClient, response: HttpResponse): string | undefined {
+  const { location = '' } = response.headers
+  const [, given, rest] = /^(?:(https?:\/\/[^/?#]*)|(?=\/(?!\/)))(.*)$/i.exec(location) ?? []
+  if (rest === undefined) {
+    return location && URL.canParse(location, response.url) ? new URL(location, response.url).href : undefined
+  }
+  const origin = given ?? new URL(response.url).origin
+  const own = new URL(http.url)
+  const isOwn = URL.canParse(origin) && new URL(origin).host === own.host
+  return `${origin}${isOwn && rest.startsWith('/v2/') ? prefixOf(http) : ''}${rest}`
+}
+
+/** Sends a request to a `Location`. Where that is another address than the registry's own and cannot be reached, the error says whose idea
+ *  it was. */
+export async function named(http: HttpClient, request: HttpRequest, ctx: Context): Promise<HttpResponse> {
+  try {
+    return await http.request(request, ctx)
+  } catch (cause) {
+    const host = hostOf(request.url)
+    if (!(cause instanceof NetworkError) || host === hostOf(http.url)) throw cause
+    throw new NetworkError(`${cause.message}: ${http.host} named ${host} as the address of its uploads`, {
+      cause,
+      retryable: cause.retryable,
+      hint: 'the registry must know its own address: its external URL (distribution: `http.host`), or the headers Host and X-Forwarded-Proto of a proxy',
+    })
+  }
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url
 }
 
 /** Tells the registry to forget the session; whether it does is no matter of ours. */

@@ -4,8 +4,9 @@ import { throwIfAborted } from '../../../core/cancel.ts'
 import type { Checkpoint, OpenBlob } from '../../../core/content.ts'
 import type { Context } from '../../../core/context.ts'
 import { type Descriptor, digestParts, parseDigest, shortDigest } from '../../../core/descriptor.ts'
-import { IntegrityError, RegistryError, ReplicateError } from '../../../core/errors.ts'
+import { IntegrityError, messageOf, RegistryError } from '../../../core/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../../core/http.ts'
+import { delayAfter, isPassing } from '../../../core/retry.ts'
 import { hasBlob } from '../blobs.ts'
 import { doing } from '../restate.ts'
 import { laneOf, partSize, shrink, type UploadTarget } from './facts.ts'
@@ -16,6 +17,7 @@ import {
   begun,
   leftBehind,
   locationOf,
+  named,
   openSession,
   recover,
   stateOf,
@@ -50,7 +52,7 @@ export async function uploadBlob(
   // What was lost once, because the registry forgets an upload whose request breaks off, is not to be lost again.
   const held = given.facts.held || left.forgotten || left.held
   const facts = held ? { ...given.facts, held } : given.facts
-  const target = { ...given, facts, http: continuing(given.http, source) }
+  let target: UploadTarget = { ...given, facts, http: continuing(given.http, source) }
   let { upload } = left
   if (upload && session) await abandonUpload(target, session.location, ctx)
   else upload ??= session && begun(session)
@@ -83,17 +85,26 @@ export async function uploadBlob(
         // What the stream failed with says nothing of the session: a 404 of the source is final.
         const gone = failure === undefined && isGone(error, upload)
         const tooLarge = failure === undefined && isStatus(error, 413)
+        const outOfRange = failure === undefined && isStatus(error, 416)
         if (!tooLarge || !shrink(target, upload.part, upload.minimum)) {
           failures += 1
-          const again = gone || isRetryable(error) || (failure === undefined && isStatus(error, 416))
+          const again = gone || outOfRange || isPassing(error)
           if (!again || failures >= target.retry.attempts) {
-            // A session that was refused for good is none to go on with; after any other failure it is.
+            // A session that was refused for good cannot be resumed; after any other failure it can.
             if (failure === undefined && error instanceof RegistryError && !error.retryable) checkpoint.clear()
             throw error
           }
           await pause(target, blob, error, failures, ctx)
         }
-        const next = gone ? undefined : await recover(target, upload, source.sent, ctx)
+        // What it had confirmed before is refuted by a refusal of the range that follows.
+        const known = outOfRange ? { ...upload, confirmed: 0 } : upload
+        let next = gone ? undefined : await recover(target, known, source.sent, ctx)
+        if (outOfRange && next?.confirmed === upload.confirmed) {
+          // It refuses just what it says comes next, and would again: this blob must arrive without a break.
+          await abandonUpload(target, next.location, ctx)
+          target = { ...target, facts: { ...target.facts, status: 'none' } }
+          next = undefined
+        }
         // It may be stored, and only the answer was lost.
         if (!next && source.sent >= blob.size && (await hasBlob(placeOf(target), blob, ctx))) {
           checkpoint.clear()
@@ -194,7 +205,7 @@ async function sendPart(
 ): Promise<void> {
   upload.part = length
   const response = await sendBody(target, 'PATCH', upload.location, body, headers, ctx, laneOf(length))
-  upload.location = locationOf(response) ?? upload.location
+  upload.location = locationOf(target.http, response) ?? upload.location
   upload.confirmed += length
   checkpoint.save(stateOf(target, upload), upload.confirmed)
 }
@@ -247,18 +258,9 @@ async function sendBody(
   const { scopes } = target
   // Not repeated below: after a failure the registry must first be asked what it holds.
   const request = { method, url, scopes, body, kind, retry: false, headers: { ...type, ...headers } } as const
-  const response = await doing(
-    `upload a blob to ${target.path.slice('/v2/'.length)}`,
-    target.http.request(request, ctx),
-  )
+  const response = await doing(`upload a blob to ${target.path.slice('/v2/'.length)}`, named(target.http, request, ctx))
   await response.discard()
   return response
-}
-
-function isRetryable(error: unknown): boolean {
-  if (error instanceof ReplicateError) return error.retryable
-  // System and undici errors carry a code; anything else is a bug.
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
 }
 
 /** True where the session is of no more use: forgotten, or what it holds is not what was resumed. */
@@ -277,10 +279,8 @@ async function pause(
   attempt: number,
   ctx: Context,
 ): Promise<void> {
-  const asked = error instanceof RegistryError ? error.retryAfter : undefined
-  const delay = asked ?? Math.round(Math.random() * Math.min(30_000, 200 * 2 ** attempt))
-  const reason = error instanceof Error ? error.message : String(error)
-  ctx.emit({ type: 'retry', what: `upload of ${shortDigest(blob.digest)}`, attempt, delay, reason })
+  const delay = delayAfter(error, attempt, Math.random)
+  ctx.emit({ type: 'retry', what: `upload of ${shortDigest(blob.digest)}`, attempt, delay, reason: messageOf(error) })
   await target.retry.wait(delay, ctx.signal)
 }
 

@@ -170,6 +170,84 @@ describe('an upload that breaks off', () => {
     expect(methods).toEqual(['POST', 'PUT', 'GET', 'POST', 'PUT'])
   })
 
+  test('is asked again where it turns out to hold less than it said', async () => {
+    let isWrong = true
+    const cut = once('PUT', { resetAfter: MIB })
+    const registry = await memoryRegistry({
+      get rangeCounts() {
+        return isWrong
+      },
+      fault: (request) => {
+        if (request.method === 'PATCH') isWrong = false
+        return cut(request)
+      },
+    })
+    const { bytes, blob } = blobOf(3 * MIB)
+    const { adapter, ctx } = connect(registry.url)
+    const { open, offsets } = opener(bytes)
+    await adapter.repository('app').writeBlob(blob, open, ctx)
+    expect(stored(registry, blob)).toEqual(bytes)
+    expect(offsets).toEqual([0, MIB + 1, MIB])
+    expect(registry.requests.map(({ method }) => method)).toEqual([
+      'POST',
+      'PUT',
+      'GET',
+      'PATCH',
+      'GET',
+      'PATCH',
+      'PUT',
+    ])
+  })
+
+  test.each([
+    ['takes no ranges', { fault: undefined }],
+    ['counts where others name the last byte', { rangeCounts: true }],
+  ])('begins anew where the registry %s and so refuses each resumption', async (_what, options) => {
+    const cut = once('PUT', { resetAfter: MIB })
+    const registry = await memoryRegistry({
+      ...options,
+      fault: (request) =>
+        cut(request) ?? ('rangeCounts' in options || request.method !== 'PATCH' ? undefined : { status: 416 }),
+    })
+    const { bytes, blob } = blobOf(3 * MIB)
+    const { adapter, ctx } = connect(registry.url)
+    const { open, offsets } = opener(bytes)
+    await adapter.repository('app').writeBlob(blob, open, ctx)
+    expect(stored(registry, blob)).toEqual(bytes)
+    expect(offsets[0]).toBe(0)
+    expect(offsets.at(-1)).toBe(0)
+    // Where all of it had left, the blob is asked for as well.
+    const methods = registry.requests.map(({ method }) => method).filter((method) => method !== 'HEAD')
+    expect(methods).toEqual(['POST', 'PUT', 'GET', 'PATCH', 'GET', 'DELETE', 'POST', 'PUT'])
+    expect(registry.uploads.size).toBe(0)
+  })
+
+  test('that says how many bytes it holds is resumed there where the adapter knows', async () => {
+    const registry = await memoryRegistry({ rangeCounts: true, fault: once('PUT', { resetAfter: MIB }) })
+    const { bytes, blob } = blobOf(3 * MIB)
+    const { adapter, ctx } = connect(registry.url, { upload: { strategy: 'put', status: 'count' } })
+    const { open, offsets } = opener(bytes)
+    await adapter.repository('app').writeBlob(blob, open, ctx)
+    expect(stored(registry, blob)).toEqual(bytes)
+    expect(offsets).toEqual([0, MIB])
+  })
+
+  test('may fail any number of times as long as it gets further', async () => {
+    let broken = 0
+    const registry = await memoryRegistry({
+      fault: ({ method, route }) => {
+        if (route !== 'upload' || !['PUT', 'PATCH'].includes(method) || broken === 6) return undefined
+        broken += 1
+        return { resetAfter: 400_000 }
+      },
+    })
+    const { bytes, blob } = blobOf(3 * MIB)
+    const { adapter, ctx } = connect(registry.url)
+    await adapter.repository('app').writeBlob(blob, opener(bytes).open, ctx)
+    expect(stored(registry, blob)).toEqual(bytes)
+    expect(broken).toBe(6)
+  })
+
   test('is done where only the answer was lost', async () => {
     const registry = await memoryRegistry({ fault: once('PUT', { loseAnswer: true }) })
     const { bytes, blob } = blobOf(MIB)
@@ -287,6 +365,31 @@ describe('an upload that breaks off while its source is silent', () => {
       ctx,
     )
     expect(atGet).toEqual([0])
+  })
+})
+
+describe('a Location', () => {
+  test.each(['relative', 'absolute'] as const)(
+    'that lacks the prefix of the registry gets it back (%s)',
+    async (location) => {
+      const registry = await memoryRegistry({ hiddenPrefix: '/reg', location })
+      const { bytes, blob } = blobOf(MIB)
+      const { adapter, ctx } = connect(`${registry.url}/reg`)
+      await adapter.repository('app').writeBlob(blob, opener(bytes).open, ctx)
+      expect(stored(registry, blob)).toEqual(bytes)
+    },
+  )
+
+  test('on an address that cannot be reached is named as the idea of the registry', async () => {
+    const registry = await memoryRegistry({
+      fault: once('POST', { status: 202, headers: { location: 'http://127.0.0.1:1/v2/app/blobs/uploads/1' } }),
+    })
+    const { bytes, blob } = blobOf(1000)
+    const { adapter, ctx } = connect(registry.url)
+    await expect(adapter.repository('app').writeBlob(blob, opener(bytes).open, ctx)).rejects.toMatchObject({
+      code: 'network',
+      message: expect.stringContaining(`${registry.host} named 127.0.0.1:1 as the address of its uploads`),
+    })
   })
 })
 
