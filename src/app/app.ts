@@ -133,8 +133,9 @@ export function createApp(options: AppOptions): App {
 
   /** What a plan may need of the history, which it only reads. */
   async function planRecords(policy: Policy): Promise<History | undefined> {
-    const { min_age, platforms, platforms_index } = policy.filters
-    if (min_age === undefined && !(platforms && platforms_index === 'narrow')) return undefined
+    const { min_age, platforms, platforms_index, attestations } = policy.filters
+    const isNarrowed = attestations === false || (platforms && platforms_index === 'narrow')
+    if (min_age === undefined && !isNarrowed) return undefined
     return readHistory()
   }
 

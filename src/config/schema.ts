@@ -137,6 +137,7 @@ const filters = mapping(
       'sparse',
       'narrow',
     ]).default('sparse'),
+    attestations: flag('`false`: those that BuildKit puts into an index are left out of it, which narrows it', true),
     exclude: mapping(
       {
         name: list('Patterns of the whole repository path', pattern).exactOptional(),
@@ -203,7 +204,17 @@ export const policySchema = mapping(
     allow_empty: flag('A selection that matches nothing is no error', false),
     foreign_layers: flag('Copy non-distributable layers too', false),
     verify: choice('What is checked after the copy', ['off', 'digest', 'full']).default('digest'),
-    referrers: flag('Signatures, attestations and SBOMs travel with their image', true),
+    referrers: z
+      .enum(['true', 'false', 'all'])
+      .transform((value) => (value === 'all' ? value : value === 'true'))
+      .meta({
+        description:
+          'Signatures, attestations and SBOMs travel with their image; `all`: every run also looks for later ones',
+        type: ['boolean', 'string'],
+        enum: [true, false, 'all'],
+        default: true,
+      })
+      .default(true),
     override: flag('`false`: a destination tag that differs is kept', true),
     missing: choice(
       'What a name or a tag without wildcards that the source lacks is: a failure (default), or a warning',

@@ -84,6 +84,8 @@ export interface RegistryErrorDetails extends ErrorDetails {
   readonly codes?: readonly string[]
   /** Milliseconds to wait before another attempt, as the registry asked. */
   readonly retryAfter?: number | undefined
+  /** Default: what the status says. */
+  readonly retryable?: boolean
 }
 
 const RETRYABLE_STATUS: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504])
@@ -104,7 +106,7 @@ export class RegistryError extends ReplicateError {
     this.path = details.path
     this.codes = details.codes ?? []
     this.retryAfter = details.retryAfter
-    this.retryable = RETRYABLE_STATUS.has(details.status)
+    this.retryable = details.retryable ?? RETRYABLE_STATUS.has(details.status)
   }
 }
 

@@ -21,6 +21,8 @@ export interface Filters {
   readonly untagged: boolean
   readonly platforms?: readonly string[]
   readonly platforms_index: 'sparse' | 'narrow'
+  /** false: those that BuildKit puts into an index are left out of it. Absent in policies of earlier versions: true. */
+  readonly attestations?: boolean
   readonly exclude?: {
     readonly name?: readonly string[]
     readonly tag?: readonly string[]
@@ -92,7 +94,8 @@ export interface Policy {
   readonly allow_empty: boolean
   readonly foreign_layers: boolean
   readonly verify: 'off' | 'digest' | 'full'
-  readonly referrers: boolean
+  /** `all`: also those that came after their image was copied. */
+  readonly referrers: boolean | 'all'
   readonly override: boolean
   /** What a name or a tag without wildcards that the source lacks is: a failed task (default), or a warning. Platforms that no image has
    *  are a failure only where `fail` is written out. */

@@ -1,13 +1,19 @@
 /** One artifact from store to store: everything that is reachable from one digest, its referrers, and the tag last. */
 
+import { forEachConcurrent } from '../core/concurrent.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor, Referrer } from '../core/descriptor.ts'
-import { IntegrityError, isNotFound, onSide, RegistryError, UnsupportedError } from '../core/errors.ts'
-import { contentsOf, descriptorOf, isIndex, type Manifest } from '../core/manifest.ts'
+import { isNotFound, onSide, RegistryError, UnsupportedError } from '../core/errors.ts'
+import { contentsOf, isIndex, type Manifest } from '../core/manifest.ts'
 import { copyBlob } from './blob.ts'
-import { wantedChildren } from './children.ts'
+import { isAttestation, wantedChildren } from './children.ts'
+import { checkDepth, childrenOf, familyOf, indexReader, type ReadManifest } from './family.ts'
 import type { Job } from './job.ts'
-import { MAX_DEPTH, narrow } from './narrow.ts'
+import { type NarrowSource, narrow } from './narrow.ts'
+import { nameOf, referrersOf } from './referrers.ts'
+
+/** Referrers copied at once, of those at the same distance from the artifact. */
+const REFERRERS_AT_ONCE = 8
 
 /** Copies what `digest` names and points `tag` at it; without a tag it stays reachable by digest. Resolves with the manifest. */
 export async function copyArtifact(
@@ -16,22 +22,17 @@ export async function copyArtifact(
   given: Job,
   ctx: Context,
 ): Promise<Manifest> {
-  const { root, job, isMade } = await openArtifact(digest, given, ctx)
-  if (root.digest !== digest && isMade(root)) {
-    ctx.emit({
-      type: 'log',
-      level: 'info',
-      text: `index ${digest} is narrowed to ${root.digest}: signatures and other referrers of the index do not match it and stay behind`,
-    })
+  const { root, subjects, job } = await openArtifact(digest, given, ctx)
+  if (root.digest !== digest) {
+    const text = `index ${digest} is narrowed to ${root.digest}: signatures and other referrers of the index do not match it and stay behind`
+    ctx.emit({ type: 'log', level: 'info', text })
   }
-  const seen: Descriptor[] = []
-  await copyContents(root, job, seen, 0, ctx)
-  const subjects = [descriptorOf(root), ...seen].filter((subject) => !isMade(subject))
-  const referrers = job.referrers ? await referrersOf(subjects, job, ctx) : []
-  if (referrers.length > 0) {
-    // A referrer may be refused before its subject is there; the tag still comes last.
-    if (tag !== undefined) await writeManifest(root, root.digest, job, ctx)
-    for (const referrer of referrers) await copyReferrer(referrer, job, ctx)
+  await copyContents(root, job, 0, ctx)
+  if (job.referrers) {
+    await copyReferrers(subjects, job, ctx, async () => {
+      // A referrer may be refused before its subject is there; the tag still comes last.
+      if (tag !== undefined) await writeManifest(root, root.digest, job, ctx)
+    })
   }
   // A repair leaves a tag that is right alone: where tags are immutable, even the same digest is refused.
   const isTagged = job.thorough && tag !== undefined && (await isThere(tag, root.digest, job, ctx))
@@ -41,96 +42,115 @@ export async function copyArtifact(
 
 /** Copies what refers to an artifact that is there already, and to its children. */
 export async function copyReferrersOf(digest: string, given: Job, ctx: Context): Promise<void> {
-  const { root, job, isMade } = await openArtifact(digest, given, ctx)
-  const family = await familyOf(root, job, 0, ctx)
-  const subjects = family.filter((subject) => !isMade(subject))
-  for (const referrer of await referrersOf(subjects, job, ctx)) await copyReferrer(referrer, job, ctx)
-}
-
-/** The manifest, and those of its children that are copied, without looking at the destination. */
-async function familyOf(manifest: Manifest, job: Job, depth: number, ctx: Context): Promise<readonly Descriptor[]> {
-  if (depth > MAX_DEPTH) throw new IntegrityError(`indexes nest deeper than ${MAX_DEPTH} at ${manifest.digest}`)
-  const family: Descriptor[] = [descriptorOf(manifest)]
-  for (const child of wantedChildren(contentsOf(manifest).manifests, job.keepPlatform)) {
-    if (!isIndex(child.mediaType)) family.push(child)
-    else family.push(...(await familyOf(await job.source.readManifest(child.digest, ctx), job, depth + 1, ctx)))
-  }
-  return family
+  const { subjects, job } = await openArtifact(digest, given, ctx)
+  await copyReferrers(subjects, job, ctx)
 }
 
 interface Opened {
+  /** What the source's manifest becomes at the destination: itself, or a narrowed index. */
   readonly root: Manifest
-  /** Reads also what was made here. */
+  /** What the source may have referrers of: all of it but the indexes that were made here. */
+  readonly subjects: readonly Descriptor[]
+  /** Reads also what was made here, and each index of the source once. */
   readonly job: Job
-  /** True for an index that was made here: the source has none with this digest, and no referrers of it. */
-  readonly isMade: (manifest: { readonly digest: string }) => boolean
 }
 
-/** What `digest` becomes at the destination: itself, or the narrowed index. */
 async function openArtifact(digest: string, job: Job, ctx: Context): Promise<Opened> {
-  const original = await job.source.readManifest(digest, ctx)
-  if (!job.narrowTo) return { root: original, job, isMade: () => false }
-  const { root, made } = await narrow(original, job.narrowTo, (child) => job.source.readManifest(child, ctx))
+  const { source, keep, narrowTo } = job
+  const original = await source.readManifest(digest, ctx)
+  const readIndex = indexReader((child) => source.readManifest(child, ctx))
+  const narrowed = narrowTo && (await narrow(original, narrowTo, narrowSource(readIndex, job, ctx)))
+  const root = narrowed ? narrowed.root : original
   if (!root) throw new UnsupportedError(`index ${digest} has no image for any of the wanted platforms`)
-  const source: Job['source'] = {
-    ...job.source,
-    readManifest: async (child, context) => made.get(child) ?? job.source.readManifest(child, context),
+  for (const attestation of narrowed?.missing ?? []) tellLeftOut(attestation, ctx)
+  const made = narrowed?.made
+  const read = async (child: string): Promise<Manifest> => made?.get(child) ?? readIndex(child)
+  const family = await familyOf(root, keep, read)
+  return {
+    root,
+    subjects: family.filter((subject) => !made?.has(subject.digest)),
+    job: { ...job, source: { ...source, readManifest: knowing(family, read, source.readManifest) } },
   }
-  return { root, job: { ...job, source }, isMade: (manifest) => made.has(manifest.digest) }
 }
 
-/** Blobs and children of a manifest, all at once; collects the descriptors of the children in `seen`. */
-async function copyContents(
-  manifest: Manifest,
-  job: Job,
-  seen: Descriptor[],
-  depth: number,
-  ctx: Context,
-): Promise<void> {
-  if (depth > MAX_DEPTH) throw new IntegrityError(`indexes nest deeper than ${MAX_DEPTH} at ${manifest.digest}`)
-  const contents = contentsOf(manifest)
-  const size = contents.blobs.reduce((sum, blob) => sum + blob.size, 0)
+/** Reads the indexes of a family by `read`, which has read them before, and all else by `other`. */
+function knowing(
+  family: readonly Descriptor[],
+  read: ReadManifest,
+  other: Job['source']['readManifest'],
+): Job['source']['readManifest'] {
+  const indexes = new Set<string>(family.filter(({ mediaType }) => isIndex(mediaType)).map(({ digest }) => digest))
+  return (digest, ctx) => (indexes.has(digest) ? read(digest) : other(digest, ctx))
+}
+
+function narrowSource(read: ReadManifest, { source }: Job, ctx: Context): NarrowSource {
+  return { read, isThere: async ({ digest }) => (await source.store.resolve(digest, ctx)) !== undefined }
+}
+
+/** Blobs and children of a manifest, all at once. */
+async function copyContents(manifest: Manifest, job: Job, depth: number, ctx: Context): Promise<void> {
+  checkDepth(depth, manifest.digest)
+  const { blobs } = contentsOf(manifest)
+  const size = blobs.reduce((sum, blob) => sum + blob.size, 0)
   ctx.emit({ type: 'planned', tasks: 0, bytes: size })
   await allSettled([
-    ...contents.blobs.map((blob) => copyBlob(blob, job, ctx)),
-    ...wantedChildren(contents.manifests, job.keepPlatform).map(async (child) => {
-      seen.push(child)
-      await copyChild(child, job, seen, depth + 1, ctx)
-    }),
+    ...blobs.map((blob) => copyBlob(blob, job, ctx)),
+    ...childrenOf(manifest, job.keep).map((child) => copyChild(child, job, depth + 1, ctx)),
   ])
 }
 
-async function copyChild(child: Descriptor, job: Job, seen: Descriptor[], depth: number, ctx: Context): Promise<void> {
+async function copyChild(child: Descriptor, job: Job, depth: number, ctx: Context): Promise<void> {
   const { state, destination } = job
   const key = `${destination.registry} ${destination.repository} ${child.digest}`
-  await state.manifests.run(key, async () => {
-    const mayBeThere = !job.thorough && !job.newRepository && !isIndex(child.mediaType)
-    if (mayBeThere && (await isThere(child.digest, child.digest, job, ctx))) return
-    const manifest = await job.source.readManifest(child.digest, ctx)
-    await copyContents(manifest, job, seen, depth, ctx)
-    await writeManifest(manifest, manifest.digest, job, ctx)
-  })
+  try {
+    await state.manifests.run(key, async () => {
+      const mayBeThere = !job.thorough && !job.newRepository && !isIndex(child.mediaType)
+      if (mayBeThere && (await isThere(child.digest, child.digest, job, ctx))) return
+      const manifest = await job.source.readManifest(child.digest, ctx)
+      await copyContents(manifest, job, depth, ctx)
+      await writeManifest(manifest, manifest.digest, job, ctx)
+    })
+  } catch (error) {
+    // Some caches and vendors cannot give them. Who chose platforms wants the images.
+    if (!job.keep || !isAttestation(child) || !isNotFound(error) || error.side !== 'source') throw error
+    job.leftOut.add(child.digest)
+    tellLeftOut(child, ctx)
+  }
+}
+
+function tellLeftOut({ digest }: Descriptor, ctx: Context): void {
+  const text = `the source does not have attestation ${digest}, which its index names: it is left out`
+  ctx.emit({ type: 'log', level: 'warning', text })
 }
 
 async function isThere(tagOrDigest: string, digest: string, job: Job, ctx: Context): Promise<boolean> {
   return (await job.destination.store.resolve(tagOrDigest, ctx))?.digest === digest
 }
 
-/** Every referrer of the subjects, and theirs, each once. */
-async function referrersOf(subjects: readonly Descriptor[], job: Job, ctx: Context): Promise<readonly Referrer[]> {
-  const { store } = job.source
-  if (!store.referrers) return []
-  const found = new Map<string, Referrer>()
-  const queue = [...subjects]
-  for (let subject = queue.shift(); subject; subject = queue.shift()) {
-    for await (const referrer of store.referrers(subject, ctx)) {
-      const key = `${referrer.tag ?? ''}@${referrer.digest}`
-      if (found.has(key) || subjects.some((known) => known.digest === referrer.digest)) continue
-      found.set(key, referrer)
-      queue.push(referrer)
+/** Copies every referrer of the subjects, and theirs: none before what it refers to. */
+async function copyReferrers(
+  subjects: readonly Descriptor[],
+  job: Job,
+  ctx: Context,
+  prepare = async (): Promise<void> => {},
+): Promise<void> {
+  const parts = new Set<string>(subjects.map(({ digest }) => digest))
+  const names = new Set<string>()
+  const levels = new Map<number, Referrer[]>()
+  for await (const { depth, referrers } of referrersOf(subjects, job.source.store, ctx)) {
+    const level = levels.get(depth) ?? []
+    levels.set(depth, level)
+    for (const referrer of referrers) {
+      // One that is a part of the artifact is copied with it.
+      if (parts.has(referrer.digest) || names.has(nameOf(referrer))) continue
+      names.add(nameOf(referrer))
+      level.push(referrer)
     }
   }
-  return [...found.values()]
+  if (names.size > 0) await prepare()
+  for (const level of levels.values()) {
+    await forEachConcurrent(level, REFERRERS_AT_ONCE, (referrer) => copyReferrer(referrer, job, ctx))
+  }
 }
 
 async function copyReferrer(referrer: Referrer, job: Job, ctx: Context): Promise<void> {
@@ -147,8 +167,12 @@ async function copyReferrer(referrer: Referrer, job: Job, ctx: Context): Promise
     })
     return
   }
-  await copyContents(manifest, job, [], 0, ctx)
-  await writeManifest(manifest, referrer.tag ?? manifest.digest, job, ctx)
+  const { source } = job
+  const read = indexReader((child) => source.readManifest(child, ctx))
+  const family = await familyOf(manifest, job.keep, read)
+  const own = { ...job, source: { ...source, readManifest: knowing(family, read, source.readManifest) } }
+  await copyContents(manifest, own, 0, ctx)
+  await writeManifest(manifest, referrer.tag ?? manifest.digest, own, ctx)
 }
 
 /** Writes a manifest; where the registry misses something it names, sends that once more without trusting any memory. */
@@ -165,30 +189,42 @@ async function writeManifest(manifest: Manifest, tagOrDigest: string, job: Job, 
       text: `destination misses content of ${manifest.digest}, sending it again`,
     })
     forget(manifest, job)
-    await copyContents(manifest, { ...job, newRepository: true }, [], 0, ctx)
-    await store.writeManifest(manifest, tagOrDigest, ctx)
+    await copyContents(manifest, { ...job, newRepository: true }, 0, ctx)
+    await store.writeManifest(manifest, tagOrDigest, ctx).catch((again: unknown) => {
+      if (!missesContent(again)) throw again
+      forget(manifest, job)
+      throw onSide(notYetSeen(again), 'destination', registry)
+    })
   }
 }
 
 /** True for an index of which children were left out on purpose. */
-function isSparse(manifest: Manifest, job: Job): boolean {
-  if (!job.keepPlatform || !isIndex(manifest.mediaType)) return false
+function isSparse(manifest: Manifest, { keep, leftOut }: Job): boolean {
+  if (!keep || !isIndex(manifest.mediaType)) return false
   const { manifests } = contentsOf(manifest)
-  return wantedChildren(manifests, job.keepPlatform).length < manifests.length
+  return (
+    wantedChildren(manifests, keep).length < manifests.length || manifests.some(({ digest }) => leftOut.has(digest))
+  )
 }
 
 /** Many registries want every child that an index names. zot only says that it is invalid. */
 function sparseRefused(error: unknown): unknown {
-  const isRefusal = error instanceof RegistryError && (missesContent(error) || error.codes.includes('MANIFEST_INVALID'))
+  const isRefusal = error instanceof RegistryError && (error.codes.includes('MANIFEST_INVALID') || missesContent(error))
   if (!isRefusal) return error
-  const { status, method, path, codes, retryAfter } = error
   return new RegistryError(error.message, {
-    ...{ status, method, path, codes, retryAfter, cause: error },
+    ...error,
+    cause: error,
     hint: 'this registry wants all children of an index: set `platforms_index: narrow`, which writes a smaller index',
   })
 }
 
-function missesContent(error: unknown): boolean {
+/** Some registries see content only seconds after they took it: the task is worth another attempt. */
+function notYetSeen(error: RegistryError): RegistryError {
+  const hint = 'the registry took all of it, and does not see it yet, or has lost it'
+  return new RegistryError(error.message, { ...error, cause: error, hint, retryable: true })
+}
+
+function missesContent(error: unknown): error is RegistryError {
   const codes = ['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN']
   return error instanceof RegistryError && error.codes.some((code) => codes.includes(code))
 }

@@ -5,7 +5,7 @@ import type { Checkpoint, ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Digest } from '../core/descriptor.ts'
 import type { Manifest } from '../core/manifest.ts'
-import type { KeepPlatform } from './children.ts'
+import type { Wanted } from './children.ts'
 import type { Gate } from './gate.ts'
 import { Once } from './once.ts'
 import type { MayRetry } from './resumable.ts'
@@ -32,7 +32,7 @@ export interface TransferState {
   readonly throttles: readonly Throttle[]
   /** Absent: this thread carries everything. */
   readonly carriers?: Carriers | undefined
-  readonly mayRetry: (signal: AbortSignal, emit: Context['emit']) => MayRetry
+  readonly mayRetry: (ctx: Context) => MayRetry
   /** What is remembered of a large blob on its way to a destination repository; absent: nothing is. */
   readonly checkpoint?: OpenCheckpoint | undefined
   readonly hints?: BlobHints | undefined
@@ -119,9 +119,11 @@ export interface Job {
   readonly referrers: boolean
   readonly foreignLayers: boolean
   /** The children of an index that are copied, while the index stays as it is; absent keeps all. */
-  readonly keepPlatform?: KeepPlatform
+  readonly keep?: Wanted | undefined
   /** The children of an index that a smaller one, made of it, names; absent makes none. */
-  readonly narrowTo?: KeepPlatform
+  readonly narrowTo?: Wanted | undefined
+  /** Attestations that the source does not have. */
+  readonly leftOut: Set<string>
   /** Counts what was moved, in bytes. */
   readonly moved: { bytes_copied: number; bytes_mounted: number; bytes_present: number }
   /** For progress: what the task is called. */

@@ -1,7 +1,7 @@
 /** Narrowed indexes: with the children of the wanted platforms only, and all else as it was. */
 
+import { mapConcurrent } from '../core/concurrent.ts'
 import { type Descriptor, digestParts } from '../core/descriptor.ts'
-import { IntegrityError } from '../core/errors.ts'
 import {
   computeDigest,
   contentsOf,
@@ -11,62 +11,77 @@ import {
   isManifestType,
   type Manifest,
 } from '../core/manifest.ts'
-import { type KeepPlatform, wantedChildren } from './children.ts'
+import { isAttestation, type Wanted, wantedChildren } from './children.ts'
+import { checkDepth, indexReader, type ReadManifest } from './family.ts'
 
-/** Indexes may nest this deep; deeper is taken for an attack. */
-export const MAX_DEPTH = 16
+/** Attestations asked for at once. */
+const AT_ONCE = 16
 
 export interface Narrowed {
   /** The given manifest itself where nothing had to go; undefined where nothing is left. */
   readonly root: Manifest | undefined
   /** The indexes that were made, by digest: no store has them yet. */
   readonly made: ReadonlyMap<string, Manifest>
+  /** Attestations that were left out because the source does not have them. */
+  readonly missing: readonly Descriptor[]
 }
 
-/** The same bytes and platforms always give the same bytes. `read` gives nested indexes by digest; nothing else is read. */
-export async function narrow(
-  root: Manifest,
-  keep: KeepPlatform,
-  read: (digest: string) => Promise<Manifest>,
-): Promise<Narrowed> {
+export interface NarrowSource {
+  /** A nested index by its digest; nothing else is read. */
+  readonly read: ReadManifest
+  readonly isThere: (attestation: Descriptor) => Promise<boolean>
+}
+
+/** The same bytes, platforms and missing attestations always give the same bytes. Each index is looked at once, however often it is named. */
+export async function narrow(root: Manifest, wanted: Wanted, source: NarrowSource): Promise<Narrowed> {
   const made = new Map<string, Manifest>()
+  const missing: Descriptor[] = []
+  const known = new Map<string, Manifest | undefined>()
+  const read = indexReader(source.read)
 
   async function narrowed(manifest: Manifest, depth: number): Promise<Manifest | undefined> {
-    if (!isIndex(manifest.mediaType)) return manifest
-    if (depth > MAX_DEPTH) throw new IntegrityError(`indexes nest deeper than ${MAX_DEPTH} at ${manifest.digest}`)
+    checkDepth(depth, manifest.digest)
     const children = entriesOf(manifest)
     const manifests = children.map(({ descriptor }) => descriptor).filter(({ mediaType }) => isManifestType(mediaType))
-    const wanted = new Set(wantedChildren(manifests, keep))
-    const kept: unknown[] = []
+    const kept = new Set(wantedChildren(manifests, wanted))
+    for await (const lacking of mapConcurrent([...kept].filter(isAttestation), AT_ONCE, async (attestation) =>
+      (await source.isThere(attestation)) ? undefined : attestation,
+    )) {
+      if (!lacking) continue
+      kept.delete(lacking)
+      missing.push(lacking)
+    }
+    const entries: unknown[] = []
     let left = 0
     let same = true
     for (const { entry, descriptor } of children) {
-      // What is no manifest, such as a build cache's layers, belongs to no platform.
+      // What is not a manifest, such as a build cache's layers, belongs to no platform.
       if (!isManifestType(descriptor.mediaType)) {
-        kept.push(entry)
+        entries.push(entry)
         continue
       }
-      const child = wanted.has(descriptor) ? await childOf(descriptor, depth) : undefined
+      const child = kept.has(descriptor) ? await childOf(descriptor, depth) : undefined
       if (child) {
-        kept.push(child.digest === descriptor.digest ? entry : replaced(entry, child))
+        entries.push(child.digest === descriptor.digest ? entry : replaced(entry, child))
         left += 1
       }
       if (child?.digest !== descriptor.digest) same = false
     }
     if (same) return manifest
     if (left === 0) return undefined
-    const smaller = rewritten(manifest, kept)
+    const smaller = rewritten(manifest, entries)
     made.set(smaller.digest, smaller)
     return smaller
   }
 
   async function childOf(child: Descriptor, depth: number): Promise<Descriptor | undefined> {
     if (!isIndex(child.mediaType)) return child
-    const inner = await narrowed(await read(child.digest), depth + 1)
+    if (!known.has(child.digest)) known.set(child.digest, await narrowed(await read(child.digest), depth + 1))
+    const inner = known.get(child.digest)
     return inner && descriptorOf(inner)
   }
 
-  return { root: await narrowed(root, 0), made }
+  return { root: isIndex(root.mediaType) ? await narrowed(root, 0) : root, made, missing }
 }
 
 interface Child {

@@ -1,7 +1,10 @@
 /** A blob read to its end, reopened at the current offset when the source breaks off. */
 
+import type { Clock } from '../core/cancel.ts'
 import type { Bytes, OpenBlob } from '../core/content.ts'
-import { NetworkError, RegistryError, ReplicateError } from '../core/errors.ts'
+import type { Context } from '../core/context.ts'
+import { messageOf, NetworkError, RegistryError } from '../core/errors.ts'
+import { isPassing } from '../core/retry.ts'
 
 /** Decides, and waits before a further attempt. `attempt` counts from 1 and begins anew after each byte that came. */
 export type MayRetry = (error: unknown, attempt: number) => Promise<boolean>
@@ -41,7 +44,17 @@ async function opened(open: OpenBlob, offset: number, start: number): Promise<By
   }
 }
 
-/** True for what may be gone at the next attempt. A plain error is one of the socket's. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof ReplicateError ? error.retryable : error instanceof Error && 'code' in error
+/** Attempts to read on without a byte in between, and the pause before the first of them; each further one is twice as long. */
+const ATTEMPTS = 5
+const PAUSE_MS = 200
+
+/** The usual rule, which tells of each attempt. */
+export function streamRetry(clock: Clock, { signal, emit }: Context): MayRetry {
+  return async (error, attempt) => {
+    if (attempt >= ATTEMPTS || signal.aborted) return false
+    const delay = PAUSE_MS * 2 ** (attempt - 1)
+    emit({ type: 'retry', what: 'reading a blob', attempt, delay, reason: messageOf(error) })
+    await clock.sleep(delay, signal)
+    return true
+  }
 }

@@ -149,7 +149,7 @@ async function* reading(
 ): Bytes {
   const { state, source } = job
   const read = (from: number): Promise<Bytes> => source.store.readBlob(blob, from, ctx)
-  const bytes = resumable(read, offset, blob.size, state.mayRetry(ctx.signal, ctx.emit))
+  const bytes = resumable(read, offset, blob.size, state.mayRetry(ctx))
   try {
     yield* checked(bytes, offset, hash, {
       blob,

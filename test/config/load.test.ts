@@ -40,6 +40,7 @@ describe('a configuration', () => {
           tag: ['3.*'],
           untagged: false,
           platforms_index: 'sparse',
+          attestations: true,
         },
         order: 'oldest',
         on_overlap: 'skip',
@@ -90,13 +91,14 @@ policies:
       untagged: true
       platforms: [linux/amd64, linux/arm64/v8]
       platforms_index: sparse
+      attestations: false
       exclude: {name: library/alpine-extra, tag: "*-rc*"}
     order: newest
     on_overlap: skip
     allow_empty: true
     foreign_layers: true
     verify: full
-    referrers: false
+    referrers: all
     override: false
     deletion: never
     retry: {attempts: 5, delay: 1m30s}
@@ -122,7 +124,13 @@ policies:
       enabled: false,
       source: { registry: 'harbor', namespaces: ['library'] },
       destination: { registry: 'archive', namespace: 'mirror/x', flatten: 'all', create: false, public: true },
-      filters: { tag: ['3.20', 'latest'], newest: 5, exclude: { name: ['library/alpine-extra'], tag: ['*-rc*'] } },
+      filters: {
+        tag: ['3.20', 'latest'],
+        newest: 5,
+        attestations: false,
+        exclude: { name: ['library/alpine-extra'], tag: ['*-rc*'] },
+      },
+      referrers: 'all',
       retry: { attempts: 5, delay: 90_000 },
     })
   })

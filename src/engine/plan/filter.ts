@@ -1,11 +1,12 @@
 /** Which repositories and tags a policy selects, and which rule decided. */
 
 import semver from 'semver'
-import { type Digest, type Platform, platformName } from '../../core/descriptor.ts'
+import type { Digest } from '../../core/descriptor.ts'
 import { compilePattern, type Pattern } from '../../core/pattern.ts'
 import { pinnedTag } from '../../core/pinned-tag.ts'
 import type { Policy } from '../../core/policy.ts'
 import { compileRegex } from '../../core/regex.ts'
+import { type KeepPlatform, platformFilter, type Wanted } from '../../transfer/children.ts'
 import { versionOf } from './versions.ts'
 
 /** What a rule said of a repository or a tag. */
@@ -34,7 +35,11 @@ export interface Selection {
   /** Absent where no filter asks for labels. */
   readonly labels: ((labels: readonly string[]) => Verdict) | undefined
   /** undefined where every platform is wanted. */
-  readonly platform: ((platform: Platform | undefined) => boolean) | undefined
+  readonly platform: KeepPlatform | undefined
+  /** The children of an index that are wanted; undefined where all are. */
+  readonly children: Wanted | undefined
+  /** Of an index with other children a smaller one is made. */
+  readonly narrows: boolean
 }
 
 const KEPT_ALL: Verdict = { kept: true, rule: 'no filter' }
@@ -60,7 +65,8 @@ export function selectionOf(policy: Policy, narrow: Readonly<Record<string, read
     ...exclusions('regex.exclude.tag', regex?.exclude?.tag, compileRegex),
   ]
   const pins = (filters.tag ?? []).flatMap((text) => pinnedTag(text) ?? [])
-  const platforms = filters.platforms
+  const platform = filters.platforms?.length ? platformFilter(filters.platforms) : undefined
+  const attestations = filters.attestations ?? true
   return {
     repositories: literals(filters.name, compilePattern),
     tags: literals(filters.tag, tagPattern),
@@ -69,7 +75,9 @@ export function selectionOf(policy: Policy, narrow: Readonly<Record<string, read
     repository: (name) => judge(repositoryRules, name),
     tag: (tag) => judge(tagRules, tag),
     labels: labelRule(policy, narrow.label),
-    platform: platforms?.length ? (platform) => isWanted(platform, platforms) : undefined,
+    platform,
+    children: platform || !attestations ? { platform, attestations } : undefined,
+    narrows: !attestations || (platform !== undefined && filters.platforms_index === 'narrow'),
   }
 }
 
@@ -177,11 +185,4 @@ function tagPattern(source: string): Pattern {
 
 function underscored(tag: string): string {
   return tag.replaceAll('+', '_')
-}
-
-/** `linux/arm64` wants every variant, `linux/arm64/v8` that one; an entry without a platform is no platform's. */
-function isWanted(platform: Platform | undefined, wanted: readonly string[]): boolean {
-  if (!platform) return false
-  const name = platformName(platform)
-  return wanted.some((want) => name === want || name.startsWith(`${want}/`))
 }

@@ -21,7 +21,7 @@ export interface Measure {
 /** Measures one action after another; a blob that two of them need is counted as copied once for each destination registry. */
 export function createMeasure(policy: Policy, source: Endpoint, destination: Endpoint, memory: ManifestMemory) {
   const counted = new Set<string>()
-  const keep = selectionOf(policy).platform
+  const wanted = selectionOf(policy).children
   return async (task: TaskSpec, ctx: Context): Promise<Measure> => {
     const from = source.adapter.repository(task.source.repository)
     const to = destination.adapter.repository(task.destination.repository)
@@ -37,7 +37,7 @@ export function createMeasure(policy: Policy, source: Endpoint, destination: End
       const contents = contentsOf(manifest)
       for (const blob of contents.blobs) if (policy.foreign_layers || !isForeign(blob)) blobs.set(blob.digest, blob)
       if (contents.config) configs.add(contents.config.digest)
-      const children = wantedChildren(contents.manifests, keep)
+      const children = wantedChildren(contents.manifests, wanted)
       await Promise.all(children.map((child) => visit(child.digest, child.platform)))
     }
     await visit(task.digest ?? '', undefined)

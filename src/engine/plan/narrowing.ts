@@ -23,13 +23,14 @@ export function createNarrowing(
   memory: ManifestMemory,
   records: NarrowedIndexes | undefined,
 ): Narrowing | undefined {
-  const { platforms = [], platforms_index } = policy.filters
-  const keep = selection.platform
-  if (!keep || platforms_index !== 'narrow') return undefined
+  const { children, narrows } = selection
+  if (!children || !narrows) return undefined
+  const { platforms = [], attestations = true } = policy.filters
+  const rule = [...platforms, ...(attestations ? [] : ['attestations: false'])]
   return {
     async expected({ digest, mediaType }, repository, ctx) {
       if (isManifestType(mediaType) && !isIndex(mediaType)) return digest
-      const known = records?.find(digest, platforms)
+      const known = records?.find(digest, rule)
       if (known) return known.digest
       const store = source.adapter.repository(repository)
       const read = async (child: string): Promise<Manifest> => {
@@ -39,8 +40,11 @@ export function createNarrowing(
         memory.keep(repository, manifest)
         return manifest
       }
-      const { root } = await narrow(await read(digest), keep, read)
-      records?.keep(digest, platforms, root ? { digest: root.digest } : {})
+      const isThere = async (child: Descriptor): Promise<boolean> =>
+        (await store.resolve(child.digest, ctx)) !== undefined
+      const { root, missing } = await narrow(await read(digest), children, { read, isThere })
+      // What was missing may come back.
+      if (missing.length === 0) records?.keep(digest, rule, root ? { digest: root.digest } : {})
       return root?.digest
     },
   }

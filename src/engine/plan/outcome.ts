@@ -90,7 +90,7 @@ async function unchanged(
     digest: { source: now.digest, destination: there },
     source: source.adapter.repository(from.repository),
     destination: destination.adapter.repository(to.repository),
-    keepPlatform: narrowing ? undefined : selection.platform,
+    keep: narrowing ? undefined : selection.children,
   }
   if (!(await lacksReferrers(artifact, ctx))) return same
   return {
@@ -110,7 +110,8 @@ async function unchanged(
 }
 
 function withoutPlatform(spot: Spot, { explain, policy }: Comparison): Outcome {
-  explain(spot, { kept: false, rule: `platforms: ${policy.filters.platforms?.join(', ')}` })
+  const { platforms } = policy.filters
+  explain(spot, { kept: false, rule: platforms ? `platforms: ${platforms.join(', ')}` : 'attestations: false' })
   return { kind: 'dropped' }
 }
 

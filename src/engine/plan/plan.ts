@@ -169,7 +169,7 @@ function comparisonFor(
     shallow: request.shallow ?? false,
     ages: createAges(policy, source, records?.firstSeen, request.now ?? Date.now()),
     narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
-    lateReferrers: request.referrers === 'all',
+    lateReferrers: (request.referrers ?? policy.referrers) === 'all',
   }
 }
 

@@ -10,7 +10,7 @@ import { formatBytes } from '../../core/size.ts'
 import { isFinal } from '../../core/states.ts'
 import { createGate, type Gate } from '../../transfer/gate.ts'
 import { createTransferState } from '../../transfer/job.ts'
-import type { MayRetry } from '../../transfer/resumable.ts'
+import { type MayRetry, streamRetry } from '../../transfer/resumable.ts'
 import type { Throttle } from '../../transfer/throttle.ts'
 import { type Endpoint, ManifestMemory } from '../endpoint.ts'
 import { type NotifyRequest, notify, oweNotification } from '../notify/notify.ts'
@@ -50,9 +50,6 @@ export interface ExecuteResult {
   readonly error?: unknown
 }
 
-/** Attempts to go on reading a blob that broke off, and the pause before the first of them in milliseconds. */
-const STREAM_ATTEMPTS = 5
-const STREAM_PAUSE = 200
 /** How long a run that is stopped waits for another process that writes the same destination, in milliseconds. */
 const LAST_WAIT_MS = 10_000
 
@@ -188,21 +185,7 @@ async function transfer(
   stage(ctx, 'transfer', 'started', plural(tasks, 'task', 'tasks'))
   const began = clock.monotonic()
   const before = history.executions.get(id)
-  const mayRetry =
-    (signal: AbortSignal, emit: Context['emit']): MayRetry =>
-    async (error, attempt) => {
-      if (attempt >= STREAM_ATTEMPTS || signal.aborted) return false
-      const delay = STREAM_PAUSE * 2 ** (attempt - 1)
-      emit({
-        type: 'retry',
-        what: 'reading a blob',
-        attempt,
-        delay,
-        reason: error instanceof Error ? error.message : String(error),
-      })
-      await clock.sleep(delay, signal)
-      return true
-    }
+  const mayRetry = (context: Context): MayRetry => streamRetry(clock, context)
   const checkpoint = checkpoints(destinations, history, id)
   const hints = hintsOf(destinations, history)
   const gate = run.gate

@@ -1,13 +1,15 @@
 /** Runs one task in this process: opens both stores and copies the graph between them. */
 
+import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { IntegrityError, isNotFound, onSide } from '../../core/errors.ts'
 import type { Moved } from '../../core/execution.ts'
-import { contentsOf, isForeign, type Manifest } from '../../core/manifest.ts'
+import { contentsOf, isForeign, isIndex, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
+import { familyOf, indexReader } from '../../transfer/family.ts'
 import { copyArtifact, copyReferrersOf } from '../../transfer/graph.ts'
 import type { Job, Place, TransferState } from '../../transfer/job.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
@@ -26,12 +28,15 @@ export interface RunnerOptions {
   readonly leftovers?: boolean | undefined
 }
 
+/** Manifests of an artifact that are checked at once after they were written. */
+const MANIFESTS_AT_ONCE = 16
+
 /** `moved` grows while the task runs, so that it is true also of one that fails. */
 export type RunTask = (task: TaskSpec, moved: { -readonly [K in keyof Moved]: number }, ctx: Context) => Promise<void>
 
 export function createRunner(options: RunnerOptions): RunTask {
   const { policy, source, destinations, state, memory, thorough = false, leftovers = false } = options
-  const platforms = platformsOf(policy)
+  const { children, narrows } = selectionOf(policy)
   const repositories = new Map<string, Promise<void>>()
   return async (task, moved, ctx) => {
     const destination = destinations.get(task.destination.registry)
@@ -59,10 +64,11 @@ export function createRunner(options: RunnerOptions): RunTask {
       newRepository: !leftovers && (task.new_repository ?? false),
       thorough,
       ...(task.damaged ? { damaged: new Set(task.damaged) } : {}),
-      referrers: policy.referrers,
+      referrers: policy.referrers !== false,
       foreignLayers: policy.foreign_layers,
       unhashed: policy.verify === 'off',
-      ...platforms,
+      ...(narrows ? { narrowTo: children } : { keep: children }),
+      leftOut: new Set(),
       moved,
       name: formatResource({ ...task.destination, digest: task.digest }),
       artifact: `${task.source.repository}@${task.digest ?? task.source.tag}`,
@@ -120,13 +126,6 @@ export function createRunner(options: RunnerOptions): RunTask {
   }
 }
 
-/** How a job treats the platforms of an index. */
-function platformsOf(policy: Policy): Pick<Job, 'keepPlatform' | 'narrowTo'> {
-  const wanted = selectionOf(policy).platform
-  if (!wanted) return {}
-  return policy.filters.platforms_index === 'narrow' ? { narrowTo: wanted } : { keepPlatform: wanted }
-}
-
 async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<Digest> {
   const { store, registry, repository } = job.source
   const now = task.source.tag === undefined ? undefined : await store.resolve(task.source.tag, ctx)
@@ -141,16 +140,17 @@ function wireOf({ registry: { path, url } }: Endpoint): Place['wire'] {
 }
 
 /** Asks the destination for everything that was written. */
-async function verifyContents(manifest: Manifest, job: Job, ctx: Context): Promise<void> {
+async function verifyContents(root: Manifest, job: Job, ctx: Context): Promise<void> {
   const { store, registry } = job.destination
-  const { blobs, manifests } = contentsOf(manifest)
-  await Promise.all([
-    ...blobs.map(async (blob) => {
-      if ((isForeign(blob) && !job.foreignLayers) || (await store.hasBlob(blob, ctx))) return
+  const read = indexReader((digest) => store.readManifest(digest, ctx))
+  const family = await familyOf(root, job.keep, read)
+  await forEachConcurrent(family, MANIFESTS_AT_ONCE, async ({ digest, mediaType }) => {
+    if (job.leftOut.has(digest)) return
+    const manifest = isIndex(mediaType) ? await read(digest) : await store.readManifest(digest, ctx)
+    const { blobs } = contentsOf(digest === root.digest ? root : manifest)
+    for (const blob of blobs) {
+      if ((isForeign(blob) && !job.foreignLayers) || (await store.hasBlob(blob, ctx))) continue
       throw onSide(new IntegrityError(`blob ${blob.digest} is not there after it was written`), 'destination', registry)
-    }),
-    ...manifests
-      .filter((child) => !job.keepPlatform || job.keepPlatform(child.platform))
-      .map(async (child) => verifyContents(await store.readManifest(child.digest, ctx), job, ctx)),
-  ])
+    }
+  })
 }

@@ -1,16 +1,18 @@
 /** One artifact at the destination, read to its last blob: what it names and does not have, or has wrong. */
 
 import type { Clock } from '../../core/cancel.ts'
+import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import type { Descriptor, Digest, Referrer } from '../../core/descriptor.ts'
+import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import type { DifferenceKind } from '../../core/drift.ts'
 import { describeError, IntegrityError, isNotFound } from '../../core/errors.ts'
 import { contentsOf, descriptorOf, isForeign } from '../../core/manifest.ts'
 import { formatBytes } from '../../core/size.ts'
-import { type KeepPlatform, wantedChildren } from '../../transfer/children.ts'
-import { MAX_DEPTH } from '../../transfer/narrow.ts'
-import { resumable } from '../../transfer/resumable.ts'
+import { isAttestation, type Wanted } from '../../transfer/children.ts'
+import { checkDepth, childrenOf, indexReader, type ReadManifest } from '../../transfer/family.ts'
+import { type Attached, collect, nameOf, referrersOf } from '../../transfer/referrers.ts'
+import { resumable, streamRetry } from '../../transfer/resumable.ts'
 import type { Slots } from '../../transfer/slots.ts'
 import { BlobHash } from '../../transfer/stream.ts'
 
@@ -27,7 +29,7 @@ export interface Finding {
 export interface Inspection {
   readonly source: ContentStore
   readonly destination: ContentStore
-  readonly keepPlatform: KeepPlatform | undefined
+  readonly keep: Wanted | undefined
   readonly foreignLayers: boolean
   readonly referrers: boolean
   /** Every blob is read and hashed, so many at once; absent: it is only asked for. */
@@ -41,13 +43,12 @@ export type Inspect = (
   ctx: Context,
 ) => Promise<readonly Finding[]>
 
-/** How often a blob that breaks off is read on, and the first pause in milliseconds. */
-const ATTEMPTS = 5
-const PAUSE = 200
+/** Subjects whose referrers are compared at once. */
+const SUBJECTS_AT_ONCE = 8
 
 /** What several artifacts of the repository share is looked at once. `made`: the source has no such index, it was narrowed. */
 export function createInspect(inspection: Inspection): Inspect {
-  const { source, destination, keepPlatform, foreignLayers, full, clock } = inspection
+  const { source, destination, keep, foreignLayers, full, clock } = inspection
   const seen = new Map<string, Promise<readonly Finding[]>>()
   const manifests = new Map<string, Descriptor[]>()
 
@@ -59,21 +60,38 @@ export function createInspect(inspection: Inspection): Inspect {
     return result
   }
 
-  function inspectManifest(digest: Digest, depth: number, ctx: Context): Promise<readonly Finding[]> {
+  function inspectManifest(
+    digest: Digest,
+    depth: number,
+    read: ReadManifest,
+    ctx: Context,
+  ): Promise<readonly Finding[]> {
     return once(digest, async () => {
-      if (depth > MAX_DEPTH) throw new IntegrityError(`indexes nest deeper than ${MAX_DEPTH} at ${digest}`)
-      const manifest = await readable(() => destination.readManifest(digest, ctx), 'manifest', digest)
+      checkDepth(depth, digest)
+      const manifest = await readable(() => read(digest), 'manifest', digest)
       if ('kind' in manifest) return [manifest]
-      const contents = contentsOf(manifest)
-      const children = wantedChildren(contents.manifests, keepPlatform)
+      const children = childrenOf(manifest, keep)
       manifests.set(digest, [descriptorOf(manifest), ...children])
-      const blobs = contents.blobs.filter((blob) => foreignLayers || !isForeign(blob))
+      const blobs = contentsOf(manifest).blobs.filter((blob) => foreignLayers || !isForeign(blob))
       const findings = await Promise.all([
         ...blobs.map((blob) => once(blob.digest, () => inspectBlob(blob, ctx))),
-        ...children.map((child) => inspectManifest(child.digest, depth + 1, ctx)),
+        ...children.map((child) => inspectChild(child, depth + 1, read, ctx)),
       ])
       return findings.flat().map((finding) => ('in' in finding ? finding : { ...finding, in: digest }))
     })
+  }
+
+  async function inspectChild(
+    child: Descriptor,
+    depth: number,
+    read: ReadManifest,
+    ctx: Context,
+  ): Promise<readonly Finding[]> {
+    const findings = await inspectManifest(child.digest, depth, read, ctx)
+    const isMissing = findings.some(({ kind, digest }) => kind === 'missing_manifest' && digest === child.digest)
+    // An attestation that the source does not have was left out.
+    const isLeftOut = isMissing && keep && isAttestation(child) && !(await source.resolve(child.digest, ctx))
+    return isLeftOut ? [] : findings
   }
 
   async function inspectBlob(blob: Descriptor, ctx: Context): Promise<readonly Finding[]> {
@@ -94,12 +112,7 @@ export function createInspect(inspection: Inspection): Inspect {
     const hash = new BlobHash(blob)
     let position = 0
     const open = (offset: number) => destination.readBlob(blob, offset, ctx)
-    const mayRetry = async (_error: unknown, attempt: number): Promise<boolean> => {
-      if (attempt >= ATTEMPTS) return false
-      await clock.sleep(PAUSE * 2 ** (attempt - 1), ctx.signal)
-      return true
-    }
-    for await (const chunk of resumable(open, 0, blob.size, mayRetry)) {
+    for await (const chunk of resumable(open, 0, blob.size, streamRetry(clock, { ...ctx, emit: () => {} }))) {
       hash.update(chunk, position)
       position += chunk.byteLength
       if (position > blob.size) break
@@ -108,43 +121,53 @@ export function createInspect(inspection: Inspection): Inspect {
   }
 
   /** Referrers that the source has and the destination lacks or has broken: of each subject, and of its referrers. */
-  async function inspectReferrers(subjects: readonly Descriptor[], ctx: Context): Promise<readonly Finding[]> {
-    if (!source.referrers) return []
-    const findings: Finding[] = []
-    const asked = new Set<string>()
-    const queue = [...subjects]
-    for (let subject = queue.shift(); subject; subject = queue.shift()) {
-      if (asked.has(subject.digest)) continue
-      asked.add(subject.digest)
-      const wanted = await collect(source.referrers(subject, ctx))
-      if (wanted.length === 0) continue
+  async function inspectReferrers(
+    subjects: readonly Descriptor[],
+    read: ReadManifest,
+    ctx: Context,
+  ): Promise<readonly Finding[]> {
+    const found: Finding[] = []
+    const compare = async ({ subject, referrers }: Attached): Promise<readonly Finding[]> => {
       const there = new Set((await collect(destination.referrers?.(subject, ctx))).map(nameOf))
-      for (const referrer of wanted) {
+      const findings: Finding[] = []
+      for (const referrer of referrers) {
         const { digest } = referrer
-        if (there.has(nameOf(referrer))) findings.push(...(await inspectManifest(digest, 0, ctx)))
+        if (there.has(nameOf(referrer)))
+          for (const finding of await inspectManifest(digest, 0, read, ctx)) findings.push(finding)
         // A list may name one that is gone.
         else if (await source.resolve(digest, ctx)) {
           const what = referrer.tag === undefined ? digest : `${digest} (tag ${referrer.tag})`
           findings.push({ kind: 'missing_referrer', digest, in: subject.digest, message: `missing referrer ${what}` })
         }
       }
-      queue.push(...wanted)
+      return findings
     }
-    return findings
+    for await (const findings of mapConcurrent(referrersOf(subjects, source, ctx), SUBJECTS_AT_ONCE, compare)) {
+      for (const finding of findings) found.push(finding)
+    }
+    return found
   }
 
-  function familyOf(digest: string, known = new Set<string>()): readonly Descriptor[] {
-    if (known.has(digest)) return []
-    known.add(digest)
-    const [own, ...children] = manifests.get(digest) ?? []
-    return own ? [own, ...children.flatMap((child) => [child, ...familyOf(child.digest, known)])] : []
+  /** As far as it could be read. */
+  function knownFamilyOf(root: Digest): readonly Descriptor[] {
+    const family = new Map<Digest, Descriptor>()
+    const queue = [root]
+    for (let digest = queue.pop(); digest !== undefined; digest = queue.pop()) {
+      for (const part of manifests.get(digest) ?? []) {
+        if (family.has(part.digest)) continue
+        family.set(part.digest, part)
+        queue.push(part.digest)
+      }
+    }
+    return [...family.values()]
   }
 
   return async (root, { made }, ctx) => {
-    const findings = await inspectManifest(root.digest, 0, ctx)
+    const read = indexReader((digest) => destination.readManifest(digest, ctx))
+    const findings = await inspectManifest(root.digest, 0, read, ctx)
     if (!inspection.referrers) return findings
-    const subjects = familyOf(root.digest).filter(({ digest }) => !made || digest !== root.digest)
-    const attached = await inspectReferrers(subjects, ctx)
+    const subjects = knownFamilyOf(root.digest).filter(({ digest }) => !made || digest !== root.digest)
+    const attached = await inspectReferrers(subjects, read, ctx)
     // What an index and its referrer share is said once.
     const said = new Set(findings)
     return [...findings, ...attached.filter((finding) => !said.has(finding))]
@@ -173,14 +196,4 @@ async function readable<T>(
 /** Ends a stream that nobody wants to read. */
 async function closed(bytes: AsyncIterable<Uint8Array>): Promise<undefined> {
   for await (const _ of bytes) break
-}
-
-async function collect(referrers: AsyncIterable<Referrer> | undefined): Promise<readonly Referrer[]> {
-  const collected: Referrer[] = []
-  if (referrers) for await (const referrer of referrers) collected.push(referrer)
-  return collected
-}
-
-function nameOf({ tag, digest }: Referrer): string {
-  return tag === undefined ? digest : `${tag}@${digest}`
 }

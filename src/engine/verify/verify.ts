@@ -193,9 +193,9 @@ function inspectionOf({ repository, mapped }: Group, { request, selection, full 
     source: source.adapter.repository(repository),
     destination: destination.adapter.repository(mapped),
     // A narrowed index has the wanted children only.
-    keepPlatform: policy.filters.platforms_index === 'narrow' ? undefined : selection.platform,
+    keep: selection.narrows ? undefined : selection.children,
     foreignLayers: policy.foreign_layers,
-    referrers: policy.referrers,
+    referrers: policy.referrers !== false,
     full,
     clock: systemClock,
   })
