@@ -22,7 +22,7 @@ import { sidedEndpoint } from '../engine/sided.ts'
 import { mergeVerifications, verify } from '../engine/verify/verify.ts'
 import { type History, openHistory, type RegistryStatus } from '../history/history.ts'
 import { createLongLists } from '../history/scratch.ts'
-import { createRedactor } from '../http/redact.ts'
+import { createRedactor, redactAll } from '../http/redact.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
 import { commandEnvironment } from './command-environment.ts'
 import { createConnections, type Timing } from './connections.ts'
@@ -127,7 +127,7 @@ export function createApp(options: AppOptions): App {
     for (const text of warnings.splice(0)) ctx.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
     return {
       signal: ctx.signal,
-      emit: (event) => ctx.emit('text' in event ? { ...event, text: redactor.text(event.text) } : event),
+      emit: (event) => ctx.emit(redactAll(event, (text) => redactor.text(text))),
     }
   }
 

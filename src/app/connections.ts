@@ -14,6 +14,7 @@ import { resolveCredential } from '../credentials/resolve.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import { EXPIRY_MARGIN } from '../http/auth/auth.ts'
 import { createHttpClient, type HttpClientOptions } from '../http/client.ts'
+import { isMetadata, proxyFromEnvironment } from '../http/proxy/address.ts'
 import type { Redactor } from '../http/redact.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
 
@@ -141,7 +142,7 @@ export function createConnections(options: ConnectionOptions): Connections {
         ...own,
         url,
         host: new URL(url).host,
-        proxy: isNear(url) ? undefined : (registry.proxy ?? proxyFromEnvironment(url, options.env)),
+        proxy: isMetadata(url) ? undefined : (registry.proxy ?? proxyFromEnvironment(url, options.env)),
         expired,
         preemptive: true,
         credential: signer ?? (() => signIn(registry, type, api)),
@@ -201,6 +202,7 @@ async function clientOptions(registry: Registry, { userAgent, timing, redactor }
     name: registry.name,
     userAgent,
     secrets: (secret: string) => redactor.add(secret),
+    redact: (text: string) => redactor.text(text),
     ...timing,
     ...(registry.insecure === undefined ? {} : { insecure: registry.insecure }),
     ...(ca === undefined ? {} : { ca }),
@@ -237,29 +239,4 @@ async function readPem(registry: Registry, key: string, path: string | undefined
   throw new ConfigurationError(`registry ${registry.name}: ${key} is no PEM file: ${path}`, {
     hint: 'such a file has a line -----BEGIN CERTIFICATE-----, or one that names a key',
   })
-}
-
-/** Where a cloud tells a machine who it is. A proxy would ask for another machine. */
-function isNear(url: string): boolean {
-  const { hostname } = new URL(url)
-  return hostname.startsWith('169.254.') || hostname === 'metadata.google.internal'
-}
-
-/** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case; loopback never goes through a proxy. */
-export function proxyFromEnvironment(
-  url: string,
-  env: Readonly<Record<string, string | undefined>>,
-): string | undefined {
-  const { protocol, hostname, port } = new URL(url)
-  const variable = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined
-  const proxy = protocol === 'https:' ? variable('HTTPS_PROXY') : variable('HTTP_PROXY')
-  if (proxy === undefined || /^(localhost|127\.|\[::1\])/.test(hostname)) return undefined
-  const exempt = (variable('NO_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
-  const bypassed = exempt.some((entry) => {
-    const [name = '', only] = entry.replace(/^\*?\./, '').split(':')
-    if (entry === '*') return true
-    if (only !== undefined && only !== (port || (protocol === 'https:' ? '443' : '80'))) return false
-    return hostname === name || hostname.endsWith(`.${name}`)
-  })
-  return bypassed ? undefined : proxy
 }

@@ -3,9 +3,10 @@
 import { CredentialError } from '../core/errors.ts'
 import type { HttpClient, HttpResponse, Post } from '../core/http.ts'
 import { createHttpClient } from '../http/client.ts'
+import { proxyFromEnvironment } from '../http/proxy/address.ts'
 import type { Redactor } from '../http/redact.ts'
 import { refusal } from '../http/refusal.ts'
-import { type Connections, proxyFromEnvironment, type Timing } from './connections.ts'
+import type { Connections, Timing } from './connections.ts'
 
 export interface PostOptions {
   readonly connections: Pick<Connections, 'http'>
@@ -26,7 +27,8 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
     for (const part of secretParts(url)) secrets(part)
     const proxy = proxyFromEnvironment(url.href, env)
     const credential = async () => ({ kind: 'anonymous', origin: 'none' }) as const
-    return createHttpClient({ url: url.origin, host: url.host, credential, proxy, userAgent, secrets, ...timing })
+    const client = { url: url.origin, host: url.host, credential, proxy, userAgent, secrets, redact, ...timing }
+    return createHttpClient(client)
   }
 
   return async ({ url, registry, headers, body, answers = [] }, ctx) => {

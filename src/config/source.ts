@@ -15,6 +15,7 @@ import {
   type Scalar,
 } from 'yaml'
 import type { Problem } from '../core/errors.ts'
+import { withoutUserinfo } from '../core/secret.ts'
 
 export interface ConfigurationFile {
   /** Absolute, or `-` for standard input. */
@@ -191,10 +192,6 @@ function place(source: Source, line: number, column: number): Pick<Problem, 'pos
   const text = source.text.slice(lineStarts[line - 1], lineStarts[line]).trimEnd()
   const masked = withoutUserinfo(text.replace(SECRET_LINE, '$1***')).slice(0, 200)
   return { position: { file: source.shown, line, column }, text: masked }
-}
-
-function withoutUserinfo(text: string): string {
-  return text.replaceAll(/\/\/[^/@\s]*@/g, '//***@')
 }
 
 /** The line of a key path, 1-based. */

@@ -11,6 +11,11 @@ export function secret(value: string, shown = '***'): Secret {
   return { reveal: () => value, toJSON: () => shown }
 }
 
+/** Text with `shown` for the user name and password of each URL in it, up to the last `@` before the path. */
+export function withoutUserinfo(text: string, shown = '***@'): string {
+  return text.replaceAll(/\/\/[^/?#\s]*@/g, `//${shown}`)
+}
+
 /** A URL of which the host may be seen; what follows is often as good as a password. A path alone may be seen without its query. */
 export function secretUrl(url: string): Secret {
   const { protocol, host, pathname, search } = new URL(url, 'path://only')

@@ -22,6 +22,15 @@ export interface AllowanceOptions {
   readonly clock: Clock
 }
 
+/** Longer than any window of an allowance, in milliseconds; a date so far away is still one. */
+const LONGEST = 365 * 86_400_000
+
+/** Of seconds in a header; undefined for what is not a sensible number of them. */
+function milliseconds(seconds: string | undefined): number | undefined {
+  const value = Number(seconds) * 1000
+  return value >= 0 ? Math.min(value, LONGEST) : undefined
+}
+
 /** How often the registry is asked whether there is more, in milliseconds. */
 const LOOK_EVERY = 5 * 60_000
 
@@ -33,6 +42,15 @@ export function createAllowance(options: AllowanceOptions): Allowance {
   /** Pulls that were taken and not answered yet: the header does not know them. */
   let open = 0
   let looking: Promise<void> | undefined
+  /** Whether an answer has told, or not told, what is left. */
+  let known = reserve === 0
+  let first: PromiseWithResolvers<void> | undefined
+
+  /** The next one that waits looks itself where nothing was learned. */
+  function learned(): void {
+    first?.resolve()
+    first = undefined
+  }
 
   const isSpent = (): boolean => remaining - open <= reserve
 
@@ -50,6 +68,18 @@ export function createAllowance(options: AllowanceOptions): Allowance {
 
   return {
     async take(look, ctx) {
+      // What is left is found out by a HEAD, which costs nothing, or else by a single pull that the others wait for.
+      while (!known && first) await first.promise
+      if (!known) {
+        first = Promise.withResolvers()
+        try {
+          await look()
+        } catch (error) {
+          learned()
+          throw error
+        }
+        if (remaining !== Number.POSITIVE_INFINITY) learned()
+      }
       while (isSpent()) {
         // Answers that are under way may say that there is more, or less.
         looking ??= wait(look, ctx).finally(() => {
@@ -60,13 +90,18 @@ export function createAllowance(options: AllowanceOptions): Allowance {
       open += 1
     },
     note(headers, spent) {
-      if (spent) open -= 1
+      if (spent) {
+        open -= 1
+        known = true
+        learned()
+      }
       const left = /^\s*(\d+)\s*(?:;.*?\bw=(\d+))?/.exec(headers['ratelimit-remaining'] ?? '')
       if (!left) return
       remaining = Number(left[1])
-      if (left[2] !== undefined) window = Number(left[2]) * 1000
-      const seconds = Number(headers['ratelimit-reset'])
-      reset = Number.isFinite(seconds) && seconds > 0 ? clock.now() + seconds * 1000 : undefined
+      known = true
+      if (left[2] !== undefined) window = milliseconds(left[2]) ?? 0
+      const wait = milliseconds(headers['ratelimit-reset'])
+      reset = wait ? clock.now() + wait : undefined
     },
   }
 }

@@ -10,6 +10,7 @@ import { createAllowance } from './allowance.ts'
 import { createAuthenticator, type Signature } from './auth/auth.ts'
 import { requestToken } from './auth/token-server.ts'
 import { createLimiter, type Lane } from './limiter.ts'
+import { proxyAddress } from './proxy/address.ts'
 import { type AgentOptions, SLOW_ANSWER } from './proxy/agent.ts'
 import { createRedactor } from './redact.ts'
 import { type Hop, isRedirect, MAX_HOPS, nextHop } from './redirect.ts'
@@ -40,6 +41,8 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
   readonly userAgent: string
   /** Told of every secret before it is used. */
   readonly secrets: (secret: string) => void
+  /** Takes out all secrets that are known, those that `secrets` was told of included; default: those of this client. */
+  readonly redact?: ((text: string) => string) | undefined
   readonly clock?: Clock | undefined
   readonly random?: (() => number) | undefined
 }
@@ -58,13 +61,13 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { clock = systemClock, random = Math.random } = options
   const target = ownTarget(options.url)
   const redactor = createRedactor()
-  const redact = (text: string) => redactor.text(text)
+  const redact = options.redact ?? ((text: string) => redactor.text(text))
   const secrets = (secret: string) => {
-    redactor.add(secret)
+    if (!options.redact) redactor.add(secret)
     options.secrets(secret)
   }
-  const proxyPassword = options.proxy === undefined ? undefined : URL.parse(options.proxy)?.password
-  if (proxyPassword) secrets(decodeURIComponent(proxyPassword))
+  const proxyCredential = options.proxy === undefined ? undefined : proxyAddress(options.proxy).credential
+  if (proxyCredential) secrets(proxyCredential.password)
   const idle = options.idle ?? IDLE
   const patience = options.idle ?? options.limits?.idle ?? IDLE_BLOB
   const guard = { registry: target.url, allowed: options.allowAddresses }

@@ -14,7 +14,9 @@ const SHORTEST = 4
 const TOKEN = /^[A-Za-z0-9._~+/=-]{64,}$/
 const TOKEN_PREFIX = 24
 
-const USERINFO = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+@/gi
+/** Up to the last `@` before the path, as a password may hold some. The scheme is bounded: over `a.a.a.…` it would be tried from each
+ *  letter to the end. */
+const USERINFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#]+@/gi
 const QUERY =
   /([?&;](?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)|awsaccesskeyid|googleaccessid|signature|policy|key-pair-id|sig|se|skoid|sktid|_state|token|access_token|refresh_token|id_token|password|secret|api_?key|authorization|hmac|verify)=)[^\s&;#"'<>]+/gi
 const AUTHORIZATION =
@@ -64,6 +66,37 @@ export function createRedactor(): Redactor {
 /** A URL, or text with URLs in it, without user names, passwords and signatures. */
 export function redactUrl(text: string): string {
   return text.replace(USERINFO, `$1${HIDDEN}@`).replace(QUERY, `$1${HIDDEN}`)
+}
+
+/** `value` with every string in it cleaned, however deep: an event, a line of JSON. What holds no secret stays the same object. */
+export function redactAll<T>(value: T, redact: (text: string) => string): T {
+  return clean(value, redact, DEEPEST) as T
+}
+
+const DEEPEST = 20
+
+function clean(value: unknown, redact: (text: string) => string, left: number): unknown {
+  if (typeof value === 'string') return redact(value)
+  if (typeof value !== 'object' || value === null || left === 0) return value
+  if (Array.isArray(value))
+    return changed(
+      value,
+      value.map((one) => clean(one, redact, left - 1)),
+    )
+  const names =
+    value instanceof Error ? [...new Set([...Object.keys(value), 'message', 'stack', 'cause'])] : Object.keys(value)
+  const parts = names.map((name) => clean(Reflect.get(value, name), redact, left - 1))
+  if (parts.every((part, index) => part === Reflect.get(value, names[index] ?? ''))) return value
+  const copy: object = Object.create(Object.getPrototypeOf(value))
+  for (const [index, name] of names.entries()) {
+    const enumerable = Object.prototype.propertyIsEnumerable.call(value, name)
+    Object.defineProperty(copy, name, { value: parts[index], enumerable, writable: true, configurable: true })
+  }
+  return copy
+}
+
+function changed(before: readonly unknown[], after: readonly unknown[]): readonly unknown[] {
+  return after.every((one, index) => one === before[index]) ? before : after
 }
 
 /** The longest first, so that one secret inside another leaves no rest. */

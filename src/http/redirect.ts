@@ -1,6 +1,7 @@
 /** Where a redirect leads, and what may go along. */
 
 import { NetworkError } from '../core/errors.ts'
+import { foreignName } from '../core/foreign.ts'
 import { REDIRECTS } from '../core/http.ts'
 import { redactUrl } from './redact.ts'
 
@@ -23,7 +24,7 @@ export function isRedirect(status: number): boolean {
  *  Throws a `NetworkError` for a redirect from https to http, to another scheme or without a sense. */
 export function nextHop(from: Hop, status: number, location: string): Hop {
   const url = URL.parse(location, from.url.href)
-  if (!url) throw refused(`redirect to a malformed URL: ${redactUrl(location)}`)
+  if (!url) throw refused(`redirect to a malformed URL: ${foreignName(redactUrl(location))}`)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refused(`redirect to ${url.protocol} refused`)
   if (from.url.protocol === 'https:' && url.protocol === 'http:') {
     throw refused(`redirect from https to http refused: ${from.url.host} to ${url.host}`)

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module'
 import { RegistryError } from '../core/errors.ts'
-import { parseJson } from '../core/foreign.ts'
+import { foreignName, parseJson } from '../core/foreign.ts'
 import type { HttpResponse } from '../core/http.ts'
 import { retryAfter } from './retry.ts'
 
@@ -24,7 +24,7 @@ const TEXT_LIMIT = 200
 /** Reads the answer's body (at most 64 KiB) and describes it; never throws. */
 export async function refusal(response: HttpResponse, request: RefusedRequest): Promise<RegistryError> {
   const body = await bodyText(response)
-  const words = explain(body, response.headers['content-type'] ?? '')
+  const words = explain(body, response.headers['content-type'] ?? '', (text) => clean(request.redact(text)))
   const status = response.status
   const why =
     words.length > 0
@@ -55,20 +55,21 @@ interface Words {
   readonly message: string
 }
 
-function explain(text: string, type: string): readonly Words[] {
+/** `clean` takes secrets out before it cuts: half a secret would not be known for one. */
+function explain(text: string, type: string, clean: (text: string) => string): readonly Words[] {
   if (text === '') return []
   const json = parse(text)
-  if (json !== undefined) return explainJson(json)
+  if (json !== undefined) return explainJson(json, clean)
   const plain = /^text\/plain/i.test(type) || type === ''
   return plain && !/^\s*</.test(text) ? [{ code: '', message: clean(text) }] : []
 }
 
 /** `{errors:[…]}` of the distribution API; one bare error; `{details}`, `{detail}`, `{message}`, `{error}` of token servers. */
-function explainJson(json: unknown): readonly Words[] {
+function explainJson(json: unknown, clean: (text: string) => string): readonly Words[] {
   if (typeof json === 'string') return json ? [{ code: '', message: clean(json) }] : []
   if (!isObject(json)) return []
-  if (Array.isArray(json.errors)) return json.errors.slice(0, 5).flatMap(explainJson)
-  if (isObject(json.error)) return explainJson(json.error)
+  if (Array.isArray(json.errors)) return json.errors.slice(0, 5).flatMap((error: unknown) => explainJson(error, clean))
+  if (isObject(json.error)) return explainJson(json.error, clean)
   const code = typeof json.code === 'string' ? clean(json.code) : ''
   const detail = [json.message, json.details, json.detail, json.error_description, json.error].find(
     (value): value is string => typeof value === 'string' && value.trim() !== '',
@@ -87,7 +88,7 @@ function hintFor(status: number, body: string, response: HttpResponse, request: 
   if (status === 429) return 'lower `limits.requests_per_second` or `limits.connections` of this registry'
   const location = response.headers.location
   if (status >= 300 && status < 400 && location !== undefined) {
-    return `it redirects to ${request.redact(location)}: put that address into \`url:\``
+    return `it redirects to ${foreignName(request.redact(location))}: put that address into \`url:\``
   }
   return undefined
 }

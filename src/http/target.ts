@@ -1,6 +1,7 @@
 /** Decides what a URL means to a registry's client: its own host, or a stranger that gets no credential. */
 
 import { ConfigurationError, NetworkError } from '../core/errors.ts'
+import { foreignName } from '../core/foreign.ts'
 
 export interface Target {
   /** The registry's URL without credentials and without a trailing slash. */
@@ -34,7 +35,7 @@ export function ownTarget(registry: string): Target {
       if (text.startsWith('/') && !text.startsWith('//')) return { url: new URL(prefix + text), own: true }
       const url = URL.parse(text)
       if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-        throw new NetworkError(`not an http or https URL: ${JSON.stringify(text)}`, { retryable: false })
+        throw new NetworkError(`not an http or https URL: ${JSON.stringify(foreignName(text))}`, { retryable: false })
       }
       url.username = ''
       url.password = ''

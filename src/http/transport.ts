@@ -9,6 +9,7 @@ import { NetworkError } from '../core/errors.ts'
 import type { BodySource, HttpResponse } from '../core/http.ts'
 import { hostWithPort, networkError } from './failure.ts'
 import { createGuard } from './guard.ts'
+import { proxyAddress } from './proxy/address.ts'
 import { type AgentOptions, createAgent, towardsOthers } from './proxy/agent.ts'
 import { type UploadBody, uploadBody } from './proxy/upload-body.ts'
 import { createPump } from './pump/pump.ts'
@@ -46,7 +47,7 @@ export interface TransportOptions extends AgentOptions {
 }
 
 export function createTransport(options: TransportOptions, redact: (text: string) => string): Transport {
-  const proxy = options.proxy === undefined ? undefined : URL.parse(options.proxy)
+  const proxy = options.proxy === undefined ? undefined : proxyAddress(options.proxy)
   const reached = new Set<string>()
   const prepared = new WeakSet<AbortSignal>()
   // A proxy is undici's affair, which is loaded for nothing else.
@@ -73,8 +74,8 @@ export function createTransport(options: TransportOptions, redact: (text: string
         : networkError(error, {
             host: hostWithPort(url),
             protocol: url.protocol === 'https:' ? 'https:' : 'http:',
-            proxy: proxy ? hostWithPort(proxy) : undefined,
-            signedIn: proxy ? proxy.username !== '' : undefined,
+            proxy: proxy && hostWithPort(proxy.url),
+            signedIn: proxy?.credential !== undefined,
             reached: reached.has(url.host),
           }))
     if (pump) {

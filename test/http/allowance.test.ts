@@ -7,7 +7,7 @@ const MANIFEST = { method: 'GET', url: '/v2/app/manifests/v1', metered: true, re
 
 test('waits below the reserve, saying until when, and asks by HEAD, which costs nothing', async () => {
   // Two pulls are left; after the second look the window has moved on.
-  const left = [2, 1, 1, 1, 50, 49]
+  const left = [3, 2, 1, 1, 1, 50, 49]
   const server = await serve((_request, response, count) => {
     response.setHeader('ratelimit-remaining', `${left[count] ?? 0};w=21600`)
     response.end()
@@ -17,7 +17,7 @@ test('waits below the reserve, saying until when, and asks by HEAD, which costs 
   const ctx = context()
   const began = clock.now()
   for (let pull = 0; pull < 3; pull += 1) await (await http.request(MANIFEST, ctx)).discard()
-  expect(server.seen.map((request) => request.method)).toEqual(['GET', 'GET', 'HEAD', 'HEAD', 'HEAD', 'GET'])
+  expect(server.seen.map((request) => request.method)).toEqual(['HEAD', 'GET', 'GET', 'HEAD', 'HEAD', 'HEAD', 'GET'])
   expect(clock.now() - began).toBe(15 * 60_000)
   const waiting = ctx.events.find((event) => event.type === 'waiting')
   expect(waiting).toEqual({
@@ -54,4 +54,51 @@ test('rate_limit: fail gives up at once with what to do', async () => {
     hint: expect.stringContaining('limits.rate_limit'),
   })
   expect(server.seen).toHaveLength(1)
+})
+
+test('a reserve is kept from the first pull on: nothing is taken before it is known what is left', async () => {
+  const server = await serve((_request, response) => {
+    response.setHeader('ratelimit-remaining', '5;w=21600').end()
+  })
+  const http = client(server, { limits: { rate_limit_reserve: 5, rate_limit: 'fail' } })
+  const pulls = [1, 2, 3].map(() => http.request(MANIFEST, context()).then((it) => it.discard()))
+  expect((await Promise.allSettled(pulls)).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  expect(server.seen.map(({ method }) => method)).not.toContain('GET')
+})
+
+test('where a HEAD does not tell what is left, one pull goes before the others', async () => {
+  let underWay = 0
+  let most = 0
+  const server = await serve((request, response, count) => {
+    if (request.method === 'HEAD') return response.end()
+    underWay += 1
+    if (count === 1) most = Math.max(most, underWay)
+    setTimeout(() => {
+      most = count <= 1 ? Math.max(most, underWay) : most
+      underWay -= 1
+      response.setHeader('ratelimit-remaining', '100;w=60').end()
+    }, 20)
+    return undefined
+  })
+  const http = client(server, { limits: { rate_limit_reserve: 5 } })
+  const pulls = [1, 2, 3, 4].map(async () => (await http.request(MANIFEST, context())).discard())
+  await Promise.all(pulls)
+  expect([most, server.seen.length]).toEqual([1, 5])
+})
+
+test.each([
+  ['0;w=99999999999999999', undefined],
+  ['0', '1e300'],
+  ['0', '-5'],
+  ['0;w=1', 'soon'],
+])('a date that nobody can mean is no bug of ours: %s, %s', async (left, reset) => {
+  const server = await serve((request, response) => {
+    // Later there is more.
+    response.setHeader('ratelimit-remaining', request.method === 'HEAD' ? '100;w=60' : left)
+    if (reset !== undefined) response.setHeader('ratelimit-reset', reset)
+    response.end()
+  })
+  const http = client(server)
+  for (let pull = 0; pull < 2; pull += 1) await (await http.request(MANIFEST, context())).discard()
+  expect(server.seen.map(({ method }) => method)).toEqual(['GET', 'HEAD', 'GET'])
 })

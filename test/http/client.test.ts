@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { expect, onTestFinished, test } from 'vitest'
 import { CancelledError, IntegrityError, NetworkError, RegistryError } from '../../src/core/errors.ts'
 import type { BodySource } from '../../src/core/http.ts'
-import { client, context, failure, fastClock, json, listen, read, serve } from './server.ts'
+import { alice, client, context, failure, fastClock, json, listen, read, serve } from './server.ts'
 
 test('appends a path to the prefix of the URL and gives headers and body as they came', async () => {
   const server = await serve((_, response) => {
@@ -91,6 +91,17 @@ test.each([
     retryable: false,
   })
   expect([server.seen.length, clock.slept]).toEqual([1, []])
+})
+
+test('a long message is cut after its secrets are gone, not in the middle of one', async () => {
+  const message = `${'x'.repeat(195)}pa:ss/word and more`
+  const server = await serve((request, response) => {
+    if (request.headers.authorization) return json(response, 404, { errors: [{ code: 'X', message }] })
+    return json(response, 401, {}, { 'www-authenticate': 'Basic realm="x"' })
+  })
+  const error = await failure(client(server, { as: alice }).request({ method: 'GET', url: '/v2/' }, context()))
+  expect(String(error)).toContain('***')
+  expect(String(error)).not.toContain('pa:s')
 })
 
 test('waits as long as a 429 asks, with every request to that host', async () => {

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { ConfigurationError } from '../../core/errors.ts'
 import type { Registry } from '../../core/registry.ts'
+import { withoutUserinfo } from '../../core/secret.ts'
 import { jsonDocument } from '../render/json.ts'
 import { renderFields } from '../render/table.ts'
 import { print, type Session } from '../session.ts'
@@ -58,8 +59,8 @@ function withoutSecrets(registry: Registry): unknown {
   const { credential, url, proxy, ...rest } = registry
   return {
     ...rest,
-    ...(url === undefined ? {} : { url: withoutPassword(url) }),
-    ...(proxy === undefined ? {} : { proxy: withoutPassword(proxy) }),
+    ...(url === undefined ? {} : { url: withoutUserinfo(url, '') }),
+    ...(proxy === undefined ? {} : { proxy: withoutUserinfo(proxy, '') }),
     ...(credential === undefined
       ? {}
       : {
@@ -70,8 +71,4 @@ function withoutSecrets(registry: Registry): unknown {
           },
         }),
   }
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, '$1')
 }

@@ -3,6 +3,7 @@
 import { Document, isMap, isScalar, isSeq, type Pair } from 'yaml'
 import type { AdapterFacts } from '../../core/adapter.ts'
 import { ConfigurationError, type Position, type Problem } from '../../core/errors.ts'
+import { withoutUserinfo } from '../../core/secret.ts'
 import { loadConfiguration } from '../load.ts'
 import { lineOf, parseSource } from '../source.ts'
 import type { Draft, Entry, Note, PlainMapping } from './draft.ts'
@@ -45,10 +46,6 @@ function unmapped({ origin, atKey, message, hint }: Note): Unmapped {
 /** What is true of several policies that came of one entry is said once. */
 function distinct(all: readonly Unmapped[]): Unmapped[] {
   return [...new Map(all.map((each) => [JSON.stringify(each), each])).values()]
-}
-
-function withoutUserinfo(text: string): string {
-  return text.replaceAll(/\/\/[^/@\s]*@/g, '//***@')
 }
 
 function byPlace(a: Unmapped, b: Unmapped): number {

@@ -3,6 +3,7 @@
 import { abortReason, type Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import { CredentialError } from '../../core/errors.ts'
+import { foreignName } from '../../core/foreign.ts'
 import type { SentCredential } from '../../core/registry.ts'
 import { type Challenge, chooseChallenge } from './challenge.ts'
 import { createTokenCache, type FetchedToken, type FetchToken, type Wanted } from './token.ts'
@@ -234,7 +235,7 @@ function presumed(credential: SentCredential): Challenge | undefined {
 function checkedRealm(realm: string, registry: string): URL {
   const url = URL.parse(realm, registry)
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
-    throw new CredentialError(`the registry names no usable token server: ${JSON.stringify(realm)}`)
+    throw new CredentialError(`the registry names no usable token server: ${JSON.stringify(foreignName(realm))}`)
   }
   if (url.protocol === 'http:' && registry.startsWith('https:')) {
     throw new CredentialError(`the registry is https, but its token server is not: ${url.host}`, {

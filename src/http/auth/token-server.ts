@@ -120,10 +120,10 @@ function unhelpful(
     const { status, method, path, retryAfter } = error
     return new RegistryError(message, { status, method, path, retryAfter, cause: error })
   }
-  const to = location === undefined ? '' : `, a redirect to ${redact(foreignName(location))}, which is not followed`
+  const to = location === undefined ? '' : `, a redirect to ${foreignName(redact(location))}, which is not followed`
   return new CredentialError(message + to, {
     cause: error,
-    hint: `the registry names ${redact(foreignName(realm.href))} as its token server: correct that in its configuration`,
+    hint: `the registry names ${foreignName(redact(realm.href))} as its token server: correct that in its configuration`,
   })
 }
 

@@ -5,6 +5,7 @@ import type { buildConnector, Dispatcher } from 'undici'
 import { ConfigurationError } from '../../core/errors.ts'
 import type { GuardOptions } from '../guard.ts'
 import { hearLastWords } from '../last-words.ts'
+import { proxyAddress } from './address.ts'
 
 export interface AgentOptions {
   /** Accept any certificate. */
@@ -45,7 +46,16 @@ export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
   const connections = (options.connections ?? 32) + SPARE
   const common = { connections, headersTimeout: options.idle, bodyTimeout: options.idle, pipelining: 1, allowH2: false }
   if (options.proxy !== undefined) {
-    return new undici.ProxyAgent({ ...common, uri: options.proxy, requestTls: tls, proxyTls: tls })
+    const { url, credential } = proxyAddress(options.proxy)
+    const token =
+      credential && `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString('base64')}`
+    return new undici.ProxyAgent({
+      ...common,
+      uri: url.href,
+      ...(token === undefined ? {} : { token }),
+      requestTls: tls,
+      proxyTls: tls,
+    })
   }
   return new undici.Agent({ ...common, connect: listening(undici.buildConnector(tls)) })
 }

@@ -4,6 +4,7 @@ import type { RegistryStatus } from '../../../app/app.ts'
 import { didYouMean } from '../../../config/suggest.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
 import type { Registry } from '../../../core/registry.ts'
+import { withoutUserinfo } from '../../../core/secret.ts'
 import { formatRelative } from '../../render/format.ts'
 import { renderFields, renderTable } from '../../render/table.ts'
 import { print, type Session } from '../../session.ts'
@@ -71,7 +72,7 @@ function settings({ ca, client_cert, client_key, proxy, limits, options, credent
     ...(ca === undefined ? {} : { ca }),
     ...(client_cert === undefined ? {} : { client_cert }),
     ...(client_key === undefined ? {} : { client_key }),
-    ...(proxy === undefined ? {} : { proxy: proxy.replace(/\/\/[^/@]*@/, '//') }),
+    ...(proxy === undefined ? {} : { proxy: withoutUserinfo(proxy, '') }),
     ...(limits === undefined ? {} : { limits }),
     ...(options === undefined ? {} : { options }),
     ...(credential === undefined ? {} : { credential: { type: credential.type, username: credential.username } }),
