@@ -7,12 +7,13 @@ import { z } from 'zod'
 import type { AdapterTools } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import type { Credential, Registry } from '../../src/core/registry.ts'
+import { once } from '../../src/core/remembered.ts'
 import { itemsOf } from '../../src/oci/registry/pages.ts'
 import { type Aws, clientConfig, isPassword, openAws } from '../aws-ecr/aws.ts'
-import { DELETED, IMAGES, type Images, isDenied, PAGE_SIZE } from '../aws-ecr/images.ts'
+import { DELETED, IMAGES, type Images, isDenied, PAGE_SIZE } from '../aws-ecr/repository.ts'
 
 export interface EcrPublic extends Pick<Aws<ECRPUBLIC>, 'ask'> {
-  /** The first path parts of the account's own repositories; none for who is anonymous. */
+  /** The first path parts of the account's own repositories; none for anonymous access. */
   aliases(ctx: Context): Promise<readonly string[]>
 }
 
@@ -33,11 +34,10 @@ export function openEcrPublic(
     const { ECRPUBLIC } = await import('@aws-sdk/client-ecr-public')
     return new ECRPUBLIC({ ...clientConfig(found, registry, api), region: REGION })
   })
-  let asked: Promise<readonly string[]> | undefined
 
   async function ownAliases(ctx: Context): Promise<readonly string[]> {
     const found = await credential()
-    if (found.kind === 'anonymous' || (isPassword(found) && !(await aws.isSigned()))) return []
+    if (found.kind === 'anonymous' || (isPassword(found) && !(await aws.isSigned(ctx)))) return []
     const read = async (token: string) => {
       const page = await aws.ask(
         {
@@ -63,17 +63,7 @@ export function openEcrPublic(
     return names
   }
 
-  return {
-    ask: aws.ask,
-    aliases(ctx) {
-      const known = asked ?? ownAliases(ctx)
-      asked = known
-      known.catch(() => {
-        asked = undefined
-      })
-      return known
-    },
-  }
+  return { ask: aws.ask, aliases: once(ownAliases) }
 }
 
 /** Alias and what the API calls the repository. */

@@ -1,14 +1,25 @@
-/** Opens Amazon ECR Public: its content, and what its own API adds to it. */
+/** Opens Amazon ECR Public: content from the registry, and the account's own repositories through its API; others can only be named. */
 
 import { z } from 'zod'
-import type { Adapter, AdapterTools, SignInTools } from '../../src/core/adapter.ts'
+import type { Adapter, AdapterTools, SignInTools, Wanted, WriteRules } from '../../src/core/adapter.ts'
+import type { Context } from '../../src/core/context.ts'
+import { isNotFound, UnsupportedError } from '../../src/core/errors.ts'
 import type { Credential, Registry, SentCredential } from '../../src/core/registry.ts'
+import { itemsOf } from '../../src/oci/registry/pages.ts'
 import { ociRegistry } from '../../src/oci/registry/registry.ts'
-import { listImages, SMALLEST_CHUNK } from '../aws-ecr/images.ts'
-import { ecrRepository } from '../aws-ecr/repository.ts'
-import { passwordOf, ready, TOKEN } from '../aws-ecr/sign-in.ts'
-import { imagesOf, openEcrPublic } from './api.ts'
-import { ensureRepository, exists, listRepositories, writeRules } from './repositories.ts'
+import { topsOf } from '../../src/oci/registry/wanted.ts'
+import {
+  created,
+  ecrRepository,
+  listImages,
+  PAGE_SIZE,
+  passwordOf,
+  ready,
+  SMALLEST_CHUNK,
+  TOKEN,
+  tagsOf,
+} from '../aws-ecr/repository.ts'
+import { type EcrPublic, imagesOf, openEcrPublic, partsOf } from './api.ts'
 
 export function open(registry: Registry, tools: AdapterTools): Adapter {
   const adapter = ociRegistry(registry, tools, {
@@ -39,7 +50,7 @@ export async function signIn(
   registry: Registry,
   { api, ctx }: SignInTools,
 ): Promise<SentCredential> {
-  // Anybody may read: nothing of AWS is asked for where nobody said so.
+  // Anonymous access may read everything: AWS's own places are asked only where the configuration says so.
   if (found.kind === 'anonymous') return found
   const sent = ready(found, registry.name)
   if (sent) return sent
@@ -53,4 +64,85 @@ export async function signIn(
     ctx,
   )
   return passwordOf(answer.authorizationData, found)
+}
+
+const REPOSITORIES = z.looseObject({
+  repositories: z.array(z.looseObject({ repositoryName: z.string() })).nullish(),
+  nextToken: z.string().nullish(),
+})
+
+/** Under the alias that the patterns name, or under each: one repository has a name for every alias. */
+async function* listRepositories(ecr: EcrPublic, wanted: Wanted, ctx: Context): AsyncIterable<string> {
+  const own = await ecr.aliases(ctx)
+  const tops = topsOf(wanted) ?? own
+  const others = tops.filter((alias) => !own.includes(alias))
+  if (tops.length === 0 || others.length > 0) {
+    const whose = others.length > 0 ? `those of ${others.join(', ')}` : 'all there are'
+    throw new UnsupportedError(`Amazon ECR Public lists the repositories of the account itself, and not ${whose}`, {
+      hint: "give repository names in the policy's name filter, or a credential of the account",
+    })
+  }
+  const read = async (token: string) => {
+    const page = await describe(ecr, { maxResults: PAGE_SIZE, nextToken: token === '' ? undefined : token }, ctx)
+    return { items: page.repositories ?? [], next: page.nextToken ?? undefined }
+  }
+  for await (const { repositoryName } of itemsOf('', read, 'repositories')) {
+    for (const alias of tops) yield `${alias}/${repositoryName}`
+  }
+}
+
+interface Which {
+  readonly repositoryNames?: string[]
+  readonly maxResults?: number
+  readonly nextToken?: string | undefined
+}
+
+function describe(ecr: EcrPublic, which: Which, ctx: Context): Promise<z.output<typeof REPOSITORIES>> {
+  return ecr.ask(
+    {
+      operation: 'DescribeRepositories',
+      what: 'list the repositories',
+      form: REPOSITORIES,
+      send: (client, options) => client.describeRepositories({ ...which }, options),
+    },
+    ctx,
+  )
+}
+
+/** False only where the API says so. */
+async function exists(ecr: EcrPublic, name: string, ctx: Context): Promise<boolean> {
+  const [alias, repositoryName] = partsOf(name)
+  try {
+    if ((await ecr.aliases(ctx)).includes(alias)) await describe(ecr, { repositoryNames: [repositoryName] }, ctx)
+    return true
+  } catch (error) {
+    return !isNotFound(error)
+  }
+}
+
+/** Below another account's alias nothing can be created: the push tells. */
+async function ensureRepository(
+  ecr: EcrPublic,
+  name: string,
+  settings: NonNullable<Registry['options']>,
+  ctx: Context,
+): Promise<void> {
+  const [alias, repositoryName] = partsOf(name)
+  if (!(await ecr.aliases(ctx)).includes(alias)) return
+  const call = {
+    operation: 'CreateRepository',
+    what: `create the repository ${name}`,
+    form: z.unknown(),
+    send: (client, options) => client.createRepository({ repositoryName, tags: tagsOf(settings) }, options),
+  } satisfies Parameters<EcrPublic['ask']>[0]
+  await created(ecr.ask(call, ctx), ctx)
+}
+
+/** Only under one's own alias anything can be pushed. */
+async function writeRules(ecr: EcrPublic, name: string, ctx: Context): Promise<WriteRules> {
+  const [alias] = partsOf(name)
+  const own = await ecr.aliases(ctx)
+  if (own.length === 0 || own.includes(alias)) return {}
+  const reason = `${alias} is no alias of this account at Amazon ECR Public`
+  return { refused: { reason, hint: `set destination.namespace to ${own.join(' or ')}` } }
 }

@@ -4,10 +4,9 @@
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
-import { parseDigest } from '../../src/core/descriptor.ts'
 import { parseJson } from '../../src/core/foreign.ts'
-import { timeFrom } from '../../src/core/time.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
+import { eventOf } from '../told.ts'
 
 const BRIDGE = z.looseObject({
   source: z.string(),
@@ -43,29 +42,19 @@ function eventsIn(body: unknown, depth: number): readonly RegistryEvent[] {
   }
   const parsed = BRIDGE.safeParse(body)
   if (!parsed.success) throw malformedDelivery('EventBridge', parsed.error)
-  return eventOf(parsed.data)
+  return imageEvent(parsed.data)
 }
 
 /** Nothing for scans, for what failed, and for the platforms of an image, which come by themselves without a tag. */
-function eventOf(event: z.output<typeof BRIDGE>): readonly RegistryEvent[] {
+function imageEvent(event: z.output<typeof BRIDGE>): readonly RegistryEvent[] {
   const { detail, source, id } = event
   const repository = detail['repository-name']
   const tag = detail['image-tag']
-  const digest = parseDigest(detail['image-digest'] ?? '')
+  const digest = detail['image-digest']
   const action = actionOf(event['detail-type'], detail['action-type'])
   if (source !== 'aws.ecr' || !action || (detail.result ?? detail['sync-status']) !== 'SUCCESS') return []
   if (!repository || (!tag && (action === 'push' || !digest))) return []
-  const time = timeFrom(event.time)
-  return [
-    {
-      action,
-      repository,
-      ...(tag ? { tag } : {}),
-      ...(digest ? { digest } : {}),
-      ...(time ? { time } : {}),
-      ...(id ? { id } : {}),
-    },
-  ]
+  return [eventOf(action, repository, { tag, digest, time: event.time, id })]
 }
 
 function actionOf(type: string, action: string | null | undefined): RegistryEvent['action'] | undefined {

@@ -133,7 +133,6 @@ export interface TagInfo {
   readonly tag?: string
   readonly digest: Digest
   readonly mediaType?: string
-  readonly size?: number
   readonly labels?: readonly string[]
   readonly created?: Date
   readonly pushed?: Date

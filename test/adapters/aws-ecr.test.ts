@@ -1,7 +1,8 @@
 /** Amazon ECR, by the contract of all adapters and by what only it does. */
 
 import { expect, onTestFinished, test } from 'vitest'
-import { parseHost } from '../../adapters/aws-ecr/host.ts'
+import { parseHost } from '../../adapters/aws-ecr/api.ts'
+import { bytesOf } from '../../src/core/content.ts'
 import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, prepared, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
@@ -197,17 +198,30 @@ test('tells what could not be deleted, by tag and by digest, although the answer
   expect(it.content.repository('team/app').manifests.size).toBe(0)
 })
 
-test('knows before whether it may delete', async () => {
+test('names the permission that deleting lacks', async () => {
   const it = await ecr({ denied: ['BatchDeleteImage'] })
   it.content.add('team/app', image(), 'v1')
   const { endpoint, ctx } = await connect(it)
-  expect(await endpoint.adapter.repository('team/app').deletes?.(ctx)).toBe('nothing')
   await expect(endpoint.adapter.repository('team/app').deleteTag?.('v1', ctx)).rejects.toMatchObject({
     status: 403,
     hint: expect.stringContaining('allow ecr:BatchDeleteImage'),
   })
-  const { endpoint: able } = await connect(await ecr())
-  expect(await able.adapter.repository('team/app').deletes?.(ctx)).toBe('tag')
+})
+
+test('sends no chunk below 5 MiB where a layer is too large for one request', async () => {
+  const it = await ecr()
+  const { endpoint, ctx } = await connect(it)
+  await endpoint.adapter.ensureRepository?.('team/app', ctx)
+  it.fault?.(/^PUT .*\/uploads\//, { status: 413 })
+  const mebibyte = 1024 * 1024
+  const one = image({ layers: 1, size: 12 * mebibyte })
+  const [[digest, bytes] = ['sha256:0', Buffer.alloc(0)] as const] = [...one.blobs].filter(
+    ([, { length }]) => length > mebibyte,
+  )
+  const blob = { digest, size: bytes.length, mediaType: 'application/octet-stream' } as const
+  await endpoint.adapter.repository('team/app').writeBlob(blob, async (offset) => bytesOf(bytes.subarray(offset)), ctx)
+  const sent = it.content.requests.filter(({ method }) => method === 'PATCH').map(({ bytesIn }) => bytesIn / mebibyte)
+  expect(sent).toEqual([5, 5, 2])
 })
 
 test('names the action that the user or role lacks, for the API and for the registry', async () => {
@@ -265,17 +279,17 @@ test('an empty page with more behind it is not the end, and pages beyond 1,000 a
   expect(await collect(endpoint.adapter.repositories?.({ namespaces: [], names: [] }, ctx) ?? [])).toEqual(['team/app'])
 })
 
-test('gives artifacts without a tag, with media type, size and time, and leaves them out where nobody wants them', async () => {
+test('gives artifacts without a tag, with media type and time, and leaves them out where nobody wants them', async () => {
   const it = await ecr()
   const [tagged, untagged] = [image({ seed: 'tagged' }), image({ seed: 'untagged' })]
   it.content.add('team/app', tagged, 'v1')
   it.content.add('team/app', untagged)
   const { endpoint, ctx } = await connect(it)
   const common = { mediaType: tagged.mediaType, pushed: new Date('2026-01-02T03:04:05.678Z') }
-  const one = { tag: 'v1', digest: tagged.digest, size: tagged.bytes.byteLength, ...common }
+  const one = { tag: 'v1', digest: tagged.digest, ...common }
   expect(await collect(endpoint.adapter.listTags?.('team/app', ctx) ?? [])).toEqual([
     one,
-    { digest: untagged.digest, size: untagged.bytes.byteLength, ...common },
+    { digest: untagged.digest, ...common },
   ])
   expect(await collect(endpoint.adapter.listTags?.('team/app', ctx, { untagged: false }) ?? [])).toEqual([one])
 })

@@ -6,8 +6,7 @@ import type { ECR } from '@aws-sdk/client-ecr'
 import type { AdapterTools } from '../../src/core/adapter.ts'
 import type { Credential, Registry } from '../../src/core/registry.ts'
 import { type Aws, clientConfig, openAws, textOption } from './aws.ts'
-import { parseHost } from './host.ts'
-import { DELETED, IMAGES, type Images, PAGE_SIZE } from './images.ts'
+import { DELETED, IMAGES, type Images, PAGE_SIZE } from './repository.ts'
 
 export interface Ecr extends Aws<ECR> {
   /** Of which account; nothing where the URL does not say: that of the credential. */
@@ -34,7 +33,7 @@ export function openEcr(registry: Registry, api: AdapterTools['api'], credential
 export function imagesOf(ecr: Ecr, repositoryName: string): Images {
   const where = { ...ecr.owner, repositoryName }
   return {
-    isOpen: () => ecr.isSigned(),
+    isOpen: ecr.isSigned,
     describe: (nextToken, untagged, ctx) =>
       ecr.ask(
         {
@@ -59,4 +58,28 @@ export function imagesOf(ecr: Ecr, repositoryName: string): Images {
         ctx,
       ),
   }
+}
+
+export interface EcrHost {
+  /** Twelve digits, which are the registry's id, too. Absent: the host is that of the API. */
+  readonly account?: string
+  readonly region: string
+  readonly fips: boolean
+  /** Reached by IPv6 as well. */
+  readonly dualStack: boolean
+}
+
+/** One domain for each partition of AWS. */
+const REGISTRY =
+  /^(\d{12})\.dkr([.-])ecr(-fips)?\.([a-z0-9][a-z0-9_-]*)\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$/i
+const API = /^(?:api\.ecr|ecr-fips|api\.ecr-fips|ecr)\.([a-z0-9][a-z0-9-]*)\.(?:amazonaws\.|api\.)/i
+
+/** Undefined for a host that only the network knows: a proxy's, a test's. */
+export function parseHost(hostname: string): EcrHost | undefined {
+  const [, account, separator, fips, region] = REGISTRY.exec(hostname) ?? []
+  if (account !== undefined && region !== undefined) {
+    return { account, region: region.toLowerCase(), fips: fips !== undefined, dualStack: separator === '-' }
+  }
+  const ofApi = API.exec(hostname)?.[1]
+  return ofApi === undefined ? undefined : { region: ofApi.toLowerCase(), fips: false, dualStack: false }
 }
