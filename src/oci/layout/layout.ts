@@ -159,8 +159,8 @@ async function* layoutsBelow(root: string, name: string): AsyncIterable<string> 
   }
 }
 
-function infoOf({ digest, mediaType, size }: Descriptor): TagInfo {
-  return { digest, mediaType, size }
+function infoOf({ digest, mediaType }: Descriptor): TagInfo {
+  return { digest, mediaType }
 }
 
 /** A directory's name as a repository's. */
