@@ -24,7 +24,6 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
   /** Knows nothing of any registry: its address may be a secret, and nothing of ours goes along. */
   function strangerTo(url: URL): HttpClient {
     const secrets = (secret: string): void => redactor.add(secret)
-    for (const part of secretParts(url)) secrets(part)
     const proxy = proxyFromEnvironment(url.href, env)
     const credential = async () => ({ kind: 'anonymous', origin: 'none' }) as const
     const client = { url: url.origin, host: url.host, credential, proxy, userAgent, secrets, redact, ...timing }
@@ -32,6 +31,9 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
   }
 
   return async ({ url, registry, headers, body, answers = [] }, ctx) => {
+    // Under no name of a registry the path, too, is often as good as a password.
+    const address = new URL(url, registry?.url)
+    for (const part of secretParts(registry ? new URL(address.search, 'path://only') : address)) redactor.add(part)
     const client = registry ? await connections.http(registry) : strangerTo(new URL(url))
     // The first 401 of a registry asks who is there; that of a stranger is its answer, as there is nothing to sign in with.
     const expect = [...SUCCESS, ...answers, 401].filter((status) => !registry || status !== 401)

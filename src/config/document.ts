@@ -37,7 +37,7 @@ function writtenFilters({ pushed_within, min_age, ...filters }: Omit<Filters, 'd
 
 function writtenNotification(notification: Notification) {
   const { on } = notification
-  if ('exec' in notification) return { on, exec: notification.exec }
+  if ('exec' in notification) return { on, exec: notification.exec.map(shown) }
   if ('slack' in notification) return { on, slack: shown(notification.slack) }
   const { webhook, secret } = notification
   return { on, webhook: shown(webhook), ...(secret ? { secret: shown(secret) } : {}) }

@@ -24,10 +24,12 @@ export function interpolate(source: Source, env: Environment): Interpolation {
   const findings: Finding[] = []
   const plain = new Set<Scalar>()
   const given = new Set<Scalar>()
+  const tokens: string[] = []
   visit(source.document, {
     Scalar(key, node, ancestors) {
       if (key === 'key' || typeof node.value !== 'string') return
-      const { value, fromEnvironment, mistakes } = substituted(node.value, env)
+      const { value, values, fromEnvironment, mistakes } = substituted(node.value, env)
+      if (values.length > 0 && pathOf(ancestors, key).at(-2) === 'exec') tokens.push(...values.filter(looksSecret))
       for (const message of mistakes) findings.push({ path: pathOf(ancestors, key), node, message })
       if (value !== node.value) source.interpolated.set(node, node.value)
       if (fromEnvironment) given.add(node)
@@ -35,11 +37,13 @@ export function interpolate(source: Source, env: Environment): Interpolation {
       node.value = value
     },
   })
-  return { findings: [...findings, ...plainSecrets(source, plain)], secrets: secretsOf(source, given) }
+  return { findings: [...findings, ...plainSecrets(source, plain)], secrets: [...secretsOf(source, given), ...tokens] }
 }
 
 interface Substituted {
   readonly value: string
+  /** Of the variables in it. */
+  readonly values: readonly string[]
   /** A variable that is set gave a part of it. */
   readonly fromEnvironment: boolean
   readonly mistakes: readonly string[]
@@ -47,6 +51,7 @@ interface Substituted {
 
 function substituted(text: string, env: Environment): Substituted {
   const mistakes: string[] = []
+  const values: string[] = []
   let fromEnvironment = false
   const value = text.replaceAll(VARIABLE, (whole, name: string | undefined, fallback: string | undefined) => {
     if (whole === '$${') return '${'
@@ -57,6 +62,7 @@ function substituted(text: string, env: Environment): Substituted {
     const found = env[name]
     if (found !== undefined && (found !== '' || fallback === undefined)) {
       fromEnvironment = true
+      values.push(found)
       return found
     }
     if (fallback === '') fromEnvironment = true
@@ -64,7 +70,12 @@ function substituted(text: string, env: Environment): Substituted {
     mistakes.push(`the environment variable \`${name}\` ${UNSET}`)
     return whole
   })
-  return { value, fromEnvironment, mistakes }
+  return { value, values, fromEnvironment, mistakes }
+}
+
+/** An argument of a command may be any word: only what could be a key is hidden wherever it appears. */
+function looksSecret(value: string): boolean {
+  return value.length >= 8 && /\d/.test(value) && !/\s/.test(value)
 }
 
 /** Secrets that stand in the file. Looks through aliases, since an anchor may stand anywhere. */

@@ -13,7 +13,7 @@ import { salvage } from './salvage.ts'
 import { policySchema, registrySchema } from './schema.ts'
 import { ownership } from './scope.ts'
 import { missingNames, type Read, readSections } from './sections.ts'
-import { type ConfigurationFile, lineOf, problemOf, type Source } from './source.ts'
+import { type ConfigurationFile, lineOf, problemOf, type Source, writtenAt } from './source.ts'
 
 export type { ConfigurationFile } from './source.ts'
 
@@ -110,7 +110,11 @@ function allPolicies(read: readonly Read[], names: Names, problems: Problem[]): 
       if (before) problems.push(twice(source, ['policies', name], before.source))
       const parsed = salvage(policySchema, entry)
       if (before || !parsed) continue
-      const { value, findings } = buildPolicy(name, parsed.data, { ...names, directory: source.directory })
+      const { value, findings } = buildPolicy(name, parsed.data, {
+        ...names,
+        directory: source.directory,
+        written: (path) => writtenAt(source, ['policies', name, ...path]),
+      })
       problems.push(...findings.map((finding) => problemOf(source, finding)))
       if (parsed.whole && findings.length === 0) found.set(name, { value, source })
     }

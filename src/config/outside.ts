@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path'
 import type { Notification, Policy, PrepareHandler } from '../core/policy.ts'
-import { secret, secretUrl } from '../core/secret.ts'
+import { type Secret, secret, secretUrl } from '../core/secret.ts'
 import { type Names, registryNamed } from './reference.ts'
 import type { PolicyInput } from './schema.ts'
 import type { Finding } from './source.ts'
@@ -12,6 +12,11 @@ const NO_USER = 'with `http://` or `https://` and without a user name; what is s
 
 function isUrl(text: string): boolean {
   return /^https?:\/\/[^\s/@?#]+([/?]\S*)?$/.test(text) && URL.canParse(text)
+}
+
+export interface PolicyNames extends Names {
+  /** What the file says at a place in the policy where variables were put into a value. */
+  readonly written: (path: Finding['path']) => string | undefined
 }
 
 /** `destinations` are those of the policy, of which each must have an address where the handler is a path. */
@@ -40,7 +45,7 @@ export function builtHandler(
 /** Commands with a `/` are relative to the file. */
 export function builtNotifications(
   notify: NonNullable<PolicyInput['notify']>,
-  { directory }: Pick<Names, 'directory'>,
+  { directory, written }: Pick<PolicyNames, 'directory' | 'written'>,
   findings: Finding[],
 ): readonly Notification[] {
   return notify.flatMap((one, index): Notification[] => {
@@ -58,7 +63,9 @@ export function builtNotifications(
     const [command, ...rest] = exec ?? []
     if (command === '') findings.push({ path: [...path, 'exec'], message: '`exec` begins with an empty command' })
     if (command !== undefined) {
-      return [{ on, exec: [command.includes('/') ? resolve(directory, command) : command, ...rest] }]
+      const shown = (text: string, at: number): Secret => secret(text, written([...path, 'exec', at]) ?? text)
+      const file = command.includes('/') ? resolve(directory, command) : command
+      return [{ on, exec: [shown(file, 0), ...rest.map((argument, at) => shown(argument, at + 1))] }]
     }
     const url = webhook ?? slack ?? ''
     if (!isUrl(url)) {

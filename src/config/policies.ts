@@ -6,7 +6,7 @@ import { pinnedTag } from '../core/pinned-tag.ts'
 import type { Filters, Policy, PolicyDestination, PolicySource } from '../core/policy.ts'
 import { isRepositoryName } from '../core/reference.ts'
 import { compileRegex } from '../core/regex.ts'
-import { builtHandler, builtNotifications } from './outside.ts'
+import { builtHandler, builtNotifications, type PolicyNames } from './outside.ts'
 import { isMistake, type Mistake, type Names, parseReference, registryNamed, repositoryPattern } from './reference.ts'
 import type { Built } from './registries.ts'
 import type { PolicyInput } from './schema.ts'
@@ -14,7 +14,7 @@ import type { Finding } from './source.ts'
 import { builtTriggers } from './triggers.ts'
 
 /** The value is only of use where nothing was found. */
-export function buildPolicy(name: string, input: PolicyInput, names: Names): Built<Policy> {
+export function buildPolicy(name: string, input: PolicyInput, names: PolicyNames): Built<Policy> {
   const findings: Finding[] = []
   const { source, selected } = builtSource(input, names, findings)
   const [destination = NOWHERE, ...also] = builtDestinations(input.destination, names, findings)

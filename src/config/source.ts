@@ -173,6 +173,12 @@ export function problemOf(source: Source, finding: Finding): Problem {
   return { message: withoutUserinfo(shown), ...place(source, line, col), ...hint }
 }
 
+/** What the file itself says where variables were put into a value; undefined for a value without any. */
+export function writtenAt(source: Source, path: Finding['path']): string | undefined {
+  const { value } = nodesAt(source, path)
+  return value && source.interpolated.get(value)
+}
+
 /** What came from the environment may be secret: the message shows what the file says instead. */
 function withoutValue(message: string, node: Node | undefined, original: string): string {
   return isScalar(node) && node.value !== '' ? message.replaceAll(String(node.value), original) : message

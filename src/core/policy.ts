@@ -75,8 +75,8 @@ export type NotifiedEnd = 'failed' | 'succeeded' | 'stopped'
 export type Notification = { readonly on: readonly NotifiedEnd[] } & (
   | { readonly webhook: Secret; readonly secret?: Secret }
   | { readonly slack: Secret }
-  /** A command and its arguments; a command with a `/` in it is an absolute path. */
-  | { readonly exec: readonly [string, ...string[]] }
+  /** A command and its arguments, shown as the file has them; a command with a `/` in it is an absolute path. */
+  | { readonly exec: readonly [Secret, ...Secret[]] }
 )
 
 export interface Policy {

@@ -29,10 +29,36 @@ test('a notification is a webhook, a channel or a command', () => {
     'signing-key',
   ])
   expect(slack && 'slack' in slack && slack.slack.reveal()).toBe(HOOK)
-  expect(commands.map((one) => 'exec' in one && one.exec)).toEqual([
+  expect(commands.map((one) => 'exec' in one && one.exec.map((part) => part.reveal()))).toEqual([
     [`${DIRECTORY}/page`, '{policy}'],
     ['logger', 'hello'],
   ])
+})
+
+test('a command shows what the file says where variables are in it', () => {
+  const configuration = load(
+    policy(
+      ...base,
+      `notify: [{on: failed, exec: ["\${TOOLS}/page", "--token=\${PAGER_TOKEN}", plain, "\${UNSET:-none}"]}]`,
+    ),
+    { env: { ...env, TOOLS: './bin', PAGER_TOKEN: 'k3y-of-the-pager' } },
+  )
+  const [command] = configuration.policies[0]?.notify ?? []
+  if (!command || !('exec' in command)) throw new Error('no command')
+  expect(command.exec.map((part) => part.reveal())).toEqual([
+    `${DIRECTORY}/bin/page`,
+    '--token=k3y-of-the-pager',
+    'plain',
+    'none',
+  ])
+  expect(JSON.parse(JSON.stringify(command.exec))).toEqual([
+    `\${TOOLS}/page`,
+    `--token=\${PAGER_TOKEN}`,
+    'plain',
+    `\${UNSET:-none}`,
+  ])
+  // What could be a key is redacted wherever it appears; a word is not.
+  expect(configuration.secrets).toEqual(['k3y-of-the-pager'])
 })
 
 test('a handler is a path or a URL', () => {

@@ -1,7 +1,9 @@
 /** No secret in what the program says or keeps: output, errors, `--json`, logs, the history's bytes. */
 
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { image } from '../support/images.ts'
 import { registry } from '../support/registries.ts'
 import { policyBetween } from './harness.ts'
@@ -116,4 +118,34 @@ test('what `docker login` left in its file', async () => {
   for (const look of SHORT) ended.push(await here.run(look, { env: { DOCKER_CONFIG: here.directory } }))
   expect(ended[0], ended[0]?.stderr).toMatchObject({ code: 0 })
   expectNoSecret(here, ended, formsOf(PASSWORD))
+})
+
+test('the address of a webhook that its server repeats, and what the environment gave to a command', async () => {
+  const hook = createServer((request, response) => {
+    response.statusCode = 503
+    response.end(`no upstream for ${request.url}`)
+  })
+  await once(hook.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void hook.close())
+  const address = hook.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  const source = await registry()
+  source.add('app', image(), 'v1')
+  const part = 'T0001x9-hidden'
+  const token = 'k3y-of-the-pager'
+  const here = program({ HOOK: `http://127.0.0.1:${port}/services/${part}`, PAGER_TOKEN: token })
+  here.write(
+    'policy.yaml',
+    policyBetween(
+      source.url,
+      'http://localhost:1',
+      `    notify: [{on: succeeded, webhook: "\${HOOK}"}, {on: succeeded, exec: [no-such-command, "--token=\${PAGER_TOKEN}"]}]`,
+    ).replace('type: docker-registry, url: http://localhost:1', 'type: oci-layout, path: ./copy'),
+  )
+  const ended: Ended[] = []
+  for (const look of ALL.filter(([command]) => command !== 'registries')) ended.push(await here.run(look))
+  ended.push(await here.run(['policies', 'show', 'copy', '--config', 'policy.yaml']))
+  expect(ended[0], ended[0]?.stderr).toMatchObject({ code: 0, stderr: expect.stringContaining('no upstream for') })
+  expect(ended.at(-1)?.stdout).toContain(`--token=\${PAGER_TOKEN}`)
+  expectNoSecret(here, ended, [part, token])
 })

@@ -81,7 +81,7 @@ async function deliver(one: Notification, request: NotifyRequest, end: Ended, ct
   const { post, commandEnv = () => ({}), clock = systemClock } = request
   if ('exec' in one) {
     const [file, ...args] = one.exec
-    const command = [file, ...args.map((arg) => filledIn(arg, end))] as const
+    const command = [file.reveal(), ...args.map((arg) => filledIn(arg.reveal(), end))] as const
     await runCommand({ command, env: { ...commandEnv(), ...factsOf(end) }, input: cloudEvent(end) }, ctx)
     return
   }
@@ -97,7 +97,7 @@ async function deliver(one: Notification, request: NotifyRequest, end: Ended, ct
 }
 
 function nameOf(one: Notification): string {
-  if ('exec' in one) return `notification by ${basename(one.exec[0])}`
+  if ('exec' in one) return `notification by ${basename(one.exec[0].toJSON())}`
   return `notification to ${hostOf('slack' in one ? one.slack : one.webhook)}`
 }
 
