@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { isNotFound } from '../../src/core/errors.ts'
+import { computeDigest } from '../../src/core/manifest.ts'
 import { type Artifact, artifact, image, index } from '../support/images.ts'
 import { ABSENT, collect, context, rejection, write } from './content.ts'
 import type { Suite } from './store.ts'
@@ -24,6 +25,20 @@ export function describeManifests({ fresh, repositories, limitations }: Suite): 
       'a Docker list': () => index([image({ seed: 'docker 2', docker: true })], { docker: true }),
       'an OCI index of a Docker image': () => index([image({ seed: 'mixed', docker: true })]),
     }
+
+    it('with a sha512 digest keep it under a tag', async () => {
+      const store = fresh()
+      const one = image({ seed: 'sha512' })
+      const digest = computeDigest(one.bytes, 'sha512')
+      const writing = write(store, { ...one, digest }, '1.0')
+      if (limitations.sha512 === false) {
+        await rejection(writing)
+        return
+      }
+      await writing
+      expect(await store.resolve('1.0', context)).toMatchObject({ digest })
+      expect(Buffer.from((await store.readManifest('1.0', context)).bytes)).toEqual(Buffer.from(one.bytes))
+    })
 
     it.each(
       Object.entries({

@@ -14,8 +14,8 @@ interface Variant {
 const zot: Limitations = { outlivesTags: false }
 
 const variants: readonly Variant[] = [
-  { title: 'distribution 2.8', server: 'docker-registry', limitations: { deleteTag: false } },
-  { title: 'distribution 3', server: 'registry', limitations: { blobsInIndex: false } },
+  { title: 'distribution 2.8', server: 'docker-registry', limitations: { deleteTag: false, sha512: false } },
+  { title: 'distribution 3', server: 'registry', limitations: { blobsInIndex: false, sha512: false } },
   { title: 'zot', server: 'zot', limitations: { ...zot, dockerTypes: false } },
   { title: 'zot with docker2s2', server: 'zot', options: { docker: true }, limitations: zot },
 ]

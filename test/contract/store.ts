@@ -17,6 +17,8 @@ export interface StoreUnderTest {
 export interface Limitations {
   /** A tag cannot be deleted by itself: `deleteTag` is missing, or refuses. */
   readonly deleteTag?: false
+  /** A tag cannot have a sha512 digest. */
+  readonly sha512?: false
   /** Docker's media types are refused. */
   readonly dockerTypes?: false
   /** An index may name manifests only. */

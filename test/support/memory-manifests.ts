@@ -46,21 +46,29 @@ export async function writeManifest(call: Call, name: string, reference: string)
     throw invalid(`mediaType ${json.mediaType} in a body sent as ${mediaType}`)
   }
   if (isDocker(mediaType) && !isSchema1(mediaType) && json.mediaType === undefined) throw invalid('no mediaType')
+  const { sha512 = 'tag' } = options
   const named = digestFrom(reference)
-  const digest = computeDigest(bytes, named ? digestParts(named).algorithm : 'sha256')
+  const given = sha512 === 'digest' ? parseDigest(call.url.searchParams.get('digest') ?? '') : undefined
+  const { algorithm } = digestParts(named ?? given ?? 'sha256:')
+  if (algorithm !== 'sha256' && sha512 === false) {
+    throw new Refusal(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
+  }
+  const digest = computeDigest(bytes, algorithm)
   if (named && digest !== named && !isSchema1(mediaType)) {
     throw new Refusal(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content', { detail: { digest } })
   }
   const references = referencesOf(mediaType, bytes)
   checkReferences(references, call.state.repositories.get(name))
   const repository = call.state.repository(name)
-  if (!named) setTag(call, repository, reference, digest)
+  const tag = named ? (sha512 === 'tag' ? call.url.searchParams.get('tag') : null) : reference
+  if (tag !== null) setTag(call, repository, tag, digest)
   repository.manifests.set(named ?? digest, { mediaType, bytes })
   return {
     status: 201,
     headers: {
       location: locationOf(call, `/v2/${name}/manifests/${named ?? digest}`),
       'docker-content-digest': named ?? digest,
+      ...(tag === null ? {} : { 'oci-tag': tag }),
       ...(references.subject && options.referrers !== false ? { 'oci-subject': references.subject } : {}),
     },
     body: Buffer.alloc(0),

@@ -121,6 +121,9 @@ export interface MemoryRegistryOptions {
   readonly omitDigestHeader?: boolean
   /** Manifests come as `TYPE; charset=utf-8`. */
   readonly contentTypeCharset?: boolean
+  /** Which query of a push gives a tag to a manifest whose digest is no sha256: `tag` beside its digest (zot), or also `digest` beside its tag
+   *  (olareg); false: refused, as by distribution. Default `tag`. */
+  readonly sha512?: 'tag' | 'digest' | 'ignored' | false
   /** A tag cannot be moved: 400 TAG_INVALID. */
   readonly immutableTags?: boolean
   /** Blobs are 307 to a second listener, which refuses credentials (400) and HEAD (403). `once`: a link is good for one request. */

@@ -5,6 +5,7 @@ import { type Descriptor, type Digest, digestParts, looksLikeDigest, parseDigest
 import { ABSENT, IntegrityError, RegistryError, UnsupportedError } from '../../core/errors.ts'
 import type { HttpClient, HttpResponse } from '../../core/http.ts'
 import { computeDigest, MANIFEST_TYPES, MAX_MANIFEST_SIZE, type Manifest, manifestOf } from '../../core/manifest.ts'
+import { isTag } from '../../core/reference.ts'
 import { doing, restated } from './restate.ts'
 
 /** Where manifests are: a repository, and what its tokens must allow. */
@@ -55,13 +56,35 @@ export async function putManifest(
   reference: string,
   ctx: Context,
 ): Promise<HttpResponse['headers']> {
+  const put = isTag(reference) && digestParts(manifest.digest).algorithm !== 'sha256' ? putTagged : putOnce
   try {
-    return await putOnce(place, manifest, reference, ctx)
+    return await put(place, manifest, reference, ctx)
   } catch (error) {
     // Bytes that changed on their way are under the tag now, and must not stay there.
     if (!(error instanceof IntegrityError)) throw error
-    return putOnce(place, manifest, reference, ctx)
+    return put(place, manifest, reference, ctx)
   }
+}
+
+/** A tag takes the digest that the registry computes, which is sha256, unless it is told another: by the digest, with the tag beside it, or the
+ *  other way round. A registry that knows no such digest refuses the first, so that no tag is left with another one. */
+async function putTagged(
+  place: ManifestPlace,
+  manifest: Manifest,
+  tag: string,
+  ctx: Context,
+): Promise<HttpResponse['headers']> {
+  const { digest } = manifest
+  let headers = await putOnce(place, manifest, digest, ctx, { tag })
+  if (headers['oci-tag'] === undefined) headers = await putOnce(place, manifest, tag, ctx, { digest })
+  const now = (await resolveManifest(place, tag, ctx))?.digest
+  if (now === digest) return headers
+  throw new UnsupportedError(
+    `the tag ${nameOf(place.name, tag)} became ${now ?? 'nothing'} at the registry, not ${digest}`,
+    {
+      hint: 'the registry gives no tag to a manifest with such a digest',
+    },
+  )
 }
 
 async function putOnce(
@@ -69,16 +92,19 @@ async function putOnce(
   manifest: Manifest,
   reference: string,
   ctx: Context,
+  query?: Readonly<Record<string, string>>,
 ): Promise<HttpResponse['headers']> {
   const { http, name, path } = place
   const request = {
     method: 'PUT',
-    url: urlOf(path, reference),
+    url: `${urlOf(path, reference)}${query ? `?${new URLSearchParams(query)}` : ''}`,
     scopes: [`repository:${name}:pull,push`],
     headers: { 'content-type': manifest.mediaType },
     body: manifest.bytes,
   } as const
-  const response = await doing(`write ${nameOf(name, reference)}`, http.request(request, ctx)).catch(explainImmutable)
+  const response = await doing(`write ${nameOf(name, reference)}`, http.request(request, ctx)).catch((error) => {
+    throw explained(error, manifest)
+  })
   await response.discard()
   const stored = described(response).digest ?? (await resolveManifest(place, reference, ctx))?.digest
   // A registry may name another algorithm's digest of the same bytes.
@@ -91,12 +117,17 @@ async function putOnce(
   return response.headers
 }
 
-/** A tag that may not move is a refusal like any other by its status; only its words tell. */
-function explainImmutable(error: unknown): never {
-  const isImmutable = error instanceof RegistryError && /immutab/i.test(`${error.message} ${error.codes.join(' ')}`)
-  throw isImmutable
-    ? restated(error, error.message, 'the tag may not be overwritten there: exclude it, or set `override: false`')
-    : error
+/** What a refused push means, where status and codes do not say it. */
+function explained(error: unknown, manifest: Manifest): unknown {
+  if (!(error instanceof RegistryError)) return error
+  if (/immutab/i.test(`${error.message} ${error.codes.join(' ')}`)) {
+    return restated(error, error.message, 'the tag may not be overwritten there: exclude it, or set `override: false`')
+  }
+  const { algorithm } = digestParts(manifest.digest)
+  if (algorithm !== 'sha256' && error.codes.includes('DIGEST_INVALID')) {
+    return restated(error, error.message, `the registry may not know ${algorithm} digests, such as this manifest has`)
+  }
+  return error
 }
 
 /** Deletes what a tag or digest names. What is not there is deleted already. Throws an `UnsupportedError` where the registry does not delete

@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { isNotFound, UnsupportedError } from '../../../src/core/errors.ts'
-import { contentsOf, DOCKER_MANIFEST, OCI_MANIFEST } from '../../../src/core/manifest.ts'
+import { computeDigest, contentsOf, DOCKER_MANIFEST, OCI_MANIFEST } from '../../../src/core/manifest.ts'
 import { image, index } from '../../support/images.ts'
 import type { MemoryRegistryOptions } from '../../support/memory-registry.ts'
 import { bytesOf, connect, end, memoryRegistry } from './connect.ts'
@@ -72,6 +72,35 @@ describe('a manifest', () => {
         message: expect.stringContaining(IMAGE.digest),
       })
     }
+  })
+
+  describe('with a sha512 digest', () => {
+    const bytes = Uint8Array.from(IMAGE.bytes)
+    const manifest = { mediaType: OCI_MANIFEST, digest: computeDigest(bytes, 'sha512'), bytes }
+
+    test.each(['tag', 'digest'] as const)('keeps it under a tag (%s)', async (sha512) => {
+      const { registry, store, ctx } = await holding({ sha512 })
+      await store.writeManifest(manifest, 'v2', ctx)
+      expect(await store.resolve('v2', ctx)).toMatchObject({ digest: manifest.digest })
+      expect(registry.repository('app').tags.get('v1')).toBe(IMAGE.digest)
+    })
+
+    test('fails where the registry gives the tag another digest', async () => {
+      const { store, ctx } = await holding({ sha512: 'ignored' })
+      await expect(store.writeManifest(manifest, 'v2', ctx)).rejects.toMatchObject({
+        code: 'unsupported',
+        message: expect.stringContaining(`became ${IMAGE.digest}`),
+      })
+    })
+
+    test('leaves no tag at a registry that refuses it', async () => {
+      const { registry, store, ctx } = await holding({ sha512: false })
+      await expect(store.writeManifest(manifest, 'v2', ctx)).rejects.toMatchObject({
+        codes: ['DIGEST_INVALID'],
+        hint: expect.stringContaining('sha512'),
+      })
+      expect(registry.repository('app').tags.has('v2')).toBe(false)
+    })
   })
 
   test('that is not there is a 404', async () => {
