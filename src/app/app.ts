@@ -134,9 +134,8 @@ export function createApp(options: AppOptions): App {
   /** What a plan may need of the history, which it only reads. */
   async function planRecords(policy: Policy): Promise<History | undefined> {
     const { min_age, platforms, platforms_index, attestations } = policy.filters
-    const isNarrowed = attestations === false || (platforms && platforms_index === 'narrow')
-    if (min_age === undefined && !isNarrowed) return undefined
-    return readHistory()
+    const isNarrowed = attestations === false || (platforms !== undefined && platforms_index === 'narrow')
+    return min_age !== undefined || isNarrowed || policy.deletion === 'owned' ? readHistory() : undefined
   }
 
   /** A check is worth something also where its result cannot be kept. */

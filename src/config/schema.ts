@@ -220,9 +220,9 @@ export const policySchema = mapping(
       'What a name or a tag without wildcards that the source lacks is: a failure (default), or a warning',
       ['fail', 'warn'],
     ).exactOptional(),
-    deletion: choice('What happens to what is gone from the source', ['never', 'mirror']).default('never'),
+    deletion: choice('What happens to what is gone from the source', ['never', 'owned', 'mirror']).default('never'),
     max_deletions: share(
-      "How much `mirror` deletes at most: a share of the destination's tags, or a number",
+      "How much `owned` and `mirror` delete at most: a share of the destination's tags, or a number",
     ).exactOptional(),
     triggers: z.array(trigger).default([]).meta({ description: 'When, besides by hand' }),
     retry: mapping(

@@ -76,3 +76,10 @@ export async function* mapConcurrent<T, R>(
     await Promise.allSettled(window)
   }
 }
+
+/** All things of a stream. */
+export async function gathered<T>(things: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = []
+  for await (const thing of things) all.push(thing)
+  return all
+}

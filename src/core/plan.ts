@@ -91,6 +91,10 @@ export interface PolicyPlan {
   readonly seen: number
   /** As `actions`. */
   readonly explanations: Iterable<Explanation>
+  /** Set where a run would end before it copies anything, such as for more deletes than `max_deletions` allows. */
+  readonly refused?: { readonly message: string; readonly hint: string | null }
+  /** Tags and artifacts that were seen and no action is about, by what left them out. */
+  readonly left_behind: Readonly<Record<string, number>>
   /** What the destination is known to refuse of the whole, such as more bytes than its quota has left. */
   readonly warnings: readonly string[]
   /** What `plan --out` saves; as `actions`. */

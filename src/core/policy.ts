@@ -100,7 +100,9 @@ export interface Policy {
   /** What a name or a tag without wildcards that the source lacks is: a failed task (default), or a warning. Platforms that no image has
    *  are a failure only where `fail` is written out. */
   readonly missing?: 'fail' | 'warn'
-  readonly deletion: 'never' | 'mirror'
+  /** What happens to destination tags that the source no longer has: `mirror` deletes all that the filters select, `owned` only those
+   *  that earlier executions of the policy have put there. */
+  readonly deletion: 'never' | 'owned' | 'mirror'
   /** At most so many tags, or this share of the destination's, are deleted by one execution; default 10 %. */
   readonly max_deletions?: number | `${number}%`
   readonly triggers: readonly Trigger[]

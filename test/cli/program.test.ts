@@ -31,6 +31,7 @@ const plan: PolicyPlan = {
   destination: 'harbor/mirror',
   unchanged: 1,
   seen: 2,
+  left_behind: {},
   explanations: [],
   warnings: [],
   actions: [

@@ -141,6 +141,8 @@ test('min_age holds a new image back until it has been known for that long', asy
   expect(first.outcome).toMatchObject({ exitCode: 0, execution: { status: 'succeeded', total: 0 } })
   expect(first.logs.join('\n')).toContain('1 artifact is held back by min_age: 3d')
   expect(first.logs.join('\n')).toContain('0 unchanged, 0 new, 1 held back by min_age')
+  expect(first.outcome.execution?.left_behind).toEqual({ min_age: 1 })
+  expect((await place.plan(yaml)).left_behind).toEqual({ min_age: 1 })
 
   const aged = workplace()
   const history = await openHistory(aged.home, { clock: { now: () => Date.now() - 4 * DAY } })

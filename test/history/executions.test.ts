@@ -96,6 +96,7 @@ test('has every field that the interface promises, and no other', async () => {
   const id = begin(history)
   history.executions.addUnchanged(id, 40)
   history.executions.addUnchanged(id, 18)
+  history.executions.setLeftBehind(id, { tag: 3 })
   expect(history.executions.get(id)).toEqual({
     id: 1,
     policy_id: 1,
@@ -109,6 +110,7 @@ test('has every field that the interface promises, and no other', async () => {
     stopped: 0,
     skipped: 0,
     unchanged: 58,
+    left_behind: { tag: 3 },
     bytes_copied: 0,
     bytes_mounted: 0,
     bytes_present: 0,

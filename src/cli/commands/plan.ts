@@ -8,6 +8,8 @@ import { type Selection, selectPolicies } from '../selection.ts'
 import { quietContext, type Session } from '../session.ts'
 import { writeAll } from '../stream.ts'
 
+/** What a run would end with that is refused before it copies anything. */
+const REFUSED = 3
 /** Something to do, under `--exit-code`. */
 const WORK = 6
 
@@ -36,6 +38,8 @@ export async function showPlans(
     plans.push(made)
   }
   if (session.json) await writeAll(session, jsonStream({ policies: plans.map((made) => asJson(made, flags)) }))
+  // What a run would refuse must not be applied from a file either.
+  if (plans.some(({ refused }) => refused)) return REFUSED
   if (flags.out !== undefined) {
     const { writePlanFile } = await import('../saved-plan.ts')
     await writePlanFile(session, flags.out, targets, plans)

@@ -126,7 +126,11 @@ function addPolicyOptions(command: Command): void {
     .option('--referrers', 'signatures, attestations and SBOMs travel with their image (default)')
     .option('--no-referrers', 'leave them behind')
     .addOption(
-      new Option('--deletion <which>', 'of what is gone from the source (default: never)').choices(['never', 'mirror']),
+      new Option('--deletion <which>', 'of what is gone from the source (default: never)').choices([
+        'never',
+        'owned',
+        'mirror',
+      ]),
     )
     .addOption(
       new Option('--scope <scope>', 'namespace: it alone owns the one that it lists (default: system)').choices([

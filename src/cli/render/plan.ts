@@ -5,7 +5,7 @@ import { parseDigest, shortDigest } from '../../core/descriptor.ts'
 import { formatBytes } from '../../core/size.ts'
 import type { Colors } from './colors.ts'
 import { plural, printable } from './format.ts'
-import { headingLine } from './summary.ts'
+import { headingLine, leftBehind } from './summary.ts'
 
 const SIGNS = { copy: '+', update: '~', delete: '-', keep: '!', blocked: '✗' } as const
 const GAP = '    '
@@ -40,7 +40,13 @@ export function* renderPlan(plan: PolicyPlan, colors: Colors): Generator<string>
     yield `${colors.dim(`  ${kept ? 'kept   ' : 'dropped'} ${printable(resource)}  ${printable(rule)}`)}\n`
   }
   for (const warning of plan.warnings) yield `${colors.yellow(`  ! ${printable(warning)}`)}\n`
+  const left = leftBehind(plan.left_behind)
+  if (left !== undefined) yield `${colors.dim(`  ${left}`)}\n`
   yield `${totals(plan, tally)}\n`
+  if (plan.refused) {
+    yield `${colors.red(`✗ ${printable(plan.refused.message)}`)}\n`
+    if (plan.refused.hint !== null) yield `  ${printable(plan.refused.hint)}\n`
+  }
 }
 
 /** True where `run` would have something to do. */

@@ -61,7 +61,17 @@ export function executionSummary(execution: Execution, colors: Colors): string {
   ]
   const lines = [`${colors.bold(`Execution ${execution.id}`)} ${paint(statusWords(execution.status))}${took}`]
   lines.push(`  ${counts.join(' · ')}`)
+  const left = leftBehind(execution.left_behind)
+  if (left !== undefined) lines.push(`  ${left}`)
   return lines.map((line) => `${line}\n`).join('')
+}
+
+/** `left behind 20 · tag 12 · min_age 8`; undefined where that is nothing. */
+export function leftBehind(counts: Execution['left_behind']): string | undefined {
+  const parts = Object.entries(counts).sort(([, a], [, b]) => b - a)
+  if (parts.length === 0) return undefined
+  const sum = parts.reduce((all, [, amount]) => all + amount, 0)
+  return [`left behind ${sum}`, ...parts.map(([reason, amount]) => `${printable(reason)} ${amount}`)].join(' · ')
 }
 
 export function statusWords(status: string): string {

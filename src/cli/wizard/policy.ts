@@ -140,6 +140,7 @@ async function askSettings(session: Session, flags: PolicyFlags): Promise<Policy
       option: '--deletion',
       choices: [
         { value: 'never', name: 'stays at the destination' },
+        { value: 'owned', name: 'is deleted at the destination, too, if this policy has put it there' },
         { value: 'mirror', name: 'is deleted at the destination, too, at most 10 % of its tags at once' },
       ],
     }))

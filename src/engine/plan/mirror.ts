@@ -1,8 +1,9 @@
-/** What `deletion: mirror` deletes: destination tags that the source no longer has, planned with every reason to hold back. */
+/** What `deletion: mirror` and `owned` delete: destination tags that the source no longer has, planned with every reason to hold back. */
 
-import { forEachConcurrent } from '../../core/concurrent.ts'
+import { forEachConcurrent, mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
+import type { Digest } from '../../core/descriptor.ts'
 import {
   CancelledError,
   describeError,
@@ -15,10 +16,12 @@ import { descriptorOf, isSchema1, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource, isAttachmentTag } from '../../core/reference.ts'
+import type { BroughtTags } from '../../history/brought.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { attachmentsOf, isAtSource, NOT_DELETED, neededBy, sharedManifest, tagsOf } from '../run/remove.ts'
 import type { Selection } from './filter.ts'
+import type { Narrowing } from './narrowing.ts'
 
 export interface MirrorRequest {
   readonly policy: Policy
@@ -29,25 +32,41 @@ export interface MirrorRequest {
   readonly repositories: ReadonlyMap<string, readonly string[]>
   readonly resource: (type: ResourceType) => boolean
   readonly shard: ((repository: string, tag: string) => boolean) | undefined
+  /** What the policy has put at its destinations, which is all that `owned` deletes. */
+  readonly brought: BroughtTags | undefined
+  readonly narrowing: Narrowing | undefined
   /** Attachments that are tags of their own here, as `REPOSITORY:TAG` of the destination: they hang on nothing that goes. */
   readonly ownAttachments: ReadonlySet<string>
 }
 
+export interface Deletes {
+  readonly tasks: readonly TaskSpec[]
+  /** Set where they are more than `max_deletions` allows. */
+  readonly refused?: PrepareError
+}
+
 const REPOSITORIES_AT_ONCE = 8
+/** Tags looked at at once; the hosts' own limits decide how many requests that is. */
+const TAGS_AT_ONCE = 32
 const DEFAULT_LIMIT = '10%'
 /** How many tags an error names. */
 const NAMED = 5
 
+/** True where a run deletes what the source no longer has. */
+export function deletesTags({ deletion }: Policy): boolean {
+  return deletion === 'mirror' || deletion === 'owned'
+}
+
 /** Throws where the destination cannot delete at all: said before anything is listed. */
 export function checkDeletes(policy: Policy, { adapter, registry, type }: Endpoint): void {
-  if (policy.deletion !== 'mirror' || adapter.repository('any').deleteTag) return
+  if (!deletesTags(policy) || adapter.repository('any').deleteTag) return
   throw new UnsupportedError(`registry ${registry.name}: ${type.name} cannot delete`, { hint: 'set `deletion: never`' })
 }
 
-/** Deletes, or why there is none in a repository. Throws a `PrepareError` where they are more than `max_deletions` allows. */
-export async function planDeletes(request: MirrorRequest, ctx: Context): Promise<readonly TaskSpec[]> {
+/** Deletes, or why there is none in a repository. */
+export async function planDeletes(request: MirrorRequest, ctx: Context): Promise<Deletes> {
   const { policy, selection, repositories, destination } = request
-  if (selection.digest !== undefined || policy.destination.tag !== undefined) return []
+  if (selection.digest !== undefined || policy.destination.tag !== undefined) return { tasks: [] }
   const tasks: TaskSpec[] = []
   let tags = 0
   await forEachConcurrent(repositories, REPOSITORIES_AT_ONCE, async ([mapped, sources]) => {
@@ -55,17 +74,22 @@ export async function planDeletes(request: MirrorRequest, ctx: Context): Promise
     const there = await tagsOf(store, ctx)
     const own = there.filter((tag) => !isAttachmentTag(tag) && (request.shard?.(sources[0] ?? '', tag) ?? true))
     tags += own.length
-    const wanted = own.filter((tag) => selection.tag(tag).kept)
+    const wanted = own.filter((tag) => selection.tag(tag).kept && isOurs(mapped, tag, request))
     if (wanted.length === 0) return
     // One by one: very many do not fit into the arguments of one call.
     for (const task of await deletesIn({ mapped, sources, store, there, wanted }, request, ctx)) tasks.push(task)
   })
-  checkLimit(
+  const refused = refusal(
     tasks.filter(({ action }) => action === 'delete'),
     tags,
     policy,
   )
-  return tasks
+  return refused ? { tasks, refused } : { tasks }
+}
+
+function isOurs(repository: string, tag: string, { policy, destination, brought }: MirrorRequest): boolean {
+  if (policy.deletion !== 'owned') return true
+  return brought?.find(policy.name, { registry: destination.registry.name, repository, tag }) !== undefined
 }
 
 interface Place {
@@ -93,6 +117,7 @@ async function deletesIn(place: Place, request: MirrorRequest, ctx: Context): Pr
     able === 'manifest' || allAttached.size > 0
       ? await neededBy(store, (tag) => !going.has(tag) && !allAttached.has(tag), ctx)
       : new Set<string>()
+  const byDigest = Map.groupBy(gone, ({ manifest }) => manifest.digest)
   return gone.map((artifact, at): TaskSpec => {
     const { tag, manifest } = artifact
     const base = specOf(artifact, place, request)
@@ -103,10 +128,11 @@ async function deletesIn(place: Place, request: MirrorRequest, ctx: Context): Pr
       return { ...base, action: 'blocked', reason: message, reason_code: NOT_DELETED, ...(hint ? { hint } : {}) }
     }
     const attachments = needed.has(manifest.digest) ? [] : (attached[at] ?? [])
-    const same = gone.filter((other) => other.manifest.digest === manifest.digest).map((other) => other.tag)
+    const same = (byDigest.get(manifest.digest) ?? []).map((other) => other.tag)
     const together = able === 'tag' ? {} : { together: same }
     const removal = attachments.length > 0 || able !== 'tag' ? { removal: { attachments, ...together } } : {}
-    return { ...base, reason: reasonOf(attachments.length, able === 'manifest'), ...removal }
+    const reason = reasonOf(request.policy, attachments.length, able === 'manifest')
+    return { ...base, reason, ...removal }
   })
 }
 
@@ -118,8 +144,8 @@ interface Gone {
 
 /** The wanted tags that no source has, in the list or when asked for by name: a list may be short. */
 async function goneTags(place: Place, request: MirrorRequest, ctx: Context): Promise<readonly Gone[]> {
-  const { source, destination } = request
-  const known = new Set<string>()
+  const { source, destination, selection } = request
+  const known = new Set<string>(selection.pinned.keys())
   for (const repository of place.sources) {
     const listed = await tagsOf(source.adapter.repository(repository), ctx)
     if (listed.length === 0) {
@@ -130,9 +156,10 @@ async function goneTags(place: Place, request: MirrorRequest, ctx: Context): Pro
     for (const tag of listed) known.add(tag)
   }
   const gone: Gone[] = []
-  for (const tag of place.wanted) {
-    if (known.has(tag) || (await isAnywhere(tag, place.sources, source, ctx))) continue
-    const found = await readOwn(tag, place.store, request, ctx)
+  const unknown = place.wanted.filter((tag) => !known.has(tag))
+  for await (const found of mapConcurrent(unknown, TAGS_AT_ONCE, async (tag) =>
+    (await isAnywhere(tag, place.sources, source, ctx)) ? undefined : readOwn(tag, place, request, ctx),
+  )) {
     if (found) gone.push(found)
   }
   return gone
@@ -152,10 +179,11 @@ export async function isAnywhere(
 /** What the destination's tag is, or undefined where the policy's filters do not take such a thing. */
 async function readOwn(
   tag: string,
-  store: ContentStore,
-  { policy, resource, selection }: MirrorRequest,
+  { store, mapped }: Place,
+  request: MirrorRequest,
   ctx: Context,
 ): Promise<Gone | undefined> {
+  const { policy, resource, selection } = request
   let manifest: Manifest
   try {
     manifest = await store.readManifest(tag, ctx)
@@ -169,7 +197,20 @@ async function readOwn(
   if (!old && policy.filters.platforms && selection.platform && lacksPlatforms(manifest, selection.platform)) {
     return undefined
   }
+  if (hasMoved(mapped, tag, manifest.digest, request)) {
+    const name = formatResource({ registry: request.destination.registry.name, repository: mapped, tag })
+    ctx.emit({ type: 'log', level: 'info', text: `${name} is kept: it is not what this policy has put there` })
+    return undefined
+  }
   return { tag, manifest, type }
+}
+
+/** True for a tag of `deletion: owned` that somebody else has moved since. */
+function hasMoved(repository: string, tag: string, now: Digest, request: MirrorRequest): boolean {
+  const { policy, destination, brought, narrowing } = request
+  if (policy.deletion !== 'owned') return false
+  const digest = brought?.find(policy.name, { registry: destination.registry.name, repository, tag })?.digest
+  return digest !== undefined && digest !== now && narrowing?.known(digest) !== now
 }
 
 const NOT_ALLOWED = {
@@ -191,29 +232,30 @@ function specOf({ tag, manifest, type }: Gone, place: Place, { source, destinati
   }
 }
 
-function reasonOf(attachments: number, whole: boolean): string {
+function reasonOf({ deletion }: Policy, attachments: number, whole: boolean): string {
   const attached = attachments === 0 ? '' : `, and ${attachments} ${attachments === 1 ? 'tag' : 'tags'} attached to it`
   const manifest = whole ? '; the registry cannot remove just a tag: the manifest goes' : ''
-  return `gone from the source (deletion: mirror)${attached}${manifest}`
+  return `gone from the source (deletion: ${deletion})${attached}${manifest}`
 }
 
-function checkLimit(deletes: readonly TaskSpec[], tags: number, policy: Policy): void {
+function refusal(deletes: readonly TaskSpec[], tags: number, policy: Policy): PrepareError | undefined {
   const limit = policy.max_deletions ?? DEFAULT_LIMIT
   const most = typeof limit === 'number' ? limit : Math.floor((tags * Number.parseFloat(limit)) / 100 + 1e-9)
-  if (deletes.length <= most) return
+  if (deletes.length <= most) return undefined
   const names = deletes.slice(0, NAMED).map(({ destination }) => `${destination.repository}:${destination.tag}`)
   const more = deletes.length > NAMED ? ` and ${deletes.length - NAMED} more` : ''
   const allowed = typeof limit === 'number' ? `${most}` : `${limit}, that is ${most}`
-  throw new PrepareError(
+  return new PrepareError(
     `policy ${policy.name} would delete ${deletes.length} of the ${tags} tags at ${policy.destination.registry}, max_deletions allows ${allowed}: ${names.join(', ')}${more}`,
-    { hint: 'if they really are to go, raise max_deletions: a share such as 50%, or a number of tags' },
+    {
+      hint: '`replicate plan` shows all of them; if they really are to go, raise max_deletions: a share such as 50%, or a number of tags',
+    },
   )
 }
 
 /** A repository whose deletes could not be planned, as a task that has failed; what stops the program goes on upwards. */
 export function undecided(error: unknown, { source, destination }: MirrorRequest): TaskSpec {
-  if (!(error instanceof ReplicateError) || error instanceof CancelledError || error instanceof PrepareError)
-    throw error
+  if (!(error instanceof ReplicateError) || error instanceof CancelledError) throw error
   return {
     action: 'blocked',
     resource_type: 'image',

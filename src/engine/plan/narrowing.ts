@@ -10,6 +10,8 @@ import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import type { Selection } from './filter.ts'
 
 export interface Narrowing {
+  /** What the source's manifest has become before, as far as the history knows. */
+  known(digest: Digest): Digest | undefined
   /** What the source's manifest becomes: its own digest, or that of a smaller index; undefined where no wanted platform is in it.
    *  Reads the index only where the history does not know it. */
   expected(now: Pick<Descriptor, 'digest' | 'mediaType'>, repository: string, ctx: Context): Promise<Digest | undefined>
@@ -28,6 +30,7 @@ export function createNarrowing(
   const { platforms = [], attestations = true } = policy.filters
   const rule = [...platforms, ...(attestations ? [] : ['attestations: false'])]
   return {
+    known: (digest) => records?.find(digest, platforms)?.digest,
     async expected({ digest, mediaType }, repository, ctx) {
       if (isManifestType(mediaType) && !isIndex(mediaType)) return digest
       const known = records?.find(digest, rule)

@@ -13,7 +13,7 @@ import { ABSENT, type Counts, compareRepository } from './compare.ts'
 import { selectRepositories } from './discover.ts'
 import { type Explain, selectionOf } from './filter.ts'
 import { mapRepository } from './mapping.ts'
-import { checkDeletes, isAnywhere, planDeletes, undecided } from './mirror.ts'
+import { checkDeletes, type Deletes, deletesTags, isAnywhere, planDeletes, undecided } from './mirror.ts'
 import { createMissingNames } from './missing.ts'
 import { createNarrowing } from './narrowing.ts'
 import { createOddNames, ODD_NAME } from './odd-names.ts'
@@ -31,6 +31,8 @@ export interface PlanRequest {
   readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
   readonly shard?: { readonly index: number; readonly count: number } | undefined
   readonly shallow?: boolean | undefined
+  /** The plan is made to its end also where a run would be refused. */
+  readonly onlyShown?: boolean | undefined
   readonly explain?: Explain | undefined
   /** `all`: referrers of unchanged artifacts are looked at too. Default `changed`. */
   readonly referrers?: 'all' | 'changed' | undefined
@@ -40,7 +42,7 @@ export interface PlanRequest {
   readonly now?: number | undefined
 }
 
-export type PlanRecords = Pick<History, 'firstSeen' | 'narrowed'>
+export type PlanRecords = Pick<History, 'firstSeen' | 'narrowed' | 'brought'>
 
 /** Where a plan goes as it is made, so that a million tags need no memory. */
 export interface PlanSink {
@@ -62,6 +64,8 @@ export interface PlanTotals {
   readonly left: ReadonlyMap<string, number>
   /** By destination registry: namespaces that something will be written to. */
   readonly namespaces: ReadonlyMap<string, ReadonlySet<string>>
+  /** Of a plan that is only shown: why a run would end before it copies anything. */
+  readonly refused?: PrepareError
 }
 
 export type Namespaces = Map<string, Set<string>>
@@ -104,7 +108,11 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   odd.report(ctx)
   const repositories = [...byDestination.values()].flat()
   const isEmpty = counts.selected === 0 && !request.shard && !request.narrow
-  const deletes = isEmpty && !policy.allow_empty ? [] : await deletesFor(comparison, byDestination, unlisted, ctx)
+  const noDeletes = !deletesTags(policy) || (isEmpty && !policy.allow_empty)
+  const { tasks: deletes, refused } = noDeletes
+    ? { tasks: [] }
+    : await deletesFor(request, comparison, byDestination, unlisted, ctx)
+  if (refused && !request.onlyShown) throw refused
   // A mirror deletes a named tag that is gone: that is what was wanted of it.
   for (const { action, source: gone } of deletes) if (action === 'delete' && gone.tag) missing.found(gone.tag)
   const absent = await missing.tasks(repositories, async (name) => {
@@ -119,22 +127,23 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
     throw emptySelection(policy, source, repositories.length, counts.seen, absent.length > 0)
   }
   deletes.forEach(plan)
-  return { repositories: repositories.length, seen: counts.seen, ...totals, namespaces, left }
+  const refusal = refused ? { refused } : {}
+  return { repositories: repositories.length, seen: counts.seen, ...totals, namespaces, left, ...refusal }
 }
 
 async function deletesFor(
+  { records }: PlanRequest,
   comparison: Comparison,
   repositories: ReadonlyMap<string, readonly string[]>,
   unlisted: number,
   ctx: Context,
-): Promise<readonly TaskSpec[]> {
-  if (comparison.policy.deletion !== 'mirror') return []
+): Promise<Deletes> {
   if (unlisted > 0) {
     ctx.emit({ type: 'log', level: 'warning', text: 'nothing is deleted: not every repository could be listed' })
-    return []
+    return { tasks: [] }
   }
-  const request = { ...comparison, repositories }
-  return planDeletes(request, ctx).catch((error: unknown) => [undecided(error, request)])
+  const request = { ...comparison, repositories, brought: records?.brought }
+  return planDeletes(request, ctx).catch((error: unknown) => ({ tasks: [undecided(error, request)] }))
 }
 
 /** `left` counts what no task is made of, by the key of the rule that dropped it. */

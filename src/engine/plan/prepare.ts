@@ -64,6 +64,7 @@ export async function prepare(
   for (const task of unreachable) sink.task(task)
   write()
   history.executions.addUnchanged(id, unchanged)
+  history.executions.setLeftBehind(id, Object.fromEntries(totals.left))
   await callHandler(request, id, pairs, ctx)
   const namespaces = await ensureNamespaces(routes, totals, ctx)
   throwIfAborted(ctx.signal)

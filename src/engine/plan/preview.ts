@@ -32,6 +32,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     {
       ...request,
       memory,
+      onlyShown: true,
       explain: (resource, verdict) => {
         if (!request.explain) return
         const name = formatResource({ registry: source.registry.name, ...resource })
@@ -72,6 +73,8 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     actions: actions.items(),
     unchanged,
     seen: totals.seen,
+    left_behind: Object.fromEntries(totals.left),
+    ...(totals.refused ? { refused: { message: totals.refused.message, hint: totals.refused.hint ?? null } } : {}),
     explanations: lastWords(explained),
     warnings: await quotas.warnings(ctx),
     tasks,
@@ -91,8 +94,10 @@ function lastWords(explained: LongList<Explanation>): Iterable<Explanation> {
 export function mergePlans(plans: readonly PolicyPlan[]): PolicyPlan {
   const [first] = plans
   if (!first) throw new TypeError('no plan')
+  const refused = plans.find((plan) => plan.refused)?.refused
   return {
     ...first,
+    ...(refused ? { refused } : {}),
     destination: plans.map((plan) => plan.destination).join(', '),
     actions: joined(plans.map((plan) => plan.actions)),
     unchanged: plans.reduce((sum, plan) => sum + plan.unchanged, 0),

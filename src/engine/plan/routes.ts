@@ -1,7 +1,7 @@
 /** One plan for several destinations: the source is asked once, and tasks for the same artifact stand beside each other. */
 
-import type { Adapter } from '../../core/adapter.ts'
-import type { ContentStore } from '../../core/content.ts'
+import type { Adapter, TagInfo } from '../../core/adapter.ts'
+import { gathered } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
 import type { TaskSpec } from '../../core/plan.ts'
@@ -25,15 +25,15 @@ export async function planRoutes(
   const source = remembering(request.source)
   const lists = createLongLists()
   try {
-    const gathered = lists.create<TaskSpec>()
+    const planned = lists.create<TaskSpec>()
     const gather: PlanSink = {
       unchanged: sink.unchanged,
-      task: (task) => gathered.add(task.source.repository, task),
+      task: (task) => planned.add(task.source.repository, task),
     }
     let totals = await makePlan({ ...request, ...only, source }, gather, ctx)
     for (const route of others) totals = sum(totals, await makePlan({ ...request, ...route, source }, gather, ctx))
     // Beside each other they run at the same time, and read what they share once.
-    for (const tasks of gathered.byKey()) for (const task of byArtifact(tasks)) sink.task(task)
+    for (const tasks of planned.byKey()) for (const task of byArtifact(tasks)) sink.task(task)
     return totals
   } finally {
     lists.close()
@@ -61,33 +61,46 @@ function sum(a: PlanTotals, b: PlanTotals): PlanTotals {
   }
 }
 
-/** The same source, whose tags and digests are asked for once while a plan is made. */
+/** The same source, which is asked for its repositories, tags and digests once while a plan is made. */
 function remembering(source: Endpoint): Endpoint {
+  const { adapter } = source
+  const catalogue = new Map<string, Promise<readonly string[]>>()
   const lists = new Map<string, Promise<readonly string[]>>()
+  const infos = new Map<string, Promise<readonly (TagInfo | string)[]>>()
   const resolved = new Map<string, Promise<Descriptor | undefined>>()
-  const store = (name: string): ContentStore => {
-    const asked = source.adapter.repository(name)
-    return {
-      ...asked,
-      async *tags(ctx) {
-        yield* await once(lists, name, () => collect(asked.tags(ctx)))
+  const { repositories, listTags } = adapter
+  const remembered: Adapter = {
+    ...adapter,
+    repository(name) {
+      const asked = adapter.repository(name)
+      return {
+        ...asked,
+        async *tags(ctx) {
+          yield* await once(lists, name, () => gathered(asked.tags(ctx)))
+        },
+        resolve: (reference, ctx) => once(resolved, `${name}@${reference}`, () => asked.resolve(reference, ctx)),
+      }
+    },
+    ...(repositories && {
+      async *repositories(wanted, ctx) {
+        yield* await once(catalogue, JSON.stringify(wanted), () => gathered(repositories(wanted, ctx)))
       },
-      resolve: (reference, ctx) => once(resolved, `${name}@${reference}`, () => asked.resolve(reference, ctx)),
-    }
+    }),
+    ...(listTags && {
+      async *listTags(name, ctx, wanted) {
+        yield* await once(infos, name, () => gathered(listTags(name, ctx, wanted)))
+      },
+    }),
   }
-  const { listTags } = source.adapter
-  const adapter: Adapter = { ...source.adapter, repository: store, ...(listTags ? { listTags } : {}) }
-  return { ...source, adapter }
+  return { ...source, adapter: remembered }
 }
 
+/** What failed is asked again by the next. */
 function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
-  const result = known.get(key) ?? ask()
+  const before = known.get(key)
+  if (before) return before
+  const result = ask()
   if (known.size < REMEMBERED) known.set(key, result)
+  result.catch(() => known.delete(key))
   return result
-}
-
-async function collect(names: AsyncIterable<string>): Promise<readonly string[]> {
-  const all: string[] = []
-  for await (const name of names) all.push(name)
-  return all
 }

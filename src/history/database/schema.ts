@@ -234,4 +234,8 @@ export const MIGRATIONS: readonly string[] = [
       AND tag = new.spec ->> '$.destination.tag';
   END;
   `,
+  `
+  -- JSON: what was seen at the source and not copied, by what left it out.
+  ALTER TABLE executions ADD COLUMN left_behind TEXT NOT NULL DEFAULT '{}';
+  `,
 ]

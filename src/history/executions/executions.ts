@@ -40,6 +40,8 @@ export interface Executions {
   fail(id: number, error: RecordedError): boolean
   /** Adds to the tags that were the same on both sides. */
   addUnchanged(id: number, count: number): void
+  /** What was seen and not copied, by what left it out. */
+  setLeftBehind(id: number, counts: Readonly<Record<string, number>>): void
   /** The last thing to be written of an execution: the exit status of whoever ran it. */
   recordExit(id: number, exitCode: number): void
   /** Undefined while it runs, and where its process could not say it. */
@@ -95,6 +97,12 @@ export function createExecutions(
       void database.run(`UPDATE executions SET unchanged = unchanged + @count WHERE id = @id AND ${HELD}`, {
         id,
         count,
+        ...locks.mine,
+      }),
+    setLeftBehind: (id, counts) =>
+      void database.run(`UPDATE executions SET left_behind = @counts WHERE id = @id AND ${HELD}`, {
+        id,
+        counts: JSON.stringify(counts),
         ...locks.mine,
       }),
     recordExit(id, exitCode) {

@@ -29,7 +29,12 @@ export interface ExecutionListing {
 }
 
 interface ExecutionRow
-  extends Omit<Execution, 'total' | 'in_progress' | 'start_time' | 'end_time' | 'duration_ms' | 'error'> {
+  extends Omit<
+    Execution,
+    'total' | 'in_progress' | 'left_behind' | 'start_time' | 'end_time' | 'duration_ms' | 'error'
+  > {
+  /** JSON. */
+  readonly left_behind: string
   readonly pending: number
   readonly running: number
   readonly start_time: number
@@ -99,6 +104,7 @@ function toExecution(row: ExecutionRow): Execution {
     stopped,
     skipped,
     unchanged,
+    left_behind: JSON.parse(row.left_behind),
     bytes_copied,
     bytes_mounted,
     bytes_present,
@@ -116,8 +122,8 @@ function missing(message: string): HistoryError {
 const SHOWN = `
   SELECT executions.id AS id, policy_id, policies.name AS policy, trigger_kind AS "trigger",
     iif(executions.id IN (SELECT value FROM json_each(@abandoned)), 'interrupted', status) AS status,
-    pending, running, succeed, failed, stopped, skipped, unchanged, bytes_copied, bytes_mounted, bytes_present,
-    start_time, end_time, error
+    pending, running, succeed, failed, stopped, skipped, unchanged, left_behind, bytes_copied, bytes_mounted,
+    bytes_present, start_time, end_time, error
   FROM executions JOIN policies ON policies.id = policy_id`
 
 const ONE = `${SHOWN} WHERE executions.id = @id`

@@ -72,6 +72,7 @@ const plan: PolicyPlan = {
   actions,
   unchanged: 58,
   seen: 61,
+  left_behind: {},
   explanations: [],
   warnings: [],
   tasks: [],

@@ -55,3 +55,8 @@ test('a failed task shows what, where, why and what next', () => {
   log: replicate executions logs 42 3
 `)
 })
+
+test('what was left behind is counted by what left it out, the most first', () => {
+  const text = executionSummary({ ...execution, left_behind: { min_age: 8, 'exclude.tag': 12 } }, plain)
+  expect(text.split('\n').at(-2)).toBe('  left behind 20 · exclude.tag 12 · min_age 8')
+})

@@ -1,8 +1,11 @@
-/** `deletion: mirror`: what is deleted, what is never deleted, and how much at most. */
+/** `deletion: mirror` and `owned`: what is deleted, what is never deleted, and how much at most. */
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { descriptorOf } from '../../../src/core/manifest.ts'
 import { policyBetween, type Workplace, workplace } from '../../e2e/harness.ts'
+import { program } from '../../e2e/program.ts'
 import { cosignSignature, image, index, referrer } from '../../support/images.ts'
 import type { MemoryRegistry, MemoryRegistryOptions } from '../../support/memory-registry.ts'
 import { registry } from '../../support/registries.ts'
@@ -69,6 +72,17 @@ describe('a mirror', () => {
     expect(tagsOf(destination, 'mirror/other')).toEqual(['v1'])
   })
 
+  test('keeps a tag that is pinned to a digest, whether the source still has that tag or not', async () => {
+    const { source, destination, place, yaml } = await scene([])
+    const pinned = yaml.replace(
+      'deletion: mirror',
+      `deletion: mirror\n    filters: { name: app, tag: ["v3@${image({ seed: 3 }).digest}", v1] }`,
+    )
+    source.repository('app').tags.delete('v3')
+    expect((await place.run(pinned)).outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 2 } })
+    expect(tagsOf(destination, 'mirror/app')).toContain('v3')
+  })
+
   test('keeps a tag that the source still has, though the filters no longer select it', async () => {
     const { destination, place, yaml } = await scene([])
     await place.run(yaml.replace('deletion: mirror', 'deletion: mirror\n    filters: { newest: 2 }'))
@@ -120,6 +134,44 @@ describe('a mirror', () => {
   })
 })
 
+describe('owned', () => {
+  const OWNED = '    deletion: owned\n    max_deletions: 100%'
+
+  test('deletes what the policy has brought, and nothing that others have put there', async () => {
+    const { destination, place, yaml } = await scene(['v3', 'v4'], OWNED)
+    destination.add('mirror/app', image({ seed: 'own' }), 'own')
+    // Moved since by somebody else.
+    destination.add('mirror/app', image({ seed: 'moved' }), 'v4')
+    const plan = await place.plan(yaml)
+    expect(plan.actions).toMatchObject([
+      { action: 'delete', destination: 'to/mirror/app:v3', reason: 'gone from the source (deletion: owned)' },
+    ])
+    expect((await place.run(yaml)).outcome.exitCode).toBe(0)
+    expect(tagsOf(destination, 'mirror/app')).toEqual(['own', ...[0, 1, 2, 4, 5, 6, 7, 8, 9].map((at) => `v${at}`)])
+  })
+
+  test('deletes nothing that another policy, or another history, has brought', async () => {
+    const { destination, place, yaml } = await scene(['v3'], OWNED)
+    await place.run(yaml.replace('  copy:', '  other:'))
+    await workplace().run(yaml)
+    expect(tagsOf(destination, 'mirror/app')).toContain('v3')
+    await place.run(yaml)
+    expect(tagsOf(destination, 'mirror/app')).not.toContain('v3')
+  })
+
+  test('knows a narrowed index as what it has brought', async () => {
+    const platforms = '    filters: { platforms: [linux/amd64], platforms_index: narrow }'
+    const { source, destination, place, yaml } = await scene([], `${OWNED}\n${platforms}`)
+    const arm = image({ seed: 'arm', platform: { os: 'linux', architecture: 'arm64' } })
+    source.add('app', index([image({ seed: 'amd' }), arm]), 'list')
+    await place.run(yaml)
+    expect(tagsOf(destination, 'mirror/app')).toContain('list')
+    source.repository('app').tags.delete('list')
+    await place.run(yaml)
+    expect(tagsOf(destination, 'mirror/app')).not.toContain('list')
+  })
+})
+
 describe('max_deletions', () => {
   test('is 10 % of the tags at the destination, and the error names both numbers', async () => {
     const { destination, place, yaml } = await scene(['v1', 'v2'])
@@ -129,6 +181,19 @@ describe('max_deletions', () => {
     expect(String(outcome.error)).toContain('mirror/app:v1, mirror/app:v2')
     expect(tagsOf(destination, 'mirror/app')).toHaveLength(10)
     expect(destination.requests.some(({ method }) => method === 'DELETE' || method === 'PUT')).toBe(true)
+  })
+
+  test('a plan above it can be read whole, exits 3, and is not saved', async () => {
+    const { source, destination } = await scene(['v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7'])
+    const cli = program()
+    cli.write('policy.yaml', policyBetween(source.url, destination.url, '    deletion: mirror'))
+    const { code, stdout } = await cli.run(['plan', 'policy.yaml', '--out', 'saved.plan'])
+    expect(code).toBe(3)
+    for (const tag of ['v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7']) expect(stdout).toContain(`- mirror/app:${tag} `)
+    expect(stdout).toContain('would delete 7 of the 10 tags at to, max_deletions allows 10%, that is 1')
+    expect(existsSync(join(cli.directory, 'saved.plan'))).toBe(false)
+    const json = await cli.run(['plan', 'policy.yaml', '--json'])
+    expect(JSON.parse(json.stdout).policies[0]).toMatchObject({ refused: { hint: expect.stringContaining('raise') } })
   })
 
   test.each(['2', '20%'])('of %s allows two of ten', async (limit) => {
