@@ -3,7 +3,7 @@
 import type { Adapter, AdapterType } from '../core/adapter.ts'
 import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
-import { onSide, type Side } from '../core/errors.ts'
+import { isNotFound, onSide, type Side } from '../core/errors.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Registry } from '../core/registry.ts'
@@ -32,6 +32,23 @@ export async function onSideOf<T>(side: Side, endpoint: Endpoint, work: () => Pr
   }
 }
 
+/** The manifest with this digest. Some caches know it only once its tag was read. */
+export async function readTagged(
+  store: ContentStore,
+  digest: string,
+  tag: string | undefined,
+  ctx: Context,
+): Promise<Manifest> {
+  try {
+    return await store.readManifest(digest, ctx)
+  } catch (error) {
+    if (!isNotFound(error) || tag === undefined) throw error
+    const tagged = await store.readManifest(tag, ctx)
+    if (tagged.digest !== digest) throw error
+    return tagged
+  }
+}
+
 /** How many bytes of manifests a plan keeps for the transfer; beyond that they are read again. */
 const KEPT_BYTES = 32 * 1024 * 1024
 /** What a kept manifest costs beyond its bytes. */
@@ -57,11 +74,17 @@ export class ManifestMemory {
     return this.#manifests.get(`${repository}@${digest}`)
   }
 
-  /** The manifest, from memory or from the store. It leaves the memory: whoever transfers it needs it once. */
-  async take(repository: string, store: ContentStore, digest: string, ctx: Context): Promise<Manifest> {
+  /** The manifest, from memory or from the store, where `tag` names it. It leaves the memory: its transfer needs it once. */
+  async take(
+    repository: string,
+    store: ContentStore,
+    digest: string,
+    tag: string | undefined,
+    ctx: Context,
+  ): Promise<Manifest> {
     const key = `${repository}@${digest}`
     const kept = this.#manifests.get(key)
-    if (!kept) return store.readManifest(digest, ctx)
+    if (!kept) return readTagged(store, digest, tag, ctx)
     this.#manifests.delete(key)
     this.#bytes -= kept.bytes.byteLength + OVERHEAD
     return kept

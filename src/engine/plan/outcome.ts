@@ -7,7 +7,7 @@ import { isSchema1, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { ResourceType } from '../../core/policy.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
-import type { Endpoint, ManifestMemory } from '../endpoint.ts'
+import { type Endpoint, type ManifestMemory, readTagged } from '../endpoint.ts'
 import type { Reason } from '../reason.ts'
 import { lacksReferrers } from '../verify/late-referrers.ts'
 import type { Listed } from './destination-tags.ts'
@@ -147,7 +147,7 @@ async function actionFor(
       task: { ...base, action: 'blocked', resource_type: 'image', reason, hint, reason_code: 'unsupported' },
     }
   }
-  const manifest = await manifestFor(now, from.repository, comparison, ctx)
+  const manifest = await manifestFor(now, from, comparison, ctx)
   const type = manifest ? resourceTypeOf(manifest) : 'image'
   const spot = { ...from, ...digestUnlessTagged(from, now.digest) }
   if (!comparison.resource(type)) {
@@ -185,7 +185,7 @@ async function objectionTo(
 
 async function manifestFor(
   now: Pick<Descriptor, 'digest' | 'mediaType'>,
-  repository: string,
+  { repository, tag }: Spot,
   comparison: Comparison,
   ctx: Context,
 ): Promise<Manifest | undefined> {
@@ -193,7 +193,7 @@ async function manifestFor(
   const kept = memory.peek(repository, now.digest)
   const needed = policy.filters.resource !== 'all' || selection.platform !== undefined
   if (kept || (!needed && (shallow || !memory.hasRoom))) return kept
-  const manifest = await source.adapter.repository(repository).readManifest(now.digest, ctx)
+  const manifest = await readTagged(source.adapter.repository(repository), now.digest, tag, ctx)
   memory.keep(repository, manifest)
   return manifest
 }

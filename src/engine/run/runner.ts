@@ -38,11 +38,15 @@ export function createRunner(options: RunnerOptions): RunTask {
   const { policy, source, destinations, state, memory, thorough = false, leftovers = false } = options
   const { children, narrows } = selectionOf(policy)
   const repositories = new Map<string, Promise<void>>()
+  /** Tasks that may have left something at the destination. */
+  const failed = new Set<string>()
   return async (task, moved, ctx) => {
     const destination = destinations.get(task.destination.registry)
     if (!destination) throw new TypeError(`no destination ${task.destination.registry}`)
     const from = source.adapter.repository(task.source.repository)
     const member = {}
+    const name = formatResource({ ...task.destination, digest: task.digest })
+    const isNew = task.new_repository ?? false
     const job: Job = {
       state,
       member,
@@ -52,7 +56,10 @@ export function createRunner(options: RunnerOptions): RunTask {
         store: from,
         throttle: source.throttle,
         wire: wireOf(source),
-        readManifest: (digest, context) => memory.take(task.source.repository, from, digest, context),
+        readManifest(digest, context) {
+          const { repository, tag } = task.source
+          return memory.take(repository, from, digest, digest === task.digest ? tag : undefined, context)
+        },
       },
       destination: {
         registry: destination.registry.name,
@@ -61,7 +68,7 @@ export function createRunner(options: RunnerOptions): RunTask {
         throttle: destination.throttle,
         wire: wireOf(destination),
       },
-      newRepository: !leftovers && (task.new_repository ?? false),
+      newRepository: isNew && !leftovers && !failed.has(name),
       thorough,
       ...(task.damaged ? { damaged: new Set(task.damaged) } : {}),
       referrers: policy.referrers !== false,
@@ -70,13 +77,14 @@ export function createRunner(options: RunnerOptions): RunTask {
       ...(narrows ? { narrowTo: children } : { keep: children }),
       leftOut: new Set(),
       moved,
-      name: formatResource({ ...task.destination, digest: task.digest }),
+      name,
       artifact: `${task.source.repository}@${task.digest ?? task.source.tag}`,
     }
     const leave = state.siblings.enter(job.artifact, member)
     try {
-      if (task.new_repository && policy.destination.create) await ensured(destination, task.destination.repository, ctx)
+      if (isNew && policy.destination.create) await ensured(destination, task.destination.repository, ctx)
       const digest = await copy(task, job, ctx).catch((error: unknown) => {
+        failed.add(name)
         // Both stores name their side: what is left is about the content that the source gave.
         throw onSide(error, 'source', source.registry.name)
       })
