@@ -26,7 +26,7 @@ import {
   LAYOUT_FILE,
   type LayoutFiles,
 } from './files.ts'
-import { emptyIndex, type IndexChange, LayoutIndex, type Naming } from './index.ts'
+import { emptyIndex, type IndexChange, LayoutIndex, lengthOf, type Naming } from './index.ts'
 import { ingest, removeUnfinished } from './ingest.ts'
 import { parseObject } from './json.ts'
 import { type Lock, withLockFile } from './lock.ts'
@@ -168,19 +168,23 @@ export class DirectoryLayout implements LayoutFiles {
 
   async #write(index: LayoutIndex, lock: Lock): Promise<void> {
     const file = join(this.path, 'index.json')
-    const bytes = index.format()
-    if (bytes.byteLength > MAX_JSON_SIZE) {
-      throw new UnsupportedError(
-        `${file} would grow to ${bytes.byteLength} bytes, more than the ${MAX_JSON_SIZE} read`,
-        { hint: 'spread the repositories over several layouts' },
-      )
+    const pieces = index.format()
+    const size = lengthOf(pieces)
+    if (size > MAX_JSON_SIZE) {
+      throw new UnsupportedError(`${file} would grow to ${size} bytes, more than the ${MAX_JSON_SIZE} read`, {
+        hint: 'spread the repositories over several layouts',
+      })
     }
     // The blobs' names must last before an index names them.
     const directories = [...this.#unsynced]
     this.#unsynced.clear()
     for (const directory of directories) await syncDirectory(directory)
     await replaceFile(file, this.path, async (handle) => {
-      await writeAll(handle, bytes, 0, file)
+      let position = 0
+      for (const piece of pieces) {
+        await writeAll(handle, piece, position, file)
+        position += piece.byteLength
+      }
       await lock.check()
     })
     await syncDirectory(this.path)

@@ -19,9 +19,16 @@ export interface Readable {
 
 /** Opens a plain file: no link, no pipe, no device. Undefined where there is none. */
 export async function openFile(path: string): Promise<FileHandle | undefined> {
-  let handle: FileHandle
+  const handle = await openNamed(path)
+  if (!handle || (await handle.stat()).isFile()) return handle
+  await handle.close()
+  throw new IntegrityError(`${path} is not a plain file`)
+}
+
+/** Opens whatever has this name, but not by way of a link. */
+async function openNamed(path: string): Promise<FileHandle | undefined> {
   try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
     if (isAbsent(error)) return undefined
     if (errorCode(error) === 'ELOOP') {
@@ -29,9 +36,6 @@ export async function openFile(path: string): Promise<FileHandle | undefined> {
     }
     throw fileError(error, 'read', path)
   }
-  if ((await handle.stat()).isFile()) return handle
-  await handle.close()
-  throw new IntegrityError(`${path} is not a plain file`)
 }
 
 /** The size of a plain file in bytes, or undefined where there is none. */
@@ -82,9 +86,9 @@ export async function* readRange(file: Readable, start: number, end: number, pat
   }
 }
 
-/** The bytes from `start` up to `end` of a file, opened when the first is asked for. */
+/** The bytes from `start` up to `end` of a file whose size `fileSize` gave, opened when the first is asked for. */
 export async function* readFileRange(path: string, start: number, end: number): Bytes {
-  const handle = await openFile(path)
+  const handle = await openNamed(path)
   if (!handle) throw new IntegrityError(`${path} is gone`)
   try {
     yield* readRange(handle, start, end, path)

@@ -40,8 +40,6 @@ interface Slot {
   readonly raw: unknown
   /** Undefined for other types than manifests: they are allowed in an index, and kept as they are. */
   readonly entry: Entry | undefined
-  /** As it is written. */
-  text?: string
 }
 
 /** One state of index.json, in memory, with all that is asked of it found without a search. What no one knows is kept when it is
@@ -55,6 +53,8 @@ export class LayoutIndex {
   readonly #repositories = new Map<string, Repository>()
   readonly #digests = new Map<string, Set<Entry>>()
   readonly #lists = new Map<string, Set<Entry>>()
+  /** The first `slots` of the list as they are written: nearly all changes come after them. */
+  #written: { slots: number; readonly pieces: Buffer[] } = { slots: 0, pieces: [] }
   readonly #undo: { readonly at: number; readonly slot: Slot | undefined }[] = []
 
   /** `manifests` may be null or absent, as some tools write it. Throws an `IntegrityError` naming `file`. */
@@ -161,19 +161,28 @@ export class LayoutIndex {
   }
 
   /** Ends with a newline, two spaces deep: people read it. `sorted`: in an order that depends on nothing but the entries. */
-  format(sorted = false): Uint8Array {
+  format(sorted = false): readonly Uint8Array[] {
     const { schemaVersion, mediaType, manifests: _, ...rest } = this.#json
-    const slots = this.#slots.filter((slot) => slot !== undefined)
-    if (sorted) slots.sort((a, b) => compare(keyOf(a), keyOf(b)))
-    const texts = slots.map((slot) => {
-      slot.text ??= JSON.stringify(slot.raw, undefined, 2).replaceAll('\n', '\n    ')
-      return `\n    ${slot.text}`
-    })
     const json = { schemaVersion: schemaVersion ?? 2, mediaType: mediaType ?? OCI_INDEX, manifests: [], ...rest }
-    const list = texts.length > 0 ? `[${texts.join(',')}\n  ]` : '[]'
-    return Buffer.from(
-      `${JSON.stringify(json, undefined, 2).replace('\n  "manifests": []', () => `\n  "manifests": ${list}`)}\n`,
-    )
+    const [head = '', tail = ''] = JSON.stringify(json, undefined, 2).split('\n  "manifests": []')
+    const [first = Buffer.alloc(0), ...more] = sorted ? [textOf(this.#slots.toSorted(bySort))] : this.#listed()
+    const end = first.length > 0 ? '\n  ]' : ']'
+    // Each entry begins with a comma.
+    return [Buffer.from(`${head}\n  "manifests": [`), first.subarray(1), ...more, Buffer.from(`${end}${tail}\n`)]
+  }
+
+  /** In pieces of which each is much longer than the next, so that little is copied when entries are added. */
+  #listed(): readonly Buffer[] {
+    const { slots, pieces } = this.#written
+    const added = textOf(this.#slots.slice(slots))
+    this.#written.slots = this.#slots.length
+    if (added.length > 0) pieces.push(added)
+    for (let last = pieces.at(-1), before = pieces.at(-2); last && before && before.length < 2 * last.length; ) {
+      pieces.splice(-2, 2, Buffer.concat([before, last]))
+      last = pieces.at(-1)
+      before = pieces.at(-2)
+    }
+    return pieces
   }
 
   /** Every entry of a tag, in the index's order. */
@@ -197,6 +206,7 @@ export class LayoutIndex {
       this.unread.delete(old)
     }
     this.#slots[at] = slot
+    if (at < this.#written.slots) this.#written = { slots: 0, pieces: [] }
     const entry = slot?.entry
     if (!entry) return
     for (const set of this.#setsOf(entry)) set.add(entry)
@@ -214,6 +224,10 @@ export class LayoutIndex {
     if (subject) sets.push(setIn(repository.attached, subject))
     return sets
   }
+}
+
+export function lengthOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
 }
 
 export function emptyIndex(naming: Naming): LayoutIndex {
@@ -241,12 +255,21 @@ function entryOf(raw: unknown, at: number, naming: Naming): Entry | undefined {
   return { at, raw, mediaType, digest: typeof digest === 'string' ? digest : '', ...name, owner, lists }
 }
 
-function keyOf({ entry }: Slot): string {
-  return entry ? `1 ${entry.repository ?? ''} ${entry.tag ?? '~'} ${entry.digest}` : '2'
+function textOf(slots: readonly (Slot | undefined)[]): Buffer {
+  const texts = slots.map((slot) =>
+    slot ? `,\n    ${JSON.stringify(slot.raw, undefined, 2).replaceAll('\n', '\n    ')}` : '',
+  )
+  return Buffer.from(texts.join(''))
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function bySort(a: Slot | undefined, b: Slot | undefined): number {
+  const [first, second] = [keyOf(a), keyOf(b)]
+  return first < second ? -1 : first > second ? 1 : 0
+}
+
+function keyOf(slot: Slot | undefined): string {
+  const entry = slot?.entry
+  return entry ? `1 ${entry.repository ?? ''} ${entry.tag ?? '~'} ${entry.digest}` : '2'
 }
 
 function setIn<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {

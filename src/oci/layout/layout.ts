@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { Adapter, TagInfo } from '../../core/adapter.ts'
+import type { Adapter, TagInfo, WriteRules } from '../../core/adapter.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
 import { ConfigurationError, ReplicateError, UnsupportedError } from '../../core/errors.ts'
 import { isRepositoryName } from '../../core/reference.ts'
@@ -35,6 +35,8 @@ export function ociLayout(registry: Registry): LayoutAdapter {
   }
   const path: string = registry.path
   const opened = new Map<string, Opened>()
+  /** Found out once for each repository, as the plan asks for every tag. */
+  const rules = new Map<string, Promise<WriteRules>>()
   let shape: Promise<Shape> | undefined
 
   return {
@@ -74,13 +76,9 @@ export function ociLayout(registry: Registry): LayoutAdapter {
     },
 
     async writeRules(name) {
-      try {
-        const { files } = await openedFor(name)
-        return { quota: { name: `the file system of ${path}`, bytesLeft: await files.room() } }
-      } catch (error) {
-        if (!(error instanceof ReplicateError)) throw error
-        return { refused: { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) } }
-      }
+      const known = rules.get(name) ?? rulesOf(name)
+      rules.set(name, known)
+      return known
     },
 
     async commit(whole, ctx) {
@@ -90,6 +88,16 @@ export function ociLayout(registry: Registry): LayoutAdapter {
     async close() {
       for (const { files } of opened.values()) await files.close()
     },
+  }
+
+  async function rulesOf(name: string): Promise<WriteRules> {
+    try {
+      const { files } = await openedFor(name)
+      return { quota: { name: `the file system of ${path}`, bytesLeft: await files.room() } }
+    } catch (error) {
+      if (!(error instanceof ReplicateError)) throw error
+      return { refused: { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) } }
+    }
   }
 
   async function openedFor(name: string): Promise<Opened> {

@@ -28,6 +28,13 @@ export class Subjects {
     return size === undefined ? undefined : this.#read(files, () => ({ mediaType: '', digest, size }))
   }
 
+  /** Reads a manifest, and remembers what it refers to. */
+  async manifest(files: LayoutFiles, descriptor: Descriptor): Promise<Manifest> {
+    const manifest = await readManifestBytes(files, descriptor)
+    if (!this.#known.has(manifest.digest)) this.#note(manifest)
+    return manifest
+  }
+
   /** The digests of all manifests in the index that refer to `subject`. */
   async referring(files: LayoutFiles, index: LayoutIndex, subject: Digest, ctx: Context): Promise<Iterable<string>> {
     await this.readAll(files, index, ctx)
@@ -60,18 +67,22 @@ export class Subjects {
 
   async #read(files: LayoutFiles, describe: () => Descriptor): Promise<Digest | undefined> {
     try {
-      const descriptor = describe()
-      const { subject } = contentsOf(await readManifestBytes(files, descriptor))
-      this.#known.set(descriptor.digest, subject?.digest)
-      if (!subject) return undefined
-      const referrers = this.#referrers.get(subject.digest) ?? new Set()
-      this.#referrers.set(subject.digest, referrers.add(descriptor.digest))
-      return subject.digest
+      return this.#note(await readManifestBytes(files, describe()))
     } catch (error) {
       // A manifest that cannot be read refers to nothing; the task that copies it says why it cannot.
       if (error instanceof ReplicateError) return undefined
       throw error
     }
+  }
+
+  #note(manifest: Manifest): Digest | undefined {
+    const subject = contentsOf(manifest).subject?.digest
+    this.#known.set(manifest.digest, subject)
+    if (subject) {
+      const referrers = this.#referrers.get(subject) ?? new Set()
+      this.#referrers.set(subject, referrers.add(manifest.digest))
+    }
+    return subject
   }
 }
 

@@ -7,7 +7,7 @@ import { IntegrityError, StorageError } from '../../core/errors.ts'
 import { contentsOf, DOCKER_LIST, DOCKER_MANIFEST } from '../../core/manifest.ts'
 import { checkedDigest, type LayoutFiles } from './files.ts'
 import { descriptorOfEntry, type Entry, type IndexChange, isLoose, type LayoutIndex } from './index.ts'
-import { describeBlob, readManifestBytes, writeManifestBytes } from './manifest.ts'
+import { describeBlob, writeManifestBytes } from './manifest.ts'
 import { addToFallback, dropFromFallback, referrersIn, type Subjects } from './referrers.ts'
 
 /** What a repository of a layout can do is all there is to do. */
@@ -39,7 +39,7 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
     async readManifest(tagOrDigest, ctx) {
       const opened = await open()
       const found = await find(opened, name, tagOrDigest, ctx)
-      if (found) return readManifestBytes(opened.files, found)
+      if (found) return opened.subjects.manifest(opened.files, found)
       const separator = looksLikeDigest(tagOrDigest) ? '@' : ':'
       throw notFound(opened.files, `${name || opened.plain}${separator}${tagOrDigest}`)
     },

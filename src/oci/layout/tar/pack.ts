@@ -3,7 +3,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { pack } from 'tar-stream'
+import { type Pack, pack } from 'tar-stream'
 import type { Bytes } from '../../../core/content.ts'
 import { inFile, writeAll } from '../file.ts'
 
@@ -14,6 +14,8 @@ export interface Piece {
 }
 
 const BLOCK = 512
+/** Bytes that are read whole. */
+const SMALL = 256 * 1024
 
 /** Writes the pieces one after another and makes them last. `written` is called with each piece once it lasts; absent: none is told, and
  *  all are made to last together, which is faster. */
@@ -44,8 +46,10 @@ export async function writeTar(
     let end = 0
     for await (const piece of pieces) {
       const { name, size, bytes } = piece
-      const entry = tar.entry({ name, size, mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) })
-      await pipeline(Readable.from(bytes), entry)
+      const header = { name, size, mode: 0o644, uid: 0, gid: 0, mtime: new Date(0) }
+      // A stream for each of very many small blobs would cost more than the blobs.
+      if (size <= SMALL) await added(tar, header, await wholeOf(bytes))
+      else await pipeline(Readable.from(bytes), tar.entry(header))
       end += lengthOf(piece)
       if (!written) continue
       await reach(end)
@@ -60,6 +64,18 @@ export async function writeTar(
     throw error
   })
   await inFile(handle.sync(), path)
+}
+
+function added(tar: Pack, header: Parameters<Pack['entry']>[0], content: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    tar.entry(header, content, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+async function wholeOf(bytes: Piece['bytes']): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of bytes) chunks.push(chunk)
+  return Buffer.concat(chunks)
 }
 
 /** What a piece takes in the tar: a header, with two blocks before it for a name of more than 100 characters; and whole blocks. */

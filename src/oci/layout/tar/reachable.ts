@@ -7,14 +7,14 @@ import type { LayoutFiles } from '../files.ts'
 import { descriptorOfEntry, type LayoutIndex } from '../index.ts'
 import { readManifestBytes } from '../manifest.ts'
 
-/** The digests of all blobs that the index leads to and that are present, each once. */
-export async function reachable(files: LayoutFiles, index: LayoutIndex): Promise<readonly Digest[]> {
-  const found = new Set<Digest>()
+/** The sizes of all blobs that the index leads to and that are present, by digest. */
+export async function reachable(files: LayoutFiles, index: LayoutIndex): Promise<ReadonlyMap<Digest, number>> {
+  const found = new Map<Digest, number>()
   const manifests = Array.from(index.all(), descriptorOfEntry)
   const add = async ({ digest }: Descriptor): Promise<boolean> => {
-    if (found.has(digest) || (await files.blobSize(digest)) === undefined) return false
-    found.add(digest)
-    return true
+    const size = found.has(digest) ? undefined : await files.blobSize(digest)
+    if (size !== undefined) found.set(digest, size)
+    return size !== undefined
   }
   for (let next = manifests.pop(); next; next = manifests.pop()) {
     if (!(await add(next))) continue
@@ -22,7 +22,7 @@ export async function reachable(files: LayoutFiles, index: LayoutIndex): Promise
     for (const blob of contents?.blobs ?? []) await add(blob)
     for (const child of contents?.manifests ?? []) manifests.push(child)
   }
-  return [...found]
+  return found
 }
 
 /** Undefined for a manifest that cannot be read: an entry of another writer, which leads nowhere. */

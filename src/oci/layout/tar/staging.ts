@@ -50,16 +50,24 @@ export async function joinStaging(path: string, kept: ReadonlyMap<string, Member
   return { blobs, packed, leave: () => writer.release() }
 }
 
-/** Removes the staging directory unless another process writes the tar; without `whole` only where nothing in it is worth resuming. Call
- *  under the tar's lock, after leaving. */
-export async function clearStaging(path: string, whole: boolean): Promise<void> {
+/** Removes the staging directory unless another process writes the tar; without `whole` only where nothing in it is worth resuming.
+ *  Of a directory that stays, the blobs named in `packed` go. Call under the tar's lock, after leaving. */
+export async function clearStaging(path: string, whole: boolean, packed: Iterable<string>): Promise<void> {
   const directory = stagingOf(path)
-  const names = await readdir(directory, { recursive: true }).catch(() => [])
-  for (const name of names) {
-    if (name.startsWith(WRITER) && !(await isLockStale(join(directory, name)))) return
+  if (!whole || (await hasWriters(directory))) {
+    for (const name of packed) await rm(join(directory, name), { force: true })
+    if (await hasWriters(directory)) return
+    const names = await readdir(directory, { recursive: true }).catch(() => [])
+    if (names.some((name) => name === PACKED || name.endsWith('.partial') || /[a-f0-9]{64}$/.test(name))) return
   }
-  const isWorthy = names.some((name) => name === PACKED || name.endsWith('.partial') || /[a-f0-9]{64}$/.test(name))
-  if (whole || !isWorthy) await rm(directory, { recursive: true, force: true })
+  await rm(directory, { recursive: true, force: true })
+}
+
+async function hasWriters(directory: string): Promise<boolean> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (name.startsWith(WRITER) && !(await isLockStale(join(directory, name)))) return true
+  }
+  return false
 }
 
 /** Takes the blobs out of a tar that was not finished, since packing had removed them from the directory. From the last to the first, and

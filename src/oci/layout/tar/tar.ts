@@ -18,7 +18,7 @@ import {
   LAYOUT_FILE,
   type LayoutFiles,
 } from '../files.ts'
-import { emptyIndex, type IndexChange, LayoutIndex, type Naming } from '../index.ts'
+import { emptyIndex, type IndexChange, LayoutIndex, lengthOf, type Naming } from '../index.ts'
 import { parseObject } from '../json.ts'
 import { type Lock, withLockFile } from '../lock.ts'
 import { type Archive, openArchive } from './open.ts'
@@ -103,9 +103,9 @@ export class TarLayout implements LayoutFiles {
     try {
       await mkdir(dirname(this.path), { recursive: true })
       await withLockFile(`${this.path}.lock`, PATIENCE_MS, ctx, async (lock) => {
-        if (this.#changes.length > 0) await this.#pack(lock, ctx)
+        const packed = this.#changes.length > 0 ? await this.#pack(lock, ctx) : []
         await this.#leave()
-        await clearStaging(this.path, whole)
+        await clearStaging(this.path, whole, packed)
       })
     } catch (error) {
       throw fileError(error, 'write', this.path)
@@ -124,15 +124,15 @@ export class TarLayout implements LayoutFiles {
     return roomIn(dirname(this.path))
   }
 
-  async #pack(lock: Lock, ctx: Context): Promise<void> {
+  /** Returns the names of the blobs that are in the tar now. */
+  async #pack(lock: Lock, ctx: Context): Promise<Iterable<string>> {
     const staging = this.#staging ?? (await this.#joinLocked(ctx))
     await this.#closeArchive()
     const index = (await this.#readArchive()) ?? emptyIndex(this.#naming)
     for (const change of this.#changes) await change(index)
     const json = index.format(true)
-    if (json.byteLength > MAX_JSON_SIZE) throw new UnsupportedError(`index.json of ${this.path} would be too large`)
-    const kept = [...((await this.#open())?.members.keys() ?? [])].filter((name) => digestOf(name))
-    const names = new Set([...kept, ...(await reachable(this, index)).map(blobName)])
+    if (lengthOf(json) > MAX_JSON_SIZE) throw new UnsupportedError(`index.json of ${this.path} would be too large`)
+    const blobs = await this.#contents(index)
     let moved = false
     const moveOut = async ({ name }: Piece): Promise<void> => {
       if (!digestOf(name)) return
@@ -141,8 +141,9 @@ export class TarLayout implements LayoutFiles {
     }
     const handle = await open(staging.packed, 'w', 0o644)
     try {
-      const pieces = this.#pieces([...names].sort(), json, staging, ctx)
-      await writeTar(handle, staging.packed, pieces, (await this.#hasRoom(names)) ? undefined : moveOut)
+      const hasRoom = (await roomIn(dirname(this.path))) > MARGIN + sumOf(blobs.values())
+      // Where all blobs do not fit twice, each leaves the staging directory once the tar has it: then the room of the largest is enough.
+      await writeTar(handle, staging.packed, this.#pieces(blobs, json, ctx), hasRoom ? undefined : moveOut)
       await lock.check()
       await handle.close()
       // Some systems do not replace a file that is open.
@@ -157,26 +158,25 @@ export class TarLayout implements LayoutFiles {
     index.keep()
     this.#index = index
     this.#changes = []
-    for (const name of names) await staging.blobs.removeBlob(digestIn(name))
+    return blobs.keys()
   }
 
-  /** Whether all blobs fit twice. If not, each leaves the staging directory once the tar has it: then the room of the largest is enough. */
-  async #hasRoom(names: Iterable<string>): Promise<boolean> {
-    let total = MARGIN
-    for (const name of names) total += (await this.blobSize(digestIn(name))) ?? 0
-    return (await roomIn(dirname(this.path))) > total
+  /** The sizes of the blobs that the new tar has, by name: those of the old one, and those that the index leads to. */
+  async #contents(index: LayoutIndex): Promise<ReadonlyMap<string, number>> {
+    const old = [...((await this.#open())?.members ?? [])].filter(([name]) => digestOf(name))
+    const sizes = new Map(old.map(([name, { size }]) => [name, size]))
+    for (const [digest, size] of await reachable(this, index)) sizes.set(blobName(digest), size)
+    return sizes
   }
 
   /** What the new tar consists of. */
-  async *#pieces(names: readonly string[], json: Uint8Array, staging: Staging, ctx: Context): AsyncIterable<Piece> {
-    for (const name of names) {
+  async *#pieces(blobs: ReadonlyMap<string, number>, json: readonly Uint8Array[], ctx: Context): AsyncIterable<Piece> {
+    for (const name of [...blobs.keys()].sort()) {
       throwIfAborted(ctx.signal)
-      const digest = digestIn(name)
-      const size = await this.blobSize(digest)
-      if (size === undefined) throw new IntegrityError(`blob ${digest} is gone from ${staging.blobs.path}`)
-      yield { name, size, bytes: this.readBlob(digest, 0, size) }
+      const size = blobs.get(name) ?? 0
+      yield { name, size, bytes: this.readBlob(digestIn(name), 0, size) }
     }
-    yield { name: 'index.json', size: json.byteLength, bytes: [json] }
+    yield { name: 'index.json', size: lengthOf(json), bytes: json }
     yield { name: 'oci-layout', size: LAYOUT_FILE.byteLength, bytes: [LAYOUT_FILE] }
   }
 
@@ -262,6 +262,12 @@ function compressed(path: string): UnsupportedError {
 function blobName(digest: Digest): string {
   const { algorithm, hex } = digestParts(checkedDigest(digest))
   return `blobs/${algorithm}/${hex}`
+}
+
+function sumOf(sizes: Iterable<number>): number {
+  let sum = 0
+  for (const size of sizes) sum += size
+  return sum
 }
 
 function digestIn(name: string): Digest {
