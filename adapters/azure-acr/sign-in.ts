@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { SignInTools } from '../../src/core/adapter.ts'
 import { claimsOf } from '../../src/core/claims.ts'
-import { ConfigurationError, CredentialError, RegistryError } from '../../src/core/errors.ts'
+import { ConfigurationError, CredentialError, hasCode, RegistryError } from '../../src/core/errors.ts'
 import { parseJson } from '../../src/core/foreign.ts'
 import type { HttpRequest } from '../../src/core/http.ts'
 import type { Credential, Registry, SentCredential } from '../../src/core/registry.ts'
@@ -283,7 +283,7 @@ export async function libraryToken(
   try {
     loaded = await load()
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND') return undefined
+    if (hasCode(cause, 'ERR_MODULE_NOT_FOUND')) return undefined
     throw new CredentialError('@azure/identity is installed, but cannot be loaded', { cause })
   }
   const parsed = MODULE.safeParse(loaded)

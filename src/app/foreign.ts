@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import { builtOptions } from '../config/options.ts'
 import type { AdapterType } from '../core/adapter.ts'
-import { ConfigurationError } from '../core/errors.ts'
+import { ConfigurationError, errorCode } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
 import { kit } from './kit.ts'
 
@@ -64,7 +64,7 @@ async function imported(type: string, cwd: string, shown: string): Promise<objec
     )
     return typeof found === 'object' && found !== null ? found : {}
   } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && /MODULE_NOT_FOUND/.test(String(cause.code))
+    const isMissing = /MODULE_NOT_FOUND/.test(errorCode(cause))
     const why = isMissing ? 'it is not there, or something that it imports' : textOf(cause)
     throw new ConfigurationError(`${shown} cannot be loaded: ${why}`, {
       cause,

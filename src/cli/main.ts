@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import type { CommanderError } from 'commander'
+import { errorCode } from '../core/errors.ts'
 import { keepHeapSmall } from './memory.ts'
 import type { Parts } from './parts.ts'
 import { buildProgram } from './program/program.ts'
@@ -133,5 +134,5 @@ function usageLine(message: string, hint: string): Record<string, string | null>
 }
 
 function isUsage(error: unknown): error is CommanderError {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')
+  return errorCode(error).startsWith('commander.')
 }

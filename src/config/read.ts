@@ -3,7 +3,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { AdapterFacts } from '../core/adapter.ts'
-import { ConfigurationError, type Problem } from '../core/errors.ts'
+import { ConfigurationError, errorCode, hasCode, messageOf, type Problem } from '../core/errors.ts'
 import type { Configuration } from './load.ts'
 import { type PathOptions, type UserConfiguration, userConfiguration } from './paths.ts'
 import type { ConfigurationFile } from './source.ts'
@@ -70,7 +70,7 @@ async function userText({ path, namedBy }: UserConfiguration): Promise<string | 
   try {
     await stat(path)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
   }
   return textOf(path)
 }
@@ -106,11 +106,7 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 export function reasonOf(error: unknown): string {
-  return REASONS[codeOf(error) ?? ''] ?? (error instanceof Error ? error.message : String(error))
-}
-
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+  return REASONS[errorCode(error)] ?? messageOf(error)
 }
 
 function tooLarge(path: string): ConfigurationError {

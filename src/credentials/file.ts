@@ -1,7 +1,7 @@
 /** Reads small text files that may hold secrets: errors name the path, never the content. */
 
 import { open } from 'node:fs/promises'
-import { CredentialError } from '../core/errors.ts'
+import { CredentialError, errorCode } from '../core/errors.ts'
 
 /** Undefined where it does not exist. `limit` in bytes; more, or other than UTF-8, is a `CredentialError`, as is a file that cannot be
  *  read. Pipes may be read too. */
@@ -29,7 +29,7 @@ async function read(path: string, limit: number): Promise<Uint8Array | undefined
       await file.close()
     }
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
+    const code = errorCode(cause) || 'unknown error'
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw new CredentialError(`${path} cannot be read: ${code}`, { cause, hint: 'check its owner and permissions' })
   }

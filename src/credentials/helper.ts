@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { z } from 'zod'
-import { CredentialError } from '../core/errors.ts'
+import { CredentialError, hasCode } from '../core/errors.ts'
 import { type DockerSecret, secretOfUser } from './docker-file.ts'
 
 /** Undefined where the helper knows no such server. Throws `CredentialError` where it cannot be run or gives no sense. */
@@ -73,7 +73,7 @@ function run(
     }
     const timer = setTimeout(() => giveUp(`gave no answer within ${timeout / 1000} s`), timeout)
     child.on('error', (error) => {
-      giveUp('code' in error && error.code === 'ENOENT' ? 'is not installed' : 'could not be started')
+      giveUp(hasCode(error, 'ENOENT') ? 'is not installed' : 'could not be started')
     })
     child.stdout.on('data', (chunk: Buffer) => {
       length += chunk.length

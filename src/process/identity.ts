@@ -2,6 +2,7 @@
 
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { hasCode } from '../core/errors.ts'
 
 /** A process, as a lock names it. Plain JSON. */
 export interface ProcessIdentity {
@@ -52,7 +53,7 @@ export const isProcessAlive: IsAlive = ({ pid, start }) => {
     process.kill(pid, 0)
   } catch (error) {
     // EPERM: it exists, but belongs to another user.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false
+    if (!hasCode(error, 'EPERM')) return false
   }
   const stat = procStat(pid)
   if (!stat) return true

@@ -2,7 +2,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { ConfigurationError } from '../../core/errors.ts'
+import { ConfigurationError, hasCode } from '../../core/errors.ts'
 import type { Registry } from '../../core/registry.ts'
 import { withoutUserinfo } from '../../core/secret.ts'
 import { jsonDocument } from '../render/json.ts'
@@ -43,7 +43,7 @@ export async function init(session: Session, file: string | undefined): Promise<
     await mkdir(dirname(target), { recursive: true })
     await writeFile(target, text, { flag: 'wx' })
   } catch (cause) {
-    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
+    const exists = hasCode(cause, 'EEXIST')
     const why = exists ? 'it exists already' : cause instanceof Error ? cause.message : String(cause)
     throw new ConfigurationError(`cannot write ${target}: ${why}`, {
       cause,

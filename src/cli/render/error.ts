@@ -1,6 +1,13 @@
 /** Errors as people read them, and as `--json` prints them. */
 
-import { CancelledError, ConfigurationError, describeError, type Problem, ReplicateError } from '../../core/errors.ts'
+import {
+  CancelledError,
+  ConfigurationError,
+  describeError,
+  errorCode,
+  type Problem,
+  ReplicateError,
+} from '../../core/errors.ts'
 import type { Colors } from './colors.ts'
 import { printable, printableLines } from './format.ts'
 
@@ -113,7 +120,7 @@ export function recordedError(error: unknown): {
   if (error instanceof Error) return { code: 'bug', message: error.message, hint: null }
   if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string') {
     return {
-      code: 'code' in error && typeof error.code === 'string' ? error.code : 'unknown',
+      code: errorCode(error) || 'unknown',
       message: error.message,
       hint: 'hint' in error && typeof error.hint === 'string' ? error.hint : null,
     }

@@ -4,11 +4,11 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { ConfigurationError } from '../../core/errors.ts'
+import { ConfigurationError, hasCode } from '../../core/errors.ts'
 import { UNSET } from '../interpolate.ts'
 import { type Configuration, type LoadOptions, loadConfiguration } from '../load.ts'
 import { type PathOptions, userConfiguration } from '../paths.ts'
-import { codeOf, reasonOf } from '../read.ts'
+import { reasonOf } from '../read.ts'
 import type { ConfigurationFile } from '../source.ts'
 import { type Edit, editedText } from './edit.ts'
 
@@ -85,7 +85,7 @@ async function bytesOf(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path)
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return undefined
+    if (hasCode(cause, 'ENOENT')) return undefined
     throw new ConfigurationError(`cannot read ${path}: ${reasonOf(cause)}`, { cause })
   }
 }
@@ -139,12 +139,12 @@ async function targetOf(path: string): Promise<string> {
   try {
     return await realpath(path)
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
+    if (!hasCode(error, 'ENOENT')) throw error
   }
   try {
     return await targetOf(resolve(dirname(path), await readlink(path)))
   } catch (error) {
-    if (codeOf(error) !== 'EINVAL' && codeOf(error) !== 'ENOENT') throw error
+    if (!hasCode(error, 'EINVAL', 'ENOENT')) throw error
     return path
   }
 }

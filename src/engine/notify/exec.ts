@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { basename } from 'node:path'
 import { abortReason } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
-import { CommandError } from '../../core/errors.ts'
+import { CommandError, hasCode } from '../../core/errors.ts'
 
 export interface CommandRequest {
   readonly command: readonly [string, ...string[]]
@@ -65,7 +65,7 @@ function ended(
       end(exitCode ?? abortReason(signal))
     }
     child.once('error', (error) => {
-      const missing = 'code' in error && error.code === 'ENOENT'
+      const missing = hasCode(error, 'ENOENT')
       end(new CommandError(missing ? 'there is no such command' : `it cannot be started: ${error.message}`))
     })
     child.once('close', (code, killed) => end(code ?? `signal ${killed}`))
