@@ -32,8 +32,9 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
 
   return async ({ url, registry, headers, body, answers = [] }, ctx) => {
     // Under no name of a registry the path, too, is often as good as a password.
-    const address = new URL(url, registry?.url)
-    for (const part of secretParts(registry ? new URL(address.search, 'path://only') : address)) redactor.add(part)
+    const { search } = new URL(url, registry?.url)
+    const hidden = registry ? search && new URL(search, 'path://only') : new URL(url)
+    for (const part of hidden ? secretParts(hidden) : []) redactor.add(part)
     const client = registry ? await connections.http(registry) : strangerTo(new URL(url))
     // The first 401 of a registry asks who is there; that of a stranger is its answer, as there is nothing to sign in with.
     const expect = [...SUCCESS, ...answers, 401].filter((status) => !registry || status !== 401)

@@ -4,6 +4,7 @@ import { after } from '../core/cancel.ts'
 import { CancelledError } from '../core/errors.ts'
 import type { Parts } from './parts.ts'
 import { SIGPIPE } from './render/error.ts'
+import { harmless } from './render/format.ts'
 import type { Output, Surroundings } from './session.ts'
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
@@ -92,10 +93,12 @@ function outputOf(stream: NodeJS.WriteStream, onBroken: (error: NodeJS.ErrnoExce
     broken = true
     onBroken(error)
   })
+  const draw = (text: string): void => {
+    if (!broken) stream.write(text)
+  }
   return {
-    write: (text) => {
-      if (!broken) stream.write(text)
-    },
+    draw,
+    write: (text) => draw(harmless(text)),
     get isTerminal() {
       return stream.isTTY === true
     },

@@ -4,11 +4,14 @@ import type { App, AppOptions } from '../app/app.ts'
 import type { Event } from '../core/events.ts'
 import type { Parts } from './parts.ts'
 import { type Colors, colorsFor } from './render/colors.ts'
+import { printable } from './render/format.ts'
 import { jsonDocument } from './render/json.ts'
 
 /** Standard output or standard error. */
 export interface Output {
   write(text: string): void
+  /** Writes what moves the cursor; absent where nothing is taken out of what is written. */
+  draw?(text: string): void
   readonly isTerminal: boolean
   /** Of the terminal; Infinity elsewhere. */
   readonly columns: number
@@ -112,7 +115,8 @@ export function quietContext(session: Pick<Session, 'signal' | 'quiet' | 'stderr
     signal: session.signal,
     emit: (event) => {
       if (event.type !== 'log' || session.quiet) return
-      if (event.level === 'warning' || event.level === 'error') session.stderr.write(`${event.level}: ${event.text}\n`)
+      if (event.level === 'warning' || event.level === 'error')
+        session.stderr.write(`${event.level}: ${printable(event.text)}\n`)
     },
   }
 }

@@ -48,11 +48,18 @@ export function plural(count: number, one: string, many = `${one}s`): string {
 
 // Control characters move cursors and hide text; so do the marks that reverse its direction.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g
+/** The same, or one of the sequences that this program writes: line ends, colours, and the end of a line erased. */
+const WRITTEN = new RegExp(`(\\r?\\n|\\t|\\r|\\u001b\\[(?:[012]|22|3[1-9])m|\\u001b\\[K)|${UNPRINTABLE.source}`, 'g')
 
 /** Text that came from a registry or a file, on one line and without characters that a terminal would obey. */
 export function printable(text: string): string {
   return text.replace(/[\t\r\n\u2028\u2029]+/g, ' ').replace(UNPRINTABLE, '')
+}
+
+/** The last guard before a terminal, a file or a pipe: only what this program may write stays of what a terminal would obey. */
+export function harmless(text: string): string {
+  return text.replace(WRITTEN, '$1')
 }
 
 /** As `printable`, line by line. */

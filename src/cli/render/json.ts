@@ -1,16 +1,16 @@
 /** What `--json` prints: one document, or one object a line. */
 
 // JSON leaves these as they are, and a terminal would obey them.
-const C1 = /[\u007f-\u009f\u2028\u2029]/g
+const OBEYED = /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]/g
 
 /** One object on one line. */
 export function jsonLine(value: unknown): string {
-  return `${escapeC1(JSON.stringify(value))}\n`
+  return `${escaped(JSON.stringify(value))}\n`
 }
 
 /** One document, indented. */
 export function jsonDocument(value: unknown): string {
-  return `${escapeC1(JSON.stringify(value, null, 2))}\n`
+  return `${escaped(JSON.stringify(value, null, 2))}\n`
 }
 
 /** What `jsonDocument` prints of a list, or of an object whose last field is the list, without having all of it at once. */
@@ -22,7 +22,7 @@ export function* jsonPieces(
   if (within) yield `${jsonDocument(within.fields).slice(0, -'\n}\n'.length)},\n  "${within.name}": `
   let isEmpty = true
   for (const value of list) {
-    const text = escapeC1(JSON.stringify(value, null, 2)).replaceAll('\n', `\n  ${outer}`)
+    const text = escaped(JSON.stringify(value, null, 2)).replaceAll('\n', `\n  ${outer}`)
     yield `${isEmpty ? '[' : ','}\n  ${outer}${text}`
     isEmpty = false
   }
@@ -39,7 +39,7 @@ export function* jsonStream(value: unknown): Generator<string> {
 /** `indent`: of the value's own lines; `lists`: how many it stands in. */
 function* nested(value: unknown, indent: string, lists: number): Generator<string> {
   if (typeof value !== 'object' || value === null || lists === 2) {
-    yield escapeC1(JSON.stringify(value, null, 2)).replaceAll('\n', `\n${indent}`)
+    yield escaped(JSON.stringify(value, null, 2)).replaceAll('\n', `\n${indent}`)
     return
   }
   const items = Symbol.iterator in value ? (value as Iterable<unknown>) : undefined
@@ -57,6 +57,6 @@ function* numbered(items: Iterable<unknown>): Generator<[string, unknown]> {
   for (const item of items) yield ['', item]
 }
 
-function escapeC1(text: string): string {
-  return text.replace(C1, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+function escaped(text: string): string {
+  return text.replace(OBEYED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -116,9 +116,9 @@ function openBars(output: Output, colors: Colors, meter: Meter): Bars {
     }
   }
 
-  const showCursor = (): void => output.write(SHOW_CURSOR)
+  const showCursor = (): void => draw(output, SHOW_CURSOR)
   process.once('exit', showCursor)
-  output.write(HIDE_CURSOR)
+  draw(output, HIDE_CURSOR)
   multi.on('update-pre', () => {
     refresh()
     frame.open()
@@ -136,6 +136,12 @@ function openBars(output: Output, colors: Colors, meter: Meter): Bars {
       showCursor()
     },
   }
+}
+
+/** Whatever names are in the text have been made printable. */
+function draw(output: Output, text: string): void {
+  if (output.draw) output.draw(text)
+  else output.write(text)
 }
 
 /** `━━━━━╌╌╌╌  text`, cut to the width. */
@@ -168,7 +174,7 @@ function frameStream(output: Output): { stream: NodeJS.WritableStream; open(): v
     },
     flush() {
       isOpen = false
-      if (text) output.write(text)
+      if (text) draw(output, text)
       text = ''
     },
   }

@@ -5,6 +5,7 @@ import {
   formatDuration,
   formatRate,
   formatRelative,
+  harmless,
   plural,
   printable,
   truncate,
@@ -36,6 +37,12 @@ test('times are relative to now, and dates from a month on', () => {
 
 test('text from outside loses what a terminal would obey', () => {
   expect(printable('a\u001b[31mred\u0007\r\nb\u202ec\u009b')).toBe('a[31mred bc')
+})
+
+test('of what is written only our own line ends, colours and erasures stay', () => {
+  const ours = 'a\r\n\u001b[1mb\u001b[22m\t\u001b[31mc\u001b[39m\r\u001b[K'
+  expect(harmless(ours)).toBe(ours)
+  expect(harmless('x\u001b]0;owned\u0007\u001b[2J\u001b[8my\u009b2J\u202ez\u2066')).toBe('x]0;owned[2J[8my2Jz')
 })
 
 test('counts have their plural', () => {
