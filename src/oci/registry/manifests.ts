@@ -4,7 +4,15 @@ import type { Context } from '../../core/context.ts'
 import { type Descriptor, type Digest, digestParts, looksLikeDigest, parseDigest } from '../../core/descriptor.ts'
 import { ABSENT, IntegrityError, RegistryError, UnsupportedError } from '../../core/errors.ts'
 import type { HttpClient, HttpResponse } from '../../core/http.ts'
-import { computeDigest, MANIFEST_TYPES, MAX_MANIFEST_SIZE, type Manifest, manifestOf } from '../../core/manifest.ts'
+import {
+  computeDigest,
+  contentsOf,
+  isForeign,
+  MANIFEST_TYPES,
+  MAX_MANIFEST_SIZE,
+  type Manifest,
+  manifestOf,
+} from '../../core/manifest.ts'
 import { isTag } from '../../core/reference.ts'
 import { doing, restated } from './restate.ts'
 
@@ -123,11 +131,25 @@ function explained(error: unknown, manifest: Manifest): unknown {
   if (/immutab/i.test(`${error.message} ${error.codes.join(' ')}`)) {
     return restated(error, error.message, 'the tag may not be overwritten there: exclude it, or set `override: false`')
   }
+  if (refusesUrls(error) && hasForeignLayers(manifest)) {
+    const message = `the registry refuses an image with foreign layers, whose URLs it does not allow: ${error.message}`
+    const hint = 'allow the URLs there (distribution: validation.manifests.urls.allow), or exclude the image'
+    return new UnsupportedError(message, { cause: error, hint })
+  }
   const { algorithm } = digestParts(manifest.digest)
   if (algorithm !== 'sha256' && error.codes.includes('DIGEST_INVALID')) {
     return restated(error, error.message, `the registry may not know ${algorithm} digests, such as this manifest has`)
   }
   return error
+}
+
+/** So distribution puts it: an error of its own that is unknown to its API, beside the error that stands for the whole. */
+function refusesUrls({ status, codes }: RegistryError): boolean {
+  return status === 500 && codes.filter((code) => code === 'UNKNOWN').length > 1
+}
+
+function hasForeignLayers(manifest: Manifest): boolean {
+  return contentsOf(manifest).blobs.some((blob) => isForeign(blob) || (blob.urls?.length ?? 0) > 0)
 }
 
 /** Deletes what a tag or digest names. What is not there is deleted already. Throws an `UnsupportedError` where the registry does not delete
@@ -201,8 +223,12 @@ function request(
     metered,
     ...whole,
   }
-  return doing(`read ${nameOf(name, reference)}`, http.request(request, ctx))
+  return doing(`read ${nameOf(name, reference)}`, http.request(request, ctx)).catch((error) => {
+    throw error instanceof RegistryError && error.status === 412 ? restated(error, error.message, CONDITION) : error
+  })
 }
+
+const CONDITION = 'the registry lets only some images be pulled, such as those with a signature or a clean scan'
 
 function nameOf(repository: string, reference: string): string {
   return `${repository}${looksLikeDigest(reference) ? '@' : ':'}${reference}`

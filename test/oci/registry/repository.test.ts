@@ -57,6 +57,13 @@ describe('a manifest', () => {
     }
   })
 
+  test('that may be pulled on a condition only says which it may be', async () => {
+    const { store, ctx } = await holding({ fault: () => ({ status: 412 }) })
+    for (const reading of [store.resolve('v1', ctx), store.readManifest('v1', ctx)]) {
+      await expect(reading).rejects.toMatchObject({ status: 412, hint: expect.stringContaining('signature') })
+    }
+  })
+
   test('asks for every type on one line', async () => {
     const { registry, store, ctx } = await holding()
     await store.readManifest('v1', ctx)

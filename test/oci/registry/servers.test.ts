@@ -51,6 +51,26 @@ describe.each(availableServers())('%s', (name) => {
     }
   })
 
+  test.runIf(name !== 'zot')('says of an image with foreign layers that it refuses their URLs', async () => {
+    const plain = image({ seed: 'windows' })
+    await seed(server.url, 'windows', 'plain', plain)
+    const json = JSON.parse(String(Buffer.from(plain.bytes)))
+    const mediaType = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip'
+    const foreign = {
+      ...json.layers[0],
+      mediaType,
+      digest: computeDigest(Buffer.from('base')),
+      urls: ['https://example.com/base'],
+    }
+    const bytes = Buffer.from(JSON.stringify({ ...json, layers: [foreign, ...json.layers] }))
+    const { adapter, ctx } = connect(server.url)
+    const manifest = { mediaType: plain.mediaType, digest: computeDigest(bytes), bytes }
+    await expect(adapter.repository('windows').writeManifest(manifest, 'v1', ctx)).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('foreign layers, whose URLs it does not allow'),
+    })
+  })
+
   test('answers a check and lists its repositories', async () => {
     await seed(server.url, 'team/listed', 'v1', image())
     const { adapter, ctx } = connect(server.url)
