@@ -74,8 +74,8 @@ export function destinationOf(
   registry: string,
   { namespace, flatten }: { readonly namespace?: string; readonly flatten?: Plain },
 ): Plain {
-  if (namespace === undefined) return registry
-  return flatten === undefined ? `${registry}/${namespace}` : { registry, namespace, flatten }
+  if (flatten === undefined) return namespace === undefined ? registry : `${registry}/${namespace}`
+  return given({ registry, namespace, flatten })
 }
 
 /** `filters`, where there are any. */

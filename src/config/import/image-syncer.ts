@@ -115,7 +115,7 @@ function addRules(draft: Draft, images: z.output<typeof imagesSchema>, origin: O
     const at = below(origin, source)
     const from = reference(source)
     if (!from) {
-      draft.leaveOut(at, `\`${literal(source)}\` names no images`, 'correct it, and import again')
+      draft.leaveOut(at, `\`${literal(source)}\` does not name images`, 'correct it, and import again')
       continue
     }
     const picks = picksOf(draft, from, at)
@@ -151,7 +151,11 @@ function picksOf(draft: Draft, { tags, expression, digest }: Reference, at: Orig
 function addRule(draft: Draft, from: Reference, picks: readonly Pick[], target: string, at: Origin): void {
   const to = reference(target)
   if (!to || target.includes('$')) {
-    draft.leaveOut(at, `\`${literal(target)}\` is no place for images`, 'write it without variables, and import again')
+    draft.leaveOut(
+      at,
+      `\`${literal(target)}\` does not name where images go`,
+      'write it without variables, and import again',
+    )
     return
   }
   const keepsTags = to.tags.length === 0 || to.tags.join() === from.tags.join()

@@ -2,20 +2,22 @@
 
 export interface Landing {
   readonly namespace?: string
-  readonly flatten?: 'all'
+  readonly flatten?: number | 'all'
 }
 
-/** Undefined where no destination means it: a repository keeps its own name, and a path is not made shorter than that. */
+/** Undefined if no destination means it: a repository keeps its own name. */
 export function landing(from: string, to: string): Landing | undefined {
   if (from === to) return {}
   const source = from.split('/')
   const target = to.split('/')
-  const name = source.slice(-1)
+  const stripped = source.length - target.length
+  if (endsWith(source, target) && (stripped <= 3 || target.length === 1))
+    return { flatten: target.length === 1 ? 'all' : stripped }
   // By default a namespace takes the place of the first part.
   const rest = source.length === 1 ? source : source.slice(1)
   if (endsWith(target, rest)) return { namespace: target.slice(0, -rest.length).join('/') }
-  if (endsWith(target, name)) return { namespace: target.slice(0, -1).join('/'), flatten: 'all' }
-  return undefined
+  const name = source.slice(-1)
+  return endsWith(target, name) ? { namespace: target.slice(0, -1).join('/'), flatten: 'all' } : undefined
 }
 
 /** With something before it. */

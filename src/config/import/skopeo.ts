@@ -1,7 +1,9 @@
 /** The YAML of `skopeo sync --src yaml`: images by registry. Where to, its command line says. */
 
 import { z } from 'zod'
+import { parseDigest } from '../../core/descriptor.ts'
 import { ConfigurationError } from '../../core/errors.ts'
+import { isTag } from '../../core/reference.ts'
 import type { ConfigurationFile } from '../source.ts'
 import { addCopies, type Pick, type Side, takesAll } from './copies.ts'
 import { type Draft, type EntryPath, literal } from './draft.ts'
@@ -89,7 +91,9 @@ function addImages(draft: Draft, name: string, entry: Registry, to: Landing, at:
   ): readonly EntryPath[] =>
     picks.flatMap((pick) => addImage(draft, { host: knownHost(name), path }, pick, to, below(at, section, path)))
   return [
-    ...Object.entries(entry.images ?? {}).flatMap(([path, references]) => add('images', path, picksOf(references))),
+    ...Object.entries(entry.images ?? {}).flatMap(([path, references]) =>
+      add('images', path, picksOf(draft, references, below(at, 'images', path))),
+    ),
     ...Object.entries(entry['images-by-tag-regex'] ?? {}).flatMap(([path, expression]) =>
       add('images-by-tag-regex', path, expressionPicks(draft, expression, below(at, 'images-by-tag-regex', path))),
     ),
@@ -99,11 +103,16 @@ function addImages(draft: Draft, name: string, entry: Registry, to: Landing, at:
   ]
 }
 
-function picksOf(references: readonly string[]): readonly Pick[] {
+function picksOf(draft: Draft, references: readonly string[], at: Origin): readonly Pick[] {
   if (references.length === 0) return [{}]
-  const isDigest = (reference: string): boolean => reference.includes(':')
-  const tags = references.filter((reference) => !isDigest(reference))
-  return [...(tags.length > 0 ? [{ tags }] : []), ...references.filter(isDigest).map((digest) => ({ digest }))]
+  const tags = references.filter(isTag)
+  const digests = references.filter((reference) => parseDigest(reference))
+  for (const [index, reference] of references.entries()) {
+    if (tags.includes(reference) || digests.includes(reference)) continue
+    const message = `\`${literal(reference)}\` is neither a tag nor a digest`
+    draft.leaveOut(below(at, index), message, 'correct it, and import again')
+  }
+  return [...(tags.length > 0 ? [{ tags }] : []), ...digests.map((digest) => ({ digest }))]
 }
 
 function expressionPicks(draft: Draft, expression: string, at: Origin): readonly Pick[] {
@@ -123,7 +132,7 @@ function rangePicks(draft: Draft, text: string, at: Origin): readonly Pick[] {
   if (range !== undefined) return [{ semver: range }]
   draft.leaveOut(
     at,
-    `\`${literal(text)}\` is no range of versions here`,
+    `\`${literal(text)}\` is not a range of versions here`,
     'write it as `semver: ">=1.2 <2"`, with `exclude.tag` for single versions',
   )
   return []
@@ -138,7 +147,7 @@ function addImage(
 ): readonly EntryPath[] {
   const path = repositoryAt(image.host, image.path)
   if (parseImageName(`${image.host}/${path}`)?.path !== path) {
-    draft.leaveOut(at, `\`${literal(image.path)}\` is no name of a repository`, 'correct it, and import again')
+    draft.leaveOut(at, `\`${literal(image.path)}\` does not name a repository`, 'correct it, and import again')
     return []
   }
   const from: Side = { registry: draft.registry(image.host, at), path }
@@ -152,10 +161,7 @@ function addImage(
     )
     return []
   }
-  let target = [...to.namespace, ...scope, name].join('/')
-  const isShortened = !target.includes('/') && path !== target
-  // A repository cannot lose its namespace without getting another.
-  if (isShortened) target = path
+  const target = [...to.namespace, ...scope, name].join('/')
   const made = addCopies(draft, {
     origin: at,
     name,
@@ -164,16 +170,7 @@ function addImage(
     picks: [pick],
     body: takesAll(pick) ? {} : { referrers: false },
   })
-  for (const on of made) {
-    if (isShortened)
-      draft.note(
-        at,
-        `skopeo puts ${path} at ${name}; without a namespace it stays ${path} here`,
-        `import with --to ${to.registry}/NAMESPACE, or use: replicate copy ${image.host}/${path} ${to.registry}/${name}`,
-        on,
-      )
-    if (takesAll(pick)) noteReferrers(draft, at)
-  }
+  if (made.length > 0 && takesAll(pick)) noteReferrers(draft, at)
   return made
 }
 

@@ -42,6 +42,7 @@ describe('image-syncer files with every key', () => {
       'org/app:v1 → mirror.example.org/org/app:v1',
       'org/app:v3 → mirror.example.org/org/app:v3',
       'org/app:v1 → mirror.example.org/some/app:v1',
+      'org/app:v1 → other.example.org/app:v1',
       'org/tool:v1.2 → mirror.example.org/org/tool:v1.2',
       'org/edge:my-edge → mirror.example.org/org/edge:my-edge',
     ])
@@ -65,14 +66,11 @@ describe('image-syncer files with every key', () => {
     const left = said(result).filter((line) => !/secret stays|signatures|certificate/.test(line))
     expect(left).toEqual([
       expect.stringMatching(
-        /^3:24 org\/app would become app.*use: replicate copy --config FILE 'quay\.io-org\/org\/app:\{v1,v2\}' other\.example\.org\/app\]/,
-      ),
-      expect.stringMatching(
         /^8:10 tags change their names.*replicate copy docker\.io\/library\/redis:7 mirror\.example\.org\/base\/redis:seven\]/,
       ),
       expect.stringMatching(/^9:8 library\/nginx would become base\/web/),
-      expect.stringMatching(/^10:16 `mirror\.example\.org\/\$TEAM\/x` is no place for images/),
-      expect.stringMatching(/^11:19 `quay\.io\/org\/x:` names no images/),
+      expect.stringMatching(/^10:16 `mirror\.example\.org\/\$TEAM\/x` does not name where images go/),
+      expect.stringMatching(/^11:19 `quay\.io\/org\/x:` does not name images/),
     ])
   })
 })

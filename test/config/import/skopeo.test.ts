@@ -83,7 +83,7 @@ describe('a skopeo file with every key', () => {
     expect(said(result).map((line) => line.replace(/ \[.*/, ''))).toEqual([
       '2:1 without `--all` skopeo copies only the platform it runs on; here all are copied',
       '4:5 where all tags are taken signatures travel with their image, and with them what else refers to it',
-      '15:17 `!= 1.0.0` is no range of versions here',
+      '15:17 `!= 1.0.0` is not a range of versions here',
       expect.stringContaining('16:3 the secret stays behind'),
       '19:3 registry.example.net is used without a check of its certificate; plain HTTP was tried, too, and is not any more',
       '20:3 a directory of certificates has no counterpart',
@@ -92,10 +92,21 @@ describe('a skopeo file with every key', () => {
   })
 })
 
-test('without a namespace a repository keeps its own, which is said where skopeo takes it away', () => {
+test('without a namespace a repository lands at the top, by its own name, as skopeo has it', () => {
   const result = imported('quay.io: {images: {org/app: [v1]}}', { from: 'skopeo', to: 'mirror.example.org' })
-  expect(copied(loaded(result), 'quay.io', ['org/app:v1'])).toEqual(['org/app:v1 → mirror.example.org/org/app:v1'])
-  expect(said(result).join('\n')).toContain('skopeo puts org/app at app; without a namespace it stays org/app here')
+  expect(copied(loaded(result), 'quay.io', ['org/app:v1'])).toEqual(['org/app:v1 → mirror.example.org/app:v1'])
+})
+
+test('what is neither a tag nor a digest is left out with its place', () => {
+  const result = imported('quay.io: {images: {org/app: [v1, "v*", "sha256:x"]}}', {
+    from: 'skopeo',
+    to: 'm.example.org/m',
+  })
+  expect(loaded(result).policies.map(({ filters }) => filters.tag)).toEqual([['v1']])
+  expect(said(result).filter((line) => line.includes('neither'))).toEqual([
+    '1:34 `v*` is neither a tag nor a digest [correct it, and import again]',
+    '1:40 `sha256:x` is neither a tag nor a digest [correct it, and import again]',
+  ])
 })
 
 test.each([

@@ -207,7 +207,7 @@ function addRepository(
   if (landed === undefined || !parseImageName(`${source}/${path}`) || !parseImageName(`${target}/${landed}`)) {
     draft.leaveOut(
       at,
-      `\`${literal(each.to ?? each.from)}\` names no repository`,
+      `\`${literal(each.to ?? each.from)}\` does not name a repository`,
       'write the repository without a regular expression, and import again',
     )
     return []
