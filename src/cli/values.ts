@@ -62,6 +62,24 @@ export function filter(text: string, previous: FilterFlags = {}): FilterFlags {
   return { ...previous, [key]: [...(previous[key] ?? []), pattern] }
 }
 
+/** `KEY=PATTERN` of a policy, where `KEY=` takes the setting away. */
+export function filterSetting(text: string, previous: FilterFlags = {}): FilterFlags {
+  const [, key] = /^([a-z]+)=$/.exec(text) ?? []
+  if (key === undefined || !FILTER_KEYS.some((known) => known === key)) return filter(text, previous)
+  return { ...previous, [key]: [...(previous[key] ?? []), ''] }
+}
+
+const REGEX_KEYS = ['name', 'tag'] as const
+
+/** `KEY=EXPRESSION` of a policy, where `KEY=` takes the setting away; checked with the file that it will stand in. */
+export function regexSetting(text: string, previous: FilterFlags = {}): FilterFlags {
+  const [, key, expression] = /^([a-z]+)=(.*)$/s.exec(text) ?? []
+  if (key === undefined || expression === undefined || !REGEX_KEYS.some((known) => known === key)) {
+    throw new InvalidArgumentError(`It must be KEY=EXPRESSION with KEY one of ${REGEX_KEYS.join(', ')}.`)
+  }
+  return { ...previous, [key]: [...(previous[key] ?? []), expression] }
+}
+
 /** What stands in a file is checked as it is loaded; this is not in one. */
 function checkPattern(pattern: string): void {
   try {

@@ -95,6 +95,24 @@ describe('a change', () => {
     ])
   })
 
+  test('knows the settings that came later, each as it stands in the file', () => {
+    const flags: PolicyFlags = {
+      regex: { tag: ['v\\d+'], name: [''] },
+      excludeRegex: { tag: ['.*-rc', '.*-debug'] },
+      attestations: false,
+      referrers: 'all',
+      missing: 'warn',
+    }
+    expect(policyEdits(policy, flags)).toEqual([
+      { set: at('filters', 'attestations'), to: false },
+      { set: at('filters', 'regex', 'tag'), to: 'v\\d+' },
+      { remove: at('filters', 'regex', 'name') },
+      { set: at('filters', 'regex', 'exclude', 'tag'), to: ['.*-rc', '.*-debug'] },
+      { set: at('referrers'), to: 'all' },
+      { set: at('missing'), to: 'warn' },
+    ])
+  })
+
   test('of flatten alone keeps where it goes', () => {
     expect(policyEdits(policy, { flatten: '2' })).toEqual([
       { set: at('destination'), to: { registry: 'harbor', namespace: 'mirror', flatten: 2 } },

@@ -134,6 +134,23 @@ policies:
         .replace('  alpine:\n', `  # ${note('changed')}\n  alpine:\n`)
         .replace('tag: 3.*\n      newest: 2', 'tag: [3.*, latest]'),
     )
+    const more = [
+      '--exclude',
+      'tag=*-rc*',
+      '--exclude-regex',
+      'tag=.*-debug',
+      '--regex',
+      'name=.*',
+      '--referrers',
+      'all',
+    ]
+    await here.policies('update', 'alpine', ...more, '--missing', 'warn', '--no-attestations')
+    expect((await here.policies('show', 'alpine', '--json')).stdout).toContain('"missing": "warn"')
+    const less = ['--exclude', 'tag=', '--exclude-regex', 'tag=', '--regex', 'name=', '--filter', 'tag=', '--referrers']
+    expect(await here.policies('update', 'alpine', ...less)).toMatchObject({ code: 0 })
+    expect(here.file()).toContain('filters:\n      name: library/alpine\n      attestations: false\n')
+    expect(here.file()).toContain('    referrers: true\n    missing: warn\n')
+
     expect(await here.policies('delete', 'alpine')).toMatchObject({ code: 0 })
     expect(here.file()).not.toContain('alpine')
     expect(here.file()).toContain('# Mine\nregistries:')
@@ -147,6 +164,9 @@ policies:
     [['create', 'new', '--source', 'hub', '--destination', 'mirror', '--tag', '{a'], 'not a valid pattern'],
     [['create', 'new', '--source', 'hub', '--destination', 'mirror', '--newest', '0'], 'whole number from 1 on'],
     [['create', 'a b', '--source', 'hub', '--destination', 'mirror'], '`a b` is no name'],
+    [['update', 'base', '--exclude', 'tags='], 'KEY=PATTERN'],
+    [['update', 'base', '--regex', 'label=x'], 'KEY=EXPRESSION with KEY one of name, tag'],
+    [['update', 'other', '--regex', 'tag=(a'], 'is not a valid regular expression'],
     [['update', 'base'], 'no option says what to change'],
     [['update', 'bas', '--newest', '1'], 'did you mean `base`?'],
     [['update', 'other', '--semver', 'x y z'], 'no range of versions'],

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander'
 import type { PolicyFlags } from '../commands/policies/fields.ts'
 import type { ValidateFlags } from '../commands/policies/policies.ts'
 import type { ExportFlags, NextFlags } from '../commands/schedule/schedule.ts'
-import { collect, duration, filter, positiveInteger } from '../values.ts'
+import { collect, duration, filterSetting, positiveInteger, regexSetting } from '../values.ts'
 import { example, type Start } from './command.ts'
 
 export function addPolicies(program: Command, start: Start): void {
@@ -83,12 +83,12 @@ export function addPolicies(program: Command, start: Start): void {
   example(validate, 'replicate policies validate policy.yaml', 'replicate policies validate --online')
 }
 
-/** All of them may be empty but the flags and choices. */
+/** Every option with free text accepts '' to remove the setting, `KEY=` if it has a key. */
 function addPolicyOptions(command: Command): void {
   const many = (flags: string, description: string): Option =>
     new Option(flags, `${description}; may be repeated`).argParser(collect)
   command
-    .option('--source <reference>', 'REGISTRY[/PATH[:TAG|@DIGEST]], oci:DIR or tar:FILE; patterns in quotes')
+    .option('--source <reference>', 'REGISTRY[/PATH[:TAG][@DIGEST]], oci:DIR or tar:FILE; patterns in quotes')
     .addOption(many('--namespace <pattern>', 'of the source, instead of a path'))
     .addOption(many('--destination <reference>', 'REGISTRY[/NAMESPACE], oci:DIR or tar:FILE'))
     .addOption(
@@ -101,7 +101,7 @@ function addPolicyOptions(command: Command): void {
       ]),
     )
     .addOption(
-      new Option('--filter <key=pattern>', 'by name, tag, resource or label; may be repeated').argParser(filter),
+      new Option('--filter <key=pattern>', 'by name, tag, resource or label; may be repeated').argParser(filterSetting),
     )
     .addOption(many('--name <pattern>', 'of whole repository paths'))
     .addOption(many('--tag <pattern>', 'of tags'))
@@ -116,21 +116,36 @@ function addPolicyOptions(command: Command): void {
     .option('--untagged', 'also artifacts without a tag')
     .option('--no-untagged', 'only what has a tag')
     .addOption(many('--platform <os/arch>', 'of images'))
-    .addOption(new Option('--exclude <key=pattern>', 'by name, tag or label; may be repeated').argParser(filter))
+    .option('--attestations', 'those in an index travel with it (default)')
+    .option('--no-attestations', 'leave them out of the index, which gives it another digest')
+    .addOption(new Option('--exclude <key=pattern>', 'by name, tag or label; may be repeated').argParser(filterSetting))
+    .addOption(
+      new Option('--regex <key=expression>', 'by name or tag, in RE2; may be repeated').argParser(regexSetting),
+    )
+    .addOption(
+      new Option('--exclude-regex <key=expression>', 'by name or tag, in RE2; may be repeated').argParser(regexSetting),
+    )
     .addOption(
       many('--schedule <cron>', 'five fields, or six with seconds first, or @hourly, @daily, @weekly, @monthly'),
     )
     .option('--timezone <zone>', 'of the schedule, such as Europe/Berlin')
     .option('--override', 'replace a destination tag that differs (default)')
     .option('--no-override', 'keep a destination tag that differs')
-    .option('--referrers', 'signatures, attestations and SBOMs travel with their image (default)')
+    .addOption(
+      new Option(
+        '--referrers [which]',
+        'signatures, attestations and SBOMs travel with their image (default); all: also those that come later',
+      ).choices(['all']),
+    )
     .option('--no-referrers', 'leave them behind')
     .addOption(
-      new Option('--deletion <which>', 'of what is gone from the source (default: never)').choices([
-        'never',
-        'owned',
-        'mirror',
-      ]),
+      new Option(
+        '--missing <what>',
+        'what a name or tag without wildcards that the source lacks is (default: fail)',
+      ).choices(['fail', 'warn']),
+    )
+    .addOption(
+      new Option('--deletion <which>', 'of what is gone from the source (default: never)').choices(['never', 'owned', 'mirror']),
     )
     .addOption(
       new Option('--scope <scope>', 'namespace: it alone owns the one that it lists (default: system)').choices([

@@ -28,10 +28,14 @@ export interface PolicyFlags {
   readonly untagged?: boolean
   readonly platform?: readonly string[]
   readonly exclude?: FilterFlags
+  readonly regex?: FilterFlags
+  readonly excludeRegex?: FilterFlags
+  readonly attestations?: boolean
+  readonly missing?: string
   readonly schedule?: readonly string[]
   readonly timezone?: string
   readonly override?: boolean
-  readonly referrers?: boolean
+  readonly referrers?: boolean | 'all'
   readonly deletion?: string
 }
 
@@ -75,7 +79,7 @@ function isMapping(value: Value | undefined): value is { readonly [key: string]:
 }
 
 function settingsOf(flags: PolicyFlags, current: Policy | undefined): readonly Setting[] {
-  const { filter = {}, exclude = {} } = flags
+  const { filter = {}, exclude = {}, regex = {}, excludeRegex = {} } = flags
   const filters: Readonly<Record<string, Value | undefined>> = {
     resource: flags.resource ?? filter.resource?.at(-1),
     name: together(filter.name, flags.name),
@@ -88,6 +92,7 @@ function settingsOf(flags: PolicyFlags, current: Policy | undefined): readonly S
     min_age: flags.minAge,
     untagged: flags.untagged,
     platforms: together(flags.platform),
+    attestations: flags.attestations,
   }
   return [
     ...setting(['description'], flags.description),
@@ -96,10 +101,13 @@ function settingsOf(flags: PolicyFlags, current: Policy | undefined): readonly S
     ...sourceSettings(flags, current),
     ...destinationSettings(flags, current),
     ...Object.entries(filters).flatMap(([key, value]) => setting(['filters', key], value)),
-    ...Object.entries(exclude).flatMap(([key, values]) => setting(['filters', 'exclude', key], together(values))),
+    ...patterns(['filters', 'exclude'], exclude),
+    ...patterns(['filters', 'regex'], regex),
+    ...patterns(['filters', 'regex', 'exclude'], excludeRegex),
     ...triggerSettings(flags, current),
     ...setting(['referrers'], flags.referrers),
     ...setting(['override'], flags.override),
+    ...setting(['missing'], flags.missing),
     ...setting(['deletion'], flags.deletion),
   ]
 }
@@ -107,6 +115,10 @@ function settingsOf(flags: PolicyFlags, current: Policy | undefined): readonly S
 /** What was not given is no setting; what is empty takes one away. */
 function setting(path: readonly string[], value: Value | undefined): readonly Setting[] {
   return value === undefined ? [] : [[path, value === '' ? undefined : value]]
+}
+
+function patterns(path: readonly string[], flags: FilterFlags): readonly Setting[] {
+  return Object.entries(flags).flatMap(([key, values]) => setting([...path, key], together(values)))
 }
 
 /** All values of the lists that were given; a single one stands alone. */
