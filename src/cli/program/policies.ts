@@ -145,7 +145,11 @@ function addPolicyOptions(command: Command): void {
       ).choices(['fail', 'warn']),
     )
     .addOption(
-      new Option('--deletion <which>', 'of what is gone from the source (default: never)').choices(['never', 'owned', 'mirror']),
+      new Option('--deletion <which>', 'of what is gone from the source (default: never)').choices([
+        'never',
+        'owned',
+        'mirror',
+      ]),
     )
     .addOption(
       new Option('--scope <scope>', 'namespace: it alone owns the one that it lists (default: system)').choices([
