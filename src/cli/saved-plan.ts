@@ -28,6 +28,7 @@ const taskFields = {
   reason_code: z.string().exactOptional(),
   hint: z.string().exactOptional(),
   new_repository: z.boolean().exactOptional(),
+  unresolved: z.boolean().exactOptional(),
   referrers_only: z.boolean().exactOptional(),
   damaged: z.array(digest).exactOptional(),
   labels: z.array(z.string()).exactOptional(),

@@ -32,6 +32,9 @@ export interface TaskSpec {
   readonly hint?: string
   /** The destination repository did not exist: no blob of it needs to be asked for. */
   readonly new_repository?: boolean
+  /** It could not be compared while the plan was made, for the `reason` that may pass: it is compared again when its turn comes. Without a
+   *  tag and a digest it stands for the whole repository. */
+  readonly unresolved?: boolean
   /** The artifact is the same on both sides; only what refers to it is copied. */
   readonly referrers_only?: boolean
   /** Of a repair: blobs that the destination has with other bytes, to be sent although they are there. */

@@ -1,25 +1,20 @@
 /** One repository's part of a plan: both sides listed, each selected tag compared. */
 
-import type { TagInfo } from '../../core/adapter.ts'
 import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { isNotFound, ReplicateError } from '../../core/errors.ts'
-import { descriptorOf, isIndex } from '../../core/manifest.ts'
-import type { TaskSpec } from '../../core/plan.ts'
-import { formatResource } from '../../core/reference.ts'
-import { misfitOf, reasonOf } from '../reason.ts'
+import { isIndex } from '../../core/manifest.ts'
+import { misfitOf } from '../reason.ts'
 import { attachmentsOfTheirOwn, type Taken } from './attachments.ts'
 import { type Listed, listDestination } from './destination-tags.ts'
 import { type Found, ofAge, selectTags } from './discover.ts'
-import { type Comparison, type Described, type Outcome, outcomeOf, type Spot } from './outcome.ts'
+import type { Comparison, Outcome, Spot } from './outcome.ts'
+import { comparedDigest, comparedTag, taskFor, unplanned } from './pair.ts'
 
 /** Tags compared at once; the hosts' own limits decide how many requests that is. */
 const TAGS_AT_ONCE = 64
-
-/** The rule of what is named, or was listed a moment ago, and is not there. */
-export const ABSENT = 'it is not there'
 
 export interface Counts {
   /** Tags seen at the source. */
@@ -194,67 +189,18 @@ async function compareTag(
   tag: string,
   repository: string,
   mapped: string,
-  { infos, failures }: Pick<Found, 'infos' | 'failures'>,
+  found: Pick<Found, 'infos' | 'failures'>,
   there: Listed,
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const { policy, selection, source, destination } = comparison
-  const to: Spot = { repository: mapped, tag: policy.destination.tag ?? tag }
+  const to: Spot = { repository: mapped, tag: comparison.policy.destination.tag ?? tag }
   try {
-    const failure = failures.get(tag)
+    const failure = found.failures.get(tag)
     if (failure) throw failure
-    const pinned = selection.pinned.get(tag)
-    const store = destination.adapter.repository(mapped)
-    const previous = async (): Promise<Digest | undefined> => {
-      const listed = there.digests.get(to.tag ?? tag)
-      if (listed || (there.complete && !there.digests.has(to.tag ?? tag))) return listed
-      return (await store.resolve(to.tag ?? tag, ctx))?.digest
-    }
-    // A tag that the destination's list shows costs a HEAD on each side; one that it lacks is read at once, it will be copied.
-    const mayBeThere = there.digests.has(to.tag ?? tag) || !there.complete
-    const info = pinned === undefined ? infos.get(tag) : undefined
-    const [old, now] = await Promise.all([
-      previous(),
-      describe(pinned ?? tag, repository, info, !mayBeThere, source.adapter.repository(repository), comparison, ctx),
-    ])
-    if (!now) return absent({ repository, tag }, comparison, ctx)
-    // What is pinned must not follow the tag when that moves.
-    const from = pinned === undefined ? { repository, tag } : { repository }
-    return await outcomeOf(now, from, to, old, there, comparison, ctx)
+    return await comparedTag(tag, repository, to, found.infos.get(tag), there, comparison, ctx)
   } catch (error) {
-    return unplanned({ repository, tag }, to, error, comparison)
-  }
-}
-
-function absent(spot: Spot, { explain, source }: Comparison, ctx: Context): Outcome {
-  const text = `${formatResource({ registry: source.registry.name, ...spot })} is not there`
-  ctx.emit({ type: 'log', level: 'info', text })
-  explain(spot, { kept: false, rule: ABSENT })
-  return { kind: 'absent' }
-}
-
-/** What the source's tag points at; read whole where it will be copied and there is room to keep it. */
-async function describe(
-  reference: string,
-  repository: string,
-  info: TagInfo | undefined,
-  read: boolean,
-  store: ContentStore,
-  comparison: Comparison,
-  ctx: Context,
-): Promise<Described | undefined> {
-  if (info) {
-    return { digest: info.digest, mediaType: info.mediaType ?? '', ...(info.labels ? { labels: info.labels } : {}) }
-  }
-  if (!read || comparison.shallow || !comparison.memory.hasRoom) return store.resolve(reference, ctx)
-  try {
-    const manifest = await store.readManifest(reference, ctx)
-    comparison.memory.keep(repository, manifest)
-    return descriptorOf(manifest)
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
+    return unplanned({ repository, tag }, to, error, comparison, there)
   }
 }
 
@@ -289,35 +235,13 @@ async function* compareDigests(
   comparison: Comparison,
   ctx: Context,
 ): AsyncIterable<Outcome> {
-  const { policy, source, destination } = comparison
-  const { tag } = policy.destination
+  const { tag } = comparison.policy.destination
   const to: Spot = { repository: mapped, ...(tag === undefined ? {} : { tag }) }
-  const listed: Listed = { exists: true, complete: false, digests: new Map() }
   yield* mapConcurrent(artifacts, TAGS_AT_ONCE, async ({ digest }): Promise<Outcome> => {
     try {
-      const [old, now] = await Promise.all([
-        destination.adapter.repository(mapped).resolve(tag ?? digest, ctx),
-        source.adapter.repository(repository).resolve(digest, ctx),
-      ])
-      if (!now) return absent({ repository, digest }, comparison, ctx)
-      return await outcomeOf(now, { repository }, to, old?.digest, listed, comparison, ctx)
+      return await comparedDigest(digest, repository, to, comparison, ctx)
     } catch (error) {
       return unplanned({ repository, digest }, to, error, comparison)
     }
   })
-}
-
-/** What could not be compared, as a task that has failed. */
-function unplanned({ digest, ...from }: Spot, to: Spot, error: unknown, comparison: Comparison): Outcome {
-  const task = taskFor(from, to, comparison)
-  return { kind: 'task', task: { ...task, ...reasonOf(error), ...(digest === undefined ? {} : { digest }) } }
-}
-
-function taskFor(from: Spot, to: Spot, { source, destination }: Comparison): TaskSpec {
-  return {
-    action: 'blocked',
-    resource_type: 'image',
-    source: { registry: source.registry.name, ...from },
-    destination: { registry: destination.registry.name, ...to },
-  }
 }

@@ -33,6 +33,8 @@ export interface Comparison extends Discovery {
   ) => void
   /** No manifest is read. */
   readonly shallow: boolean
+  /** Whether a failure that may pass becomes a task that is compared again in its turn. `again`: that turn has come. */
+  readonly attempt: 'only' | 'first' | 'again'
   /** Absent where indexes keep their bytes. */
   readonly narrowing: Narrowing | undefined
   /** Unchanged tags are looked at for referrers that came later. */

@@ -9,7 +9,7 @@ import { formatResource, namespaceOf } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import { createAges } from './age.ts'
-import { ABSENT, type Counts, compareRepository } from './compare.ts'
+import { type Counts, compareRepository } from './compare.ts'
 import { selectRepositories } from './discover.ts'
 import { type Explain, selectionOf } from './filter.ts'
 import { mapRepository } from './mapping.ts'
@@ -18,6 +18,7 @@ import { createMissingNames } from './missing.ts'
 import { createNarrowing } from './narrowing.ts'
 import { createOddNames, ODD_NAME } from './odd-names.ts'
 import type { Comparison } from './outcome.ts'
+import { ABSENT } from './pair.ts'
 
 /** Repositories compared at once. */
 const REPOSITORIES_AT_ONCE = 8
@@ -93,19 +94,27 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
     sink.task(task)
   }
   let unlisted = 0
+  const putOff: TaskSpec[] = []
   await forEachConcurrent(pairs(byDestination), REPOSITORIES_AT_ONCE, async ([repository, mapped]) => {
     for await (const outcome of compareRepository(repository, mapped, comparison, counts, ctx)) {
       if (outcome.kind === 'unchanged') {
         totals.unchanged += 1
         sink.unchanged()
       } else if (outcome.kind === 'task') {
-        if (outcome.task.action === 'blocked' && outcome.task.source.tag === undefined) unlisted += 1
+        const { action, unresolved, source: from } = outcome.task
+        if ((action === 'blocked' || unresolved) && from.tag === undefined) unlisted += 1
+        if (unresolved) putOff.push(outcome.task)
         plan(outcome.task)
       }
     }
   })
   ages?.report(ctx)
   odd.report(ctx)
+  if (putOff.length > 0) {
+    const what = putOff.length === 1 ? '1 task' : `${putOff.length} tasks`
+    const text = `${what} could not be compared, and will be again: ${putOff[0]?.reason}`
+    ctx.emit({ type: 'log', level: 'warning', text })
+  }
   const repositories = [...byDestination.values()].flat()
   const isEmpty = counts.selected === 0 && !request.shard && !request.narrow
   const noDeletes = !deletesTags(policy) || (isEmpty && !policy.allow_empty)
@@ -147,10 +156,11 @@ async function deletesFor(
 }
 
 /** `left` counts what no task is made of, by the key of the rule that dropped it. */
-function comparisonFor(
+export function comparisonFor(
   request: PlanRequest,
   byDestination: ReadonlyMap<string, readonly string[]>,
   left: Map<string, number>,
+  attempt: Comparison['attempt'] = request.onlyShown ? 'only' : 'first',
 ): Comparison {
   const { policy, source, destination, memory, records } = request
   const shard = request.shard && shardOf(request.shard)
@@ -176,6 +186,7 @@ function comparisonFor(
     resource: resourceRule(policy, request.narrow?.resource),
     claim: claims(byDestination, policy),
     shallow: request.shallow ?? false,
+    attempt,
     ages: createAges(policy, source, records?.firstSeen, request.now ?? Date.now()),
     narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
     lateReferrers: (request.referrers ?? policy.referrers) === 'all',

@@ -25,6 +25,7 @@ import { attempt, recording } from './recording.ts'
 import { NOT_DELETED, removeTag } from './remove.ts'
 import { createRunner } from './runner.ts'
 import { recorded, transferTasks } from './transfer.ts'
+import { resolving } from './unresolved.ts'
 import { checkpoints, discardUploads, hintsOf } from './uploads.ts'
 
 export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequest {
@@ -198,11 +199,13 @@ async function transfer(
     run.stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task', 'failed tasks')}`, 1))
   }
   giveUp()
+  const { thorough } = request
+  const runner = createRunner({ policy, source, destinations, state, memory, thorough, leftovers })
   await transferTasks(
     {
       history,
       execution: id,
-      run: createRunner({ policy, source, destinations, state, memory, thorough: request.thorough, leftovers }),
+      run: resolving(runner, request, id, memory),
       ...(destinations.size > 1 ? { destinations: [...destinations.keys()] } : {}),
       tasksAtOnce: Math.max(32, concurrency * 2),
       retry: policy.retry,

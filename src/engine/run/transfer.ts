@@ -62,7 +62,7 @@ interface Round {
 interface Lane {
   readonly destination: string | undefined
   running: number
-  /** All its tasks are taken: none is added while they run, and only one that is put back changes that. */
+  /** All its tasks are taken: only one that is put back, or that turns out to be several, changes that. */
   drained: boolean
 }
 
@@ -129,6 +129,8 @@ async function runTask(
   const failed = await failureOf(() => options.run(task.spec, moved, { signal: ctx.signal, emit }))
   if (broken.signal.aborted || isLost(ctx.signal)) return
   if (!failed) {
+    // A repository that was listed only now has become tasks of its own.
+    if (task.spec.unresolved) lane.drained = false
     history.tasks.finish(task.id, 'succeeded', { moved })
     ctx.emit({ type: 'task', task: task.id, name, status: 'succeeded' })
     return

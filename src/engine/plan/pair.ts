@@ -1,0 +1,143 @@
+/** One tag or artifact, compared on both sides. */
+
+import type { TagInfo } from '../../core/adapter.ts'
+import type { ContentStore } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
+import type { Digest } from '../../core/descriptor.ts'
+import { isNotFound, ReplicateError } from '../../core/errors.ts'
+import { descriptorOf } from '../../core/manifest.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import { formatResource } from '../../core/reference.ts'
+import { reasonOf } from '../reason.ts'
+import type { Listed } from './destination-tags.ts'
+import { ofAge } from './discover.ts'
+import { type Comparison, type Described, type Outcome, outcomeOf, type Spot } from './outcome.ts'
+
+/** The rule of what is named, or was listed a moment ago, and is not there. */
+export const ABSENT = 'it is not there'
+
+export async function comparedTag(
+  tag: string,
+  repository: string,
+  to: Spot,
+  info: TagInfo | undefined,
+  there: Listed,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<Outcome> {
+  const { selection, source, destination } = comparison
+  const pinned = selection.pinned.get(tag)
+  const landing = to.tag ?? tag
+  const previous = async (): Promise<Digest | undefined> => {
+    const listed = there.digests.get(landing)
+    if (listed || (there.complete && !there.digests.has(landing))) return listed
+    return (await destination.adapter.repository(to.repository).resolve(landing, ctx))?.digest
+  }
+  // A tag that the destination's list shows costs a HEAD on each side; one that it lacks is read at once, it will be copied.
+  const read = there.complete && !there.digests.has(landing)
+  const store = source.adapter.repository(repository)
+  const [old, now] = await Promise.all([
+    previous(),
+    describe(pinned ?? tag, repository, pinned === undefined ? info : undefined, read, store, comparison, ctx),
+  ])
+  if (!now) return absent({ repository, tag }, comparison, ctx)
+  // What is pinned must not follow the tag when that moves.
+  const from = pinned === undefined ? { repository, tag } : { repository }
+  return outcomeOf(now, from, to, old, there, comparison, ctx)
+}
+
+function absent(spot: Spot, { explain, source }: Comparison, ctx: Context): Outcome {
+  const text = `${formatResource({ registry: source.registry.name, ...spot })} is not there`
+  ctx.emit({ type: 'log', level: 'info', text })
+  explain(spot, { kept: false, rule: ABSENT })
+  return { kind: 'absent' }
+}
+
+/** What the source's tag points at; read whole where it will be copied and there is room to keep it. */
+async function describe(
+  reference: string,
+  repository: string,
+  info: TagInfo | undefined,
+  read: boolean,
+  store: ContentStore,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<Described | undefined> {
+  if (info) {
+    return { digest: info.digest, mediaType: info.mediaType ?? '', ...(info.labels ? { labels: info.labels } : {}) }
+  }
+  if (!read || comparison.shallow || !comparison.memory.hasRoom) return store.resolve(reference, ctx)
+  try {
+    const manifest = await store.readManifest(reference, ctx)
+    comparison.memory.keep(repository, manifest)
+    return descriptorOf(manifest)
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
+/** What is known of a destination repository before anything was asked. */
+const UNKNOWN: Listed = { exists: true, complete: false, digests: new Map() }
+
+export async function comparedDigest(
+  digest: Digest,
+  repository: string,
+  to: Spot,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<Outcome> {
+  const { source, destination } = comparison
+  const [old, now] = await Promise.all([
+    destination.adapter.repository(to.repository).resolve(to.tag ?? digest, ctx),
+    source.adapter.repository(repository).resolve(digest, ctx),
+  ])
+  if (!now) return absent({ repository, digest }, comparison, ctx)
+  return outcomeOf(now, { repository }, to, old?.digest, UNKNOWN, comparison, ctx)
+}
+
+/** The tag or the artifact of a task that could not be compared before. Throws what it cannot be compared for now. */
+export async function compareAgain(
+  { source: { repository, tag }, destination, digest, new_repository }: TaskSpec,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<Outcome> {
+  const to: Spot = {
+    repository: destination.repository,
+    ...(destination.tag === undefined ? {} : { tag: destination.tag }),
+  }
+  const there = { ...UNKNOWN, exists: !new_repository }
+  if (tag === undefined) return comparedDigest(digest ?? ':', repository, to, comparison, ctx)
+  const aged = await ofAge({ tags: [tag], infos: new Map(), untagged: [] }, repository, comparison, ctx)
+  const failure = aged.failures.get(tag)
+  if (failure) throw failure
+  return aged.held > 0 || aged.tags.length === 0
+    ? { kind: 'dropped' }
+    : comparedTag(tag, repository, to, aged.infos.get(tag), there, comparison, ctx)
+}
+
+/** What could not be compared, as a task that has failed, or that is compared again when its turn comes. */
+export function unplanned(
+  { digest, ...from }: Spot,
+  to: Spot,
+  error: unknown,
+  comparison: Comparison,
+  there: Pick<Listed, 'exists'> = UNKNOWN,
+): Outcome {
+  const { attempt } = comparison
+  const isWhole = from.tag === undefined && digest === undefined
+  if (isWhole && attempt === 'again') throw error
+  const task = { ...taskFor(from, to, comparison), ...reasonOf(error), ...(digest === undefined ? {} : { digest }) }
+  if (attempt === 'only' || !(error instanceof ReplicateError) || !error.retryable) return { kind: 'task', task }
+  const fresh = there.exists ? {} : { new_repository: true }
+  return { kind: 'task', task: { ...task, ...fresh, action: 'copy', unresolved: true } }
+}
+
+export function taskFor(from: Spot, to: Spot, { source, destination }: Comparison): TaskSpec {
+  return {
+    action: 'blocked',
+    resource_type: 'image',
+    source: { registry: source.registry.name, ...from },
+    destination: { registry: destination.registry.name, ...to },
+  }
+}
