@@ -13,8 +13,9 @@ export async function* bytesOf(...chunks: readonly Uint8Array[]): Bytes {
   yield* chunks
 }
 
-/** Opens a blob at an offset. May be called again after a failure: that is what makes retry and resume possible. */
-export type OpenBlob = (offset: number) => Promise<Bytes>
+/** Opens a blob at an offset. May be called again after a failure: that is what makes retry and resume possible. `given` is aborted when the
+ *  stream is given up, or the run is stopped; absent: only the run's own signal counts. */
+export type OpenBlob = (offset: number, given?: AbortSignal) => Promise<Bytes>
 
 /** Blobs up to this many bytes are small: they wait behind no large one, and are sooner read again than waited for. */
 export const SMALL_BLOB = 256 * 1024

@@ -99,7 +99,7 @@ async function write(
   }
   const own = throttlesOf(destination.throttle)
   const lost: Lost = {}
-  const open = async (offset: number): Promise<Bytes> => {
+  const open = async (offset: number, given?: AbortSignal): Promise<Bytes> => {
     if (begun === undefined && offset > 0) {
       const text = `going on with ${blob.digest} at ${formatBytes(offset)} of ${formatBytes(blob.size)}, which an earlier run has sent`
       ctx.emit({ type: 'log', level: 'info', text })
@@ -115,7 +115,7 @@ async function write(
     first?.leave()
     // It was asked as often as makes sense: the upload need not ask again.
     if (lost.error !== undefined) throw lost.error
-    return reading(blob, offset, hash, own, progress, job, ctx, lost)
+    return reading(blob, offset, hash, own, progress, job, given ? { ...ctx, signal: given } : ctx, lost)
   }
   const remembered = blob.size >= REMEMBERED_BLOB
   const checkpoint = remembered
@@ -158,8 +158,10 @@ async function* reading(
       progress,
     })
   } catch (error) {
-    lost.error = onSide(error, 'source', source.registry)
-    throw lost.error
+    const sided = onSide(error, 'source', source.registry)
+    // What a stream failed with that was given up says nothing of the next one.
+    if (!ctx.signal.aborted) lost.error = sided
+    throw sided
   }
 }
 

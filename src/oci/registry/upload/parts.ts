@@ -2,7 +2,7 @@
 
 import type { Bytes, OpenBlob } from '../../../core/content.ts'
 import type { Descriptor } from '../../../core/descriptor.ts'
-import { IntegrityError, NetworkError } from '../../../core/errors.ts'
+import { CancelledError, IntegrityError, NetworkError } from '../../../core/errors.ts'
 
 /** One stream serves all parts that are read in a row.
  *
@@ -14,12 +14,15 @@ export class BlobParts {
   sent = 0
   readonly #blob: Descriptor
   readonly #open: OpenBlob
+  readonly #run: AbortSignal
   #stream: PartStream | undefined
   #failure: unknown
 
-  constructor(blob: Descriptor, open: OpenBlob) {
+  /** `run` stops all streams. */
+  constructor(blob: Descriptor, open: OpenBlob, run: AbortSignal) {
     this.#blob = blob
     this.#open = open
+    this.#run = run
   }
 
   /** `length` bytes from `start` on. The blob's last bytes are held back until its stream has ended well, so that a registry never
@@ -94,10 +97,18 @@ export class BlobParts {
       return open
     }
     this.close()
-    const stream: PartStream = { position: offset, isRead: true, bytes: undefined, rest: undefined }
+    const stop = linkedTo(this.#run)
+    const stream: PartStream = {
+      position: offset,
+      isRead: true,
+      isOver: false,
+      bytes: undefined,
+      rest: undefined,
+      stop,
+    }
     this.#stream = stream
     try {
-      stream.bytes = (await this.#open(offset))[Symbol.asyncIterator]()
+      stream.bytes = (await this.#open(offset, stop.signal))[Symbol.asyncIterator]()
     } catch (error) {
       throw this.#fail(stream, error)
     }
@@ -113,6 +124,7 @@ export class BlobParts {
       while (!chunk || chunk.byteLength === 0) {
         const result = await stream.bytes?.next()
         if (this.#stream !== stream) throw givenUp()
+        stream.isOver = !result || result.done === true
         if (!result || result.done) return undefined
         chunk = result.value
       }
@@ -147,18 +159,50 @@ interface PartStream {
   position: number
   /** A reader has it. */
   isRead: boolean
+  /** All its bytes have come. */
+  isOver: boolean
   /** Undefined until it is open. */
   bytes: AsyncIterator<Uint8Array> | undefined
   /** Of the chunk that came last, what the part before had no room for. */
   rest: Uint8Array | undefined
+  readonly stop: Stop
 }
 
-/** Not awaited: a stream that hangs would hold up the upload that gives up on it. */
+/** Not awaited: a stream that hangs would hold up the upload that gives up on it. Its request ends at once, as a generator that waits for its
+ *  next bytes cannot be told. */
 function end(stream: PartStream): void {
   stream.rest = undefined
+  if (stream.isOver) stream.stop.unlink()
+  else stream.stop.abort()
   stream.bytes?.return?.().catch(() => {})
 }
 
+interface Stop {
+  readonly signal: AbortSignal
+  abort(): void
+  unlink(): void
+}
+
+/** A signal that fires with another one, or by itself. Must be ended either way. */
+function linkedTo(run: AbortSignal): Stop {
+  const controller = new AbortController()
+  const follow = (): void => controller.abort(run.reason)
+  const unlink = (): void => run.removeEventListener('abort', follow)
+  run.addEventListener('abort', follow, { once: true })
+  if (run.aborted) follow()
+  return {
+    signal: controller.signal,
+    unlink,
+    abort() {
+      unlink()
+      // Not worth a retry.
+      controller.abort(new CancelledError(GIVEN_UP, 1))
+    },
+  }
+}
+
+const GIVEN_UP = 'the request that wanted these bytes was given up'
+
 function givenUp(): NetworkError {
-  return new NetworkError('the request that wanted these bytes was given up')
+  return new NetworkError(GIVEN_UP)
 }

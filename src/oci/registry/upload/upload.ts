@@ -47,7 +47,7 @@ export async function uploadBlob(
   { session, checkpoint = FORGETFUL }: UploadStart,
   ctx: Context,
 ): Promise<void> {
-  const source = new BlobParts(blob, open)
+  const source = new BlobParts(blob, open, ctx.signal)
   const left = await leftBehind(given, blob, checkpoint, ctx)
   // What was lost once, because the registry forgets an upload whose request breaks off, is not to be lost again.
   const held = given.facts.held || left.forgotten || left.held

@@ -1,7 +1,8 @@
 /** Reads a stream in parts. */
 
 import { describe, expect, test } from 'vitest'
-import type { Bytes } from '../../../../src/core/content.ts'
+import type { Bytes, OpenBlob } from '../../../../src/core/content.ts'
+import type { Descriptor } from '../../../../src/core/descriptor.ts'
 import { computeDigest } from '../../../../src/core/manifest.ts'
 import { BlobParts } from '../../../../src/oci/registry/upload/parts.ts'
 import { bytesOf } from '../connect.ts'
@@ -14,10 +15,16 @@ async function* chunked(from: number, end?: Error): Bytes {
   if (end) throw end
 }
 
+const RUN = new AbortController().signal
+
+function partsOf(blob: Descriptor, open: OpenBlob, run = RUN): BlobParts {
+  return new BlobParts(blob, open, run)
+}
+
 describe('parts of a blob', () => {
   test('are cut from one stream', async () => {
     let opened = 0
-    const parts = new BlobParts(BLOB, async (offset) => {
+    const parts = partsOf(BLOB, async (offset) => {
       opened += 1
       return chunked(offset)
     })
@@ -29,7 +36,7 @@ describe('parts of a blob', () => {
 
   test('are read again by opening the stream where they begin', async () => {
     const offsets: number[] = []
-    const parts = new BlobParts(BLOB, async (offset) => {
+    const parts = partsOf(BLOB, async (offset) => {
       offsets.push(offset)
       return chunked(offset)
     })
@@ -41,7 +48,7 @@ describe('parts of a blob', () => {
 
   test('never give the last bytes of a stream that ends with an error', async () => {
     const wrong = new Error('wrong digest')
-    const parts = new BlobParts(BLOB, async (offset) => chunked(offset, wrong))
+    const parts = partsOf(BLOB, async (offset) => chunked(offset, wrong))
     const read: Uint8Array[] = []
     const reading = (async () => {
       for await (const chunk of parts.read(0, 16)) read.push(chunk)
@@ -53,15 +60,15 @@ describe('parts of a blob', () => {
   })
 
   test('of a stream that is too short or too long are an error', async () => {
-    const short = new BlobParts({ ...BLOB, size: 20 }, async (offset) => chunked(offset))
+    const short = partsOf({ ...BLOB, size: 20 }, async (offset) => chunked(offset))
     await expect(bytesOf(short.read(0, 20))).rejects.toMatchObject({ code: 'network' })
-    const long = new BlobParts({ ...BLOB, size: 8 }, async (offset) => chunked(offset))
+    const long = partsOf({ ...BLOB, size: 8 }, async (offset) => chunked(offset))
     await expect(bytesOf(long.read(0, 8))).rejects.toMatchObject({ code: 'integrity' })
   })
 
   test('miss nothing that a reader which was given up had taken', async () => {
     const gates: (() => void)[] = []
-    const parts = new BlobParts(BLOB, async (offset) =>
+    const parts = partsOf(BLOB, async (offset) =>
       (async function* () {
         yield CONTENT.subarray(offset, offset + 3)
         if (offset === 0) await new Promise<void>((open) => gates.push(open))
@@ -81,7 +88,7 @@ describe('parts of a blob', () => {
 
   test('are not harmed by a stream that fails after it was given up', async () => {
     let fail: (error: Error) => void = () => {}
-    const parts = new BlobParts(BLOB, async (offset) =>
+    const parts = partsOf(BLOB, async (offset) =>
       (async function* () {
         if (offset === 0) await new Promise<void>((_, reject) => (fail = reject))
         yield* chunked(offset)
@@ -100,7 +107,7 @@ describe('parts of a blob', () => {
   test('end with the upload that gives them up, also before their stream is open', async () => {
     let closed = false
     let open: () => void = () => {}
-    const parts = new BlobParts(BLOB, async () => {
+    const parts = partsOf(BLOB, async () => {
       await new Promise<void>((resolve) => (open = resolve))
       const bytes = chunked(0)[Symbol.asyncIterator]()
       const end = async () => {
@@ -118,8 +125,37 @@ describe('parts of a blob', () => {
     expect(closed).toBe(true)
   })
 
+  test('end the request of a stream that is given up, and leave that of one which is over alone', async () => {
+    const signals: AbortSignal[] = []
+    const parts = partsOf(BLOB, async (offset, given) => {
+      if (given) signals.push(given)
+      return chunked(offset)
+    })
+    await bytesOf(parts.read(0, 7))
+    parts.close()
+    await bytesOf(parts.read(7, 9))
+    parts.close()
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
+  })
+
+  test('end with the run', async () => {
+    const stop = new AbortController()
+    let given: AbortSignal | undefined
+    const parts = partsOf(
+      BLOB,
+      async (offset, signal) => {
+        given = signal
+        return chunked(offset)
+      },
+      stop.signal,
+    )
+    await bytesOf(parts.read(0, 7))
+    stop.abort(new Error('stopped'))
+    expect(given?.reason).toMatchObject({ message: 'stopped' })
+  })
+
   test('are never handed out half filled', async () => {
-    const parts = new BlobParts(BLOB, async (offset) => chunked(offset))
+    const parts = partsOf(BLOB, async (offset) => chunked(offset))
     const reading = parts.readWhole(0, 10)
     await new Promise(setImmediate)
     parts.close()
