@@ -49,7 +49,14 @@ export function copyPolicy(request: CopyRequest, configuration: Configuration): 
     enabled: true,
     scope: 'system',
     source: { registry: source.registry.name },
-    destination: placed(destination, request, names, source.digest ? [source.digest] : tags, configuration),
+    destination: placed(
+      destination,
+      request,
+      names,
+      source.digest ? [source.digest] : tags,
+      isLayout(source),
+      configuration,
+    ),
     also: [],
     filters,
     order: 'oldest',
@@ -65,6 +72,11 @@ export function copyPolicy(request: CopyRequest, configuration: Configuration): 
   }
 }
 
+/** True for a whole layout, which often holds one image; the plan refuses a second one for the same tag. */
+function isLayout({ registry, path, tag }: Reference): boolean {
+  return registry.path !== undefined && path === undefined && tag === undefined
+}
+
 type Literals = readonly string[] | undefined
 
 function placed(
@@ -72,6 +84,7 @@ function placed(
   request: CopyRequest,
   names: Literals,
   tags: Literals,
+  mayBeOne: boolean,
   { types }: Configuration,
 ): PolicyDestination {
   const common = { registry: to.registry.name, create: true, public: false } as const
@@ -94,7 +107,7 @@ function placed(
     )
   }
   if (to.tag !== undefined && !isTag(to.tag)) throw refused(`\`${to.tag}\` is no tag`, request.destination)
-  if (to.tag !== undefined && tags?.length !== 1) {
+  if (to.tag !== undefined && tags?.length !== 1 && !mayBeOne) {
     throw refused(
       'several tags cannot land on one',
       request.destination,

@@ -42,6 +42,8 @@ export function isMistake(result: Reference | Mistake): result is Mistake {
 }
 
 export function parseReference(text: string, names: Names): Reference | Mistake {
+  const foreign = foreignForm(text)
+  if (foreign) return foreign
   const [, scheme, rest = ''] = /^([a-z][a-z-]*:\/\/)(.*)$/is.exec(text) ?? []
   if (scheme !== undefined) return schemeMistake(scheme, rest)
   const layout = /^(oci|tar):(.*)$/s.exec(text)
@@ -61,6 +63,18 @@ function imageHint(text: string, isPort: boolean, { hint }: Mistake): string | u
   if (hint?.startsWith('did you mean')) return hint
   const image = `docker.io/${text.includes('/') ? '' : 'library/'}${text}`
   return `write \`${image}\` if you mean the image${isPort ? `, \`${text}/\` if you mean a host and its port` : `; ${hint}`}`
+}
+
+/** What skopeo and others call their forms of local images, and what brings each here. Not a host of that name with its port. */
+function foreignForm(text: string): Mistake | undefined {
+  const [, form = '', rest = ''] =
+    /^(docker-archive|docker-daemon|dir|oci-archive|ocidir):(?!\d+(?:\/|$))(.*)$/s.exec(text) ?? []
+  if (form === '') return undefined
+  const place = rest.replace(/^\/\//, '')
+  const own = { 'oci-archive': 'tar', ocidir: 'oci' }[form]
+  const hint =
+    own === undefined ? `convert it first: skopeo copy ${form}:${place} oci:DIRECTORY:TAG` : `write \`${own}:${place}\``
+  return { message: `\`${form}:\` is not a form of reference here`, offset: 0, hint }
 }
 
 /** Other tools and browsers write one. */
@@ -89,16 +103,22 @@ function unknownRegistry(name: string, { registries }: Names): Mistake {
 }
 
 function layoutReference(scheme: 'oci' | 'tar', rest: string, names: Names): Reference | Mistake {
-  const colon = rest.indexOf(':')
-  const path = colon < 0 ? rest : rest.slice(0, colon)
+  const [, pinned, digits = ''] = /^([^:]*)@(sha(?:256|512):[^:]*)$/s.exec(rest) ?? []
+  const colon = pinned === undefined ? rest.indexOf(':') : -1
+  const path = pinned ?? (colon < 0 ? rest : rest.slice(0, colon))
   const start = scheme.length + 1
   if (path === '')
     return { message: `\`${scheme}:\` names no ${scheme === 'oci' ? 'directory' : 'file'}`, offset: start }
-  if (scheme === 'tar' && !/\.(tar|tar\.gz|tgz)$/.test(path)) {
+  if (scheme === 'tar' && !/\.(tar|tar\.gz|tgz|tar\.zst)$/.test(path)) {
     return { message: `\`${path}\` does not end in \`.tar\``, offset: start }
   }
   const registry = registryOfLayout(scheme, path, names.directory)
   const end = start + rest.length
+  if (pinned !== undefined) {
+    const digest = parseDigest(digits)
+    if (!digest) return { message: 'this is not a sha256 or sha512 digest', offset: start + pinned.length + 1 }
+    return { registry, digest, slash: false, pathAt: end, tagAt: end }
+  }
   if (colon < 0) return { registry, slash: path.endsWith('/'), pathAt: end, tagAt: end }
   const text = `${scheme}:${rest}`
   const reference = start + colon + 1

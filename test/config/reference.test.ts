@@ -28,6 +28,8 @@ describe('a reference', () => {
     ['oci:/dir:a/b:1', 'oci:/dir', 'a/b', '1'],
     ['oci:dir:a/b', 'oci:/project/dir', 'a/b', undefined],
     ['tar:x.tar:a:1', 'tar:/project/x.tar', 'a', '1'],
+    ['tar:x.tar.zst:1', 'tar:/project/x.tar.zst', undefined, '1'],
+    ['dir:5000/a:1', 'dir:5000', 'a', '1'],
   ])('%s is read', (text, registry, path, tag) => {
     const result = parseReference(text, NAMES)
     if (isMistake(result)) expect.unreachable(result.message)
@@ -36,6 +38,27 @@ describe('a reference', () => {
 
   test('may hold a digest', () => {
     expect(parseReference(`hub/a@${DIGEST}`, NAMES)).toMatchObject({ path: 'a', digest: DIGEST })
+  })
+
+  test('of a layout may be its only image, by digest', () => {
+    expect(parseReference(`oci:dir@${DIGEST}`, NAMES)).toMatchObject({
+      registry: { path: '/project/dir' },
+      digest: DIGEST,
+    })
+    expect(parseReference(`tar:x.tar@${DIGEST}`, NAMES)).toMatchObject({ digest: DIGEST })
+    expect(parseReference('oci:dir@sha256:abc', NAMES)).toMatchObject({
+      message: 'this is not a sha256 or sha512 digest',
+      offset: 8,
+    })
+  })
+
+  test.each([
+    ['docker-archive:/tmp/a.tar', 'convert it first: skopeo copy docker-archive:/tmp/a.tar oci:DIRECTORY:TAG'],
+    ['dir:/tmp/d', 'convert it first: skopeo copy dir:/tmp/d oci:DIRECTORY:TAG'],
+    ['oci-archive:a.tar', 'write `tar:a.tar`'],
+    ['ocidir://layout:1', 'write `oci:layout:1`'],
+  ])('of other tools, %s, is refused with what to write', (text, hint) => {
+    expect(parseReference(text, NAMES)).toMatchObject({ offset: 0, hint })
   })
 
   test('may hold a tag and a digest: that digest, under that tag', () => {

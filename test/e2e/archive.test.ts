@@ -1,10 +1,11 @@
 /** Tars and directories as destinations, with all that can end a run: what a run says it has kept is kept. */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { layoutFiles, unpack } from '../oci/layout/support.ts'
 import { type Artifact, image } from '../support/images.ts'
 import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
 import { type Gate, gatedSource } from './gate.ts'
@@ -231,8 +232,7 @@ test('a compressed tar leaves nothing in the temporary directory, even if its re
   mkdirSync(temporary)
   const env = { TMPDIR: temporary }
   await here.run(['copy', `${new URL(gate.source.url).host}/app:v1`, 'tar:small.tar'])
-  const bytes = execFileSync('cat', [join(here.directory, 'small.tar')], { maxBuffer: 1e8 })
-  writeFileSync(join(here.directory, 'small.tar.gz'), gzipSync(bytes))
+  writeFileSync(join(here.directory, 'small.tar.gz'), gzipSync(readFileSync(join(here.directory, 'small.tar'))))
   here.write(
     'policy.yaml',
     `
@@ -268,4 +268,64 @@ test.each([
   expect(ended.stderr).toContain('set TMPDIR')
   expect(ended.stderr).not.toContain('bug:')
   expect(ended.code).toBe(3)
+})
+
+describe('a layout of one image without a name', () => {
+  async function pulled(): Promise<{ readonly here: Program; readonly to: MemoryRegistry; readonly host: string }> {
+    const to = await sourceOf([])
+    const here = program()
+    const built = image()
+    const directory = join(here.directory, 'pulled')
+    unpack(directory, layoutFiles([built.descriptor], [built]))
+    execFileSync('tar', ['-C', directory, '-cf', join(here.directory, 'pulled.tar'), '.'])
+    writeFileSync(
+      join(here.directory, 'pulled.tar.zst'),
+      zstdCompressSync(readFileSync(join(here.directory, 'pulled.tar'))),
+    )
+    return { here, to, host: new URL(to.url).host }
+  }
+
+  test.each([
+    ['oci:pulled', 'app:one', 'app', 'one'],
+    ['tar:pulled.tar', 'app:one', 'app', 'one'],
+    ['tar:pulled.tar.zst', 'app:one', 'app', 'one'],
+    [`oci:pulled@${image().digest}`, 'app:two', 'app', 'two'],
+    ['oci:pulled', 'team/', 'team/pulled', 'latest'],
+  ])('%s goes to %s', async (source, destination, repository, tag) => {
+    const { here, to, host } = await pulled()
+    const ended = await here.run(['copy', source, `${host}/${destination}`])
+    expect(ended, ended.stderr).toMatchObject({ code: 0 })
+    expect(to.repository(repository).tags.get(tag)).toBe(image().digest)
+  })
+
+  test('is not one of two: they cannot share a tag', async () => {
+    const { here, host } = await pulled()
+    const both = [image(), image({ seed: 2 })].map((built, at) => ({
+      ...built.descriptor,
+      annotations: { 'org.opencontainers.image.ref.name': `v${at}` },
+    }))
+    unpack(join(here.directory, 'pulled'), layoutFiles(both, [image(), image({ seed: 2 })]))
+    const ended = await here.run(['copy', 'oci:pulled', `${host}/app:one`])
+    expect(ended.code).not.toBe(0)
+    expect(ended.stderr).not.toContain('bug:')
+  })
+})
+
+test('a destination that cannot be written is refused by the plan', async () => {
+  const source = await sourceOf([image()])
+  const here = program()
+  await here.run(['copy', `${new URL(source.url).host}/app:v1`, 'tar:small.tar'])
+  writeFileSync(join(here.directory, 'small.tar.gz'), gzipSync(readFileSync(join(here.directory, 'small.tar'))))
+  here.write('policy.yaml', into(source.url, 'small.tar.gz'))
+  const ended = await here.run(['plan', 'policy.yaml'])
+  expect(ended.stdout + ended.stderr).toContain('small.tar.gz is compressed: it can be read, not written')
+})
+
+test('an archive of `docker save` is refused with the way to convert it', async () => {
+  const here = program()
+  here.write('manifest.json', '[]')
+  execFileSync('tar', ['-C', here.directory, '-cf', join(here.directory, 'saved.tar'), 'manifest.json'])
+  const ended = await here.run(['copy', 'tar:saved.tar', 'oci:layout'])
+  expect(ended.code).not.toBe(0)
+  expect(ended.stderr).toMatch(/skopeo copy docker-archive:.*saved.tar oci:DIRECTORY:TAG/)
 })

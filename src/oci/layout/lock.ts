@@ -17,9 +17,6 @@ const SILENCE_MS = 1000
 /** A lock file larger than this is not one, in bytes. */
 const MAX_SIZE = 64 * 1024
 
-/** The locks of this process. A process number may come again (in a container it is always 1), a token does not. */
-const held = new Set<string>()
-
 export interface Lock {
   /** Throws a `LockedError` where the lock was lost: this process was suspended for so long that another one took it. */
   check(): Promise<void>
@@ -49,18 +46,11 @@ export async function withLockFile<T>(
 /** The lock, or undefined where a living process holds it. */
 export async function tryLockFile(file: string): Promise<Lock | undefined> {
   const owner: Owner = { ...currentProcess(), token: randomUUID() }
-  held.add(owner.token)
-  try {
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      if (await create(file, JSON.stringify(owner))) return hold(file, owner.token)
-      if (!(await isLockStale(file))) break
-      await breakLock(file)
-    }
-  } catch (error) {
-    held.delete(owner.token)
-    throw error
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    if (await create(file, JSON.stringify(owner))) return hold(file, owner.token)
+    if (!(await isLockStale(file))) break
+    await breakLock(file)
   }
-  held.delete(owner.token)
   return undefined
 }
 
@@ -69,10 +59,7 @@ export async function isLockStale(file: string): Promise<boolean> {
   try {
     const [owner, { mtimeMs }] = await Promise.all([ownerOf(file), stat(file)])
     if (Date.now() - mtimeMs > STALE_MS) return true
-    if (!owner) return false
-    const { machine, pid, start } = currentProcess()
-    const isOurs = owner.machine === machine && owner.pid === pid && owner.start === start
-    return isOurs ? !held.has(owner.token) : isGone(owner, false)
+    return owner !== undefined && isGone(owner, false)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false
     throw error
@@ -111,7 +98,6 @@ function hold(file: string, token: string): Lock {
     },
     async release() {
       clearInterval(alive)
-      held.delete(token)
       if (await isOurs()) await rm(file, { force: true })
     },
   }

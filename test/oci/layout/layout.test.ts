@@ -1,15 +1,18 @@
 /** OCI layouts in directories: written, read back, and as other tools write them. */
 
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { Digest } from '../../../src/core/descriptor.ts'
+import type { Event } from '../../../src/core/events.ts'
 import { OCI_MANIFEST } from '../../../src/core/manifest.ts'
+import { temporaryName } from '../../../src/oci/layout/temporary.ts'
 import { cosignSignature, fallbackTag, image, index, named, referrer, syntheticBlob } from '../../support/images.ts'
+import { randomBytes } from '../../support/random.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
-import { chunksOf, collect, context, entry, layoutFiles, openLayout, push, read, unpack } from './support.ts'
+import { chunksOf, collect, context, entry, finish, layoutFiles, openLayout, push, read, unpack } from './support.ts'
 
 const REF = 'org.opencontainers.image.ref.name'
 const IMAGE = 'io.containerd.image.name'
@@ -248,6 +251,97 @@ describe('a directory that is written', () => {
     expect(manifestsIn(path)).toHaveLength(4)
   })
 
+  it('resumes a large blob where it stopped, after it has checked what is there', async () => {
+    const path = temporaryDirectory()
+    const bytes = randomBytes(3_000_000, 'resumed')
+    const blob = named(bytes)
+    const partial = (): string[] => readdirSync(path).filter((name) => name.endsWith('.partial'))
+    const opened: number[] = []
+    async function* until(offset: number, end: number): AsyncGenerator<Uint8Array> {
+      yield bytes.subarray(offset, end)
+      if (end < bytes.length) throw new Error('reset')
+    }
+    const write = (end: number): Promise<void> =>
+      openLayout(path)
+        .repository('a')
+        .writeBlob(
+          blob,
+          async (offset) => {
+            opened.push(offset)
+            return until(offset, end)
+          },
+          context,
+        )
+    await expect(write(1_200_000)).rejects.toThrow('reset')
+    await expect(write(2_000_000)).rejects.toThrow('reset')
+    await write(bytes.length)
+    expect(opened).toEqual([0, 1_200_000, 2_000_000])
+    expect(await read(openLayout(path).repository('a'), blob)).toEqual(bytes)
+    expect(strayFiles(path)).toEqual([])
+
+    // What is there may be damaged: then all of it is sent again.
+    rmSync(join(path, 'blobs', blob.digest.replace(':', '/')))
+    opened.length = 0
+    await expect(write(1_200_000)).rejects.toThrow('reset')
+    const [name = ''] = partial()
+    writeFileSync(join(path, name), Buffer.alloc(1_200_000))
+    await write(bytes.length)
+    expect(opened).toEqual([0, 1_200_000, 0])
+    expect(await read(openLayout(path).repository('a'), blob)).toEqual(bytes)
+  })
+
+  it('never resumes through a link', async () => {
+    const path = temporaryDirectory()
+    const outside = join(temporaryDirectory(), 'thesis')
+    const bytes = Buffer.alloc(2_000_000, 7)
+    const blob = named(bytes)
+    const hex = blob.digest.slice('sha256:'.length)
+    for (const link of [symlinkSync, linkSync]) {
+      writeFileSync(outside, 'years of work')
+      link(outside, join(path, `.replicate-sha256-${hex}.partial`))
+      await openLayout(path)
+        .repository('a')
+        .writeBlob(blob, async (offset) => chunksOf(bytes.subarray(offset)), context)
+      expect(readFileSync(outside, 'utf8')).toBe('years of work')
+      rmSync(join(path, 'blobs', blob.digest.replace(':', '/')))
+    }
+  })
+
+  it('removes what killed runs have left once everything is written', async () => {
+    const path = temporaryDirectory()
+    const gone = spawnSync(process.execPath, ['-e', '']).pid
+    await push(openLayout(path).repository('a'), image(), '1')
+    writeFileSync(join(path, `.replicate-sha256-${'0'.repeat(64)}.partial`), 'of another run')
+    writeFileSync(join(path, temporaryName().replace(`-${process.pid}-`, `-${gone}-`)), 'of a killed process')
+    const mine = temporaryName()
+    writeFileSync(join(path, mine), 'of this process')
+    const layout = openLayout(path)
+    await push(layout.repository('a'), image(), '1')
+    await finish(layout)
+    expect(strayFiles(path)).toEqual([mine])
+  })
+
+  it('makes nothing in a directory that its own is a link to', async () => {
+    const [path, outside] = [temporaryDirectory(), temporaryDirectory()]
+    unpack(path, layoutFiles([]))
+    rmSync(join(path, 'blobs'), { recursive: true, force: true })
+    symlinkSync(outside, join(path, 'blobs'))
+    await expect(push(openLayout(path).repository('a'), image(), '1')).rejects.toMatchObject({ code: 'integrity' })
+    expect(readdirSync(outside)).toEqual([])
+  })
+
+  it('says once that other tools do not find images in Docker’s format', async () => {
+    const layout = openLayout(temporaryDirectory())
+    const said: Event[] = []
+    const loud = { ...context, emit: (event: Event) => void said.push(event) }
+    for (const tag of ['1', '2']) {
+      const docker = image({ seed: tag, docker: true })
+      await push(layout.repository('a'), docker)
+      await layout.repository('a').writeManifest(docker, tag, loud)
+    }
+    expect(said).toMatchObject([{ type: 'log', level: 'warning', text: expect.stringContaining('skopeo and podman') }])
+  })
+
   it('mounts what any repository of the layout holds', async () => {
     const layout = openLayout(temporaryDirectory())
     await push(layout.repository('a'), image(), '1')
@@ -283,6 +377,51 @@ describe('a directory that others wrote', () => {
     const found = await collect(layout.repository('team/app').referrers(image().descriptor, context))
     expect(found).toMatchObject([{ digest: sbom.digest }])
     expect((await layout.repository('team/app').resolve(sbom.digest, context))?.digest).toBe(sbom.digest)
+  })
+
+  it('may hold one image without a name, which is then `latest`, whatever refers to it', async () => {
+    const sbom = referrer(image().descriptor)
+    const path = join(temporaryDirectory(), 'pulled')
+    unpack(path, layoutFiles([entry(sbom.descriptor), entry(image().descriptor)], [image(), sbom]))
+    const layout = openLayout(path)
+    expect(await collect(layout.listTags('pulled', context))).toMatchObject([
+      { tag: 'latest', digest: image().digest },
+      { digest: sbom.digest },
+    ])
+    expect(await collect(layout.repository('').tags(context))).toEqual(['latest'])
+    expect((await layout.repository('').readManifest('latest', context)).digest).toBe(image().digest)
+    expect(await layout.repository('').resolve('1', context)).toBeUndefined()
+  })
+
+  it('gives no name to one of several images without one', async () => {
+    const files = layoutFiles(
+      [entry(image().descriptor), entry(image({ seed: 2 }).descriptor)],
+      [image(), image({ seed: 2 })],
+    )
+    const layout = openLayout(unpack(join(temporaryDirectory(), 'two'), files))
+    expect(await collect(layout.repository('').tags(context))).toEqual([])
+    expect(await layout.repository('').resolve('latest', context)).toBeUndefined()
+  })
+
+  it('may list referrers as olareg does', async () => {
+    const sbom = referrer(image().descriptor)
+    const list = index([sbom])
+    const note = { 'org.olareg.referrer.subject': image().digest }
+    const files = layoutFiles(
+      [entry(image().descriptor, { [REF]: '1' }), entry(list.descriptor, note)],
+      [image(), list],
+    )
+    const layout = openLayout(unpack(join(temporaryDirectory(), 'app'), files))
+    const found = await collect(layout.repository('app').referrers(image().descriptor, context))
+    expect(found).toMatchObject([{ digest: sbom.digest }])
+    // The list is not an artifact that anyone pushed.
+    expect(await collect(layout.listTags('app', context))).toMatchObject([{ tag: '1' }])
+  })
+
+  it('is refused where its index nests too deeply to be written again', async () => {
+    const path = unpack(temporaryDirectory(), layoutFiles([]))
+    writeFileSync(join(path, 'index.json'), `{"manifests":[{"x":${'['.repeat(9000)}${']'.repeat(9000)}}]}`)
+    await expect(openLayout(path).ping(context)).rejects.toMatchObject({ code: 'integrity' })
   })
 
   it('may have no entries, null for entries, or only unknown ones', async () => {
