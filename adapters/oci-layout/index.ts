@@ -12,8 +12,10 @@ export const ociLayout: AdapterType = {
   listing: 'index.json names every tag with its digest: one file is read, no manifest',
   credentials: [],
   quirks: [
-    'Needs path: a directory, or a file that ends in .tar; .tar.gz and .tar.zst can be read.',
-    'A tar is written whole when the run ends; what it held before stays in it.',
+    'Needs path: a directory, or a file that ends in .tar; .tar.gz and .tar.zst can be read, not written.',
+    'A tar is packed when the run ends; what it held before stays in it. Until then blobs wait in .NAME.tar.partial beside it.',
+    'The only image of a layout without a name is the tag latest.',
+    'skopeo and podman do not find images in the format of Docker in a layout; oras, regctl and crane do.',
     'Entries that name no repository belong to one named after the directory or the file.',
     'A directory without an oci-layout file may hold layouts below it, one for each repository.',
     'A tag that two entries give to different manifests is refused.',
