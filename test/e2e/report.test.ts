@@ -39,7 +39,7 @@ test.each([
   const ran = await here.run(['run', 'policy.yaml', '--report', name, '--summary', 'summary.md'], { env })
   expect(ran.code).toBe(1)
   expect(read(name)).toMatch(content)
-  expect(read('summary.md')).toContain('| copy | ❌ failed | 1/2 | 1 |')
+  expect(read('summary.md')).toContain('| `copy` | ❌ failed | 1/2 | 1 |')
   expect(read('step.md')).toBe(`before\n${read('summary.md')}`)
 })
 

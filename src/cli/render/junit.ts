@@ -28,7 +28,11 @@ function suite({ execution, tasks }: ReportedExecution): string {
     time: seconds(execution.duration_ms),
     timestamp: execution.start_time,
   })
-  return `  <testsuite${head}>\n${cases.join('')}  </testsuite>\n`
+  const left = Object.entries(execution.left_behind).map(
+    ([reason, amount]) => `      <property${attributes({ name: `left_behind.${reason}`, value: String(amount) })}/>\n`,
+  )
+  const properties = left.length === 0 ? '' : `    <properties>\n${left.join('')}    </properties>\n`
+  return `  <testsuite${head}>\n${properties}${cases.join('')}  </testsuite>\n`
 }
 
 function testCase(policy: string, task: Task): string {

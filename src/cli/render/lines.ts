@@ -16,6 +16,7 @@ export function lineView(session: Session): View {
   const { stderr, errorColors: colors, quiet, timer } = session
   let meter: Meter = createMeter(timer.now)
   let execution = 0
+  let hinted = new Set<string>()
   let stopTicking: (() => void) | undefined
   const say = (text: string): void => {
     if (!quiet) stderr.write(text)
@@ -24,6 +25,7 @@ export function lineView(session: Session): View {
   return {
     begin(heading: Heading, id: number) {
       execution = id
+      hinted = new Set()
       meter = createMeter(timer.now)
       stopTicking?.()
       stopTicking = timer.every(TICK, () => {
@@ -34,7 +36,7 @@ export function lineView(session: Session): View {
     },
     event(event) {
       meter.add(event)
-      const text = eventText(event, { execution, session, announceStages: true })
+      const text = eventText(event, { execution, session, announceStages: true, hinted })
       if (text === undefined) return
       if (event.type === 'task') stderr.write(text)
       else say(text)
@@ -67,6 +69,8 @@ interface EventScene {
   readonly execution: number
   readonly session: Pick<Session, 'errorColors' | 'verbose' | 'stderr'>
   readonly announceStages: boolean
+  /** Hints that failed tasks of this execution were shown with. */
+  readonly hinted: Set<string>
 }
 
 /** The lines an event is worth, or undefined. */
@@ -78,7 +82,7 @@ export function eventText(event: Event, scene: EventScene): string | undefined {
       return scene.announceStages ? stageLine(event.stage, event.text || 'started', colors) : undefined
     case 'task':
       return event.status === 'failed'
-        ? failedTask({ execution: scene.execution, task: event.task, name: event.name, error: event.error }, colors)
+        ? failedTask({ ...event, execution: scene.execution, error: event.error }, colors, scene.hinted)
         : undefined
     case 'log':
       if (event.level === 'warning') return `${colors.yellow('warning:')} ${printable(event.text)}\n`

@@ -1,10 +1,11 @@
 /** Executions as Markdown, for a job's summary. */
 
+import type { RecordedError } from '../../core/execution.ts'
 import { formatBytes } from '../../core/size.ts'
 import { type ExecutionStatus, isFinal } from '../../core/states.ts'
 import { formatDuration, printable } from './format.ts'
 import type { ReportedExecution } from './reported.ts'
-import { statusWords } from './summary.ts'
+import { leftBehind, statusWords } from './summary.ts'
 
 /** More failed tasks than this are only counted: a job's summary is limited to 1 MiB. */
 const MOST_FAILURES = 100
@@ -12,7 +13,7 @@ const MOST_FAILURES = 100
 export function renderMarkdown(executions: readonly ReportedExecution[]): string {
   const rows = executions.map(({ execution }) =>
     row([
-      execution.policy,
+      code(execution.policy),
       `${markOf(execution.status)} ${statusWords(execution.status)}`,
       `${execution.succeed}/${execution.total}`,
       String(execution.failed),
@@ -38,22 +39,35 @@ function markOf(status: ExecutionStatus): string {
   return isFinal(status) ? '❌' : '⏳'
 }
 
+/** What failed for one reason stands together, with one hint. */
 function failures({ execution, tasks }: ReportedExecution): readonly string[] {
   const failed = tasks.filter((task) => task.status === 'failed')
-  const lines = failed.slice(0, MOST_FAILURES).map((task) => {
-    const hint = task.error?.hint ? `. ${escapeMarkdown(task.error.hint)}` : ''
-    return `- ${escapeMarkdown(`${task.src_resource} → ${task.dest_resource}`)}: ${escapeMarkdown(task.error?.message ?? 'failed')}${hint}`
+  const groups = Map.groupBy(failed.slice(0, MOST_FAILURES), ({ error }) => `${error?.message}\n${error?.hint}`)
+  const lines = [...groups.values()].flatMap((group) => {
+    const names = group.map((task) => code(`${task.src_resource} → ${task.dest_resource}`))
+    const reason = reasonOf(group[0]?.error ?? { message: 'failed' })
+    return names.length === 1 ? [`- ${names[0]}: ${reason}`] : [`- ${reason}`, ...names.map((name) => `  - ${name}`)]
   })
   if (failed.length > MOST_FAILURES) lines.push(`- and ${failed.length - MOST_FAILURES} more`)
-  if (execution.error) lines.unshift(`- ${escapeMarkdown(execution.error.message)}`)
-  return lines.length === 0 ? [] : ['', `### ${escapeMarkdown(execution.policy)}`, '', ...lines]
+  if (execution.error) lines.unshift(`- ${reasonOf(execution.error)}`)
+  const left = leftBehind(execution.left_behind)
+  if (left !== undefined) lines.push(`- ${code(left)}`)
+  return lines.length === 0 ? [] : ['', `### ${code(execution.policy)}`, '', ...lines]
+}
+
+function reasonOf({ message, hint }: Pick<RecordedError, 'message' | 'hint'>): string {
+  return hint ? `${code(message)}, ${code(hint)}` : code(message)
 }
 
 function row(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => (cell === '---' ? cell : escapeMarkdown(cell))).join(' | ')} |`
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 }
 
-/** Names and messages come from elsewhere: no link, no HTML, no new column. */
-function escapeMarkdown(text: string): string {
-  return printable(text).replace(/[\\`*_[\]<>|~#]/g, '\\$&')
+/** Names and messages come from elsewhere: in a code span nothing is a link, a mention, HTML or a new column. */
+function code(text: string): string {
+  const plain = printable(text).replaceAll(/\s+/g, ' ').trim()
+  const longest = Math.max(0, ...[...plain.matchAll(/`+/g)].map(([run]) => run.length))
+  const fence = '`'.repeat(longest + 1)
+  const space = longest > 0 ? ' ' : ''
+  return plain === '' ? '' : `${fence}${space}${plain}${space}${fence}`
 }

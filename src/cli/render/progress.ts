@@ -22,6 +22,7 @@ export function progressView(session: Session): View {
   const { stderr, errorColors: colors, timer } = session
   let meter: Meter = createMeter(timer.now)
   let execution = 0
+  let hinted = new Set<string>()
   let bars: Bars | undefined
 
   const say = (text: string): void => {
@@ -38,12 +39,13 @@ export function progressView(session: Session): View {
     begin(heading, id) {
       stop()
       execution = id
+      hinted = new Set()
       meter = createMeter(timer.now)
       stderr.write(headingLine(heading, colors))
     },
     event(event) {
       meter.add(event)
-      const text = eventText(event, { execution, session, announceStages: false })
+      const text = eventText(event, { execution, session, announceStages: false, hinted })
       if (text !== undefined) say(text)
       if (event.type !== 'stage' || event.stage !== 'transfer') return
       if (event.state === 'started') bars ??= openBars(stderr, colors, meter)

@@ -34,11 +34,12 @@ export interface FailedTask {
   readonly error: unknown
 }
 
-/** What, where, why and what next. */
-export function failedTask(failed: FailedTask, colors: Colors): string {
+/** What, where, why and what next; a hint that is among `hinted` was said before, and one that is not is added. */
+export function failedTask(failed: FailedTask, colors: Colors, hinted = new Set<string>()): string {
   const error = recordedError(failed.error ?? 'failed')
   const lines = [`${colors.red('✗')} ${printable(failed.name)}  ${printable(error.message)}`]
-  if (error.hint) lines.push(`  ${printable(error.hint)}`)
+  if (error.hint && !hinted.has(error.hint)) lines.push(`  ${printable(error.hint)}`)
+  if (error.hint) hinted.add(error.hint)
   lines.push(colors.dim(`  log: replicate executions logs ${failed.execution} ${failed.task}`))
   return lines.map((line) => `${line}\n`).join('')
 }

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { renderJunit } from '../../../src/cli/render/junit.ts'
 import { renderMarkdown } from '../../../src/cli/render/markdown.ts'
+import { renderReport } from '../../../src/cli/render/report/report.ts'
 import { execution, task } from '../support.ts'
 
 const failed = {
@@ -31,13 +32,63 @@ test('an execution that failed before it had tasks is an error in JUnit', () => 
   expect(renderJunit([{ execution: { ...execution, error }, tasks: [] }])).toContain('errors="1"')
 })
 
-test('Markdown shows a table and the failed tasks, with markup made harmless', () => {
+test('what was left behind is a property of the suite in JUnit', () => {
+  const left = { ...one, execution: { ...one.execution, left_behind: { 'exclude.tag': 12, min_age: 8 } } }
+  expect(renderJunit([left])).toContain(
+    '>\n    <properties>\n      <property name="left_behind.exclude.tag" value="12"/>\n      <property name="left_behind.min_age" value="8"/>\n    </properties>\n',
+  )
+})
+
+test('a name that the source lacks is a failure in JUnit and a line in Markdown', () => {
+  const error = { code: 'missing', message: 'the source has no tag 9.*', hint: 'or write `missing: warn`' }
+  const lacking = { execution: one.execution, tasks: [{ ...failed, error }] }
+  expect(renderJunit([lacking])).toContain('<failure type="missing" message="the source has no tag 9.*">')
+  expect(renderMarkdown([lacking])).toContain(': `the source has no tag 9.*`, `` or write `missing: warn` ``')
+})
+
+test('Markdown shows a table and the failed tasks, with names and messages as code', () => {
   const text = renderMarkdown([one])
-  expect(text).toContain('| base-images | ❌ failed | 3/3 | 1 | 58 | 47.1 MiB | 2.4 s |')
-  expect(text).toContain('- hub/library/redis:7 → harbor/mirror/redis:7: refused: \\<412\\> & "more". exclude it')
+  expect(text).toContain('| `base-images` | ❌ failed | 3/3 | 1 | 58 | 47.1 MiB | 2.4 s |')
+  expect(text).toContain('- `hub/library/redis:7 → harbor/mirror/redis:7`: `refused: <412> & "more"`, `exclude it`\n')
+})
+
+test('Markdown says one reason once, with one hint', () => {
+  const many = { ...one, tasks: [failed, { ...failed, id: 3, src_resource: 'hub/library/nginx:1' }] }
+  expect(renderMarkdown([many]).split('\n').slice(-4)).toEqual([
+    '- `refused: <412> & "more"`, `exclude it`',
+    '  - `hub/library/redis:7 → harbor/mirror/redis:7`',
+    '  - `hub/library/nginx:1 → harbor/mirror/redis:7`',
+    '',
+  ])
+})
+
+test.each([
+  ['see https://evil.example.com, @everyone and #1', '`see https://evil.example.com, @everyone and #1`'],
+  ['a ` b `` c', '``` a ` b `` c ```'],
+  ['<img src=x>\n# heading | column', '`<img src=x> # heading | column`'],
+])('in Markdown %j is no link, no mention and no markup', (message, shown) => {
+  const text = renderMarkdown([{ ...one, tasks: [{ ...failed, error: { code: 'x', message } }] }])
+  expect(text).toContain(`: ${shown}\n`)
+})
+
+test('Markdown and HTML say what was left behind', () => {
+  const left = { ...one, execution: { ...one.execution, left_behind: { tag: 3 } } }
+  expect(renderMarkdown([left])).toContain('\n- `left behind 3 · tag 3`\n')
+  expect(renderReport([left], 0)).toContain('<p class="note">left behind 3 · tag 3</p>')
+  expect(renderReport([one], 0)).not.toContain('left behind')
+})
+
+test('HTML shows a rate only for bytes that were copied, and a bar only for tasks', () => {
+  const copied = renderReport([one], 0)
+  expect(copied).toContain('<span>on average</span>')
+  expect(copied).toContain('class="share"')
+  const idle = { execution: { ...execution, bytes_copied: 0, total: 0, succeed: 0 }, tasks: [] }
+  const page = renderReport([idle], 0)
+  expect(page).not.toContain('on average')
+  expect(page).not.toContain('class="share"')
 })
 
 test('Markdown does not call failed what still runs', () => {
   const running = { execution: { ...execution, status: 'in_progress', duration_ms: null }, tasks: [] } as const
-  expect(renderMarkdown([running])).toContain('| base-images | ⏳ in progress |')
+  expect(renderMarkdown([running])).toContain('| `base-images` | ⏳ in progress |')
 })

@@ -56,6 +56,15 @@ test('a failed task shows what, where, why and what next', () => {
 `)
 })
 
+test('a hint is shown with the first task that needs it', () => {
+  const hinted = new Set<string>()
+  const shown = (task: number, hint: string): string =>
+    failedTask({ execution: 42, task, name: 'a', error: { code: 'x', message: 'refused', hint } }, plain, hinted)
+  expect(shown(1, 'log in')).toContain('\n  log in\n')
+  expect(shown(2, 'log in')).not.toContain('log in')
+  expect(shown(3, 'wait')).toContain('\n  wait\n')
+})
+
 test('what was left behind is counted by what left it out, the most first', () => {
   const text = executionSummary({ ...execution, left_behind: { min_age: 8, 'exclude.tag': 12 } }, plain)
   expect(text.split('\n').at(-2)).toBe('  left behind 20 · exclude.tag 12 · min_age 8')

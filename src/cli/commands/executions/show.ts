@@ -34,9 +34,10 @@ export async function show(session: Session, id: string, flags: { readonly faile
   return 0
 
   function* failures(): Generator<string> {
+    const hinted = new Set<string>()
     for (const task of history.tasks.list(execution.id, { status: 'failed' })) {
       const failed = { execution: execution.id, task: task.id, name: nameOf(task), error: task.error }
-      yield `\n${failedTask(failed, colors)}`
+      yield `\n${failedTask(failed, colors, hinted)}`
     }
   }
 }

@@ -6,7 +6,7 @@ import { formatBytes } from '../../../core/size.ts'
 import { formatDuration, formatRate, plural } from '../format.ts'
 import { type Html, html, jsonData, verbatim } from '../html.ts'
 import type { ReportedExecution } from '../reported.ts'
-import { statusWords } from '../summary.ts'
+import { leftBehind, statusWords } from '../summary.ts'
 import { bytesChart, timesChart } from './chart.ts'
 import { logList, taskList } from './list.ts'
 import { SCRIPT } from './script.ts'
@@ -57,12 +57,14 @@ function section(reported: ReportedExecution): Html {
   const { id } = execution
   const taskRows = taskList(reported)
   const logRows = logList(reported)
+  const left = leftBehind(execution.left_behind)
   return html`<section id="execution-${id}" data-id="${id}">
 <div class="head"><h2>${execution.policy}</h2>${pill(execution.status)}</div>
 <p class="when">Execution ${id} · ${execution.trigger} · ${formatUtc(execution.start_time)}${execution.duration_ms === null ? '' : ` · ${formatDuration(execution.duration_ms)}`}</p>
 ${execution.error ? html`<div class="card">${errorBlock(execution.error)}</div>` : undefined}
 ${tiles(reported)}
 ${shares(reported)}
+${left === undefined ? undefined : html`<p class="note">${left}</p>`}
 <div class="two"><div class="card"><h3>Bytes over time</h3>${bytesChart(execution, tasks)}</div>
 <div class="card"><h3>Task times</h3>${timesChart(tasks)}</div></div>
 ${errors(reported)}
