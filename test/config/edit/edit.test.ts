@@ -211,6 +211,9 @@ describe('an entry', () => {
     ['---\n', '---\nregistries:\n  a:\n    type: x\n'],
     ['registries:\n', 'registries:\n  a:\n    type: x\n'],
     ['registries: # none\n  # b: 1\n\np: 1', 'registries: # none\n  # b: 1\n  a:\n    type: x\n\np: 1'],
+    // A comment as deep as the key is about what follows; a deeper one is about what it holds.
+    ['registries:\n# policies below\np: 1', 'registries:\n  a:\n    type: x\n# policies below\np: 1'],
+    ['registries:\n # odd\np: 1', 'registries:\n # odd\n  a:\n    type: x\np: 1'],
     ['registries: {} # none\n', 'registries: # none\n  a:\n    type: x\n'],
     [
       'policies:\n   p:\n      source: x\n   # q\n',
@@ -225,6 +228,17 @@ describe('an entry', () => {
     ],
   ])('is added to %j', (before, after) => {
     expect(edited(before, { set: ['registries', 'a'], to: { type: 'x' } })).toBe(after)
+  })
+
+  test('that was the last of a JSON file leaves JSON', () => {
+    const text = JSON.stringify({ registries: { a: { type: 'x' }, b: { type: 'y' }, c: { type: 'z' } } }, undefined, 2)
+    for (const names of [['c'], ['c', 'b'], ['a'], ['b']]) {
+      const after = edited(text, ...names.map((name): Edit => ({ remove: ['registries', name] })))
+      const kept = ['a', 'b', 'c'].filter((name) => !names.includes(name))
+      expect(Object.keys(JSON.parse(after).registries)).toEqual(kept)
+    }
+    expect(edited('{"a": {"b": 1, "c": 2}}', { remove: ['a', 'c'] })).toBe('{"a": {"b": 1}}')
+    expect(edited('{"a": {"b": 1, "c": 2,}}', { remove: ['a', 'c'] })).toBe('{"a": {"b": 1,}}')
   })
 
   test('goes with its comments and its empty lines', () => {

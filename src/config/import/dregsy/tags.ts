@@ -81,6 +81,7 @@ function keepOf(draft: Draft, found: readonly Found[], at: Origin): Pick {
     const message = `\`keep: ${other}\` is left out: \`regex.tag\` takes what matches any expression, not all, so more is copied`
     draft.note(at, message, 'write one expression for both by hand')
   }
+  if (found.length === 0) return {}
   return { regex: { ...(first === undefined ? {} : { tag: [first] }), exclude: { tag: inverted } } }
 }
 
