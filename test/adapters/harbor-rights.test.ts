@@ -58,7 +58,6 @@ describe.each(KINDS.filter((kind) => !isMissing(kind)))('on a %s Harbor', (kind)
     await push(endpoint, `${name}/team/app`, 'v2', image({ seed: 'by the robot' }), ctx)
     expect(await endpoint.adapter.writeRules?.(`${name}/team/app`, ctx)).toEqual({})
     const store = endpoint.adapter.repository(`${name}/team/app`)
-    expect(await store.deletes?.(ctx)).toBe('nothing')
     await expect(store.deleteTag?.('v1', ctx)).rejects.toMatchObject({
       status: 403,
       message: expect.stringContaining(`"robot$${name}+narrow" cannot delete ${name}/team/app:v1`),
@@ -90,7 +89,7 @@ describe.each(KINDS.filter((kind) => !isMissing(kind)))('on a %s Harbor', (kind)
       hint: expect.stringContaining('lower case'),
     })
     expect(await maker.endpoint.adapter.writeRules?.('a--b/app', maker.ctx)).toMatchObject({
-      refused: { reason: 'no project of Harbor can have that name' },
+      refused: { reason: 'a project of Harbor cannot have that name' },
     })
   })
 
@@ -182,7 +181,7 @@ describe.each(KINDS.filter((kind) => !isMissing(kind)))('on a %s Harbor', (kind)
       })
       await expect(push(endpoint, `${name}/app`, 'v1', image({ seed: 'x' }), ctx)).rejects.toMatchObject({
         status: 403,
-        hint: expect.stringContaining('no proxy cache'),
+        hint: expect.stringContaining('not a proxy cache'),
       })
       if (kind === 'fake') return
       // The names come from the registry behind it; nothing of them is cached.
@@ -228,8 +227,8 @@ describe.each(KINDS.filter((kind) => !isMissing(kind)))('on a %s Harbor', (kind)
     }
     const found: string[] = []
     for await (const info of endpoint.adapter.listTags?.(repository, ctx) ?? []) {
-      const tag = typeof info === 'string' ? info : (info.tag ?? '')
-      found.push(tag)
+      // A name alone would be one that the pages have missed and the tag list knows.
+      found.push(typeof info === 'string' ? `missed ${info}` : (info.tag ?? ''))
       if (found.length !== 50) continue
       // Everything behind them moves to an earlier page.
       for (const at of [0, 1, 2]) await store.deleteManifest?.(artifacts[at]?.digest ?? first.digest, ctx)
@@ -264,14 +263,52 @@ describe.each(KINDS.filter((kind) => !isMissing(kind)))('on a %s Harbor', (kind)
   })
 
   test('takes a project whose name is a number by its name', async () => {
-    await harbor.api('POST', '/projects', { project_name: '1', metadata: { public: 'false' } })
+    await harbor.api('POST', '/projects', {
+      project_name: '1',
+      metadata: { public: 'false' },
+      storage_limit: 1_000_000,
+    })
+    const [found] = (await harbor.api('GET', '/projects?q=name%3D1')) as { project_id: number }[]
+    await harbor.api('POST', `/projects/${found?.project_id}/immutabletagrules`, immutableRule('**', 'v*'))
     const pushed = await put('1/app', 'v1')
     const { endpoint, ctx } = await as(ADMIN)
     expect(await digestsIn(endpoint, '1/app', ctx)).toEqual([['v1', pushed.digest]])
-    expect(await endpoint.adapter.writeRules?.('1/app', ctx)).toEqual({})
+    const rules = await endpoint.adapter.writeRules?.('1/app', ctx)
+    expect(rules?.quota?.name).toBe('project 1')
+    expect(rules?.immutable?.('v1')).toContain('immutable')
     await endpoint.adapter.attachLabels?.('1/app', pushed.digest, ['numbered'], ctx)
     const [info] = await collect(endpoint.adapter.listTags?.('1/app', ctx) ?? [])
     expect(info).toMatchObject({ labels: ['numbered'] })
+  })
+
+  test('finds what a tag points at where unsigned images may not be pulled, and says what that takes', async () => {
+    const name = await project({ metadata: { public: 'false', enable_content_trust_cosign: 'true' } })
+    const pushed = await put(`${name}/app`, 'v1')
+    const pusher = ['repository:pull', 'repository:push']
+    const narrow = await as(await robot(harbor, 'narrow', name, pusher))
+    await expect(narrow.endpoint.adapter.repository(`${name}/app`).resolve('v1', narrow.ctx)).rejects.toMatchObject({
+      status: 412,
+      message: expect.stringContaining(`project ${name} does not let v1 be pulled`),
+      hint: expect.stringMatching(/missing signature.*permission read of artifact/),
+    })
+    const reader = await as(await robot(harbor, 'reader', name, [...pusher, 'artifact:read']))
+    const store = reader.endpoint.adapter.repository(`${name}/app`)
+    expect((await store.resolve('v1', reader.ctx))?.digest).toBe(pushed.digest)
+    expect(await store.resolve('v2', reader.ctx)).toBeUndefined()
+    await expect(store.readManifest('v1', reader.ctx)).rejects.toMatchObject({
+      status: 412,
+      hint: expect.stringContaining('missing signature'),
+    })
+  })
+
+  test('asks once whether a project exists that does not', async () => {
+    const { endpoint, ctx } = await as(await robot(harbor, 'asker', undefined, ['repository:pull']))
+    const before = harbor.fake?.requests?.().length ?? 0
+    for (const tag of ['v1', 'v2', 'v3']) {
+      expect(await endpoint.adapter.repository('nowhere/app').resolve(tag, ctx)).toBeUndefined()
+    }
+    const asked = harbor.fake?.requests?.().slice(before) ?? []
+    expect(asked.filter((line) => line.startsWith('HEAD /api/v2.0/projects')).length).toBeLessThanOrEqual(1)
   })
 
   test('shows nobody what is public', async () => {

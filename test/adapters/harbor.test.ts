@@ -1,9 +1,12 @@
 /** Harbor, by the contract of all adapters: on its fake and on a real one. */
 
+import { expect, onTestFinished, test } from 'vitest'
 import type { AdapterSpecimen } from '../contract/adapter/specimen.ts'
 import { describeAdapter } from '../contract/adapter/suite.ts'
+import { connect } from '../contract/opened.ts'
 import { FAKE_ADMIN, startFakeHarbor } from '../fakes/harbor.ts'
 import { HARBOR_ADMIN, missingHarbor, startHarbor } from '../support/harbor.ts'
+import { image } from '../support/images.ts'
 import { seed } from '../support/seed.ts'
 import { pusherOf } from './harbor-setup.ts'
 
@@ -96,6 +99,16 @@ const specimen: AdapterSpecimen = {
       },
       events: [],
     },
+    ...[{ occur_at: 1e300 }, { specversion: '1.0', id: 'e', time: 'soon' }].map((odd) => {
+      const data = { resources: [{ digest: PUSHED, tag: '1.0' }], repository: { repo_full_name: 'mine/app' } }
+      const envelope =
+        'id' in odd ? { type: 'harbor.artifact.pushed', data } : { type: 'PUSH_ARTIFACT', event_data: data }
+      const event = { action: 'push', repository: 'mine/app', tag: '1.0', digest: PUSHED } as const
+      return {
+        delivery: { headers: {}, body: { ...envelope, ...odd } },
+        events: ['id' in odd ? { ...event, id: 'e' } : event],
+      }
+    }),
   ],
 }
 
@@ -123,3 +136,26 @@ describeAdapter(
   },
   { ...specimen, real: true, available: missingHarbor().length === 0 },
 )
+
+test('reads a list to its end where something is deleted behind every page', async () => {
+  const it = await startFakeHarbor()
+  onTestFinished(() => it.close())
+  const one = image({ seed: 'many' })
+  const artifacts = Array.from({ length: 250 }, (_, at) =>
+    image({ seed: 'many', layers: 0, annotations: { at: `${at}` } }),
+  )
+  for (const [at, artifact] of artifacts.entries())
+    it.content.add('contract/many', { ...artifact, blobs: one.blobs }, `v${at}`)
+  const { endpoint, ctx } = await connect(it)
+  const { manifests, tags } = it.content.repository('contract/many')
+  const found: string[] = []
+  for await (const info of endpoint.adapter.listTags?.('contract/many', ctx) ?? []) {
+    found.push(typeof info === 'string' ? `missed ${info}` : (info.tag ?? ''))
+    const at = found.length / 50 - 1
+    // While the second page is read, and the third, which sends it back to the second.
+    if (!Number.isInteger(at) || found.length < 150) continue
+    manifests.delete(artifacts[at]?.digest ?? one.digest)
+    tags.delete(`v${at}`)
+  }
+  expect(found.toSorted()).toEqual(artifacts.map((_, at) => `v${at}`).toSorted())
+})

@@ -99,13 +99,14 @@ function projects(ask: Ask): Reply {
     throw refused(403, 'FORBIDDEN', 'Only system admin can create project')
   }
   if (state.projects.has(name)) throw refused(409, 'CONFLICT', `The project named ${name} already exists`)
-  const metadata = body.metadata as { public?: unknown } | undefined
+  const metadata = body.metadata as { public?: unknown; enable_content_trust_cosign?: unknown } | undefined
   if (metadata?.public !== undefined && typeof metadata.public !== 'string') throw invalid('metadata.public')
   const id = state.next()
   state.projects.set(name, {
     id,
     name,
     public: metadata?.public === 'true',
+    trust: metadata?.enable_content_trust_cosign === 'true',
     limit: Number(body.storage_limit ?? -1),
     ...(typeof body.registry_id === 'number' ? { registry: body.registry_id } : {}),
     immutable: [],

@@ -58,6 +58,15 @@ export function answerArtifacts(
     content.tags.delete(name)
     return { status: 200 }
   }
+  if (action === undefined && method === 'GET') {
+    const mediaType = content.manifests.get(digest as Digest)?.mediaType
+    return json(200, {
+      id: known(state, `${repository}@${digest}`).id,
+      digest,
+      manifest_media_type: mediaType,
+      size: 1234,
+    })
+  }
   if (action === 'labels' && method === 'POST') return attach(ask, `${repository}@${digest}`)
   throw refused(404, 'NOT_FOUND', `path ${ask.url.pathname} was not found`)
 }

@@ -8,6 +8,8 @@ export interface Project {
   readonly id: number
   readonly name: string
   readonly public: boolean
+  /** Only what cosign has signed may be pulled. */
+  readonly trust: boolean
   /** Of the registry that it caches. */
   readonly registry?: number
   /** In bytes; -1 is none. */

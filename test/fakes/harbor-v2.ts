@@ -19,6 +19,7 @@ export async function answerV2(call: Call, state: HarborState): Promise<Reply> {
   if (name !== '') {
     allow(call, state)
     checkWrite(call, state, name, kind, reference)
+    if (kind === 'manifests' && !isWrite) checkTrust(state, name, reference)
   }
   const plain = { ...call.state.options, intercept: () => undefined, authorize: () => {} }
   const inner = { ...call.state, options: plain, authorize: (it: Call) => allow(it, state) }
@@ -120,6 +121,15 @@ export function issueToken(call: Call, state: HarborState): Reply {
   const token = `${part({ alg: 'RS256', typ: 'JWT' })}.${part(claims)}.${part('signed')}`
   state.tokens.set(token, { account, actions })
   return json(200, { token, access_token: '', expires_in: 1800, issued_at: new Date().toISOString() })
+}
+
+/** Of an artifact that nobody has signed, a signature aside. */
+function checkTrust(state: HarborState, name: string, reference: string): void {
+  if (!projectOf(state, name)?.trust || reference.startsWith('sha256-')) return
+  const { tags, manifests } = state.content.repositories.get(name) ?? { tags: new Map(), manifests: new Map() }
+  const digest = tags.get(reference) ?? reference
+  if (!manifests.has(digest) || tags.has(`${digest.replace(':', '-')}.sig`)) return
+  throw refused(412, 'PROJECTPOLICYVIOLATION', 'The image is not signed by cosign.')
 }
 
 function checkWrite(call: Call, state: HarborState, name: string, kind: string, reference: string): void {

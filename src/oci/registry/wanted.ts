@@ -3,16 +3,18 @@
 import type { Wanted } from '../../core/adapter.ts'
 import { compilePattern } from '../../core/pattern.ts'
 
-/** The first path parts (so many; default one) of all that is wanted; undefined where a pattern leaves them open. */
+/** The first path parts (so many; default one) of all that is wanted; undefined where the patterns leave them open. */
 export function topsOf({ namespaces, names }: Wanted, parts = 1): readonly string[] | undefined {
-  const patterns = (namespaces.length > 0 ? namespaces : names).map((pattern) =>
-    pattern.split('/').slice(0, parts).join('/'),
-  )
+  return literalTops(namespaces, parts) ?? literalTops(names, parts)
+}
+
+function literalTops(patterns: readonly string[], parts: number): readonly string[] | undefined {
   const found = new Set<string>()
   for (const pattern of patterns) {
+    const top = pattern.split('/').slice(0, parts).join('/')
     // A brace that holds the slash is cut in two: then nothing is known.
-    const isWhole = pattern.split('{').length === pattern.split('}').length
-    const literals = isWhole ? compilePattern(pattern).literals : undefined
+    const isWhole = top.split('{').length === top.split('}').length
+    const literals = isWhole ? compilePattern(top).literals : undefined
     if (!literals) return undefined
     for (const literal of literals) found.add(literal)
   }
