@@ -30,6 +30,7 @@ export const jfrogArtifactory: AdapterType = {
       values: ['docker', 'oci', 'helmoci'],
     },
   ],
+  preemptive: true,
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

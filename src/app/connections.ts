@@ -157,6 +157,7 @@ export function createConnections(options: ConnectionOptions): Connections {
           host: new URL(url).host,
           proxy: proxyOf(registry, options.env),
           expired: type.expired,
+          preemptive: type.preemptive,
           credential: () => signIn(registry, type, api),
         }))
       },

@@ -1,6 +1,7 @@
 /** Sends a body to where no registry is, or to a path of one with its credential: what handlers and notifications need. */
 
-import { CredentialError } from '../core/errors.ts'
+import type { Context } from '../core/context.ts'
+import { CredentialError, ReplicateError } from '../core/errors.ts'
 import type { HttpClient, HttpResponse, Post } from '../core/http.ts'
 import { createHttpClient } from '../http/client.ts'
 import { proxyFromEnvironment } from '../http/proxy/address.ts'
@@ -39,6 +40,7 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
     // The first 401 of a registry asks who is there; that of a stranger is its answer, as there is nothing to sign in with.
     const expect = [...SUCCESS, ...answers, 401].filter((status) => !registry || status !== 401)
     try {
+      if (registry) await learnSignature(client, ctx)
       const sent = { method: 'POST', url, headers, body: Buffer.from(body), expect, retry: false } as const
       return await answerOf(await client.request(sent, ctx), answers)
     } catch (error) {
@@ -46,6 +48,16 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
       return { status: 401, text: error.message }
     } finally {
       if (!registry) await client.close()
+    }
+  }
+
+  /** A registry's challenge says how to sign. Until it is known nothing is sent along, and a handler may refuse that without a challenge. */
+  async function learnSignature(client: HttpClient, ctx: Context): Promise<void> {
+    try {
+      await (await client.request({ method: 'GET', url: '/v2/' }, ctx)).discard()
+    } catch (error) {
+      // What is wrong with the credential the answer tells.
+      if (!(error instanceof ReplicateError)) throw error
     }
   }
 

@@ -38,6 +38,8 @@ export interface AdapterType<Tools = AdapterTools> {
   readonly quirks: readonly string[]
   /** What `options:` of such a registry may hold. */
   readonly options?: readonly AdapterOption[]
+  /** User and password go with the first request, as the registry itself gives no challenge. */
+  readonly preemptive?: true
   /** Refusals other than a 401 that mean that what was sent has expired. */
   readonly expired?: readonly Expiry[]
   /** Makes of the credential that was found what the registry takes: a cloud's key, role or own chain. Asked again when that has expired.
