@@ -43,6 +43,8 @@ export interface PlanOptions {
   readonly referrers?: RunOptions['referrers']
   /** Leave out sizes: no manifest is read. */
   readonly shallow?: boolean
+  /** Read manifests for their sizes also where the source counts that as pulls. */
+  readonly sizes?: boolean
   /** Say of every tag seen why it was kept or dropped, also of the unchanged. */
   readonly explain?: boolean
 }

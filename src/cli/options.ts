@@ -22,6 +22,7 @@ export interface PlanFlags {
   readonly explain?: boolean
   readonly exitCode?: boolean
   readonly shallow?: boolean
+  readonly sizes?: boolean
   readonly out?: string
 }
 

@@ -164,6 +164,8 @@ export interface Adapter {
   /** Reaches the registry and lets it check the credential; throws what went wrong. Writes nothing. */
   ping(ctx: Context): Promise<void>
   repository(name: string): ContentStore
+  /** True once the registry has told that reading a manifest counts against an allowance of pulls. */
+  countsPulls?(): boolean
   namespaces?(ctx: Context): AsyncIterable<string>
   ensureNamespace?(namespace: string, options: NamespaceOptions, ctx: Context): Promise<void>
   /** Creates a repository, where a push does not. Idempotent; called before the first write into one that was not there. */

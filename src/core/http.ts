@@ -89,5 +89,7 @@ export interface HttpClient {
   readonly host: string
   /** Throws `RegistryError`, `CredentialError`, `NetworkError` or `CancelledError`. */
   request(request: HttpRequest, ctx: Context): Promise<HttpResponse>
+  /** True once the registry has told that `metered` requests count against an allowance. */
+  countsPulls?(): boolean
   close(): Promise<void>
 }

@@ -11,6 +11,8 @@ export interface Allowance {
   take(look: () => Promise<void>, ctx: Context): Promise<void>
   /** Reads the headers of an answer; `spent` where it was to a pull that was taken. */
   note(headers: Readonly<Record<string, string>>, spent: boolean): void
+  /** True once an answer has told what is left. */
+  counts(): boolean
 }
 
 export interface AllowanceOptions {
@@ -89,6 +91,7 @@ export function createAllowance(options: AllowanceOptions): Allowance {
       }
       open += 1
     },
+    counts: () => remaining !== Number.POSITIVE_INFINITY,
     note(headers, spent) {
       if (spent) {
         open -= 1

@@ -276,6 +276,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     url: target.url,
     host: options.host,
     request,
+    countsPulls: () => allowance.counts(),
     async close() {
       closing.abort(new NetworkError('the client was closed', { retryable: false }))
       await transport.close()

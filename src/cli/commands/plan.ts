@@ -48,12 +48,13 @@ export async function showPlans(
 }
 
 export function planOptions(flags: PlanFlags): PlanOptions {
-  const { filter, shard, referrers, shallow, explain } = flags
+  const { filter, shard, referrers, shallow, sizes, explain } = flags
   return {
     ...(filter === undefined ? {} : { filter }),
     ...(shard === undefined ? {} : { shard }),
     ...(referrers === undefined ? {} : { referrers }),
     ...(shallow === undefined ? {} : { shallow }),
+    ...(sizes === undefined ? {} : { sizes }),
     ...(explain === undefined ? {} : { explain }),
   }
 }

@@ -90,6 +90,7 @@ function addReplicationCommands(program: Command, start: Start): void {
     .option('--explain', 'say of every tag seen which rule kept or dropped it')
     .option('--exit-code', 'end with status 6 where there is something to do')
     .option('--shallow', 'leave out the sizes; no manifest is read')
+    .option('--sizes', 'read manifests for their sizes also where the source counts that as pulls')
     .option('--out <file>', 'write the plan for `run --plan`')
   example(plan, 'replicate plan policy.yaml --exit-code')
 

@@ -30,7 +30,7 @@ export function createNarrowing(
   const { platforms = [], attestations = true } = policy.filters
   const rule = [...platforms, ...(attestations ? [] : ['attestations: false'])]
   return {
-    known: (digest) => records?.find(digest, platforms)?.digest,
+    known: (digest) => records?.find(digest, rule)?.digest,
     async expected({ digest, mediaType }, repository, ctx) {
       if (isManifestType(mediaType) && !isIndex(mediaType)) return digest
       const known = records?.find(digest, rule)

@@ -14,6 +14,7 @@ import type { Listed } from './destination-tags.ts'
 import type { Discovery } from './discover.ts'
 import type { MissingNames } from './missing.ts'
 import type { Narrowing } from './narrowing.ts'
+import type { Pulls } from './pulls.ts'
 
 export interface Comparison extends Discovery {
   readonly destination: Endpoint
@@ -33,6 +34,8 @@ export interface Comparison extends Discovery {
   ) => void
   /** No manifest is read. */
   readonly shallow: boolean
+  /** Absent where pulls may be spent. */
+  readonly pulls: Pulls | undefined
   /** Whether a failure that may pass becomes a task that is compared again in its turn. `again`: that turn has come. */
   readonly attempt: 'only' | 'first' | 'again'
   /** Absent where indexes keep their bytes. */
@@ -69,11 +72,22 @@ export async function outcomeOf(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const { narrowing } = comparison
-  const wanted = narrowing ? await narrowing.expected(now, from.repository, ctx) : now.digest
+  const wanted = await wantedDigest(now, from.repository, comparison, ctx)
   if (wanted === undefined) return withoutPlatform({ ...from, ...digestUnlessTagged(from, now.digest) }, comparison)
   if (wanted === old) return unchanged(now, from, to, wanted, comparison, ctx)
   return actionFor(now, from, to, old, there, comparison, ctx)
+}
+
+/** What the destination should have; undefined where no wanted platform is in it. */
+async function wantedDigest(
+  now: Described,
+  repository: string,
+  { narrowing, pulls }: Comparison,
+  ctx: Context,
+): Promise<Digest | undefined> {
+  if (!narrowing) return now.digest
+  const mayRead = (await pulls?.mayRead(repository, now.digest, ctx)) ?? true
+  return mayRead ? narrowing.expected(now, repository, ctx) : (narrowing.known(now.digest) ?? now.digest)
 }
 
 /** Unchanged, unless referrers are looked at and some came later. */
@@ -191,10 +205,11 @@ async function manifestFor(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Manifest | undefined> {
-  const { memory, source, policy, selection, shallow } = comparison
+  const { memory, source, policy, selection, shallow, pulls } = comparison
   const kept = memory.peek(repository, now.digest)
   const needed = policy.filters.resource !== 'all' || selection.platform !== undefined
   if (kept || (!needed && (shallow || !memory.hasRoom))) return kept
+  if (pulls && !(await pulls.mayRead(repository, now.digest, ctx))) return undefined
   const manifest = await readTagged(source.adapter.repository(repository), now.digest, tag, ctx)
   memory.keep(repository, manifest)
   return manifest

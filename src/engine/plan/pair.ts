@@ -66,10 +66,12 @@ async function describe(
   if (info) {
     return { digest: info.digest, mediaType: info.mediaType ?? '', ...(info.labels ? { labels: info.labels } : {}) }
   }
-  if (!read || comparison.shallow || !comparison.memory.hasRoom) return store.resolve(reference, ctx)
+  const { shallow, memory, pulls } = comparison
+  if (!read || shallow || !memory.hasRoom) return store.resolve(reference, ctx)
+  if (pulls && !(await pulls.mayRead(repository, reference, ctx))) return store.resolve(reference, ctx)
   try {
     const manifest = await store.readManifest(reference, ctx)
-    comparison.memory.keep(repository, manifest)
+    memory.keep(repository, manifest)
     return descriptorOf(manifest)
   } catch (error) {
     if (isNotFound(error)) return undefined

@@ -19,6 +19,7 @@ import { createNarrowing } from './narrowing.ts'
 import { createOddNames, ODD_NAME } from './odd-names.ts'
 import type { Comparison } from './outcome.ts'
 import { ABSENT } from './pair.ts'
+import type { Pulls } from './pulls.ts'
 
 /** Repositories compared at once. */
 const REPOSITORIES_AT_ONCE = 8
@@ -32,6 +33,8 @@ export interface PlanRequest {
   readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
   readonly shard?: { readonly index: number; readonly count: number } | undefined
   readonly shallow?: boolean | undefined
+  /** Says whether the source's manifests may be read; absent: they may. */
+  readonly pulls?: Pulls | undefined
   /** The plan is made to its end also where a run would be refused. */
   readonly onlyShown?: boolean | undefined
   readonly explain?: Explain | undefined
@@ -186,6 +189,7 @@ export function comparisonFor(
     resource: resourceRule(policy, request.narrow?.resource),
     claim: claims(byDestination, policy),
     shallow: request.shallow ?? false,
+    pulls: request.pulls,
     attempt,
     ages: createAges(policy, source, records?.firstSeen, request.now ?? Date.now()),
     narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),

@@ -9,7 +9,11 @@ import type { LongList, LongLists } from '../../history/scratch.ts'
 import { ManifestMemory } from '../endpoint.ts'
 import { createMeasure, type Measure } from './measure.ts'
 import { isTransfer, makePlan, type PlanRequest } from './plan.ts'
+import { createPulls } from './pulls.ts'
 import { createQuotaWatch } from './quota.ts'
+
+const SPARED = (registry: string): string =>
+  `${registry} counts pulls, and none is spent: sizes, platforms and types of what is new are not looked at (--sizes does)`
 
 /** Actions measured at once. */
 const MEASURED_AT_ONCE = 16
@@ -18,6 +22,8 @@ export interface PreviewRequest extends Omit<PlanRequest, 'memory' | 'explain'> 
   /** Hold what the plan names until they are closed. */
   readonly lists: LongLists
   readonly explain?: boolean | undefined
+  /** Read manifests for their sizes also where that spends pulls. */
+  readonly sizes?: boolean | undefined
 }
 
 /** Throws where a registry cannot be reached, as `execute` would end. */
@@ -27,12 +33,14 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   const memory = new ManifestMemory()
   const planned = request.lists.create<TaskSpec>()
   const explained = request.lists.create<Explanation>()
+  const pulls = request.sizes ? undefined : createPulls(source)
   let unchanged = 0
   const totals = await makePlan(
     {
       ...request,
       memory,
       onlyShown: true,
+      pulls,
       explain: (resource, verdict) => {
         if (!request.explain) return
         const name = formatResource({ registry: source.registry.name, ...resource })
@@ -54,6 +62,8 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   for await (const action of mapConcurrent(tasks, MEASURED_AT_ONCE, async (task) => {
     if (request.shallow || !isTransfer(task) || task.referrers_only) return actionOf(task, undefined)
     try {
+      const { repository } = task.source
+      if (pulls && !(await pulls.mayRead(repository, task.digest ?? '', ctx))) return actionOf(task, undefined)
       const measured = await measure(task, ctx)
       quotas.note(task.destination.repository, measured.bytes_to_copy)
       return actionOf(task, measured)
@@ -76,7 +86,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     left_behind: Object.fromEntries(totals.left),
     ...(totals.refused ? { refused: { message: totals.refused.message, hint: totals.refused.hint ?? null } } : {}),
     explanations: lastWords(explained),
-    warnings: await quotas.warnings(ctx),
+    warnings: [...(await quotas.warnings(ctx)), ...(pulls?.spared ? [SPARED(source.registry.name)] : [])],
     tasks,
   }
 }

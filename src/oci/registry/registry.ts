@@ -59,6 +59,7 @@ export function ociRegistry(registry: Registry, tools: AdapterTools, facts: Regi
       repositories.set(name, store)
       return store
     },
+    countsPulls: () => http().countsPulls?.() ?? false,
     repositories: (_wanted, ctx) => catalogue(http(), registry.name, facts, ctx),
   }
 }
