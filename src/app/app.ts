@@ -41,6 +41,8 @@ export interface AppOptions {
   readonly home?: string
   /** `--config`. */
   readonly config?: string
+  /** `--untrusted`. */
+  readonly untrusted?: boolean
   readonly cwd: string
   /** Reads standard input, for the file name `-`. */
   readonly stdin: () => Promise<string>

@@ -46,6 +46,7 @@ export function addGlobalOptions(program: Command): Command {
     )
     .option('--no-color', 'no colours (also NO_COLOR)')
     .option('--no-progress', 'no progress bars')
+    .option('--untrusted', 'refuse files that run code, touch files of this machine, or use its variables')
     .option('--home <dir>', 'where the history is kept (also REPLICATE_HOME)')
 }
 

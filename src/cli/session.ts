@@ -47,6 +47,7 @@ export interface GlobalFlags {
   readonly color?: boolean
   readonly progress?: boolean
   readonly home?: string
+  readonly untrusted?: boolean
 }
 
 export interface Session extends Surroundings {
@@ -71,6 +72,7 @@ export function openSession(surroundings: Surroundings, flags: GlobalFlags): Ses
     stdin: surroundings.stdin,
     ...(flags.home === undefined ? {} : { home: flags.home }),
     ...(flags.config === undefined ? {} : { config: flags.config }),
+    ...(flags.untrusted === undefined ? {} : { untrusted: flags.untrusted }),
   }
   let app: Promise<App> | undefined
   const quiet = flags.quiet ?? false

@@ -19,8 +19,8 @@ const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'secret',
 const PRIVATE_KEYS: ReadonlySet<string> = new Set([...SECRET_KEYS, 'webhook', 'handler'])
 const VARIABLE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?/g
 
-/** Changes the scalars of the source's tree: `${NAME}`, `${NAME:-default}`, and `$${` for a literal `${`. Keys stay. */
-export function interpolate(source: Source, env: Environment): Interpolation {
+/** Without `env` variables are mistakes. Changes the scalars of the source's tree: `${NAME}`, `${NAME:-default}`, and `$${` for a literal `${`. Keys stay. */
+export function interpolate(source: Source, env: Environment | undefined): Interpolation {
   const findings: Finding[] = []
   const plain = new Set<Scalar>()
   const given = new Set<Scalar>()
@@ -49,7 +49,7 @@ interface Substituted {
   readonly mistakes: readonly string[]
 }
 
-function substituted(text: string, env: Environment): Substituted {
+function substituted(text: string, env: Environment | undefined): Substituted {
   const mistakes: string[] = []
   const values: string[] = []
   let fromEnvironment = false
@@ -57,6 +57,10 @@ function substituted(text: string, env: Environment): Substituted {
     if (whole === '$${') return '${'
     if (name === undefined) {
       mistakes.push(`\`${whole}\` is no variable; a literal \`\${\` is written \`$\${\``)
+      return whole
+    }
+    if (!env) {
+      mistakes.push(`\`${whole}\` could be sent to any host that the file names, which an untrusted file may not do`)
       return whole
     }
     const found = env[name]

@@ -86,7 +86,7 @@ function allRegistries(
   problems: Problem[],
 ): Map<string, Defined<Registry>> {
   const found = new Map<string, Defined<Registry>>()
-  for (const { source, content } of read) {
+  for (const { source, content, untrusted } of read) {
     for (const [name, entry] of content.registries) {
       const before = found.get(name)
       if (before) problems.push(twice(source, ['registries', name], before.source))
@@ -96,7 +96,8 @@ function allRegistries(
       const findings = built?.findings.filter(({ absence }) => parsed?.whole || !absence) ?? []
       problems.push(...findings.map((finding) => problemOf(source, finding)))
       // One that is malformed beyond that has been reported; its name is still known.
-      found.set(name, { value: built?.value ?? { name, type: 'docker-registry' }, source })
+      const value = built?.value ?? { name, type: 'docker-registry' }
+      found.set(name, { value: untrusted ? { ...value, untrusted } : value, source })
     }
   }
   return found

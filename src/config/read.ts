@@ -14,6 +14,8 @@ export interface ReadOptions extends PathOptions {
   readonly stdin: () => Promise<string>
   /** The adapters that exist. */
   readonly types: readonly AdapterFacts[]
+  /** `--untrusted`: files that the user names are a stranger's; the user's own configuration is not. */
+  readonly untrusted?: boolean
   /** Told each secret that came from the environment, so that it is never shown. */
   readonly secrets?: (secret: string) => void
 }
@@ -46,10 +48,12 @@ export async function readFiles(options: Omit<ReadOptions, 'types'>): Promise<re
     }
   }
   const named: ConfigurationFile[] = []
-  for (const path of paths) {
-    named.push(...(await read(path, () => (path === '-' ? standardInput(options.stdin) : textOf(path)))))
-  }
   const user = userConfiguration(options)
+  for (const path of paths) {
+    const found = await read(path, () => (path === '-' ? standardInput(options.stdin) : textOf(path)))
+    const untrusted = options.untrusted && path !== user.path
+    named.push(...(untrusted ? found.map((file) => ({ ...file, untrusted })) : found))
+  }
   const beside = paths.has(user.path) ? [] : await read(user.path, () => userText(user))
   if (problems.length > 0) throw new ConfigurationError(problems)
   return [...named, ...beside.map((file) => (paths.size > 0 ? { ...file, fallback: true } : file))]

@@ -1,5 +1,6 @@
 /** A file's registries and policies, checked for their form but not yet for their meaning. */
 
+import type { AdapterFacts } from '../core/adapter.ts'
 import type { Problem } from '../core/errors.ts'
 import { type Environment, interpolate } from './interpolate.ts'
 import { isMapping } from './mapping.ts'
@@ -14,11 +15,13 @@ import {
   problemOf,
   type Source,
 } from './source.ts'
+import { refusals } from './untrusted.ts'
 
 export interface Read {
   readonly source: Source
   readonly content: Sections
   readonly fallback: boolean
+  readonly untrusted: boolean
 }
 
 export interface Sections {
@@ -31,16 +34,17 @@ const NOTHING: Sections = { registries: new Map(), policies: new Map() }
 /** Parses, interpolates and checks the form. `only` are the registries that a fallback is asked for; the rest of it is not looked at. */
 export function readSections(
   file: ConfigurationFile,
-  options: { readonly env: Environment; readonly cwd: string },
+  options: { readonly env: Environment; readonly cwd: string; readonly types: readonly AdapterFacts[] },
   only: ReadonlySet<string> | undefined,
   problems: Problem[],
   secrets: string[],
 ): Read {
   const { source, problems: syntax, readable } = parseSource(file, options.cwd)
   problems.push(...syntax)
-  const nothing = { source, content: NOTHING, fallback: only !== undefined }
+  const about = { source, fallback: only !== undefined, untrusted: file.untrusted ?? false }
+  const nothing = { ...about, content: NOTHING }
   if (!readable) return nothing
-  const environment = interpolate(source, options.env)
+  const environment = interpolate(source, file.untrusted ? undefined : options.env)
   secrets.push(...environment.secrets)
   const findings: Finding[] = environment.findings.filter(({ path }) => concerns(path, only))
   const content = contentFor(source, only)
@@ -49,13 +53,14 @@ export function readSections(
     return nothing
   }
   const checked = configurationSchema.safeParse(content, { ...ONCE, reportInput: true })
+  if (file.untrusted) findings.push(...refusals(content, options.types))
   if (!checked.success) findings.push(...findingsOf(checked.error.issues))
   problems.push(...findings.map((finding) => problemOf(source, finding)))
   const sections = {
     registries: section(content, 'registries', source),
     policies: section(content, 'policies', source),
   }
-  return { source, content: sections, fallback: only !== undefined }
+  return { ...about, content: sections }
 }
 
 function concerns(path: Finding['path'], only: ReadonlySet<string> | undefined): boolean {

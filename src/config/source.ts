@@ -23,6 +23,8 @@ export interface ConfigurationFile {
   readonly text: string
   /** The user's configuration beside files that were named: only the registries they need are taken from it. */
   readonly fallback?: boolean
+  /** Written by a stranger: it may neither run code, nor touch files, nor use variables. */
+  readonly untrusted?: boolean
 }
 
 export interface Source {

@@ -47,6 +47,8 @@ export interface Registry {
   /** Addresses, networks or host names, each with or without a port, that the registry may send this machine to although only this
    *  machine reaches them. */
   readonly allow_addresses?: readonly string[]
+  /** A stranger's file gave it its name: what this machine keeps under that name is not for it. */
+  readonly untrusted?: boolean
   /** What only its adapter knows, by the names of `AdapterType.options`. */
   readonly options?: Readonly<Record<string, OptionValue>>
 }

@@ -46,7 +46,7 @@ export const KEYCHAIN_ORIGIN = 'keychain'
  * write a file that calls another host by that name.
  */
 export async function keychainCredential(
-  { name, url }: Pick<Registry, 'name' | 'url'>,
+  { name, url, untrusted }: Pick<Registry, 'name' | 'url' | 'untrusted'>,
   keychain: Keychain,
   surroundings: Tell,
 ): Promise<Credential | undefined> {
@@ -67,10 +67,13 @@ export async function keychainCredential(
     })
   }
   const address = addressOf(url)
-  if (entry.address !== undefined && entry.address !== address) {
-    throw new CredentialError(`${whose} is for ${entry.address}, and is not sent to ${address ?? 'another place'}`, {
-      hint: `if it belongs there now: replicate credentials set ${name}; else give the registry another name`,
-    })
+  if ((untrusted || entry.address !== undefined) && entry.address !== address) {
+    throw new CredentialError(
+      `${whose} is for ${entry.address ?? 'no address yet'}, and is not sent to ${address ?? 'another place'}`,
+      {
+        hint: `if it belongs there now: replicate credentials set ${name}; else give the registry another name`,
+      },
+    )
   }
   return credentialOf(entry, { origin: KEYCHAIN_ORIGIN, whose }, surroundings)
 }

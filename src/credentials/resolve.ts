@@ -15,8 +15,7 @@ import type { CredentialSurroundings } from './surroundings.ts'
  */
 export async function resolveCredential(registry: Registry, surroundings: CredentialSurroundings): Promise<Credential> {
   const { env, askHelper = createHelperRunner({ env }), keychain = createKeychain({ env }) } = surroundings
-  const given =
-    environmentCredential(registry.name, surroundings) ?? (await configuredCredential(registry, surroundings))
+  const given = environmentCredential(registry, surroundings) ?? (await configuredCredential(registry, surroundings))
   if (given) return given
   const kept =
     registry.url === undefined

@@ -11,6 +11,8 @@ export interface Setup {
   readonly env?: Readonly<Record<string, string>>
   /** The adapters that exist; without it those of the program. */
   readonly types?: readonly AdapterFacts[]
+  /** The files are a stranger's. */
+  readonly untrusted?: boolean
   /** The user's configuration. */
   readonly user?: string
 }
@@ -20,6 +22,7 @@ export function load(text: string | readonly string[], setup: Setup = {}): Confi
   const files: ConfigurationFile[] = texts.map((content, index) => ({
     path: `${DIRECTORY}/${index === 0 ? 'policy' : `policy-${index + 1}`}.yaml`,
     text: content,
+    ...(setup.untrusted ? { untrusted: true } : {}),
   }))
   if (setup.user !== undefined) files.push({ path: '/home/me/config.yaml', text: setup.user, fallback: true })
   return loadConfiguration(files, { env: setup.env ?? {}, cwd: DIRECTORY, types: setup.types ?? adapters })

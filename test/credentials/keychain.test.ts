@@ -159,6 +159,18 @@ test('an entry is sent to its address, whatever the path, and one of an older ve
   expect(await makeHome().resolve({ url: 'http://any' }, keychainWith())).toMatchObject(sent)
 })
 
+test('a registry of an untrusted file gets nothing that is kept under its name alone', async () => {
+  const untrusted = { url: 'https://thief.example', untrusted: true }
+  await expect(makeHome().resolve(untrusted, keychainWith())).rejects.toMatchObject({
+    message: "the keychain's entry for harbor is for no address yet, and is not sent to https://thief.example",
+  })
+  const home = makeHome()
+  home.env.REPLICATE_HARBOR_TOKEN = 'given'
+  await expect(home.resolve(untrusted)).rejects.toMatchObject({
+    message: 'REPLICATE_HARBOR_… is set, and is not sent to an address that an untrusted file calls harbor',
+  })
+})
+
 test('other places for credentials come before an entry of another address', async () => {
   const home = makeHome()
   home.env.REPLICATE_HARBOR_TOKEN = 'given'

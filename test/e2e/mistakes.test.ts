@@ -185,3 +185,15 @@ test.runIf(process.platform === 'linux')(
     expect(await here.execution('last')).toMatchObject({ status: 'interrupted' })
   },
 )
+
+test('--untrusted contacts nobody for a file that uses a variable of this machine, and the user is trusted still', async () => {
+  const registry = await watched()
+  const here = program({ SECRET: 'hunter2-secret' })
+  here.write('policy.yaml', policyBetween(registry.url, `"${registry.url}/\${SECRET}"`))
+  const refused = await here.run(['plan', 'policy.yaml', '--untrusted'])
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('SECRET}` could be sent') })
+  expect(registry.requests).toEqual([])
+  expect(await here.run(['plan', '--config', 'policy.yaml', '--untrusted'])).toMatchObject({
+    stderr: expect.not.stringContaining('could be sent'),
+  })
+})
