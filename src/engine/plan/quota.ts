@@ -30,7 +30,7 @@ export function createQuotaWatch(destination: Endpoint): QuotaWatch {
         .filter(([, { planned, left }]) => planned > left)
         .map(
           ([name, { planned, left }]) =>
-            `${name} at ${destination.registry.name} has ${formatBytes(left)} of its quota left, the plan copies ${formatBytes(planned)}`,
+            `${name} at ${destination.registry.name} has room for ${formatBytes(left)}, the plan copies ${formatBytes(planned)}`,
         )
     },
   }

@@ -1,7 +1,7 @@
 /** An OCI layout in a directory: its blobs and its index.json. */
 
-import { access, constants, lstat, mkdir, readdir, realpath, rm, stat, statfs } from 'node:fs/promises'
-import { dirname, join, resolve, sep } from 'node:path'
+import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { join, sep } from 'node:path'
 import type { Bytes, OpenBlob } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import { type Digest, digestParts } from '../../core/descriptor.ts'
@@ -30,6 +30,7 @@ import { emptyIndex, type IndexChange, LayoutIndex, lengthOf, type Naming } from
 import { ingest, removeUnfinished } from './ingest.ts'
 import { parseObject } from './json.ts'
 import { type Lock, withLockFile } from './lock.ts'
+import { roomIn } from './room.ts'
 import { TEMPORARY } from './temporary.ts'
 
 /** Milliseconds to wait for the lock of an index, which is written in a moment: a longer wait means that something is stuck. */
@@ -258,26 +259,6 @@ export async function isInside(root: string, path: string): Promise<boolean> {
   } catch (error) {
     if (isAbsent(error)) return false
     throw fileError(error, 'read', path)
-  }
-}
-
-/** How many bytes this user can write below `path`, which need not exist. Throws where it may not write there at all. */
-export async function roomIn(path: string): Promise<number> {
-  let nearest = resolve(path)
-  for (;;) {
-    const there = await lstat(nearest).catch((error: unknown) => {
-      if (!isAbsent(error)) throw fileError(error, 'write', path)
-      return undefined
-    })
-    if (there) break
-    nearest = dirname(nearest)
-  }
-  try {
-    await access(nearest, constants.W_OK)
-    const { bavail, bsize } = await statfs(nearest)
-    return bavail * bsize
-  } catch (error) {
-    throw fileError(error, 'write', path)
   }
 }
 

@@ -3,14 +3,16 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { throwIfAborted } from '../../core/cancel.ts'
 import type { OpenBlob } from '../../core/content.ts'
 import { digestParts } from '../../core/descriptor.ts'
 import { IntegrityError } from '../../core/errors.ts'
-import { CHUNK, inFile, isFull, readExactly, replaceFile, writeAll } from './file.ts'
+import { formatBytes } from '../../core/size.ts'
+import { CHUNK, fileError, fileSize, inFile, isFull, readExactly, replaceFile, writeAll } from './file.ts'
 import type { Expected } from './files.ts'
 import { isLockStale, tryLockFile } from './lock.ts'
+import { roomIn } from './room.ts'
 import { isLeftBehind, isOld, sweep, TEMPORARY } from './temporary.ts'
 
 /** A smaller blob is sooner sent again than resumed, in bytes. */
@@ -38,6 +40,7 @@ export async function ingest(
     )
   }
   try {
+    await checkRoom(partial, blob)
     await resume(partial, blob, openBlob, signal)
     await inFile(rename(partial, path), path)
   } catch (error) {
@@ -62,6 +65,16 @@ export async function removeUnfinished(directory: string, all: boolean): Promise
     await lock.release()
     return false
   })
+}
+
+/** Throws where the blob cannot fit, before a byte of it is sent. */
+async function checkRoom(partial: string, blob: Expected): Promise<void> {
+  const missing = blob.size - ((await fileSize(partial)) ?? 0)
+  const room = await roomIn(dirname(partial))
+  if (missing <= room) return
+  const cause = Object.assign(new Error('no space'), { code: 'ENOSPC', syscall: 'statfs' })
+  const advice = `${formatBytes(missing)} are needed and ${formatBytes(room)} are free`
+  throw fileError(cause, 'write', dirname(partial), advice)
 }
 
 /** Completes the file at `partial`, whose bytes are read again first: nothing else says that they are right. */

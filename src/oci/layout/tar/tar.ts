@@ -7,7 +7,6 @@ import type { Bytes, OpenBlob } from '../../../core/content.ts'
 import type { Context } from '../../../core/context.ts'
 import { type Digest, digestParts } from '../../../core/descriptor.ts'
 import { IntegrityError, UnsupportedError } from '../../../core/errors.ts'
-import { roomIn } from '../directory.ts'
 import { fileError, MAX_JSON_SIZE, readExactly, readRange, syncDirectory } from '../file.ts'
 import {
   type Absence,
@@ -21,6 +20,7 @@ import {
 import { emptyIndex, type IndexChange, LayoutIndex, lengthOf, type Naming } from '../index.ts'
 import { parseObject } from '../json.ts'
 import { type Lock, withLockFile } from '../lock.ts'
+import { roomIn } from '../room.ts'
 import { type Archive, openArchive } from './open.ts'
 import { type Piece, writeTar } from './pack.ts'
 import { reachable } from './reachable.ts'
