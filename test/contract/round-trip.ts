@@ -2,7 +2,7 @@
 
 import type { AdapterUnderTest } from './adapter/specimen.ts'
 
-export function policyWith({ registry }: AdapterUnderTest, mine: string, from: string, to: string): string {
+export function policyWith({ registry }: AdapterUnderTest, mine: string, from: string, to: string, extra = ''): string {
   const { credential, ...facts } = registry
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what a file says
   const hidden = credential?.password === undefined ? credential : { ...credential, password: '${SECRET}' }
@@ -16,5 +16,5 @@ policies:
   copy:
     source: ${from}
     destination: ${to}
-`
+${extra}`
 }

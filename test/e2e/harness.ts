@@ -2,10 +2,21 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type AppOptions, createApp, type PlanOptions, type PolicyOutcome, type RunOptions } from '../../src/app/app.ts'
+import {
+  type App,
+  type AppOptions,
+  createApp,
+  type PlanOptions,
+  type PolicyOutcome,
+  type RunOptions,
+} from '../../src/app/app.ts'
+import type { Configuration } from '../../src/config/load.ts'
+import type { Context } from '../../src/core/context.ts'
+import type { Verification } from '../../src/core/drift.ts'
 import type { Event } from '../../src/core/events.ts'
 import type { Task } from '../../src/core/execution.ts'
 import type { PlannedAction, PolicyPlan, TaskSpec } from '../../src/core/plan.ts'
+import type { Policy } from '../../src/core/policy.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 export interface Ran {
@@ -31,6 +42,7 @@ export interface Workplace {
     options?: RunOptions & { readonly signal?: AbortSignal; readonly onEvent?: (event: Event) => void },
   ): Promise<Ran>
   plan(yaml: string, options?: PlanOptions): Promise<ListedPlan>
+  verify(yaml: string): Promise<Verification>
 }
 
 /** Every blob goes through one other thread. */
@@ -61,6 +73,21 @@ export function workplace(
       ...(timing ? { timing } : {}),
       ...(carriers ? { carriers } : {}),
     })
+  }
+  /** For what only looks at the first policy. */
+  async function looking<T>(
+    yaml: string,
+    look: (app: App, policy: Policy, configuration: Configuration, ctx: Context) => Promise<T>,
+  ): Promise<T> {
+    const app = open(yaml)
+    try {
+      const configuration = await app.configuration(['policy.yaml'])
+      const [policy] = configuration.policies
+      if (!policy) throw new Error('no policy')
+      return await look(app, policy, configuration, { signal: new AbortController().signal, emit: () => {} })
+    } finally {
+      await app.close()
+    }
   }
   return {
     directory,
@@ -93,18 +120,13 @@ export function workplace(
       }
     },
     async plan(yaml, options = {}) {
-      const app = open(yaml)
-      try {
-        const configuration = await app.configuration(['policy.yaml'])
-        const [policy] = configuration.policies
-        if (!policy) throw new Error('no policy')
-        const ctx = { signal: new AbortController().signal, emit: () => {} }
+      return looking(yaml, async (app, policy, configuration, ctx) => {
         const plan = await app.plan(policy, configuration, options, ctx)
         return { ...plan, actions: [...plan.actions], tasks: [...plan.tasks] }
-      } finally {
-        await app.close()
-      }
+      })
     },
+    verify: (yaml) =>
+      looking(yaml, (app, policy, configuration, ctx) => app.verify(policy, configuration, {}, () => {}, ctx)),
   }
 }
 

@@ -7,11 +7,13 @@ import { startMemoryRegistry } from '../../support/memory-registry.ts'
 import { policyWith } from '../round-trip.ts'
 import { type Bench, switchOf } from './bench.ts'
 
+const MIRROR = '    deletion: mirror\n'
+
 export function describeSilence({ specimen, server, fresh, open }: Bench): void {
   const writes = (): readonly string[] =>
     switchOf(server(), 'requests')().filter((line) => !/^(GET|HEAD) /.test(line) && !specimen.query?.test(line))
 
-  test('a check and a plan send no write', async () => {
+  test('a check, a plan and a comparison send no write', async () => {
     const repository = fresh()
     const mine = await startMemoryRegistry()
     onTestFinished(() => mine.close())
@@ -27,10 +29,14 @@ export function describeSilence({ specimen, server, fresh, open }: Bench): void 
     const { endpoint, ctx } = await open()
     await endpoint.adapter.ping(ctx)
     const work = workplace({ ...server().env, SECRET: server().registry.credential?.password ?? '' })
-    const there = await work.plan(policyWith(server(), mine.url, `it/${repository}`, 'mine/new'))
-    expect(there.actions.map(({ action }) => action)).toEqual(['copy', 'copy', 'copy'])
-    const back = await work.plan(policyWith(server(), mine.url, `mine/mirror/${app}`, `it/${server().namespace}`))
-    expect(back.actions.map(({ action }) => action).sort()).toEqual(['copy', 'update'])
+    const there = policyWith(server(), mine.url, `it/${repository}`, 'mine/new')
+    expect((await work.plan(there)).actions.map(({ action }) => action)).toEqual(['copy', 'copy', 'copy'])
+    expect((await work.verify(there)).differences).not.toEqual([])
+    const back = policyWith(server(), mine.url, `mine/mirror/${app}`, `it/${server().namespace}`, MIRROR)
+    const deleting = specimen.deleteTag === false ? 'blocked' : 'delete'
+    const actions = (await work.plan(back)).actions.map(({ action }) => action)
+    expect(actions.sort()).toEqual([deleting, 'copy', 'update'].sort())
+    expect((await work.verify(back)).differences).not.toEqual([])
     expect(writes()).toEqual(before)
   })
 }
