@@ -24,15 +24,12 @@ import { type History, openHistory, type RegistryStatus } from '../history/histo
 import { createLongLists } from '../history/scratch.ts'
 import { createRedactor, redactAll } from '../http/redact.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
-import { commandEnvironment } from './command-environment.ts'
-import { createConnections, type Timing } from './connections.ts'
-import { type FoundCredential, foundCredential, signIn } from './credential.ts'
+import { createConnections, openSides, type Timing } from './connections.ts'
 import { type Check, examine } from './doctor.ts'
-import { pingRegistry, placeOf, statusesIn } from './ping.ts'
-import { createPost } from './post.ts'
+import { type FoundCredential, foundCredential, pingRegistry, placeOf, signIn, statusesIn } from './ping.ts'
+import { commandEnvironment, createPost } from './post.ts'
 import type { PlanOptions, VerifyOptions } from './requests.ts'
 import { createRunning, type Running } from './running.ts'
-import { openSides } from './sides.ts'
 
 /** What every command needs to know of its surroundings. */
 export interface AppOptions {

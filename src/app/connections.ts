@@ -3,15 +3,18 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { adapters } from '../../adapters/index.ts'
+import type { Configuration } from '../config/load.ts'
 import { type Adapter, type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
-import { ConfigurationError, NetworkError } from '../core/errors.ts'
+import { ConfigurationError, NetworkError, type Side } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import type { HttpClient } from '../core/http.ts'
+import { type Policy, routesOf } from '../core/policy.ts'
 import type { Credential, Registry, SentCredential } from '../core/registry.ts'
 import { createKeychain, type Keychain } from '../credentials/keychain.ts'
 import { resolveCredential } from '../credentials/resolve.ts'
-import type { Endpoint } from '../engine/endpoint.ts'
+import type { Endpoint, Route } from '../engine/endpoint.ts'
+import { sidedEndpoint } from '../engine/sided.ts'
 import { EXPIRY_MARGIN } from '../http/auth/auth.ts'
 import { createHttpClient, type HttpClientOptions } from '../http/client.ts'
 import { isMetadata, proxyFromEnvironment } from '../http/proxy/address.ts'
@@ -240,4 +243,35 @@ async function readPem(registry: Registry, key: string, path: string | undefined
   throw new ConfigurationError(`registry ${registry.name}: ${key} is no PEM file: ${path}`, {
     hint: 'such a file has a line -----BEGIN CERTIFICATE-----, or one that names a key',
   })
+}
+
+/** Both sides of a policy, opened. */
+export interface Sides {
+  readonly source: Endpoint
+  /** One for each destination. */
+  readonly routes: readonly Route[]
+}
+
+/** A registry that several destinations share is opened once. */
+export async function openSides(
+  policy: Policy,
+  configuration: Configuration,
+  connections: Connections,
+): Promise<Sides> {
+  const open = async (name: string, side: Side): Promise<Endpoint> =>
+    sidedEndpoint(await connections.open(configuration.registryOf(name)), side)
+  const routes = routesOf(policy)
+  const names = [...new Set(routes.map(({ destination }) => destination.registry))]
+  // Awaited together: a failure that nothing waits for would end the process.
+  const [source, ...opened] = await Promise.all([
+    open(policy.source.registry, 'source'),
+    ...names.map((name) => open(name, 'destination')),
+  ])
+  return {
+    source,
+    routes: routes.flatMap((route): Route[] => {
+      const destination = opened[names.indexOf(route.destination.registry)]
+      return destination ? [{ policy: route, destination }] : []
+    }),
+  }
 }

@@ -1,10 +1,10 @@
-/** Checks one registry step by step, each with its time; writes nothing to it. */
+/** Checks one registry: step by step, each with its time; where its credential comes from; whether that is taken. Writes nothing to it. */
 
 import type { Adapter, PingStep } from '../core/adapter.ts'
 import { abortReason, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { NetworkError, ReplicateError } from '../core/errors.ts'
-import type { Registry } from '../core/registry.ts'
+import type { Credential, Registry } from '../core/registry.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import type { History, RegistryStatus } from '../history/history.ts'
 import { networkError } from '../http/failure.ts'
@@ -140,4 +140,25 @@ export function statusesIn(
 /** What the history knows it by, beside its name. */
 export function placeOf({ url, path = '' }: Registry): string {
   return url ?? path
+}
+
+export interface FoundCredential {
+  readonly kind: Credential['kind']
+  readonly origin: string
+  /** Of an access key its id. */
+  readonly username?: string
+}
+
+/** Throws a `CredentialError` for a place that was named on purpose and cannot be used. */
+export async function foundCredential(registry: Registry, connections: Connections): Promise<FoundCredential> {
+  const found = await connections.credential(registry)
+  const { kind, origin } = found
+  const username = found.kind === 'basic' ? found.username : found.kind === 'access_key' ? found.id : undefined
+  return { kind, origin, ...(username === undefined ? {} : { username }) }
+}
+
+/** Throws what went wrong, where the registry does not let it in. Writes nothing. */
+export async function signIn(registry: Registry, connections: Connections, ctx: Context): Promise<void> {
+  const { adapter } = await connections.open(registry)
+  await adapter.ping(ctx)
 }

@@ -1,4 +1,4 @@
-/** Sends a body to where no registry is, or to a path of one with its credential: what handlers and notifications need. */
+/** What handlers and notifications use: a way to post to strangers and registries, and the environment of commands. */
 
 import type { Context } from '../core/context.ts'
 import { CredentialError, ReplicateError } from '../core/errors.ts'
@@ -77,4 +77,19 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
 function secretParts({ href, pathname, search }: URL): readonly string[] {
   const words = `${pathname}${search}`.split(/[^\w~-]+/)
   return [href, ...words.filter((word) => word.length >= 8 && /\d/.test(word))]
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Ours may hold credentials (`REPLICATE_NAME_PASSWORD`); these two say where the command finds the same configuration and history. */
+const KEPT: ReadonlySet<string> = new Set(['REPLICATE_CONFIG', 'REPLICATE_HOME'])
+
+/** The user's environment without what is a secret of ours. `home` is the directory of the history. Asked for late, it knows every secret that a run has met. */
+export function commandEnvironment(env: Environment, home: string, redactor: Redactor): Environment {
+  const isOpen = ([name, value]: readonly [string, string | undefined]): boolean => {
+    if (value === undefined || name === 'DOCKER_AUTH_CONFIG') return false
+    if (name.startsWith('REPLICATE_') && !KEPT.has(name)) return false
+    return redactor.text(value) === value
+  }
+  return { ...Object.fromEntries(Object.entries(env).filter(isOpen)), REPLICATE_HOME: home }
 }

@@ -2,18 +2,10 @@
 
 import type { App, AppOptions } from '../app/app.ts'
 import type { Known } from '../app/known.ts'
+import type { CopyRequest } from '../config/copy.ts'
 import type { Configuration } from '../config/load.ts'
 import type { AdapterType } from '../core/adapter.ts'
 import type { Policy } from '../core/policy.ts'
-
-/** What `copy` asks for. */
-export interface CopyRequest {
-  readonly source: string
-  readonly destination: string
-  readonly platforms?: readonly string[]
-  readonly referrers: boolean
-  readonly override: boolean
-}
 
 export interface Parts {
   app(options: AppOptions): Promise<App>

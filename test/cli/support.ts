@@ -205,7 +205,12 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     paths: () => Promise.resolve({ configuration: '/home/me/.config/replicate/config.yaml', home: '/state' }),
     known: unused,
     copyPolicy: (request) =>
-      Promise.resolve({ ...policy, name: 'copy', override: request.override, referrers: request.referrers }),
+      Promise.resolve({
+        ...policy,
+        name: 'copy',
+        override: request.override ?? true,
+        referrers: request.referrers ?? true,
+      }),
   }
 }
 

@@ -4,6 +4,7 @@ import type { Context } from '../../core/context.ts'
 import type { History } from '../../history/history.ts'
 import type { BlobHints, OpenCheckpoint } from '../../transfer/job.ts'
 import type { Endpoint } from '../endpoint.ts'
+import { attempt } from './recording.ts'
 
 /** Nothing is remembered where a destination has no uploads that another process could go on with: a directory. */
 export function checkpoints(
@@ -13,7 +14,14 @@ export function checkpoints(
 ): OpenCheckpoint {
   return (name, repository, digest) => {
     const registry = destinations.get(name)?.registry.url
-    return registry === undefined ? undefined : history.uploads.checkpoint(execution, { registry, repository, digest })
+    if (registry === undefined) return undefined
+    const kept = history.uploads.checkpoint(execution, { registry, repository, digest })
+    // A history that cannot be used is told by the task that ends next: an upload goes on without being remembered.
+    return {
+      load: () => attempt(kept.load),
+      save: (state, offset) => attempt(() => kept.save(state, offset)),
+      clear: () => attempt(kept.clear),
+    }
   }
 }
 
@@ -23,11 +31,11 @@ export function hintsOf(destinations: ReadonlyMap<string, Endpoint>, history: Hi
   return {
     homeOf(name, digest) {
       const url = urlOf(name)
-      return url === undefined ? undefined : history.blobHomes.find(url, digest)
+      return url === undefined ? undefined : attempt(() => history.blobHomes.find(url, digest))
     },
     remember(name, repository, digest) {
       const url = urlOf(name)
-      if (url !== undefined) history.blobHomes.remember(url, repository, digest)
+      if (url !== undefined) attempt(() => history.blobHomes.remember(url, repository, digest))
     },
   }
 }
@@ -40,11 +48,8 @@ export async function discardUploads(
 ): Promise<void> {
   if (registry.url === undefined) return
   const { total, succeed, skipped } = history.executions.get(run.id)
-  for (const { repository, location } of history.uploads.takeAbandoned(
-    run.id,
-    registry.url,
-    total === succeed + skipped,
-  )) {
+  const abandoned = history.uploads.takeAbandoned(run.id, registry.url, total === succeed + skipped)
+  for (const { repository, location } of abandoned) {
     await adapter.repository(repository).discardBlob?.(location, run.ctx)
   }
 }
