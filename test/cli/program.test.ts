@@ -228,7 +228,7 @@ describe('run', () => {
       executions: [{ ...execution, tasks: [task] }],
     })
     const summary = await readFile(join(cwd, 's.md'), 'utf8')
-    expect(summary).toContain('| base-images | ✅ succeeded |')
+    expect(summary).toContain('| `base-images` | ✅ succeeded |')
     expect(await readFile(join(cwd, 'job.md'), 'utf8')).toBe(`before\n${summary}`)
   })
 
