@@ -14,7 +14,7 @@ export interface Platform {
   readonly 'os.version'?: string
 }
 
-/** Names content by what it is, how large it is, and its digest. */
+/** Names content by media type, size and digest. */
 export interface Descriptor {
   readonly mediaType: string
   readonly digest: Digest
@@ -23,7 +23,7 @@ export interface Descriptor {
   readonly annotations?: Readonly<Record<string, string>>
   readonly platform?: Platform
   readonly artifactType?: string
-  /** Where a foreign layer may be had instead of from the registry. */
+  /** Where a foreign layer can be downloaded instead of from the registry. */
   readonly urls?: readonly string[]
   /** The content itself, base64. */
   readonly data?: string
@@ -37,7 +37,7 @@ export interface Referrer extends Descriptor {
 
 const DIGEST = /^([a-z0-9]+(?:[.+_-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/
 
-/** The digest in `text`, or undefined where it is none, or not one that can be computed here (see `ALGORITHMS`). */
+/** `text` as a digest, or undefined if it is not one, or has an algorithm that is not supported (see `ALGORITHMS`). */
 export function parseDigest(text: string): Digest | undefined {
   const match = DIGEST.exec(text)
   if (!match?.[1] || !match[2]) return undefined
@@ -45,7 +45,7 @@ export function parseDigest(text: string): Digest | undefined {
   return match[2].length === length && /^[a-f0-9]+$/.test(match[2]) ? (text as Digest) : undefined
 }
 
-/** True for anything of the form `algorithm:encoded`, also where the algorithm is unknown here. */
+/** True for anything of the form `algorithm:encoded`, whatever the algorithm. */
 export function looksLikeDigest(text: string): boolean {
   return DIGEST.test(text)
 }

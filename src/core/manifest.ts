@@ -14,7 +14,7 @@ export const DOCKER_SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+j
 export const DOCKER_SCHEMA1_SIGNED = 'application/vnd.docker.distribution.manifest.v1+prettyjws'
 export const HELM_CONFIG = 'application/vnd.cncf.helm.config.v1+json'
 
-/** What to accept when a manifest is asked for; a registry that is asked for less converts or denies. */
+/** The types to accept when requesting a manifest. A registry converts or refuses what is not in the list. */
 export const MANIFEST_TYPES = [
   OCI_INDEX,
   OCI_MANIFEST,
@@ -25,10 +25,10 @@ export const MANIFEST_TYPES = [
   DOCKER_SCHEMA1,
 ] as const
 
-/** Manifests larger than this are refused, in bytes. */
+/** In bytes; larger manifests are refused. */
 export const MAX_MANIFEST_SIZE = 8 * 1024 * 1024
 
-/** A manifest exactly as it came. */
+/** A manifest with its exact bytes. */
 export interface Manifest {
   readonly mediaType: string
   readonly digest: Digest
@@ -52,12 +52,12 @@ export function computeDigest(bytes: Uint8Array, algorithm: Algorithm = 'sha256'
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`
 }
 
-/** A manifest from bytes that came from outside; `expected` decides the algorithm and must be what they hash to. */
+/** A manifest from foreign bytes, which must hash to `expected` if that is given. */
 export function manifestOf(bytes: Uint8Array, contentType: string | undefined, expected?: Digest): Manifest {
   const digest = computeDigest(bytes, expected ? digestParts(expected).algorithm : 'sha256')
   if (expected && digest !== expected && !isSchema1(detectMediaType(bytes, contentType))) {
     throw new IntegrityError(
-      `manifest is not its digest: expected ${expected}, its ${bytes.byteLength} bytes are ${digest}`,
+      `manifest does not match its digest: expected ${expected}, its ${bytes.byteLength} bytes are ${digest}`,
     )
   }
   return { mediaType: detectMediaType(bytes, contentType), digest: expected ?? digest, bytes }
@@ -71,7 +71,7 @@ export function isSchema1(mediaType: string): boolean {
   return mediaType === DOCKER_SCHEMA1 || mediaType === DOCKER_SCHEMA1_SIGNED
 }
 
-/** True where a descriptor of this type, in an index, names a manifest and not a blob. */
+/** True if a descriptor of this type in an index names a manifest, false if it names a blob. */
 export function isManifestType(mediaType: string): boolean {
   return (MANIFEST_TYPES as readonly string[]).includes(mediaType)
 }
@@ -80,7 +80,7 @@ export function descriptorOf(manifest: Manifest): Descriptor {
   return { mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.bytes.byteLength }
 }
 
-/** Non-distributable: the registry need not hold it. */
+/** A non-distributable layer, which the registry need not have. */
 export function isForeign(blob: Descriptor): boolean {
   return (
     blob.mediaType === 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip' ||
@@ -88,11 +88,11 @@ export function isForeign(blob: Descriptor): boolean {
   )
 }
 
-/** What a manifest names. Throws `UnsupportedError` for schema 1 and `IntegrityError` for what is not a manifest. */
+/** What a manifest names. Throws `UnsupportedError` for schema 1 and `IntegrityError` for a malformed manifest. */
 export function contentsOf(manifest: Manifest): Contents {
   if (isSchema1(manifest.mediaType)) {
     throw new UnsupportedError('Docker schema 1 images are not supported', {
-      hint: 'push the image again with a current client, which makes a schema 2 or OCI image of it',
+      hint: 'push the image again with a current client, which converts it to schema 2 or OCI',
     })
   }
   const json = objectFrom(manifest.bytes)
@@ -124,7 +124,7 @@ export function contentsOf(manifest: Manifest): Contents {
   }
 }
 
-/** The media type: the header's, unless that says nothing, else what the body is. */
+/** The media type from the header, or from the content if the header is vague. */
 export function detectMediaType(bytes: Uint8Array, contentType: string | undefined): string {
   const header = contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (isManifestType(header)) return header
@@ -141,7 +141,7 @@ export function detectMediaType(bytes: Uint8Array, contentType: string | undefin
   return header
 }
 
-/** A descriptor from JSON that came from outside. */
+/** A descriptor from foreign JSON. */
 export function descriptorFrom(value: unknown, where: string): Descriptor {
   if (typeof value !== 'object' || value === null)
     throw new IntegrityError(`malformed manifest: ${where} is not a descriptor`)

@@ -5,7 +5,7 @@ import type { Digest } from './descriptor.ts'
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/
 const ATTACHMENT = /^(sha256|sha512)-([a-f0-9]{64,128})(?:\..*)?$/
-/** What of a digest's hex digits fits into a tag: those of sha256 all do. */
+/** How many hex digits of a digest a tag holds: all of sha256, half of sha512. */
 const TAG_DIGITS = 64
 
 export function isRepositoryName(name: string): boolean {
@@ -16,37 +16,37 @@ export function isTag(tag: string): boolean {
   return TAG.test(tag)
 }
 
-/** The digest of what a tag of the form `sha256-<hex>` or `sha256-<hex>.<anything>` hangs on: the index of its referrers, a signature, an
- *  SBOM. Undefined for every other tag. Of a sha512 digest only the first 64 digits, as `cutDigest` gives them. */
+/** What a tag `sha256-<hex>` (an index of referrers) or `sha256-<hex>.<anything>` (a signature, an SBOM) hangs on; undefined for any other tag. Of a
+ *  sha512 digest only the first 64 digits, as `cutDigest` gives them. */
 export function attachmentSubject(tag: string): Digest | undefined {
   const [, algorithm, hex = ''] = ATTACHMENT.exec(tag) ?? []
   if (!algorithm || !isTag(tag) || (algorithm === 'sha256' && hex.length !== TAG_DIGITS)) return undefined
   return `${algorithm}:${hex.slice(0, TAG_DIGITS)}`
 }
 
-/** True for tags that hang on something by its digest. */
+/** True for a tag that hangs on a digest. */
 export function isAttachmentTag(tag: string): boolean {
   return attachmentSubject(tag) !== undefined
 }
 
-/** A digest as `attachmentSubject` gives it, to compare with. */
+/** A digest in the form that `attachmentSubject` gives, for comparison. */
 export function cutDigest(digest: Digest): Digest {
   const end = digest.indexOf(':') + 1 + TAG_DIGITS
   return digest.length <= end ? digest : (digest.slice(0, end) as Digest)
 }
 
-/** The tag that holds the index of a subject's referrers where there is no API for them (distribution specification 1.1). */
+/** The tag for the index of a subject's referrers in a registry without a referrers API (distribution specification 1.1). */
 export function fallbackTag(subject: Digest): string {
   return cutDigest(subject).replace(':', '-')
 }
 
-/** The path without its last part, or undefined for a name of one part. */
+/** The name without its last path part, or undefined if it has only one. */
 export function namespaceOf(repository: string): string | undefined {
   const slash = repository.lastIndexOf('/')
   return slash < 0 ? undefined : repository.slice(0, slash)
 }
 
-/** `REGISTRY/REPOSITORY:TAG`, or `@DIGEST` where there is no tag. */
+/** `REGISTRY/REPOSITORY:TAG`, or `REGISTRY/REPOSITORY@DIGEST` without a tag. */
 export function formatResource(resource: {
   readonly registry: string
   readonly repository: string

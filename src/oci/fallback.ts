@@ -1,4 +1,4 @@
-/** The index of a subject's referrers under the tag `sha256-<hex>`: how they are found where a registry or a layout has no API for them.
+/** The index of a subject's referrers under the tag `sha256-<hex>`, for registries and layouts without an API for referrers.
  *
  *  https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema */
 
@@ -7,16 +7,16 @@ import { UnsupportedError } from '../core/errors.ts'
 import { contentsOf, descriptorOf, type Manifest, manifestOf, OCI_INDEX } from '../core/manifest.ts'
 import { fallbackTag } from '../core/reference.ts'
 
-/** Larger annotations of a referrer are not repeated in the index, in bytes of JSON: all referrers of a subject share its 4 MiB. */
+/** Larger annotations of a referrer are not repeated in the index, in bytes of JSON: all referrers of a subject share the 4 MiB of one manifest. */
 const MAX_ANNOTATIONS = 16 * 1024
 
-/** What the index under a subject's fallback tag names. Nothing where the tag holds something else: GitLab's registry answers it with the
+/** What the index under a subject's fallback tag names; nothing if the tag holds something else. GitLab's registry answers that tag with the
  *  subject itself. */
 export function referrersIn(index: Manifest | undefined, subject: Digest): readonly Descriptor[] {
   return isReferrersIndex(index, subject) ? contentsOf(index).manifests : []
 }
 
-/** True for an index of referrers; false for anything else that may be under a fallback tag. */
+/** False for anything else that a fallback tag may hold. */
 export function isReferrersIndex<T extends Pick<Manifest, 'mediaType' | 'digest'>>(
   found: T | undefined,
   subject: Digest,
@@ -24,8 +24,8 @@ export function isReferrersIndex<T extends Pick<Manifest, 'mediaType' | 'digest'
   return found !== undefined && found.mediaType === OCI_INDEX && found.digest !== subject
 }
 
-/** The index with `referrer` in it, sorted by digest so that the order in which referrers arrive leaves no trace; what else stands in the
- *  index stays. Undefined where the referrer is in it already. */
+/** The index with `referrer` added; undefined if it is listed already. Entries are sorted by digest, so that the result does not depend on the order
+ *  in which referrers arrive. Everything else in the index is kept. Throws an `UnsupportedError` if the tag holds another image. */
 export function withReferrer(current: Manifest | undefined, subject: Digest, referrer: Manifest): Manifest | undefined {
   if (current && current.digest !== subject && current.mediaType !== OCI_INDEX) {
     const tag = fallbackTag(subject)
@@ -40,7 +40,7 @@ export function withReferrer(current: Manifest | undefined, subject: Digest, ref
   return rewritten(index, (manifests) => [...manifests, entryOf(referrer)])
 }
 
-/** The index without `referrer`; undefined where the index does not name it, `empty` where it names nothing else. */
+/** The index without `referrer`; undefined if the index does not name it, `empty` if it names nothing else. */
 export function withoutReferrer(index: Manifest, referrer: Digest): Manifest | 'empty' | undefined {
   const entries = contentsOf(index).manifests
   if (!entries.some(({ digest }) => digest === referrer)) return undefined
@@ -48,7 +48,7 @@ export function withoutReferrer(index: Manifest, referrer: Digest): Manifest | '
   return rewritten(index, (manifests) => manifests.filter((entry) => digestOf(entry) !== referrer))
 }
 
-/** What the API of a registry would say of the referrer. */
+/** The descriptor that a referrers API would give. */
 export function entryOf(manifest: Manifest): Descriptor {
   const { artifactType, annotations } = contentsOf(manifest)
   const isSmall = annotations && JSON.stringify(annotations).length <= MAX_ANNOTATIONS
@@ -59,7 +59,7 @@ export function entryOf(manifest: Manifest): Descriptor {
   }
 }
 
-/** Keeps every field, also those that are unknown here. */
+/** Keeps every field, including unknown ones. */
 function rewritten(
   index: Manifest | undefined,
   change: (manifests: readonly unknown[]) => readonly unknown[],
@@ -72,7 +72,7 @@ function rewritten(
   return manifestOf(Buffer.from(JSON.stringify({ ...json, manifests })), OCI_INDEX)
 }
 
-/** Of an entry that `contentsOf` has checked. */
+/** The entry was checked by `contentsOf`. */
 function digestOf(entry: unknown): string {
   return typeof entry === 'object' && entry !== null && 'digest' in entry ? String(entry.digest) : ''
 }

@@ -7,23 +7,23 @@ import { attachmentSubject, cutDigest, fallbackTag } from '../../core/reference.
 
 /** What cosign hangs on an image. */
 const USUAL_SUFFIXES = ['sig', 'att', 'sbom']
-/** For so many subjects the usual tags are asked for one by one; a list of all tags is sooner read for more. A cache lists only what was
- *  pulled through it, so that asking by name also finds more. */
+/** For up to this many subjects the usual tags are asked for by name; above it, one list of all tags costs fewer requests. A pull-through cache
+ *  lists only what was pulled through it, so asking by name finds more there. */
 const FEW_SUBJECTS = 16
 
-/** Remembers what one list of all tags has shown. */
+/** Knows which tags hang on a digest once all tags have been listed. */
 export class Attachments {
   readonly #list: (ctx: Context) => AsyncIterable<string>
   #known: Map<Digest, Set<string>> | undefined
   #listing: Promise<void> | undefined
   #subjects = 0
 
-  /** `list` gives all tags, which it passes through `watch`. */
+  /** `list` lists all tags and passes them through `watch`. */
   constructor(list: (ctx: Context) => AsyncIterable<string>) {
     this.#list = list
   }
 
-  /** Passes `tags` on; once they have come to their end, nothing need be asked for that is not among them. */
+  /** Passes `tags` on. Once the list has ended, a tag that was not in it is known to be absent. */
   async *watch(tags: AsyncIterable<string>): AsyncIterable<string> {
     const found = new Map<Digest, Set<string>>()
     for await (const tag of tags) {
@@ -33,7 +33,7 @@ export class Attachments {
     this.#known = found
   }
 
-  /** Tags that may hang on `subject`: those that were listed, else those that are usual. */
+  /** Tags that may hang on `subject`: the listed ones, or the usual ones if nothing was listed. */
   async of(subject: Digest, ctx: Context): Promise<readonly string[]> {
     if (!this.#known) {
       this.#subjects += 1
@@ -53,7 +53,7 @@ export class Attachments {
     if (subject) this.#known?.get(subject)?.delete(tag)
   }
 
-  /** Where the tags cannot be listed it is not tried again. */
+  /** Tried once: a registry that does not list its tags will not do so later. */
   async #listOnce(ctx: Context): Promise<void> {
     this.#listing ??= this.#listAll(ctx)
     await this.#listing

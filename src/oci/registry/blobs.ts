@@ -1,4 +1,4 @@
-/** Blobs of one repository over HTTP: ask, read, mount. Writing has a file of its own. */
+/** Blobs of one repository over HTTP: look up, read, mount. The folder `upload` writes them. */
 
 import { type Bytes, bytesOf } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
@@ -10,7 +10,7 @@ import { doing } from './restate.ts'
 import { laneOf } from './upload/facts.ts'
 import { sessionOf, type UploadSession } from './upload/session.ts'
 
-/** False where it is not there, or there with another size. */
+/** False if the blob is missing or has another size. */
 export async function hasBlob(
   place: Pick<ManifestPlace, 'http' | 'name' | 'path'>,
   blob: Descriptor,
@@ -22,7 +22,7 @@ export async function hasBlob(
   let response = await http.request({ ...base, url, redirect: false, expect: [200, 404, ...REDIRECTS] }, ctx)
   await response.discard()
   if (REDIRECTS.includes(response.status)) {
-    // A storage's signed link is for GET alone; that the registry makes one is answer enough.
+    // A signed link of object storage allows only GET. That the registry made one proves that it has the blob.
     if (isElsewhere(response)) return true
     response = await http.request({ ...base, url, expect: [200, 404] }, ctx)
     await response.discard()
@@ -32,7 +32,7 @@ export async function hasBlob(
   return length === 0 || length === blob.size
 }
 
-/** The blob from `offset` on, also from a server that does not know ranges. */
+/** The blob from `offset` on, also from a server that ignores `Range`. */
 export async function readBlob(place: ManifestPlace, blob: Descriptor, offset: number, ctx: Context): Promise<Bytes> {
   if (offset > 0 && offset >= blob.size) return bytesOf()
   const { http, name, path } = place
@@ -61,8 +61,8 @@ export async function readBlob(place: ManifestPlace, blob: Descriptor, offset: n
   return response.body
 }
 
-/** True where it was mounted, a session where the registry would rather have it uploaded, false where neither happened: whatever it was, the
- *  upload that follows does without it, and says what is wrong if anything is. */
+/** True if the blob was mounted, a session if the registry wants it uploaded instead, false if the mount failed for any other reason. The caller
+ *  then uploads the blob, and that upload reports what is wrong with the registry, if anything is. */
 export async function mountBlob(
   place: ManifestPlace,
   blob: Descriptor,

@@ -1,4 +1,4 @@
-/** What a webhook brought, where it is not what its sender would send. */
+/** The error for a webhook whose body does not have its sender's form. */
 
 import type { z } from 'zod'
 import { RegistryError } from '../../core/errors.ts'

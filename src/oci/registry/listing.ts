@@ -21,21 +21,20 @@ export interface Listing {
   readonly what: string
 }
 
-/** A server without paging sends everything at once: a million tags are some 30 MB. */
+/** A server without paging sends everything at once: a million tags take about 30 MB. */
 const MAX_PAGE_SIZE = 64 * 1024 * 1024
-/** So many pages one after another that name nothing new are a circle. */
+/** This many pages in a row without a new name mean that the pages go in a circle. */
 const MAX_STALE_PAGES = 100
-/** Of a hundred names each that is ten million. */
+/** Enough for ten million names at a hundred a page. */
 const MAX_PAGES = 100_000
-/** How many names that are left out are told one by one. */
+/** How many invalid names are reported one by one; the others are counted. */
 const TOLD = 10
-/** Of a link to the next page, in characters: all are remembered. */
+/** Of a link to the next page, in characters; every link is remembered, to recognize a circle. */
 const MAX_LINK = 8192
 
-/**
- * The names as their pages come. Only one page is remembered, so memory stays flat: a name that comes again on the next page
- * is left out, one that comes again later is not. What cannot be such a name is left out with a warning. Throws a `RegistryError` with status 404 only where the first page is not there.
- */
+/** Yields names page by page. Only the previous page is remembered, so memory stays flat: a name that is repeated on the next page is dropped, one
+ *  that is repeated later is not. Invalid names are left out with a warning. Throws a `RegistryError` with status 404 only if the first page does
+ *  not exist. */
 export async function* listNames(listing: Listing, ctx: Context): AsyncIterable<string> {
   const isName = listing.key === 'tags' ? isTag : isRepositoryName
   let odd = 0
@@ -62,7 +61,7 @@ async function* allNames(listing: Listing, ctx: Context): AsyncIterable<string> 
   let stale = 0
   const visited = new Set<string>()
   const order: Order = { ascending: true }
-  /** After a restart: names up to this one have been seen. */
+  /** After a restart: names up to and including this one were yielded before. */
   let seen: string | undefined
   for (;;) {
     const names = new Set(page.names)
@@ -86,10 +85,10 @@ async function* allNames(listing: Listing, ctx: Context): AsyncIterable<string> 
     try {
       page = await readPage(listing, next, ctx)
     } catch (error) {
-      // Without a Link the next page was only a guess; a server that refuses it has no more.
+      // Without a `Link` the next page was a guess; a server that refuses it has no more pages.
       if (guess && error instanceof RegistryError && [400, ...ABSENT].includes(error.status)) return
       if (!isNotFound(error)) throw error
-      // zot answers so when the tag that a page ended with was deleted meanwhile.
+      // zot answers 404 if the tag that ended the previous page was deleted in the meantime.
       if (restarted || !order.ascending) throw brokenOff(listing, error)
       restarted = true
       seen = order.last
@@ -100,7 +99,7 @@ async function* allNames(listing: Listing, ctx: Context): AsyncIterable<string> 
   }
 }
 
-/** Whether names come in ascending order so far: then those up to the last are known to be seen. */
+/** As long as names come in ascending order, all names up to the last one are known to have been seen. */
 interface Order {
   ascending: boolean
   last?: string
@@ -117,7 +116,7 @@ interface Page {
   readonly next: string | undefined
 }
 
-/** `size` is the `n` that the server took, undefined where it refuses any. */
+/** `size` is the `n` that the server accepted, or undefined if it refuses the parameter. */
 async function firstPage(
   listing: Listing,
   ctx: Context,
@@ -150,11 +149,9 @@ async function readPage(listing: Listing, url: string, ctx: Context): Promise<Pa
   return { names: names ?? repositories ?? [], next }
 }
 
-/**
- * The URL of the page that `link` calls next, or undefined. Its host and scheme are the registry's own, also where a reverse
- * proxy does not know them; of the link only path and query count. Of a path that differs from the one asked for by its beginning
- * alone, only the query: a proxy in between has added or taken away a prefix.
- */
+/** The URL of the page that `link` calls next, or undefined. Scheme and host are always the registry's own, because a registry behind a reverse
+ *  proxy may not know them. If the link's path differs from the requested one only by a prefix, which a proxy has added or removed, the requested
+ *  path is used with the link's query. */
 export function nextPage(http: HttpClient, requestUrl: string, link: string | undefined): string | undefined {
   for (const [, target = '', parameters = ''] of (link ?? '').matchAll(/<([^>]*)>([^<]*)/g)) {
     const rel = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(parameters)
@@ -169,7 +166,7 @@ export function nextPage(http: HttpClient, requestUrl: string, link: string | un
   return undefined
 }
 
-/** An absolute URL on the registry's own address, below the prefix that its URL has. */
+/** An absolute URL at the registry's own address, with the prefix of the registry's URL. */
 export function onRegistry(http: HttpClient, pathname: string, search: string): string {
   const prefix = prefixOf(http)
   return `${new URL(http.url).origin}${pathname.startsWith(`${prefix}/`) ? '' : prefix}${pathname}${search}`
@@ -180,7 +177,7 @@ export function prefixOf(http: HttpClient): string {
   return new URL(http.url).pathname.replace(/\/$/, '')
 }
 
-/** An answer that is none, as an error that no retry will better. */
+/** The error for a list that cannot be understood; trying again would not help. */
 export function malformedAnswer(what: string, path: string, why: string): RegistryError {
   return new RegistryError(`cannot list the ${what}: ${why}`, { status: 200, method: 'GET', path })
 }
@@ -194,7 +191,7 @@ function circle(listing: Listing): RegistryError {
 }
 
 function brokenOff(listing: Listing, cause: unknown): unknown {
-  // Not a 404: that would read as a repository that does not exist.
+  // Not a 404, which would mean that the repository does not exist.
   if (!isNotFound(cause)) return cause
   return new NetworkError(`the list of ${listing.what} changed while it was read`, { cause })
 }

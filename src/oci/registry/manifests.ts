@@ -16,7 +16,7 @@ import {
 import { isTag } from '../../core/reference.ts'
 import { doing, restated } from './restate.ts'
 
-/** Where manifests are: a repository, and what its tokens must allow. */
+/** A repository that holds manifests, and the rights that its tokens need. */
 export interface ManifestPlace {
   readonly http: HttpClient
   readonly name: string
@@ -26,12 +26,12 @@ export interface ManifestPlace {
   readonly deleteAction: string
 }
 
-/** On one line, because some servers read only the first. */
+/** One header line, because some servers read only the first. */
 const ACCEPT = MANIFEST_TYPES.join(', ')
-/** Content types that say nothing of what a manifest is. */
+/** Content types that do not tell what kind of manifest it is. */
 const VAGUE = new Set(['', 'application/json', 'application/octet-stream', 'text/plain'])
 
-/** What a tag or digest points at, by HEAD; where the answer does not say, by GET. */
+/** What a tag or digest points at: asked by HEAD, and by GET if the answer lacks type, digest or size. */
 export async function resolveManifest(
   place: ManifestPlace,
   reference: string,
@@ -46,18 +46,18 @@ export async function resolveManifest(
     return resolveByGet(place, reference, ctx)
   }
   if (asked && digestParts(asked).algorithm === digestParts(digest).algorithm && asked !== digest) {
-    throw new IntegrityError(`the registry has another manifest than was asked for: expected ${asked}, it is ${digest}`)
+    throw new IntegrityError(`the registry answered with another manifest: asked for ${asked}, got ${digest}`)
   }
   return { mediaType, digest: asked ?? digest, size }
 }
 
-/** The exact bytes, checked against the digest asked for, or against the one that the registry names. */
+/** The exact bytes, checked against the requested digest, or for a tag against the digest that the registry names. */
 export async function readManifest(place: ManifestPlace, reference: string, ctx: Context): Promise<Manifest> {
   const asked = digestIn(reference)
   return checked(await request(place, 'GET', reference, [200], ctx), asked)
 }
 
-/** Writes the exact bytes; gives the answer's headers. The digest that the registry answers with is checked. */
+/** Writes the exact bytes, checks the digest in the registry's answer, and returns the answer's headers. */
 export async function putManifest(
   place: ManifestPlace,
   manifest: Manifest,
@@ -68,14 +68,14 @@ export async function putManifest(
   try {
     return await put(place, manifest, reference, ctx)
   } catch (error) {
-    // Bytes that changed on their way are under the tag now, and must not stay there.
+    // The bytes changed on their way and are under the tag now: overwrite them.
     if (!(error instanceof IntegrityError)) throw error
     return put(place, manifest, reference, ctx)
   }
 }
 
-/** A tag takes the digest that the registry computes, which is sha256, unless it is told another: by the digest, with the tag beside it, or the
- *  other way round. A registry that knows no such digest refuses the first, so that no tag is left with another one. */
+/** A registry gives a pushed tag a sha256 digest unless told otherwise. Pushes by digest with `?tag=`, and then, if the answer does not confirm
+ *  the tag, by tag with `?digest=`. A registry without sha512 refuses the first push, so no tag with a wrong digest is left behind. */
 async function putTagged(
   place: ManifestPlace,
   manifest: Manifest,
@@ -88,9 +88,9 @@ async function putTagged(
   const now = (await resolveManifest(place, tag, ctx))?.digest
   if (now === digest) return headers
   throw new UnsupportedError(
-    `the tag ${nameOf(place.name, tag)} became ${now ?? 'nothing'} at the registry, not ${digest}`,
+    `the tag ${nameOf(place.name, tag)} points at ${now ?? 'nothing'} at the registry, not at ${digest}`,
     {
-      hint: 'the registry gives no tag to a manifest with such a digest',
+      hint: 'the registry does not support tags of manifests with such a digest',
     },
   )
 }
@@ -115,7 +115,7 @@ async function putOnce(
   })
   await response.discard()
   const stored = described(response).digest ?? (await resolveManifest(place, reference, ctx))?.digest
-  // A registry may name another algorithm's digest of the same bytes.
+  // A registry may name the digest of the same bytes by another algorithm.
   const expected = stored && computeDigest(manifest.bytes, digestParts(stored).algorithm)
   if (!stored || stored !== expected) {
     throw new IntegrityError(
@@ -125,25 +125,30 @@ async function putOnce(
   return response.headers
 }
 
-/** What a refused push means, where status and codes do not say it. */
+/** Explains a refused push where status and codes do not. */
 function explained(error: unknown, manifest: Manifest): unknown {
   if (!(error instanceof RegistryError)) return error
   if (/immutab/i.test(`${error.message} ${error.codes.join(' ')}`)) {
-    return restated(error, error.message, 'the tag may not be overwritten there: exclude it, or set `override: false`')
+    return restated(
+      error,
+      error.message,
+      'the registry does not let this tag be overwritten: exclude it, or set `override: false`',
+    )
   }
   if (refusesUrls(error) && hasForeignLayers(manifest)) {
-    const message = `the registry refuses an image with foreign layers, whose URLs it does not allow: ${error.message}`
-    const hint = 'allow the URLs there (distribution: validation.manifests.urls.allow), or exclude the image'
+    const message = `the registry does not allow the URLs of this image's foreign layers: ${error.message}`
+    const hint =
+      'allow these URLs in the registry (distribution: validation.manifests.urls.allow), or exclude the image'
     return new UnsupportedError(message, { cause: error, hint })
   }
   const { algorithm } = digestParts(manifest.digest)
   if (algorithm !== 'sha256' && error.codes.includes('DIGEST_INVALID')) {
-    return restated(error, error.message, `the registry may not know ${algorithm} digests, such as this manifest has`)
+    return restated(error, error.message, `this manifest has a ${algorithm} digest, which the registry may not support`)
   }
   return error
 }
 
-/** So distribution puts it: an error of its own that is unknown to its API, beside the error that stands for the whole. */
+/** Distribution has no error code for a refused URL: it answers `UNKNOWN` for the layer, and once more for the whole. */
 function refusesUrls({ status, codes }: RegistryError): boolean {
   return status === 500 && codes.filter((code) => code === 'UNKNOWN').length > 1
 }
@@ -152,8 +157,8 @@ function hasForeignLayers(manifest: Manifest): boolean {
   return contentsOf(manifest).blobs.some((blob) => isForeign(blob) || (blob.urls?.length ?? 0) > 0)
 }
 
-/** Deletes what a tag or digest names. What is not there is deleted already. Throws an `UnsupportedError` where the registry does not delete
- *  such things. */
+/** Deletes a tag, or a manifest by its digest; one that does not exist counts as deleted. Throws an `UnsupportedError` if the registry does not
+ *  delete tags, or manifests. */
 export async function deleteManifestAt(place: ManifestPlace, reference: string, ctx: Context): Promise<void> {
   const { http, name, path, deleteAction } = place
   try {
@@ -164,10 +169,10 @@ export async function deleteManifestAt(place: ManifestPlace, reference: string, 
     await response.discard()
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error
-    // zot answers 400 for a repository that it does not have.
+    // zot answers 400 for a repository that does not exist.
     if (error.status === 404 || error.codes.includes('NAME_UNKNOWN')) return
     if (error.status !== 405 && error.status !== 400) throw error
-    // Any other code is a reason of its own, such as a tag that is immutable.
+    // Any other code names another reason, such as an immutable tag.
     const isRefusal = error.codes.every((code) => code === 'UNSUPPORTED' || code === 'DIGEST_INVALID')
     throw isRefusal ? cannotDelete(error, reference) : error
   }
@@ -197,7 +202,7 @@ async function checked(response: HttpResponse, asked: Digest | undefined): Promi
   const { digest, size } = described(response)
   if (size !== undefined && size > MAX_MANIFEST_SIZE) {
     await response.discard()
-    throw new IntegrityError(`a manifest of ${size} bytes is larger than the ${MAX_MANIFEST_SIZE} that are accepted`)
+    throw new IntegrityError(`a manifest of ${size} bytes is larger than the limit of ${MAX_MANIFEST_SIZE} bytes`)
   }
   const bytes = await response.bytes(MAX_MANIFEST_SIZE)
   return manifestOf(bytes, response.headers['content-type'], asked ?? digest)
@@ -228,7 +233,7 @@ function request(
   })
 }
 
-const CONDITION = 'the registry lets only some images be pulled, such as those with a signature or a clean scan'
+const CONDITION = 'the registry only allows pulls of images that meet a condition, such as a signature or a clean scan'
 
 function nameOf(repository: string, reference: string): string {
   return `${repository}${looksLikeDigest(reference) ? '@' : ':'}${reference}`
@@ -238,7 +243,7 @@ function urlOf(path: string, reference: string): string {
   return `${path}/manifests/${encodeURIComponent(reference).replaceAll('%3A', ':')}`
 }
 
-/** What an answer's headers say of the manifest. */
+/** What the headers of an answer tell about the manifest. */
 function described(response: HttpResponse): {
   readonly digest: Digest | undefined
   readonly mediaType: string
@@ -250,7 +255,7 @@ function described(response: HttpResponse): {
   return { digest: parseDigest(digest.trim()), mediaType: type.split(';')[0]?.trim().toLowerCase() ?? '', size }
 }
 
-/** The digest that a reference is, or undefined for a tag; one that cannot be checked is refused. */
+/** The reference as a digest, or undefined if it is a tag. Throws an `UnsupportedError` for a digest that cannot be checked. */
 function digestIn(reference: string): Digest | undefined {
   const digest = parseDigest(reference)
   if (!digest && looksLikeDigest(reference)) {

@@ -22,8 +22,8 @@ const EVENT = z.looseObject({
 })
 const ENVELOPE = z.looseObject({ events: z.array(z.unknown()) })
 
-/** Pushes and deletes of manifests and tags; pulls, blobs and mounts are left out, and so is what has another form in an envelope that
- *  is one. The delete of a blob looks like that of a manifest. */
+/** Pushes and deletes of manifests and tags. Pulls, blobs, mounts and malformed events are left out. A deleted blob cannot be told from a deleted
+ *  manifest. */
 export function distributionEvents({ body }: Delivery): readonly RegistryEvent[] {
   const envelope = ENVELOPE.safeParse(body)
   if (!envelope.success) throw malformedDelivery('a registry', envelope.error)

@@ -1,4 +1,4 @@
-/** Follows the pages of a vendor's own API, and tells an answer that is none. */
+/** Follows the pages of a vendor's own API, and checks the form of its answers. */
 
 import type { z } from 'zod'
 import type { Context } from '../../core/context.ts'
@@ -12,8 +12,7 @@ export interface Page<T> {
   readonly next: string | undefined
 }
 
-/** What the pages hold, in their order. `what` is for messages: `tags of library/alpine`. Pages that lead back to one that was read are a
- *  `RegistryError`. */
+/** The items of all pages in order. `what` is for messages: `tags of library/alpine`. Throws a `RegistryError` if the pages go in a circle. */
 export async function* itemsOf<T>(
   first: string,
   read: (url: string) => Promise<Page<T>>,
@@ -29,10 +28,10 @@ export async function* itemsOf<T>(
   }
 }
 
-/** The largest page that is read, in bytes. */
+/** The largest page that is accepted, in bytes. */
 const PAGE_SIZE = 64 * 1024 * 1024
 
-/** Asks for JSON and checks its form; `what` is for messages. An answer of another form is a `RegistryError`. */
+/** Requests JSON and checks its form; `what` is for messages. Throws a `RegistryError` if the answer has another form. */
 export async function askJson<T>(
   http: HttpClient,
   request: Pick<HttpRequest, 'url'> & Partial<HttpRequest>,

@@ -22,23 +22,23 @@ export interface ReferrersSource {
   readonly scopes: readonly string[]
   readonly source: Pick<ContentSource, 'resolve' | 'readManifest'>
   readonly attachments: Attachments
-  /** Whether this repository's registry has the referrers API; found out by the first request that says so. */
+  /** Whether the registry has the referrers API; undefined until an answer shows it. */
   readonly api: {
     supported: boolean | undefined
-    /** The first request, for which the others wait. */
+    /** The first request; the others wait for it. */
     first?: Promise<void>
   }
 }
 
-/** More referrers of one subject than this are refused: no artifact has so many, but a page loop does. */
+/** The most referrers of one subject that are accepted. No artifact has as many; endless pages do. */
 const MAX_REFERRERS = 10_000
-/** All pages of the referrers of one subject, in bytes. */
+/** Of all pages with the referrers of one subject together, in bytes. */
 const MAX_WEIGHT = 64 * 1024 * 1024
 const MAX_PAGES = 1000
 const TAGS_AT_ONCE = 8
 
-/** What refers to `subject`: a manifest once for each tag that it hangs on, else once. The fallback index itself is not among them: the
- *  destination gets one of its own. */
+/** What refers to `subject`. A manifest that hangs on tags comes once for each tag, any other one once. The fallback index itself is left out: the
+ *  destination gets its own. */
 export async function* referrersOf(from: ReferrersSource, subject: Descriptor, ctx: Context): AsyncIterable<Referrer> {
   const found = new Map<string, Referrer>()
   const enter = (referrer: Referrer): void => {
@@ -60,14 +60,14 @@ export async function* referrersOf(from: ReferrersSource, subject: Descriptor, c
       }
     }
   }
-  // What hangs on a tag may be found again by its subject; its tag must not be lost.
+  // A manifest that hangs on a tag may also be listed by its subject; its tag must be kept.
   for (const referrer of [...((await listed) ?? []), ...unnamed]) {
     if (!onTags.has(referrer.digest)) enter(briefly(referrer))
   }
   yield* found.values()
 }
 
-/** Whether the registry's own API lists a referrer that has just been pushed: then it needs no fallback tag. */
+/** Whether the referrers API lists a referrer that was just pushed; if so, it needs no fallback index. */
 export async function isListed(
   from: ReferrersSource,
   subject: Descriptor,
@@ -95,7 +95,7 @@ export async function addToFallback(
 
 const turns = new Map<string, Promise<void>>()
 
-/** Reading, merging and writing one index must not overlap with itself in this process. */
+/** Runs one after another in this process whatever reads, merges and writes the same index. */
 async function inTurn(key: string, merge: () => Promise<void>): Promise<void> {
   const before = turns.get(key) ?? Promise.resolve()
   const mine = before.then(merge, merge)
@@ -107,7 +107,7 @@ async function inTurn(key: string, merge: () => Promise<void>): Promise<void> {
   }
 }
 
-/** What a tag hangs on `subject`: itself, or what it names where it is the index of referrers. */
+/** The referrers that a tag adds: the manifest under it, or all that it names if it is the fallback index. */
 async function attachedBy(
   from: ReferrersSource,
   tag: string,
@@ -123,25 +123,25 @@ async function attachedBy(
     return referrersIn(await found(from.source.readManifest(tag, ctx)), subject.digest)
   } catch (error) {
     if (!(error instanceof ReplicateError) || error.retryable || error instanceof RegistryError) throw error
-    const text = `what ${from.name}:${tag} names stays behind: ${error.message}`
+    const text = `referrers in ${from.name}:${tag} stay behind: ${error.message}`
     ctx.emit({ type: 'log', level: 'warning', text })
     return []
   }
 }
 
-/** Undefined where the tag is not there. So say some registries with a 401 or 403, although the image itself may be read. */
+/** Undefined if the tag does not exist. Some registries answer 401 or 403 for a missing tag of a repository that can be read. */
 async function resolved(from: ReferrersSource, tag: string, ctx: Context): Promise<Descriptor | undefined> {
   try {
     return await from.source.resolve(tag, ctx)
   } catch (error) {
     if (!(error instanceof CredentialError) && !(error instanceof RegistryError && error.status === 403)) throw error
-    const text = `${from.name}:${tag} counts as absent: ${error.message}`
+    const text = `${from.name}:${tag} is taken as missing: ${error.message}`
     ctx.emit({ type: 'log', level: 'debug', text })
     return undefined
   }
 }
 
-/** Undefined where the registry has no such API. */
+/** Undefined if the registry does not have the API. */
 async function byApi(from: ReferrersSource, subject: Digest, ctx: Context): Promise<readonly Descriptor[] | undefined> {
   const { api } = from
   if (api.supported === undefined && api.first) await api.first
@@ -171,8 +171,8 @@ async function listByApi(
     const response = await ask(from, next, ctx)
     if (!response || !isIndexAnswer(response)) {
       await response?.discard()
-      if (visited.size > 1) throw malformedAnswer(what, url, 'a page of them is no image index')
-      // Quay answers 400 for a digest it does not know, and has the API all the same.
+      if (visited.size > 1) throw malformedAnswer(what, url, 'one of the pages is not an image index')
+      // Quay has the API and answers 400 for a digest that it does not know.
       if (response?.status !== 400) from.api.supported = false
       return undefined
     }
@@ -199,7 +199,7 @@ function entriesIn(bytes: Uint8Array, what: string, url: string): readonly unkno
   return entries
 }
 
-/** Annotations may be heavy, and are read again with the manifest. */
+/** Without annotations and data, which may be large and are read with the manifest itself. */
 function briefly({ mediaType, digest, size, artifactType }: Descriptor): Descriptor {
   return { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }) }
 }
@@ -208,8 +208,8 @@ function tooMany({ path }: ReferrersSource, { digest }: Pick<Descriptor, 'digest
   return malformedAnswer(`referrers of ${digest}`, `${path}/referrers/${digest}`, `they are more than ${MAX_REFERRERS}`)
 }
 
-/** The answer, or undefined where the registry would not give one. A redirect is followed on the registry's own host only: GHCR sends
- *  those who ask for referrers to a web page. */
+/** The answer, or undefined if access was denied. Redirects are followed on the registry's own host only: GHCR redirects a request for referrers to
+ *  a web page. */
 async function ask(from: ReferrersSource, url: string, ctx: Context): Promise<HttpResponse | undefined> {
   const { http, scopes } = from
   const base = {
@@ -230,7 +230,7 @@ async function ask(from: ReferrersSource, url: string, ctx: Context): Promise<Ht
     await response.discard()
     return await http.request({ ...base, url: href }, ctx)
   } catch (error) {
-    // The manifest was readable, so this is about the API; a credential that has run out shows in what comes next.
+    // The manifest itself could be read, so only the API is closed. A credential that has expired fails the next request, too.
     if (error instanceof CredentialError) return undefined
     throw error
   }

@@ -18,15 +18,15 @@ export interface RegistryFacts {
   readonly upload?: UploadFacts
   /** Whether blobs are taken over from other repositories; default true. */
   readonly mount?: boolean
-  /** Whether there is a referrers API; default `probe`: the first request shows it. */
+  /** Whether the registry has a referrers API; default `probe`: the first request tells. */
   readonly referrers?: boolean | 'probe'
-  /** true: the answer to a push says `OCI-Subject` also where there is no referrers API. */
+  /** true: the registry answers a push with `OCI-Subject` although it has no referrers API. */
   readonly unprovenSubject?: boolean
   /** What a token must allow to delete; default `delete`. */
   readonly deleteAction?: string
   /** What a token must allow to read the catalogue; default `registry:catalog:*`. */
   readonly catalogScopes?: readonly string[]
-  /** The `n` to ask the catalogue for; default 100, which every registry takes. */
+  /** The `n` to ask the catalogue for; default 100, which every registry accepts. */
   readonly pageSize?: number
   /** How a broken upload is tried again; default three times, with a pause. */
   readonly retry?: UploadRetry
@@ -34,7 +34,8 @@ export interface RegistryFacts {
 
 const RETRY: UploadRetry = { attempts: 3, wait: sleep }
 
-/** An adapter that is only a quirk gives other facts; one that lists differently spreads this and adds its own method. */
+/** The adapter of a plain registry. A type that differs only in facts passes them; one that lists differently spreads the result and replaces a
+ *  method. */
 export function ociRegistry(registry: Registry, tools: AdapterTools, facts: RegistryFacts = {}): Adapter {
   const repositories = new Map<string, ContentStore>()
   const learned: Learned = {}
@@ -77,7 +78,7 @@ async function ping(http: HttpClient, ctx: Context): Promise<void> {
   const says = /^registry\/2/.test(response.headers['docker-distribution-api-version'] ?? '')
   const length = response.headers['content-length']
   await response.discard()
-  // The body is `{}`, or nothing at all; a web server that answers every path has a page to show.
+  // A registry answers `{}` or an empty body; a web server that answers every path sends a page.
   if (says || type === 'application/json' || (type !== 'text/html' && (length === '0' || length === undefined))) return
   throw noRegistry(http, `GET ${http.url}/v2/ was answered with ${type || 'something else'}`, response.status)
 }

@@ -27,8 +27,8 @@ export interface RepositoryFacts {
 
 const TAGS_PAGE = 1000
 
-/** The store remembers what it has learned of the repository: which referrers hang on tags, whether there is a referrers API, which
- *  upload sessions refused mounts have left. */
+/** The store remembers which tags hang on digests, whether the registry has a referrers API, and which upload sessions refused mounts have
+ *  opened. */
 export function ociRepository(http: HttpClient, name: string, facts: RepositoryFacts): ContentStore {
   const path = `/v2/${name.split('/').map(encodeURIComponent).join('/')}`
   const place = { http, name, path, deleteAction: facts.deleteAction ?? 'delete' }
@@ -62,7 +62,7 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
     api: { supported: facts.referrers === 'probe' ? undefined : facts.referrers },
   }
 
-  /** The session that a refused mount of the blob has left, for its upload. */
+  /** The session that a refused mount has opened, to upload the blob in it. */
   function take(digest: Digest): UploadSession | undefined {
     const session = opened.get(digest)
     opened.delete(digest)
@@ -93,17 +93,17 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
       const answer = await putManifest(place, manifest, reference, ctx)
       attachments.written(reference)
       const subject = answer['oci-subject'] && !facts.unprovenSubject ? undefined : subjectOf(manifest)
-      // Quay has the API and says nothing of it; others say so and have none.
+      // Quay has the API without `OCI-Subject` in its answers; others answer with it and do not have the API.
       if (subject && !(await isListed(referrers, subject, manifest.digest, ctx)))
         await addToFallback(store, `${http.url}${path}`, subject, manifest, ctx)
     },
     async deleteTag(tag, ctx) {
-      // A digest here would delete all its tags.
+      // A digest would delete the manifest with all its tags.
       if (!isTag(tag)) throw new TypeError(`not a tag: ${tag}`)
       await deleteManifestAt(place, tag, ctx)
       attachments.deleted(tag)
     },
-    // Only a delete would show it.
+    // Only a delete would tell.
     deletes: async () => 'unknown',
     deleteManifest: (digest, ctx) => deleteManifestAt(place, digest, ctx),
   }
@@ -122,7 +122,7 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
 }
 
 function subjectOf(manifest: Manifest): Descriptor | undefined {
-  // Most have none, and need no parsing to say so.
+  // Most manifests have no subject; a search is cheaper than parsing.
   return Buffer.from(manifest.bytes.buffer, manifest.bytes.byteOffset, manifest.bytes.byteLength).includes('"subject"')
     ? contentsOf(manifest).subject
     : undefined

@@ -1,8 +1,8 @@
-/** Says of a registry's refusal what it was that failed. */
+/** Adds to a registry's refusal what was attempted. */
 
 import { RegistryError } from '../../core/errors.ts'
 
-/** What `answer` resolves to; a `RegistryError` of it reads `cannot <what>: <why>`, and is otherwise the same. */
+/** Resolves as `answer` does. A `RegistryError` becomes `cannot <what>: <why>` and is otherwise the same. */
 export async function doing<T>(what: string, answer: Promise<T>): Promise<T> {
   try {
     return await answer
@@ -11,7 +11,7 @@ export async function doing<T>(what: string, answer: Promise<T>): Promise<T> {
   }
 }
 
-/** The same error in other words, with another hint where one is given. */
+/** The same error with another message, and another hint if one is given. */
 export function restated(error: RegistryError, message: string, hint = error.hint): RegistryError {
   const { status, method, path, codes, retryAfter } = error
   return new RegistryError(message, { status, method, path, codes, retryAfter, hint, cause: error })

@@ -96,7 +96,7 @@ describe('a manifest', () => {
       const { store, ctx } = await holding({ sha512: 'ignored' })
       await expect(store.writeManifest(manifest, 'v2', ctx)).rejects.toMatchObject({
         code: 'unsupported',
-        message: expect.stringContaining(`became ${IMAGE.digest}`),
+        message: expect.stringContaining(`points at ${IMAGE.digest}`),
       })
     })
 

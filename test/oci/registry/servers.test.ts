@@ -51,7 +51,7 @@ describe.each(availableServers())('%s', (name) => {
     }
   })
 
-  test.runIf(name !== 'zot')('says of an image with foreign layers that it refuses their URLs', async () => {
+  test.runIf(name !== 'zot')('is said to refuse the URLs of foreign layers', async () => {
     const plain = image({ seed: 'windows' })
     await seed(server.url, 'windows', 'plain', plain)
     const json = JSON.parse(String(Buffer.from(plain.bytes)))
@@ -67,7 +67,7 @@ describe.each(availableServers())('%s', (name) => {
     const manifest = { mediaType: plain.mediaType, digest: computeDigest(bytes), bytes }
     await expect(adapter.repository('windows').writeManifest(manifest, 'v1', ctx)).rejects.toMatchObject({
       code: 'unsupported',
-      message: expect.stringContaining('foreign layers, whose URLs it does not allow'),
+      message: expect.stringContaining("the URLs of this image's foreign layers"),
     })
   })
 

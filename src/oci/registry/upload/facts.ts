@@ -1,4 +1,4 @@
-/** How a registry takes blobs: what its adapter knows, and what it turned out to take. */
+/** How a registry accepts blobs: what its adapter knows, and what its answers have shown. */
 
 import { SMALL_BLOB } from '../../../core/content.ts'
 import type { HttpClient } from '../../../core/http.ts'
@@ -11,18 +11,18 @@ export interface UploadFacts {
   readonly putLimit?: number
   /** In bytes; default 32 MiB. Where it is given, no more than this is sent at once after an upload broke off. */
   readonly chunk?: number
-  /** The smallest chunk that it takes, the last one aside, in bytes; default what it says itself. */
+  /** The smallest chunk that the registry accepts, except for the last one, in bytes; default: what its answers say. */
   readonly smallest?: number
-  /** What the `Range` of an upload's status means: the last byte that is held, as specified (default); how many are held; or nothing to go
-   *  by, so that an upload that broke begins anew. */
+  /** What `Range` in an upload's status means: `last`, the last byte that the registry has, as specified (default); `count`, how many bytes it has;
+   *  `none`, nothing reliable, so that a broken upload begins anew. */
   readonly status?: 'last' | 'count' | 'none'
-  /** The upload is lost when one of its requests breaks off, so large blobs go in chunks that are held whole before they are sent: most
-   *  of the time no request is under way. Costs time, as the registry makes each chunk safe. Default false. */
+  /** true: the registry drops an upload when one of its requests breaks off. Large blobs then go in chunks that are read into memory before they are
+   *  sent, so that most of the time no request is under way. Slower, as the registry makes each chunk durable. Default false. */
   readonly held?: boolean
 }
 
 export interface UploadRetry {
-  /** How often in a row an upload may fail without getting further, the last time included. */
+  /** How many times in a row an upload may fail without progress, including the last time. */
   readonly attempts: number
   wait(milliseconds: number, signal: AbortSignal): Promise<void>
 }
@@ -34,7 +34,7 @@ export interface UploadTarget {
   readonly scopes: readonly string[]
   readonly facts: UploadFacts
   readonly retry: UploadRetry
-  /** What the registry turned out to take; one object for all its repositories. */
+  /** What the registry's answers have shown; one object for all its repositories. */
   readonly learned: Learned
 }
 
@@ -44,11 +44,11 @@ export interface Learned {
 }
 
 const CHUNK = 32 * 1024 * 1024
-/** What a reverse proxy takes that nobody has configured. */
+/** What a reverse proxy accepts by default. */
 const SMALL_CHUNK = 1024 * 1024
-/** Held whole in memory, and the next one too. */
+/** Two of these are in memory at a time. */
 const HELD_CHUNK = 8 * 1024 * 1024
-/** Sent at once also where it may be lost: to send it again costs less than chunks would. */
+/** Up to this size a blob is sent in one request even if a break loses it: sending it again costs less than chunks. */
 const LOSABLE = 64 * 1024 * 1024
 
 /** The lane for a blob of `size` bytes. */
@@ -56,7 +56,7 @@ export function laneOf(size: number): 'small' | 'blob' {
   return size <= SMALL_BLOB ? 'small' : 'blob'
 }
 
-/** How many bytes the next request carries, of a blob of `size` of which `start` are there. */
+/** How many bytes the next request carries if the registry has `start` of the blob's `size` bytes. */
 export function partSize(target: UploadTarget, start: number, size: number, minimum: number): number {
   const { strategy, held = false, putLimit = Number.POSITIVE_INFINITY, smallest = 0 } = target.facts
   const { bodyLimit = Number.POSITIVE_INFINITY } = target.learned
@@ -67,7 +67,7 @@ export function partSize(target: UploadTarget, start: number, size: number, mini
   return Math.min(remaining, Math.max(Math.min(chunk, bodyLimit), minimum, smallest))
 }
 
-/** True where the body of `sent` bytes was refused as too large and smaller ones can be tried, which are remembered. */
+/** Called when a body of `sent` bytes was refused as too large. True if a smaller size is left to try; the size is remembered. */
 export function shrink(target: UploadTarget, sent: number, minimum: number): boolean {
   const { smallest = 0 } = target.facts
   const sizes = [chunkSize(target), Math.max(SMALL_CHUNK, smallest)]

@@ -1,4 +1,4 @@
-/** Parts of a blob that are held whole before they are sent, the next one being read while this one is under way. */
+/** Parts of a blob in memory: while one part is being sent, the next one is read. */
 
 import type { BlobParts } from './parts.ts'
 
@@ -7,7 +7,7 @@ export class HeldParts {
   readonly #size: number
   #next: { readonly start: number; readonly bytes: Promise<Uint8Array> } | undefined
 
-  /** `size`: of the blob, in bytes. */
+  /** `size` is the blob's, in bytes. */
   constructor(source: BlobParts, size: number) {
     this.#source = source
     this.#size = size
@@ -22,7 +22,7 @@ export class HeldParts {
       end < this.#size
         ? { start: end, bytes: this.#source.readWhole(end, Math.min(length, this.#size - end)) }
         : undefined
-    // It is asked for later, or never.
+    // A failure is thrown when the part is asked for, if it ever is.
     this.#next?.bytes.catch(() => {})
     return bytes
   }

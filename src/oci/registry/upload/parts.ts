@@ -6,11 +6,11 @@ import { CancelledError, IntegrityError, NetworkError } from '../../../core/erro
 
 /** One stream serves all parts that are read in a row.
  *
- *  A stream belongs to one reader at a time. `close`, and a `read` that begins before the one before it has ended, take the stream away
- *  from its reader and close it: that reader fails at its next step, is never taken for complete, and changes nothing here any more. So a
- *  byte that an abandoned request has taken is read again for the next one. */
+ *  A stream belongs to one reader at a time. `close`, and a `read` that begins before the previous one has ended, take the stream away from its
+ *  reader and close it. That reader fails at its next step instead of ending, and no longer changes anything here. A byte that an abandoned
+ *  request has taken is read again for the next one. */
 export class BlobParts {
-  /** How far the blob was handed out at most, in bytes: no registry can hold more. */
+  /** The end of the furthest byte handed out: the registry cannot have more. */
   sent = 0
   readonly #blob: Descriptor
   readonly #open: OpenBlob
@@ -18,7 +18,7 @@ export class BlobParts {
   #stream: PartStream | undefined
   #failure: unknown
 
-  /** `run` stops all streams. */
+  /** `run`: the signal that ends every stream. */
   constructor(blob: Descriptor, open: OpenBlob, run: AbortSignal) {
     this.#blob = blob
     this.#open = open
@@ -44,7 +44,7 @@ export class BlobParts {
         if (isLast) await this.#expectEnd(stream)
         stream.position += chunk.byteLength
         this.sent = Math.max(this.sent, stream.position)
-        // A reader that has all its bytes may not ask again.
+        // A reader that has all its bytes may never ask again.
         stream.isRead = left > 0
         if (isLast) this.#drop(stream)
         yield chunk
@@ -54,7 +54,7 @@ export class BlobParts {
     }
   }
 
-  /** `length` bytes from `start` on, in memory of their own. */
+  /** `length` bytes from `start` on, copied. */
   async readWhole(start: number, length: number): Promise<Uint8Array> {
     const bytes = Buffer.allocUnsafe(length)
     let filled = 0
@@ -62,7 +62,7 @@ export class BlobParts {
       bytes.set(chunk, filled)
       filled += chunk.byteLength
     }
-    // What was not filled is memory of something else.
+    // The rest of the buffer may hold anything this process had in memory.
     if (filled !== length) throw new TypeError(`${filled} of ${length} bytes were read`)
     return bytes
   }
@@ -72,19 +72,19 @@ export class BlobParts {
     await this.#expectEnd(await this.#streamAt(0))
   }
 
-  /** A stream of the source is open, and so is what that costs there. */
+  /** True while a stream, and with it a request to the source, is open. */
   get isOpen(): boolean {
     return this.#stream !== undefined
   }
 
-  /** What the stream itself failed with since the last call: the cause of any request that failed with it. */
+  /** The stream's own failure since the last call, if any: then the request failed because of it. */
   takeFailure(): unknown {
     const failure = this.#failure
     this.#failure = undefined
     return failure
   }
 
-  /** Gives up the open stream, also one that is being read. The next part opens another one. */
+  /** Gives up the open stream, even while it is being read. The next part opens a new one. */
   close(): void {
     if (this.#stream) this.#drop(this.#stream)
   }
@@ -141,7 +141,7 @@ export class BlobParts {
     throw this.#fail(stream, new IntegrityError(`${digest} is longer than its ${size} bytes`))
   }
 
-  /** What a stream fails with after it was given up concerns no one. */
+  /** A failure of a stream that was given up is ignored. */
   #fail(stream: PartStream, error: unknown): unknown {
     if (this.#stream === stream) this.#failure = error
     this.#drop(stream)
@@ -155,21 +155,21 @@ export class BlobParts {
 }
 
 interface PartStream {
-  /** Where the next byte stands in the blob. */
+  /** The next byte's offset in the blob. */
   position: number
-  /** A reader has it. */
+  /** A reader owns it. */
   isRead: boolean
-  /** All its bytes have come. */
+  /** All its bytes have been read. */
   isOver: boolean
-  /** Undefined until it is open. */
+  /** Undefined until the stream is open. */
   bytes: AsyncIterator<Uint8Array> | undefined
-  /** Of the chunk that came last, what the part before had no room for. */
+  /** The end of the last chunk, which belongs to the next part. */
   rest: Uint8Array | undefined
   readonly stop: Stop
 }
 
-/** Not awaited: a stream that hangs would hold up the upload that gives up on it. Its request ends at once, as a generator that waits for its
- *  next bytes cannot be told. */
+/** Does not wait for a stream that hangs. The signal ends its request at once; a generator that waits for bytes would notice `return` only after
+ *  they have come. */
 function end(stream: PartStream): void {
   stream.rest = undefined
   if (stream.isOver) stream.stop.unlink()
@@ -183,7 +183,7 @@ interface Stop {
   unlink(): void
 }
 
-/** A signal that fires with another one, or by itself. Must be ended either way. */
+/** A signal that fires when `run` does, or when it is told to. Call `abort` or `unlink` in the end. */
 function linkedTo(run: AbortSignal): Stop {
   const controller = new AbortController()
   const follow = (): void => controller.abort(run.reason)
@@ -195,7 +195,7 @@ function linkedTo(run: AbortSignal): Stop {
     unlink,
     abort() {
       unlink()
-      // Not worth a retry.
+      // Not a failure to retry.
       controller.abort(new CancelledError(GIVEN_UP, 1))
     },
   }

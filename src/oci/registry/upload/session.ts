@@ -1,4 +1,4 @@
-/** The session of an upload: opened, found again, asked how far it is, given up. */
+/** An upload session: opening it, finding it again, asking how far it got, giving it up. */
 
 import type { Checkpoint } from '../../../core/content.ts'
 import type { Context } from '../../../core/context.ts'
@@ -11,19 +11,19 @@ import type { UploadTarget } from './facts.ts'
 
 /** An upload that the registry has opened. */
 export interface UploadSession {
-  /** Absolute, with the query exactly as it came. */
+  /** Absolute, with the query exactly as the registry sent it. */
   readonly location: string
   /** `OCI-Chunk-Min-Length`, in bytes. */
   readonly minimum: number
 }
 
-/** A session and how far it got. */
+/** A session, and how far its upload got. */
 export interface Upload {
   location: string
   readonly minimum: number
-  /** The bytes that the registry has said it holds. */
+  /** How many bytes the registry has confirmed. */
   confirmed: number
-  /** Bytes of an earlier attempt are in it. */
+  /** It holds bytes of an earlier attempt. */
   readonly resumed: boolean
   /** The size of the body sent last. */
   part: number
@@ -33,7 +33,7 @@ export function begun(session: UploadSession): Upload {
   return { ...session, confirmed: 0, resumed: false, part: 0 }
 }
 
-/** The session that a POST opened; throws where the answer names none. */
+/** The session that a POST opened; throws if the answer has no `Location`. */
 export function sessionOf(http: HttpClient, response: HttpResponse, path: string): UploadSession {
   const location = locationOf(http, response)
   if (location === undefined) {
@@ -59,7 +59,7 @@ export async function openSession(
   return sessionOf(target.http, response, url)
 }
 
-/** What another process needs to go on with the upload: its Location, and how it is sent. */
+/** What another process needs to resume the upload: its Location, and how it is sent. */
 export function stateOf({ facts }: UploadTarget, upload: Upload): string {
   return `${facts.held ? HELD : ''}${upload.location}`
 }
@@ -74,16 +74,14 @@ export function locationIn(state: string): string {
 /** What an earlier process has left of an upload. */
 export interface Left {
   readonly upload: Upload | undefined
-  /** There was one, and it is gone. */
+  /** A session was saved, and the registry no longer has it. */
   readonly forgotten: boolean
-  /** It was sent in chunks that are held. */
+  /** The blob was sent in chunks from memory. */
   readonly held: boolean
 }
 
-/**
- * The upload that an earlier process has left, at what the registry holds of it. Nobody here has seen the bytes before that: the
- * registry's own check of the digest at the end is what they go by.
- */
+/** The upload that an earlier process has left, at the offset that the registry reports. This process has not seen the bytes before that offset:
+ *  the registry's check of the digest at the end covers them. */
 export async function leftBehind(
   target: UploadTarget,
   blob: Descriptor,
@@ -99,16 +97,14 @@ export async function leftBehind(
   if (found && confirmed > 1 && confirmed <= blob.size) {
     return { upload: { ...session, location: found.location, confirmed, resumed: true }, forgotten: false, held }
   }
-  // An empty one is no better than a new one.
+  // An empty session is worth no more than a new one.
   checkpoint.clear()
   await abandonUpload(target, found?.location ?? session.location, ctx)
   return { upload: undefined, forgotten: found === undefined, held }
 }
 
-/**
- * The same session at what the registry says it holds; undefined where that is unknown and the upload must begin anew. What it has
- * confirmed before counts more than a stale answer, and it cannot hold more than was `sent`.
- */
+/** The same session at the offset that the registry reports; undefined if that is unknown and the upload must begin anew. An offset that was
+ *  confirmed before outweighs a stale answer, and the registry cannot have more than was `sent`. */
 export async function recover(
   target: UploadTarget,
   upload: Upload,
@@ -118,15 +114,14 @@ export async function recover(
   const found = await ask(target, upload, ctx)
   if (found?.held === undefined) return undefined
   const { held, location } = found
-  // One byte may also be none.
+  // distribution answers `Range: 0-0` both for an empty session and for one byte, so a count of 1 proves nothing.
   if (held <= 1 && upload.confirmed === 0 && sent > 0) return undefined
   const counted = held === 1 ? 0 : held
   const confirmed = Math.min(Math.max(counted, upload.confirmed), Math.max(sent, upload.confirmed))
   return { location, minimum: upload.minimum, confirmed, resumed: confirmed > 0, part: 0 }
 }
 
-/** What the registry says of the session: how many bytes it holds, where it says so; `0-0` is said of one byte and of none. Undefined
- *  where it does not know the session. */
+/** What the registry says about the session: how many bytes it holds, if the answer tells. Undefined if it does not know the session. */
 async function ask(
   { http, scopes, facts }: UploadTarget,
   upload: Upload,
@@ -146,8 +141,8 @@ async function ask(
   return { location: locationOf(http, response) ?? upload.location, held }
 }
 
-/** The `Location` as an absolute URL, otherwise verbatim: its query is the registry's secret state. A proxy that takes a prefix away from
- *  paths may not put it back into a `Location`: on the registry's own address it gets it here. */
+/** The `Location` as an absolute URL, otherwise verbatim, because its query is the registry's secret state. A proxy that strips a prefix from paths
+ *  may not put it back into a `Location`; on the registry's own address it is added here. */
 export function locationOf(http: HttpClient, response: HttpResponse): string | undefined {
   const { location = '' } = response.headers
   const [, given, rest] = /^(?:(https?:\/\/[^/?#]*)|(?=\/(?!\/)))(.*)$/i.exec(location) ?? []
@@ -160,8 +155,7 @@ export function locationOf(http: HttpClient, response: HttpResponse): string | u
   return `${origin}${isOwn && rest.startsWith('/v2/') ? prefixOf(http) : ''}${rest}`
 }
 
-/** Sends a request to a `Location`. Where that is another address than the registry's own and cannot be reached, the error says whose idea
- *  it was. */
+/** Sends a request to a `Location`. If that is not the registry's own address and cannot be reached, the error says that the registry named it. */
 export async function named(http: HttpClient, request: HttpRequest, ctx: Context): Promise<HttpResponse> {
   try {
     return await http.request(request, ctx)
@@ -180,7 +174,7 @@ function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url
 }
 
-/** Tells the registry to forget the session; whether it does is no matter of ours. */
+/** Asks the registry to drop the session. A failure is ignored: the registry drops old sessions by itself. */
 export async function abandonUpload(
   target: Pick<UploadTarget, 'http' | 'scopes'>,
   location: string,

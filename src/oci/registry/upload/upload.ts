@@ -1,4 +1,4 @@
-/** Uploads a blob: opens a session, sends the bytes the way the registry likes, and goes on where an upload broke off. */
+/** Uploads a blob: opens a session, sends the bytes the way the registry wants them, and resumes where an upload broke off. */
 
 import { throwIfAborted } from '../../../core/cancel.ts'
 import type { Checkpoint, OpenBlob } from '../../../core/content.ts'
@@ -26,20 +26,20 @@ import {
 } from './session.ts'
 
 const EMPTY = new Uint8Array(0)
-/** How long a chunk that is under way may take to arrive after the run was stopped, in milliseconds. */
+/** How long a chunk under way may still take to arrive after the run was stopped, in milliseconds. */
 const LAST_CHUNK = 3000
 
-/** Where a blob's upload may go on. */
+/** What an upload can begin with. */
 export interface UploadStart {
-  /** One that the registry has just opened. */
+  /** A session that the registry has just opened. */
   readonly session?: UploadSession | undefined
-  /** Knows one that an earlier process has left, and is told of this one. What is saved is its Location. */
+  /** Loads the session that an earlier process has left, and saves this one. What is saved is its Location. */
   readonly checkpoint?: Checkpoint | undefined
 }
 
 const FORGETFUL: Checkpoint = { load: () => undefined, save: () => {}, clear: () => {} }
 
-/** Writes `blob`. Throws what `open`'s stream threw, or why the registry refused. */
+/** Writes `blob`. Throws what the stream of `open` threw, or the registry's refusal. */
 export async function uploadBlob(
   given: UploadTarget,
   blob: Descriptor,
@@ -49,17 +49,17 @@ export async function uploadBlob(
 ): Promise<void> {
   const source = new BlobParts(blob, open, ctx.signal)
   const left = await leftBehind(given, blob, checkpoint, ctx)
-  // What was lost once, because the registry forgets an upload whose request breaks off, is not to be lost again.
+  // A blob that was lost because the registry drops broken uploads is sent in chunks from memory this time.
   const held = given.facts.held || left.forgotten || left.held
   const facts = held ? { ...given.facts, held } : given.facts
   let target: UploadTarget = { ...given, facts, http: continuing(given.http, source) }
   let { upload } = left
   if (upload && session) await abandonUpload(target, session.location, ctx)
   else upload ??= session && begun(session)
-  // A small blob is read while its session is opened: one wait less for each of very many.
+  // A small blob is read while its session is opened, which saves a round trip for each of very many.
   const isSmall = blob.size > 0 && laneOf(blob.size) === 'small' && facts.strategy === 'put' && !held && !left.upload
   let whole = isSmall ? source.readWhole(0, blob.size) : undefined
-  // Awaited where it is sent; until then nobody may miss its failure.
+  // Awaited when it is sent; until then its failure must not count as unhandled.
   whole?.catch(() => {})
   let furthest = upload?.confirmed ?? 0
   let failures = 0
@@ -72,7 +72,7 @@ export async function uploadBlob(
         checkpoint.clear()
         return
       } catch (caught) {
-        // What was read ahead for this attempt is not what the next one sends, and nobody waits for a stream that no one reads.
+        // Nothing that this attempt has opened or read ahead may reach the next one.
         source.close()
         const failure = source.takeFailure()
         const error = failure ?? caught
@@ -82,7 +82,7 @@ export async function uploadBlob(
           checkpoint.clear()
         }
         if (ctx.signal.aborted) throw error
-        // What the stream failed with says nothing of the session: a 404 of the source is final.
+        // A failure of the stream says nothing about the session: a 404 of the source is final.
         const gone = failure === undefined && isGone(error, upload)
         const tooLarge = failure === undefined && isStatus(error, 413)
         const outOfRange = failure === undefined && isStatus(error, 416)
@@ -96,16 +96,16 @@ export async function uploadBlob(
           }
           await pause(target, blob, error, failures, ctx)
         }
-        // What it had confirmed before is refuted by a refusal of the range that follows.
+        // By refusing the range that follows, the registry takes back what it had confirmed.
         const known = outOfRange ? { ...upload, confirmed: 0 } : upload
         let next = gone ? undefined : await recover(target, known, source.sent, ctx)
         if (outOfRange && next?.confirmed === upload.confirmed) {
-          // It refuses just what it says comes next, and would again: this blob must arrive without a break.
+          // It refuses the very range that it says comes next, and would again. From here on this blob has to arrive without a break.
           await abandonUpload(target, next.location, ctx)
           target = { ...target, facts: { ...target.facts, status: 'none' } }
           next = undefined
         }
-        // It may be stored, and only the answer was lost.
+        // The blob may be stored, and only the answer was lost.
         if (!next && source.sent >= blob.size && (await hasBlob(placeOf(target), blob, ctx))) {
           checkpoint.clear()
           return
@@ -122,7 +122,7 @@ export async function uploadBlob(
   }
 }
 
-/** Requests for a blob of which a stream is open: they must not wait for others that wait for the source. */
+/** Requests made while a stream of the source is open: they must not queue behind requests that wait for the source. */
 function continuing(http: HttpClient, source: BlobParts): HttpClient {
   return { ...http, request: (request, ctx) => http.request({ ...request, bypassQueue: source.isOpen }, ctx) }
 }
@@ -140,7 +140,7 @@ async function send(
   const whole = !upload.resumed && upload.confirmed === 0 && partSize(target, 0, size, upload.minimum) === size
   if (whole && (target.facts.strategy !== 'patch' || size === 0)) {
     upload.part = size
-    // Nothing is streamed of an empty blob, but its stream may still say that it is none.
+    // An empty blob has nothing to stream, but its stream may show that the blob is not empty.
     if (size === 0) await source.expectEmpty()
     const stream = { size, open: async () => source.read(0, size) }
     const body = size === 0 ? EMPTY : ((await atHand) ?? stream)
@@ -151,7 +151,7 @@ async function send(
   return commit(target, blob, upload, EMPTY, ctx)
 }
 
-/** Each part as it comes from the source. */
+/** Sends each part as it comes from the source. */
 async function sendStreamed(
   target: UploadTarget,
   size: number,
@@ -169,7 +169,7 @@ async function sendStreamed(
   }
 }
 
-/** Each part from memory: what is under way when the run is stopped still arrives, and the registry keeps what it has. */
+/** Sends each part from memory: a part that is under way when the run is stopped still arrives, and the registry keeps the upload. */
 async function sendHeld(
   target: UploadTarget,
   size: number,
@@ -256,14 +256,14 @@ async function sendBody(
 ): Promise<HttpResponse> {
   const type = { 'content-type': 'application/octet-stream' }
   const { scopes } = target
-  // Not repeated below: after a failure the registry must first be asked what it holds.
+  // The HTTP client must not repeat it: after a failure the registry has to be asked first what it holds.
   const request = { method, url, scopes, body, kind, retry: false, headers: { ...type, ...headers } } as const
   const response = await doing(`upload a blob to ${target.path.slice('/v2/'.length)}`, named(target.http, request, ctx))
   await response.discard()
   return response
 }
 
-/** True where the session is of no more use: forgotten, or what it holds is not what was resumed. */
+/** True if the session is useless: forgotten, or resumed with bytes that were not this blob's. */
 function isGone(error: unknown, upload: Upload): boolean {
   return isStatus(error, 404) || (upload.resumed && isStatus(error, 400))
 }
