@@ -3,14 +3,14 @@
 import { type Bytes, bytesOf } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
-import { IntegrityError, NetworkError, ReplicateError } from '../../core/errors.ts'
+import { ABSENT, IntegrityError, NetworkError, ReplicateError } from '../../core/errors.ts'
 import { type HttpResponse, REDIRECTS } from '../../core/http.ts'
 import type { ManifestPlace } from './manifests.ts'
 import { doing } from './restate.ts'
 import { laneOf } from './upload/facts.ts'
 import { sessionOf, type UploadSession } from './upload/session.ts'
 
-/** False if the blob is missing or has another size. */
+/** False if the blob is missing or has another size, or if the registry does not answer such requests. */
 export async function hasBlob(
   place: Pick<ManifestPlace, 'http' | 'name' | 'path'>,
   blob: Descriptor,
@@ -19,15 +19,15 @@ export async function hasBlob(
   const { http, name, path } = place
   const base = { method: 'HEAD', scopes: [`repository:${name}:pull`] } as const
   const url = `${path}/blobs/${blob.digest}`
-  let response = await http.request({ ...base, url, redirect: false, expect: [200, 404, ...REDIRECTS] }, ctx)
+  let response = await http.request({ ...base, url, redirect: false, expect: [200, ...ABSENT, ...REDIRECTS] }, ctx)
   await response.discard()
   if (REDIRECTS.includes(response.status)) {
     // A signed link of object storage allows only GET. That the registry made one proves that it has the blob.
     if (isElsewhere(response)) return true
-    response = await http.request({ ...base, url, expect: [200, 404] }, ctx)
+    response = await http.request({ ...base, url, expect: [200, ...ABSENT] }, ctx)
     await response.discard()
   }
-  if (response.status === 404) return false
+  if (response.status !== 200) return false
   const length = Number(response.headers['content-length'] ?? 0)
   return length === 0 || length === blob.size
 }

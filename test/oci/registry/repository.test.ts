@@ -169,6 +169,11 @@ describe('a blob', () => {
     await expect(store.readBlob(LAYER, 7, ctx)).rejects.toMatchObject({ code: 'network' })
   })
 
+  test.each([405, 406, 415, 501])('is taken as missing where a HEAD is answered with %i', async (status) => {
+    const { store, ctx } = await holding({ fault: ({ method }) => (method === 'HEAD' ? { status } : undefined) })
+    expect(await store.hasBlob(LAYER, ctx)).toBe(false)
+  })
+
   test('is mounted by one POST', async () => {
     const { registry, adapter, ctx } = await holding()
     expect(await adapter.repository('copy').mountBlob?.(LAYER, 'app', ctx)).toBe(true)
