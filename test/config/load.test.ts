@@ -368,6 +368,21 @@ policies:
   })
 })
 
+test.each([
+  ['{registry: b.example.com}', undefined, 0],
+  ['{registry: b.example.com, flatten: 1}', undefined, 1],
+  ['{registry: b.example.com, flatten: all}', undefined, 'all'],
+  ["{registry: b.example.com, namespace: ''}", undefined, 1],
+  ["{registry: b.example.com, namespace: '', flatten: 2}", undefined, 2],
+  ['{registry: b.example.com, namespace: m}', 'm', 1],
+  ['b.example.com', undefined, 0],
+  ['b.example.com/m', 'm', 1],
+])('destination: %s lands in %s, with flatten %s', (destination, namespace, flatten) => {
+  const { policies } = load(policy('source: a.example.com', `destination: ${destination}`))
+  expect(policies[0]?.destination).toMatchObject({ flatten })
+  expect(policies[0]?.destination.namespace).toBe(namespace)
+})
+
 describe('a policy that owns a namespace', () => {
   const owner = 'scope: namespace, source: {registry: a.example.com, namespaces: team}, destination: b.example.com'
   test.each([

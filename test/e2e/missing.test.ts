@@ -17,7 +17,9 @@ test('a named tag that is not there ends the run with 1, and stands in the outpu
   const { code, stdout, stderr } = await cli.run(run)
   expect(code).toBe(1)
   expect((await cli.run(['executions', 'report', 'last', '--html', 'report.html'])).code).toBe(0)
-  const files = ['junit.xml', 'summary.md', 'report.html'].map((name) => readFileSync(join(cli.directory, name), 'utf8'))
+  const files = ['junit.xml', 'summary.md', 'report.html'].map((name) =>
+    readFileSync(join(cli.directory, name), 'utf8'),
+  )
   for (const text of [stdout + stderr, ...files]) expect(text).toContain('there is no v9 in app')
   const shown = await cli.run(['executions', 'show', 'last', '--json'])
   const { tasks } = JSON.parse(shown.stdout)

@@ -7,7 +7,7 @@ import { ReplicateError } from '../../core/errors.ts'
 import { contentsOf, isIndex } from '../../core/manifest.ts'
 import { attachmentSubject, cutDigest } from '../../core/reference.ts'
 import { type Attachment, type Found, ownTags } from './discover.ts'
-import type { Verdict } from './filter.ts'
+import { KEPT_ALL, type Verdict } from './filter.ts'
 import type { Comparison } from './outcome.ts'
 
 /** A manifest that the policy takes. */
@@ -68,15 +68,15 @@ async function verdictOn(
   { policy, source }: Surroundings,
   ctx: Context,
 ): Promise<Verdict> {
-  const { newest, tag: tags, regex } = policy.filters
+  const { newest } = policy.filters
   if (!verdict.kept) return verdict
   // What the newest of a repository are is about its images.
   if (newest !== undefined) return { kept: false, rule: `newest: ${newest}` }
   const subject = attachmentSubject(tag)
   // Of a longer digest the tag holds only a part.
-  if (tags ?? regex?.tag ?? !subject?.startsWith('sha256:')) return verdict
+  if (verdict.rule !== KEPT_ALL.rule || !subject?.startsWith('sha256:')) return verdict
   const store = source.adapter.repository(repository)
-  const image = await readable(() => store.resolve(subject ?? '', ctx), ctx)
+  const image = await readable(() => store.resolve(subject, ctx), ctx)
   if (!image) return verdict
   // imgpkg names each image by its own digest.
   const itself = await readable(() => store.resolve(tag, ctx), ctx)

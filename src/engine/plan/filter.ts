@@ -42,7 +42,8 @@ export interface Selection {
   readonly narrows: boolean
 }
 
-const KEPT_ALL: Verdict = { kept: true, rule: 'no filter' }
+/** Where no rule had to decide. */
+export const KEPT_ALL: Verdict = { kept: true, rule: 'no filter' }
 
 /** Compiles a policy's filters. `narrow` holds further patterns by filter name, all of which must match too. */
 export function selectionOf(policy: Policy, narrow: Readonly<Record<string, readonly string[]>> = {}): Selection {

@@ -32,6 +32,8 @@ export interface Comparison extends Discovery {
     destination: { readonly repository: string; readonly tag: string },
     tag: string,
   ) => void
+  /** True where several source repositories land in this one. */
+  readonly isShared: (mapped: string) => boolean
   /** No manifest is read. */
   readonly shallow: boolean
   /** Absent where pulls may be spent. */

@@ -130,6 +130,8 @@ export function unplanned(
   const isWhole = from.tag === undefined && digest === undefined
   if (isWhole && attempt === 'again') throw error
   const task = { ...taskFor(from, to, comparison), ...reasonOf(error), ...(digest === undefined ? {} : { digest }) }
+  // Later nobody sees any more that two sources land on one tag.
+  if (isWhole && comparison.isShared(to.repository)) return { kind: 'task', task }
   if (attempt === 'only' || !(error instanceof ReplicateError) || !error.retryable) return { kind: 'task', task }
   const fresh = there.exists ? {} : { new_repository: true }
   return { kind: 'task', task: { ...task, ...fresh, action: 'copy', unresolved: true } }

@@ -188,6 +188,7 @@ export function comparisonFor(
     shard,
     resource: resourceRule(policy, request.narrow?.resource),
     claim: claims(byDestination, policy),
+    isShared: (mapped) => (byDestination.get(mapped)?.length ?? 0) > 1,
     shallow: request.shallow ?? false,
     pulls: request.pulls,
     attempt,

@@ -7,7 +7,7 @@ import type { Digest } from '../../core/descriptor.ts'
 import { IntegrityError, isNotFound, UnsupportedError } from '../../core/errors.ts'
 import { contentsOf, isIndex } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
-import { attachmentSubject, cutDigest, formatResource } from '../../core/reference.ts'
+import { attachmentSubject, cutDigest, formatResource, isTag } from '../../core/reference.ts'
 import type { Endpoint } from '../endpoint.ts'
 
 /** The code of what was to be deleted, and cannot be or must not be. */
@@ -131,11 +131,11 @@ export function attachmentsOf(digest: Digest, tags: readonly string[]): readonly
   return tags.filter((tag) => attachmentSubject(tag) === subject)
 }
 
-/** All tags; none where the repository is not there. */
+/** All tags with a valid name; none where the repository is not there. */
 export async function tagsOf(store: ContentStore, ctx: Context): Promise<readonly string[]> {
   const tags: string[] = []
   try {
-    for await (const tag of store.tags(ctx)) tags.push(tag)
+    for await (const tag of store.tags(ctx)) if (isTag(tag)) tags.push(tag)
   } catch (error) {
     if (!isNotFound(error)) throw error
   }

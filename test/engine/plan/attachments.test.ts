@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { PlanRequest } from '../../../src/engine/plan/plan.ts'
 import type { Artifact } from '../../support/images.ts'
 import { image, index } from '../../support/images.ts'
 import { endpoint, memoryRegistry, type PolicyFields, planOf, policyOf } from '../setup.ts'
@@ -11,12 +12,17 @@ const INDEX = index([CHILD])
 const GONE = image({ seed: 'gone', size: 10 })
 
 /** `content`: artifacts by tag. */
-async function planned(content: Readonly<Record<string, Artifact>>, fields: PolicyFields = {}, there = content) {
+async function planned(
+  content: Readonly<Record<string, Artifact>>,
+  fields: PolicyFields = {},
+  there = content,
+  narrow?: PlanRequest['narrow'],
+) {
   const [source, destination] = [await memoryRegistry(), await memoryRegistry()]
   for (const [tag, artifact] of Object.entries(content)) source.add('app', artifact, tag)
   if (there !== content)
     for (const [tag, artifact] of Object.entries(there)) destination.add('mirror/app', artifact, tag)
-  const plan = await planOf(policyOf(fields), endpoint('from', source), endpoint('to', destination))
+  const plan = await planOf(policyOf(fields), endpoint('from', source), endpoint('to', destination), { narrow })
   const words = new Map(plan.explanations.map(({ resource, kept, rule }) => [resource, `${kept} ${rule}`]))
   return { ...plan, tags: plan.tasks.map(({ destination: { tag } }) => tag).sort(), words }
 }
@@ -72,6 +78,8 @@ test('what hangs on an image that a filter leaves out is left out with it, and c
   )
   const selected = await planned(content, { filters: { tag: ['sha256-*'] } })
   expect(selected.tags).toEqual([tagOf(CHILD, '.sig')])
+  const narrowed = await planned(content, {}, content, { tag: ['sha256-*'] })
+  expect(narrowed.tags).toEqual([tagOf(CHILD, '.sig')])
 })
 
 test('newest counts images, and not what hangs on them', async () => {

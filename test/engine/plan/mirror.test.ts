@@ -172,6 +172,15 @@ describe('owned', () => {
   })
 })
 
+test('a tag whose name is not valid is never asked for, nor deleted', async () => {
+  const { destination, place, yaml } = await scene([], '    deletion: mirror\n    max_deletions: 100%')
+  const odd = '../../../victim/app/manifests/v1'
+  destination.add('mirror/app', image({ seed: 'odd' }), odd)
+  const before = destination.requests.length
+  await place.run(yaml)
+  expect(destination.requests.slice(before).filter(({ path }) => path.includes('victim'))).toEqual([])
+})
+
 describe('max_deletions', () => {
   test('is 10 % of the tags at the destination, and the error names both numbers', async () => {
     const { destination, place, yaml } = await scene(['v1', 'v2'])
