@@ -14,6 +14,8 @@ export interface Naming {
   readonly plain: string
   /** The layout is one repository's own: every entry belongs to `plain`, whatever it names. */
   readonly only: boolean
+  /** The repositories that the entries name are below this name. */
+  readonly below?: string
 }
 
 /** An entry of a manifest's type; its descriptor is checked when it is used. */
@@ -122,7 +124,8 @@ export class LayoutIndex {
     const old = this.tagged(repository, tag)
     const untagged = this.withDigest(descriptor.digest).filter((entry) => entry.owner === repository && !entry.tag)
     if (old.length === 1 && old[0]?.digest === descriptor.digest && untagged.length === 0) return
-    const keep = old.find((entry) => entry.digest === descriptor.digest)?.raw ?? newEntry(descriptor, repository, tag)
+    const keep =
+      old.find((entry) => entry.digest === descriptor.digest)?.raw ?? newEntry(descriptor, this.#named(repository), tag)
     this.drop([...old, ...untagged])
     this.#put(old[0]?.at ?? this.#slots.length, keep)
   }
@@ -130,7 +133,7 @@ export class LayoutIndex {
   /** Adds an entry without a tag, unless the repository has the manifest already. */
   addUntagged(repository: string, descriptor: Descriptor): void {
     const known = this.withDigest(descriptor.digest).some((entry) => entry.owner === repository)
-    if (!known) this.#put(this.#slots.length, newEntry(descriptor, repository, undefined))
+    if (!known) this.#put(this.#slots.length, newEntry(descriptor, this.#named(repository), undefined))
   }
 
   drop(entries: Iterable<Entry>): void {
@@ -188,6 +191,12 @@ export class LayoutIndex {
   /** Every entry of a tag, in the index's order. */
   tagged(repository: string, tag: string): readonly Entry[] {
     return [...(this.#repositories.get(repository)?.tags.get(tag) ?? [])].sort((a, b) => a.at - b.at)
+  }
+
+  /** A repository as the entries of this index name it. */
+  #named(repository: string): string {
+    const { below } = this.naming
+    return below !== undefined && repository.startsWith(`${below}/`) ? repository.slice(below.length + 1) : repository
   }
 
   #put(at: number, raw: unknown): void {
@@ -250,7 +259,8 @@ function entryOf(raw: unknown, at: number, naming: Naming): Entry | undefined {
   const { mediaType, digest, annotations } = raw as Record<string, unknown>
   if (typeof mediaType !== 'string' || !isManifestType(mediaType)) return undefined
   const name = nameIn(annotations)
-  const owner = naming.only ? naming.plain : (name.repository ?? naming.plain)
+  const named = naming.below === undefined || !name.repository ? name.repository : `${naming.below}/${name.repository}`
+  const owner = naming.only ? naming.plain : (named ?? naming.plain)
   const lists = listsReferrersOf(annotations)
   return { at, raw, mediaType, digest: typeof digest === 'string' ? digest : '', ...name, owner, lists }
 }

@@ -25,7 +25,8 @@ export interface LayoutAdapter
 
 /** The layout at `registry.path`; it need not exist before something is written.
  *
- *  A directory without an `oci-layout` of its own may hold layouts below it, one a repository, named by their paths.
+ *  A directory without an `oci-layout` of its own may hold layouts below it, one a repository, named by their paths; repositories of one
+ *  that holds several are named below its path.
  *  Entries of an index.json that name no repository belong to one named after the directory or the file. */
 export function ociLayout(registry: Registry): LayoutAdapter {
   if (registry.path === undefined) {
@@ -37,6 +38,7 @@ export function ociLayout(registry: Registry): LayoutAdapter {
   const opened = new Map<string, Opened>()
   /** Found out once for each repository, as the plan asks for every tag. */
   const rules = new Map<string, Promise<WriteRules>>()
+  const several = new Map<string, Promise<readonly string[]>>()
   let shape: Promise<Shape> | undefined
 
   return {
@@ -55,7 +57,7 @@ export function ociLayout(registry: Registry): LayoutAdapter {
 
     async *repositories() {
       const { tree, files } = await shapeNow()
-      if (tree) yield* layoutsBelow(path, '')
+      if (tree) for await (const below of layoutsBelow(path, '')) yield* await namesIn(path, below)
       else yield* (await existingIndex(files)).repositories()
     },
 
@@ -106,9 +108,26 @@ export function ociLayout(registry: Registry): LayoutAdapter {
     if (!isRepositoryName(name) || name.split('/').includes('blobs')) {
       throw new UnsupportedError(`${name || 'the root'} cannot be a layout of its own below ${path}`)
     }
+    const parts = name.split('/')
+    for (let end = 1; end <= parts.length; end += 1) {
+      const below = parts.slice(0, end).join('/')
+      if ((await repositoriesOf(below)).length > 1) return layoutAt(below, { plain: below, only: false, below })
+    }
+    return layoutAt(name, { plain: name, only: true })
+  }
+
+  async function layoutAt(name: string, naming: Naming): Promise<Opened> {
     const directory = join(path, name)
     await isInside(path, directory)
-    return opened.get(directory) ?? remember(new DirectoryLayout(directory, { plain: name, only: true }), name)
+    return opened.get(directory) ?? remember(new DirectoryLayout(directory, naming), naming.plain)
+  }
+
+  /** The repositories of the layout at `below`; itself where its entries name no more than one, nothing where there is none. */
+  function repositoriesOf(below: string): Promise<readonly string[]> {
+    const known = several.get(below) ?? namesIn(path, below)
+    several.set(below, known)
+    known.catch(() => several.delete(below))
+    return known
   }
 
   function remember(files: LayoutFiles, plain: string): Opened {
@@ -155,6 +174,19 @@ async function shapeOf(path: string): Promise<Shape> {
   if (!stats || (await isLayout(path))) return { files, tree: false, plain }
   for await (const _ of layoutsBelow(path, '')) return { files, tree: true, plain }
   return { files, tree: false, plain }
+}
+
+async function namesIn(root: string, below: string): Promise<readonly string[]> {
+  const directory = join(root, below)
+  if (!(await isInside(root, directory)) || !(await isLayout(directory))) return []
+  const files = new DirectoryLayout(directory, { plain: below, only: false, below })
+  // One that cannot be read says so when it is copied, and hides none of the others.
+  const index = await files.readIndex().catch((error: unknown) => {
+    if (error instanceof ReplicateError) return undefined
+    throw error
+  })
+  const names = index?.repositories() ?? []
+  return names.length > 1 ? names : [below]
 }
 
 /** Names of the layouts below `root`. Links are not followed. */

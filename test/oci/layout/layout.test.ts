@@ -436,6 +436,25 @@ describe('a directory that others wrote', () => {
     }
   })
 
+  it('may hold a layout of several repositories below it, which keep their names', async () => {
+    const path = temporaryDirectory()
+    const inner = openLayout(join(path, 'images'))
+    await push(inner.repository('team/one'), image({ seed: 1 }), '1')
+    await push(inner.repository('team/two'), image({ seed: 2 }), '1')
+    const layout = openLayout(path)
+    expect(await collect(layout.repositories({ namespaces: [], names: [] }, context))).toEqual([
+      'images/team/one',
+      'images/team/two',
+    ])
+    expect((await layout.repository('images/team/two').readManifest('1', context)).digest).toBe(
+      image({ seed: 2 }).digest,
+    )
+    await push(layout.repository('images/team/three'), image({ seed: 3 }), '1')
+    expect(
+      await collect(openLayout(join(path, 'images')).repositories({ namespaces: [], names: [] }, context)),
+    ).toEqual(['team/one', 'team/three', 'team/two'])
+  })
+
   it('may hold one layout for each repository below it, and gets more of them', async () => {
     const path = temporaryDirectory()
     unpack(join(path, 'library', 'a'), layoutFiles([entry(image().descriptor, { [REF]: '1' })], [image()]))
