@@ -15,7 +15,7 @@ export interface Ability {
 
 /** Opens one that is nowhere: nothing is asked, as every method waits to be called. */
 export async function abilitiesOf(type: AdapterType): Promise<readonly Ability[]> {
-  const nobody = (): never => {
+  const unavailable = (): never => {
     throw new UnsupportedError('nothing is asked of an adapter that is only shown')
   }
   const registry = {
@@ -25,7 +25,9 @@ export async function abilitiesOf(type: AdapterType): Promise<readonly Ability[]
     path: '/nonexistent',
     options: Object.fromEntries((type.options ?? []).map((option) => [option.name, anyValue(option)])),
   }
-  const adapter = await opened(async () => type.open(registry, { http: nobody, api: nobody, credential: nobody }))
+  const adapter = await opened(async () =>
+    type.open(registry, { http: unavailable, api: unavailable, credential: unavailable }),
+  )
   return [
     {
       key: 'digests_in_listing',

@@ -3,7 +3,7 @@
 /** Worst first. Interrupted beats all, since the user knows that one; what was never begun beats what failed on its way. */
 const SEVERITY: readonly number[] = [130, 143, 141, 2, 3, 1, 4, 5, 6]
 
-/** The worst of `codes`; 0 where there is none. A code that is not in the list is a failure like 1. */
+/** The worst of `codes`; 0 for an empty list. An unlisted code counts as a failure, like 1. */
 export function worstExitCode(codes: Iterable<number>): number {
   let worst = 0
   for (const code of codes) {

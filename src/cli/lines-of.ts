@@ -11,7 +11,7 @@ export interface Line {
   readonly end: number
 }
 
-/** From byte `offset` on, without empty ones. Throws what the system says where the file cannot be read. */
+/** Lines from byte `offset` on, without empty ones. Throws the system's error if the file cannot be read. */
 export function* linesOf(path: string, offset: number): Generator<Line> {
   const file = openSync(path, 'r')
   try {

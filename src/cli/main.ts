@@ -1,4 +1,4 @@
-/** The start of the program, and the only place that catches what nobody else did. */
+/** The start of the program, and the only place that catches every error that is left. */
 
 import { resolve } from 'node:path'
 import type { CommanderError } from 'commander'

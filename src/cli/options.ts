@@ -79,7 +79,7 @@ export function addRunOptions(command: Command): Command {
   return addTransferOptions(addNarrowingOptions(command).option('--dry-run', 'show the plan and touch nothing'))
 }
 
-/** How a plan is carried out, whoever made it. */
+/** Options of every command that executes a plan. */
 export function addTransferOptions(command: Command): Command {
   return command
     .addOption(new Option('--concurrency <n>', 'blob streams at once (default: 8)').argParser(positiveInteger))

@@ -10,7 +10,7 @@ import type { Policy } from '../core/policy.ts'
 export interface Parts {
   app(options: AppOptions): Promise<App>
   adapters(): Promise<readonly AdapterType[]>
-  /** Somebody else's, as `type` names it from `cwd`: `./file.js` or `module:NAME`; undefined where it is no such name. */
+  /** An adapter from outside this program, `./file.js` or `module:NAME`, relative to `cwd`; undefined for any other `type`. */
   foreignAdapter(type: string, cwd: string): Promise<AdapterType | undefined>
   /** The JSON Schema of a configuration file. */
   schema(): Promise<unknown>

@@ -1,4 +1,4 @@
-/** Questions on a terminal: asked on standard error, answered by keys; never where there is no terminal. */
+/** Questions on a terminal: written to standard error, answered by keys; never asked without a terminal. */
 
 import type { input } from '@inquirer/prompts'
 import { abortReason } from '../core/cancel.ts'
@@ -27,7 +27,7 @@ export interface Choice<T> {
   readonly description?: string | undefined
 }
 
-/** True where somebody can be asked. */
+/** True if there is a terminal to ask on. */
 export function canAsk({ stderr }: Pick<Session, 'stderr'>): boolean {
   return process.stdin.isTTY === true && stderr.isTerminal
 }

@@ -1,4 +1,4 @@
-/** The one-kick policy of `replicate copy SOURCE DESTINATION`. */
+/** Makes the policy that `replicate copy SOURCE DESTINATION` runs once. */
 
 import { ConfigurationError } from '../core/errors.ts'
 import { compilePattern, PatternError } from '../core/pattern.ts'
@@ -28,7 +28,7 @@ export function copyPolicy(request: CopyRequest, configuration: Configuration): 
   const names = literalsOf(name, request.source)
   const tags = literalsOf(source.tag, request.source)
   checkPlatforms(request.platforms ?? [])
-  // Other tools take `latest` or all tags, so it has to be said.
+  // Other tools assume `latest` or all tags here; this program asks.
   if (names !== undefined && source.tag === undefined && source.digest === undefined) {
     const plain = request.source.replace(/\/+$/, '')
     const hint = `write \`${plain}:latest\` or another tag, or '${plain}:*' for all tags`
@@ -93,7 +93,7 @@ function placed(
   if (to.path === undefined && to.tag === undefined) return { ...common, flatten: 0 }
   if (to.path !== undefined && !isRepositoryName(to.path)) {
     throw refused(
-      `\`${to.path}\` is no repository's name`,
+      `\`${to.path}\` is not a repository name`,
       request.destination,
       'lower-case letters, digits, `.`, `_`, `-`, and `/` between parts; no patterns',
     )
@@ -106,7 +106,7 @@ function placed(
       'end the destination with `/` to keep their names',
     )
   }
-  if (to.tag !== undefined && !isTag(to.tag)) throw refused(`\`${to.tag}\` is no tag`, request.destination)
+  if (to.tag !== undefined && !isTag(to.tag)) throw refused(`\`${to.tag}\` is not a tag`, request.destination)
   if (to.tag !== undefined && tags?.length !== 1 && !mayBeOne) {
     throw refused(
       'several tags cannot land on one',
@@ -129,7 +129,7 @@ function reference(text: string, side: string, configuration: Configuration): Re
   throw new ConfigurationError(`${side} \`${text}\`: ${result.message}`, { hint: result.hint })
 }
 
-/** The names that a pattern spells out, undefined where it has wildcards or is absent. */
+/** The names that a pattern spells out; undefined if it has wildcards or is absent. */
 function literalsOf(pattern: string | undefined, written: string): Literals {
   if (pattern === undefined) return undefined
   try {

@@ -5,7 +5,7 @@ import type { Filters, Notification, Policy, PolicyDestination } from '../core/p
 import { routesOf } from '../core/policy.ts'
 import type { Secret } from '../core/secret.ts'
 
-/** Plain JSON; written as YAML it means the same policy. Of what is secret only stands what may be seen. */
+/** Plain JSON; written as YAML it means the same policy. Secrets are replaced by what may be shown. */
 export function policyDocument(policy: Policy): Readonly<Record<string, unknown>> {
   const { name: _, also: __, source, destination: ___, filters, retry, prepare, notify, ...plain } = policy
   const { digest, ...selecting } = filters
@@ -22,7 +22,7 @@ export function policyDocument(policy: Policy): Readonly<Record<string, unknown>
   }
 }
 
-/** What only `copy` has is in no file. */
+/** Without the fields that only `copy` sets. */
 function writtenDestination({ repository: _, tag: __, ...destination }: PolicyDestination) {
   return destination
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import type { AdapterFacts } from '../core/adapter.ts'
 import { isLoopback, type Registry } from '../core/registry.ts'
 
-/** The registry behind `host[:port]`, of the type whose facts name that host, else of the type for any registry. */
+/** The registry at `host[:port]`. Its type is the one whose facts name the host, or else `docker-registry`. */
 export function registryOfHost(host: string, types: readonly AdapterFacts[]): Registry {
   const lower = host.toLowerCase()
   const alias = types.find(({ aliases }) => aliases?.includes(lower))

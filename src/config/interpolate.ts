@@ -56,7 +56,7 @@ function substituted(text: string, env: Environment | undefined): Substituted {
   const value = text.replaceAll(VARIABLE, (whole, name: string | undefined, fallback: string | undefined) => {
     if (whole === '$${') return '${'
     if (name === undefined) {
-      mistakes.push(`\`${whole}\` is no variable; a literal \`\${\` is written \`$\${\``)
+      mistakes.push(`\`${whole}\` is not a variable; a literal \`\${\` is written \`$\${\``)
       return whole
     }
     if (!env) {

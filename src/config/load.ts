@@ -1,4 +1,4 @@
-/** Makes registries and policies of configuration files, or says everything that is wrong with them at once. */
+/** Loads registries and policies from configuration files, or reports all their problems at once. */
 
 import type { AdapterFacts } from '../core/adapter.ts'
 import { ConfigurationError, type Problem } from '../core/errors.ts'
@@ -95,7 +95,7 @@ function allRegistries(
       const built = parsed && buildRegistry(name, parsed.data, source.directory, options.types)
       const findings = built?.findings.filter(({ absence }) => parsed?.whole || !absence) ?? []
       problems.push(...findings.map((finding) => problemOf(source, finding)))
-      // One that is malformed beyond that has been reported; its name is still known.
+      // A registry that cannot be built has been reported; policies may still refer to its name.
       const value = built?.value ?? { name, type: 'docker-registry' }
       found.set(name, { value: untrusted ? { ...value, untrusted } : value, source })
     }

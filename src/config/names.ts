@@ -1,4 +1,4 @@
-/** The names that a configuration gives, for the completion of commands: read fast, checked for nothing, without a complaint. */
+/** Reads the names of policies and registries for shell completion: fast, without checks, and without errors. */
 
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'

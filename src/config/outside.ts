@@ -1,4 +1,4 @@
-/** What a policy calls beyond its registries: the handler before it, and those who are told how it ended. */
+/** Builds what a policy calls besides its registries: the prepare handler and the notifications. */
 
 import { resolve } from 'node:path'
 import type { Notification, Policy, PrepareHandler } from '../core/policy.ts'
@@ -34,7 +34,7 @@ export function builtHandler(
   }
   for (const { registry } of destinations) {
     const found = registryNamed(registry, names)
-    // A destination that is wrong has been told.
+    // A malformed destination has been reported already.
     if ('message' in found || found.url !== undefined) continue
     const message = `\`handler\` is a path, and the destination \`${registry}\` has no address`
     findings.push({ path, message, hint: 'write a whole URL' })

@@ -23,7 +23,7 @@ export function homeDirectory({ home, env, cwd }: PathOptions): string {
 export interface UserConfiguration {
   /** Absolute. */
   readonly path: string
-  /** What named it; absent for the default place, where a missing file is none. */
+  /** How the user named the file; absent for the default path, where a file is optional. */
   readonly namedBy?: '--config' | 'REPLICATE_CONFIG'
 }
 

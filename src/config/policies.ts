@@ -1,4 +1,4 @@
-/** A policy of the file, checked beyond its form, as the rest of the program knows it. */
+/** Builds a policy from its checked form, and checks what the schema cannot. */
 
 import semver from 'semver'
 import { compilePattern, type Pattern, PatternError } from '../core/pattern.ts'
@@ -13,7 +13,7 @@ import type { PolicyInput } from './schema.ts'
 import type { Finding } from './source.ts'
 import { builtTriggers } from './triggers.ts'
 
-/** The value is only of use where nothing was found. */
+/** The value may be used only if there are no findings. */
 export function buildPolicy(name: string, input: PolicyInput, names: PolicyNames): Built<Policy> {
   const findings: Finding[] = []
   const { source, selected } = builtSource(input, names, findings)
@@ -80,10 +80,10 @@ function builtSource(
 type DestinationInput = Exclude<PolicyInput['destination'], readonly unknown[]>
 
 const DEFAULTS = { create: true, public: false } as const
-/** What stands for the destination of a policy that is wrong. */
+/** A placeholder for a destination that is malformed. */
 const NOWHERE: PolicyDestination = { registry: '', flatten: 0, ...DEFAULTS }
 
-/** One, or several that get the same. Two that are the same place would overwrite each other's work. */
+/** One destination, or several that get the same content. The same destination twice is refused: both would write the same tags. */
 function builtDestinations(
   input: PolicyInput['destination'],
   names: Names,
@@ -144,7 +144,7 @@ function checkNamespace(
 ): void {
   if (namespace === undefined || isRepositoryName(namespace)) return
   const hint = 'lower-case letters, digits, `.`, `_`, `-`, and `/` between parts; no patterns'
-  findings.push({ path, message: `\`${namespace}\` is no namespace`, offset, hint })
+  findings.push({ path, message: `\`${namespace}\` is not a namespace`, offset, hint })
 }
 
 function checkFilters(filters: PolicyInput['filters'], findings: Finding[]): void {
@@ -159,7 +159,7 @@ function checkFilters(filters: PolicyInput['filters'], findings: Finding[]): voi
   checkPatterns(regex?.exclude?.tag, ['filters', 'regex', 'exclude', 'tag'], findings, REGEX)
   if (range === undefined || semver.validRange(range) !== null) return
   const hint = 'write a range such as `>=3.18 <4`'
-  findings.push({ path: ['filters', 'semver'], message: `\`${range}\` is no range of versions`, hint })
+  findings.push({ path: ['filters', 'semver'], message: `\`${range}\` is not a range of versions`, hint })
 }
 
 interface Syntax {

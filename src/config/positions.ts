@@ -1,4 +1,4 @@
-/** What the schema found wrong, in this program's words and with what was probably meant. */
+/** Turns the schema's issues into findings, with a suggestion for misspelt names. */
 
 import type { z } from 'zod'
 import { jsonSchema } from './schema.ts'
@@ -8,7 +8,7 @@ import { didYouMean } from './suggest.ts'
 type Issue = z.core.$ZodIssue
 type Path = readonly (string | number)[]
 
-/** One finding for each thing wrong; where a value may have several forms, those of the form it has. */
+/** One finding for each issue; for a value that may have several forms, only those of the form it has. */
 export function findingsOf(issues: readonly Issue[], above: Path = []): readonly Finding[] {
   return issues.flatMap((issue) => findingsOfIssue(issue, [...above, ...issue.path.map(pathPart)]))
 }
@@ -24,7 +24,7 @@ function findingsOfIssue(issue: Issue, path: Path): readonly Finding[] {
         {
           path,
           atKey: true,
-          message: `\`${path.at(-1)}\` is no name`,
+          message: `\`${path.at(-1)}\` is not a valid name`,
           hint: 'letters, digits, `.`, `_` and `-` make a name',
         },
       ]
@@ -49,7 +49,7 @@ function unknownKeyHint(key: string, path: Path): string | undefined {
   return didYouMean(key, known) ?? (known.length > 0 ? `the keys here are ${known.join(', ')}` : undefined)
 }
 
-/** The branch that the value was meant for is the one whose complaint is not about the kind of value itself. */
+/** The intended branch is the one whose issues are not about the type of the value itself. */
 function ofUnion(branches: readonly (readonly Issue[])[], path: Path): readonly Finding[] {
   const meant = branches.filter(
     (issues) => !issues.some((issue) => issue.code === 'invalid_type' && issue.path.length === 0),

@@ -1,4 +1,4 @@
-/** Everything that is wrong, told once and in the order in which it stands. */
+/** Sorts problems by place and removes duplicates. */
 
 import type { Problem } from '../core/errors.ts'
 import { UNSET } from './interpolate.ts'
@@ -7,7 +7,7 @@ export function tidied(problems: readonly Problem[]): readonly Problem[] {
   return inOrder(distinct(problems))
 }
 
-/** What stands behind an anchor is wrong only once, and what is wrong with the value of an unset variable is that it is unset. */
+/** Report a problem behind an anchor once; for an unset variable report only that it is unset. */
 function distinct(problems: readonly Problem[]): readonly Problem[] {
   const placeOf = ({ position }: Problem): string => `${position?.file}:${position?.line}:${position?.column}`
   const unset = new Set(problems.filter(({ message }) => message.endsWith(UNSET)).map(placeOf))

@@ -21,7 +21,7 @@ export interface Reference {
   readonly tagAt: number
 }
 
-/** Why a text is no reference; `offset` is where, in characters. */
+/** Why a text is not a reference; `offset` counts characters. */
 export interface Mistake {
   readonly message: string
   readonly offset: number
@@ -58,7 +58,7 @@ export function parseReference(text: string, names: Names): Reference | Mistake 
   return withPath(registry, text, slash + 1)
 }
 
-/** What begins with no host is an image of Docker Hub to other tools. */
+/** Other tools read a name without a host as an image of Docker Hub. */
 function imageHint(text: string, isPort: boolean, { hint }: Mistake): string | undefined {
   if (hint?.startsWith('did you mean')) return hint
   const image = `docker.io/${text.includes('/') ? '' : 'library/'}${text}`
@@ -77,7 +77,7 @@ function foreignForm(text: string): Mistake | undefined {
   return { message: `\`${form}:\` is not a form of reference here`, offset: 0, hint }
 }
 
-/** Other tools and browsers write one. */
+/** For references with a scheme, as other tools and browsers write them. */
 function schemeMistake(scheme: string, rest: string): Mistake {
   const plain = scheme.toLowerCase() === 'http://' ? '; where it speaks plain HTTP, define it with `url: http://…`' : ''
   return {

@@ -1,4 +1,4 @@
-/** A registry of the file, checked beyond its form, as the rest of the program knows it. */
+/** Builds a registry from its checked form, and checks what the schema cannot. */
 
 import { resolve } from 'node:path'
 import { type AdapterFacts, isAdapterFile, isForeignType } from '../core/adapter.ts'
@@ -15,7 +15,7 @@ export interface Built<T> {
   readonly findings: readonly Finding[]
 }
 
-/** `directory` is what paths are relative to. The value is only of use where nothing was found. */
+/** Paths are relative to `directory`. The value may be used only if there are no findings. */
 export function buildRegistry(
   name: string,
   input: RegistryInput,

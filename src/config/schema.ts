@@ -201,7 +201,7 @@ export const policySchema = mapping(
     filters: filters.prefault({}),
     order: choice('Which tag of a repository goes first', ['oldest', 'newest']).default('oldest'),
     on_overlap: choice('When it is still running', ['skip', 'queue']).default('skip'),
-    allow_empty: flag('A selection that matches nothing is no error', false),
+    allow_empty: flag('A selection that matches nothing is not an error', false),
     foreign_layers: flag('Copy non-distributable layers too', false),
     verify: choice('What is checked after the copy', ['off', 'digest', 'full']).default('digest'),
     referrers: z

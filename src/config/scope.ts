@@ -1,10 +1,10 @@
-/** Policies that would both own a namespace. */
+/** Finds two policies that would own the same namespace. */
 
 import { compilePattern } from '../core/pattern.ts'
 import type { Policy } from '../core/policy.ts'
 import { namespaceOf } from '../core/reference.ts'
 
-/** Tells of a policy for one namespace which enabled system policy already takes that from the same registry, if there is one. */
+/** The result looks up, for a policy with `scope: namespace`, the enabled system policy that already reads its namespace from the same registry. */
 export function ownership(
   policies: readonly Policy[],
   endpoint: (registry: string) => string,
@@ -29,13 +29,13 @@ export function ownership(
 
 const ANY = '*'
 
-/** The namespaces of a policy if it has no patterns of them. */
+/** The namespaces that a policy lists without patterns; `*` if it has patterns or lists none. */
 function spelledOut({ source }: Policy): readonly string[] {
   const literals = source.namespaces?.map((pattern) => compilePattern(pattern).literals)
   return literals?.every((each) => each !== undefined) ? literals.flat() : [ANY]
 }
 
-/** Whether a namespace is among those that the policy reads. */
+/** The result tells whether the policy reads from a namespace. */
 function taker({ source, filters }: Policy): (namespace: string) => boolean {
   const namespaces = source.namespaces?.map(compilePattern)
   const reaches = filters.name?.map(reach)
@@ -44,7 +44,7 @@ function taker({ source, filters }: Policy): (namespace: string) => boolean {
     (!reaches || reaches.some((each) => each(namespace)))
 }
 
-/** Whether a name below a namespace may match the pattern. */
+/** The result tells whether a name below a namespace may match the pattern. */
 function reach(pattern: string): (namespace: string) => boolean {
   const compiled = compilePattern(pattern)
   const { literals } = compiled

@@ -2,7 +2,7 @@
 
 const POWERS: Readonly<Record<string, number>> = { '': 0, k: 1, m: 2, g: 3, t: 4 }
 
-/** Bytes, or undefined where `text` is no size. `KB` is 1000 and `KiB` is 1024; the case of letters does not matter. */
+/** Bytes; undefined if `text` is not a size. `KB` is 1000 and `KiB` is 1024; the case of letters does not matter. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b$/i.exec(text)
   if (!match) return undefined
@@ -12,7 +12,7 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined
 }
 
-/** Bytes a second, or undefined where `text` is no rate. */
+/** Bytes a second; undefined if `text` is not a rate. */
 export function parseRate(text: string): number | undefined {
   const match = /^(.+)\/s$/.exec(text)
   return match?.[1] === undefined ? undefined : parseSize(match[1])

@@ -51,7 +51,7 @@ export interface Finding {
   readonly atKey?: boolean
   /** Characters into the value. */
   readonly offset?: number
-  /** Something is not there; which says nothing where malformed keys were left out. */
+  /** A required key is missing. Ignored if malformed keys were removed before the check. */
   readonly absence?: boolean
 }
 
@@ -181,7 +181,7 @@ export function writtenAt(source: Source, path: Finding['path']): string | undef
   return value && source.interpolated.get(value)
 }
 
-/** What came from the environment may be secret: the message shows what the file says instead. */
+/** A value from the environment may be secret, so the message shows the text of the file instead. */
 function withoutValue(message: string, node: Node | undefined, original: string): string {
   return isScalar(node) && node.value !== '' ? message.replaceAll(String(node.value), original) : message
 }

@@ -1,9 +1,9 @@
-/** What was probably meant: the known name closest to a misspelt one. */
+/** Suggests the known name that is closest to a misspelt one. */
 
 /** The nearest of `known` within two edits (insert, delete, replace, swap), or undefined. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
-  // Short names are all near each other: `a` is no misspelling of `b`.
+  // All short names are close to each other: `a` is not a misspelling of `b`.
   let limit = Math.min(2, Math.floor(word.length / 2))
   for (const candidate of known) {
     const distance = edits(word.toLowerCase(), candidate.toLowerCase(), limit)

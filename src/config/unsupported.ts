@@ -1,6 +1,6 @@
-/** What is known and does not exist yet: refused with words of its own. */
+/** Names of what does not exist yet, so that the refusal can say so. */
 
-/** Identities of adapters that are to come. */
+/** Identities of planned adapters. */
 export const FUTURE_TYPES: readonly string[] = [
   'ali-acr',
   'huawei-swr',

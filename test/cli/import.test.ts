@@ -30,7 +30,7 @@ test('prints a configuration that loads, and on standard error what needs attent
       '  set REGISTRY_EXAMPLE_COM_PASSWORD; or delete `credential` and use `docker login` or the keychain',
       'regsync.yml:8:3  `parallel` has no counterpart',
       '  use `replicate run --concurrency N`, which counts blobs',
-      '2 things to look at',
+      '2 warnings',
       '',
     ].join('\n'),
   )

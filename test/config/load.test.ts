@@ -211,7 +211,7 @@ policies:
     ['- a\n', 'policy.yaml:1:1 the file must be a mapping'],
     ['a: {}\n---\nb: {}\n', 'only one YAML document'],
     ['policies: {a: *nowhere}\n', 'not YAML'],
-    ['policies:\n  "a/b": {}\n', 'policy.yaml:2:3 `a/b` is no name'],
+    ['policies:\n  "a/b": {}\n', 'policy.yaml:2:3 `a/b` is not a valid name'],
     [`a: ${'['.repeat(100_000)}`, 'nested too deeply'],
     [bomb(), 'Excessive alias count'],
     [policy('source: [x]', 'destination: b.example.com'), '3:13 `source` must be a single value or a mapping'],
@@ -220,7 +220,7 @@ policies:
       '4:18 no registry is named `b.example.com:1.0`',
     ],
     [policy('source: alpine:3.20', 'destination: b.example.com'), '3:13 no registry is named `alpine:3.20`'],
-    [policy('source: a.example.com', 'destination: b.example.com/X'), '4:32 `X` is no namespace'],
+    [policy('source: a.example.com', 'destination: b.example.com/X'), '4:32 `X` is not a namespace'],
     [policy('source: a.example.com', 'destination: b.example.com/x:1'), '4:34 a destination has no tag'],
     [
       policy('source: a.example.com/x/{a', 'destination: b.example.com'),
@@ -234,7 +234,10 @@ policies:
       policy('source: a.example.com/x:1', 'destination: b.example.com', 'filters: {tag: y}'),
       '5:15 `filters.tag` is given',
     ],
-    [policy('source: a.example.com', 'destination: b.example.com', 'filters: {semver: foo}'), '5:23 `foo` is no range'],
+    [
+      policy('source: a.example.com', 'destination: b.example.com', 'filters: {semver: foo}'),
+      '5:23 `foo` is not a range',
+    ],
     [
       policy('source: a.example.com', 'destination: b.example.com', 'filters: {tag: "1.0@sha256:12"}'),
       '5:24 `1.0@sha256:12` is not a valid pattern: behind `@` stands no digest',

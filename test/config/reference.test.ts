@@ -166,8 +166,8 @@ describe('copy', () => {
     ['a.example.com/x', 'b.example.com/z', 'names no tag'],
     ['a.example.com/{x,y}/', 'b.example.com/z/', 'names no tag'],
     ['a.example.com/x:{1,2}', 'b.example.com/z:1', 'several tags cannot land on one'],
-    ['a.example.com/x:1', 'b.example.com/Z', '`Z` is no repository'],
-    ['a.example.com/x:1', 'b.example.com/z:*', '`*` is no tag'],
+    ['a.example.com/x:1', 'b.example.com/Z', '`Z` is not a repository'],
+    ['a.example.com/x:1', 'b.example.com/z:*', '`*` is not a tag'],
     ['a.example.com/x:1', `b.example.com/z@${DIGEST}`, 'a destination has no digest'],
     ['a.example.com/x:1', `b.example.com/z:1@${DIGEST}`, 'a destination has no digest'],
   ])('from %s to %s is refused', (source, destination, message) => {

@@ -25,7 +25,7 @@ describe('a variable', () => {
     expect(complaints(registry(...BASE, `insecure: \${NO}`))).toEqual([
       'policy.yaml:5:15 the environment variable `NO` is not set',
     ])
-    expect(complaints(registry(...BASE, `description: \${N O}`))[0]).toContain('is no variable')
+    expect(complaints(registry(...BASE, `description: \${N O}`))[0]).toContain('is not a variable')
   })
 
   test('may hold numbers and flags', () => {

@@ -59,7 +59,7 @@ test('a paused execution ends the blob in flight, begins no other, and goes on w
   expect(destination.repository('mirror/app').tags.has('v2')).toBe(false)
   expect(large() - before).toBeLessThanOrEqual(1)
 
-  expect(await here.run(['executions', 'resume', 'last'])).toMatchObject({ code: 0, stdout: 'execution 1 goes on\n' })
+  expect(await here.run(['executions', 'resume', 'last'])).toMatchObject({ code: 0, stdout: 'execution 1 resumes\n' })
   expect(await running.ended).toMatchObject({ code: 0 })
   expect(await here.executions()).toMatchObject([{ id: 1, status: 'succeeded', succeed: 2 }])
   expect(await here.run(['executions', 'pause', 'last'])).toMatchObject({ code: 2 })

@@ -124,7 +124,7 @@ policies:
         timezone: Europe/Berlin
 `)
     const same = await here.policies('update', 'alpine', '--tag', '3.*')
-    expect(same.stdout).toContain('alpine is so already')
+    expect(same.stdout).toContain('alpine is unchanged')
     expect(here.file()).toBe(before)
 
     const json = await here.policies('update', 'alpine', '--newest', '', '--tag', '3.*', '--tag', 'latest', '--json')
@@ -163,13 +163,13 @@ policies:
     [['create', 'new', '--source', 'hub/x', '--destination', 'mirror', '--schedule', '99 * * * *'], 'no minute'],
     [['create', 'new', '--source', 'hub', '--destination', 'mirror', '--tag', '{a'], 'not a valid pattern'],
     [['create', 'new', '--source', 'hub', '--destination', 'mirror', '--newest', '0'], 'whole number from 1 on'],
-    [['create', 'a b', '--source', 'hub', '--destination', 'mirror'], '`a b` is no name'],
+    [['create', 'a b', '--source', 'hub', '--destination', 'mirror'], '`a b` is not a valid name'],
     [['update', 'base', '--exclude', 'tags='], 'KEY=PATTERN'],
     [['update', 'base', '--regex', 'label=x'], 'KEY=EXPRESSION with KEY one of name, tag'],
     [['update', 'other', '--regex', 'tag=(a'], 'is not a valid regular expression'],
     [['update', 'base'], 'no option says what to change'],
     [['update', 'bas', '--newest', '1'], 'did you mean `base`?'],
-    [['update', 'other', '--semver', 'x y z'], 'no range of versions'],
+    [['update', 'other', '--semver', 'x y z'], 'not a range of versions'],
     [['delete', 'nothing'], 'there is no policy nothing'],
   ])('refuse %s, and leave the file alone', async (args, reason) => {
     const here = place()

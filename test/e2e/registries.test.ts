@@ -57,7 +57,7 @@ describe('by options', () => {
       [[], '`NAME` is missing, and there is no terminal to ask on'],
       [['hub'], '`--url` is missing'],
       [['hub', '--type', 'oci-layout'], '`--path` is missing'],
-      [['a b', '--url', hub.url], '`a b` is no name'],
+      [['a b', '--url', hub.url], '`a b` is not a valid name'],
       [['hub', '--url', 'ftp://x'], 'is not a URL'],
       [['hub', '--url', hub.url, '--type', 'docker-regstry'], 'did you mean `docker-registry`?'],
       [['hub', '--url', hub.url, '--connections', '0'], 'whole number from 1 on'],
@@ -94,7 +94,7 @@ describe('by options', () => {
         .replace('proxy: http://proxy:3128', 'limits:\r\n            connections: 2'),
     )
     const again = await here.run(['registries', 'update', 'hub', '--connections', '2'])
-    expect(again.stdout).toContain('nothing was changed')
+    expect(again.stdout).toContain('hub is unchanged')
     const shared = await here.run(['registries', 'update', 'b', '--insecure'])
     expect(shared).toMatchObject({ code: 2 })
     expect(shared.stderr).toContain('would change `registries.c.insecure`, too, through `&b`')

@@ -93,7 +93,7 @@ test.runIf(hasTerminal)('Ctrl-C ends the watching, and nothing else', async () =
   watching.process.stdin?.write('\u0003')
   const { code, stdout } = await watching.ended
   expect(code).toBe(130)
-  expect(stdout).toContain('execution 1 goes on')
+  expect(stdout).toContain('execution 1 still runs')
   expect(stdout).not.toContain('Execution 1')
   open()
   expect(await running.ended).toMatchObject({ code: 0 })

@@ -1,4 +1,4 @@
-/** `replicate config`: where it is, its schema, what it means, and one to start from. */
+/** `replicate config`: its path, its schema, its meaning, and a file to start from. */
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'

@@ -1,4 +1,4 @@
-/** `replicate config import`: the configuration on standard output, what is to be looked at on standard error. */
+/** `replicate config import`: the configuration on standard output, the warnings on standard error. */
 
 import type { Format } from '../../config/import/import.ts'
 import type { Unmapped } from '../../config/import/write.ts'
@@ -35,5 +35,5 @@ function unmappedText({ errorColors }: Session, unmapped: readonly Unmapped[]): 
     `${errorColors.bold(printable(`${file}:${line}:${column}`))}  ${printable(message)}`,
     `  ${printable(hint)}`,
   ])
-  return [...lines, `${plural(unmapped.length, 'thing')} to look at`].map((line) => `${line}\n`).join('')
+  return [...lines, `${plural(unmapped.length, 'warning')}`].map((line) => `${line}\n`).join('')
 }

@@ -8,7 +8,7 @@ import { type Selection, selectPolicies } from '../selection.ts'
 import { quietContext, type Session } from '../session.ts'
 import { writeAll } from '../stream.ts'
 
-/** What a run would end with that is refused before it copies anything. */
+/** The exit status of a run that is refused before it copies anything. */
 const REFUSED = 3
 /** Something to do, under `--exit-code`. */
 const WORK = 6

@@ -34,11 +34,11 @@ interface Verified {
 interface Repair {
   /** Null where it never began. */
   readonly execution: Execution | null
-  /** What is still not right. */
+  /** Differences that are left. */
   readonly differences: readonly Difference[]
 }
 
-/** Exit status 0 where there is no difference, or none any more. One policy that cannot be compared does not keep the others from it. */
+/** Exit status 0 if there are no differences, or all were repaired. A policy that cannot be compared does not stop the others. */
 export async function verify(session: Session, targets: readonly string[], flags: VerifyFlags): Promise<number> {
   const app = await session.app()
   const selection = await selectPolicies(app, session.cwd, targets, flags.policy)

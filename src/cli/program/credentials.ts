@@ -36,7 +36,7 @@ export function addCredentials(program: Command, start: Start): void {
   const check = group
     .command('check')
     .description('say where credentials come from, and whether the registries accept them')
-    .argument('[registry...]', 'names or hosts; every registry of the configuration where there is none')
+    .argument('[registry...]', 'names or hosts; every registry of the configuration if none is named')
     .action((names: string[]) => start(check)(async (session) => (await load()).check(session, names)))
   example(check, 'replicate credentials check harbor')
   const list = group

@@ -75,7 +75,7 @@ export function addPolicies(program: Command, start: Start): void {
   const validate = group
     .command('validate')
     .description('check files, without contacting anything unless told to')
-    .argument('[file...]', "YAML files (- for standard input); the user's configuration where there is none")
+    .argument('[file...]', "YAML files (- for standard input); the user's configuration if none is named")
     .option('--online', 'also ask each registry, and count what each policy matches at its source')
     .action((files: string[], flags: ValidateFlags) =>
       start(validate)(async (session) => (await load()).validate(session, files, flags)),
@@ -176,7 +176,7 @@ export function addSchedule(program: Command, start: Start): void {
   const load = () => import('../commands/schedule/schedule.ts')
   const targets = [
     '[file-or-policy...]',
-    "YAML files, or policies of the user's configuration; all where there is none",
+    "YAML files, or policies of the user's configuration; all if none is named",
   ] as const
   const next = group
     .command('next')

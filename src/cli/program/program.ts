@@ -161,7 +161,7 @@ function addConfig(program: Command, start: Start): void {
   const show = group
     .command('show')
     .description('the configuration as the program understands it, without secrets')
-    .argument('[file...]', "YAML files; the user's configuration where there is none")
+    .argument('[file...]', "YAML files; the user's configuration if none is named")
     .action((files: string[]) => start(show)(async (session) => (await load()).show(session, files)))
   example(show, 'replicate config show --json')
   const init = group

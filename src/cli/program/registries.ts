@@ -64,7 +64,7 @@ export function addRegistries(program: Command, start: Start): void {
   const ping = group
     .command('ping')
     .description('check registries now, step by step; writes nothing to them')
-    .argument('[name...]', 'names or hosts; every registry of the configuration where there is none')
+    .argument('[name...]', 'names or hosts; every registry of the configuration if none is named')
     .action((names: string[]) =>
       start(ping)(async (session) => (await import('../commands/registries/ping.ts')).ping(session, names)),
     )

@@ -65,7 +65,7 @@ function end(lines: readonly string[]): string {
 /** What a shell reports of a process that SIGPIPE ended. */
 export const SIGPIPE = 141
 
-/** True for the end of a run whose reader has gone away: there is nobody to tell. */
+/** True if the run ended because the reader of its output is gone: an error message would reach no one. */
 export function isSilent(error: unknown): boolean {
   return error instanceof CancelledError && error.exitCode === SIGPIPE
 }

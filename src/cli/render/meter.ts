@@ -107,7 +107,7 @@ export function createMeter(now: () => number): Meter {
       bytes = progress.bytes ?? bytes
       settled = progress.settled ?? settled
       if (progress.received !== undefined) {
-        // What had come before anybody looked says nothing of how fast it goes.
+        // Bytes from before the first reading say nothing about the current rate.
         if (received === 0) samples.length = 0
         received = progress.received
       }

@@ -46,7 +46,7 @@ export function failedTask(failed: FailedTask, colors: Colors, hinted = new Set<
 
 /** `Execution 42 succeeded in 2.4 s` and its counts. */
 export function executionSummary(execution: Execution, colors: Colors): string {
-  // Of one whose process died nobody knows when it ended.
+  // The end of an execution whose process died is unknown.
   const isKnown = execution.duration_ms !== null && execution.status !== 'interrupted'
   const took = isKnown ? ` in ${formatDuration(execution.duration_ms)}` : ''
   const paint =

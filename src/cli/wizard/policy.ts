@@ -17,7 +17,7 @@ export interface Asked {
   readonly flags: PolicyFlags
 }
 
-/** What options say already is not asked. Undefined where it is not to be saved after all. */
+/** Asks for everything that no option gave. Undefined if the user decides not to save it. */
 export async function askPolicy(
   session: Session,
   app: App,

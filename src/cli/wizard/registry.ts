@@ -12,7 +12,7 @@ import { type SettingFlags, withScheme } from '../commands/registries/settings.t
 import { type Choice, confirm, secret, select, text } from '../prompt.ts'
 import { printable } from '../render/format.ts'
 
-/** What was given is not asked for. Undefined where the user leaves it; nothing has been written then. */
+/** Asks for everything that no option gave. Undefined if the user cancels; then nothing was written. */
 export async function wizard(desk: Desk, name: string | undefined, given: AddFlags): Promise<Draft | undefined> {
   let draft: Draft | undefined
   for (;;) {
@@ -44,7 +44,7 @@ async function afterTest(desk: Desk, draft: Draft): Promise<Next> {
   })
 }
 
-/** What was given is asked for, too, once it has turned out to be wrong. */
+/** After a failed test, values of options are asked for, too. */
 async function asked(desk: Desk, name: string | undefined, given: AddFlags, before?: Draft): Promise<Draft> {
   const { url, path, ...rest } = given
   const fixed: AddFlags = before ? {} : given
@@ -142,7 +142,7 @@ function askDescription({ session }: Desk, before?: Draft): Promise<string> {
   return text(session, { message: 'Description (may be left out):', option: '--description', fallback })
 }
 
-/** Only where there is a certificate. */
+/** Asked only for HTTPS. */
 async function askInsecure({ session }: Desk, url: string | undefined, before?: Draft): Promise<boolean> {
   if (!url?.startsWith('https:')) return false
   const fallback = !before?.flags.insecure
@@ -203,7 +203,7 @@ function askUsername({ session }: Desk, kind: string, before?: Draft): Promise<s
   return text(session, { message, option: '--username', fallback, check: filled })
 }
 
-/** In the keychain, or where the user puts it where there is none. */
+/** Whether the credential can be kept in the keychain, and what to tell the user about it. */
 async function keptWhere(
   { app }: Desk,
   name: string,
@@ -214,7 +214,7 @@ async function keptWhere(
     if (!(error instanceof KeychainError)) throw error
     if (error.absent) return { keep: false, description: insteadOf(name) }
   }
-  // One that is locked is unlocked when it is written.
+  // A locked keychain is unlocked when the credential is written.
   return { keep: true, description: "It is kept in this system's keychain" }
 }
 

@@ -109,7 +109,7 @@ function inserted({ eol }: Tree, at: number, lines: readonly string[]): Splice {
   return { start: at, end: at, text: eol + lines.join(eol) }
 }
 
-/** Behind the lines of comment that follow at once and stand at least so deep. `at` is the end of a line. */
+/** The end of the comment lines that follow directly and are indented at least `depth`. `at` is the end of a line. */
 function behindComments({ text }: Tree, at: number, depth: number): number {
   let end = at
   for (;;) {

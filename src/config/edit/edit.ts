@@ -11,8 +11,8 @@ import { type Edit, isEmptyFlow, type Location, locate, type Path, parsedTree, t
 export type { Value } from './render.ts'
 export type { Edit, Path } from './tree.ts'
 
-/** The text after all edits, in order. Throws a `ConfigurationError` with its place for what is no YAML, and for what cannot be changed
- *  without changing something else, such as a value that stands behind an alias. `cwd` is what errors show paths relative to. */
+/** The text after all edits, in order. Throws a `ConfigurationError` with its place if the text is not YAML, or if a value cannot be changed
+ *  without changing another one, such as a value behind an alias. `cwd` is what errors show paths relative to. */
 export function editedText(file: ConfigurationFile, edits: readonly Edit[], cwd: string): string {
   let { text } = file
   for (const edit of edits.flatMap((edit) => simpleEdits(read({ ...file, text }, cwd), edit))) {
@@ -29,7 +29,7 @@ function read(file: ConfigurationFile, cwd: string): Source {
   return source
 }
 
-/** A mapping in place of another is as many edits as there are differences; what is already so is none. */
+/** Splits the replacement of a mapping into one edit for each difference; a value that is already equal needs no edit. */
 function simpleEdits(source: Source, edit: Edit): readonly Edit[] {
   if (!('set' in edit)) return [edit]
   return differences(edit.set, valueAt(contentOf(source), edit.set), edit.to)
@@ -88,12 +88,12 @@ function setting(tree: Tree, path: Path, to: Value): readonly Splice[] {
 function removal(tree: Tree, path: Path): readonly Splice[] {
   const { map, pair, inFlow }: Location = locate(tree, path)
   if (pair === undefined || map === undefined) return []
-  // An empty section is as good as none, but an empty mapping below it is a mistake.
+  // An empty section may stay, but an empty mapping below it would not load.
   if (map.items.length === 1 && path.length > 2) return removal(tree, path.slice(0, -1))
   return inFlow || map.flow ? flowRemoval(tree, map, pair) : blockRemoval(tree, map, pair)
 }
 
-/** Those that begin at one place follow each other. */
+/** Applies the splices; those with the same start keep their order. */
 function spliced(text: string, splices: readonly Splice[]): string {
   const parts: string[] = []
   let from = 0

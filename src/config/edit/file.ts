@@ -1,4 +1,4 @@
-/** Changes the user's configuration file: checked before it is written, and written whole or not at all. */
+/** Changes the user's configuration file: the result is checked first, then written whole or not at all. */
 
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
@@ -13,7 +13,7 @@ import type { ConfigurationFile } from '../source.ts'
 import { type Edit, editedText } from './edit.ts'
 
 export interface EditMode {
-  /** Everything but the writing. */
+  /** Do everything except write the file. */
   readonly dry?: boolean
 }
 
@@ -22,15 +22,15 @@ export interface EditOptions extends EditMode, PathOptions, Omit<LoadOptions, 'e
 export interface Edited {
   /** Absolute. */
   readonly path: string
-  /** As it was and as it is; the same where nothing had to change. */
+  /** The text before and after; equal if nothing had to change. */
   readonly before: string
   readonly after: string
   /** What the file means now. */
   readonly configuration: Configuration
 }
 
-/** Applies the edits to the user's configuration, which need not be there yet. Throws a `ConfigurationError` where it cannot be read, changed
- *  or written, where what comes of it is no valid configuration, and where somebody else has changed it meanwhile; then it is as it was. */
+/** Applies the edits to the user's configuration, which need not exist yet. Throws a `ConfigurationError`, and leaves the file alone, if it
+ *  cannot be read, changed or written, if the result is not a valid configuration, or if another process has changed the file meanwhile. */
 export async function editConfiguration(edits: readonly Edit[], options: EditOptions): Promise<Edited> {
   const { path } = userConfiguration(options)
   const bytes = await bytesOf(path)
@@ -41,8 +41,8 @@ export async function editConfiguration(edits: readonly Edit[], options: EditOpt
   return { path, before, after, configuration }
 }
 
-/** The user's configuration as it may be edited: a file that is not there is empty, and a variable that is not set is no mistake, for nothing
- *  is contacted with it. */
+/** Loads the user's configuration for editing: a missing file counts as empty, and an unset variable is not an error, because nothing is
+ *  contacted. */
 export async function editableConfiguration(options: EditOptions): Promise<Configuration> {
   const { path } = userConfiguration(options)
   const bytes = await bytesOf(path)
@@ -54,14 +54,14 @@ function checked(path: string, before: string, after: string, options: EditOptio
     return loaded([{ path, text: after }], options)
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
-    // What was wrong before is told with its place; what would become wrong has none yet.
+    // A problem that was there before is reported with its place; a new one has no place in the file yet.
     loaded([{ path, text: before }], options)
     const problems = error.problems.map(({ message, hint }) => (hint === undefined ? { message } : { message, hint }))
     throw new ConfigurationError(problems, { cause: error, hint: error.hint })
   }
 }
 
-/** Where all that is wrong is that variables are not set, their names stand for their values. */
+/** If unset variables are the only problem, loads again with each name in place of its value. */
 function loaded(files: readonly ConfigurationFile[], options: EditOptions): Configuration {
   try {
     return loadConfiguration(files, options)
@@ -102,11 +102,11 @@ function decoded(path: string, bytes: Uint8Array = new Uint8Array()): { readonly
   }
 }
 
-/** For the owner only, where there was none: it may name who signs in where. */
+/** Modes for a file that did not exist: only the owner reads it, since it may contain user names. */
 const NEW_FILE = 0o600
 const NEW_DIRECTORY = 0o700
 
-/** Writes beside the file and takes its place. A link stays one. */
+/** Writes a temporary file beside the target and renames it over the target. A symbolic link stays a link. */
 async function replace(path: string, expected: Buffer | undefined, bytes: Buffer): Promise<void> {
   let temporary: string | undefined
   try {
@@ -121,7 +121,7 @@ async function replace(path: string, expected: Buffer | undefined, bytes: Buffer
     } finally {
       await file.close()
     }
-    // Together, so that as little time as can be lies between the two.
+    // Synchronous, so that nothing happens between the check and the rename.
     expectUnchanged(path, expected)
     renameSync(temporary, target)
     temporary = undefined
@@ -134,7 +134,7 @@ async function replace(path: string, expected: Buffer | undefined, bytes: Buffer
   }
 }
 
-/** What a link leads to, also where that is not there yet. */
+/** The path that a link leads to, even if nothing exists there yet. */
 async function targetOf(path: string): Promise<string> {
   try {
     return await realpath(path)
@@ -149,7 +149,7 @@ async function targetOf(path: string): Promise<string> {
   }
 }
 
-/** The same permissions; the same owner, as far as that is allowed. */
+/** Copies the permissions of the file, and its owner if that is allowed. */
 async function likeBefore(file: FileHandle, target: string): Promise<void> {
   const before = await stat(target).catch(() => undefined)
   if (!before) return
@@ -161,13 +161,13 @@ function expectUnchanged(path: string, expected: Buffer | undefined): void {
   const now = existsSync(path) ? readFileSync(path) : undefined
   const same = expected === undefined ? now === undefined : now?.equals(expected)
   if (!same) {
-    throw new ConfigurationError(`${path} was changed by somebody else meanwhile; nothing was written`, {
+    throw new ConfigurationError(`${path} was changed by another process meanwhile; nothing was written`, {
       hint: 'run the command again',
     })
   }
 }
 
-/** So that the new name survives a power failure, where the system can do that. */
+/** Makes the new name survive a power failure, on systems that can sync a directory. */
 async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory).catch(() => undefined)
   await handle?.sync().catch(() => undefined)

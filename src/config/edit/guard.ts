@@ -1,4 +1,4 @@
-/** Proof that an edit changed what it was to change, and nothing else that the file means. */
+/** Checks after an edit that the file's content changed as intended and nowhere else. */
 
 import { isDeepStrictEqual } from 'node:util'
 import { isAlias, isNode, visit } from 'yaml'
@@ -6,7 +6,7 @@ import { contentOf, type Source } from '../source.ts'
 import type { Value } from './render.ts'
 import { type Edit, type Path, refusal } from './tree.ts'
 
-/** Throws a `ConfigurationError` with its place: an anchor may carry a change to where nobody meant it. */
+/** Throws a `ConfigurationError` with its place, for example if an anchor carries the change to another place. */
 export function checkOnlyIntended(before: Source, after: Source, edit: Edit): void {
   const path = 'set' in edit ? edit.set : 'remove' in edit ? edit.remove : edit.note
   const read = plain(contentOf(before))
@@ -44,7 +44,7 @@ function contentWhole(source: Source): unknown {
   }
 }
 
-/** Without what aliases share. */
+/** A deep copy, so that aliases share nothing. */
 function plain(content: unknown): unknown {
   return content === undefined ? undefined : JSON.parse(JSON.stringify(content))
 }
@@ -74,7 +74,7 @@ function drop(content: unknown, path: Path, depth = 0): void {
   if (rest.length === 0 || isEmptied) Reflect.deleteProperty(content, key)
 }
 
-/** An empty section and none mean the same. */
+/** Drops empty sections, which mean the same as missing ones. */
 function tidy(content: unknown): unknown {
   if (!isObject(content)) return content
   const entries = Object.entries(content)

@@ -64,7 +64,7 @@ export function parsedTree(source: Source): Tree {
   return { source, document, text, eol: /\r\n|\n/.exec(text)?.[0] ?? '\n', step: stepOf(document, text) }
 }
 
-/** Throws a `ConfigurationError` where the way leads through an alias, a merge key or something that is no mapping. */
+/** Throws a `ConfigurationError` if the path leads through an alias, a merge key, or a value that is not a mapping. */
 export function locate(tree: Tree, path: Path): Location {
   const parents: Pair[] = []
   let map = isMap(tree.document.contents) ? tree.document.contents : undefined
@@ -85,7 +85,7 @@ export function locate(tree: Tree, path: Path): Location {
     const { value } = pair
     if (isAlias(value)) throw behindAlias(tree, path.slice(0, depth + 1), value.source)
     if (isEmpty(value)) return { parents, map: undefined, pair: undefined, missing: path.slice(depth + 1), inFlow }
-    if (!isMap(value)) throw refusal(tree, path.slice(0, depth + 1), `\`${key}\` is no mapping here`)
+    if (!isMap(value)) throw refusal(tree, path.slice(0, depth + 1), `\`${key}\` is not a mapping here`)
     map = value
   }
   throw new Error('a path has at least one key')
@@ -128,7 +128,7 @@ function behindAlias(tree: Tree, path: Path, anchor: string): ConfigurationError
   )
 }
 
-/** That something cannot be changed, with its place. */
+/** The error for something that cannot be changed, with its place. */
 export function refusal(tree: Pick<Tree, 'source'>, path: Path, message: string, hint?: string): ConfigurationError {
   return new ConfigurationError([problemOf(tree.source, { path, atKey: true, message, hint })])
 }

@@ -40,7 +40,7 @@ export interface Copies {
   readonly body: PlainMapping
 }
 
-/** A policy for each pick; the results are their paths. None where a repository would get another name: that is left to `copy`. */
+/** Adds a policy for each pick and returns their paths; none if a repository would get another name, which only `copy` can do. */
 export function addCopies(
   draft: Draft,
   { origin, name, from, to, picks, filters, body }: Copies,
@@ -114,7 +114,7 @@ export function takesAll({ tags, digest, regex, semver }: Pick): boolean {
   return !tags?.length && !isNarrowed && digest === undefined && semver === undefined
 }
 
-/** Names of registries are known where the result is the configuration. */
+/** A command that names registries of the draft needs the imported file as its configuration. */
 function copyCommand(draft: Draft, from: Side, to: Side, picks: readonly Pick[]): string {
   const [pick, ...others] = picks
   const isPlain = pick && others.length === 0 && !pick.regex && pick.semver === undefined && pick.newest === undefined

@@ -1,4 +1,4 @@
-/** A configuration while it is made of another tool's file, with all that has to be said about it. */
+/** Collects the configuration that is made from another tool's file, and the notes for the user. */
 
 import type { AdapterFacts } from '../../core/adapter.ts'
 import { isLoopback } from '../../core/registry.ts'
@@ -18,7 +18,7 @@ export interface Note {
   readonly hint: string
   /** The entry that it is about; its comment stands there. */
   readonly on?: EntryPath
-  /** Nothing came of what stands there. */
+  /** Nothing was imported from that place. */
   readonly leftOut: boolean
 }
 
@@ -29,7 +29,7 @@ export interface Entry {
   readonly origin: Origin
 }
 
-/** How the other file has a secret: written out, or in a place that can be named here, too. */
+/** Where the other tool's file has a secret: written out, in a variable, or in a file. */
 export type Secret =
   | { readonly in: 'file' }
   | { readonly in: 'variable'; readonly name: string }
@@ -81,7 +81,7 @@ export class Draft {
     return isPlain ? key : this.define(key, key, {}, origin)
   }
 
-  /** The adapter that Harbor calls `type`; undefined, which is noted, if there is none. */
+  /** The adapter that Harbor calls `type`; undefined, with a note, if this version lacks it. */
   harborAdapter(type: string, origin: Origin, on: EntryPath): AdapterFacts | undefined {
     const found = this.#types.find(({ identity, harborType }) => (harborType ?? identity) === type)
     if (!found) {
@@ -111,7 +111,7 @@ export class Draft {
     this.notes.push({ origin, message, hint, atKey: true, leftOut: false, ...(on ? { on } : {}) })
   }
 
-  /** What is true of many entries is said at the first. */
+  /** For a remark about many entries: it is noted once, at the first. */
   noteOnce(origin: Origin, message: string, hint: string): void {
     if (!this.#said.has(message)) this.note(origin, message, hint)
     this.#said.add(message)

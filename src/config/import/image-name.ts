@@ -13,7 +13,7 @@ export interface ImageName {
 
 const DOCKER_HUB = /^(docker\.io|index\.docker\.io|registry-1\.docker\.io|registry\.hub\.docker\.com)$/
 
-/** Undefined for what names no image. */
+/** Undefined if `text` does not name an image. */
 export function parseImageName(text: string): ImageName | undefined {
   const [, named = '', digest] = /^([^@]*)(?:@(.+))?$/s.exec(text) ?? []
   if (digest !== undefined && !parseDigest(digest)) return undefined

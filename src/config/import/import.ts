@@ -1,4 +1,4 @@
-/** Makes a configuration of another tool's file, and says what of it could not be taken over. */
+/** Converts another tool's file into a configuration, and reports what could not be converted. */
 
 import type { AdapterFacts } from '../../core/adapter.ts'
 import { ConfigurationError } from '../../core/errors.ts'

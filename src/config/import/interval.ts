@@ -27,7 +27,7 @@ function stepped(amount: number, whole: number, write: (step: number) => string,
 
 const GO_UNITS: Readonly<Record<string, number>> = { ns: 1e-9, us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 }
 
-/** A duration of Go, such as `1h30m`, in seconds; undefined where it is none. */
+/** A duration of Go, such as `1h30m`, in seconds; undefined if `text` is not one. */
 export function goSeconds(text: string): number | undefined {
   if (!/^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined
   let total = 0

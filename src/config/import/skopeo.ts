@@ -174,7 +174,7 @@ function addImage(
   return made
 }
 
-/** Of policies for all tags, which other tools take with those that hold signatures, and without the registry's own referrers. */
+/** For policies that copy all tags: other tools copy the tags of signatures among them, but not the referrers of the registry's API. */
 export function noteReferrers(draft: Draft, at: Origin): void {
   const message = 'where all tags are taken signatures travel with their image, and with them what else refers to it'
   draft.noteOnce(at, message, '`referrers: false` in a policy leaves all of it behind')

@@ -1,4 +1,4 @@
-/** "Do not verify", which for the tools built on containers/image means more than it says. */
+/** What "do not verify" means for tools that are built on containers/image. */
 
 import { isLoopback } from '../../core/registry.ts'
 import type { Draft, PlainMapping } from './draft.ts'

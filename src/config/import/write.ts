@@ -29,7 +29,7 @@ export interface WriteOptions {
   readonly types: readonly AdapterFacts[]
 }
 
-/** What the loader refuses is left out, with its reason. */
+/** Entries that the loader refuses are left out, with the reason as a note. */
 export function writeDraft(draft: Draft, options: WriteOptions): Written {
   for (;;) {
     const yaml = textOf(draft, options.title)

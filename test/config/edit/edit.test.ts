@@ -321,9 +321,9 @@ describe('what cannot be changed alone is refused with its place', () => {
       'source: hub/library/alpine',
     ],
     [
-      'below what is no mapping',
+      'below what is not a mapping',
       { set: ['policies', 'c', 'source', 'registry'], to: 'x' },
-      /no mapping/,
+      /is not a mapping/,
       'source: hub/',
     ],
   ])('%s', (_, edit, message, line) => {

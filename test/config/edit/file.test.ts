@@ -92,7 +92,7 @@ test('what somebody else writes meanwhile is not overwritten', async () => {
     set: ['registries', 'hub'],
     to: { type: 'docker-registry', url: `https://hub.example.com`, description: '$' + '{X:-x}' },
   }
-  await expect(editConfiguration([edit], { ...options, env })).rejects.toThrow(/changed by somebody else/)
+  await expect(editConfiguration([edit], { ...options, env })).rejects.toThrow(/changed by another process/)
   expect(readFileSync(path, 'utf8')).toBe('policies:\n')
   expect(readdirSync(options.cwd)).toEqual(['config.yaml'])
 })

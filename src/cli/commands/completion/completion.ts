@@ -18,7 +18,7 @@ export async function completion(session: Session, shell: Shell): Promise<number
 
 /**
  * The first line says what else may stand there: `:file`, `:directory` or `:`. Each other line is a value, a tab and its description.
- * `words` are those of the line so far, without the program's name. Says nothing of what goes wrong: nobody has asked a question.
+ * `words` are those of the line so far, without the program's name. Errors are not shown: the user only pressed Tab.
  */
 export async function answer(session: Session, program: Command, words: readonly string[]): Promise<number> {
   const wanted = wantedAt(program, words)

@@ -83,7 +83,7 @@ function filled(answer: string): string | undefined {
   return answer === '' ? 'it cannot be empty' : undefined
 }
 
-/** All of standard input but the end of its last line, which is none of the secret. */
+/** All of standard input without the final line break, which is not part of the secret. */
 export async function readSecret(session: Session): Promise<string> {
   const secret = (await session.stdin()).replace(/\r?\n$/, '')
   if (secret !== '') return secret

@@ -1,4 +1,4 @@
-/** `replicate executions`: what ran and what runs; stopping one, holding it, and going on with it. */
+/** `replicate executions`: lists what ran and what runs; stops, pauses, resumes and retries one. */
 
 import type { App } from '../../../app/app.ts'
 import { didYouMean } from '../../../config/suggest.ts'
@@ -67,7 +67,7 @@ export async function pause(session: Session, id: string): Promise<number> {
   return 0
 }
 
-/** A paused execution goes on in its own process; one that has ended goes on in this one. */
+/** A paused execution resumes in its own process; an ended one resumes in this process. */
 export async function resume(session: Session, id: string, flags: RunFlags): Promise<number> {
   const app = await session.app()
   const history = await app.history()
@@ -77,7 +77,7 @@ export async function resume(session: Session, id: string, flags: RunFlags): Pro
     throw new ConfigurationError(`execution ${execution.id} is running, and not paused`)
   }
   print(session, { id: execution.id, status: execution.status, resuming: true }, () =>
-    session.quiet ? '' : `execution ${execution.id} goes on\n`,
+    session.quiet ? '' : `execution ${execution.id} resumes\n`,
   )
   return 0
 }
@@ -97,7 +97,7 @@ function statusOf(text: string): ExecutionStatus {
   const known = Object.keys(EXECUTION_MOVES)
   const status = known.find((candidate): candidate is ExecutionStatus => candidate === text.replaceAll(' ', '_'))
   if (status) return status
-  throw new ConfigurationError(`there is no status ${text}`, {
+  throw new ConfigurationError(`${text} is not a status`, {
     hint: didYouMean(text, known) ?? `it is one of ${known.join(', ')}`,
   })
 }

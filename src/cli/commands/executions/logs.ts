@@ -20,7 +20,8 @@ export interface LogFlags {
 const FOLLOW_INTERVAL = 500
 
 export async function logs(session: Session, id: string, task: string | undefined, flags: LogFlags): Promise<number> {
-  if (task !== undefined && !/^\d+$/.test(task)) throw new ConfigurationError(`${task} is no task: it must be a number`)
+  if (task !== undefined && !/^\d+$/.test(task))
+    throw new ConfigurationError(`${task} is not a task: it must be a number`)
   const history = await (await session.app()).records()
   const execution = history.executions.get(history.executions.resolveId(id))
   if (task !== undefined) expectTask(history, execution.id, Number(task))

@@ -56,7 +56,7 @@ async function deleteAll(history: History, old: readonly Pruned[], signal: Abort
   return deleted
 }
 
-/** What was deleted stays deleted where there is no room to write the file anew. */
+/** If there is no room to rewrite the file, the executions stay deleted and the file keeps its size. */
 function spaceOf(history: History, session: Session): number | undefined {
   try {
     return history.prune.giveSpaceBack()

@@ -74,7 +74,7 @@ function errorOf({ error }: Execution): { readonly error?: ReplicateError } {
 function left(session: Session, id: number): number {
   const reason = abortReason(session.signal)
   if (!session.quiet && !isSilent(reason)) {
-    session.stderr.write(`execution ${id} goes on; \`replicate executions stop ${id}\` ends it\n`)
+    session.stderr.write(`execution ${id} still runs; \`replicate executions stop ${id}\` ends it\n`)
   }
   return reason instanceof ReplicateError ? reason.exitCode : 1
 }

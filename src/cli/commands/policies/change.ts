@@ -7,7 +7,7 @@ import { print, type Session } from '../../session.ts'
 import { located, noteOf, said } from './create.ts'
 import { type PolicyFlags, policyEdits } from './fields.ts'
 
-/** What is so already is no change, and not noted as one. */
+/** If nothing would change, the file and its comment stay as they are. */
 export async function update(session: Session, name: string, given: PolicyFlags): Promise<number> {
   const app = await session.app()
   const configuration = await app.editable()
@@ -18,7 +18,7 @@ export async function update(session: Session, name: string, given: PolicyFlags)
     })
   }
   const draft = await app.edit(edits, { dry: true }).catch(() => undefined)
-  if (draft && draft.after === draft.before) said(session, name, draft, `${name} is so already`)
+  if (draft && draft.after === draft.before) said(session, name, draft, `${name} is unchanged`)
   else said(session, name, await app.edit([...edits, noteOf(session, name, 'changed')]), `changed ${name}`)
   return 0
 }
@@ -28,7 +28,7 @@ export async function enable(session: Session, name: string, enabled: boolean): 
   const app = await session.app()
   const policy = policyOf(await app.editable(), name)
   const to = enabled ? 'enabled' : 'disabled'
-  // Where nothing is said it is enabled: that needs no line.
+  // Enabled is the default and needs no line.
   const edits = policy.enabled === enabled ? [] : [{ set: ['policies', name, 'enabled'], to: enabled }]
   said(session, name, await app.edit(edits), edits.length > 0 ? `${to} ${name}` : `${name} is ${to} already`)
   return 0

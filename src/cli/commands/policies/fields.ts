@@ -112,7 +112,7 @@ function settingsOf(flags: PolicyFlags, current: Policy | undefined): readonly S
   ]
 }
 
-/** What was not given is no setting; what is empty takes one away. */
+/** An option that was not given changes nothing; an empty one removes the setting. */
 function setting(path: readonly string[], value: Value | undefined): readonly Setting[] {
   return value === undefined ? [] : [[path, value === '' ? undefined : value]]
 }

@@ -1,4 +1,4 @@
-/** `replicate registries add`: by options, or by questions where something is missing and somebody can be asked. */
+/** `replicate registries add`: by options, or by questions if a value is missing and there is a terminal. */
 
 import { homeUrl, registryOfHost } from '../../../config/hosts.ts'
 import type { Configuration } from '../../../config/load.ts'
@@ -35,7 +35,7 @@ export async function add(session: Session, name: string | undefined, flags: Add
   return 0
 }
 
-/** Whether nothing that is needed is missing. */
+/** True if the options give everything that is needed. */
 function isWhole(
   name: string | undefined,
   { type, url, path }: AddFlags,
@@ -80,7 +80,7 @@ async function credentialOf(
   { username, passwordStdin }: AddFlags,
 ): Promise<WrittenCredential | undefined> {
   if (username === undefined && !passwordStdin) return undefined
-  // Nobody types a password for nothing. A keychain that is locked is unlocked when it is written.
+  // Fail before the user types a password. A locked keychain is unlocked when it is written.
   await app.keychain.entries().catch((error: unknown) => {
     if (!(error instanceof KeychainError) || error.absent) throw error
   })

@@ -27,14 +27,14 @@ export async function update(session: Session, name: string, flags: SettingFlags
     if (session.quiet) return ''
     const tick = session.colors.green('✓')
     return before === after
-      ? `${printable(name)} is so already; nothing was changed\n`
+      ? `${printable(name)} is unchanged\n`
       : `${tick} changed ${printable(name)} in ${printable(path)}\n  check it: replicate registries ping ${printable(name)}\n`
   })
   return 0
 }
 
 export interface RemoveFlags {
-  /** Its keychain entry, too; absent: asked, where somebody can be. */
+  /** Delete its keychain entry, too; if absent, the user is asked if there is a terminal. */
   readonly credential?: boolean
 }
 

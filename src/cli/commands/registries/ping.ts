@@ -42,7 +42,7 @@ export async function ping(session: Session, names: readonly string[]): Promise<
       )
       return { name, steps, error: undefined }
     } catch (error) {
-      // What is no answer of a registry ends the command: a mistake, an interrupt, a bug.
+      // Anything but a failed check ends the command: a mistake, an interrupt, a bug.
       if (
         !(error instanceof ReplicateError) ||
         error instanceof ConfigurationError ||

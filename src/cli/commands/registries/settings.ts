@@ -32,7 +32,7 @@ interface Setting {
   readonly value: Value
 }
 
-/** In the order in which they stand in a file that this program writes. An empty value is none. */
+/** In the order of a file that this program writes. An empty value means that the setting is not there. */
 export function settingsOf(flags: SettingFlags, places: Places): readonly Setting[] {
   const path = (given: string | undefined): string | undefined => given && pathIn(given, places)
   const settings: readonly (readonly [readonly string[], Value | undefined])[] = [

@@ -27,7 +27,7 @@ export function timers(entries: readonly Entry[], place: Place): string {
       'Type=oneshot',
       ...place.variables.map((variable) => `# The configuration reads ${variable}; EnvironmentFile= can give it.`),
       `ExecStart=${commandOf(policy, place).map(unitWord).join(' ')}`,
-      '# 5: it is running already, begun by somebody else.',
+      '# 5: it is already running, started elsewhere.',
       'SuccessExitStatus=5',
       '',
       `# ${name}.timer`,
@@ -49,7 +49,7 @@ export function timers(entries: readonly Entry[], place: Place): string {
     `# Made by replicate ${metadata.version}. Each part is a file of the name above it, in ~/.config/systemd/user; in that directory:`,
     `#   replicate schedule export --format systemd | awk '/^# replicate-.*\\.(service|timer)$/ { file = $2 } file { print > file }'`,
     `#   systemctl --user daemon-reload && systemctl --user enable --now ${names}`,
-    '# `loginctl enable-linger` lets them run while nobody is logged in.',
+    '# `loginctl enable-linger` lets them run while no one is logged in.',
   ]
   return `${head.join('\n')}\n\n${files.join('\n\n')}\n`
 }

@@ -9,7 +9,7 @@ const STEPS = 60
 const WIDTH = 600
 const HEIGHT = 200
 
-/** The sum of what was copied. Of a task is known when it began and ended: its bytes are spread evenly over that time. */
+/** Copied bytes over time. Only the start and end of a task are known, so its bytes are spread evenly between them. */
 export function bytesChart(execution: Execution, tasks: readonly Task[]): Html {
   const moved = tasks.flatMap(({ start_time, end_time, bytes_copied: bytes }) =>
     start_time && end_time && bytes > 0 ? [{ start: Date.parse(start_time), end: Date.parse(end_time), bytes }] : [],

@@ -112,7 +112,7 @@ function defineRegistry(draft: Draft, at: Location, relay: Relay, origin: Origin
   if (at.auth !== undefined && at.auth !== 'none' && decoded === undefined) {
     draft.note(
       below(origin, 'auth'),
-      '`auth` is no credential of dregsy, or a variable',
+      '`auth` is not a credential in the form of dregsy',
       'use `docker login`, the keychain or `credential`',
     )
   }

@@ -142,7 +142,7 @@ function noteLatest(draft: Draft, at: Origin, limited: readonly Pick[], verbatim
   if (isExact) return
   draft.note(
     at,
-    '`keep: latest` counts the versions of all these tags together and keeps what is no version; `newest` counts the tags of its policy',
+    '`keep: latest` counts the versions of all these tags together and keeps tags that are not versions; `newest` counts the tags of its policy',
     'compare with `replicate plan --explain`',
   )
 }

@@ -40,7 +40,7 @@ export class HarborRegistries {
     this.#known = known
   }
 
-  /** Undefined where nothing is known of it but its number. */
+  /** Undefined if the file has only its number. */
   nameOf(given: HarborRegistry | undefined, at: Origin): string | undefined {
     if (isLocal(given)) return this.#local(at)
     const listed = this.#known.find(({ registry }) => same(registry, given))

@@ -86,7 +86,7 @@ const DEFAULTS_WITHOUT: Without = {
   blobLimit: 'blobs are never held in memory',
   cacheCount: 'digests are remembered while a plan is made',
   cacheTime: 'digests are remembered while a plan is made',
-  skipDockerConfig: 'the files of Docker are asked where a registry has no `credential`; `type: anonymous` asks nobody',
+  skipDockerConfig: "Docker's files are read for a registry without `credential`; `type: anonymous` reads none",
   userAgent: 'it says its own name',
 }
 
