@@ -3,7 +3,7 @@
 import type { TagInfo } from '../../core/adapter.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
-import { isSchema1, type Manifest } from '../../core/manifest.ts'
+import { isIndex, isSchema1, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { ResourceType } from '../../core/policy.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
@@ -14,12 +14,14 @@ import type { Listed } from './destination-tags.ts'
 import type { Discovery } from './discover.ts'
 import type { MissingNames } from './missing.ts'
 import type { Narrowing } from './narrowing.ts'
+import type { WantedPlatforms } from './platforms.ts'
 import type { Pulls } from './pulls.ts'
 
 export interface Comparison extends Discovery {
   readonly destination: Endpoint
   readonly memory: ManifestMemory
   readonly missing: MissingNames
+  readonly platforms: WantedPlatforms
   /** Attachments that are compared as tags of their own, as `REPOSITORY:TAG` of the destination. */
   readonly ownAttachments: Set<string>
   /** Only the I-th of N parts of the tags, 1-based. */
@@ -75,8 +77,17 @@ export async function outcomeOf(
   ctx: Context,
 ): Promise<Outcome> {
   const wanted = await wantedDigest(now, from.repository, comparison, ctx)
-  if (wanted === undefined) return withoutPlatform({ ...from, ...digestUnlessTagged(from, now.digest) }, comparison)
-  if (wanted === old) return unchanged(now, from, to, wanted, comparison, ctx)
+  const { platforms } = comparison
+  if (wanted === undefined) {
+    platforms.sawNone()
+    return withoutPlatform({ ...from, ...digestUnlessTagged(from, now.digest) }, comparison)
+  }
+  if (wanted === old) {
+    if (platforms.mustKnow && isIndex(now.mediaType))
+      platforms.saw(await readTagged(comparison.source.adapter.repository(from.repository), now.digest, from.tag, ctx))
+    else platforms.passedOver()
+    return unchanged(now, from, to, wanted, comparison, ctx)
+  }
   return actionFor(now, from, to, old, there, comparison, ctx)
 }
 
@@ -166,6 +177,8 @@ async function actionFor(
     }
   }
   const manifest = await manifestFor(now, from, comparison, ctx)
+  if (manifest) comparison.platforms.saw(manifest)
+  else comparison.platforms.passedOver()
   const type = manifest ? resourceTypeOf(manifest) : 'image'
   const spot = { ...from, ...digestUnlessTagged(from, now.digest) }
   if (!comparison.resource(type)) {

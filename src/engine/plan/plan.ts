@@ -19,6 +19,7 @@ import { createNarrowing } from './narrowing.ts'
 import { createOddNames, ODD_NAME } from './odd-names.ts'
 import type { Comparison } from './outcome.ts'
 import { ABSENT } from './pair.ts'
+import { createWantedPlatforms } from './platforms.ts'
 import type { Pulls } from './pulls.ts'
 
 /** Repositories compared at once. */
@@ -135,6 +136,11 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   const isWarning = policy.missing === 'warn' || (policy.missing === undefined && policy.allow_empty && isEmpty)
   if (isWarning) for (const { reason = '' } of absent) ctx.emit({ type: 'log', level: 'warning', text: reason })
   else absent.forEach(plan)
+  const isWhole = shard === undefined && request.narrow === undefined && counts.selected > 0
+  for (const task of isWhole ? comparison.platforms.tasks(source, destination) : []) {
+    if (policy.missing === 'fail') plan(task)
+    else ctx.emit({ type: 'log', level: 'warning', text: task.reason ?? '' })
+  }
   if (isEmpty && !policy.allow_empty && (isWarning || absent.length === 0)) {
     throw emptySelection(policy, source, repositories.length, counts.seen, absent.length > 0)
   }
@@ -184,6 +190,7 @@ export function comparisonFor(
     explain,
     odd: createOddNames(source.registry.name, explain),
     missing: createMissingNames(policy, selection, source, destination),
+    platforms: createWantedPlatforms(policy),
     ownAttachments: new Set(),
     shard,
     resource: resourceRule(policy, request.narrow?.resource),

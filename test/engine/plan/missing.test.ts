@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { TagInfo } from '../../../src/core/adapter.ts'
-import { image } from '../../support/images.ts'
+import { type Artifact, image, index } from '../../support/images.ts'
 import type { MemoryRegistryOptions } from '../../support/memory-registry.ts'
 import { endpoint, memoryRegistry, type PolicyFields, planOf, policyOf } from '../setup.ts'
 
@@ -110,4 +110,36 @@ test('of several shards one tells what is missing', async () => {
     'source from: there is no repository nowhere',
     'source from: there is no v9 in any of 3 repositories',
   ])
+})
+
+describe('a platform that no image has', () => {
+  const linux = (architecture: string) => image({ seed: architecture, platform: { os: 'linux', architecture } })
+  const platforms = ['linux/amd64', 'linux/s390x']
+
+  async function planned(fields: PolicyFields, there?: Artifact) {
+    const [source, destination] = [await memoryRegistry(), await memoryRegistry()]
+    const list = index([linux('amd64'), linux('arm64')])
+    source.add('app', list, 'v1')
+    if (there) destination.add('mirror/app', there, 'v1')
+    const { tasks, logs } = await planOf(policyOf(fields), endpoint('from', source), endpoint('to', destination))
+    const failed = tasks.flatMap(({ reason_code, reason }) => (reason_code === 'missing' ? [reason] : []))
+    return { failed, logs: logs.filter((line) => line.includes('platform')), list }
+  }
+  const says = 'source from: no image that the policy selects has the platform linux/s390x'
+
+  test('is a warning, and a failure with `missing: fail` written out', async () => {
+    expect(await planned({ filters: { platforms } })).toMatchObject({ failed: [], logs: [says] })
+    expect(await planned({ filters: { platforms }, missing: 'fail' })).toMatchObject({ failed: [says], logs: [] })
+  })
+
+  test('fails also where everything is there already, which without it is not read', async () => {
+    const { list } = await planned({})
+    expect((await planned({ filters: { platforms }, missing: 'fail' }, list)).failed).toEqual([says])
+    expect(await planned({ filters: { platforms } }, list)).toMatchObject({ failed: [], logs: [] })
+  })
+
+  test('is none where the index spells it otherwise', async () => {
+    const wanted = { filters: { platforms: ['linux/amd64', 'linux/arm64/v8'] }, missing: 'fail' } as const
+    expect(await planned(wanted)).toMatchObject({ failed: [], logs: [] })
+  })
 })
