@@ -1,29 +1,40 @@
 /** The seam to other threads, which carry large blobs beside this one. */
 
-/** One blob's way through a thread with sockets of its own. Large bodies of requests whose context names it go there; all else is done
- *  here. Between its requests chunks may pass that only stand for bytes: their length is right, their content must not be looked at. */
+import type { BlobHashing } from './hash.ts'
+
+/** A thread with sockets of its own. The large bodies of requests whose context names it go there; all else is done here. */
 export interface Carrier {
-  createHash(algorithm: string): CarrierHash
+  /** A hash that is made there, where the bytes are at hand. */
+  hashBlob(algorithm: string): CarriedHash
 }
 
-/** A hash that is made in the carrier's thread, where the bytes are at hand. */
-export interface CarrierHash {
-  /** Reads the chunk before it becomes invalid. */
-  update(chunk: Uint8Array): void
-  /** Of all so far, hexadecimal; more may follow. Rejects where the thread is no more. */
-  digest(): Promise<string>
-  /** Call when no more is asked of it. */
-  forget(): void
+export interface CarriedHash extends BlobHashing {
+  readonly id: number
+  readonly algorithm: string
 }
 
-export interface Load {
-  /** In bytes. */
-  readonly size: number
-  /** Every chunk must pass by here, as something decides when it may go on. */
-  readonly throttled: boolean
+/** An order to a carrier: copy bytes from the answer of one request into the body of another, and into a hash. */
+export interface Passing {
+  /** The request whose body they become. */
+  readonly into: { readonly carrier: Carrier; readonly id: number }
+  /** In bytes; up to `LARGEST_CHUNK` more may go. */
+  readonly limit: number
+  readonly hash?: { readonly by: CarriedHash; readonly offset: number } | undefined
+}
+
+/** Passes on what comes next in a stream, without a chunk of it being seen here. Resolves with the number of bytes; 0 where they must be
+ *  read instead, as the stream's end and its failures must. Must not be called while the stream is read. */
+export type Pass = (order: Passing) => Promise<number>
+
+/** In bytes. */
+export const LARGEST_CHUNK = 512 * 1024
+
+/** The stream, which can also be passed on. */
+export function withPass<T extends AsyncIterable<Uint8Array>>(bytes: T, pass: Pass): T & { readonly pass: Pass } {
+  return Object.assign(bytes, { pass })
 }
 
 export interface Carriers {
-  /** Runs `work` for a blob with a way through the thread that has the least to do, or with undefined where this thread carries it. */
-  share<T>(blob: Load, work: (carrier: Carrier | undefined) => Promise<T>): Promise<T>
+  /** Runs `work` for a blob of `size` bytes with the thread that has the least to do, or with undefined where this thread carries it. */
+  share<T>(size: number, work: (carrier: Carrier | undefined) => Promise<T>): Promise<T>
 }

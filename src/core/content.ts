@@ -1,12 +1,13 @@
 /** The seam of the whole program: what holds content, read and written by descriptor. */
 
+import type { Pass } from './carrier.ts'
 import type { Context } from './context.ts'
 import type { Descriptor, Digest, Referrer } from './descriptor.ts'
 import type { Manifest } from './manifest.ts'
 
 /** Bytes in chunks of any size. A chunk is valid only until the next one is asked for, because its buffer is reused: copy it to keep it. The last
- *  chunk of a stream stays valid. */
-export type Bytes = AsyncIterable<Uint8Array>
+ *  chunk of a stream stays valid. With `pass` the stream is in another thread, which can pass it on by itself. */
+export type Bytes = AsyncIterable<Uint8Array> & { readonly pass?: Pass | undefined }
 
 /** Bytes in memory as a stream. */
 export async function* bytesOf(...chunks: readonly Uint8Array[]): Bytes {

@@ -63,6 +63,8 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 /** Not a generator: one that has not begun would not pass its `return` on, and an open connection would stay. */
 function sidedStream(things: AsyncIterable<unknown>, name: Name): AsyncIterable<unknown> {
   return {
+    // What goes wrong where a stream of bytes is passed on is thrown where it is read.
+    ...('pass' in things ? { pass: things.pass } : {}),
     [Symbol.asyncIterator]() {
       const iterator = things[Symbol.asyncIterator]()
       return {

@@ -14,7 +14,7 @@ import { type AgentOptions, createAgent, towardsOthers } from './proxy/agent.ts'
 import { type UploadBody, uploadBody } from './proxy/upload-body.ts'
 import { createPump } from './pump/pump.ts'
 import { toResponse } from './response.ts'
-import { Passage } from './threads/passage.ts'
+import { CarrierThread } from './threads/carrier.ts'
 
 export interface Outgoing {
   readonly method: string
@@ -82,8 +82,8 @@ export function createTransport(options: TransportOptions, redact: (text: string
       const { carrier } = request
       const context = { failure, redact }
       const answer =
-        carrier instanceof Passage && carrier.thread.usable
-          ? await carrier.thread.send(request, options, context, carrier)
+        carrier instanceof CarrierThread && carrier.usable
+          ? await carrier.send(request, options, context)
           : await pump.send(request, context)
       reached.add(url.host)
       return answer

@@ -1,6 +1,7 @@
 /** A blob read to its end, reopened at the current offset when the source breaks off. */
 
 import type { Clock } from '../core/cancel.ts'
+import { withPass } from '../core/carrier.ts'
 import type { Bytes, OpenBlob } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import { messageOf, NetworkError, RegistryError } from '../core/errors.ts'
@@ -13,25 +14,39 @@ export type MayRetry = (error: unknown, attempt: number) => Promise<boolean>
  * Yields the bytes from `start` up to `size`; what comes beyond is passed on, for the check to refuse. A request that failed was
  * repeated where that helps: only what breaks off is opened again, or a silent source would be waited for many times over.
  */
-export async function* resumable(open: OpenBlob, start: number, size: number, mayRetry: MayRetry): Bytes {
+export function resumable(open: OpenBlob, start: number, size: number, mayRetry: MayRetry): Bytes {
   let offset = start
-  for (let attempt = 0; ; ) {
-    const bytes = await opened(open, offset, start)
-    if (!bytes) return
-    try {
-      for await (const chunk of bytes) {
-        offset += chunk.byteLength
-        attempt = 0
-        yield chunk
+  let attempt = 0
+  let bytes: Bytes | undefined
+  const advance = (count: number): void => {
+    offset += count
+    attempt = 0
+  }
+
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      bytes = await opened(open, offset, start)
+      if (!bytes) return
+      try {
+        for await (const chunk of bytes) {
+          advance(chunk.byteLength)
+          yield chunk
+        }
+        if (offset < size) throw new NetworkError(`stream ended at ${offset} of ${size} bytes`)
+        return
+      } catch (error) {
+        // What the consumer throws into the generator does not come here: only the source's own errors do.
+        attempt += 1
+        if (!isPassing(error) || !(await mayRetry(error, attempt))) throw error
       }
-      if (offset < size) throw new NetworkError(`stream ended at ${offset} of ${size} bytes`)
-      return
-    } catch (error) {
-      // What the consumer throws into the generator does not come here: only the source's own errors do.
-      attempt += 1
-      if (!isPassing(error) || !(await mayRetry(error, attempt))) throw error
     }
   }
+
+  return withPass(chunks(), async (order) => {
+    const passed = (await bytes?.pass?.(order)) ?? 0
+    if (passed > 0) advance(passed)
+    return passed
+  })
 }
 
 /** Undefined where the source has no more: its blob is shorter than the descriptor says, which the check will tell. */

@@ -1,5 +1,6 @@
 /** One blob as one stream from source to destination, which goes on where either side broke off; shared with sibling tasks. */
 
+import { withPass } from '../core/carrier.ts'
 import { type Bytes, SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
@@ -42,9 +43,7 @@ async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx:
     // What siblings share stays here, as each of them writes from the one stream.
     const carriers = !share && isCostly(job) ? job.state.carriers : undefined
     begun = carriers
-      ? await carriers.share({ size: blob.size, throttled: isThrottled(job) }, (carrier) =>
-          writeOrTell(blob, id, share, job, { ...ctx, carrier }),
-        )
+      ? await carriers.share(blob.size, (carrier) => writeOrTell(blob, id, share, job, { ...ctx, carrier }))
       : await writeOrTell(blob, id, share, job, ctx)
   } catch (error) {
     ctx.emit({ type: 'blob-ended', id, outcome: 'failed', size: blob.size })
@@ -137,7 +136,7 @@ interface Lost {
 
 /** The source's bytes from `offset` on: reopened where they break off, hashed, and refused where they are wrong. Whatever fails here is the
  *  source's fault, though the destination's upload is what notices. */
-async function* reading(
+function reading(
   blob: Descriptor,
   offset: number,
   hash: BlobHash,
@@ -149,20 +148,23 @@ async function* reading(
 ): Bytes {
   const { state, source } = job
   const read = (from: number): Promise<Bytes> => source.store.readBlob(blob, from, ctx)
-  const bytes = resumable(read, offset, blob.size, state.mayRetry(ctx))
-  try {
-    yield* checked(bytes, offset, hash, {
-      blob,
-      throttles: [...state.throttles, ...throttlesOf(source.throttle), ...throttles],
-      signal: ctx.signal,
-      progress,
-    })
-  } catch (error) {
-    const sided = onSide(error, 'source', source.registry)
-    // What a stream failed with that was given up says nothing of the next one.
-    if (!ctx.signal.aborted) lost.error = sided
-    throw sided
+  const bytes = checked(resumable(read, offset, blob.size, state.mayRetry(ctx)), offset, hash, {
+    blob,
+    throttles: [...state.throttles, ...throttlesOf(source.throttle), ...throttles],
+    signal: ctx.signal,
+    progress,
+  })
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* bytes
+    } catch (error) {
+      const sided = onSide(error, 'source', source.registry)
+      // What a stream failed with that was given up says nothing of the next one.
+      if (!ctx.signal.aborted) lost.error = sided
+      throw sided
+    }
   }
+  return withPass(chunks(), async (order) => (await bytes.pass?.(order)) ?? 0)
 }
 
 async function* metered(
@@ -182,10 +184,6 @@ async function* metered(
 function isCostly({ unhashed, source, destination }: Job): boolean {
   if (!source.wire || !destination.wire) return false
   return !unhashed || source.wire === 'tls' || destination.wire === 'tls'
-}
-
-function isThrottled({ state, source, destination }: Job): boolean {
-  return state.throttles.length > 0 || source.throttle !== undefined || destination.throttle !== undefined
 }
 
 function throttlesOf(throttle: Throttle | undefined): readonly Throttle[] {

@@ -1,11 +1,11 @@
 /** A blob's bytes on their way: counted, hashed, throttled, and refused where they are not what the descriptor says. */
 
-import { createHash } from 'node:crypto'
 import { throwIfAborted } from '../core/cancel.ts'
-import type { Carrier } from '../core/carrier.ts'
+import { type CarriedHash, type Carrier, LARGEST_CHUNK, type Passing, withPass } from '../core/carrier.ts'
 import type { Bytes } from '../core/content.ts'
 import { type Descriptor, digestParts } from '../core/descriptor.ts'
 import { IntegrityError } from '../core/errors.ts'
+import { type BlobHashing, hashBlob } from '../core/hash.ts'
 import type { Throttle } from './throttle.ts'
 
 export interface StreamOptions {
@@ -16,51 +16,43 @@ export interface StreamOptions {
   readonly progress: (bytes: number) => void
 }
 
-interface AnyHash {
-  update(chunk: Uint8Array): void
-  /** Of all so far. */
-  digest(): string | Promise<string>
-  forget?(): void
-}
-
-function localHash(algorithm: string): AnyHash {
-  const hash = createHash(algorithm)
-  return { update: (chunk) => hash.update(chunk), digest: () => hash.copy().digest('hex') }
-}
-
 /** What has been hashed of a blob, kept over attempts: a second attempt hashes only what the first did not see. Where an earlier
  *  process has sent the beginning there is nothing to compare here: the destination's own check of the digest decides. */
 export class BlobHash {
-  readonly #hash: AnyHash | undefined
   readonly #blob: Descriptor
-  /** Bytes from the beginning that are in the hash. */
-  #hashed = 0
+  readonly #hash: BlobHashing | undefined
+  readonly #carried: CarriedHash | undefined
 
   /** Without `hashing` only the length is checked. `carrier`: the thread that hashes; absent: this one. */
   constructor(blob: Descriptor, hashing = true, carrier?: Carrier) {
     this.#blob = blob
     const { algorithm } = digestParts(blob.digest)
-    this.#hash = hashing ? (carrier?.createHash(algorithm) ?? localHash(algorithm)) : undefined
+    this.#carried = hashing ? carrier?.hashBlob(algorithm) : undefined
+    this.#hash = hashing ? (this.#carried ?? hashBlob(algorithm)) : undefined
   }
 
   /** Adds a chunk that stands at `offset`; parts already hashed are passed over. */
   update(chunk: Uint8Array, offset: number): void {
-    const end = offset + chunk.byteLength
-    if (!this.#hash || end <= this.#hashed || offset > this.#hashed) return
-    this.#hash.update(offset === this.#hashed ? chunk : chunk.subarray(this.#hashed - offset))
-    this.#hashed = end
+    this.#hash?.update(chunk, offset)
+  }
+
+  /** Passes bytes of `source` on that stand at `offset`, hashed on their way; none where they are hashed in this thread. */
+  async pass(source: Bytes, offset: number, order: Passing): Promise<number> {
+    if (!source.pass || (this.#hash && !this.#carried)) return 0
+    return source.pass({ ...order, hash: this.#carried && { by: this.#carried, offset } })
   }
 
   /** Call when nothing more is hashed or checked. */
   end(): void {
-    this.#hash?.forget?.()
+    this.#hash?.forget()
   }
 
   /** Throws where the blob's `length` bytes are not the blob, naming both digests and lengths. Call at the end of the stream. */
   async check(length: number): Promise<void> {
     const { digest, size } = this.#blob
-    const hash = length === this.#hashed ? this.#hash : undefined
-    const actual = hash ? `${digestParts(digest).algorithm}:${await hash.digest()}` : digest
+    const hashed = await this.#hash?.digest()
+    const hash = hashed?.length === length ? hashed : undefined
+    const actual = hash ? `${digestParts(digest).algorithm}:${hash.hex}` : digest
     if (actual === digest && length === size) return
     throw new IntegrityError(
       `blob is not its digest: expected ${digest} of ${size} bytes, got ${hash ? `${actual} of ` : ''}${length} bytes`,
@@ -73,22 +65,34 @@ export class BlobHash {
 const MAX_EXCESS = 64 * 1024 * 1024
 
 /** Passes `source` on from `offset`. Throws before its end where length or digest is wrong, so that a writer never completes. */
-export async function* checked(source: Bytes, offset: number, hash: BlobHash, options: StreamOptions): Bytes {
+export function checked(source: Bytes, offset: number, hash: BlobHash, options: StreamOptions): Bytes {
   const { blob, throttles, signal, progress } = options
   let position = offset
-  for await (const chunk of source) {
-    throwIfAborted(signal)
-    hash.update(chunk, position)
-    position += chunk.byteLength
-    if (position > blob.size) {
-      if (position > blob.size + MAX_EXCESS) break
-      continue
+
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      throwIfAborted(signal)
+      hash.update(chunk, position)
+      position += chunk.byteLength
+      if (position > blob.size) {
+        if (position > blob.size + MAX_EXCESS) break
+        continue
+      }
+      // The last chunk goes on only once the whole is known to be right.
+      if (position === blob.size) await hash.check(position)
+      for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
+      progress(chunk.byteLength)
+      yield chunk
     }
-    // The last chunk goes on only once the whole is known to be right.
-    if (position === blob.size) await hash.check(position)
-    for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
-    progress(chunk.byteLength)
-    yield chunk
+    if (position !== blob.size || blob.size === 0) await hash.check(position)
   }
-  if (position !== blob.size || blob.size === 0) await hash.check(position)
+
+  return withPass(chunks(), async (order) => {
+    const limit = Math.min(order.limit, blob.size - position - LARGEST_CHUNK)
+    if (limit <= 0 || throttles.length > 0) return 0
+    const passed = await hash.pass(source, position, { ...order, limit })
+    position += passed
+    if (passed > 0) progress(passed)
+    return passed
+  })
 }

@@ -1,16 +1,15 @@
-/** A thread that carries large bodies, as this one sees it: requests are sent there, what passes by here are views of shared memory. */
+/** A thread that carries large bodies, as this one sees it: requests are sent there, and their chunks are views of shared memory. */
 
 import { Worker } from 'node:worker_threads'
 import { throwIfAborted } from '../../core/cancel.ts'
-import type { CarrierHash } from '../../core/carrier.ts'
+import type { CarriedHash, Carrier } from '../../core/carrier.ts'
 import { NetworkError } from '../../core/errors.ts'
 import type { HttpResponse } from '../../core/http.ts'
 import type { AgentOptions } from '../proxy/agent.ts'
 import type { PumpContext } from '../pump/pump.ts'
 import type { Outgoing } from '../transport.ts'
 import { CarrierExchange } from './exchange.ts'
-import type { FromCarrier, HashName, ToCarrier } from './messages.ts'
-import type { Passage } from './passage.ts'
+import type { FromCarrier, ToCarrier } from './messages.ts'
 
 /** What waits for the thread to say something. */
 interface Listener {
@@ -21,7 +20,7 @@ interface Listener {
 /** Megabytes: garbage is few small messages. */
 const YOUNG_SPACE = 2
 
-export class CarrierThread {
+export class CarrierThread implements Carrier {
   readonly #worker: Worker
   readonly #listeners = new Map<number, Listener>()
   #lastId = 0
@@ -43,11 +42,12 @@ export class CarrierThread {
     return this.#gone === undefined
   }
 
-  /** As a pump does; `passage` is of the blob that the body is, or a part of it. */
-  send(request: Outgoing, options: AgentOptions, context: PumpContext, passage: Passage): Promise<HttpResponse> {
+  /** As a pump does. */
+  send(request: Outgoing, options: AgentOptions, context: PumpContext): Promise<HttpResponse> {
     throwIfAborted(request.signal)
     const id = this.#nextId()
-    const exchange = new CarrierExchange(id, request, context, passage, {
+    const exchange = new CarrierExchange(id, request, context, {
+      carrier: this,
       post: (message) => this.#post(message),
       end: () => this.#deafen(id),
     })
@@ -55,16 +55,17 @@ export class CarrierThread {
     return exchange.begin(options)
   }
 
-  createHash(algorithm: string): CarrierHash & { readonly name: HashName } {
+  hashBlob(algorithm: string): CarriedHash {
     const id = this.#nextId()
     return {
-      name: { id, algorithm },
-      update: (chunk) => this.#post({ type: 'update', id, algorithm, chunk }),
+      id,
+      algorithm,
+      update: (chunk, offset) => this.#post({ type: 'update', id, algorithm, chunk, offset }),
       digest: () =>
-        new Promise<string>((resolve, reject) => {
+        new Promise<{ readonly hex: string; readonly length: number }>((resolve, reject) => {
           if (this.#gone) return reject(this.#gone)
           this.#listen(id, {
-            hear: (message) => message.type === 'digest' && resolve(message.digest),
+            hear: (message) => message.type === 'digest' && resolve(message),
             fail: reject,
           })
           this.#post({ type: 'digest', id, algorithm })

@@ -1,13 +1,12 @@
 /** The threads of a run: started when there are several large blobs at once, ended with the program. */
 
 import { availableParallelism } from 'node:os'
-import type { Carriers } from '../../core/carrier.ts'
+import type { Carrier, Carriers } from '../../core/carrier.ts'
 import { CarrierThread } from './carrier.ts'
-import { Passage } from './passage.ts'
 
 export interface CarriersOptions {
-  /** At most; below two this thread carries everything. Default: one fewer than there are cores, up to 4, as
-   *  on two cores they gain nothing beside whoever else needs one. */
+  /** At most; below two this thread carries everything. Default: one fewer than there are cores, up to 4, as two cores are busy with the
+   *  registries' ends of the connections already. */
   readonly threads?: number
   /** Blobs of fewer bytes stay here; default 32 MiB, as less is sent before a thread has started. */
   readonly smallest?: number
@@ -27,14 +26,14 @@ const SMALLEST = 32 * 1024 * 1024
 /** Each takes 15 MB, and so many carry more than 10 Gbit/s. */
 const MOST = 4
 /** The layers of an image begin within a few milliseconds. */
-const PATIENCE = 10
+const PATIENCE_MS = 10
 
 export function createCarriers(options: CarriersOptions = {}): Carriers & { close(): Promise<void> } {
   const {
     threads = Math.min(availableParallelism() - 1, MOST),
     smallest = SMALLEST,
     always = false,
-    patience = PATIENCE,
+    patience = PATIENCE_MS,
   } = options
   const lanes = Array.from({ length: threads > 1 || always ? threads : 0 }, (): Lane => ({ blobs: 0 }))
   let blobs = 0
@@ -57,14 +56,14 @@ export function createCarriers(options: CarriersOptions = {}): Carriers & { clos
   }
 
   return {
-    async share({ size, throttled }, work) {
+    async share(size, work) {
       const [first, ...others] = lanes
       if (!first || size < smallest) return work(undefined)
       blobs += 1
       try {
         if (await alone()) return await work(undefined)
         const lane = others.reduce((least, other) => (other.blobs < least.blobs ? other : least), first)
-        return await through(lane, throttled, work)
+        return await through(lane, work)
       } finally {
         blobs -= 1
       }
@@ -75,13 +74,13 @@ export function createCarriers(options: CarriersOptions = {}): Carriers & { clos
   }
 }
 
-async function through<T>(lane: Lane, throttled: boolean, work: (passage?: Passage) => Promise<T>): Promise<T> {
+async function through<T>(lane: Lane, work: (carrier?: Carrier) => Promise<T>): Promise<T> {
   lane.thread ??= new CarrierThread()
   // Where a thread broke down, its blobs are carried here from then on.
   if (!lane.thread.usable) return work()
   lane.blobs += 1
   try {
-    return await work(new Passage(lane.thread, throttled))
+    return await work(lane.thread)
   } finally {
     lane.blobs -= 1
   }

@@ -1,5 +1,7 @@
 /** One request in a carrier's thread and its answer. The request's body is read here, as the answer's is. */
 
+import { type Carrier, LARGEST_CHUNK, type Pass } from '../../core/carrier.ts'
+import type { Bytes } from '../../core/content.ts'
 import { NetworkError } from '../../core/errors.ts'
 import type { HttpResponse } from '../../core/http.ts'
 import { type AgentOptions, connectionOptions } from '../proxy/agent.ts'
@@ -7,38 +9,42 @@ import type { PumpContext } from '../pump/pump.ts'
 import { DUMP_LIMIT, responseOf } from '../response.ts'
 import type { Outgoing } from '../transport.ts'
 import type { Failure, FromCarrier, ToCarrier } from './messages.ts'
-import { isMoved, movedChunk, type Passage, type Target } from './passage.ts'
 
 interface Link {
+  readonly carrier: Carrier
   readonly post: (message: ToCarrier) => void
   /** Nothing more is to be heard. */
   readonly end: () => void
 }
 
-const OVER = { done: true, value: undefined } as const
+/** A request's body while it is read. */
+interface Body {
+  readonly chunks: AsyncIterator<Uint8Array>
+  readonly pass: Pass | undefined
+}
 
-export class CarrierExchange implements Target {
+const OVER = { done: true, value: undefined } as const
+/** The most that is copied before this thread hears of it, in bytes. */
+const MOST_AT_ONCE = 16 * 1024 * 1024
+
+export class CarrierExchange {
   readonly id: number
   readonly #request: Outgoing
   readonly #context: PumpContext
-  readonly #passage: Passage
   readonly #link: Link
   readonly #head = Promise.withResolvers<HttpResponse>()
   #answered = false
   #over = false
   #failure: unknown
   #reading: PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined
-  #body: Promise<AsyncIterator<Uint8Array>> | undefined
+  #copying: PromiseWithResolvers<number> | undefined
+  #body: Promise<Body> | undefined
   #bodyFailure: unknown
-  pulling = false
   /** Bytes of the body that are still to be sent. */
-  left = 0
-  /** Bytes of the answer that are still to come, as far as that is known. */
-  #coming = 0
+  #left = 0
 
-  constructor(id: number, request: Outgoing, context: PumpContext, passage: Passage, link: Link) {
+  constructor(id: number, request: Outgoing, context: PumpContext, link: Link) {
     this.id = id
-    this.#passage = passage
     this.#request = request
     this.#context = context
     this.#link = link
@@ -48,7 +54,7 @@ export class CarrierExchange implements Target {
     const { method, url, headers, body, silence, signal } = this.#request
     signal.addEventListener('abort', this.#onAbort, { once: true })
     const size = body instanceof Uint8Array ? body.byteLength : body?.size
-    this.left = size ?? 0
+    this.#left = size ?? 0
     const own = connectionOptions(options)
     this.#link.post({ type: 'send', id: this.id, options: own, method, url: url.href, headers, silence, size })
     return this.#head.promise
@@ -66,14 +72,15 @@ export class CarrierExchange implements Target {
         this.#closeBody()
         break
       case 'bytes':
-        if (message.chunk) this.#give(message.chunk)
+        if (message.chunk) this.#reading?.resolve({ done: false, value: message.chunk })
         else {
           this.#end()
           this.#reading?.resolve(OVER)
         }
         break
-      case 'moved':
-        this.#give(movedChunk(message.bytes))
+      case 'copied':
+        this.#copying?.resolve(message.bytes)
+        this.#copying = undefined
         break
       case 'failed':
         this.fail(this.#errorOf(message.failure))
@@ -97,10 +104,12 @@ export class CarrierExchange implements Target {
 
   #answer({ status, headers }: FromCarrier & { readonly type: 'head' }): void {
     const { method, url } = this.#request
-    const body = { [Symbol.asyncIterator]: () => ({ next: () => this.#next(), return: () => this.#stop() }) }
+    const body = {
+      pass: this.#pass,
+      [Symbol.asyncIterator]: () => ({ next: () => this.#next(), return: () => this.#stop() }),
+    }
     const discard = () => this.#discard()
     this.#answered = true
-    this.#coming = Number(headers['content-length'] ?? 0)
     this.#head.resolve(
       responseOf({ status, headers, body, discard }, { method, url: url.href, redact: this.#context.redact }),
     )
@@ -110,13 +119,16 @@ export class CarrierExchange implements Target {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#over) return OVER
     this.#reading = Promise.withResolvers()
-    this.#link.post({ type: 'read', id: this.id, move: this.#passage.next(this.#coming, this) })
+    this.#link.post({ type: 'read', id: this.id })
     return this.#reading.promise
   }
 
-  #give(chunk: Uint8Array): void {
-    this.#coming -= chunk.byteLength
-    this.#reading?.resolve({ done: false, value: this.#passage.give(chunk, this) })
+  readonly #pass: Pass = async ({ into, limit, hash }) => {
+    if (this.#over || limit <= 0 || into.carrier !== this.#link.carrier) return 0
+    this.#copying = Promise.withResolvers()
+    const reading = hash && { id: hash.by.id, algorithm: hash.by.algorithm, offset: hash.offset }
+    this.#link.post({ type: 'copy', id: this.id, to: into.id, hash: reading, limit })
+    return this.#copying.promise
   }
 
   async #stop(): Promise<IteratorResult<Uint8Array>> {
@@ -135,12 +147,15 @@ export class CarrierExchange implements Target {
   async #pull(): Promise<void> {
     try {
       this.#body ??= this.#open()
-      const body = await this.#body
-      this.pulling = !(this.#request.body instanceof Uint8Array)
-      let next = await body.next()
-      for (; next.value && isMoved(next.value); next = await body.next()) this.#take(next.value)
-      this.pulling = false
-      if (next.value) this.#take(next.value)
+      const { chunks, pass } = await this.#body
+      const into = { carrier: this.#link.carrier, id: this.id }
+      while (pass) {
+        const passed = await pass({ into, limit: Math.min(this.#left, MOST_AT_ONCE) - LARGEST_CHUNK })
+        if (passed === 0) break
+        this.#left -= passed
+      }
+      const next = await chunks.next()
+      this.#left -= next.value?.byteLength ?? 0
       this.#link.post({ type: 'chunk', id: this.id, chunk: next.value })
     } catch (error) {
       this.#bodyFailure = error
@@ -148,20 +163,15 @@ export class CarrierExchange implements Target {
     }
   }
 
-  #take(chunk: Uint8Array): void {
-    this.left -= chunk.byteLength
-    this.#passage.take(chunk, this)
-  }
-
-  async #open(): Promise<AsyncIterator<Uint8Array>> {
+  async #open(): Promise<Body> {
     const { body } = this.#request
-    const bytes = !body || body instanceof Uint8Array ? whole(body) : await body.open()
-    return bytes[Symbol.asyncIterator]()
+    const bytes: Bytes = !body || body instanceof Uint8Array ? whole(body) : await body.open()
+    return { chunks: bytes[Symbol.asyncIterator](), pass: bytes.pass }
   }
 
-  /** Not awaited: a source that hangs would hold up whoever gives up on it. */
+  /** Not awaited: a source that hangs would hold up the request that gives up on it. */
   #closeBody(): void {
-    this.#body?.then((body) => body.return?.()).catch(() => {})
+    this.#body?.then(({ chunks }) => chunks.return?.()).catch(() => {})
   }
 
   #errorOf({ kind, message, code, ...details }: Failure): unknown {
@@ -172,7 +182,8 @@ export class CarrierExchange implements Target {
   #end(): void {
     if (this.#over) return
     this.#over = true
-    this.pulling = false
+    // What was copied meanwhile went into a request that is given up, too.
+    this.#copying?.resolve(0)
     this.#request.signal.removeEventListener('abort', this.#onAbort)
     this.#link.end()
     if (this.#answered) this.#request.done()

@@ -16,14 +16,14 @@ export interface Send {
   readonly size: number | undefined
 }
 
-/** A hash is made when it is first spoken of. */
+/** A hash is made when it is first named. */
 export interface HashName {
   readonly id: number
   readonly algorithm: string
 }
 
 export type Hashing =
-  | (HashName & { readonly type: 'update'; readonly chunk: Uint8Array })
+  | (HashName & { readonly type: 'update'; readonly chunk: Uint8Array; readonly offset: number })
   | (HashName & { readonly type: 'digest' | 'forget' })
 
 export type Passing =
@@ -31,17 +31,20 @@ export type Passing =
   | { readonly type: 'chunk'; readonly id: number; readonly chunk: Uint8Array | undefined }
   /** Answers `pull`: the body cannot be read on. */
   | { readonly type: 'broken'; readonly id: number }
-  /** Asks for the next chunk of the answer's body, or that it be moved. */
-  | { readonly type: 'read'; readonly id: number; readonly move: Move | undefined }
-  /** Nobody wants the rest of the answer, or of the whole request. */
+  /** Asks for the next chunk of the answer's body. */
+  | { readonly type: 'read'; readonly id: number }
+  | Copy
+  /** The rest of the answer is not wanted, or the whole request. */
   | { readonly type: 'stop' | 'abort'; readonly id: number }
 
-/** Bytes of an answer that become a request's body without passing by here. */
-export interface Move {
-  /** The request, whose `pull` is still to be answered, and stays so. */
+/** Asks that bytes of the answer to the request `id` become the body of the request `to`. */
+export interface Copy {
+  readonly type: 'copy'
+  readonly id: number
+  /** Its `pull` is still to be answered, and stays so. */
   readonly to: number
-  readonly hash: HashName | undefined
-  /** In bytes; one chunk more may be moved. */
+  readonly hash: (HashName & { readonly offset: number }) | undefined
+  /** In bytes; one chunk more may be copied. */
   readonly limit: number
 }
 
@@ -56,10 +59,10 @@ export type FromCarrier =
   | { readonly type: 'pull' | 'enough'; readonly id: number }
   /** Answers `read`; undefined at the end. */
   | { readonly type: 'bytes'; readonly id: number; readonly chunk: Uint8Array | undefined }
-  /** Answers `read` where so many bytes were moved. */
-  | { readonly type: 'moved'; readonly id: number; readonly bytes: number }
+  /** Answers `copy`. Why it ended is told by the next `read`. */
+  | { readonly type: 'copied'; readonly id: number; readonly bytes: number }
   | { readonly type: 'failed'; readonly id: number; readonly failure: Failure }
-  | { readonly type: 'digest'; readonly id: number; readonly digest: string }
+  | { readonly type: 'digest'; readonly id: number; readonly hex: string; readonly length: number }
 
 /** An error on its way between threads. */
 export interface Failure {

@@ -1,37 +1,37 @@
 /** What runs in a carrier's thread: requests over sockets of its own, hashes, and bytes that pass from one to another. It knows nothing of
  *  registries. */
 
-import { createHash, type Hash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { errorCode, NetworkError } from '../../core/errors.ts'
+import { type BlobHashing, hashBlob } from '../../core/hash.ts'
 import type { AgentOptions } from '../proxy/agent.ts'
 import { createPump, type Pump } from '../pump/pump.ts'
-import type { Failure, FromCarrier, Hashing, Move, Passing, Send, ToCarrier } from './messages.ts'
+import type { Copy, Failure, FromCarrier, Hashing, HashName, Passing, Send, ToCarrier } from './messages.ts'
 
 interface Exchange {
   readonly abort: AbortController
   /** The next chunk of the request's body, for which the socket waits. */
   pulled?: PromiseWithResolvers<Uint8Array | undefined>
-  /** Set while bytes are moved to it: whether it wants more. */
+  /** Set while bytes are copied to it: whether it wants more. */
   wants: PromiseWithResolvers<boolean> | undefined
   answer?: AsyncIterator<Uint8Array>
-  /** What broke while bytes were moved, to be told by the next `read`. */
+  /** What broke while bytes were copied, to be told by the next `read`. */
   failure: unknown
 }
 
 /** The request's body broke where it is read. */
 class BrokenBody extends Error {}
 
-/** Milliseconds until the other thread hears of what was moved. */
-const REPORT = 100
+/** Milliseconds until the other thread hears of what was copied. */
+const REPORT_MS = 100
 
 const pumps = new Map<string, Pump>()
 const exchanges = new Map<number, Exchange>()
-const hashes = new Map<number, Hash>()
+const hashes = new Map<number, BlobHashing>()
 
 parentPort?.on('message', (message: ToCarrier) => {
   if (message.type === 'send') void send(message)
-  else if ('algorithm' in message) hash(message)
+  else if ('algorithm' in message) void hash(message)
   else pass(message)
 })
 
@@ -78,7 +78,10 @@ function pass(message: Passing): void {
       exchange?.pulled?.reject(new BrokenBody('the body broke'))
       break
     case 'read':
-      void read(id, message.move)
+      void read(id)
+      break
+    case 'copy':
+      void copy(message)
       break
     case 'stop':
       exchange?.answer?.return?.()
@@ -91,11 +94,9 @@ function pass(message: Passing): void {
   }
 }
 
-async function read(id: number, wanted: Move | undefined): Promise<void> {
+async function read(id: number): Promise<void> {
   const exchange = exchanges.get(id)
   try {
-    const bytes = exchange && wanted ? await move(exchange, wanted) : 0
-    if (bytes > 0) return post({ type: 'moved', id, bytes })
     if (exchange?.failure !== undefined) throw exchange.failure
     const next = await exchange?.answer?.next()
     if (!next || next.done) exchanges.delete(id)
@@ -103,20 +104,20 @@ async function read(id: number, wanted: Move | undefined): Promise<void> {
   } catch (error) {
     fail(id, error)
   }
-  return undefined
 }
 
-/** Passes the answer of one request on as the body of another, hashed. Resolves with the number of bytes; all of them are in the hash. */
-async function move(exchange: Exchange, { to, hash, limit }: Move): Promise<number> {
+/** Until the limit is reached, the report is due, either side ends, or the source breaks, which the next `read` tells. */
+async function copy({ id, to, hash, limit }: Copy): Promise<void> {
+  const exchange = exchanges.get(id)
   const target = exchanges.get(to)
-  const until = performance.now() + REPORT
-  let moved = 0
-  while (target?.pulled && moved < limit && performance.now() < until) {
+  const until = performance.now() + REPORT_MS
+  let bytes = 0
+  while (exchange && exchange.failure === undefined && target?.pulled && bytes < limit && performance.now() < until) {
     try {
       const next = await exchange.answer?.next()
       if (!next || next.done) break
-      if (hash) hashOf(hash).update(next.value)
-      moved += next.value.byteLength
+      if (hash) hashOf(hash).update(next.value, hash.offset + bytes)
+      bytes += next.value.byteLength
       target.wants = Promise.withResolvers()
       target.pulled.resolve(next.value)
       const more = await target.wants.promise
@@ -124,21 +125,20 @@ async function move(exchange: Exchange, { to, hash, limit }: Move): Promise<numb
       if (!more) break
     } catch (error) {
       exchange.failure = error
-      break
     }
   }
-  return moved
+  post({ type: 'copied', id, bytes })
 }
 
-function hash(message: Hashing): void {
+async function hash(message: Hashing): Promise<void> {
   const { type, id } = message
-  if (type === 'update') hashOf(message).update(message.chunk)
-  else if (type === 'digest') post({ type, id, digest: hashOf(message).copy().digest('hex') })
-  else hashes.delete(id)
+  if (type === 'update') hashOf(message).update(message.chunk, message.offset)
+  else if (type === 'forget') hashes.delete(id)
+  else post({ type, id, ...(await hashOf(message).digest()) })
 }
 
-function hashOf({ id, algorithm }: { readonly id: number; readonly algorithm: string }): Hash {
-  const known = hashes.get(id) ?? createHash(algorithm)
+function hashOf({ id, algorithm }: HashName): BlobHashing {
+  const known = hashes.get(id) ?? hashBlob(algorithm)
   hashes.set(id, known)
   return known
 }

@@ -11,7 +11,6 @@ import type { Bytes } from '../../../src/core/content.ts'
 import { CancelledError, IntegrityError, NetworkError } from '../../../src/core/errors.ts'
 import type { BodySource } from '../../../src/core/http.ts'
 import { CarrierThread } from '../../../src/http/threads/carrier.ts'
-import { Passage } from '../../../src/http/threads/passage.ts'
 import { alice, client, failure, json, context as plainContext, read, serve } from '../server.ts'
 
 const MIB = 1 << 20
@@ -43,7 +42,7 @@ describe.each([
   afterAll(() => thread?.close())
   const context = (signal?: AbortSignal) => ({
     ...plainContext(signal),
-    carrier: thread && new Passage(thread, false),
+    carrier: thread,
   })
 
   test.each([false, true])('carries a large blob from one server to another unharmed (TLS: %s)', async (secure) => {

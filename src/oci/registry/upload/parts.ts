@@ -1,5 +1,6 @@
 /** Reads a blob's stream in parts of known length, each of which can be read again. */
 
+import { type Pass, type Passing, withPass } from '../../../core/carrier.ts'
 import type { Bytes, OpenBlob } from '../../../core/content.ts'
 import type { Descriptor } from '../../../core/descriptor.ts'
 import { CancelledError, IntegrityError, NetworkError } from '../../../core/errors.ts'
@@ -27,11 +28,17 @@ export class BlobParts {
 
   /** `length` bytes from `start` on. The blob's last bytes are held back until its stream has ended well, so that a registry never
    *  gets the whole of a blob that is wrong. */
-  async *read(start: number, length: number): Bytes {
+  read(start: number, length: number): Bytes {
+    const part: Part = { left: length, stream: undefined }
+    return withPass(this.#chunks(part, start, length), (order) => this.#pass(part, order))
+  }
+
+  async *#chunks(part: Part, start: number, length: number): AsyncGenerator<Uint8Array> {
     const stream = await this.#streamAt(start)
+    part.stream = stream
     try {
-      for (let left = length; left > 0; ) {
-        const chunk = await this.#next(stream, left)
+      while (part.left > 0) {
+        const chunk = await this.#next(stream, part.left)
         if (!chunk) {
           const { digest, size } = this.#blob
           throw this.#fail(
@@ -39,19 +46,32 @@ export class BlobParts {
             new NetworkError(`the stream of ${digest} ended at ${stream.position} of ${size} bytes`),
           )
         }
-        left -= chunk.byteLength
-        const isLast = left === 0 && start + length === this.#blob.size
+        part.left -= chunk.byteLength
+        const isLast = part.left === 0 && start + length === this.#blob.size
         if (isLast) await this.#expectEnd(stream)
-        stream.position += chunk.byteLength
-        this.sent = Math.max(this.sent, stream.position)
+        this.#advance(stream, chunk.byteLength)
         // A reader that has all its bytes may never ask again.
-        stream.isRead = left > 0
+        stream.isRead = part.left > 0
         if (isLast) this.#drop(stream)
         yield chunk
       }
     } finally {
       if (stream.isRead) this.#drop(stream)
     }
+  }
+
+  async #pass(part: Part, order: Passing): Promise<number> {
+    const { stream } = part
+    if (!stream || this.#stream !== stream || stream.rest) return 0
+    const passed = (await stream.pass?.(order)) ?? 0
+    part.left -= passed
+    this.#advance(stream, passed)
+    return passed
+  }
+
+  #advance(stream: PartStream, count: number): void {
+    stream.position += count
+    this.sent = Math.max(this.sent, stream.position)
   }
 
   /** `length` bytes from `start` on, copied. */
@@ -103,12 +123,15 @@ export class BlobParts {
       isRead: true,
       isOver: false,
       bytes: undefined,
+      pass: undefined,
       rest: undefined,
       stop,
     }
     this.#stream = stream
     try {
-      stream.bytes = (await this.#open(offset, stop.signal))[Symbol.asyncIterator]()
+      const opened = await this.#open(offset, stop.signal)
+      stream.bytes = opened[Symbol.asyncIterator]()
+      stream.pass = opened.pass
     } catch (error) {
       throw this.#fail(stream, error)
     }
@@ -154,6 +177,14 @@ export class BlobParts {
   }
 }
 
+/** A part that is being read. */
+interface Part {
+  /** Bytes that are still to be read. */
+  left: number
+  /** Undefined until the first of them is asked for. */
+  stream: PartStream | undefined
+}
+
 interface PartStream {
   /** The next byte's offset in the blob. */
   position: number
@@ -163,6 +194,7 @@ interface PartStream {
   isOver: boolean
   /** Undefined until the stream is open. */
   bytes: AsyncIterator<Uint8Array> | undefined
+  pass: Pass | undefined
   /** The end of the last chunk, which belongs to the next part. */
   rest: Uint8Array | undefined
   readonly stop: Stop
