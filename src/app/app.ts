@@ -59,14 +59,14 @@ export type { PlanOptions, PolicyOutcome, RunOptions, VerifyOptions } from './re
 export interface App extends Running {
   /** Reads and checks everything; throws a `ConfigurationError` that names all that is wrong. */
   configuration(files: readonly string[]): Promise<Configuration>
-  /** The user's configuration as it may be edited: none is an empty one, and variables need not be set. */
+  /** The user's configuration for editing: empty where the file does not exist, and with variables that need not be set. */
   editable(): Promise<Configuration>
-  /** Changes the user's configuration and nothing else in its file; what would not be valid is never written. */
+  /** Edits the user's configuration and leaves the rest of its file alone; an invalid result is never written. */
   edit(edits: readonly Edit[], how?: EditMode): Promise<Edited>
   plan(policy: Policy, configuration: Configuration, options: PlanOptions, ctx: Context): Promise<PolicyPlan>
   /** The repositories and tags that the policy's filters match at its source, as they are found; the destination is not asked. */
   matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>
-  /** Compares both sides to the last blob and writes nothing; `found` is told each difference when it is seen. */
+  /** Compares both sides down to the last blob and writes nothing; `found` is called with each difference at once. */
   verify(
     policy: Policy,
     configuration: Configuration,
@@ -90,7 +90,7 @@ export interface App extends Running {
   ): Promise<readonly PingStep[]>
   /** How registries were when they were last checked, by name; those that have never been are left out. */
   statuses(registries: Iterable<Registry>): Promise<ReadonlyMap<string, RegistryStatus>>
-  /** Where the registry's credential comes from. Throws where it cannot be told. */
+  /** Where the registry's credential comes from. Throws where that cannot be determined. */
   credential(registry: string, configuration: Configuration, ctx: Context): Promise<FoundCredential>
   /** Throws what went wrong, where the registry does not accept it. */
   signIn(registry: string, configuration: Configuration, ctx: Context): Promise<void>
@@ -255,7 +255,7 @@ export function createApp(options: AppOptions): App {
     },
     async credential(name, configuration, ctx) {
       const found = await foundCredential(configuration.registryOf(name), connections)
-      // Tells what was passed over on the way.
+      // Emits the warnings of the search.
       guarded(ctx)
       return found
     },
@@ -281,7 +281,7 @@ export function createApp(options: AppOptions): App {
     async close() {
       lists.close()
       await Promise.all([connections.close(), carriers.close()])
-      // One that could not be opened has said so where it was needed.
+      // A history that could not be opened was reported where it was needed.
       for (const opened of await Promise.allSettled(new Set([history, reading]))) {
         if (opened.status === 'fulfilled') opened.value?.close()
       }

@@ -74,7 +74,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   const closing = new AbortController()
   const told = new Set<string>()
 
-  /** Each only once: registries are looked up in the same places. */
+  /** Each text once: all registries are looked up in the same places. */
   function warn(text: string): void {
     if (!told.has(text)) options.warn(text)
     told.add(text)
@@ -93,14 +93,14 @@ export function createConnections(options: ConnectionOptions): Connections {
     const keep = (one: Credential): void => {
       if ('expires' in one && one.expires !== undefined) kept.until = one.expires - EXPIRY_MARGIN
     }
-    // The caller is told of a failure; the next one looks again.
+    // The caller gets the failure; the next call looks again.
     found.then(keep, () => {
       if (credentials.get(registry.name) === kept) credentials.delete(registry.name)
     })
     return found
   }
 
-  /** One budget a registry, whoever uses it. */
+  /** One budget for each registry, shared by all its users. */
   function throttle({ name, limits }: Registry): Throttle | undefined {
     if (limits?.bandwidth === undefined) return undefined
     const budget = throttles.get(name) ?? createThrottle(limits.bandwidth, options.timing?.clock)
@@ -238,9 +238,9 @@ async function readPem(registry: Registry, key: string, path: string | undefined
   } catch (cause) {
     throw new ConfigurationError(`registry ${registry.name}: ${key} cannot be read: ${path}`, { cause })
   }
-  // Node would take it, trust nothing by it, and let the server's certificate have the blame.
+  // Node would accept it, trust nothing because of it, and blame the server's certificate.
   if (text.includes('-----BEGIN ')) return text
-  throw new ConfigurationError(`registry ${registry.name}: ${key} is no PEM file: ${path}`, {
+  throw new ConfigurationError(`registry ${registry.name}: ${key} is not a PEM file: ${path}`, {
     hint: 'such a file has a line -----BEGIN CERTIFICATE-----, or one that names a key',
   })
 }

@@ -79,12 +79,12 @@ async function configurationCheck(paths: PathOptions, read: Attempt<Configuratio
   const mode = await modeOf(path)
   if (mode === undefined) {
     const hint = 'write one to start from: replicate config init'
-    return { name, status: 'warning', detail: `there is none at ${path}`, hint }
+    return { name, status: 'warning', detail: `there is no file at ${path}`, hint }
   }
   const { registries, policies } = read.value
   const detail = `${path}: registries ${registries.size}, policies ${policies.length}`
   if ((mode & 0o022) === 0) return { name, status: 'ok', detail }
-  const hint = `whoever writes it gets the passwords of its registries: chmod go-w ${path}`
+  const hint = `anyone who can write to it can get the passwords of its registries: chmod go-w ${path}`
   return { name, status: 'warning', detail: `${path} can be written by others`, hint }
 }
 
@@ -183,7 +183,7 @@ const TOO_FAR = 5 * 60_000
 function clockCheck(skews: readonly NonNullable<Reached['skew']>[]): Check {
   const name = 'clock'
   const [worst] = skews.toSorted((a, b) => Math.abs(b.ahead) - Math.abs(a.ahead))
-  if (!worst) return { name, status: 'warning', detail: 'no registry told its time, so it is not compared' }
+  if (!worst) return { name, status: 'warning', detail: 'no registry sent its time, so the clock was not compared' }
   const off = Math.abs(worst.ahead)
   const seconds = Math.round(off / 1000)
   if (off < UNREMARKABLE) return { name, status: 'ok', detail: `within ${Math.max(seconds, 1)} s of ${worst.registry}` }

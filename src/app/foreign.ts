@@ -1,4 +1,4 @@
-/** Loads an adapter of somebody else: a file (`./file.js`) or a package (`module:NAME`), which is code that is run. */
+/** Loads an adapter from outside this program: a file (`./file.js`) or a package (`module:NAME`). Loading runs its code. */
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ const ADAPTER = z.looseObject({
   listing: z.string(),
   credentials: z.array(z.string()),
   quirks: z.array(z.string()),
-  open: z.custom<AdapterType['open']>((value) => typeof value === 'function', 'it is no function'),
+  open: z.custom<AdapterType['open']>((value) => typeof value === 'function', 'must be a function'),
 })
 
 /** `type` is an absolute path or `module:NAME`; a package is looked for from `cwd`, then beside this program. Throws a
@@ -40,7 +40,7 @@ export async function loadAdapter(type: string, cwd: string): Promise<AdapterTyp
   const parsed = ADAPTER.safeParse(made)
   if (parsed.success) return made as AdapterType
   const problems = parsed.error.issues.map(({ path, message }) => `\`${path.join('.') || 'adapter'}\`: ${message}`)
-  throw new ConfigurationError(`${shown} is none: ${problems.join('; ')}`, { hint: HINT })
+  throw new ConfigurationError(`${shown} is not valid: ${problems.join('; ')}`, { hint: HINT })
 }
 
 /** The registry with its options in the form that the adapter names. */

@@ -1,4 +1,4 @@
-/** What an adapter of somebody else is made of: the types, and the parts that its `adapter` function is given.
+/** What an adapter outside this program is made of: the types, and the parts that its `adapter` function receives.
  *
  *  It is given them instead of importing them, so that it is one file that stands anywhere, and its errors are the program's own. */
 

@@ -1,4 +1,4 @@
-/** What is kept with an execution so that a later process can go on with it, and how that process finds it again. */
+/** What is kept with an execution so that a later process can resume it, and how that process finds it again. */
 
 import type { Configuration } from '../config/load.ts'
 import { ConfigurationError } from '../core/errors.ts'
@@ -13,7 +13,7 @@ export interface Origin<Narrowing> {
   readonly files: readonly string[]
   /** The user's configuration beside them, where there was one. */
   readonly config?: string
-  /** It applied a plan from a file: nobody can make that plan again. */
+  /** It applied a plan from a file, which cannot be made again. */
   readonly saved: boolean
   readonly narrowing: Narrowing
 }
@@ -36,7 +36,7 @@ export interface Earlier<Narrowing> {
   readonly origin: Origin<Narrowing>
 }
 
-/** Throws a `ConfigurationError` where there is nothing to go on with, or no way to. */
+/** Throws a `ConfigurationError` where nothing is left to do, or the execution cannot be resumed. */
 export function earlierExecution<N>(history: History, { how, execution: id }: Again): Earlier<N> {
   const { status, failed } = history.executions.get(id)
   if (!isFinal(status)) {

@@ -91,7 +91,7 @@ function wayTo(
   ]
 }
 
-/** Whether patterns of names work: whoever may not list can still name repositories, so that is no failure. */
+/** Whether patterns of names work. A user who may not list repositories can still name them, so a refusal is not a failure. */
 async function lists(adapter: Adapter, ctx: Context): Promise<string | undefined> {
   if (!adapter.repositories) return undefined
   try {

@@ -22,7 +22,7 @@ const SUCCESS = [200, 201, 202, 203, 204, 205, 206] as const
 export function createPost({ connections, env, redactor, userAgent, timing }: PostOptions): Post {
   const redact = (text: string): string => redactor.text(text)
 
-  /** Knows nothing of any registry: its address may be a secret, and nothing of ours goes along. */
+  /** A client without any registry's credential. The address itself may be a secret. */
   function strangerTo(url: URL): HttpClient {
     const secrets = (secret: string): void => redactor.add(secret)
     const proxy = proxyFromEnvironment(url.href, env)
@@ -32,12 +32,12 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
   }
 
   return async ({ url, registry, headers, body, answers = [] }, ctx) => {
-    // Under no name of a registry the path, too, is often as good as a password.
+    // A webhook's path is often as good as a password.
     const { search } = new URL(url, registry?.url)
     const hidden = registry ? search && new URL(search, 'path://only') : new URL(url)
     for (const part of hidden ? secretParts(hidden) : []) redactor.add(part)
     const client = registry ? await connections.http(registry) : strangerTo(new URL(url))
-    // The first 401 of a registry asks who is there; that of a stranger is its answer, as there is nothing to sign in with.
+    // The first 401 of a registry is a challenge; a stranger's is its answer, since there is no credential for it.
     const expect = [...SUCCESS, ...answers, 401].filter((status) => !registry || status !== 401)
     try {
       if (registry) await learnSignature(client, ctx)
@@ -56,7 +56,7 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
     try {
       await (await client.request({ method: 'GET', url: '/v2/' }, ctx)).discard()
     } catch (error) {
-      // What is wrong with the credential the answer tells.
+      // The answer says what is wrong with the credential.
       if (!(error instanceof ReplicateError)) throw error
     }
   }
@@ -84,7 +84,8 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Ours may hold credentials (`REPLICATE_NAME_PASSWORD`); these two say where the command finds the same configuration and history. */
 const KEPT: ReadonlySet<string> = new Set(['REPLICATE_CONFIG', 'REPLICATE_HOME'])
 
-/** The user's environment without what is a secret of ours. `home` is the directory of the history. Asked for late, it knows every secret that a run has met. */
+/** The user's environment without the program's secrets. `home` is the directory of the history. Call it late: the redactor then knows every
+ *  secret of the run. */
 export function commandEnvironment(env: Environment, home: string, redactor: Redactor): Environment {
   const isOpen = ([name, value]: readonly [string, string | undefined]): boolean => {
     if (value === undefined || name === 'DOCKER_AUTH_CONFIG') return false

@@ -1,4 +1,4 @@
-/** Runs policies one after another, and goes on with what an earlier execution has left. */
+/** Runs policies one after another, and resumes what an earlier execution has left. */
 
 import type { Configuration } from '../config/load.ts'
 import { after } from '../core/cancel.ts'
@@ -38,7 +38,7 @@ export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' |
   readonly history: () => Promise<History>
   /** Reads configuration files, beside the user's own. */
   readonly read: (files: readonly string[], config: string | undefined) => Promise<Configuration>
-  /** Takes secrets out of what is told. */
+  /** Removes secrets from events. */
   readonly guarded: (ctx: Context) => Context
   /** The user's configuration, as it was named. */
   readonly config: string | undefined

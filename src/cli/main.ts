@@ -14,7 +14,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const surroundings = processSurroundings(productionParts, tell)
   keepHeapSmall()
   process.exitCode = await execute(argv.slice(2), surroundings)
-  // Told to stop, it does not wait for what cannot be stopped, such as a credential helper that never answers.
+  // A stopped program does not wait for what cannot be stopped, such as a credential helper that never answers.
   if (surroundings.signal.aborted) process.exit()
 }
 

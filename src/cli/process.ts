@@ -26,10 +26,10 @@ type ReportStray = (error: unknown, surroundings: Surroundings) => Promise<numbe
 
 function surroundingsOf(parts: Parts, controller: AbortController): Surroundings {
   return {
-    // Whoever read the results is gone, or there is no room for them: what still runs is stopped cleanly. Only the latter is said.
+    // The reader of the results has gone, or the disk is full: what still runs is stopped cleanly. Only the latter is reported.
     stdout: outputOf(process.stdout, (error) => {
       if (error.code !== 'EPIPE') sayUnwritable(error)
-      controller.abort(new CancelledError('nobody reads standard output any more', SIGPIPE))
+      controller.abort(new CancelledError('standard output has no reader any more', SIGPIPE))
     }),
     stderr: outputOf(process.stderr, () => undefined),
     env: process.env,
@@ -54,14 +54,14 @@ function listenToSignals(controller: AbortController): void {
     process.on(signal, () => {
       if (controller.signal.aborted) process.exit(exitCode)
       controller.abort(
-        new CancelledError(`interrupted by ${signal}`, exitCode, { hint: 'run it again: it goes on where it stopped' }),
+        new CancelledError(`interrupted by ${signal}`, exitCode, { hint: 'run it again: it resumes where it stopped' }),
       )
       if (process.stderr.isTTY) process.stderr.write('\nstopping; once more to end at once\n')
     })
   }
 }
 
-/** An error that nothing caught is told as any other, and what runs is stopped as by a signal. */
+/** An error that nothing caught is reported like any other, and stops what runs as a signal does. */
 function listenToStrays(controller: AbortController, report: (error: unknown) => Promise<number>): void {
   const onStray = async (error: unknown): Promise<void> => {
     const exitCode = await report(error)
@@ -73,7 +73,7 @@ function listenToStrays(controller: AbortController, report: (error: unknown) =>
   process.on('uncaughtException', onStray)
 }
 
-/** At the very end: what a command sets before that is its own. */
+/** Sets it at the very end, over what the command itself sets. */
 function exitWith(exitCode: number): void {
   process.once('exit', () => {
     process.exitCode = exitCode

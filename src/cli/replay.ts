@@ -1,4 +1,4 @@
-/** An execution that another process runs, as the events it had: read from the history again and again. */
+/** The events of an execution that another process runs, read from the history again and again. */
 
 import type { Event } from '../core/events.ts'
 import type { Execution, Task } from '../core/execution.ts'
@@ -6,7 +6,7 @@ import type { History } from '../history/history.ts'
 import type { View } from './render/view.ts'
 
 export interface Replay {
-  /** Passes on what has happened since the last look; all of it at the first. */
+  /** Passes on what has happened since the last call; everything at the first. */
   look(execution: Execution): void
 }
 
@@ -37,7 +37,7 @@ export function createReplay(history: History, id: number, view: View): Replay {
     if (newest > lastEnd) atLastEnd = new Set()
     lastEnd = newest
     for (const { task, time } of ended) if (time === newest) atLastEnd.add(task.id)
-    // What is kept was no task of the run.
+    // A kept tag is not a task of the run.
     return ended.filter(({ task }) => task.status !== 'skipped').map(({ task, time }) => ({ time, event: endOf(task) }))
   }
 

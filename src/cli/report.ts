@@ -18,19 +18,19 @@ interface ReportFlags {
 
 export type ReportKind = 'html' | 'junit' | 'markdown' | 'json'
 
-/** Refuses a report that could not be written, before hours of work are done. */
+/** Refuses a report that cannot be written before hours of work are done. */
 export async function checkReports(session: Session, ...files: readonly (string | undefined)[]): Promise<void> {
   for (const file of files) {
     if (file === undefined) continue
     const path = resolve(session.cwd, file)
     const found = await stat(dirname(path)).catch(() => undefined)
-    if (!found?.isDirectory()) throw new ConfigurationError(`cannot write ${file}: ${dirname(path)} is no directory`)
+    if (!found?.isDirectory()) throw new ConfigurationError(`cannot write ${file}: ${dirname(path)} is not a directory`)
     const there = await stat(path).catch(() => undefined)
     if (there?.isDirectory()) throw new ConfigurationError(`cannot write ${file}: it is a directory`)
   }
 }
 
-/** The exit status: 1 where a file could not be written, which is said on standard error and hides no outcome. */
+/** The exit status: 1 where a file could not be written, which standard error says; the outcomes stand. */
 export async function writeReports(
   session: Session,
   app: App,

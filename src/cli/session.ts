@@ -54,9 +54,9 @@ export interface Session extends Surroundings {
   readonly json: boolean
   readonly quiet: boolean
   readonly verbose: number
-  /** Bars may be drawn: standard error is a terminal and nobody asked for silence. */
+  /** Whether to draw bars: standard error is a terminal, and neither --quiet nor --json nor --no-progress is set. */
   readonly bars: boolean
-  /** For standard output and standard error, each off where that is no terminal. */
+  /** For standard output and standard error, each off where it is not a terminal. */
   readonly colors: Colors
   readonly errorColors: Colors
   readonly options: AppOptions
@@ -91,7 +91,7 @@ export function openSession(surroundings: Surroundings, flags: GlobalFlags): Ses
       return app
     },
     close: async () => {
-      // An app that could not be made has said so where it was asked for.
+      // An app that could not be made was reported where it was needed.
       const opened = await app?.catch(() => undefined)
       await opened?.close()
     },
@@ -108,7 +108,7 @@ export function print(session: Session, document: unknown, text: () => string): 
   session.stdout.write(session.json ? jsonDocument(document) : text())
 }
 
-/** A context for calls that are no execution: warnings go to standard error. */
+/** A context for calls outside of executions: warnings go to standard error. */
 export function quietContext(session: Pick<Session, 'signal' | 'quiet' | 'stderr'>): {
   signal: AbortSignal
   emit: (event: Event) => void

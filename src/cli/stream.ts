@@ -1,4 +1,4 @@
-/** Long results, written piece by piece: the first of them at once, and no more of them once nobody reads. */
+/** Long results, written piece by piece: the first at once, and no more once the reader has gone. */
 
 import { throwIfAborted } from '../core/cancel.ts'
 import type { Session } from './session.ts'
@@ -6,11 +6,11 @@ import type { Session } from './session.ts'
 /** Characters written at once. */
 const CHUNK = 64 * 1024
 
-/** Throws where the command is ended meanwhile, such as by a reader that goes away. */
+/** Throws where the command is stopped meanwhile, for example because its reader has gone. */
 export async function writeAll(session: Pick<Session, 'stdout' | 'signal'>, pieces: Iterable<string>): Promise<void> {
   for (const text of chunks(pieces)) {
     session.stdout.write(text)
-    // A pipe that broke, or Ctrl-C, is heard only between two pieces.
+    // A broken pipe and Ctrl-C are noticed only between two pieces.
     await new Promise((resolve) => setImmediate(resolve))
     throwIfAborted(session.signal)
   }

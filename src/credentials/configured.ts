@@ -6,7 +6,7 @@ import { readText } from './file.ts'
 import { credentialOf } from './kinds.ts'
 import type { CredentialSurroundings } from './surroundings.ts'
 
-/** Undefined where the registry has no `credential`. `type: anonymous` is an answer: nothing else is asked then. */
+/** Undefined where the registry has no `credential`. `type: anonymous` is an answer: it ends the search. */
 export async function configuredCredential(
   { name, credential }: Registry,
   surroundings: Pick<CredentialSurroundings, 'secrets'>,

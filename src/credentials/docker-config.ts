@@ -13,7 +13,7 @@ export interface DockerSurroundings extends CredentialSurroundings {
   readonly askHelper: AskHelper
 }
 
-/** What a helper gave may be a token of an hour or less, of which nobody says how long it lives: milliseconds until it is asked again. */
+/** Milliseconds until a helper is asked again: its answer may be a token of unknown life, an hour or less. */
 const HELPER_LIFE = 10 * 60_000
 
 /** The first that has a credential for the registry at `url` answers. A broken file is a `CredentialError`; a helper that fails, a broken

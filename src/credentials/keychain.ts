@@ -26,7 +26,7 @@ export interface KeychainEntry extends WrittenCredential {
 }
 
 export class KeychainError extends CredentialError {
-  /** There is none on this machine, which is usual in containers and in CI; else there is one that did not do it. */
+  /** True where this machine has no keychain, as is usual in containers and in CI; false where the keychain failed. */
   readonly absent: boolean
   constructor(message: string, absent: boolean) {
     const instead =
@@ -63,7 +63,7 @@ export async function keychainCredential(
   const whose = `the keychain's entry for ${name}`
   if (!entry) {
     throw new CredentialError(`${whose} was not written by this program`, {
-      hint: `write it anew: replicate credentials set ${name}`,
+      hint: `replace it: replicate credentials set ${name}`,
     })
   }
   const address = addressOf(url)
@@ -120,7 +120,7 @@ function addressOf(url: string | undefined): string | undefined {
   return url === undefined ? undefined : new URL(url).origin
 }
 
-/** Without a session bus there is no Secret Service: nothing needs to be loaded to know that. */
+/** Without a session bus there is no Secret Service, which can be known before anything is loaded. */
 function mayExist(env: KeychainOptions['env']): boolean {
   if (process.platform === 'darwin' || process.platform === 'win32' || env.DBUS_SESSION_BUS_ADDRESS) return true
   return Boolean(env.XDG_RUNTIME_DIR) && existsSync(join(env.XDG_RUNTIME_DIR ?? '', 'bus'))
@@ -150,8 +150,8 @@ interface Request {
 }
 
 /**
- * A keychain may never answer, and a call into it cannot be taken back: not even the end of the process gets past it. So the call is made
- * by a process that can be killed. `secret-service`, since else the kernel's keyring takes the entry and loses it at the next restart.
+ * A keychain may never answer, and a call into it cannot be cancelled: not even the process can exit during it. So a child process, which
+ * can be killed, makes the call. `secret-service`, since the kernel's keyring would lose the entry at the next restart.
  */
 const SCRIPT = `
 const { readFileSync, writeFileSync } = require('node:fs')
@@ -169,7 +169,7 @@ work(JSON.parse(readFileSync(0, 'utf8'))).then(
 
 const answer = z.union([z.object({ error: z.string() }), z.object({ value: z.unknown() })])
 
-/** What is said where there is no Secret Service on the bus, no bus, or no build of the package for this platform. */
+/** The errors for: no Secret Service on the bus, no bus, no build of the package for this platform. */
 const ABSENT = /not provided by any|NameHasNoOwner|Failed to connect|native binding|Cannot find (module|package)/i
 
 async function run(request: Request, env: KeychainOptions['env'], within: number): Promise<unknown> {
@@ -178,7 +178,7 @@ async function run(request: Request, env: KeychainOptions['env'], within: number
   try {
     value = JSON.parse(output)
   } catch {
-    // What it said instead may hold a secret.
+    // Its output may hold a secret.
     throw new KeychainError('the keychain gave no answer', false)
   }
   const given = answer.parse(value)
@@ -194,7 +194,7 @@ function outputOf(input: string, env: KeychainOptions['env'], within: number): P
   const path = pathToFileURL(createRequire(import.meta.url).resolve('keytar')).href
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--input-type=commonjs', '-e', SCRIPT, path], {
-      // Options for this process, such as an inspector's port, are not for that one.
+      // Node's options, such as an inspector's port, are for this process only.
       env: { ...env, NODE_OPTIONS: '' },
       stdio: ['pipe', 'pipe', 'ignore'],
     })

@@ -6,11 +6,11 @@ import type { Credential } from '../core/registry.ts'
 /** The types that hold a secret. */
 export const SECRET_TYPES = ['basic', 'token', 'access_key', 'service_account'] as const
 
-/** Who is told of what a search finds. */
+/** Where a search reports what it finds. */
 export interface Tell {
-  /** Of what was passed over: a helper that failed, a file that cannot be read. Never holds a secret. */
+  /** Called for what was passed over: a helper that failed, a file that cannot be read. Never with a secret. */
   readonly warn: (text: string) => void
-  /** Of every secret, before anything else is done with it. */
+  /** Called for every secret before anything else happens with it. */
   readonly secrets: (secret: string, username?: string) => void
 }
 
@@ -46,7 +46,7 @@ export function credentialOf(
   return { kind: 'access_key', id: username, secret, origin, ...(session === undefined ? {} : { session }) }
 }
 
-/** The part of a key file that is secret. Throws a `CredentialError` for what is no key file. */
+/** The part of a key file that is secret. Throws a `CredentialError` for anything but a key file. */
 export function privateKey(text: string, whose: string): string {
   let value: unknown
   try {

@@ -1,11 +1,11 @@
-/** Where a registry's blobs are, as far as earlier executions put them there: hints for mounts, which the registry checks. */
+/** In which repository of a registry an earlier execution has put a blob: hints for mounts, which the registry checks. */
 
 import type { Digest } from '../core/descriptor.ts'
 import type { Database } from './database/database.ts'
 import { createUsage } from './unused.ts'
 
 export interface BlobHomes {
-  /** A repository that had the blob once; undefined where none is known. `registry` is a URL. */
+  /** A repository that once had the blob, if one is known. `registry` is a URL. */
   find(registry: string, digest: Digest): string | undefined
   /** The newest is kept. */
   remember(registry: string, repository: string, digest: Digest): void

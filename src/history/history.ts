@@ -1,4 +1,4 @@
-/** The history: what ran, how it went, and who is running now; one SQLite file that any number of processes share. */
+/** The history: what ran, how it went, and which process runs what now, in one SQLite file that any number of processes share. */
 
 import { join } from 'node:path'
 import { currentProcess, type IsAlive, isProcessAlive, type ProcessIdentity } from '../process/identity.ts'
@@ -134,7 +134,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
       try {
         logs.flush()
       } catch {
-        // The failure of an earlier write has been told; these lines are lost with it.
+        // An earlier write has already reported why the history fails; these lines are lost, too.
       }
       database.checkpoint()
       database.close()

@@ -9,12 +9,12 @@ export interface Inspection {
   readonly file: string
   /** The version of the library. */
   readonly sqlite: string
-  /** Absent where there is no file yet. */
+  /** Absent while the file does not exist. */
   readonly found?: {
     /** In bytes, with the log of recent writes. */
     readonly size: number
     readonly format: number
-    /** What SQLite says is wrong; empty where nothing is. */
+    /** What SQLite reports as wrong; empty for a sound file. */
     readonly damage: readonly string[]
   }
   /** The format that this program writes. */

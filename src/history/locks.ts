@@ -1,4 +1,4 @@
-/** Locks: one execution of a policy at a time, across processes, taken over from a process that is gone. */
+/** Locks: one execution of a policy at a time across all processes. A lock is taken over from a process that has ended. */
 
 import { LockedError } from '../core/errors.ts'
 import { ACTIVE_EXECUTIONS, executionStatesBefore } from '../core/states.ts'
@@ -6,7 +6,7 @@ import { type IsAlive, isGone, type ProcessIdentity } from '../process/identity.
 import type { Database } from './database/database.ts'
 import { anyOf } from './database/sql.ts'
 
-/** Who holds a lock, as it is told to people. */
+/** The holder of a lock, in words for people. */
 export interface LockOwner {
   readonly execution: number
   readonly host: string
@@ -19,12 +19,12 @@ export type Holder = Readonly<Record<'machine' | 'pid' | 'process_start', string
 export interface Locks {
   /** This process, as parameters of `heldFor`. */
   readonly mine: Holder
-  /** The living process that holds the lock; one whose process is gone is taken from it, its execution marked interrupted. Must run
-   *  in a transaction. */
+  /** The process that holds the lock. A lock whose process has ended is freed first, and its execution marked interrupted. Must run in a
+   *  transaction. */
   owner(key: string): LockOwner | undefined
   /** Must run in the transaction that saw no owner. */
   take(key: string, execution: number): void
-  /** Says that this process still lives. False where the lock was lost: then somebody else may be running the policy. */
+  /** Renews the lease. False where the lock was lost: another process may be running the policy. */
   heartbeat(execution: number): boolean
   release(execution: number): void
   /** Marks the executions whose process died as interrupted; their begun tasks are pending again. */
@@ -92,7 +92,7 @@ export function createLocks(database: Database, now: () => number, me: ProcessId
       database.run(`DELETE FROM locks WHERE ${OURS}`, { execution, ...mine })
     },
     markInterrupted() {
-      // Looked at without the write lock first: readers are many, and nearly always there is nothing to do.
+      // First without the write lock: there are many readers, and they rarely find anything to mark.
       if (abandoned().length === 0) return
       database.transaction(() => {
         for (const row of abandoned())
@@ -107,7 +107,7 @@ const ACTIVE = `
   SELECT executions.id AS execution, locks.* FROM executions LEFT JOIN locks ON locks.execution_id = executions.id
   WHERE ${anyOf('executions.status', ACTIVE_EXECUTIONS)}`
 
-/** What waits for another attempt was in time already; what was begun begins again. */
+/** Tasks that were running begin again; tasks that wait for their next attempt stay pending. */
 const PUT_BACK = `UPDATE tasks SET status = 'pending' WHERE execution_id = @id AND status = 'in_progress'`
 
 const INTERRUPT = `

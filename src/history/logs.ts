@@ -12,15 +12,15 @@ export interface LogLine {
   readonly text: string
   /** RFC 3339, UTC. */
   readonly time: string
-  /** What it was before it was a line; undefined for one that was a line from the start. */
+  /** The event that the line was made of; undefined for a plain line. */
   readonly event: Event | undefined
 }
 
 export interface LogFilter {
   readonly task?: number
-  /** This level and what is graver. */
+  /** This level and above. */
   readonly level?: Level
-  /** Only lines with a larger number: what is new since the last look. */
+  /** Only lines with a larger number: those since the last look. */
   readonly after?: number
 }
 
@@ -48,7 +48,7 @@ export function createLogs(database: Database, redact: (text: string) => string)
   function flush(): void {
     if (waiting.length === 0) return
     const lines = waiting
-    // Emptied first: lines that cannot be written must not be tried again with every line that follows.
+    // Emptied first: lines that cannot be written must not be tried again with every later line.
     waiting = []
     database.transaction(() => {
       for (const line of lines) database.run(ADD, { ...line })
@@ -76,7 +76,7 @@ export function createLogs(database: Database, redact: (text: string) => string)
   }
 }
 
-/** Each text by itself: a secret may hold what JSON writes otherwise. */
+/** Redacts each text before it becomes JSON, which may spell a secret differently. */
 function eventText(event: Event, redact: (text: string) => string): string {
   return JSON.stringify(event, (_, value: unknown) => (typeof value === 'string' ? redact(value) : value))
 }

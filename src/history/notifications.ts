@@ -1,4 +1,4 @@
-/** Which ends of executions somebody is to be told of, so that each is told, and by one process only. */
+/** Which ends of executions still have to be notified, so that each is notified once, by one process. */
 
 import { FINAL_EXECUTIONS } from '../core/states.ts'
 import type { Database } from './database/database.ts'
@@ -6,17 +6,17 @@ import { anyOf } from './database/sql.ts'
 
 export interface OwedEnd {
   readonly execution: number
-  /** From 1 on: an execution that went on has ended before. */
+  /** From 1 on: a resumed execution has ended before. */
   readonly attempt: number
 }
 
 export interface Notifications {
-  /** The execution's end is to be told; also anew, where it goes on. */
+  /** Notes that the execution's end must be notified; again for each attempt. */
   owe(execution: number): void
-  /** What has ended untold of all that shares the lock of this execution, itself included; oldest first. Only for the one that holds the
-   *  lock: what others still run has not ended, and who died has told nobody. */
+  /** The ended executions under this execution's lock that were not notified yet, itself included; oldest first. Only for the holder of the
+   *  lock: it knows that no other process is about to notify them. */
   owed(execution: number): readonly OwedEnd[]
-  /** Told, or given up. */
+  /** Notified, or given up. */
   settle(execution: number): void
 }
 

@@ -1,4 +1,4 @@
-/** How registries were when they were last checked. */
+/** The result of the last check of each registry. */
 
 import type { Database } from './database/database.ts'
 import { formatTime } from './database/sql.ts'
@@ -13,7 +13,7 @@ export interface RegistryStatus {
 
 /** `address` is the registry's URL or path: under another one it is another registry. */
 export interface RegistryStatuses {
-  /** Undefined where it has not been checked. */
+  /** Undefined before the first check. */
   status(name: string, address: string): RegistryStatus | undefined
   /** The newest is kept. Without a reason it is healthy. */
   keepStatus(name: string, address: string, reason?: string): void

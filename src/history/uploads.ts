@@ -1,4 +1,4 @@
-/** Unfinished uploads in the history: where a blob's session is, so that a later execution goes on with it. */
+/** Unfinished uploads: the location of a blob's upload session, so that a later execution can resume it. */
 
 import type { Checkpoint } from '../core/content.ts'
 import type { Digest } from '../core/descriptor.ts'
@@ -9,24 +9,24 @@ import { heldFor, type Locks } from './locks.ts'
 
 /** A blob on its way to a repository. */
 export interface UploadKey {
-  /** What the registry is whatever a configuration calls it: its URL. */
+  /** Its URL: the same registry may have different names in different configurations. */
   readonly registry: string
   readonly repository: string
   readonly digest: Digest
 }
 
-/** An upload that nobody will finish. */
+/** An upload that no execution will finish. */
 export interface AbandonedUpload extends UploadKey {
-  /** May be signed: for the registry only. */
+  /** May be signed, so it is a secret. */
   readonly location: string
 }
 
 export interface Uploads {
-  /** What `execution` remembers of the blob. An upload that a living execution has begun is not shown and not touched: two that write
-   *  into one session spoil it. */
+  /** The blob's upload as `execution` may use it. An upload that a running execution has begun is neither shown nor changed: two writers
+   *  would corrupt one session. */
   checkpoint(execution: number, key: UploadKey): Checkpoint
-  /** Uploads to the registry that may be deleted, forgotten here: those that have not moved for a day, and, where `execution` has
-   *  `brought` all that its policy names, also those that earlier executions of that very policy have left. */
+  /** Removes from the history, and returns, the sessions that should be deleted at the registry: those untouched for a day; and, if
+   *  `brought` (every task of `execution` succeeded), those left by earlier executions of the same policy. */
   takeAbandoned(execution: number, registry: string, brought: boolean): readonly AbandonedUpload[]
   /** Whether the policy's last execution before this one may have left blobs that no manifest names yet. */
   mayHaveLeft(execution: number): boolean
@@ -51,7 +51,7 @@ export function createUploads(
         load() {
           const found = find(execution, key)
           if (found !== undefined || database.get(ANY, key) === undefined) return found
-          // Whoever has it may be dead, and nobody has looked since.
+          // Another execution has it, whose process may have died unnoticed.
           locks.markInterrupted()
           return find(execution, key)
         },
@@ -80,7 +80,7 @@ const FREE = `${heldFor('@execution')} AND (uploads.execution_id = @execution OR
 
 const ANY = `SELECT 1 FROM uploads WHERE ${KEY}`
 
-/** Looking is taking: of two executions that ask, one gets it. */
+/** A look-up claims the upload: of two executions that ask, one gets it. */
 const FIND = `UPDATE uploads SET execution_id = @execution WHERE ${KEY} AND ${FREE} RETURNING location`
 
 const SAVE = `
@@ -92,7 +92,7 @@ const SAVE = `
 
 const CLEAR = `DELETE FROM uploads WHERE ${KEY} AND execution_id = @execution AND ${heldFor('@execution')}`
 
-/** One-kick copies share a policy's name: what they copy is in the snapshot. */
+/** Copies without a policy file share one policy name, so their snapshots are compared, too. */
 const TAKE = `
   DELETE FROM uploads WHERE registry = @registry AND ${FREE} AND (time < @old OR @brought AND EXISTS (
     SELECT 1 FROM executions AS theirs JOIN executions AS mine USING (policy_id, snapshot)

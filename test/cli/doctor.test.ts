@@ -66,7 +66,7 @@ test('ends with status 1 where a registry is gone, and looks at all the rest', a
   const { code, stdout } = await here.run(['doctor'])
   expect(code).toBe(1)
   expect(stdout).toMatch(/^✗ registry harbor +.*refused.*\n +see each step: replicate registries ping harbor$/m)
-  expect(stdout).toMatch(/^! clock +no registry told its time/m)
+  expect(stdout).toMatch(/^! clock +no registry sent its time/m)
 })
 
 test('shows the first mistake of a configuration with its place', async () => {

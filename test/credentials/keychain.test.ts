@@ -128,7 +128,7 @@ test('an entry that somebody else wrote is refused by name', async () => {
   const keychain = { entries: async () => new Map([['harbor', undefined]]), store: never, remove: never }
   await expect(makeHome().resolve({}, keychain)).rejects.toMatchObject({
     message: "the keychain's entry for harbor was not written by this program",
-    hint: 'write it anew: replicate credentials set harbor',
+    hint: 'replace it: replicate credentials set harbor',
   })
 })
 

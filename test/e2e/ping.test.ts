@@ -70,13 +70,13 @@ test('each step is told: address, certificate, the API, the credential, the list
   expect((await here.run(['registries', 'list'])).stdout).toMatch(/^hub .* unhealthy: .* just now$/m)
 })
 
-test('trust that is no PEM file is named, before the certificate gets the blame', async () => {
+test('trust that is not a PEM file is named, before the certificate is blamed', async () => {
   const here = configured(
     `registries:\n  hub: { type: docker-registry, url: 'https://127.0.0.1:1', ca: ./config.yaml }\n`,
   )
   const { code, stdout } = await here.run(['registries', 'ping'])
   expect(code).toBe(3)
-  expect(stdout).toContain('registry hub: ca is no PEM file: ')
+  expect(stdout).toContain('registry hub: ca is not a PEM file: ')
 })
 
 test('plain HTTP where TLS is spoken is told', async () => {

@@ -64,7 +64,7 @@ test('a report that nobody could read or write is refused with what to do', asyn
     return stderr
   }
   expect(await refused()).toContain('give --html FILE, --junit FILE, --markdown or --json')
-  expect(await refused('--html', 'missing/r.html')).toContain('is no directory')
+  expect(await refused('--html', 'missing/r.html')).toContain('is not a directory')
   expect(await refused('--html', '.')).toContain('it is a directory')
   expect(await refused('--junit', '/proc/r.xml')).toContain('cannot write /proc/r.xml')
 })

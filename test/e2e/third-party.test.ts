@@ -59,7 +59,7 @@ test('a package is looked for from where the program runs', async () => {
 test.each([
   ['it is not there', undefined, 'cannot be loaded'],
   ['it exports nothing', 'export const other = 1', 'exports no `adapter`'],
-  ['it lacks what an adapter has', 'export const adapter = () => ({ identity: "x" })', '`open`: it is no function'],
+  ['it lacks what an adapter has', 'export const adapter = () => ({ identity: "x" })', '`open`: must be a function'],
   [
     'it fails while it is made',
     'export const adapter = () => { throw new Error("broken\\nhere") }',

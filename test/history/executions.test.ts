@@ -168,9 +168,9 @@ test.each([
   ['99', 'there is no execution 99 in the history'],
   ['last:c', 'the history has no execution of policy c'],
   ['last', 'the history is empty'],
-  ['0', '0 is no execution'],
-  ['first', 'first is no execution'],
-  ['1; DROP TABLE tasks', 'is no execution'],
+  ['0', '0 is not an execution'],
+  ['first', 'first is not an execution'],
+  ['1; DROP TABLE tasks', 'is not an execution'],
 ])('refuses the name %j plainly', async (name, message) => {
   const history = await open()
   expect(() => history.executions.resolveId(name)).toThrow(HistoryError)

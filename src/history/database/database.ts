@@ -70,7 +70,7 @@ function snapshotOf(file: string): Buffer {
   return bytes.fill(1, 18, 20)
 }
 
-/** Only now: it costs a native library, which `--help` does not need. */
+/** Loaded late: `--help` does not need the native library. */
 async function load(file: string): Promise<typeof Sqlite> {
   try {
     return (await import('better-sqlite3')).default
@@ -97,7 +97,7 @@ function wrap(native: Sqlite.Database, Native: typeof Sqlite, file: string, read
       statement = native.prepare<[Parameters], unknown>(sql)
       statements.set(sql, statement)
     }
-    // The rows are our own, and what they look like is said beside the SQL.
+    // The shape of the rows is declared beside the SQL.
     return statement as Sqlite.Statement<[Parameters], Row>
   }
   return {

@@ -24,7 +24,7 @@ const REASONS: readonly (readonly [code: RegExp, reason: string, hint: string])[
   [/^(SQLITE_IOERR|EIO)/, 'the disk cannot be read or written', 'check the disk it is on'],
 ]
 
-/** What is wrong with the file; anything else is a bug and stays as it is. */
+/** The error as a `HistoryError` that says what is wrong with the file; an unknown error is a bug and is returned unchanged. */
 export function explained(error: unknown, file: string): unknown {
   if (error instanceof HistoryError || !(error instanceof Error)) return error
   const found = REASONS.find(([pattern]) => pattern.test(errorCode(error)))

@@ -4,7 +4,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 
 import { dirname } from 'node:path'
 import { hasCode } from '../../core/errors.ts'
 
-/** An empty file, where there is none. SQLite gives the files that it puts beside this one the same permissions. */
+/** Creates the file, empty, unless it exists. SQLite gives the files that it puts beside this one the same permissions. */
 export function createFile(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   // An existing file must not be opened here: closing it again would drop the locks of this process's other connections.

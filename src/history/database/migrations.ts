@@ -1,4 +1,4 @@
-/** How a new or older file becomes a current one. */
+/** Brings a new or older file to the current format. */
 
 import { HistoryError } from '../../core/errors.ts'
 import type { Database } from './database.ts'
@@ -21,7 +21,7 @@ export function migrate(database: Database, migrations: readonly string[] = MIGR
   if (database.readonly && !isNew) throw older(database, found, current)
   database.exec('PRAGMA journal_mode = WAL')
   database.transaction(() => {
-    // Another process may have done it while this one waited for the write lock.
+    // Another process may have migrated it while this one waited for the write lock.
     const from = version(database)
     if (from > current) throw newer(database, from, current)
     if (from === 0) database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)

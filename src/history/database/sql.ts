@@ -1,6 +1,6 @@
 /** Pieces of SQL made from the program's own constants. */
 
-/** `column IN ('a', 'b')`. The values are words of ours, never input. */
+/** `column IN ('a', 'b')`. The values are constants of the program, never input. */
 export function anyOf(column: string, values: readonly string[]): string {
   return `${column} IN (${values.map((value) => `'${value}'`).join(', ')})`
 }

@@ -1,4 +1,4 @@
-/** Executions begun anew: one that has ended goes on, or what failed in it becomes a new one. */
+/** Executions begun again: an ended one is resumed, or its failed tasks become a new one. */
 
 import type { ActionKind } from '../../core/plan.ts'
 import { executionStatesBefore, type TriggerKind } from '../../core/states.ts'
@@ -6,25 +6,25 @@ import type { Database } from '../database/database.ts'
 import { anyOf } from '../database/sql.ts'
 import type { LockOwner, Locks } from '../locks.ts'
 
-/** What an execution was begun with. */
+/** What an execution began with. */
 export interface Beginning {
   /** The policy as JSON. */
   readonly snapshot: string
-  /** Undefined for one that an older version began. */
+  /** Undefined where an older version began it. */
   readonly lock: string | undefined
   readonly origin: string | undefined
-  /** Its plan is whole: every task is in the history. */
+  /** Its plan is complete: every task is in the history. */
   readonly prepared: boolean
-  /** Tasks that can be run again, by status. */
+  /** Tasks that can run again, by status. */
   readonly left: { readonly pending: number; readonly stopped: number; readonly failed: number }
 }
 
 export interface Attempts {
-  /** Throws where there is no such execution. */
+  /** Throws for an unknown execution. */
   beginning(id: number): Beginning
   /**
-   * Takes the lock and moves an ended execution on: what is left of its tasks is pending again. One whose plan is not whole loses its
-   * tasks, of which none has run, and prepares once more. `undefined` where it may not go on: it has succeeded, or somebody runs it.
+   * Takes the lock and resumes an ended execution: its remaining tasks are pending again. Where the plan is incomplete, its tasks, none of
+   * which has run, are deleted, and it prepares again. `undefined` where it cannot be resumed: it has succeeded, or a process runs it.
    * `late`: registries that keep nothing of an interrupted run, whose tasks are therefore done again although they had succeeded.
    */
   resume(
@@ -97,7 +97,7 @@ interface LeftRow {
 
 const BEGINNING = 'SELECT snapshot, lock_key, origin, prepared FROM executions WHERE id = @id'
 
-/** What is kept has nothing to do, and what is blocked must be planned again. */
+/** `keep` has nothing to do, and `blocked` must be planned again. */
 const RUNNABLE: readonly ActionKind[] = ['copy', 'update', 'delete']
 const IS_LEFT = `status IN ('pending', 'stopped', 'failed') AND ${anyOf(`json_extract(spec, '$.action')`, RUNNABLE)}`
 
@@ -119,7 +119,7 @@ const RESUME = `
   )}
   RETURNING attempts, prepared`
 
-/** By now the destination may have the repository: its blobs must be asked for. */
+/** The repository may exist at the destination by now, so its blobs must be looked up. */
 const SPEC = `json_remove(spec, '$.new_repository')`
 
 const PUT_BACK = `

@@ -1,4 +1,4 @@
-/** Wishes of other processes for an execution that runs: that it stops, pauses, or goes on. */
+/** Requests of other processes to a running execution: to stop, to pause, to resume. */
 
 import { ACTIVE_EXECUTIONS, isFinal } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
@@ -6,11 +6,11 @@ import { anyOf } from '../database/sql.ts'
 import type { ExecutionListing } from './listing.ts'
 
 export interface Control {
-  /** Asks the process that runs it to stop; false where nobody runs it. */
+  /** Asks the process that runs it to stop; false where it is not running. */
   requestStop(id: number): boolean
-  /** Asks the process that runs it to hold before its next blob; false where nobody runs it. */
+  /** Asks the process that runs it to hold before its next blob; false where it is not running. */
   requestPause(id: number): boolean
-  /** Takes the wish for a pause back; false where there is none, or nobody runs it. */
+  /** Withdraws the request to pause; false where none is pending, or it is not running. */
   requestUnpause(id: number): boolean
   stopRequested(id: number): boolean
   pauseRequested(id: number): boolean
@@ -18,7 +18,7 @@ export interface Control {
 
 export function createControl(database: Database, { get }: Pick<ExecutionListing, 'get'>): Control {
   function request(id: number, change: string, condition = 'true'): boolean {
-    // The look marks an execution whose process died: nobody would hear the wish.
+    // `get` marks an execution whose process has died: no process would see the request.
     if (isFinal(get(id).status)) return false
     return database.run(`UPDATE executions SET ${change} WHERE id = @id AND ${ACTIVE} AND ${condition}`, { id }) > 0
   }

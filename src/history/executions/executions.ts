@@ -1,4 +1,4 @@
-/** Executions in the history: begun with the policy's lock, moved by legal moves only. */
+/** Executions in the history: begun with the policy's lock, and moved only between states that follow each other. */
 
 import type { Execution, RecordedError } from '../../core/execution.ts'
 import {
@@ -18,20 +18,20 @@ import type { ExecutionListing } from './listing.ts'
 export interface BeginRequest {
   /** The policy's name. */
   readonly policy: string
-  /** The policy as JSON, as it is run: later changes of the file do not change what this execution was. */
+  /** The policy as JSON, as it is run: later changes of the file do not rewrite the past. */
   readonly snapshot: string
   readonly trigger: TriggerKind
   /** What may run only once at a time. */
   readonly lock: string
-  /** What the program needs to go on with it in a later process, as JSON. */
+  /** What the program needs to resume it in a later process, as JSON. */
   readonly origin?: string
 }
 
 /** What this process writes of an execution whose lock it has lost changes nothing. */
 export interface Executions {
-  /** Takes the lock and writes the execution as `preparing`, both or neither; else says who holds it. */
+  /** Takes the lock and writes the execution as `preparing`, both or neither; else returns the lock's holder. */
   begin(request: BeginRequest): { readonly id: number } | { readonly owner: LockOwner }
-  /** False where the execution is not in a state from which `to` may be reached. A move out of a final state begins it anew. */
+  /** False where the execution is not in a state from which `to` may be reached. A move out of a final state begins another attempt. */
   move(id: number, to: ExecutionStatus): boolean
   /** Ends it as its tasks say: any failed, else any stopped, else `otherwise` (default succeeded). An execution that has ended already
    *  stays as it is. Throws a `LockedError` where the lock was lost. */
@@ -42,7 +42,7 @@ export interface Executions {
   addUnchanged(id: number, count: number): void
   /** What was seen and not copied, by what left it out. */
   setLeftBehind(id: number, counts: Readonly<Record<string, number>>): void
-  /** The last thing to be written of an execution: the exit status of whoever ran it. */
+  /** Writes the exit status of the process that ran it: the last write of an execution. */
   recordExit(id: number, exitCode: number): void
   /** Undefined while it runs, and where its process could not say it. */
   exitCodeOf(id: number): number | undefined

@@ -1,4 +1,4 @@
-/** Executions as they are shown: one, the newest first, or by the names that people give them. */
+/** Executions as they are shown: one, many with the newest first, or by what people call them. */
 
 import { HistoryError } from '../../core/errors.ts'
 import type { Execution } from '../../core/execution.ts'
@@ -18,13 +18,13 @@ export interface ExecutionFilter {
 }
 
 export interface ExecutionListing {
-  /** Throws `HistoryError` where there is none. */
+  /** Throws a `HistoryError` for an unknown execution. */
   get(id: number): Execution
   /** Newest first. */
   list(filter?: ExecutionFilter): readonly Execution[]
   /** The newest of a policy. */
   lastOf(policy: string): Execution | undefined
-  /** The number that `12`, `last` or `last:POLICY` means. Throws `HistoryError` where there is no such execution. */
+  /** The number that `12`, `last` or `last:POLICY` means. Throws a `HistoryError` for an unknown execution. */
   resolveId(text: string): number
 }
 
@@ -43,7 +43,7 @@ interface ExecutionRow
 }
 
 export function createExecutionListing(database: Database, locks: Locks): ExecutionListing {
-  /** The executions whose process died and which could not be marked so; after this no reader sees them as running. */
+  /** Executions whose process has died: marked so in a history that can be written, else returned, so that no reader sees them as running. */
   function abandoned(): string {
     if (database.readonly) return JSON.stringify(locks.abandoned())
     locks.markInterrupted()
@@ -80,7 +80,7 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
         throw new HistoryError('the history is empty', { hint: 'run something: replicate run policy.yaml' })
       }
       if (!/^[1-9]\d{0,14}$/.test(text)) {
-        throw missing(`${text} is no execution: give its number, \`last\` or \`last:POLICY\``)
+        throw missing(`${text} is not an execution: give its number, \`last\` or \`last:POLICY\``)
       }
       return get(Number(text)).id
     },

@@ -1,15 +1,15 @@
-/** How far a running execution is, told to other processes by the one that runs it; and how that one ended. */
+/** How far a running execution is, written by its process for the processes that watch it. */
 
 import type { Database } from '../database/database.ts'
 import { heldFor, type Locks } from '../locks.ts'
 
 /** Sizes in bytes. */
 export interface Progress {
-  /** Of all that is known to be moved or looked at; grows while the plan is carried out. */
+  /** Of everything known to be moved or checked; grows during the run. */
   readonly bytes: number
-  /** Of blobs that have ended: copied, mounted, or there before. */
+  /** Of blobs that are done: copied, mounted, or present before. */
   readonly settled: number
-  /** What has gone over the wire; what came twice counts twice. */
+  /** Bytes received; repeated ones count again. */
   readonly received: number
   readonly blobs: readonly BlobProgress[]
 }
@@ -23,7 +23,7 @@ export interface BlobProgress {
 }
 
 export interface ProgressRecords {
-  /** Replaces what was told before; nothing where the lock was lost. */
+  /** Replaces the last progress; does nothing where the lock was lost. */
   tell(execution: number, progress: Progress): void
   /** Undefined before the first blob and after the end. */
   of(execution: number): Progress | undefined

@@ -1,4 +1,4 @@
-/** Ended executions taken out of the history, with their tasks and logs, and the space given back. */
+/** Deletes ended executions with their tasks and logs, and gives the space back. */
 
 import { statSync } from 'node:fs'
 import { FINAL_EXECUTIONS } from '../../core/states.ts'
@@ -6,15 +6,15 @@ import type { Database } from '../database/database.ts'
 import { anyOf, formatTime } from '../database/sql.ts'
 import type { Locks } from '../locks.ts'
 
-/** At least one of both; what both say is pruned. */
+/** At least one of them; with both, an execution must meet both. */
 export interface PruneFilter {
-  /** All but so many of the newest. */
+  /** All but this many of the newest. */
   readonly keep?: number
-  /** What began before this; milliseconds since 1970. */
+  /** Begun before this; milliseconds since 1970. */
   readonly before?: number
 }
 
-/** An execution that may go. */
+/** An execution that may be deleted. */
 export interface Pruned {
   readonly id: number
   readonly policy: string
@@ -24,12 +24,12 @@ export interface Pruned {
 }
 
 export interface Prune {
-  /** Oldest first; never one that runs. */
+  /** Oldest first; never a running one. */
   candidates(filter: PruneFilter): readonly Pruned[]
-  /** All or none of them but those that run again by now. Returns how many went. May take a second for 100,000 tasks. */
+  /** Deletes all of them in one transaction, except those that run again by now; returns how many. Takes up to a second for 100,000 tasks. */
   delete(ids: readonly number[]): number
-  /** Gives the space of what was deleted back to the file system; the result is how many bytes. Undefined where an execution runs, which
-   *  it would hold up: the space stays in the file, and is used again. */
+  /** Returns unused space to the file system; the result is in bytes. Undefined while an execution runs, which this would block: the space
+   *  stays in the file and is used again. */
   giveSpaceBack(): number | undefined
 }
 
@@ -60,7 +60,7 @@ function sizeOf(file: string): number {
   return [file, `${file}-wal`].reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0)
 }
 
-/** One that has ended may still be held by the process that writes its last lines. */
+/** An ended execution may still be locked by the process that writes its last lines. */
 const ENDED = `${anyOf('executions.status', FINAL_EXECUTIONS)}
     AND executions.id NOT IN (SELECT execution_id FROM locks)`
 

@@ -17,10 +17,10 @@ export interface TaskFilter {
 }
 
 export interface TaskListing {
-  /** In the order they were added. Pages through the table, so that it may be written meanwhile. */
+  /** In the order they were added, page by page, so that the table may be written at the same time. */
   list(execution: number, filter?: TaskFilter): Generator<Task>
-  /** Those that ended at `since` (milliseconds since 1970) or later, in the order of their ends. Looks at every task, 30 ms for 100,000: an
-   *  index would cost those who run them more. */
+  /** Those that ended at `since` (milliseconds since 1970) or later, in the order of their ends. Reads every task, 30 ms for 100,000: an
+   *  index would slow down every run. */
   endedSince(execution: number, since: number): readonly Task[]
 }
 

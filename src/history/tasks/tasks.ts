@@ -9,11 +9,11 @@ import { anyOf } from '../database/sql.ts'
 import { heldFor, type Locks, takenOver } from '../locks.ts'
 import { readSpec } from './listing.ts'
 
-/** A task that this process may run now. */
+/** A task for this process to run now. */
 export interface PendingTask {
   readonly id: number
   readonly spec: TaskSpec
-  /** The one that begins now included. */
+  /** Including the one that begins now. */
   readonly attempts: number
 }
 
@@ -42,9 +42,9 @@ export interface Tasks {
   finish(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): boolean
   /** Puts a task back until `nextAttemptAt`; false where it is not being run. */
   putBack(id: number, nextAttemptAt: number, error: RecordedError, moved?: Moved): boolean
-  /** Ends all that have not begun as stopped; returns how many. */
+  /** Ends as stopped all tasks that have not begun; returns how many. */
   stopPending(execution: number): number
-  /** Ends as stopped whatever has not ended. Only where none of its tasks runs any more. */
+  /** Ends as stopped all tasks that have not ended. Call it only when none of them is running. */
   stopRest(execution: number): number
   /** Ends otherwise what had succeeded at a destination since `since`, as the destination could not keep it; returns how many. */
   takeBack(
@@ -54,7 +54,7 @@ export interface Tasks {
     since: number,
     error: RecordedError,
   ): number
-  /** Ends deletes that have not begun as skipped, with the reason; returns how many. */
+  /** Ends as skipped, with the reason, all deletes that have not begun; returns how many. */
   skipDeletes(execution: number, reason: RecordedError): number
 }
 
