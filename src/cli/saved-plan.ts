@@ -63,7 +63,7 @@ export async function writePlanFile(
   }
 }
 
-/** The last one tells a whole plan from one that was cut short. */
+/** The last line distinguishes a whole plan from a truncated one. */
 function* linesFor(targets: readonly string[], plans: readonly PolicyPlan[]): Generator<string> {
   yield jsonLine({ version: 2, targets })
   let count = 0
@@ -77,7 +77,7 @@ function* linesFor(targets: readonly string[], plans: readonly PolicyPlan[]): Ge
   yield jsonLine({ tasks: count })
 }
 
-/** Looks at all of it; tasks are read again where they are used. Throws a `ConfigurationError` where the file cannot be read, or is no
+/** Looks at all of it; tasks are read again where they are used. Throws a `ConfigurationError` if the file cannot be read or is not a
  *  plan of this version. */
 export function readPlanFile(session: Session, file: string): PlanFile {
   const path = resolve(session.cwd, file)
@@ -86,7 +86,7 @@ export function readPlanFile(session: Session, file: string): PlanFile {
   } catch (cause) {
     const malformed = cause instanceof z.ZodError || cause instanceof SyntaxError
     throw new ConfigurationError(
-      `cannot read the plan ${file}: ${malformed ? 'it is no plan of this version, or not all of one' : reason(cause)}`,
+      `cannot read the plan ${file}: ${malformed ? 'it is not a plan of this version, or it is incomplete' : reason(cause)}`,
       { cause, hint: 'write it with `replicate plan --out FILE`' },
     )
   }

@@ -26,7 +26,7 @@ export interface Execution {
   readonly skipped: number
   /** Tags that were the same on both sides; no task. */
   readonly unchanged: number
-  /** Tags and artifacts that were seen at the source and not copied, by what left them out, such as `tag` or `min_age`; no task. */
+  /** How many tags and artifacts were seen at the source and not selected, by the rule that dropped them, such as `tag` or `min_age`. */
   readonly left_behind: Readonly<Record<string, number>>
   readonly bytes_copied: number
   readonly bytes_mounted: number

@@ -32,8 +32,8 @@ export interface TaskSpec {
   readonly hint?: string
   /** The destination repository did not exist: no blob of it needs to be asked for. */
   readonly new_repository?: boolean
-  /** It could not be compared while the plan was made, for the `reason` that may pass: it is compared again when its turn comes. Without a
-   *  tag and a digest it stands for the whole repository. */
+  /** It could not be compared while the plan was made, for a retryable `reason`; it is compared again when it runs. Without tag and digest
+   *  it stands for the whole repository. */
   readonly unresolved?: boolean
   /** The artifact is the same on both sides; only what refers to it is copied. */
   readonly referrers_only?: boolean
@@ -94,9 +94,9 @@ export interface PolicyPlan {
   readonly seen: number
   /** As `actions`. */
   readonly explanations: Iterable<Explanation>
-  /** Set where a run would end before it copies anything, such as for more deletes than `max_deletions` allows. */
+  /** Set if a run would end before it copies anything, for instance because of more deletes than `max_deletions` allows. */
   readonly refused?: { readonly message: string; readonly hint: string | null }
-  /** Tags and artifacts that were seen and no action is about, by what left them out. */
+  /** How many tags and artifacts were seen and not selected, by the rule that dropped them. */
   readonly left_behind: Readonly<Record<string, number>>
   /** What the destination is known to refuse of the whole, such as more bytes than its quota has left. */
   readonly warnings: readonly string[]

@@ -8,7 +8,7 @@ export type ResourceType = 'image' | 'chart'
 export interface Filters {
   readonly resource: ResourceType | 'all'
   readonly name?: readonly string[]
-  /** Patterns; `TAG@DIGEST` is that digest under that tag (`pinnedTag`). */
+  /** Patterns, or `TAG@DIGEST`: that digest, under that tag (`pinnedTag`). */
   readonly tag?: readonly string[]
   readonly digest?: string
   readonly label?: readonly string[]
@@ -71,7 +71,7 @@ export interface PrepareHandler {
 
 export type NotifiedEnd = 'failed' | 'succeeded' | 'stopped'
 
-/** Who is told how an execution ended. */
+/** A notification about the end of an execution. */
 export type Notification = { readonly on: readonly NotifiedEnd[] } & (
   | { readonly webhook: Secret; readonly secret?: Secret }
   | { readonly slack: Secret }
@@ -97,8 +97,8 @@ export interface Policy {
   /** `all`: also those that came after their image was copied. */
   readonly referrers: boolean | 'all'
   readonly override: boolean
-  /** What a name or a tag without wildcards that the source lacks is: a failed task (default), or a warning. Platforms that no image has
-   *  are a failure only where `fail` is written out. */
+  /** What becomes of a repository or tag that is named without wildcards and missing at the source: a failed task (default) or a warning.
+   *  A platform that no image has is a failure only with an explicit `fail`. */
   readonly missing?: 'fail' | 'warn'
   /** What happens to destination tags that the source no longer has: `mirror` deletes all that the filters select, `owned` only those
    *  that earlier executions of the policy have put there. */

@@ -141,7 +141,7 @@ function fieldsIn(text: string): readonly Field[] {
   const words = Object.keys(WORDS).join(', ')
   const hint = `write five fields: minute, hour, day, month, weekday; or six with seconds first; or one of ${words}`
   const message = text.trim().startsWith('@')
-    ? `\`${text.trim()}\` is no schedule`
+    ? `\`${text.trim()}\` is not a valid schedule`
     : `\`${text}\` has ${found.length} ${found.length === 1 ? 'field' : 'fields'}`
   throw new ScheduleError('schedule', 0, message, hint)
 }
@@ -157,13 +157,13 @@ function checkField({ text, offset }: Field, { name, min, max, names = [] }: Fie
     if (!(from >= min && to <= max && from <= to && isStep)) {
       const example = names[1] === undefined ? '' : ` (or ${names[1]})`
       const hint = `it is ${min} to ${max}${example}; several: \`*\`, \`*/2\`, \`1-5\`, \`1,3\``
-      throw new ScheduleError('schedule', at, `\`${element}\` is no ${name}`, hint)
+      throw new ScheduleError('schedule', at, `\`${element}\` is not a valid ${name}`, hint)
     }
     at += element.length + 1
   }
 }
 
-/** NaN for what is no value of the field. */
+/** NaN for what is not a value of the field. */
 function numberOf(text: string | undefined, min: number, names: readonly string[]): number {
   const named = names.indexOf(text?.toLowerCase() ?? '')
   if (named >= 0) return named + min
@@ -174,7 +174,7 @@ function checkTimezone(timezone: string | undefined): void {
   if (timezone === undefined) return
   const isName = /^[A-Za-z]/.test(timezone)
   if (isName && attempt(() => new Intl.DateTimeFormat('en', { timeZone: timezone }))) return
-  throw new ScheduleError('timezone', 0, `\`${timezone}\` is no time zone`, 'write one such as Europe/Berlin or UTC')
+  throw new ScheduleError('timezone', 0, `\`${timezone}\` is not a time zone`, 'write one such as Europe/Berlin or UTC')
 }
 
 function valuesOf({ fields }: CronExpression): ScheduleFields {
@@ -190,7 +190,7 @@ function valuesOf({ fields }: CronExpression): ScheduleFields {
   }
 }
 
-/** What the parser refuses has been said better before, or is a time that never comes. */
+/** Any error of the parser here means a time that never comes: everything else was checked before, with a better message. */
 function attempt<T>(work: () => T): T | undefined {
   try {
     return work()

@@ -18,14 +18,16 @@ describe('a trigger', () => {
 
   test('is refused where its field stands', () => {
     expect(wrong('{schedule: 0 25 * * *}')).toEqual([
-      expect.stringMatching(/^policy.yaml:5:29 `25` is no hour \[it is/),
+      expect.stringMatching(/^policy.yaml:5:29 `25` is not a valid hour \[it is/),
     ])
-    expect(wrong('{schedule: "0 0 25 * * *"}')).toEqual([expect.stringMatching(/^policy.yaml:5:32 `25` is no hour/)])
+    expect(wrong('{schedule: "0 0 25 * * *"}')).toEqual([
+      expect.stringMatching(/^policy.yaml:5:32 `25` is not a valid hour/),
+    ])
   })
 
   test('is told the time zone that was probably meant', () => {
     expect(wrong('{schedule: "@daily", timezone: Europe/Berlinn}')).toEqual([
-      'policy.yaml:5:47 `Europe/Berlinn` is no time zone [did you mean `Europe/Berlin`?]',
+      'policy.yaml:5:47 `Europe/Berlinn` is not a time zone [did you mean `Europe/Berlin`?]',
     ])
   })
 

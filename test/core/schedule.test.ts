@@ -50,26 +50,26 @@ describe('a schedule', () => {
   })
 
   test.each([
-    ['99 * * * *', 'schedule 0: `99` is no minute'],
-    ['0 1,25 * * *', 'schedule 4: `25` is no hour'],
+    ['99 * * * *', 'schedule 0: `99` is not a valid minute'],
+    ['0 1,25 * * *', 'schedule 4: `25` is not a valid hour'],
     ['0 0 0 * *  * ', ''],
-    ['0 0 0 0 * *', 'schedule 6: `0` is no day of the month'],
-    ['* * * * fri-mon', 'schedule 8: `fri-mon` is no day of the week'],
-    ['mon * * * *', 'schedule 0: `mon` is no minute'],
-    ['*/0 * * * *', 'schedule 0: `*/0` is no minute'],
-    ['H 2 * * *', 'schedule 0: `H` is no minute'],
-    ['0 0 L * *', 'schedule 4: `L` is no day of the month'],
-    ['1,,2 * * * *', 'schedule 2: `` is no minute'],
+    ['0 0 0 0 * *', 'schedule 6: `0` is not a valid day of the month'],
+    ['* * * * fri-mon', 'schedule 8: `fri-mon` is not a valid day of the week'],
+    ['mon * * * *', 'schedule 0: `mon` is not a valid minute'],
+    ['*/0 * * * *', 'schedule 0: `*/0` is not a valid minute'],
+    ['H 2 * * *', 'schedule 0: `H` is not a valid minute'],
+    ['0 0 L * *', 'schedule 4: `L` is not a valid day of the month'],
+    ['1,,2 * * * *', 'schedule 2: `` is not a valid minute'],
     ['* * * *', 'schedule 0: `* * * *` has 4 fields'],
     ['', 'schedule 0: `` has 0 fields'],
-    ['@reboot', 'schedule 0: `@reboot` is no schedule'],
+    ['@reboot', 'schedule 0: `@reboot` is not a valid schedule'],
     ['0 0 30 2 *', 'schedule 4: `0 0 30 2 *` never comes'],
   ])('%s: %s', (text, expected) => {
     expect(complaint(text)).toBe(expected)
   })
 
   test.each(['Europe/Berlinn', '+02:00', ''])('has no time zone %s', (timezone) => {
-    expect(complaint('0 2 * * *', timezone)).toBe(`timezone 0: \`${timezone}\` is no time zone`)
+    expect(complaint('0 2 * * *', timezone)).toBe(`timezone 0: \`${timezone}\` is not a time zone`)
   })
 })
 

@@ -1,4 +1,4 @@
-/** The end of an execution as others are told of it: a CloudEvent, a line for a channel, facts for a command. */
+/** The end of an execution as a notification: a CloudEvent, a chat message, or environment variables for a command. */
 
 import { createHmac } from 'node:crypto'
 import { hostname } from 'node:os'
@@ -11,13 +11,13 @@ export interface Ended {
   readonly execution: Execution
   /** From 1 on. */
   readonly attempt: number
-  /** The first of those that failed. */
+  /** The first failed tasks. */
   readonly failed: readonly Task[]
   /** Tells the history from every other one. */
   readonly history: string
 }
 
-/** How many failed tasks are told. */
+/** How many failed tasks a notification names at most. */
 export const MOST_FAILED = 20
 const MOST_LINES = 5
 
@@ -35,7 +35,7 @@ export function cloudEvent({ execution, attempt, failed, history }: Ended): stri
   })
 }
 
-/** Over the time, too, so that nobody can send the same once more later. `seconds` since 1970. */
+/** Signs the time together with the body, so that a captured request cannot be replayed later. `seconds` since 1970. */
 export function signature(secret: string, seconds: number, body: string): Readonly<Record<string, string>> {
   const hash = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')
   return { 'x-replicate-timestamp': String(seconds), 'x-replicate-signature': `sha256=${hash}` }
@@ -43,7 +43,7 @@ export function signature(secret: string, seconds: number, body: string): Readon
 
 const MARKS: Readonly<Record<string, string>> = { succeeded: ':white_check_mark:', failed: ':x:' }
 
-/** What Slack, and all that take what Slack takes, show. */
+/** A message for Slack's incoming webhooks and compatible services. */
 export function slackMessage({ policy, execution, failed }: Ended): string {
   const { id, status, total, succeed, unchanged, error } = execution
   const { source, destination } = sidesOf(policy)

@@ -1,4 +1,4 @@
-/** Runs a command that is told how an execution ended: no shell, the event on its standard input, and an end to its time. */
+/** Runs a notification command: without a shell, with the event on its standard input, and with a time limit. */
 
 import { spawn } from 'node:child_process'
 import { basename } from 'node:path'
@@ -12,11 +12,11 @@ export interface CommandRequest {
   readonly input: string
 }
 
-/** Of what it says, in bytes; and lines of that. */
+/** How much of the command's standard error is kept, in bytes and in lines. */
 const MOST_SAID = 64 * 1024
 const MOST_LINES = 100
 
-/** What it writes to standard error goes to the log. Throws where it ends with another status than 0, or does not end. */
+/** The command's standard error goes to the log. Throws if it exits with a status other than 0 or does not end in time. */
 export async function runCommand({ command, env, input }: CommandRequest, ctx: Context): Promise<void> {
   const [file, ...args] = command
   const name = basename(file)
@@ -27,7 +27,7 @@ export async function runCommand({ command, env, input }: CommandRequest, ctx: C
     ctx.emit({ type: 'log', level: 'info', text: `${name}: ${lines.length - MOST_LINES} more lines` })
   }
   if (status instanceof Error) throw status
-  if (status !== 0) throw new CommandError(`it ended with ${typeof status === 'number' ? `status ${status}` : status}`)
+  if (status !== 0) throw new CommandError(`it exited with ${typeof status === 'number' ? `status ${status}` : status}`)
 }
 
 interface CommandEnd {
@@ -44,7 +44,7 @@ function ended(
   signal: AbortSignal,
 ): Promise<CommandEnd> {
   return new Promise((resolve) => {
-    // A group of its own: what it starts ends with it, and Ctrl-C does not reach it.
+    // In a process group of its own, so that its children end with it and Ctrl-C does not reach it.
     const child = spawn(file, args, {
       env: { ...env },
       stdio: ['pipe', 'ignore', 'pipe'],
@@ -59,7 +59,7 @@ function ended(
       resolve({ status, said: Buffer.concat(chunks).toString('utf8') })
     }
     const onAbort = (): void => {
-      // One that has ended may have left something behind that holds its output open.
+      // The command may have ended while a child of it still holds its output open.
       const { exitCode } = child
       killGroup(child.pid)
       end(exitCode ?? abortReason(signal))
@@ -73,7 +73,7 @@ function ended(
       size += chunk.byteLength
       if (size <= MOST_SAID) chunks.push(chunk)
     })
-    // A command that does not read its input is no error.
+    // A command need not read its input.
     child.stdin.on('error', () => {})
     child.stdin.end(input)
     if (signal.aborted) onAbort()
@@ -86,6 +86,6 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {
-    // It has ended by itself.
+    // It has already ended.
   }
 }

@@ -1,4 +1,4 @@
-/** Calls a policy's prepare handler: once for each pair of namespaces that something will be written from and to. */
+/** Calls a policy's prepare handler, once for each pair of source and destination namespace that the plan copies between. */
 
 import { type Clock, systemClock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
@@ -9,19 +9,19 @@ import type { Policy, PrepareHandler } from '../../core/policy.ts'
 import { namespaceOf } from '../../core/reference.ts'
 import type { TriggerKind } from '../../core/states.ts'
 import type { Route } from '../endpoint.ts'
-import { insist } from './insist.ts'
+import { withAttempts } from './attempts.ts'
 
 export interface HandlerRequest {
   readonly policy: Policy
   /** One for each destination. */
   readonly routes: readonly Route[]
   readonly trigger: TriggerKind
-  /** Absent: no policy may have a handler. */
+  /** Absent: handlers are not called. */
   readonly post?: Post | undefined
   readonly clock?: Clock | undefined
 }
 
-/** What a plan writes, as the handler is told of it. */
+/** The pairs of namespaces that a plan copies between. */
 export interface NamespacePairs {
   add(task: TaskSpec): void
   of(registry: string): Iterable<NamespacePair>
@@ -33,7 +33,7 @@ interface NamespacePair {
   readonly to: string | undefined
 }
 
-/** Milliseconds for one call with its repetitions. */
+/** Milliseconds for one call including its retries. */
 const LIMIT = 60_000
 
 export function namespacePairs(): NamespacePairs {
@@ -101,7 +101,7 @@ async function call(body: string, { prepare, route, pair, post, clock }: Call, c
   const what = `the prepare handler ${prepare.handler.toJSON()}`
   const about = `${pair.from ?? 'repositories without a namespace'} → ${pair.to ?? 'no namespace'}`
   try {
-    const { status, text } = await insist((trying) => post(request, trying), { what, clock, limit: LIMIT }, ctx)
+    const { status, text } = await withAttempts((trying) => post(request, trying), { what, clock, limit: LIMIT }, ctx)
     if (prepare.abort_on.includes(status)) {
       throw new PrepareError(`${what} refused ${about}: ${text}`, {
         hint: 'nothing was created or copied; `prepare.abort_on` of the policy says which statuses end an execution',

@@ -1,4 +1,4 @@
-/** Tells those whom a policy names how its executions ended. What goes wrong here is a warning, and never changes how one ended. */
+/** Sends a policy's notifications about the end of an execution. A failure here is a warning and never changes the execution's result. */
 
 import { basename } from 'node:path'
 import { type Clock, systemClock } from '../../core/cancel.ts'
@@ -8,31 +8,31 @@ import type { Notification, NotifiedEnd, Policy } from '../../core/policy.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { History, OwedEnd } from '../../history/history.ts'
 import { attempt } from '../run/recording.ts'
+import { withAttempts } from './attempts.ts'
 import { cloudEvent, type Ended, factsOf, MOST_FAILED, signature, slackMessage } from './event.ts'
 import { runCommand } from './exec.ts'
-import { insist } from './insist.ts'
 
 export interface NotifyRequest {
   readonly policy: Policy
   readonly history: History
-  /** Absent: nobody is told anything. */
+  /** Absent: no webhooks are called. */
   readonly post?: Post | undefined
-  /** The environment of commands: without secrets of ours. */
+  /** The environment of commands, without this program's secrets. */
   readonly commandEnv?: (() => Readonly<Record<string, string | undefined>>) | undefined
   readonly clock?: Clock | undefined
 }
 
-/** Milliseconds for everybody together, and where somebody waits for the program to stop. */
+/** Milliseconds for one notification including its retries; shorter if the run was stopped and a user waits for it to exit. */
 const LIMIT = 30_000
 const LIMIT_STOPPED = 5000
 
-/** To be called once an execution has begun, so that its end is told even if another process must do that. */
+/** Call once an execution has begun. Then its end is notified even if this process dies: the policy's next run does it. */
 export function oweNotification({ policy, history }: NotifyRequest, execution: number): void {
   if (policy.notify?.length) attempt(() => history.notifications.owe(execution))
 }
 
-/** To be called while the lock is held. Tells of the execution's end, and of earlier ones of the policy whose process could not. Never
- *  throws. */
+/** Call while the lock is held. Sends the notifications of this execution, and of earlier ones of the policy whose process died before it
+ *  could. Never throws. */
 export async function notify(request: NotifyRequest, execution: number, ctx: Context): Promise<void> {
   const { policy, history } = request
   if (!policy.notify?.length) return
@@ -57,7 +57,7 @@ async function tell(request: NotifyRequest, end: Ended, ctx: Context): Promise<v
   const { policy, clock = systemClock } = request
   const { status } = end.execution
   const wanted = (policy.notify ?? []).filter(({ on }) => on.includes(status as NotifiedEnd))
-  // Who stopped the run waits for its end, and that it was stopped must not keep others from hearing of it.
+  // A stopped run still sends its notifications, but with a short limit, since the user waits for the program to exit.
   const isStopped = ctx.signal.aborted
   const context = isStopped ? { ...ctx, signal: new AbortController().signal } : ctx
   const limit = isStopped ? LIMIT_STOPPED : LIMIT
@@ -65,9 +65,9 @@ async function tell(request: NotifyRequest, end: Ended, ctx: Context): Promise<v
     wanted.map(async (one) => {
       const what = nameOf(one)
       try {
-        // What a command has done is its own affair, so it is not done again.
-        const insistence = { what, clock, limit, attempts: 'exec' in one ? 1 : undefined }
-        await insist((trying) => deliver(one, request, end, trying), insistence, context)
+        // A command is never run twice: it may already have acted.
+        const options = { what, clock, limit, attempts: 'exec' in one ? 1 : undefined }
+        await withAttempts((trying) => deliver(one, request, end, trying), options, context)
         ctx.emit({ type: 'log', level: 'info', text: `${what} sent: execution ${end.execution.id} ${status}` })
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error)

@@ -17,12 +17,12 @@ import type { Verdict } from './filter.ts'
 export interface Candidate {
   readonly tag?: string
   readonly info?: Pick<TagInfo, 'digest' | 'mediaType' | 'pushed'>
-  /** Why its digest could not be found out; whoever copies it must not go on. */
+  /** Why its digest could not be resolved. Such an artifact must not be copied. */
   readonly failure?: ReplicateError
 }
 
 export interface Sifted {
-  /** Old enough and new enough, in the order they came; with their digest where that had to be found out. */
+  /** Those that pass both filters, in the given order; with their digest where it had to be resolved. */
   readonly kept: readonly Candidate[]
   readonly dropped: readonly { readonly candidate: Candidate; readonly verdict: Verdict }[]
   /** How many of the dropped will pass once they are old enough. */
@@ -31,7 +31,7 @@ export interface Sifted {
 
 export interface Ages {
   sift(repository: string, candidates: readonly Candidate[], store: ContentStore, ctx: Context): Promise<Sifted>
-  /** Says what was held back, once all is sifted; returns how many. */
+  /** Logs how many artifacts `min_age` has held back, once every repository was sifted, and returns that number. */
   report(ctx: Context): number
 }
 
@@ -42,8 +42,8 @@ const LAST_TIME = 8.64e15
 const ASKED_AT_ONCE = 64
 
 /**
- * Undefined where the policy has no filter by age. Only a time of push counts: when an image says it was made is up to its maker.
- * For `min_age` content without one is as old as the history knows it; without `records` it is new.
+ * Undefined where the policy has no filter by age. Only the time of the push counts: anybody can write any creation time into an image.
+ * For `min_age`, content without a push time is as old as its first mention in the history; without `records` it counts as new.
  */
 export function createAges(
   policy: Policy,
@@ -117,7 +117,7 @@ export function createAges(
   }
 }
 
-/** One that is not there is left as it is: the comparison says so. */
+/** A tag that does not exist is returned unchanged: the comparison reports it. */
 async function withDigest(candidate: Candidate, store: ContentStore, ctx: Context): Promise<Candidate> {
   if (candidate.info || candidate.tag === undefined) return candidate
   try {

@@ -1,4 +1,4 @@
-/** Tags of the form `sha256-<hex>.<anything>`: those that hang on an image that is taken travel with it, the others are tags of their own. */
+/** Tags of the form `sha256-<hex>.<anything>`: attachments of a selected image are copied with that image, all others are ordinary tags. */
 
 import { mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
@@ -10,22 +10,22 @@ import { type Attachment, type Found, ownTags } from './discover.ts'
 import { KEPT_ALL, type Verdict } from './filter.ts'
 import type { Comparison } from './outcome.ts'
 
-/** A manifest that the policy takes. */
+/** A manifest that the policy copies. */
 export interface Taken {
   readonly digest: Digest
   readonly mediaType: string
-  /** The destination gets a smaller index instead, on which nothing of the source's hangs. */
+  /** True where the destination gets a smaller index with another digest, so that the source's attachments do not belong to it. */
   readonly narrowed?: boolean
 }
 
 type Surroundings = Pick<Comparison, 'policy' | 'selection' | 'source' | 'explain' | 'memory' | 'destination'>
 
-/** How many indexes of a repository are looked into. */
+/** How many indexes of one repository are read at most. */
 const MOST_INDEXES = 10_000
 /** How many of them are read at once. */
 const READ_AT_ONCE = 32
 
-/** The attachments that are to be copied as tags of their own: what they hang on is not taken, in this repository. */
+/** The attachments that are copied as ordinary tags: their subject is not among what is copied from this repository. */
 export async function attachmentsOfTheirOwn(
   attachments: readonly Attachment[],
   taken: readonly Taken[],
@@ -61,7 +61,7 @@ export async function attachmentsOfTheirOwn(
   return ownTags(repository, own, explain)
 }
 
-/** What hangs on an image that is there and left out is left out with it, unless a filter selects the tag itself. */
+/** An attachment of an image that exists but is not selected is left out too, unless a filter selects the attachment's own tag. */
 async function verdictOn(
   { tag, verdict }: Attachment,
   repository: string,
@@ -70,20 +70,20 @@ async function verdictOn(
 ): Promise<Verdict> {
   const { newest } = policy.filters
   if (!verdict.kept) return verdict
-  // What the newest of a repository are is about its images.
+  // `newest` counts images, not their attachments.
   if (newest !== undefined) return { kept: false, rule: `newest: ${newest}` }
   const subject = attachmentSubject(tag)
-  // Of a longer digest the tag holds only a part.
+  // A tag holds only the beginning of a sha512 digest, which cannot be asked for.
   if (verdict.rule !== KEPT_ALL.rule || !subject?.startsWith('sha256:')) return verdict
   const store = source.adapter.repository(repository)
   const image = await readable(() => store.resolve(subject, ctx), ctx)
   if (!image) return verdict
-  // imgpkg names each image by its own digest.
+  // imgpkg tags each image with that image's own digest.
   const itself = await readable(() => store.resolve(tag, ctx), ctx)
   return itself?.digest === image.digest ? verdict : { kept: false, rule: 'attached to an image that is not selected' }
 }
 
-/** What the selected tags of a repository point at, where nothing has compared them. */
+/** Resolves the selected tags, for callers that have not compared them. */
 export async function takenIn(
   { tags, infos }: Pick<Found, 'tags' | 'infos'>,
   repository: string,
@@ -101,7 +101,8 @@ export async function takenIn(
   return taken
 }
 
-/** What the indexes among `taken` lead to, each once, as far as that is at hand or the destination tells: no pull of the source is spent. */
+/** The digests of all descendants of the indexes in `taken`. Indexes are read from memory or from the destination, never from the source,
+ *  so that no pull is spent; an index that neither has contributes nothing. */
 async function childrenOf(
   taken: readonly Taken[],
   repository: string,
@@ -132,7 +133,7 @@ async function childrenOf(
   return children
 }
 
-/** Undefined for what cannot be read. */
+/** Undefined where reading fails. */
 async function readable<T>(read: () => Promise<T>, ctx: Context): Promise<T | undefined> {
   try {
     return await read()

@@ -71,7 +71,7 @@ async function* compareSelected(
     ])
     await checkDenied(there, found, mapped, comparison, ctx)
   } catch (error) {
-    // Whether it has what is named is not known.
+    // The source may have the named tags, so they are not reported as missing.
     for (const tag of selection.tags ?? []) missing.found(tag)
     yield unplanned({ repository }, { repository: mapped }, error, comparison)
     return
@@ -80,8 +80,8 @@ async function* compareSelected(
   counts.selected += found.held
   const claim = (tag: string): void =>
     comparison.claim(repository, { repository: mapped, tag: policy.destination.tag ?? tag }, tag)
-  // Also those of other shards: a conflict is one wherever its two sides are copied. Where the type of resource decides, a tag must be
-  // looked at first: an image and a chart of one name are in each other's way only where both are wanted.
+  // Tags of other shards are claimed too: two sources of one tag conflict even if different shards copy them. With a filter by resource
+  // type, claim only after the comparison, since an image and a chart of one name conflict only if both are selected.
   const early = policy.filters.resource === 'all'
   const taken: Taken[] = []
   let present = false
@@ -120,7 +120,7 @@ async function* compareSelected(
   await noteMissing(repository, found, present, comparison, ctx)
 }
 
-/** A named repository may be missing as a whole; a tag that is named and dropped for its age is not missing. */
+/** Reports a named repository that does not exist. A named tag that another filter has dropped does exist, so it is not missing. */
 async function noteMissing(
   repository: string,
   { exists, tags }: Found,
@@ -139,7 +139,7 @@ async function noteMissing(
   }
 }
 
-/** Asked only where no tag that is named was found. A registry that does not let itself be listed cannot tell. */
+/** Called only if none of the named tags was found. False also where the registry does not allow listing, since that proves nothing. */
 async function lacksRepository(store: ContentStore, ctx: Context): Promise<boolean> {
   try {
     for await (const _ of store.tags(ctx)) return false
@@ -150,7 +150,7 @@ async function lacksRepository(store: ContentStore, ctx: Context): Promise<boole
   }
 }
 
-/** What an outcome takes of the source, for what may hang on it. */
+/** The source manifests that an outcome selects, to find their attachments. */
 function takenBy(outcome: Outcome, { narrowing }: Comparison): readonly Taken[] {
   if (outcome.kind === 'unchanged') {
     const { digest, there, mediaType } = outcome
@@ -165,7 +165,8 @@ function takenBy(outcome: Outcome, { narrowing }: Comparison): readonly Taken[] 
   return [{ digest, mediaType, narrowed: narrowing !== undefined && isIndex(mediaType) }]
 }
 
-/** Where the destination may not be listed, each tag is asked for; where that is denied too, the repository is blocked, once. */
+/** If the destination denies listing, its tags are resolved one by one. Throws the denial if a single tag is denied too, so that the
+ *  repository is blocked once instead of once for each tag. */
 async function checkDenied(
   { denied }: Listed,
   { tags }: Found,
@@ -181,7 +182,7 @@ async function checkDenied(
     if (!(error instanceof ReplicateError) || ctx.signal.aborted || error.retryable) throw error
     throw denied
   }
-  const text = `the tags of ${destination.registry.name}/${mapped} may not be listed: each tag of ${source.registry.name} is asked for there`
+  const text = `the tags of ${destination.registry.name}/${mapped} may not be listed: each tag of ${source.registry.name} is looked up there`
   ctx.emit({ type: 'log', level: 'info', text })
 }
 
@@ -204,7 +205,7 @@ async function compareTag(
   }
 }
 
-/** The one artifact of a repository that the policy names by its digest. */
+/** The artifact that the policy selects by digest. */
 async function* compareNamed(
   digest: Digest,
   repository: string,
@@ -227,7 +228,7 @@ async function* compareNamed(
   }
 }
 
-/** Artifacts by digest: there or not there, never changed. */
+/** Artifacts without a tag: present or absent at the destination, never changed. */
 async function* compareDigests(
   artifacts: readonly { readonly digest: Digest }[],
   repository: string,

@@ -5,7 +5,7 @@ import type { Digest } from '../../core/descriptor.ts'
 import { CredentialError, isNotFound, RegistryError, type ReplicateError } from '../../core/errors.ts'
 import type { Endpoint } from '../endpoint.ts'
 
-/** A destination's list is read this far when only few tags are wanted; beyond it each is asked for. */
+/** If only a few tags are wanted, at most so many tags of the destination are listed; the rest are resolved one by one. */
 const LIST_AT_MOST = 1000
 
 export interface Listed {
@@ -14,11 +14,11 @@ export interface Listed {
   /** false: there may be more tags than these. */
   readonly complete: boolean
   readonly digests: ReadonlyMap<string, Digest | undefined>
-  /** Why the tags may not be listed; they may still be asked for one by one. */
+  /** Why listing was denied. Tags may still be resolved one by one. */
   readonly denied?: ReplicateError
 }
 
-/** `few`: only few tags are wanted, so that a long list need not be read to its end. */
+/** `few`: only a few tags are wanted, so a long list need not be read to its end. */
 export async function listDestination(
   destination: Endpoint,
   repository: string,
@@ -41,7 +41,7 @@ export async function listDestination(
   }
 }
 
-/** Statuses that say no more than that there is no list: not allowed, or not implemented. */
+/** Statuses that deny only the listing: not allowed, or not implemented. */
 const NO_LIST: ReadonlySet<number> = new Set([401, 403, 405, 406, 415, 501])
 
 function isDenied(error: unknown): error is ReplicateError {

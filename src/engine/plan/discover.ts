@@ -12,7 +12,7 @@ import type { Explain, Selection, Verdict } from './filter.ts'
 import type { OddNames } from './odd-names.ts'
 import { sortTags } from './order.ts'
 
-/** What is to be found at a source, and who is told of it. */
+/** What to look for at the source, and where to report it. */
 export interface Discovery {
   readonly policy: Policy
   readonly selection: Selection
@@ -25,23 +25,23 @@ export interface Discovery {
 
 /** Tags that were found, in the policy's order, with what the listing said of them. */
 export interface Found {
-  /** False: the source does not have the repository. Undefined where only tags that are named are asked for. */
+  /** False: the source does not have the repository. Undefined if it was not listed, since all tags are named. */
   readonly exists: boolean | undefined
   readonly tags: readonly string[]
   readonly infos: ReadonlyMap<string, TagInfo>
-  /** Artifacts without a tag, where they are wanted. */
+  /** Artifacts without a tag; empty unless the policy wants them. */
   readonly untagged: readonly Pick<TagInfo, 'digest' | 'mediaType'>[]
-  /** Tags of the form `sha256-<hex>…`: what they are depends on which images are copied. */
+  /** Tags of the form `sha256-<hex>…`, whose treatment depends on which images are copied. */
   readonly attachments: readonly Attachment[]
-  /** What was seen before filters, attachments not counted: tags, and untagged artifacts where they are wanted. */
+  /** Tags and wanted untagged artifacts before filtering, without attachments. */
   readonly seen: number
-  /** How many the filters select, but for their age: they come later. */
+  /** How many artifacts all filters but `min_age` select: later runs will copy them. */
   readonly held: number
-  /** Tags whose age could not be found out, with the reason: they must not be copied. */
+  /** Tags whose age could not be determined, with the reason: they must not be copied. */
   readonly failures: ReadonlyMap<string, ReplicateError>
 }
 
-/** A tag that may hang on an image, and what the filters say of it as a tag of its own. */
+/** A tag that may be an attachment, and the filters' verdict if it is an ordinary tag. */
 export interface Attachment {
   readonly tag: string
   readonly verdict: Verdict
@@ -61,7 +61,7 @@ export async function* selectRepositories(discovery: Discovery, ctx: Context): A
   const known = new Set<string>()
   for await (const repository of names) {
     if (known.has(repository)) continue
-    // The only repository of a layout may be without a name.
+    // A layout may hold one repository without a name.
     if (repository !== '' && !isRepositoryName(repository) && !selection.repositories) {
       odd.note(repository, undefined, ctx)
       continue
@@ -78,7 +78,7 @@ export async function selectTags(repository: string, discovery: Discovery, ctx: 
   const { policy, explain } = discovery
   const listed = await listTags(repository, discovery, ctx)
   for (const { digest } of listed.untagged) explain({ repository, digest }, { kept: true, rule: 'untagged: true' })
-  // Where nothing else is there, such tags are all that the repository is for: signatures in a repository of their own.
+  // A repository of attachments only is a repository of signatures: they are its ordinary tags.
   const alone = listed.tags.length === 0
   const own = alone ? ownTags(repository, listed.attachments, explain) : []
   const aged = await ofAge({ ...listed, tags: [...listed.tags, ...own] }, repository, discovery, ctx)
@@ -94,7 +94,7 @@ export async function selectTags(repository: string, discovery: Discovery, ctx: 
   }
 }
 
-/** Attachments that the filters take as tags of their own. */
+/** The attachments that the filters select as ordinary tags. */
 export function ownTags(repository: string, attachments: readonly Attachment[], explain: Explain): readonly string[] {
   for (const { tag, verdict } of attachments) explain({ repository, tag }, verdict)
   return attachments.filter(({ verdict }) => verdict.kept).map(({ tag }) => tag)
@@ -164,24 +164,24 @@ async function listTags(repository: string, discovery: Discovery, ctx: Context):
     if (!isNotFound(error)) throw error
     listed.exists = false
   }
-  // A list may be short, as a cache's of what was pulled through it: what is named is asked for all the same.
+  // A list may be incomplete: a pull-through cache lists only what was pulled. Named tags are resolved even if they are not listed.
   if (listed.exists !== false) for (const tag of named) consider(tag)
   for (const [tag, digest] of selection.pinned) listed.infos.set(tag, { tag, digest })
   listed.seen += listed.untagged.length
   return listed
 }
 
-/** Named tags up to this many are asked for one by one, where a list of the whole repository might be long. */
+/** Up to so many named tags are resolved one by one instead of listing a repository that may be large. */
 const FEW_TAGS = 4
 
-/** True where nothing but the digests of a few named tags is wanted of the source's list. */
+/** True if the policy needs only the digests of a few named tags, and nothing else that a list has. */
 function areFew({ filters }: Policy, selection: Selection): boolean {
   const { newest, pushed_within, min_age, untagged } = filters
   const needsMore = untagged || (newest ?? pushed_within ?? min_age) !== undefined || selection.labels !== undefined
   return !needsMore && selection.tags !== undefined && selection.tags.length <= FEW_TAGS
 }
 
-/** What the filters by age let through; before `newest`, so that the newest of those is the newest that may be copied. */
+/** Applies the filters by age. Runs before `newest`, which counts only tags that may be copied now. */
 export async function ofAge(
   listed: Pick<Found, 'tags' | 'infos' | 'untagged'>,
   repository: string,

@@ -16,7 +16,7 @@ export interface Verdict {
   readonly rule: string
 }
 
-/** Told of everything that was seen, and which rule kept or dropped it. */
+/** Receives everything that was seen, with the rule that kept or dropped it. */
 export type Explain = (
   resource: { readonly repository: string; readonly tag?: string; readonly digest?: string },
   verdict: Verdict,
@@ -27,7 +27,7 @@ export interface Selection {
   readonly repositories: readonly string[] | undefined
   /** Exact tags, where the tag filter has no wildcards: the tag list is never asked. */
   readonly tags: readonly string[] | undefined
-  /** Of tags that the filter pins to a digest. */
+  /** The digests of pinned tags (`TAG@DIGEST`). */
   readonly pinned: ReadonlyMap<string, Digest>
   readonly digest: string | undefined
   repository(name: string): Verdict
@@ -42,7 +42,7 @@ export interface Selection {
   readonly narrows: boolean
 }
 
-/** Where no rule had to decide. */
+/** The verdict if no filter applies. */
 export const KEPT_ALL: Verdict = { kept: true, rule: 'no filter' }
 
 /** Compiles a policy's filters. `narrow` holds further patterns by filter name, all of which must match too. */
@@ -95,7 +95,7 @@ function judge(rules: readonly Rule[], name: string): Verdict {
   return verdict
 }
 
-/** The rule that one of the patterns must match; without patterns no rule. */
+/** A rule that keeps names which match at least one pattern; empty without patterns. */
 function inclusions(
   label: string,
   patterns: readonly string[] | undefined,
@@ -114,7 +114,7 @@ function inclusions(
   ]
 }
 
-/** The rule that none of the patterns may match; without patterns no rule. */
+/** A rule that drops names which match any pattern; empty without patterns. */
 function exclusions(
   label: string,
   patterns: readonly string[] | undefined,
@@ -164,7 +164,7 @@ function namespacesOf(repository: string): readonly string[] {
   return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
 }
 
-/** The names that patterns without wildcards spell out, or undefined where one has a wildcard or there are none. */
+/** The names that the patterns spell out; undefined without patterns, or if one has a wildcard. */
 function literals(
   patterns: readonly string[] | undefined,
   compile: (source: string) => Pattern,
@@ -179,7 +179,7 @@ function literals(
   return [...names]
 }
 
-/** A pattern of tags: `TAG@DIGEST` is that tag, and `+` is `_`, as no tag holds the `+` of a chart's version. */
+/** A pattern of tags. `TAG@DIGEST` matches that tag; `+` matches `_`, since a tag cannot hold the `+` of a chart's version. */
 function tagPattern(source: string): Pattern {
   return { ...compilePattern(underscored(pinnedTag(source)?.tag ?? source)), source }
 }

@@ -1,4 +1,4 @@
-/** What a policy's filters match at its source right now: a look before there is a destination; writes nothing. */
+/** What a policy's filters match at its source right now, for a policy that may not have a destination yet. Writes nothing. */
 
 import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
@@ -18,15 +18,15 @@ export interface Match {
   readonly tags: readonly string[]
   /** Artifacts without a tag, where they are wanted. */
   readonly untagged: number
-  /** Tags before filters; of tags that are named only those. */
+  /** Tags before filtering; only the named ones if all are named. */
   readonly seen: number
 }
 
 /** Repositories asked for their tags at once. */
 const AT_ONCE = 8
 
-/** In the order of the source, each as soon as it is known. Filters by resource and platform are not looked at: that would mean to read
- *  every manifest. Throws where the source cannot be reached, or cannot list what the filters need. */
+/** Yields each repository as soon as it is known, in the source's order. Filters by resource and platform are ignored, as they need every
+ *  manifest. Throws where the source cannot be reached, or cannot list what the filters need. */
 export async function* matches(
   policy: Policy,
   source: Endpoint,
@@ -45,7 +45,7 @@ export async function* matches(
     }
     const { tags, infos, untagged, seen } = await selectTags(repository, discovery, ctx)
     if (!selection.tags) return { repository, tags, untagged: untagged.length, seen }
-    // Tags that are named have not been looked for yet.
+    // Named tags have not been resolved yet.
     const there = tags.map(async (tag) => {
       const pinned = selection.pinned.get(tag)
       if (pinned === undefined && infos.has(tag)) return true

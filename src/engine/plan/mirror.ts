@@ -1,4 +1,4 @@
-/** What `deletion: mirror` and `owned` delete: destination tags that the source no longer has, planned with every reason to hold back. */
+/** What `deletion: mirror` and `owned` delete: destination tags that the source no longer has, planned with caution. */
 
 import { forEachConcurrent, mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
@@ -32,10 +32,10 @@ export interface MirrorRequest {
   readonly repositories: ReadonlyMap<string, readonly string[]>
   readonly resource: (type: ResourceType) => boolean
   readonly shard: ((repository: string, tag: string) => boolean) | undefined
-  /** What the policy has put at its destinations, which is all that `owned` deletes. */
+  /** Tags that the policy has put at its destinations: `owned` deletes no others. */
   readonly brought: BroughtTags | undefined
   readonly narrowing: Narrowing | undefined
-  /** Attachments that are tags of their own here, as `REPOSITORY:TAG` of the destination: they hang on nothing that goes. */
+  /** Attachments that this plan copies as ordinary tags, as `REPOSITORY:TAG` of the destination: they are not deleted with an image. */
   readonly ownAttachments: ReadonlySet<string>
 }
 
@@ -57,13 +57,13 @@ export function deletesTags({ deletion }: Policy): boolean {
   return deletion === 'mirror' || deletion === 'owned'
 }
 
-/** Throws where the destination cannot delete at all: said before anything is listed. */
+/** Throws if the destination cannot delete at all, before anything is listed. */
 export function checkDeletes(policy: Policy, { adapter, registry, type }: Endpoint): void {
   if (!deletesTags(policy) || adapter.repository('any').deleteTag) return
   throw new UnsupportedError(`registry ${registry.name}: ${type.name} cannot delete`, { hint: 'set `deletion: never`' })
 }
 
-/** Deletes, or why there is none in a repository. */
+/** The deletes, and blocked tasks for tags that cannot be deleted. */
 export async function planDeletes(request: MirrorRequest, ctx: Context): Promise<Deletes> {
   const { policy, selection, repositories, destination } = request
   if (selection.digest !== undefined || policy.destination.tag !== undefined) return { tasks: [] }
@@ -76,7 +76,7 @@ export async function planDeletes(request: MirrorRequest, ctx: Context): Promise
     tags += own.length
     const wanted = own.filter((tag) => selection.tag(tag).kept && isOurs(mapped, tag, request))
     if (wanted.length === 0) return
-    // One by one: very many do not fit into the arguments of one call.
+    // Not `push(...tasks)`: very many arguments overflow the stack.
     for (const task of await deletesIn({ mapped, sources, store, there, wanted }, request, ctx)) tasks.push(task)
   })
   const refused = refusal(
@@ -142,7 +142,7 @@ interface Gone {
   readonly type: ResourceType
 }
 
-/** The wanted tags that no source has, in the list or when asked for by name: a list may be short. */
+/** The wanted tags that no source lists and none resolves: a list may be incomplete. */
 async function goneTags(place: Place, request: MirrorRequest, ctx: Context): Promise<readonly Gone[]> {
   const { source, destination, selection } = request
   const known = new Set<string>(selection.pinned.keys())
@@ -165,7 +165,7 @@ async function goneTags(place: Place, request: MirrorRequest, ctx: Context): Pro
   return gone
 }
 
-/** Asks the source by name, in one repository after another. */
+/** True if one of the source's repositories resolves the tag or digest. */
 export async function isAnywhere(
   tag: string,
   repositories: readonly string[],
@@ -176,7 +176,7 @@ export async function isAnywhere(
   return false
 }
 
-/** What the destination's tag is, or undefined where the policy's filters do not take such a thing. */
+/** What the destination's tag points at, or undefined if the policy's filters do not select it. */
 async function readOwn(
   tag: string,
   { store, mapped }: Place,
@@ -253,7 +253,7 @@ function refusal(deletes: readonly TaskSpec[], tags: number, policy: Policy): Pr
   )
 }
 
-/** A repository whose deletes could not be planned, as a task that has failed; what stops the program goes on upwards. */
+/** A failed task that says why no deletes could be planned. Rethrows bugs and cancellations. */
 export function undecided(error: unknown, { source, destination }: MirrorRequest): TaskSpec {
   if (!(error instanceof ReplicateError) || error instanceof CancelledError) throw error
   return {

@@ -1,4 +1,4 @@
-/** Names without wildcards that the source turns out not to have. */
+/** Repositories, tags and digests that the policy names without wildcards and the source does not have. */
 
 import type { Location, TaskSpec } from '../../core/plan.ts'
 import type { Policy } from '../../core/policy.ts'
@@ -7,14 +7,15 @@ import type { Selection } from './filter.ts'
 import { mapRepository } from './mapping.ts'
 
 export interface MissingNames {
-  /** The source has the tag or the digest in some repository, or cannot tell. */
+  /** Takes a tag or digest off the list: some repository has it, or the source could not be asked. */
   found(name: string): void
   lacksRepository(repository: string): void
-  /** A failed task for each, once all `repositories` are compared. `isMissing` is asked of a tag or digest that was not found. */
+  /** A failed task for each missing name, to be called once all `repositories` are compared. `isMissing` confirms that a tag or digest
+   *  which was not found is missing. */
   tasks(repositories: readonly string[], isMissing: (name: string) => Promise<boolean>): Promise<readonly TaskSpec[]>
 }
 
-/** The code of what is named and missing. */
+/** The error code of a missing name. */
 export const MISSING = 'missing'
 
 export function createMissingNames(
@@ -44,7 +45,7 @@ export function createMissingNames(
       },
       reason: `source ${name}: ${reason}`,
       reason_code: MISSING,
-      hint: 'check how it is spelled; a policy with `missing: warn` only warns',
+      hint: 'check the spelling; `missing: warn` in the policy makes it a warning',
     }
   }
 
@@ -56,7 +57,7 @@ export function createMissingNames(
     },
     async tasks(repositories, isMissing) {
       const [only = '', ...others] = repositories
-      // Of a repository that is missing nothing more is said.
+      // The tags of a missing repository are not reported as well.
       if (repositories.every((repository) => lacking.has(repository))) return tasks
       const where = others.length === 0 ? only : `any of ${others.length + 1} repositories`
       for (const given of named) {

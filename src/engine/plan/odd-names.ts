@@ -1,20 +1,20 @@
-/** Names that a registry lists and that are not valid: left out before anything is done with them, as `..` in one may lead elsewhere. */
+/** Invalid names in a registry's lists. They are dropped before any use, since a name such as `../x` could address another repository. */
 
 import type { Context } from '../../core/context.ts'
 import { foreignName } from '../../core/foreign.ts'
 import type { Explain } from './filter.ts'
 
 export interface OddNames {
-  /** `tag`: the odd name; absent: the repository's is. The first ones are told, the rest are counted. */
+  /** Without `tag`, the repository's own name is invalid. The first names are logged, the rest only counted. */
   note(repository: string, tag: string | undefined, ctx: Context): void
-  /** Says how many more there were, once all is listed. */
+  /** Logs how many further names there were, once everything is listed. */
   report(ctx: Context): void
 }
 
-/** The rule that leaves them out. */
+/** The rule that drops them, as explanations and counts name it. */
 export const ODD_NAME = 'not a valid name'
 
-/** How many are told one by one. */
+/** How many names are logged one by one. */
 const TOLD = 10
 
 export function createOddNames(registry: string, explain: Explain): OddNames {

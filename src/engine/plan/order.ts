@@ -1,4 +1,4 @@
-/** The order of a repository's tags, oldest first, and the times that it goes by. */
+/** Sorts a repository's tags, oldest first. */
 
 import type { TagInfo } from '../../core/adapter.ts'
 import { mapConcurrent } from '../../core/concurrent.ts'
@@ -17,7 +17,7 @@ export interface OrderRequest {
   readonly tags: readonly string[]
   /** What the listing said of them. */
   readonly infos: ReadonlyMap<string, Pick<TagInfo, 'pushed' | 'created'>>
-  /** Read the images themselves where the listing tells no time. */
+  /** Read creation times from the images if the listing has none. */
   readonly look: boolean
 }
 
@@ -37,7 +37,7 @@ export async function sortTags(request: OrderRequest, store: ContentStore, ctx: 
   return tags.toSorted((a, b) => (times.get(a) ?? 0) - (times.get(b) ?? 0) || compareTags(a, b))
 }
 
-/** Undefined for a time that is unknown: one tag that cannot be read must not keep the others from being chosen. */
+/** Undefined if the time is unknown. Never throws for one tag, so that an unreadable tag does not block the others. */
 async function timeOf(
   tag: string,
   { repository, infos, look }: OrderRequest,
@@ -59,7 +59,7 @@ async function timeOf(
   }
 }
 
-/** How deep indexes may lie in each other. */
+/** How deeply indexes may be nested. */
 const MAX_DEPTH = 8
 /** The largest config that is read for its time, in bytes. */
 const MAX_CONFIG_SIZE = 4 * 1024 * 1024
@@ -89,7 +89,7 @@ async function createdAt(
   }
 }
 
-/** No more than the manifest says it has, and only what has its digest. */
+/** Reads at most the size that the manifest states, and checks the digest. */
 async function readConfig(config: Descriptor, store: ContentStore, ctx: Context): Promise<Buffer> {
   const hash = new BlobHash(config)
   const chunks: Buffer[] = []

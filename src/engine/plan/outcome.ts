@@ -22,7 +22,7 @@ export interface Comparison extends Discovery {
   readonly memory: ManifestMemory
   readonly missing: MissingNames
   readonly platforms: WantedPlatforms
-  /** Attachments that are compared as tags of their own, as `REPOSITORY:TAG` of the destination. */
+  /** Attachments that are copied as ordinary tags, as `REPOSITORY:TAG` of the destination. */
   readonly ownAttachments: Set<string>
   /** Only the I-th of N parts of the tags, 1-based. */
   readonly shard: ((repository: string, tag: string) => boolean) | undefined
@@ -34,17 +34,17 @@ export interface Comparison extends Discovery {
     destination: { readonly repository: string; readonly tag: string },
     tag: string,
   ) => void
-  /** True where several source repositories land in this one. */
+  /** True if several source repositories map to this destination repository. */
   readonly isShared: (mapped: string) => boolean
   /** No manifest is read. */
   readonly shallow: boolean
-  /** Absent where pulls may be spent. */
+  /** Absent if pulls may be spent. */
   readonly pulls: Pulls | undefined
-  /** Whether a failure that may pass becomes a task that is compared again in its turn. `again`: that turn has come. */
+  /** What a retryable failure becomes. `only`: a blocked action; `first`: a task that compares again when it runs; `again`: it runs now. */
   readonly attempt: 'only' | 'first' | 'again'
   /** Absent where indexes keep their bytes. */
   readonly narrowing: Narrowing | undefined
-  /** Unchanged tags are looked at for referrers that came later. */
+  /** Check unchanged tags for referrers that were added later. */
   readonly lateReferrers: boolean
 }
 
@@ -144,7 +144,7 @@ function withoutPlatform(spot: Spot, { explain, policy }: Comparison): Outcome {
   return { kind: 'dropped' }
 }
 
-/** How an explanation names what has no tag. */
+/** The digest, for explanations of artifacts without a tag. */
 function digestUnlessTagged({ tag }: Spot, digest: Digest): { readonly digest?: Digest } {
   return tag === undefined ? { digest } : {}
 }

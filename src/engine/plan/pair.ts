@@ -13,7 +13,7 @@ import type { Listed } from './destination-tags.ts'
 import { ofAge } from './discover.ts'
 import { type Comparison, type Described, type Outcome, outcomeOf, type Spot } from './outcome.ts'
 
-/** The rule of what is named, or was listed a moment ago, and is not there. */
+/** The rule for a tag or digest that does not exist, or was deleted after it was listed. */
 export const ABSENT = 'it is not there'
 
 export async function comparedTag(
@@ -33,7 +33,7 @@ export async function comparedTag(
     if (listed || (there.complete && !there.digests.has(landing))) return listed
     return (await destination.adapter.repository(to.repository).resolve(landing, ctx))?.digest
   }
-  // A tag that the destination's list shows costs a HEAD on each side; one that it lacks is read at once, it will be copied.
+  // A tag that the destination lacks will be copied, so its manifest is read at once instead of a HEAD first.
   const read = there.complete && !there.digests.has(landing)
   const store = source.adapter.repository(repository)
   const [old, now] = await Promise.all([
@@ -41,7 +41,7 @@ export async function comparedTag(
     describe(pinned ?? tag, repository, pinned === undefined ? info : undefined, read, store, comparison, ctx),
   ])
   if (!now) return absent({ repository, tag }, comparison, ctx)
-  // What is pinned must not follow the tag when that moves.
+  // Without the tag: a pinned artifact must not follow it when it moves.
   const from = pinned === undefined ? { repository, tag } : { repository }
   return outcomeOf(now, from, to, old, there, comparison, ctx)
 }
@@ -53,7 +53,7 @@ function absent(spot: Spot, { explain, source }: Comparison, ctx: Context): Outc
   return { kind: 'absent' }
 }
 
-/** What the source's tag points at; read whole where it will be copied and there is room to keep it. */
+/** What the source's tag points at. With `read`, the manifest itself is read if it can be kept in memory for the transfer. */
 async function describe(
   reference: string,
   repository: string,
@@ -79,7 +79,7 @@ async function describe(
   }
 }
 
-/** What is known of a destination repository before anything was asked. */
+/** A destination repository that was not listed. */
 const UNKNOWN: Listed = { exists: true, complete: false, digests: new Map() }
 
 export async function comparedDigest(
@@ -98,7 +98,7 @@ export async function comparedDigest(
   return outcomeOf(now, { repository }, to, old?.digest, UNKNOWN, comparison, ctx)
 }
 
-/** The tag or the artifact of a task that could not be compared before. Throws what it cannot be compared for now. */
+/** Compares the tag or artifact of an unresolved task again. Throws if the comparison fails again. */
 export async function compareAgain(
   { source: { repository, tag }, destination, digest, new_repository }: TaskSpec,
   comparison: Comparison,
@@ -118,7 +118,7 @@ export async function compareAgain(
     : comparedTag(tag, repository, to, aged.infos.get(tag), there, comparison, ctx)
 }
 
-/** What could not be compared, as a task that has failed, or that is compared again when its turn comes. */
+/** A task for what could not be compared: blocked, or unresolved if the failure is retryable. */
 export function unplanned(
   { digest, ...from }: Spot,
   to: Spot,
@@ -130,7 +130,7 @@ export function unplanned(
   const isWhole = from.tag === undefined && digest === undefined
   if (isWhole && attempt === 'again') throw error
   const task = { ...taskFor(from, to, comparison), ...reasonOf(error), ...(digest === undefined ? {} : { digest }) }
-  // Later nobody sees any more that two sources land on one tag.
+  // Compared later, two sources that map to one tag would go unnoticed.
   if (isWhole && comparison.isShared(to.repository)) return { kind: 'task', task }
   if (attempt === 'only' || !(error instanceof ReplicateError) || !error.retryable) return { kind: 'task', task }
   const fresh = there.exists ? {} : { new_repository: true }

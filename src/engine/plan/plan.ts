@@ -34,9 +34,9 @@ export interface PlanRequest {
   readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
   readonly shard?: { readonly index: number; readonly count: number } | undefined
   readonly shallow?: boolean | undefined
-  /** Says whether the source's manifests may be read; absent: they may. */
+  /** Decides whether the source's manifests may be read; absent: always. */
   readonly pulls?: Pulls | undefined
-  /** The plan is made to its end also where a run would be refused. */
+  /** Make the whole plan even if a run of it would be refused. */
   readonly onlyShown?: boolean | undefined
   readonly explain?: Explain | undefined
   /** `all`: referrers of unchanged artifacts are looked at too. Default `changed`. */
@@ -65,11 +65,11 @@ export interface PlanTotals {
   readonly deletes: number
   readonly kept: number
   readonly blocked: number
-  /** Tags and artifacts that were seen and no task is made of, by what left them out. */
+  /** How many tags and artifacts were seen and not selected, by the rule that dropped them. */
   readonly left: ReadonlyMap<string, number>
   /** By destination registry: namespaces that something will be written to. */
   readonly namespaces: ReadonlyMap<string, ReadonlySet<string>>
-  /** Of a plan that is only shown: why a run would end before it copies anything. */
+  /** Only with `onlyShown`: why a run would end before it copies anything. */
   readonly refused?: PrepareError
 }
 
@@ -116,7 +116,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   odd.report(ctx)
   if (putOff.length > 0) {
     const what = putOff.length === 1 ? '1 task' : `${putOff.length} tasks`
-    const text = `${what} could not be compared, and will be again: ${putOff[0]?.reason}`
+    const text = `${what} could not be compared and will be tried again: ${putOff[0]?.reason}`
     ctx.emit({ type: 'log', level: 'warning', text })
   }
   const repositories = [...byDestination.values()].flat()
@@ -126,11 +126,11 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
     ? { tasks: [] }
     : await deletesFor(request, comparison, byDestination, unlisted, ctx)
   if (refused && !request.onlyShown) throw refused
-  // A mirror deletes a named tag that is gone: that is what was wanted of it.
+  // A named tag that the mirror deletes was expected to disappear, so it is not missing.
   for (const { action, source: gone } of deletes) if (action === 'delete' && gone.tag) missing.found(gone.tag)
   const absent = await missing.tasks(repositories, async (name) => {
     if (shard === undefined) return true
-    // The other parts of the tags are not looked at here: one shard does it for all.
+    // This shard has not seen the other shards' tags; one shard checks them all.
     return shard('', name) && !(await isAnywhere(name, repositories, source, ctx))
   })
   const isWarning = policy.missing === 'warn' || (policy.missing === undefined && policy.allow_empty && isEmpty)
@@ -164,7 +164,7 @@ async function deletesFor(
   return planDeletes(request, ctx).catch((error: unknown) => ({ tasks: [undecided(error, request)] }))
 }
 
-/** `left` counts what no task is made of, by the key of the rule that dropped it. */
+/** `left` collects how many tags and artifacts each rule has dropped. */
 export function comparisonFor(
   request: PlanRequest,
   byDestination: ReadonlyMap<string, readonly string[]>,
@@ -205,7 +205,7 @@ export function comparisonFor(
   }
 }
 
-/** Remembers the namespace that a task writes to. */
+/** Notes the namespace that a task writes to. */
 export function noteNamespace(task: TaskSpec, namespaces: Namespaces): void {
   const namespace = isTransfer(task) ? namespaceOf(task.destination.repository) : undefined
   if (namespace === undefined) return

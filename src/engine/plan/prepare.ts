@@ -21,7 +21,7 @@ export interface PrepareRequest extends HandlerRequest {
   readonly shard?: { readonly index: number; readonly count: number } | undefined
   /** `all`: referrers of unchanged artifacts are looked at too. */
   readonly referrers?: 'all' | 'changed' | undefined
-  /** Tasks of a saved plan, applied instead of planning anew. */
+  /** Tasks of a saved plan, to be applied instead of making a plan. */
   readonly plan?: Iterable<TaskSpec> | undefined
 }
 
@@ -124,13 +124,13 @@ function unreachableTask(source: Endpoint, destination: Endpoint, error: unknown
   }
 }
 
-/** `3 registries reachable`, or of how many. */
+/** `3 registries reachable`, or `2 of 3 registries reachable`. */
 export function registriesText(routes: readonly Route[], down = 0): string {
   const count = new Set(routes.map((route) => route.destination)).size + 1
   return down === 0 ? `${count} registries reachable` : `${count - down} of ${count} registries reachable`
 }
 
-/** A saved plan is applied as it is; a source tag that moved since refuses the whole. */
+/** Applies a saved plan unchanged. Throws if a source tag has moved since the plan was made. */
 async function applyPlan(
   tasks: Iterable<TaskSpec>,
   source: Endpoint,
@@ -149,7 +149,7 @@ async function applyPlan(
   return { repositories: 0, seen, unchanged: 0, ...totals, namespaces, left: new Map() }
 }
 
-/** The task, where the source is still as the plan saw it. */
+/** Returns the task. Throws a `PrepareError` if the source has changed since the plan was made. */
 async function unmoved(task: TaskSpec, source: Endpoint, ctx: Context): Promise<TaskSpec> {
   const { repository, tag } = task.source
   if (tag === undefined) return task

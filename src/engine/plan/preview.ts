@@ -13,16 +13,16 @@ import { createPulls } from './pulls.ts'
 import { createQuotaWatch } from './quota.ts'
 
 const SPARED = (registry: string): string =>
-  `${registry} counts pulls, and none is spent: sizes, platforms and types of what is new are not looked at (--sizes does)`
+  `${registry} counts pulls, so no manifests were read: sizes, platforms and types of new tags are not checked (--sizes reads them)`
 
 /** Actions measured at once. */
 const MEASURED_AT_ONCE = 16
 
 export interface PreviewRequest extends Omit<PlanRequest, 'memory' | 'explain'> {
-  /** Hold what the plan names until they are closed. */
+  /** Where the plan's long lists are kept until they are closed. */
   readonly lists: LongLists
   readonly explain?: boolean | undefined
-  /** Read manifests for their sizes also where that spends pulls. */
+  /** Read manifests for their sizes even if that spends pulls. */
   readonly sizes?: boolean | undefined
 }
 
@@ -91,7 +91,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   }
 }
 
-/** One on each tag: what one rule keeps the next may drop. */
+/** The last explanation of each resource: a later rule may drop what an earlier one kept. */
 function lastWords(explained: LongList<Explanation>): Iterable<Explanation> {
   return {
     *[Symbol.iterator]() {

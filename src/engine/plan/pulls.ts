@@ -1,12 +1,12 @@
-/** Whether a plan may read the source's manifests: one that is only shown spends no pull of an allowance such as Docker Hub's. */
+/** Keeps a plan that is only shown from spending pulls of an allowance such as Docker Hub's. */
 
 import type { Context } from '../../core/context.ts'
 import type { Endpoint } from '../endpoint.ts'
 
 export interface Pulls {
-  /** The registry is asked once, by a HEAD of `reference`, whether it counts pulls. */
+  /** False if the registry counts pulls, which one HEAD of `reference` shows. */
   mayRead(repository: string, reference: string, ctx: Context): Promise<boolean>
-  /** True once something was left unread. */
+  /** True once `mayRead` has returned false. */
   readonly spared: boolean
 }
 
@@ -16,7 +16,7 @@ export function createPulls({ adapter }: Endpoint): Pulls {
   return {
     async mayRead(repository, reference, ctx) {
       if (!adapter.countsPulls) return true
-      // What goes wrong is told where the answer is needed.
+      // A failure shows again in the request that needs the answer.
       asked ??= adapter
         .repository(repository)
         .resolve(reference, ctx)

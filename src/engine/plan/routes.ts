@@ -9,7 +9,7 @@ import { createLongLists } from '../../history/scratch.ts'
 import type { Endpoint, Route } from '../endpoint.ts'
 import { makePlan, type PlanRequest, type PlanSink, type PlanTotals } from './plan.ts'
 
-/** What the source has answered is remembered for at most so many references. */
+/** How many answers of the source are remembered at most. */
 const REMEMBERED = 100_000
 
 /** As `makePlan`, for each route. With several, all tasks are gathered until the last is planned. */
@@ -32,7 +32,7 @@ export async function planRoutes(
     }
     let totals = await makePlan({ ...request, ...only, source }, gather, ctx)
     for (const route of others) totals = sum(totals, await makePlan({ ...request, ...route, source }, gather, ctx))
-    // Beside each other they run at the same time, and read what they share once.
+    // Tasks for one artifact follow each other, so that they run together and read shared blobs once.
     for (const tasks of planned.byKey()) for (const task of byArtifact(tasks)) sink.task(task)
     return totals
   } finally {
@@ -45,7 +45,7 @@ function byArtifact(tasks: readonly TaskSpec[]): readonly TaskSpec[] {
   return [...Map.groupBy(tasks, ({ source, digest }) => source.tag ?? digest ?? '').values()].flat()
 }
 
-/** Of the source what was seen counts once. */
+/** What was seen at the source is the same for all, so it counts once. */
 function sum(a: PlanTotals, b: PlanTotals): PlanTotals {
   return {
     repositories: a.repositories,
@@ -95,7 +95,7 @@ function remembering(source: Endpoint): Endpoint {
   return { ...source, adapter: remembered }
 }
 
-/** What failed is asked again by the next. */
+/** A failed answer is not remembered: the next caller asks again. */
 function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
   const before = known.get(key)
   if (before) return before

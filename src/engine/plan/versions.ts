@@ -24,7 +24,7 @@ export function compareTags(a: string, b: string): number {
 
 const RUNS = /\d+|\D+/g
 
-/** Runs of digits by their value, all else as it is. A collator would say it too, but takes 7 ms to make. */
+/** Compares runs of digits by value and all other text as it is. `Intl.Collator` would do, but takes 7 ms to create. */
 function compareNaturally(a: string, b: string): number {
   const others = b.match(RUNS) ?? []
   for (const [at, run] of (a.match(RUNS) ?? []).entries()) {

@@ -194,7 +194,7 @@ test('a command that fails, is missing or floods its output is a warning', async
     yaml('{ on: succeeded, exec: [./told] }', '{ on: succeeded, exec: [no-such-command] }'),
   )
   expect(outcome.exitCode).toBe(0)
-  expect(logs).toContain('notification by told failed: it ended with status 3')
+  expect(logs).toContain('notification by told failed: it exited with status 3')
   expect(logs).toContain('notification by no-such-command failed: there is no such command')
   expect(logs.filter((text) => text === 'told: y')).toHaveLength(100)
   expect(logs).toContain('told: 100 more lines')

@@ -38,7 +38,7 @@ test('a tag that answers 503 while tags are compared is tried again by the delay
   const { outcome, tasks, logs } = await place.run(yaml)
   expect(outcome).toMatchObject({ exitCode: 0, execution: { total: 10, succeed: 10, failed: 0 } })
   expect(tasks.find(({ dest_resource }) => dest_resource.endsWith(':v3'))).toMatchObject({ attempts: 2 })
-  expect(logs.join('\n')).toContain('1 task could not be compared, and will be again: source from: ')
+  expect(logs.join('\n')).toContain('1 task could not be compared and will be tried again: source from: ')
   expect(destination.repository('mirror/app').tags.has('v3')).toBe(true)
 })
 

@@ -1,11 +1,11 @@
-/** Tries a few times what lies outside of all registries, with growing pauses and an end. */
+/** Retries calls to webhooks, handlers and commands a few times, within a time limit. */
 
 import { abortReason, type Clock, throwIfAborted } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import { NetworkError, RegistryError } from '../../core/errors.ts'
 
-export interface Insistence {
-  /** What is tried, for the log: without secrets. */
+export interface AttemptOptions {
+  /** The name of the call in the log; without secrets. */
   readonly what: string
   readonly clock: Clock
   /** Milliseconds for all attempts together. */
@@ -17,14 +17,14 @@ export interface Insistence {
 /** Milliseconds before the second attempt, and before the third. */
 const PAUSES = [1000, 4000]
 
-/** Throws the last failure, or that the time is over. */
-export async function insist<T>(
+/** Throws the last failure, or a `NetworkError` once the time limit is reached. */
+export async function withAttempts<T>(
   work: (ctx: Context) => Promise<T>,
-  { what, clock, limit, attempts = PAUSES.length + 1 }: Insistence,
+  { what, clock, limit, attempts = PAUSES.length + 1 }: AttemptOptions,
   ctx: Context,
 ): Promise<T> {
   const late = new AbortController()
-  const reason = new NetworkError(`no end within ${limit / 1000} s`, { retryable: false })
+  const reason = new NetworkError(`did not end within ${limit / 1000} s`, { retryable: false })
   const timer = setTimeout(() => late.abort(reason), limit)
   const signal = AbortSignal.any([ctx.signal, late.signal])
   try {
@@ -47,7 +47,7 @@ export async function insist<T>(
   }
 }
 
-/** Also where nobody answered: what listens there may just be starting. */
+/** True also if there was no answer at all: the server may just be starting. */
 function mayHelp(error: unknown): boolean {
   return error instanceof NetworkError || (error instanceof RegistryError && error.retryable)
 }
