@@ -95,9 +95,9 @@ function remarkOf(action: PlannedAction): string {
   return action.reason ?? ''
 }
 
-/** The heading says which registry; `place` is the heading's `REGISTRY/NAMESPACE`. */
+/** The heading says which registry; `place` is the heading's `REGISTRY/NAMESPACE`. A path has slashes of its own: all of it goes. */
 function withoutRegistry(resource: string, place: string): string {
-  const registry = place.split('/')[0] ?? ''
+  const registry = /^(oci|tar):/.test(place) ? place : (place.split('/')[0] ?? '')
   const rest = resource.startsWith(`${registry}/`) ? resource.slice(registry.length + 1) : resource
   return printable(rest)
 }

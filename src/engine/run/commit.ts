@@ -1,7 +1,7 @@
 /** The end of a run at its destinations: what they have written is made to last; tasks whose content could not be kept have not succeeded. */
 
 import type { Context } from '../../core/context.ts'
-import { describeError, messageOf } from '../../core/errors.ts'
+import { describeError } from '../../core/errors.ts'
 import type { History } from '../../history/history.ts'
 import { type Endpoint, onSideOf } from '../endpoint.ts'
 import { recorded } from './transfer.ts'
@@ -29,8 +29,10 @@ export async function commit(committing: Committing, ctx: Context): Promise<void
         ctx.emit({ type: 'log', level: 'warning', text: describeError(error) })
         continue
       }
-      ctx.emit({ type: 'log', level: 'error', text: describeError(error) || messageOf(error) })
-      takeBack(committing, destination, ctx.signal.aborted ? 'stopped' : 'failed', error)
+      const isStopped = ctx.signal.aborted
+      const kept = `${destination.registry.name} is not complete: what was copied is kept for \`executions resume\` and the next run`
+      ctx.emit({ type: 'log', level: isStopped ? 'warning' : 'error', text: isStopped ? kept : describeError(error) })
+      takeBack(committing, destination, isStopped ? 'stopped' : 'failed', error)
     }
   }
 }

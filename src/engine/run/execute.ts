@@ -51,7 +51,7 @@ export interface ExecuteResult {
   readonly error?: unknown
 }
 
-/** How long a run that is stopped waits for another process that writes the same destination, in milliseconds. */
+/** How long a run that is stopped may pack, or wait for another process that writes the same destination, in milliseconds. */
 const LAST_WAIT_MS = 10_000
 
 /** Throws only where no execution began: `LockedError`, or a history that cannot be written. */

@@ -100,6 +100,12 @@ test('a shallow plan has no sizes', () => {
 `)
 })
 
+test('a layout’s path stands in the heading, whole, and not in the rows', () => {
+  const rows = [{ ...nothing, source: 'oci:/srv/out/app:1', destination: 'tar:/tmp/x.tar/app:1' }]
+  const text = renderPlan({ ...plan, source: 'oci:/srv/out', destination: 'tar:/tmp/x.tar', actions: rows }, plain)
+  expect(text).toMatch(/^base-images {2}oci:\/srv\/out → tar:\/tmp\/x.tar\n {2}\+ app:1 → app:1\n/)
+})
+
 test('a plan without work says so', () => {
   expect(renderPlan({ ...plan, actions: [] }, plain)).toBe(`base-images  hub → harbor/mirror
   = 58 tags unchanged

@@ -256,6 +256,18 @@ describe('a tar that is written', () => {
     expect(told).toHaveLength(3)
   })
 
+  it('stops packing when it is told to, and packs it all the next time', async () => {
+    const path = join(temporaryDirectory(), 'out.tar')
+    const adapter = openLayout(path)
+    await push(adapter.repository('a/b'), artifact, '1.0')
+    const stop = { ...context, signal: AbortSignal.abort() }
+    await expect(adapter.commit(false, stop)).rejects.toMatchObject({ code: 'cancelled' })
+    expect(existsSync(path)).toBe(false)
+    await finish(adapter)
+    expect(readdirSync(join(path, '..'))).toEqual(['out.tar'])
+    await expectWhole(path)
+  })
+
   it('is refused where it would have to be compressed', async () => {
     const path = inFile(gzipSync(await tarOf(layout)), 'images.tar.gz')
     await expect(push(openLayout(path).repository('a'), image(), '1')).rejects.toMatchObject({
