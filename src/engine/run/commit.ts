@@ -10,11 +10,11 @@ export interface Committing {
   readonly history: History
   readonly execution: number
   readonly destinations: Iterable<Endpoint>
-  /** When this attempt began, in milliseconds since 1970: what an earlier one has committed stays. */
+  /** When this attempt began, in milliseconds since 1970: what an earlier attempt committed has succeeded. */
   readonly began: number
 }
 
-/** Lets every destination keep what it was given. Never throws for what a destination did: its tasks fail, or are stopped where the
+/** Makes every destination keep what was written to it. Never throws for what a destination did: its tasks fail, or are stopped where the
  *  signal is aborted, so that `resume` and `retry` do them again. */
 export async function commit(committing: Committing, ctx: Context): Promise<void> {
   const { history, execution } = committing
@@ -37,14 +37,14 @@ export async function commit(committing: Committing, ctx: Context): Promise<void
   }
 }
 
-/** For a run that ends without `commit`: what late destinations were given does not last. */
+/** For a run that ends without `commit`: late destinations have kept nothing of it. */
 export function takeAllBack(committing: Committing, error: unknown): void {
   for (const destination of committing.destinations) {
     if (destination.adapter.commitsLate) takeBack(committing, destination, 'stopped', error)
   }
 }
 
-/** The registries of which an interrupted run has kept nothing. */
+/** The registries that keep nothing of an interrupted run. */
 export function lateRegistries(destinations: Iterable<Endpoint>): readonly string[] {
   return Array.from(destinations)
     .filter(({ adapter }) => adapter.commitsLate)

@@ -193,7 +193,7 @@ export class DirectoryLayout implements LayoutFiles {
     this.#known = stamp === undefined ? undefined : { index, stamp }
   }
 
-  /** Makes the layout where there is none. */
+  /** Makes the layout if it does not exist. */
   prepare(): Promise<void> {
     this.#prepared ??= makeLayout(this.path).catch((error: unknown) => {
       this.#prepared = undefined
@@ -207,7 +207,7 @@ export class DirectoryLayout implements LayoutFiles {
     return join(this.path, 'blobs', algorithm, hex)
   }
 
-  /** The directory of an algorithm's blobs, once it is known to lie inside the layout. Undefined where there is none. */
+  /** The directory of an algorithm's blobs, once it is known to lie inside the layout. Undefined if it does not exist. */
   async #blobDirectory(algorithm: string): Promise<string | undefined> {
     const known = this.#blobDirectories.get(algorithm)
     if (known !== undefined) return known
@@ -237,7 +237,7 @@ export async function isLayout(directory: string): Promise<boolean> {
   return bytes !== undefined
 }
 
-/** Throws a `ConfigurationError` for a directory that holds something else: that is somebody's, and not written into. */
+/** Throws a `ConfigurationError` for a directory that holds something else: its files belong to the user, so nothing is written there. */
 export async function checkFree(directory: string): Promise<void> {
   const names = await readdir(directory).catch((error: unknown) => {
     if (!isAbsent(error)) throw fileError(error, 'read', directory)

@@ -1,4 +1,4 @@
-/** Files of a layout: read without following links, written so that a crash leaves either all of a file or none. */
+/** Files of a layout: read without following links, written so that a crash leaves either a whole file or no file. */
 
 import { constants, statSync } from 'node:fs'
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises'
@@ -17,7 +17,7 @@ export interface Readable {
   read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>
 }
 
-/** Opens a plain file: no link, no pipe, no device. Undefined where there is none. */
+/** Opens a plain file; refuses links, pipes and devices. Undefined if the file does not exist. */
 export async function openFile(path: string): Promise<FileHandle | undefined> {
   const handle = await openNamed(path)
   if (!handle || (await handle.stat()).isFile()) return handle
@@ -38,7 +38,7 @@ async function openNamed(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** The size of a plain file in bytes, or undefined where there is none. */
+/** The size of a plain file in bytes, or undefined if there is no such file. */
 export async function fileSize(path: string): Promise<number | undefined> {
   try {
     const stats = await lstat(path)
@@ -49,7 +49,7 @@ export async function fileSize(path: string): Promise<number | undefined> {
   }
 }
 
-/** A whole small file, or undefined where there is none. Throws an `IntegrityError` above `limit` bytes. */
+/** A whole small file, or undefined if there is no such file. Throws an `IntegrityError` above `limit` bytes. */
 export async function readSmall(path: string, limit: number = MAX_JSON_SIZE): Promise<Buffer | undefined> {
   const handle = await openFile(path)
   if (!handle) return undefined
@@ -202,7 +202,7 @@ export function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes(errorCode(error))
 }
 
-/** True where the disk is full: what was begun only takes room that the rest needs. */
+/** True if the disk is full: an unfinished file then only takes room that others need. */
 export function isFull(error: unknown): boolean {
   const cause = error instanceof StorageError ? error.cause : error
   return NO_SPACE.includes(errorCode(cause))

@@ -21,7 +21,7 @@ export interface LayoutFiles {
   readIndex(): Promise<LayoutIndex | undefined>
   /** Why `readIndex` gives nothing. */
   absence(): Promise<Absence>
-  /** Done one after another, also across processes. Makes the layout where there is none. */
+  /** Done one after another, also across processes. Makes the layout if it does not exist. */
   changeIndex(change: IndexChange, ctx: Context): Promise<void>
   /** In bytes, or undefined where the blob is not there. */
   blobSize(digest: Digest): Promise<number | undefined>

@@ -9,7 +9,7 @@ import { type EntryName, listsReferrersOf, nameIn, newEntry } from './names.ts'
 /** Changes an index under the layout's lock. May be called again on a newer state. */
 export type IndexChange = (index: LayoutIndex) => void | Promise<void>
 
-/** To which repository the entries belong that name none. */
+/** The repository of entries that do not name one. */
 export interface Naming {
   readonly plain: string
   /** The layout is one repository's own: every entry belongs to `plain`, whatever it names. */
@@ -18,16 +18,16 @@ export interface Naming {
   readonly below?: string
 }
 
-/** An entry of a manifest's type; its descriptor is checked when it is used. */
+/** An entry whose media type is a manifest's. Its descriptor is checked when it is used. */
 export interface Entry extends EntryName {
-  /** Its place in the index; a tag that moves keeps it. */
+  /** Its position in the index; a tag that moves keeps it. */
   readonly at: number
   readonly raw: object
   readonly mediaType: string
   readonly digest: string
-  /** What it belongs to, whatever it names. */
+  /** The repository it belongs to. */
   readonly owner: string
-  /** The digest whose referrers it lists, in olareg's layouts; such an entry is no artifact of its own. */
+  /** The digest whose referrers it lists, in olareg's layouts; such an entry is not an artifact itself. */
   readonly lists: string | undefined
 }
 
@@ -44,11 +44,11 @@ interface Slot {
   readonly entry: Entry | undefined
 }
 
-/** One state of index.json, in memory, with all that is asked of it found without a search. What no one knows is kept when it is
- *  written again. Only the owner of the layout's lock changes it, and undoes what could not be written. */
+/** One state of index.json in memory; every question is answered without a search. Unknown entries and keys are kept when it is written.
+ *  Only the owner of the layout's lock changes it, and undoes what could not be written. */
 export class LayoutIndex {
   readonly naming: Naming
-  /** Entries whose manifests have not been looked into since they were put in; whoever looks takes them out. */
+  /** Entries whose manifests have not been read since they were put in; `Subjects` removes an entry once it is read. */
   readonly unread = new Set<Entry>()
   readonly #json: Readonly<Record<string, unknown>>
   readonly #slots: (Slot | undefined)[] = []
@@ -69,7 +69,7 @@ export class LayoutIndex {
     this.keep()
   }
 
-  /** The names of all repositories, sorted. Entries without any name make one only where there is no other. */
+  /** The names of all repositories, sorted. Entries without a name count as a repository only if there is no other. */
   repositories(): readonly string[] {
     const all = [...this.#repositories].filter(([, { entries }]) => entries.size > 0)
     const named = all.filter(([, { entries }]) => ![...entries].every(isLoose))
@@ -145,17 +145,17 @@ export class LayoutIndex {
     return this.#undo.length > 0
   }
 
-  /** How much has been changed since the last `keep`, for `undo`. */
+  /** How many changes were made since the last `keep`: an argument for `undo`. */
   get mark(): number {
     return this.#undo.length
   }
 
-  /** What was changed stays. */
+  /** Makes the changes permanent: they can no longer be undone. */
   keep(): void {
     this.#undo.length = 0
   }
 
-  /** Takes back what was changed since `mark`. */
+  /** Undoes the changes made since `mark`. */
   undo(mark: number): void {
     while (this.#undo.length > mark) {
       const last = this.#undo.pop()
@@ -243,7 +243,7 @@ export function emptyIndex(naming: Naming): LayoutIndex {
   return new LayoutIndex({ schemaVersion: 2, mediaType: OCI_INDEX }, naming, 'index.json')
 }
 
-/** True for an entry that names neither repository nor tag, as some tools write referrers: it may belong to any. */
+/** True for an entry that names neither repository nor tag, as some tools write referrers: it may belong to any repository. */
 export function isLoose(entry: Entry): boolean {
   return entry.repository === undefined && entry.tag === undefined
 }

@@ -15,7 +15,7 @@ import { isLockStale, tryLockFile } from './lock.ts'
 import { roomIn } from './room.ts'
 import { isLeftBehind, isOld, sweep, TEMPORARY } from './temporary.ts'
 
-/** A smaller blob is sooner sent again than resumed, in bytes. */
+/** Smaller blobs are sent again instead of being resumed, in bytes. */
 const RESUMED_FROM = 1024 * 1024
 const PARTIAL = '.partial'
 const LOCK = '.lock'
@@ -51,8 +51,8 @@ export async function ingest(
   }
 }
 
-/** Removes unfinished files from `directory`: those of processes that ended, and those of blobs that nobody is writing; without `all`
- *  the latter only after a day, since a later run may resume them. */
+/** Removes unfinished files from `directory`: those of processes that have ended, and blobs that no process is writing. Without `all`
+ *  such a blob stays for a day, since a later run may resume it. */
 export async function removeUnfinished(directory: string, all: boolean): Promise<void> {
   await sweep(directory, async (name) => {
     const file = join(directory, name)

@@ -36,7 +36,7 @@ export function ociLayout(registry: Registry): LayoutAdapter {
   }
   const path: string = registry.path
   const opened = new Map<string, Opened>()
-  /** Found out once for each repository, as the plan asks for every tag. */
+  /** Asked once for each repository, since the plan asks for every tag. */
   const rules = new Map<string, Promise<WriteRules>>()
   const several = new Map<string, Promise<readonly string[]>>()
   let shape: Promise<Shape> | undefined
@@ -122,7 +122,7 @@ export function ociLayout(registry: Registry): LayoutAdapter {
     return opened.get(directory) ?? remember(new DirectoryLayout(directory, naming), naming.plain)
   }
 
-  /** The repositories of the layout at `below`; itself where its entries name no more than one, nothing where there is none. */
+  /** The repositories of the layout at `below`; `below` itself if its entries name at most one; empty if there is no layout. */
   function repositoriesOf(below: string): Promise<readonly string[]> {
     const known = several.get(below) ?? namesIn(path, below)
     several.set(below, known)
@@ -149,7 +149,7 @@ interface Shape {
   /** The one layout, unless `tree` says that there is one below for each repository. */
   readonly files: LayoutFiles
   readonly tree: boolean
-  /** The repository of entries that name none. */
+  /** The repository of entries that do not name one. */
   readonly plain: string
 }
 
@@ -180,7 +180,7 @@ async function namesIn(root: string, below: string): Promise<readonly string[]> 
   const directory = join(root, below)
   if (!(await isInside(root, directory)) || !(await isLayout(directory))) return []
   const files = new DirectoryLayout(directory, { plain: below, only: false, below })
-  // One that cannot be read says so when it is copied, and hides none of the others.
+  // A layout that cannot be read fails when it is copied; the others are still listed.
   const index = await files.readIndex().catch((error: unknown) => {
     if (error instanceof ReplicateError) return undefined
     throw error

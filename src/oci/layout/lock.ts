@@ -8,11 +8,11 @@ import { abortReason, throwIfAborted } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import { errorCode, LockedError } from '../../core/errors.ts'
 import { currentProcess, isGone, type ProcessIdentity } from '../../process/identity.ts'
-import { readSmall } from './file.ts'
+import { fileError, readSmall } from './file.ts'
 
-/** Milliseconds without a sign of life after which a lock counts as left behind, whatever process it names. */
+/** A lock that was not touched for so many milliseconds is left behind, whatever process it names. */
 const STALE_MS = 30_000
-/** After how many milliseconds of waiting the user is told. */
+/** The user is told of a wait that takes longer, in milliseconds. */
 const SILENCE_MS = 1000
 /** A lock file larger than this is not one, in bytes. */
 const MAX_SIZE = 64 * 1024
@@ -62,7 +62,7 @@ export async function isLockStale(file: string): Promise<boolean> {
     return owner !== undefined && isGone(owner, false)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false
-    throw error
+    throw fileError(error, 'read', file)
   }
 }
 
@@ -98,7 +98,8 @@ function hold(file: string, token: string): Lock {
     },
     async release() {
       clearInterval(alive)
-      if (await isOurs()) await rm(file, { force: true })
+      // One that cannot be removed is stale in a moment.
+      if (await isOurs().catch(() => false)) await rm(file, { force: true }).catch(() => undefined)
     },
   }
 }
@@ -115,7 +116,9 @@ async function create(file: string, content: string): Promise<boolean> {
     return true
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false
-    throw error
+    // Made, but the disk is full: an empty lock would hold up every process until it is stale.
+    if (error instanceof Error && 'syscall' in error && error.syscall === 'write') await rm(file, { force: true })
+    throw fileError(error, 'write', file)
   }
 }
 

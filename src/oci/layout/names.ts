@@ -1,4 +1,4 @@
-/** Which repository and tag an entry of index.json names: every writer's form is read, one is written. */
+/** Which repository and tag an entry of index.json names: the forms of all writers are read, and one is written. */
 
 import { type Descriptor, parseDigest } from '../../core/descriptor.ts'
 import { UnsupportedError } from '../../core/errors.ts'
@@ -8,11 +8,11 @@ const REF_NAME = 'org.opencontainers.image.ref.name'
 const IMAGE_NAME = 'io.containerd.image.name'
 /** Keeps an untagged entry in its repository, and names a repository that `IMAGE_NAME` would not give back. */
 const OWN_REPOSITORY = 'io.replicate.repository'
-/** olareg's note that an entry is the list of what refers to this digest. */
+/** olareg marks the list of a digest's referrers with it. */
 const OLAREG_SUBJECT = 'org.olareg.referrer.subject'
 
 export interface EntryName {
-  /** Absent where the entry names none. */
+  /** Absent where the entry does not name it. */
   readonly repository: string | undefined
   readonly tag: string | undefined
 }

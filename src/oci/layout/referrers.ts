@@ -11,17 +11,17 @@ import type { LayoutFiles } from './files.ts'
 import { descriptorOfEntry, type Entry, isLoose, type LayoutIndex } from './index.ts'
 import { readManifestBytes, writeManifestBytes } from './manifest.ts'
 
-/** Manifests that are looked into at once. */
+/** Manifests that are read at once. */
 const AT_ONCE = 16
 
-/** Which of a layout's manifests refer to which: each is read once, as what a digest names never changes. */
+/** Which of a layout's manifests refer to which. Each manifest is read once, since the content of a digest never changes. */
 export class Subjects {
-  /** The subject of each manifest that was read; undefined where it has none. */
+  /** The subject of each manifest that was read; undefined if it has no subject. */
   readonly #known = new Map<string, Digest | undefined>()
   readonly #referrers = new Map<Digest, Set<string>>()
   #reading: Promise<void> | undefined
 
-  /** The subject of the manifest with this digest; undefined where it has none, or is not there. */
+  /** The subject of the manifest with this digest; undefined if it has no subject or does not exist. */
   async of(files: LayoutFiles, digest: Digest): Promise<Digest | undefined> {
     if (this.#known.has(digest)) return this.#known.get(digest)
     const size = await files.blobSize(digest)
@@ -41,11 +41,11 @@ export class Subjects {
     return this.#referrers.get(subject) ?? []
   }
 
-  /** Looks into every manifest of the index that was not looked into yet. */
+  /** Reads every manifest of the index that was not read yet. */
   async readAll(files: LayoutFiles, index: LayoutIndex, ctx: Context): Promise<void> {
     while (index.unread.size > 0) {
       throwIfAborted(ctx.signal)
-      // All that ask at once wait for one reading.
+      // Concurrent callers share one pass over the index.
       this.#reading ??= this.#readUnread(files, index, ctx).finally(() => {
         this.#reading = undefined
       })

@@ -2,7 +2,7 @@
 
 import { bytesOf, type ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import { type Descriptor, looksLikeDigest } from '../../core/descriptor.ts'
+import { type Descriptor, looksLikeDigest, parseDigest } from '../../core/descriptor.ts'
 import { IntegrityError, StorageError } from '../../core/errors.ts'
 import { contentsOf, DOCKER_LIST, DOCKER_MANIFEST } from '../../core/manifest.ts'
 import { checkedDigest, type LayoutFiles } from './files.ts'
@@ -10,20 +10,20 @@ import { descriptorOfEntry, type Entry, type IndexChange, isLoose, type LayoutIn
 import { describeBlob, writeManifestBytes } from './manifest.ts'
 import { addToFallback, dropFromFallback, referrersIn, type Subjects } from './referrers.ts'
 
-/** What a repository of a layout can do is all there is to do. */
+/** A repository of a layout supports every optional method but these two. */
 export type LayoutStore = Required<Omit<ContentStore, 'deletes' | 'discardBlob'>>
 
 /** A layout as one connection uses it, and what it remembers of the manifests. */
 export interface Opened {
   readonly files: LayoutFiles
   readonly subjects: Subjects
-  /** The repository of entries that name none. */
+  /** The repository of entries that do not name one. */
   readonly plain: string
-  /** Said once: that other tools do not find images in Docker's format. */
+  /** The warning about images in Docker's format was given. */
   warned: boolean
 }
 
-/** `name` may be empty: then it is the repository of the entries that name none. */
+/** `name` may be empty: then it is the repository of entries that do not name one. */
 export function layoutRepository(open: () => Promise<Opened>, name: string): LayoutStore {
   return {
     checksDigest: true,
@@ -119,10 +119,10 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
   }
 }
 
-/** The tag by which the only image of a layout is known where it has no name. */
+/** The tag that stands for the only image of a layout if it has no name. */
 export const NAMELESS = 'latest'
 
-/** The only image of a layout where it has no name, as `crane pull`, `skopeo copy` and BuildKit leave it. Its referrers do not count. */
+/** The only image of a layout if it has no name, as in the layouts of `crane pull`, `skopeo copy` and BuildKit. Its referrers do not count. */
 export async function nameless(
   { files, subjects, plain }: Opened,
   index: LayoutIndex,
@@ -133,7 +133,10 @@ export async function nameless(
   if (!loose.every(isLoose) || index.repositories().length > 1) return undefined
   if (loose.length > 1) await subjects.readAll(files, index, ctx)
   const images: Entry[] = []
-  for (const entry of loose) if (!(await subjects.of(files, checkedDigest(entry.digest)))) images.push(entry)
+  for (const entry of loose) {
+    const digest = parseDigest(entry.digest)
+    if (digest && !(await subjects.of(files, digest))) images.push(entry)
+  }
   return images.length === 1 ? images[0] : undefined
 }
 
@@ -191,7 +194,7 @@ async function dropChildren(
   }
 }
 
-/** Nothing to do where there is no layout: a delete must not make one. */
+/** A delete must not make a layout that does not exist. */
 async function change(files: LayoutFiles, work: IndexChange, ctx: Context): Promise<void> {
   if (await files.readIndex()) await files.changeIndex(work, ctx)
 }
@@ -201,7 +204,7 @@ async function hasBlob(files: LayoutFiles, blob: Descriptor): Promise<boolean> {
   return (await files.blobSize(blob.digest)) === blob.size
 }
 
-/** An image keeps its format, since its digest would change with it; so only a warning is left. */
+/** An image keeps its format, since another format would change its digest; so all that can be done is to warn. */
 function warnOfDocker(opened: Opened, mediaType: string, { emit }: Context): void {
   if (opened.warned || (mediaType !== DOCKER_MANIFEST && mediaType !== DOCKER_LIST)) return
   opened.warned = true

@@ -8,7 +8,7 @@ import { currentProcess, isGone } from '../../process/identity.ts'
 /** Begins all of them. */
 export const TEMPORARY = '.replicate-'
 
-/** Milliseconds after which an unfinished file that nothing is known of counts as left behind. */
+/** An unfinished file of an unknown process counts as left behind after so many milliseconds. */
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /** A name that no other file has. */
@@ -17,7 +17,7 @@ export function temporaryName(): string {
   return `${TEMPORARY}${shortOf(machine)}-${pid}-${start}-${randomUUID()}`
 }
 
-/** True where the process that gave the name has ended. Of another machine's, and of what older versions left, only the age tells. */
+/** True where the process that gave the name has ended. For a process of another machine and for files of older versions only the age tells. */
 export async function isLeftBehind(directory: string, name: string): Promise<boolean> {
   const current = currentProcess()
   const [, machine, pid, start] = /^\.replicate-([a-f0-9]{8})-(\d+)-(\d+)-[a-f0-9-]{36}$/.exec(name) ?? []

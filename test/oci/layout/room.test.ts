@@ -25,7 +25,7 @@ test.each(['layout', 'images.tar'])('a plan is told how much fits into %s, which
   expect(quota?.bytesLeft).toBeGreaterThan(0)
 })
 
-test('a plan is told of a destination that belongs to somebody', async () => {
+test('a plan is told of a destination that holds other files', async () => {
   const { refused } = await openLayout('/etc').writeRules('a', context)
   expect(refused?.reason).toMatch(/\/etc is not an OCI layout, and not empty/)
 })

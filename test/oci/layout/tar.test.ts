@@ -187,7 +187,7 @@ describe('a tar that is written', () => {
     expect(await openLayout(path).repository('a').resolve('1', context)).toBeDefined()
   })
 
-  it('goes on from a tar that a crash has left half-packed, wherever it ends', async () => {
+  it('resumes from a tar that a crash has left half-packed, wherever that ends', async () => {
     const packed = await tarOf([...layout].filter(([name]) => name.startsWith('blobs/')))
     for (let end = 0; end <= packed.length; end += 1024) {
       const path = join(temporaryDirectory(), 'out.tar')

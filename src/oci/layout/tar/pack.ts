@@ -17,8 +17,8 @@ const BLOCK = 512
 /** Bytes that are read whole. */
 const SMALL = 256 * 1024
 
-/** Writes the pieces one after another and makes them last. `written` is called with each piece once it lasts; absent: none is told, and
- *  all are made to last together, which is faster. */
+/** Writes the pieces one after another and makes them last. `written` is called with each piece once that is on
+ *  the disk; without it, all are synchronized together at the end, which is faster. */
 export async function writeTar(
   handle: FileHandle,
   path: string,

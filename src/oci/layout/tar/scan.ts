@@ -25,7 +25,7 @@ interface Header {
 }
 
 const BLOCK = 512
-/** A name or a PAX header longer than this is no name. */
+/** A longer name or PAX header is refused, in bytes. */
 const MAX_EXTENSION = 64 * 1024
 /** A layout with more files than this is refused: its index.json could not name them. */
 const MAX_MEMBERS = 1_000_000
