@@ -1,0 +1,53 @@
+/** Two breaks close together: the second one meets what the first has left. */
+
+import { describe, expect, test } from 'vitest'
+import { image } from '../support/images.ts'
+import { type FaultRule, isLayer, LAYER, run } from './setup.ts'
+
+const ARTIFACT = image({ layers: 2, size: LAYER, seed: 'breaks' })
+const AT = Math.round(LAYER / 2)
+
+/** The first `times` requests that carry a layer are cut at `at` bytes. */
+function cut(way: 'up' | 'down', at: number, times: number): FaultRule {
+  let left = times
+  return (request) => {
+    if (left === 0 || !isLayer(request, ARTIFACT)) return undefined
+    left -= 1
+    return { cut: way, at }
+  }
+}
+
+describe.each([
+  ['in this thread', false],
+  ['in another thread', true],
+])('%s, a blob arrives whole, and none of it twice, where', (_, carried) => {
+  test.each([
+    ['the destination breaks before the source does', AT, AT - 100_000],
+    ['both break at one byte', AT, AT],
+    ['the source breaks before the destination does', AT, AT + 100_000],
+    ['both break at their first byte', 0, 0],
+  ])('%s', async (_, source, destination) => {
+    const { ran, met } = await run({
+      artifact: ARTIFACT,
+      carried,
+      source: cut('down', source, 2),
+      destination: cut('up', destination, 2),
+    })
+    expect(ran.outcome.exitCode).toBe(0)
+    expect(met).toBe(4)
+    // A hole, or a part that was sent twice, would be refused by its digest.
+    expect(ran.logs.filter((line) => /DIGEST|digest|damaged/.test(line))).toEqual([])
+  })
+
+  test('a source that does not know Range breaks, and then the destination', async () => {
+    const { ran } = await run({
+      artifact: ARTIFACT,
+      carried,
+      sourceOptions: { ignoreRange: true },
+      source: cut('down', AT, 2),
+      destination: cut('up', AT, 2),
+    })
+    expect(ran.outcome.exitCode).toBe(0)
+    expect(ran.logs.filter((line) => /DIGEST|digest|damaged/.test(line))).toEqual([])
+  })
+})
