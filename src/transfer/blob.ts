@@ -18,7 +18,12 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
   let mine = false
   const there = state.blobs.run(key, () => {
     mine = true
-    return bring(blob, job, ctx)
+    if (!state.announced.delete(key)) ctx.emit({ type: 'planned', tasks: 0, bytes: blob.size })
+    return bring(blob, job, ctx).catch((error: unknown) => {
+      // The next attempt does not make the total grow.
+      state.announced.add(key)
+      throw error
+    })
   })
   // Tell the siblings that this task will not stream the blob before waiting for the task that does. Otherwise that task waits for us and
   // we for it: two tags of one digest are siblings.

@@ -90,11 +90,8 @@ function narrowSource(read: ReadManifest, { source }: Job, ctx: Context): Narrow
 /** Blobs and children of a manifest, all at once. */
 async function copyContents(manifest: Manifest, job: Job, depth: number, ctx: Context): Promise<void> {
   checkDepth(depth, manifest.digest)
-  const { blobs } = contentsOf(manifest)
-  const size = blobs.reduce((sum, blob) => sum + blob.size, 0)
-  ctx.emit({ type: 'planned', tasks: 0, bytes: size })
   await allSettled([
-    ...blobs.map((blob) => copyBlob(blob, job, ctx)),
+    ...contentsOf(manifest).blobs.map((blob) => copyBlob(blob, job, ctx)),
     ...childrenOf(manifest, job.keep).map((child) => copyChild(child, job, depth + 1, ctx)),
   ])
 }

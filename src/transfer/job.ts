@@ -5,6 +5,7 @@ import type { Checkpoint, ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Digest } from '../core/descriptor.ts'
 import type { Manifest } from '../core/manifest.ts'
+import type { Location } from '../core/plan.ts'
 import type { Wanted } from './children.ts'
 import type { Gate } from './gate.ts'
 import { Once } from './once.ts'
@@ -22,8 +23,10 @@ export interface TransferState {
   readonly slots: (destination: string | undefined, isSmall: boolean) => Slots
   /** By destination registry, repository and digest: blobs that are there, or on their way. */
   readonly blobs: Once<void>
+  /** Keys of `blobs` that failed, and whose bytes the progress knows already. */
+  readonly announced: Set<string>
   /** By destination registry and digest: the repository that has the blob, or soon will. */
-  readonly homes: Map<string, Home>
+  readonly homes: Map<string, BlobHome>
   /** By destination registry, repository and digest: child manifests that are there, or on their way. */
   readonly manifests: Once<void>
   /** Tasks under way for the same artifact, which read its blobs together. */
@@ -48,8 +51,8 @@ export interface BlobHints {
 
 export type OpenCheckpoint = (registry: string, repository: string, digest: Digest) => Checkpoint | undefined
 
-export interface Home {
-  readonly repository: string
+/** The repository of a registry that has a blob, or soon will. */
+export interface BlobHome extends Pick<Location, 'repository'> {
   /** Fulfilled once the blob is there. */
   readonly ready: Promise<void>
 }
@@ -68,6 +71,7 @@ export function createTransferState(options: {
   return {
     slots: slotsOf(options.concurrency),
     blobs: new Once(),
+    announced: new Set(),
     homes: new Map(),
     manifests: new Once(),
     siblings: new Siblings(options.patience),
@@ -90,10 +94,8 @@ function slotsOf(concurrency: number): TransferState['slots'] {
   }
 }
 
-export interface Place {
-  /** The registry's name, the same for all of its repositories. */
-  readonly registry: string
-  readonly repository: string
+/** A repository on one side of a transfer, opened. */
+export interface OpenRepository extends Pick<Location, 'registry' | 'repository'> {
   readonly store: ContentStore
   /** The registry's own bandwidth limit. */
   readonly throttle?: Throttle | undefined
@@ -106,8 +108,8 @@ export interface Job {
   /** The task that it is of: the same object in every copy of the job. */
   readonly member: object
   readonly state: TransferState
-  readonly source: Place & { readonly readManifest: (tagOrDigest: string, ctx: Context) => Promise<Manifest> }
-  readonly destination: Place
+  readonly source: OpenRepository & { readonly readManifest: (tagOrDigest: string, ctx: Context) => Promise<Manifest> }
+  readonly destination: OpenRepository
   /** The destination repository did not exist when the plan was made: nothing is there unless this run put it there. */
   readonly newRepository: boolean
   /** Descend into child manifests that the destination has, and write them again: what they name may be gone. */

@@ -11,7 +11,7 @@ import type { Policy } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
 import { familyOf, indexReader } from '../../transfer/family.ts'
 import { copyArtifact, copyReferrersOf } from '../../transfer/graph.ts'
-import type { Job, Place, TransferState } from '../../transfer/job.ts'
+import type { Job, OpenRepository, TransferState } from '../../transfer/job.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import { selectionOf } from '../plan/filter.ts'
 
@@ -142,7 +142,7 @@ async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<Di
 }
 
 /** How bytes travel to and from a registry. */
-function wireOf({ registry: { path, url } }: Endpoint): Place['wire'] {
+function wireOf({ registry: { path, url } }: Endpoint): OpenRepository['wire'] {
   if (path !== undefined) return undefined
   return url?.startsWith('http:') ? 'plain' : 'tls'
 }

@@ -48,7 +48,7 @@ export async function verify(
 ): Promise<Verification> {
   const { policy, source, destination } = request
   await stagePing(source, [{ policy, destination }], ctx)
-  const scene = sceneOf(request)
+  const verifying = verifyingOf(request)
   const differences: Difference[] = []
   const repairs: TaskSpec[] = []
   let compared = 0
@@ -56,10 +56,10 @@ export async function verify(
     differences.push(difference)
     found(difference)
   }
-  await forEachConcurrent(artifactsOf(scene, tell, ctx), REPOSITORIES_AT_ONCE, async (group) => {
-    const inspect = inspectionOf(group, scene)
+  await forEachConcurrent(artifactsOf(verifying, tell, ctx), REPOSITORIES_AT_ONCE, async (group) => {
+    const inspect = inspectionOf(group, verifying)
     const outcomes = mapConcurrent(group.artifacts, ARTIFACTS_AT_ONCE, (artifact) =>
-      verifyArtifact(artifact, inspect, scene, ctx),
+      verifyArtifact(artifact, inspect, verifying, ctx),
     )
     for await (const { findings, repair, dropped } of outcomes) {
       if (!dropped) compared += 1
@@ -90,7 +90,7 @@ export function mergeVerifications(results: readonly Verification[]): Verificati
   }
 }
 
-interface Scene {
+interface Verifying {
   readonly request: VerifyRequest
   readonly selection: Selection
   readonly memory: ManifestMemory
@@ -111,7 +111,7 @@ interface Group {
   readonly artifacts: readonly Artifact[]
 }
 
-function sceneOf(request: VerifyRequest): Scene {
+function verifyingOf(request: VerifyRequest): Verifying {
   const { policy, source, narrow, records } = request
   const selection = selectionOf(policy, narrow)
   const memory = new ManifestMemory()
@@ -126,8 +126,12 @@ function sceneOf(request: VerifyRequest): Scene {
 }
 
 /** By repository. One that cannot be listed is told, and the others go on. */
-async function* artifactsOf(scene: Scene, tell: (difference: Difference) => void, ctx: Context): AsyncIterable<Group> {
-  const { request, selection, memory } = scene
+async function* artifactsOf(
+  verifying: Verifying,
+  tell: (difference: Difference) => void,
+  ctx: Context,
+): AsyncIterable<Group> {
+  const { request, selection, memory } = verifying
   const { policy, source, destination } = request
   if (request.only) {
     const { name } = destination.registry
@@ -187,7 +191,7 @@ function groupsOf(tasks: readonly TaskSpec[]): Iterable<Group> {
   return groups.values()
 }
 
-function inspectionOf({ repository, mapped }: Group, { request, selection, full }: Scene): Inspect {
+function inspectionOf({ repository, mapped }: Group, { request, selection, full }: Verifying): Inspect {
   const { policy, source, destination } = request
   return createInspect({
     source: source.adapter.repository(repository),
@@ -208,19 +212,24 @@ interface Verified {
   readonly dropped?: true
 }
 
-async function verifyArtifact(artifact: Artifact, inspect: Inspect, scene: Scene, ctx: Context): Promise<Verified> {
-  const { source, destination, policy, repair } = scene.request
+async function verifyArtifact(
+  artifact: Artifact,
+  inspect: Inspect,
+  verifying: Verifying,
+  ctx: Context,
+): Promise<Verified> {
+  const { source, destination, policy, repair } = verifying.request
   const say = (finding: Finding): Difference => differenceOf(finding, artifact, source, destination)
   try {
-    const now = await expectedOf(artifact, scene, ctx)
+    const now = await expectedOf(artifact, verifying, ctx)
     if (!now) return { findings: [], dropped: true }
     const { at, digest } = now
     const to = destination.adapter.repository(artifact.to.repository)
     const old = await to.resolve(artifact.to.tag ?? digest, ctx)
-    const findings = await findingsOf(now, old, inspect, scene, ctx)
+    const findings = await findingsOf(now, old, inspect, verifying, ctx)
     const isFixed = old !== undefined && old.digest !== digest && !policy.override
     if (findings.length === 0 || !repair || isFixed) return { findings: findings.map(say) }
-    return { findings: findings.map(say), repair: await repairOf(artifact, at, old, findings, scene, ctx) }
+    return { findings: findings.map(say), repair: await repairOf(artifact, at, old, findings, verifying, ctx) }
   } catch (error) {
     return { findings: [say(findingOf(error))] }
   }
@@ -233,9 +242,9 @@ interface Expected {
   readonly digest: Digest
 }
 
-async function expectedOf({ from }: Artifact, scene: Scene, ctx: Context): Promise<Expected | undefined> {
-  const { source, policy } = scene.request
-  const { selection, memory, narrowing, resource } = scene
+async function expectedOf({ from }: Artifact, verifying: Verifying, ctx: Context): Promise<Expected | undefined> {
+  const { source, policy } = verifying.request
+  const { selection, memory, narrowing, resource } = verifying
   const store = source.adapter.repository(from.repository)
   return onSideOf('source', source, async () => {
     const at = await store.resolve(from.tag ?? from.digest ?? '', ctx)
@@ -244,7 +253,7 @@ async function expectedOf({ from }: Artifact, scene: Scene, ctx: Context): Promi
       ctx.emit({ type: 'log', level: 'warning', text })
       return undefined
     }
-    const needed = policy.filters.resource !== 'all' || scene.request.narrow?.resource !== undefined
+    const needed = policy.filters.resource !== 'all' || verifying.request.narrow?.resource !== undefined
     if ((needed || (selection.platform && isIndex(at.mediaType))) && !isSchema1(at.mediaType)) {
       const manifest = await store.readManifest(at.digest, ctx)
       memory.keep(from.repository, manifest)
@@ -260,7 +269,7 @@ async function findingsOf(
   { at, digest }: Expected,
   old: Descriptor | undefined,
   inspect: Inspect,
-  { request }: Scene,
+  { request }: Verifying,
   ctx: Context,
 ): Promise<readonly Finding[]> {
   if (isSchema1(at.mediaType)) {
@@ -279,7 +288,7 @@ async function repairOf(
   at: Descriptor,
   old: Descriptor | undefined,
   findings: readonly Finding[],
-  { request, memory }: Scene,
+  { request, memory }: Verifying,
   ctx: Context,
 ): Promise<TaskSpec> {
   const { source, destination } = request
