@@ -18,6 +18,7 @@ describeAdapter('aws-ecr-public', () => startEcrPublic(), {
   // The aliases of the account, and a page.
   thousand: 2,
   create: 'repository',
+  restarts: true,
 })
 
 async function ecr(options: EcrPublicOptions = {}): Promise<FakeEcrPublic> {

@@ -22,6 +22,7 @@ describeAdapter('aws-ecr', () => startEcr(), {
   wrong: WRONG,
   thousand: 2,
   create: 'repository',
+  restarts: true,
   deliveries: ECR_DELIVERIES,
 })
 

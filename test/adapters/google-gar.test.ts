@@ -46,6 +46,7 @@ describeAdapter(
       absent: { status: 404, body: '{"error":{"code":404,"message":"not found"}}' },
     },
     query: /^POST .*:testIamPermissions/,
+    restarts: true,
     get wrong() {
       return wrong
     },

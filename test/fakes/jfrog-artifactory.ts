@@ -1,5 +1,6 @@
 /** Artifactory in memory: the Docker API below each key, the query language as far as tags need it, and the API of keys. */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { type Call, type MemoryRegistry, type Reply, startMemoryRegistry } from '../support/memory-registry.ts'
 import { json, Refusal, text } from '../support/memory-reply.ts'
@@ -123,6 +124,8 @@ export async function startArtifactory(options: ArtifactoryOptions = {}): Promis
       const chunks: Buffer[] = []
       for await (const chunk of call.body) chunks.push(chunk)
       const query = Buffer.concat(chunks).toString('utf8')
+      // Longer than a client needs to send another.
+      await sleep(5)
       if (running > 3) return failure(429, 'too many queries')
       if (query.length > 6000) return failure(400, 'the query is too long')
       const [, found, fields, limit] =

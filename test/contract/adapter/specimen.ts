@@ -48,6 +48,8 @@ export interface AdapterSpecimen {
   readonly query?: RegExp
   /** A real server, which cannot be made to fail. */
   readonly real?: true
+  /** An upload that breaks off begins anew: the service does not say what it holds. */
+  readonly restarts?: true
   /** Its listing has no pages. */
   readonly pages?: false
   /** What it signs in with does not expire. */
