@@ -3,6 +3,7 @@
 import { abortReason, type Clock, systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { CancelledError, NetworkError, type RegistryError } from '../core/errors.ts'
+import { foreignName } from '../core/foreign.ts'
 import type { Expiry, HttpClient, HttpRequest, HttpResponse } from '../core/http.ts'
 import type { Limits, SentCredential } from '../core/registry.ts'
 import { backoff } from '../core/retry.ts'
@@ -109,6 +110,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
           ? await metered(request, url, own, what, ctx)
           : await signed(request, url, own, what, ctx)
         if (isExpected(response.status, request.expect)) {
+          refuseEncoding(response, request)
           return request.whole === undefined ? response : await heldResponse(response, request.whole, redact)
         }
         failures += 1
@@ -288,6 +290,21 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 async function saysExpired(held: HttpResponse, expired: readonly Expiry[]): Promise<boolean> {
   const text = Buffer.from(await held.bytes(REFUSAL_SIZE)).toString('utf8')
   return expired.some((it) => it.status === held.status && it.text.test(text))
+}
+
+/** Digests are of the bytes as they are, so answers are asked for without an encoding. A blob's own check decides: storages say `gzip` of
+ *  layers that are gzip. */
+function refuseEncoding({ url, headers, discard }: HttpResponse, { method, kind, isBlob }: HttpRequest): void {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
+  if (method !== 'GET' || kind === 'blob' || isBlob || encoding === '' || encoding === 'identity') return
+  void discard()
+  throw new NetworkError(
+    `${new URL(url).host} answers in the encoding ${foreignName(encoding)}, which it was asked not to`,
+    {
+      retryable: false,
+      hint: 'a proxy in between may do that: switch its compression off for this registry',
+    },
+  )
 }
 
 function laneOf(request: HttpRequest): Lane {

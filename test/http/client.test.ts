@@ -2,6 +2,7 @@
 
 import { createServer } from 'node:http'
 import { Worker } from 'node:worker_threads'
+import { gzipSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { CancelledError, IntegrityError, NetworkError, RegistryError } from '../../src/core/errors.ts'
 import type { BodySource } from '../../src/core/http.ts'
@@ -21,13 +22,13 @@ test('appends a path to the prefix of the URL and gives headers and body as they
   expect(response.url).toBe(`${server.url}/prefix/v2/`)
 })
 
-test('leaves a compressed body compressed', async () => {
+test('leaves a compressed blob compressed', async () => {
   const bytes = Buffer.from([0x1f, 0x8b, 1, 2, 3])
   const server = await serve((_, response) => {
     response.setHeader('content-encoding', 'gzip')
     response.end(bytes)
   })
-  const response = await client(server).request({ method: 'GET', url: '/x' }, context())
+  const response = await client(server).request({ method: 'GET', url: '/x', isBlob: true }, context())
   expect(Buffer.from(await response.bytes())).toEqual(bytes)
 })
 
@@ -102,6 +103,22 @@ test('a long message is cut after its secrets are gone, not in the middle of one
   const error = await failure(client(server, { as: alice }).request({ method: 'GET', url: '/v2/' }, context()))
   expect(String(error)).toContain('***')
   expect(String(error)).not.toContain('pa:s')
+})
+
+test('says that an answer is encoded, instead of blaming its content', async () => {
+  const server = await serve((_, response) => response.setHeader('content-encoding', 'gzip').end(gzipSync('{}')))
+  const http = client(server)
+  expect(await failure(http.request({ method: 'GET', url: '/v2/a/manifests/v1' }, context()))).toMatchObject({
+    message: `${server.host} answers in the encoding gzip, which it was asked not to`,
+    retryable: false,
+  })
+  // Storages say so of layers that are gzip: their digest tells.
+  for (const request of [
+    { method: 'GET', url: '/b', isBlob: true },
+    { method: 'HEAD', url: '/m' },
+  ] as const) {
+    await (await http.request(request, context())).discard()
+  }
 })
 
 test('waits as long as a 429 asks, with every request to that host', async () => {
