@@ -2,7 +2,7 @@
 
 import { parseJson } from './foreign.ts'
 
-/** Undefined for what is no such token. */
+/** Undefined for any other kind of token. */
 export function claimsOf(token: string): unknown {
   try {
     return parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url'))

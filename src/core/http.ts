@@ -6,7 +6,7 @@ import type { Registry } from './registry.ts'
 
 export const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
 
-/** A body that is made anew for each attempt. */
+/** A body that is opened again for each attempt. */
 export interface BodySource {
   /** In bytes, sent as `Content-Length`. */
   readonly size: number
@@ -23,7 +23,7 @@ export interface HttpRequest {
   readonly scopes?: readonly string[]
   /** Statuses that are an answer and no error; default: every 2xx. */
   readonly expect?: readonly number[]
-  /** `blob`: a body of unlimited length, which takes a stream's slot and may be slow to be answered; default `small`. */
+  /** `blob`: a body of any length, which takes the slot of a stream and may be answered slowly; default `small`. */
   readonly kind?: 'small' | 'blob'
   /** true: what is read is a blob, which a proxy may hold back for minutes while it scans it. */
   readonly isBlob?: boolean
@@ -32,7 +32,7 @@ export interface HttpRequest {
   readonly bypassQueue?: boolean
   /** false: one attempt (and one renewal of a token); the caller retries. Default true. */
   readonly retry?: boolean
-  /** The body is read whole as part of the attempt, so that a connection which breaks on it is made again; unless it has more bytes. */
+  /** Up to this many bytes of body are read as part of the attempt, so that a connection that breaks meanwhile is retried. */
   readonly whole?: number
   /** true: counts against the registry's allowance of pulls, as a GET of a manifest does. */
   readonly metered?: boolean
@@ -54,18 +54,18 @@ export interface HttpResponse {
   discard(): Promise<void>
 }
 
-/** How a registry says that a credential has expired where it does not say 401. */
+/** How a registry that does not answer 401 says that a credential has expired. */
 export interface Expiry {
   readonly status: number
   /** What the body of the answer says then. */
   readonly text: RegExp
 }
 
-/** A body for a URL that is no registry's, or for a path of one with its credential. Sent once, redirects not followed. */
+/** A body for any URL, or for a path of a registry with its credential. Sent once; redirects are not followed. */
 export interface PostRequest {
   /** Whole; or a path on `registry`. */
   readonly url: string
-  /** Whose credential goes along; absent: none does. */
+  /** The registry whose credential is sent; absent: no credential. */
   readonly registry?: Registry
   readonly headers: Readonly<Record<string, string>>
   readonly body: string

@@ -1,4 +1,4 @@
-/** Text that must not be shown: whoever prints or keeps it as JSON gets what stands for it. */
+/** Text that must not be shown: as JSON it is replaced by a placeholder. */
 
 export interface Secret {
   reveal(): string
@@ -6,7 +6,7 @@ export interface Secret {
   toJSON(): string
 }
 
-/** `shown` stands for it. */
+/** `shown` is the placeholder. */
 export function secret(value: string, shown = '***'): Secret {
   return { reveal: () => value, toJSON: () => shown }
 }

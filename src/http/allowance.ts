@@ -7,9 +7,9 @@ import type { Context } from '../core/context.ts'
 import { RegistryError } from '../core/errors.ts'
 
 export interface Allowance {
-  /** Takes one pull; waits while only the reserve is left. `look` asks the registry anew without spending. */
+  /** Takes one pull; waits while only the reserve is left. `look` asks the registry again without spending a pull. */
   take(look: () => Promise<void>, ctx: Context): Promise<void>
-  /** Reads the headers of an answer; `spent` where it was to a pull that was taken. */
+  /** Reads the headers of an answer. `spent`: the answer is to a pull that was taken. */
   note(headers: Readonly<Record<string, string>>, spent: boolean): void
   /** True once an answer has told what is left. */
   counts(): boolean
@@ -33,7 +33,7 @@ function milliseconds(seconds: string | undefined): number | undefined {
   return value >= 0 ? Math.min(value, LONGEST) : undefined
 }
 
-/** How often the registry is asked whether there is more, in milliseconds. */
+/** How often the registry is asked for the allowance while nothing is left of it, in milliseconds. */
 const LOOK_EVERY = 5 * 60_000
 
 export function createAllowance(options: AllowanceOptions): Allowance {
@@ -41,10 +41,10 @@ export function createAllowance(options: AllowanceOptions): Allowance {
   let remaining = Number.POSITIVE_INFINITY
   let window = 0
   let reset: number | undefined
-  /** Pulls that were taken and not answered yet: the header does not know them. */
+  /** Pulls that were taken and not answered yet, which the last header did not count. */
   let open = 0
   let looking: Promise<void> | undefined
-  /** Whether an answer has told, or not told, what is left. */
+  /** A pull was answered, or a header has said what is left. */
   let known = reserve === 0
   let first: PromiseWithResolvers<void> | undefined
 
@@ -83,7 +83,7 @@ export function createAllowance(options: AllowanceOptions): Allowance {
         if (remaining !== Number.POSITIVE_INFINITY) learned()
       }
       while (isSpent()) {
-        // Answers that are under way may say that there is more, or less.
+        // Answers that are under way may change what is left.
         looking ??= wait(look, ctx).finally(() => {
           looking = undefined
         })

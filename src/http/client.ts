@@ -42,7 +42,7 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
   readonly userAgent: string
   /** Told of every secret before it is used. */
   readonly secrets: (secret: string) => void
-  /** Takes out all secrets that are known, those that `secrets` was told of included; default: those of this client. */
+  /** Removes every known secret, those that `secrets` was told of included; default: the secrets of this client. */
   readonly redact?: ((text: string) => string) | undefined
   readonly clock?: Clock | undefined
   readonly random?: (() => number) | undefined
@@ -52,7 +52,7 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
 const IDLE = 60_000
 /** The same for the blobs of a source: a proxy that scans them first holds back their first byte. */
 const IDLE_BLOB = 5 * 60_000
-/** Milliseconds for a whole answer that is no blob: one byte now and then must not keep a run for ever. */
+/** Milliseconds for a whole answer other than a blob, so that a byte now and then cannot hold up a run for ever. */
 const ANSWER_LIMIT = 5 * 60_000
 
 /** The largest refusal that is looked into, in bytes. */
@@ -81,7 +81,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     name,
     credential: options.credential,
     preemptive: options.preemptive,
-    // Several requests may wait for one token: it is not tied to the signal of the one that came first.
+    // Several requests may wait for one token, so it is not tied to the signal of the first of them.
     fetchToken: (wanted, ctx) => requestToken(wanted, server, { signal: closing.signal, emit: ctx.emit }),
     secrets,
     clock,
@@ -123,7 +123,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     })
   }
 
-  /** A pull from the registry's allowance, once there is one to take. */
+  /** Takes a pull from the registry's allowance first. */
   async function metered(
     request: HttpRequest,
     url: URL,
@@ -146,8 +146,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     }
   }
 
-  /** One attempt, with one renewal of what signs it. A token that had grown old while the request waited for its turn is no answer:
-   *  where it is refused, the request is sent once more with one that is fetched when its turn has come. */
+  /** One attempt, with one renewal of its credential. A token may expire while the request waits for its turn: where a token that was not
+   *  fresh is refused a second time, the request is sent once more with a token that is fetched in its turn. */
   async function signed(
     request: HttpRequest,
     url: URL,
@@ -173,7 +173,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
           return response
         }
         const held = await heldResponse(response, REFUSAL_SIZE, redact)
-        // The answer to a HEAD says nothing.
+        // The answer to a HEAD has no body to read.
         if (request.method !== 'HEAD' && !(await saysExpired(held, options.expired))) return held
         renewed = true
         await auth.expired({ scopes, sent, challenge: undefined, what }, ctx)

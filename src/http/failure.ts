@@ -1,4 +1,4 @@
-/** Says in plain words why no answer came: refused, not found, certificate, time-out, broken connection. */
+/** Puts the errors of Node and undici into plain words: refused, not found, certificate, time-out, broken connection. */
 
 import { NetworkError, ReplicateError } from '../core/errors.ts'
 
@@ -7,11 +7,11 @@ export interface Peer {
   /** With the port, as in `registry.example.com:5000`. */
   readonly host: string
   readonly protocol: 'http:' | 'https:'
-  /** The proxy's host and port, where there is one: then that is what refused. */
+  /** The proxy's host and port. Where a proxy is used, it is the proxy that refused. */
   readonly proxy?: string | undefined
   /** The proxy's URL holds a credential. */
   readonly signedIn?: boolean | undefined
-  /** False until any answer came: then a host that is not there is final. */
+  /** False until the first answer. Before it, a host that does not exist is a final failure. */
   readonly reached: boolean
 }
 

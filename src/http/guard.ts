@@ -23,7 +23,7 @@ export interface Guard {
   check(url: URL): Promise<void>
 }
 
-/** What an address is, where it is one that a registry must not name. */
+/** Why a registry must not name an address. */
 type Kind = 'this machine' | 'its link' | 'the metadata of its cloud'
 
 const LISTS: readonly (readonly [Kind, BlockList])[] = [
@@ -64,7 +64,7 @@ export function createGuard({ registry, allowed = [] }: GuardOptions): Guard {
     return refused(url, address, kind)
   }
 
-  /** Undefined for a name that says nothing before it is looked up. */
+  /** Judges a literal address; undefined for a name, which must be looked up first. */
   function refusalOfText(url: URL): NetworkError | undefined {
     const host = hostOf(url)
     if (isIP(host)) return refusalOf(url, host)
@@ -94,7 +94,7 @@ export function createGuard({ registry, allowed = [] }: GuardOptions): Guard {
   }
 }
 
-/** Where an address must not be named by a registry, what it is. */
+/** The reason why a registry must not name this address; undefined where it may. */
 export function kindOf(address: string): Kind | undefined {
   const plain = address.replace(/%.*$/, '')
   const family = isIP(plain) === 6 ? 'ipv6' : 'ipv4'

@@ -55,8 +55,8 @@ export function createLimiter(options: LimiterOptions): Limiter {
    * | lane        | starts when |
    * |-------------|-------------|
    * | small       | the window has room; or, with two connections or more, no other small request is under way |
-   * | read, write | the window has room beside the quarter that is kept for small requests; or a stream of the other lane is under way
-   * |             | and none of this one: that stream may be waiting for this one (a copy inside one registry) |
+   * | read, write | the window has room beside the quarter that is kept for small requests |
+   * | read, write | this lane is empty and the other one is not: its stream may wait for this one (a copy inside one registry) |
    */
   function admits(lane: Lane): boolean {
     const streams = busy.read + busy.write

@@ -1,4 +1,4 @@
-/** Looks at the way to a registry, step by step: its address, its certificate, what it says to a stranger. */
+/** Checks the way to a registry step by step: its address, its certificate, its answer without a credential. */
 
 import { lookup } from 'node:dns/promises'
 import type { IncomingMessage } from 'node:http'
@@ -73,8 +73,8 @@ function handshake(url: URL, { insecure, ...trust }: TlsOptions, signal: AbortSi
 /** What `GET /v2/` is answered without a credential; undefined for what no registry answers. */
 export async function probeApi(url: URL, options: TlsOptions, signal: AbortSignal): Promise<string | undefined> {
   const { statusCode = 0, headers } = await answered(url, options, signal)
-  if (statusCode === 200) return 'open to anybody'
-  if (statusCode === 403) return '403, not for anybody'
+  if (statusCode === 200) return 'open to anonymous access'
+  if (statusCode === 403) return '403, closed to anonymous access'
   if (statusCode !== 401) return undefined
   const [challenge] = parseChallenges(headers['www-authenticate'] ?? '')
   const realm = challenge?.parameters.realm
@@ -85,7 +85,7 @@ export async function probeApi(url: URL, options: TlsOptions, signal: AbortSigna
 async function answered(url: URL, { insecure, ...trust }: TlsOptions, signal: AbortSignal): Promise<IncomingMessage> {
   const target = new URL(`${url.pathname.replace(/\/$/, '')}/v2/`, url)
   const options = { agent: false, signal, ...given(trust), rejectUnauthorized: !insecure } as const
-  // Loaded here, as it takes 30 ms that no other command has to spend.
+  // Loaded here, as loading takes 30 ms that other commands need not spend.
   const { get } = await (target.protocol === 'https:' ? import('node:https') : import('node:http'))
   return new Promise((resolve, reject) => {
     const request = get(target, options, (response) => {

@@ -44,7 +44,7 @@ export async function refusal(response: HttpResponse, request: RefusedRequest): 
   })
 }
 
-/** Required when it is needed: the module takes 10 ms to load, and an import of it, which reads all that it offers, 30 more. */
+/** `require` when it is needed: the module takes 10 ms to load, and an `import`, which lists all its exports, 30 ms more. */
 function wordsFor(status: number): string {
   const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http')
   return STATUS_CODES[status] ?? ''
@@ -55,7 +55,7 @@ interface Words {
   readonly message: string
 }
 
-/** `clean` takes secrets out before it cuts: half a secret would not be known for one. */
+/** `clean` removes secrets before it cuts, as half a secret would not be recognised. */
 function explain(text: string, type: string, clean: (text: string) => string): readonly Words[] {
   if (text === '') return []
   const json = parse(text)
@@ -108,7 +108,7 @@ async function bodyText(response: HttpResponse): Promise<string> {
   return Buffer.concat(chunks).toString('utf8', 0, BODY_LIMIT)
 }
 
-/** One line without control characters, which could steer a terminal. */
+/** One line without control characters, which a terminal would obey. */
 function clean(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
   const line = text.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim()

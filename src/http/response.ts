@@ -23,12 +23,12 @@ export const DUMP_LIMIT = 65_536
 export function toResponse(data: Dispatcher.ResponseData, context: ResponseContext): HttpResponse {
   const { body, statusCode: status } = data
   const headers = plainHeaders(data.headers)
-  // The stream goes out as it is, for speed; so its errors are translated where they enter it.
+  // The stream is handed out as it is, for speed, so its errors are translated where they enter it.
   const destroy = body.destroy.bind(body)
   body.destroy = (error) => destroy(error ? asError(context.failure(error)) : undefined)
   body.on('error', ignore)
   body.once('close', context.done)
-  // Nobody reads what cannot have a body: its slot and connection are free at once.
+  // An answer without a body needs no reader: its slot and connection are freed at once.
   if (context.method === 'HEAD' || status === 204 || status === 304 || headers['content-length'] === '0') body.resume()
 
   return responseOf(
@@ -44,7 +44,7 @@ export function toResponse(data: Dispatcher.ResponseData, context: ResponseConte
   )
 }
 
-/** An answer of any transport's, with the ways to read small ones whole. */
+/** An answer of any transport, with methods that read a small body whole. */
 export function responseOf(
   parts: Pick<HttpResponse, 'status' | 'headers' | 'body' | 'discard'>,
   context: Pick<ResponseContext, 'method' | 'url' | 'redact'>,
@@ -83,7 +83,7 @@ export function responseOf(
   }
 }
 
-/** The same answer with its body in memory; as it is where the body is larger than `limit` bytes. */
+/** The same answer with its body in memory; unchanged where the body is larger than `limit` bytes. */
 export async function heldResponse(
   response: HttpResponse,
   limit: number,

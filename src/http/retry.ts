@@ -1,4 +1,4 @@
-/** Tries a request again where that may help, after the pause that the back-off or the server asks for. */
+/** Repeats a request where that may help, after the pause that the back-off or the server asks for. */
 
 import { type Clock, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
@@ -6,7 +6,7 @@ import { NetworkError, ReplicateError } from '../core/errors.ts'
 import { delayAfter, LONGEST_PAUSE } from '../core/retry.ts'
 
 export const ATTEMPTS = 5
-/** Each costs the whole time of silence. */
+/** Each attempt costs the whole time of silence. */
 const ATTEMPTS_IN_SILENCE = 2
 /** More seconds than this are counted from 1970. */
 const SOME_TIME_AGO = 1_000_000_000

@@ -1,4 +1,4 @@
-/** Decides what a URL means to a registry's client: its own host, or a stranger that gets no credential. */
+/** Decides whether a URL is on the registry's own host, or on another host, which gets no credential. */
 
 import { ConfigurationError, NetworkError } from '../core/errors.ts'
 import { foreignName } from '../core/foreign.ts'
@@ -41,7 +41,7 @@ export function ownTarget(registry: string): Target {
       url.password = ''
       url.hash = ''
       if (url.protocol === 'http:' && base.protocol === 'https:') {
-        // A proxy that ends TLS and tells the registry nothing of it makes such links; they mean the registry itself.
+        // A registry behind a proxy that ends TLS makes such links where the proxy does not tell it. They mean the registry itself.
         if (url.hostname !== base.hostname || (url.port !== '' && url.port !== ownPort) || !samePort(url, base)) {
           throw new NetworkError(`the https registry names a plain http address: ${url.host}`, { retryable: false })
         }
@@ -53,7 +53,7 @@ export function ownTarget(registry: string): Target {
   }
 }
 
-/** No port in an http link stands for the registry's own only where that has none either. */
+/** An http link without a port stands for the registry only where the registry's URL has no port either. */
 function samePort(url: URL, base: URL): boolean {
   return url.port !== '' || base.port === ''
 }

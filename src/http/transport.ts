@@ -42,7 +42,7 @@ export interface Transport {
 export interface TransportOptions extends AgentOptions {
   /** Idle connections to one origin that are kept. */
   readonly connections?: number | undefined
-  /** false: everything goes through undici. */
+  /** false: everything goes over undici. */
   readonly pump?: boolean | undefined
 }
 
@@ -50,7 +50,7 @@ export function createTransport(options: TransportOptions, redact: (text: string
   const proxy = options.proxy === undefined ? undefined : proxyAddress(options.proxy)
   const reached = new Set<string>()
   const prepared = new WeakSet<AbortSignal>()
-  // A proxy is undici's affair, which is loaded for nothing else.
+  // Only requests through a proxy go over undici, which is not loaded otherwise.
   const pump = options.proxy !== undefined || options.pump === false ? undefined : createPump(options)
   const guard = createGuard(options.guard ?? {})
   const own = dispatching(options)
@@ -62,7 +62,7 @@ export function createTransport(options: TransportOptions, redact: (text: string
     throwIfAborted(signal)
     if (closed) throw new NetworkError('the connection to the registry has been closed', { retryable: false })
     if (!prepared.has(signal)) {
-      // A run's signal is heard by every request under way: many listeners are no leak.
+      // Every request under way listens to the run's signal: many listeners are not a leak.
       setMaxListeners(0, signal)
       prepared.add(signal)
     }
@@ -118,7 +118,7 @@ export function createTransport(options: TransportOptions, redact: (text: string
           : request.headers,
         body: upload ? asBody(upload) : bytesOf(request.body),
         signal: stall?.signal ?? signal,
-        // Else undici closes the connection after every HEAD, which are most of what a run sends.
+        // Otherwise undici closes the connection after every HEAD, and most requests of a run are HEADs.
         reset: false,
         ...(request.silence === undefined ? {} : { headersTimeout: request.silence, bodyTimeout: request.silence }),
       })
@@ -142,7 +142,7 @@ export function createTransport(options: TransportOptions, redact: (text: string
   }
 }
 
-/** A dispatcher that is made when it is first needed; where that failed, it is tried again. */
+/** A dispatcher that is made when it is first needed. A failure to make it is not remembered. */
 function dispatching(options: AgentOptions): { get(): Promise<Dispatcher>; close(): Promise<void> } {
   let made: Promise<Dispatcher> | undefined
   return {

@@ -13,7 +13,7 @@ export interface AuthenticatorOptions {
   readonly url: string
   /** The registry's name in the configuration, or its host. */
   readonly name: string
-  /** Called when the first request is sent, and again when what it gave has expired. */
+  /** Called when the first request is sent, and again when the credential has expired. */
   readonly credential: () => Promise<SentCredential>
   readonly fetchToken: FetchToken
   /** true: user name and password are sent with the first request, without being asked for. */
@@ -44,7 +44,7 @@ export interface Authenticator {
   /** What signs a request; undefined before the registry has asked for it, and for anonymous access by Basic. Call it when the request
    *  is about to be sent, as tokens do not live long. `anew`: with a token fetched now. */
   authorization(scopes: readonly string[], ctx: Context, anew?: boolean): Promise<Signature | undefined>
-  /** After a 401: prepares another answer, or throws a `CredentialError` where there is none that could help. */
+  /** After a 401: prepares another answer, or throws a `CredentialError` where no other answer could help. */
   renew(refused: Refused, ctx: Context): Promise<void>
   /** After a refusal other than a 401 that means that what was sent has expired: prepares another answer. */
   expired(refused: Refused, ctx: Context): Promise<void>
@@ -63,11 +63,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const { url, name } = options
   const host = new URL(url).host
   const tokens = createTokenCache(options.fetchToken, options.clock)
-  /** What the registry demands although the caller did not know: scopes asked for → scopes needed. */
+  /** Scopes that the registry demands beyond what the caller asked for: scopes asked for → scopes needed. */
   const widened = new Map<string, readonly string[]>()
   let known: Challenge | undefined
   let resolving: Promise<SentCredential> | undefined
-  /** When what `resolving` gave is asked for anew. */
+  /** When the credential must be renewed, in milliseconds since 1970. */
   let until = Number.POSITIVE_INFINITY
 
   function credential(): Promise<SentCredential> {
@@ -90,7 +90,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     return asked
   }
 
-  /** The next request signs in anew. */
+  /** The next request signs in again. */
   function forget(): void {
     resolving = undefined
     until = Number.POSITIVE_INFINITY
@@ -137,14 +137,14 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   async function renew(refused: Refused, ctx: Context): Promise<void> {
     const found = await shared(credential(), ctx.signal)
     if (found.kind === 'bearer') {
-      // One that runs out can be had anew; another request may have done so already.
+      // A credential that expires can be renewed; another request may have done that already.
       if (refused.sent === `Bearer ${found.token}` && found.expires === undefined) throw await rejected(refused)
       if (refused.sent === `Bearer ${found.token}`) forget()
       return
     }
     const asked = chooseChallenge(refused.challenge)
     const carriedToken = refused.sent?.startsWith('Bearer ') === true
-    // A refused token may be answered with a Basic challenge, an empty one or none: the first challenge still holds.
+    // The answer to a refused token may have a Basic challenge, an empty one, or none at all. The first challenge still holds.
     const challenge = carriedToken && asked?.scheme !== 'bearer' ? known : (asked ?? known ?? presumed(found))
     if (!challenge) throw needsCredential(refused)
     if (challenge.scheme === 'basic') {
@@ -231,7 +231,7 @@ function presumed(credential: SentCredential): Challenge | undefined {
   return credential.kind === 'basic' ? { scheme: 'basic', parameters: {} } : undefined
 }
 
-/** A realm is where the password goes: never in the clear where the registry itself is encrypted. */
+/** The password goes to the realm, so a realm without TLS is refused where the registry has TLS. */
 function checkedRealm(realm: string, registry: string): URL {
   const url = URL.parse(realm, registry)
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
@@ -247,7 +247,7 @@ function checkedRealm(realm: string, registry: string): URL {
   return url
 }
 
-/** What was asked for and what the challenge demands beyond that, the demanded first: some servers look only there. */
+/** The scopes asked for and those that the challenge demands in addition. The demanded ones come first, as some servers read only the first. */
 function widen(scopes: readonly string[], demanded: string | undefined): readonly string[] {
   const missing = (demanded ?? '')
     .split(' ')
@@ -273,7 +273,7 @@ function covers(had: string, wanted: string): boolean {
     .every((action) => actions.has(action))
 }
 
-/** Waits for what several requests share; a request that is cancelled stops waiting, the work goes on for the others. */
+/** Waits for work that several requests share. A cancelled request stops waiting; the work continues for the others. */
 function shared<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) return Promise.reject(abortReason(signal))
   return new Promise((resolve, reject) => {

@@ -14,7 +14,7 @@ const BLANK = /[ \t]*/y
 /** Unquoted values hold characters that the grammar forbids (`realm=https://…`): real servers send them. */
 const UNQUOTED = /[^\s,"]*/y
 
-/** Every challenge of a header, whose lines may have been joined with commas. What is malformed is passed over. */
+/** Every challenge of a header, whose lines may have been joined with commas. Malformed parts are skipped. */
 export function parseChallenges(header: string): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Record<string, string> }[] = []
   let position = 0

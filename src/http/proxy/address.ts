@@ -25,7 +25,7 @@ export function proxyAddress(text: string): ProxyAddress {
   return { url, credential }
 }
 
-/** As it stands where it is not percent-encoded: `100%`. */
+/** The text itself where it is not percent-encoded, as in `100%`. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)

@@ -23,14 +23,14 @@ export interface AgentOptions {
   readonly connections?: number | undefined
 }
 
-/** A few more than requests are let through at once: an answered connection is free again a moment later. */
+/** A few more than there are requests at once: the connection of an answered request is free only a moment later. */
 const SPARE = 4
 /** Milliseconds. */
 export const CONNECT_TIMEOUT = 10_000
-/** Milliseconds for an answer that may take minutes, as the registry hashes what it got. */
+/** Milliseconds. The answer to an upload may take minutes, as the registry hashes the blob first. */
 export const SLOW_ANSWER = 15 * 60_000
 
-/** What holds for connections to other hosts than the registry's own: its certificate is checked, and this client's is not shown. */
+/** The options for hosts other than the registry's own: their certificates are checked, and the client certificate is not sent. */
 export function towardsOthers(options: AgentOptions): AgentOptions {
   return { ...options, insecure: undefined, client_cert: undefined, client_key: undefined }
 }

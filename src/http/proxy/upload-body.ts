@@ -1,4 +1,4 @@
-/** A request's body for undici: opened when the connection stands, watched while the server takes it, never copied. */
+/** A request's body for undici: opened once the connection is established, watched while the server reads it, never copied. */
 
 import type { Bytes } from '../../core/content.ts'
 import type { BodySource } from '../../core/http.ts'
@@ -8,7 +8,7 @@ export interface UploadBody extends AsyncIterableIterator<Uint8Array> {
   finish(): void
 }
 
-/** `onIdle` is called when the server has taken no byte for `idle` milliseconds. Silence of the source is the source's affair. */
+/** `onIdle` is called when the server has taken no byte for `idle` milliseconds. A silent source has its own time limit. */
 export function uploadBody(source: BodySource, idle: number, onIdle: () => void): UploadBody {
   let bytes: AsyncIterator<Uint8Array> | undefined
   let timer: NodeJS.Timeout | undefined

@@ -53,7 +53,7 @@ async function* chunked(connection: Connection): Bytes & AsyncGenerator<Uint8Arr
     yield* exactly(connection, length, true)
     if ((await readUntil(connection, '\r\n', LINE_LIMIT)) !== '') throw malformed(connection.host, 'end of a chunk')
   }
-  // Trailers say nothing that matters here.
+  // Trailers hold nothing that is needed here.
   for (let budget = HEAD_LIMIT; ; ) {
     const line = await readUntil(connection, '\r\n', budget)
     if (line === '') return

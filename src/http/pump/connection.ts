@@ -1,4 +1,4 @@
-/** One connection: what comes is read into few buffers, what goes is written without a copy, silence is noticed. */
+/** One connection: reads into a few buffers, writes without a copy, and notices silence. */
 
 import { connect as connectPlain, isIP, type LookupFunction, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext } from 'node:tls'
@@ -17,7 +17,7 @@ export interface ConnectOptions {
   readonly connectTimeout: number
 }
 
-/** How long a silence may be, and what it means when it is longer. */
+/** How long the other side may be silent, and the error when it is silent longer. */
 export interface Patience {
   /** Milliseconds. */
   readonly idle: number
@@ -28,9 +28,9 @@ export interface Patience {
 const PROBE_AFTER = 50_000
 
 export class Connection {
-  /** It has carried a request before. */
+  /** This connection has carried a request before. */
   reused = false
-  /** A byte of the answer to the present request came. */
+  /** A byte of the answer to the current request has arrived. */
   answered = false
   /** The other side has closed or broken it. */
   closed = false
@@ -116,12 +116,12 @@ export class Connection {
     return !this.#ended && this.#failure === undefined && this.#socket.writable
   }
 
-  /** True where every byte that came was taken. */
+  /** True where every byte that arrived was taken. */
   get drained(): boolean {
     return this.#ring.empty
   }
 
-  /** The next bytes as they come, never none; undefined at the end. Good until the next call. Rejects with what broke. */
+  /** The next bytes, at least one; undefined at the end. Valid until the next call. Rejects with the error that broke the connection. */
   take(): Promise<Uint8Array | undefined> {
     const bytes = this.#ring.shift()
     this.#readOn()
@@ -137,18 +137,18 @@ export class Connection {
     })
   }
 
-  /** Gives back what was taken too much. */
+  /** Gives back bytes that belong to the next message. */
   putBack(bytes: Uint8Array): void {
     this.#ring.unshift(bytes)
   }
 
-  /** From now on silence while someone waits in `take` breaks the connection. */
+  /** From now on silence breaks the connection while `take` is waiting. */
   expect(patience: Patience): void {
     this.#patience = patience
     if (this.#waiting) this.#listen(patience)
   }
 
-  /** Resolves when the kernel has it all: only then may the buffers be used again. */
+  /** Resolves when the kernel has all bytes. Until then the buffers must not be reused. */
   write(pieces: readonly Uint8Array[], patience: Patience): Promise<void> {
     const socket = this.#socket
     return new Promise((resolve, reject) => {
@@ -168,14 +168,14 @@ export class Connection {
     })
   }
 
-  /** The answer is over; who got its last bytes may still hold them. */
+  /** The answer is over. Its reader may still hold the last bytes, so their buffer is not reused. */
   finish(): void {
     this.#ring.retire()
     this.#patience = undefined
     this.#listen(undefined)
   }
 
-  /** Lies idle for at most `keep` milliseconds; `gone` is called when it is of no more use. */
+  /** Stays open without a request for at most `keep` milliseconds; `gone` is called when the connection ends. */
   park(keep: number, gone: () => void): void {
     this.reused = true
     this.answered = false
@@ -191,7 +191,7 @@ export class Connection {
     this.#socket.ref()
   }
 
-  /** At once; whoever waits gets `error`, and what came but was not taken is thrown away. */
+  /** Closes at once. A waiting `take` rejects with `error`; bytes that were not taken are thrown away. */
   destroy(error?: Error): void {
     this.#failure ??= error ?? this.ended()
     this.#ended = false
@@ -243,7 +243,7 @@ export class Connection {
   }
 }
 
-/** Calls `act` once for all calls of the same turn: TLS brings 16 KiB at a time, each of which would go its way through the program alone. */
+/** Calls `act` once for all calls in one turn of the event loop. TLS delivers 16 KiB at a time, and each chunk costs its way through the program. */
 function soon(act: () => void): () => void {
   let waiting = false
   return () => {

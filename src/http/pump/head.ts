@@ -58,7 +58,7 @@ export function parseHead(text: string, method: string, host = 'the server'): He
   const fields = new Map<string, string>()
   for (const line of lines) {
     const colon = line.indexOf(':')
-    // A line that begins with a blank would continue the one before it; its name is no token, so it is refused here.
+    // A line that begins with a blank would continue the line before it. Its name is not a token, so it is refused here.
     const name = line.slice(0, Math.max(colon, 0)).toLowerCase()
     const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')
     if (!TOKEN.test(name) || !VALUE.test(value)) throw malformed(host, 'header line')

@@ -33,7 +33,7 @@ export interface Pump {
 }
 
 const CONNECTIONS = 32
-/** Methods that say how long their body is, also where there is none (RFC 9110, 8.6). */
+/** Methods that send `Content-Length` even without a body (RFC 9110, 8.6). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
 export function createPump(options: PumpOptions): Pump {
@@ -49,7 +49,7 @@ export function createPump(options: PumpOptions): Pump {
         return answer(exchange, whole ? head : { ...head, keepAlive: 0 }, request, context)
       } catch (error) {
         const { connection } = exchange
-        // The server closed an idle connection while the request was on its way: it has not seen it.
+        // The server closed an idle connection while the request was on its way, so it has not seen the request.
         const stale = connection.reused && connection.closed && !connection.answered && !upload?.begun
         exchange.end(0)
         if (stale && !request.signal.aborted) continue
@@ -92,7 +92,7 @@ export function createPump(options: PumpOptions): Pump {
     const awaiting = { idle: request.silence ?? options.idle, error: () => silence(`${host} did not answer in time`) }
     const head = requestHead(request, upload?.size ?? (WITH_BODY.has(request.method) ? 0 : undefined))
     const answer = readHead(connection, request.method)
-    // Whoever fails first is heard; this one may have nobody listening then.
+    // Where the write fails first, nothing listens for this rejection.
     answer.catch(() => {})
     let whole = true
     if (upload) {
@@ -139,7 +139,7 @@ export function createPump(options: PumpOptions): Pump {
       } catch {}
       end(0)
     }
-    // Nobody reads what is not there: slot and connection are free at once, but not before the answer is with the caller.
+    // An empty body needs no reader: slot and connection are freed at once, but not before the caller has the answer.
     if (head.framing.kind === 'length' && head.framing.length === 0) setImmediate(next)
     const body = { [Symbol.asyncIterator]: () => ({ next, return: stop }) }
     const { status, headers } = head
@@ -157,7 +157,7 @@ interface Exchange {
   end(keep: number): void
 }
 
-/** A small body that is at hand. */
+/** A small body that is in memory. */
 function sourceOf(bytes: Uint8Array): BodySource {
   return {
     size: bytes.byteLength,

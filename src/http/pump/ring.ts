@@ -4,7 +4,7 @@
  *  connections carry nothing large. */
 const SMALL = 16 * 1024
 const GROWTH = 4
-/** What one read takes at most: each costs more on its way through the program than its bytes do. */
+/** The most that one read takes. Each read costs the program more than its bytes do. */
 const LARGE = 512 * 1024
 /** Where a buffer is filled by several reads. */
 const LARGE_GATHERED = 256 * 1024
@@ -17,13 +17,13 @@ interface Filled {
 }
 
 export interface RingOptions {
-  /** Other threads may read what it holds; each buffer costs them the same, so it is filled by several reads. */
+  /** The buffers are shared with other threads. Passing one on costs the same whatever it holds, so several reads fill it. */
   readonly shared?: boolean | undefined
   /** Each read brings little, as those of TLS do: a buffer is filled by several. */
   readonly gather?: boolean | undefined
 }
 
-/** What `shift` gave is good until the next `shift`: then its buffer is filled anew. */
+/** The result of `shift` is valid until the next `shift`, which reuses its buffer. */
 export class Ring {
   readonly #shared: boolean
   readonly #gather: boolean
@@ -38,7 +38,7 @@ export class Ring {
   #given = 0
   #held: Uint8Array | undefined
   #rest: Uint8Array | undefined
-  /** What was given of the armed buffer must stay as it is. */
+  /** The part of the armed buffer that was given out must not be overwritten. */
   #retired = false
 
   constructor({ shared = false, gather = false }: RingOptions) {
@@ -100,7 +100,7 @@ export class Ring {
     return !this.#rest && this.#filled.length === 0 && this.#length === this.#given
   }
 
-  /** True where reading may go on. */
+  /** True where a buffer is free to read into. */
   get room(): boolean {
     return this.#available > 0
   }

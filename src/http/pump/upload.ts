@@ -23,7 +23,7 @@ export class Upload {
     this.#first ??= this.#open()
     let next = await early.or(this.#first)
     if (next === undefined) return false
-    // While the source was opened, an idle connection may have been closed: another one may take this body.
+    // An idle connection may have been closed while the source was opened. Nothing was sent, so the caller takes another one.
     if (!connection.usable) throw connection.ended()
     if (next.done && this.size > 0) throw wrongLength()
     this.begun = true
@@ -41,7 +41,7 @@ export class Upload {
     return true
   }
 
-  /** Not awaited: a source that hangs would hold up whoever gives up on it. */
+  /** Not awaited: a source that hangs would hold up the request that gives up on it. */
   close(): void {
     this.#bytes?.return?.().catch(() => {})
     this.#bytes = undefined
@@ -66,7 +66,7 @@ interface Early {
   or<T>(work: Promise<T>): Promise<T | undefined>
 }
 
-/** One reaction to the answer for all waits: `Promise.race` would add one for each, kept until the answer comes. */
+/** One reaction to the answer serves all waits. `Promise.race` would add one for each wait and keep it until the answer comes. */
 function listen(answer: Promise<unknown>): Early {
   let settled = false
   let wake: (() => void) | undefined

@@ -11,13 +11,13 @@ import type { Outgoing } from '../transport.ts'
 import { CarrierExchange } from './exchange.ts'
 import type { FromCarrier, ToCarrier } from './messages.ts'
 
-/** What waits for the thread to say something. */
+/** A request or a hash that waits for messages of the thread. */
 interface Listener {
   hear(message: FromCarrier): void
   fail(error: Error): void
 }
 
-/** Megabytes: garbage is few small messages. */
+/** Megabytes. The only garbage is small messages. */
 const YOUNG_SPACE = 2
 
 export class CarrierThread implements Carrier {
@@ -33,11 +33,11 @@ export class CarrierThread implements Carrier {
     this.#worker.on('message', (message: FromCarrier) => this.#listeners.get(message.id)?.hear(message))
     this.#worker.on('error', (cause) => this.#end(new NetworkError('a thread of the transfer broke down', { cause })))
     this.#worker.on('exit', () => this.#end(new NetworkError('a thread of the transfer has ended')))
-    // Idle it keeps no program from ending.
+    // An idle thread does not keep the process alive.
     this.#worker.unref()
   }
 
-  /** False once the thread takes nothing any more. */
+  /** False once the thread has ended. */
   get usable(): boolean {
     return this.#gone === undefined
   }

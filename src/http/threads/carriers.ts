@@ -23,7 +23,7 @@ interface Lane {
 }
 
 const SMALLEST = 32 * 1024 * 1024
-/** Each takes 15 MB, and so many carry more than 10 Gbit/s. */
+/** Each thread takes 15 MB of memory, and four carry more than 10 Gbit/s. */
 const MOST = 4
 /** The layers of an image begin within a few milliseconds. */
 const PATIENCE_MS = 10
@@ -37,7 +37,7 @@ export function createCarriers(options: CarriersOptions = {}): Carriers & { clos
   } = options
   const lanes = Array.from({ length: threads > 1 || always ? threads : 0 }, (): Lane => ({ blobs: 0 }))
   let blobs = 0
-  /** Ends the wait of the one that is alone. */
+  /** Ends the wait of a blob that is alone. */
   let onSecond = (): void => {}
 
   async function alone(): Promise<boolean> {
@@ -76,7 +76,7 @@ export function createCarriers(options: CarriersOptions = {}): Carriers & { clos
 
 async function through<T>(lane: Lane, work: (carrier?: Carrier) => Promise<T>): Promise<T> {
   lane.thread ??= new CarrierThread()
-  // Where a thread broke down, its blobs are carried here from then on.
+  // The blobs of a thread that broke down are carried by this thread from then on.
   if (!lane.thread.usable) return work()
   lane.blobs += 1
   try {

@@ -13,7 +13,7 @@ import type { Failure, FromCarrier, ToCarrier } from './messages.ts'
 interface Link {
   readonly carrier: Carrier
   readonly post: (message: ToCarrier) => void
-  /** Nothing more is to be heard. */
+  /** The request needs no more messages. */
   readonly end: () => void
 }
 
@@ -182,7 +182,7 @@ export class CarrierExchange {
   #end(): void {
     if (this.#over) return
     this.#over = true
-    // What was copied meanwhile went into a request that is given up, too.
+    // The request that these bytes were copied into is given up, too.
     this.#copying?.resolve(0)
     this.#request.signal.removeEventListener('abort', this.#onAbort)
     this.#link.end()
@@ -190,7 +190,7 @@ export class CarrierExchange {
   }
 }
 
-/** A body that is at hand. */
+/** A body that is in memory. */
 async function* whole(bytes: Uint8Array | undefined): AsyncGenerator<Uint8Array> {
   if (bytes) yield bytes
 }

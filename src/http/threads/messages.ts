@@ -1,4 +1,4 @@
-/** What this thread and a carrier's thread say to each other. An `id` is a request or a hash. Chunks of shared memory are not copied. */
+/** The messages between this thread and a carrier's thread. An `id` is of a request or a hash. Chunks in shared memory are not copied. */
 
 import type { AgentOptions } from '../proxy/agent.ts'
 
@@ -12,7 +12,7 @@ export interface Send {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly silence: number | undefined
-  /** Of the body, in bytes; it is asked for by `pull`. */
+  /** Of the body, in bytes. The thread asks for the body by `pull`. */
   readonly size: number | undefined
 }
 
@@ -66,7 +66,7 @@ export type FromCarrier =
 
 /** An error on its way between threads. */
 export interface Failure {
-  /** `body`: the request's body broke, and why is known where it is read; `network`: one of ours; `socket`: one of Node's. */
+  /** `body`: the request's body broke, and the thread that reads it knows why; `network`: a `NetworkError`; `socket`: an error of Node's. */
   readonly kind: 'body' | 'network' | 'socket'
   readonly message: string
   readonly code?: string | undefined

@@ -19,7 +19,7 @@ interface Exchange {
   failure: unknown
 }
 
-/** The request's body broke where it is read. */
+/** The other thread could not read the request's body. */
 class BrokenBody extends Error {}
 
 /** Milliseconds until the other thread hears of what was copied. */
@@ -50,7 +50,7 @@ async function send({ id, options, method, url, headers, silence, size }: Send):
   }
 }
 
-/** The request's body, a chunk whenever the socket has taken the one before. */
+/** The request's body: each chunk is asked for when the socket has taken the one before. */
 async function* pulled(id: number, exchange: Exchange): AsyncGenerator<Uint8Array> {
   try {
     for (;;) {
@@ -106,7 +106,7 @@ async function read(id: number): Promise<void> {
   }
 }
 
-/** Until the limit is reached, the report is due, either side ends, or the source breaks, which the next `read` tells. */
+/** Copies until the limit is reached, a report is due, or either side ends. A failure of the source is told by the next `read`. */
 async function copy({ id, to, hash, limit }: Copy): Promise<void> {
   const exchange = exchanges.get(id)
   const target = exchanges.get(to)
@@ -143,7 +143,7 @@ function hashOf({ id, algorithm }: HashName): BlobHashing {
   return known
 }
 
-/** One for each registry, so that connections are kept. */
+/** One pump for each registry, so that its connections are kept. */
 function pumpFor(options: AgentOptions): Pump {
   const key = JSON.stringify(options)
   const pump = pumps.get(key) ?? createPump({ ...options, shared: true })
