@@ -194,7 +194,7 @@ export const policySchema = mapping(
     scope: choice('Whether it belongs to the one namespace that it lists', ['system', 'namespace']).default('system'),
     source: z
       .union([z.string(), source])
-      .meta({ description: 'REGISTRY[/PATH[:TAG|@DIGEST]], `oci:DIR`, `tar:FILE`, or a mapping' }),
+      .meta({ description: 'REGISTRY[/PATH[:TAG][@DIGEST]], `oci:DIR`, `tar:FILE`, or a mapping' }),
     destination: z
       .union([z.string(), destination, z.array(z.union([z.string(), destination]))])
       .meta({ description: 'REGISTRY[/NAMESPACE], `oci:DIR`, `tar:FILE`, or a mapping' }),

@@ -190,7 +190,7 @@ async function run(request: Request, env: KeychainOptions['env'], within: number
 }
 
 function outputOf(input: string, env: KeychainOptions['env'], within: number): Promise<string> {
-  // On Windows only an address can be imported, not a path.
+  // `keytar` is an alias of @napi-rs/keyring (package.json), which keeps the API of the archived keytar. Windows imports URLs, not paths.
   const path = pathToFileURL(createRequire(import.meta.url).resolve('keytar')).href
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--input-type=commonjs', '-e', SCRIPT, path], {

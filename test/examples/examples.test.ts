@@ -39,6 +39,20 @@ test('schema.json is what `config schema` prints', async () => {
   expect(isPresent, 'it is stale: npm run dev -s -- config schema > examples/schema.json').toBe(true)
 })
 
+test('every-key.yaml has every key of the schema', () => {
+  const keys = new Set<string>()
+  const collect = (schema: unknown): void => {
+    if (typeof schema !== 'object' || schema === null) return
+    if ('properties' in schema && typeof schema.properties === 'object' && schema.properties !== null)
+      for (const key of Object.keys(schema.properties)) keys.add(key)
+    for (const part of Object.values(schema)) collect(part)
+  }
+  collect(JSON.parse(textOf('schema.json')))
+  const text = textOf('every-key.yaml')
+  expect(keys.size).toBeGreaterThan(60)
+  expect([...keys].filter((key) => !new RegExp(`(^|[\\s{])${key}: ?`, 'm').test(text))).toEqual([])
+})
+
 async function registry(): Promise<MemoryRegistry> {
   const started = await startMemoryRegistry()
   onTestFinished(() => started.close())
@@ -128,4 +142,29 @@ test('platforms.yaml makes a smaller index of the wanted platforms', async () =>
   const there = mirror.repository('mirror/alpine')
   expect(tagsOf(mirror, 'mirror/alpine')).toEqual(['3.20'])
   expect([amd, arm, power].map(({ digest }) => there.manifests.has(digest))).toEqual([true, true, false])
+})
+
+test('releases.yaml brings releases and what is signed later, and takes back only what it brought', async () => {
+  const [build, open] = [await registry(), await registry()]
+  for (const tag of ['v0.9.0', 'v1.0.0', 'v1.1.0-lts', 'v1.2.0-rc1'])
+    build.add('product/server', image({ seed: tag }), tag)
+  build.add('product/agent', image({ seed: 'agent' }), 'v1.0.0', 'nightly')
+  open.add('product/server', image({ seed: 'own' }), 'v9.9.9')
+  const here = program(SECRETS)
+  here.write(
+    'releases.yaml',
+    textOf('releases.yaml')
+      .replace('https://build.example.com', build.url)
+      .replace('https://registry.example.com', open.url),
+  )
+  const first = await here.run(['run', 'releases.yaml'])
+  expect(first.code, first.stderr).toBe(0)
+  expect(first.stderr).toContain('product/cli')
+  expect(tagsOf(open, 'product/server')).toEqual(['v1.0.0', 'v1.1.0-lts', 'v9.9.9'])
+  expect(tagsOf(open, 'product/agent')).toEqual(['v1.0.0'])
+
+  build.repository('product/server').tags.delete('v1.0.0')
+  const second = await here.run(['run', 'releases.yaml'])
+  expect(second.code, second.stderr).toBe(0)
+  expect(tagsOf(open, 'product/server')).toEqual(['v1.1.0-lts', 'v9.9.9'])
 })
