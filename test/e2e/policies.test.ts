@@ -160,7 +160,10 @@ policies:
     [['create', 'base', '--source', 'hub/x', '--destination', 'mirror'], 'there is a policy base already'],
     [['create', '--source', 'hub/x'], 'NAME, --destination are missing, and there is no terminal to ask on'],
     [['create', 'new', '--source', 'hbu/x', '--destination', 'mirror'], 'did you mean `hub`?'],
-    [['create', 'new', '--source', 'hub/x', '--destination', 'mirror', '--schedule', '99 * * * *'], 'no minute'],
+    [
+      ['create', 'new', '--source', 'hub/x', '--destination', 'mirror', '--schedule', '99 * * * *'],
+      'not a valid minute',
+    ],
     [['create', 'new', '--source', 'hub', '--destination', 'mirror', '--tag', '{a'], 'not a valid pattern'],
     [['create', 'new', '--source', 'hub', '--destination', 'mirror', '--newest', '0'], 'whole number from 1 on'],
     [['create', 'a b', '--source', 'hub', '--destination', 'mirror'], '`a b` is not a valid name'],

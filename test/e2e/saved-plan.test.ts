@@ -70,7 +70,7 @@ test('one that was cut short is refused before anything is contacted', async () 
   const before = source.requests.length
   for (const kept of [1, 2, 50, 102]) {
     here.write('plan.jsonl', `${lines.slice(0, kept).join('\n')}\n`)
-    expect(await apply()).toMatchObject({ code: 2, stderr: expect.stringContaining('or not all of one') })
+    expect(await apply()).toMatchObject({ code: 2, stderr: expect.stringContaining('or it is incomplete') })
   }
   expect([source.requests.length, there()]).toEqual([before, []])
 })

@@ -83,7 +83,11 @@ async function* compareSelected(
   // Tags of other shards are claimed too: two sources of one tag conflict even if different shards copy them. With a filter by resource
   // type, claim only after the comparison, since an image and a chart of one name conflict only if both are selected.
   const early = policy.filters.resource === 'all'
+  // Kept only if something may be attached to it: of a large repository that is a lot.
   const taken: Taken[] = []
+  const note = (outcome: Outcome): void => {
+    if (found.attachments.length > 0) taken.push(...takenBy(outcome, comparison))
+  }
   let present = false
   const compared = async function* (tags: readonly string[], listed: Pick<Found, 'infos' | 'failures'>) {
     if (early) tags.forEach(claim)
@@ -99,14 +103,14 @@ async function* compareSelected(
         missing.found(tag)
         if (!early && outcome.kind !== 'dropped') claim(tag)
       }
-      taken.push(...takenBy(outcome, comparison))
+      note(outcome)
       yield outcome
     }
   }
   yield* compared(found.tags, found)
   const untagged = found.untagged.filter(({ digest }) => isMine(digest, repository, comparison))
   for await (const outcome of compareDigests(untagged, repository, mapped, comparison, ctx)) {
-    taken.push(...takenBy(outcome, comparison))
+    note(outcome)
     yield outcome
   }
   if (found.attachments.length > 0) {
@@ -130,8 +134,10 @@ async function noteMissing(
 ): Promise<void> {
   const { selection, source, missing } = comparison
   const name = `${source.registry.name}/${repository}`
-  const chosen = new Set(tags)
-  if (exists !== false) for (const tag of selection.tags ?? []) if (!chosen.has(tag)) missing.found(tag)
+  if (exists !== false && selection.tags) {
+    const chosen = new Set(tags)
+    for (const tag of selection.tags) if (!chosen.has(tag)) missing.found(tag)
+  }
   if (!isMine('', repository, comparison) || exists || present) return
   if (exists === false || (await lacksRepository(source.adapter.repository(repository), ctx))) {
     if (selection.repositories) missing.lacksRepository(repository)
