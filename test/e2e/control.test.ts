@@ -1,5 +1,7 @@
 /** Executions that other processes pause, stop, resume and retry. */
 
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
 import { startCountingProxy } from '../support/counting-proxy.ts'
 import { image } from '../support/images.ts'
@@ -64,6 +66,30 @@ test('a paused execution ends the blob in flight, begins no other, and goes on w
   expect(await here.executions()).toMatchObject([{ id: 1, status: 'succeeded', succeed: 2 }])
   expect(await here.run(['executions', 'pause', 'last'])).toMatchObject({ code: 2 })
 })
+
+test.runIf(process.platform !== 'win32')(
+  'a process that wakes up after another one has taken its execution over changes nothing of it',
+  async () => {
+    const { here, gate, running } = await halfWay()
+    running.process.kill('SIGSTOP')
+    // As if it ran in another container and had been silent for long: its pid means nothing here.
+    const database = new Sqlite(join(here.home, 'history.db'))
+    database.exec("UPDATE locks SET machine = 'another', expires_at = 1")
+    database.close()
+    const resumed = here.start(['executions', 'resume', 'last', '--concurrency', '1'])
+    await until('another process runs its tasks', async () =>
+      (await here.execution('last')).tasks.some(({ attempts }) => attempts === 2),
+    )
+    running.process.kill('SIGCONT')
+    const lost = await running.ended
+    expect(lost.stderr).toContain('execution 1 was taken over by another process')
+    expect(lost.code).not.toBe(0)
+    expect(await here.execution('last')).toMatchObject({ status: 'in_progress', failed: 0, stopped: 0 })
+    gate.open()
+    expect(await resumed.ended).toMatchObject({ code: 0 })
+    expect(await here.executions()).toMatchObject([{ id: 1, status: 'succeeded', succeed: 2, failed: 0, stopped: 0 }])
+  },
+)
 
 test('a paused execution can be stopped', async () => {
   const { here, running } = await halfWay()

@@ -69,7 +69,9 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
   const record = recording(history, id, clock, ctx)
   const emit: Context['emit'] = (event) => {
     progress.see(event)
-    record(event)
+    // Nothing more is written of an execution that another process has taken over.
+    if (control.lost) ctx.emit(event)
+    else record(event)
   }
   const control = listenToOthers({ history, execution: id, stop, gate, emit })
   const signal = AbortSignal.any([ctx.signal, stop.signal])
