@@ -2,11 +2,12 @@
 
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
+import { createSecureContext } from 'node:tls'
 import { adapters } from '../../adapters/index.ts'
 import type { Configuration } from '../config/load.ts'
 import { type Adapter, type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
-import { ConfigurationError, NetworkError, type Side } from '../core/errors.ts'
+import { ConfigurationError, errorCode, messageOf, NetworkError, type Side } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import type { HttpClient } from '../core/http.ts'
 import { type Policy, routesOf } from '../core/policy.ts'
@@ -227,7 +228,27 @@ async function trustOf(registry: Registry): Promise<Trust> {
     readPem(registry, 'client_cert', registry.client_cert),
     readPem(registry, 'client_key', registry.client_key),
   ])
+  if (cert !== undefined && key !== undefined) checkPair(registry.name, cert, key)
   return { ca, cert, key }
+}
+
+/** Before any host is asked: a handshake would fail in OpenSSL's words, and name no registry. */
+function checkPair(registry: string, cert: string, key: string): void {
+  try {
+    createSecureContext({ cert, key })
+  } catch (cause) {
+    const refused = (why: string, hint?: string): ConfigurationError =>
+      new ConfigurationError(`registry ${registry}: ${why}`, { cause, hint })
+    if (/ENCRYPTED/.test(key)) {
+      throw refused(
+        'client_key has a passphrase',
+        'write it without: openssl pkey -in KEY -out PLAIN, readable by its owner only',
+      )
+    }
+    if (errorCode(cause) === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH')
+      throw refused('client_key belongs to another client_cert')
+    throw refused(`client_cert and client_key cannot be used: ${messageOf(cause)}`)
+  }
 }
 
 async function readPem(registry: Registry, key: string, path: string | undefined): Promise<string | undefined> {

@@ -79,6 +79,42 @@ test('trust that is not a PEM file is named, before the certificate is blamed', 
   expect(stdout).toContain('registry hub: ca is not a PEM file: ')
 })
 
+test('a client certificate and its key are checked together, before any host is asked', async () => {
+  const here = configured('')
+  const inside = (name: string): string => join(here.directory, name)
+  for (const name of ['a', 'b']) {
+    const made = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=${name} -days 2`
+    execFileSync('openssl', [...made.split(' '), '-keyout', inside(`${name}.key`), '-out', inside(`${name}.crt`)], {
+      stdio: 'ignore',
+    })
+  }
+  execFileSync('openssl', [
+    'pkcs8',
+    '-topk8',
+    '-in',
+    inside('a.key'),
+    '-out',
+    inside('locked.key'),
+    '-passout',
+    'pass:four',
+  ])
+  for (const [key, why] of [
+    ['b.key', 'client_key belongs to another client_cert'],
+    ['locked.key', 'client_key has a passphrase'],
+    ['a.crt', 'client_cert and client_key cannot be used: '],
+  ]) {
+    here.write(
+      'policy.yaml',
+      `registries:\n  hub: { type: docker-registry, url: 'https://127.0.0.1:1', client_cert: a.crt, client_key: ${key} }
+policies:\n  p: { source: hub/app, destination: hub/copy }\n`,
+    )
+    expect(await here.run(['run', 'policy.yaml'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`registry hub: ${why}`),
+    })
+  }
+})
+
 test('plain HTTP where TLS is spoken is told', async () => {
   const tls = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n'))
   await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve))
