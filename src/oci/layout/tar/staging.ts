@@ -2,6 +2,7 @@
  *  outlives them until everything is packed: after a crash, the next run finds there what was copied. */
 
 import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
 import { open, readdir, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Context } from '../../../core/context.ts'
@@ -78,7 +79,7 @@ async function recover(
   kept: ReadonlyMap<string, Member>,
   ctx: Context,
 ): Promise<void> {
-  const handle = await open(packed, 'r+').catch(() => undefined)
+  const handle = await open(packed, constants.O_RDWR | constants.O_NOFOLLOW).catch(() => undefined)
   if (!handle) return
   try {
     const { members } = await scanTar(handle, (await handle.stat()).size, packed)

@@ -139,7 +139,8 @@ export class TarLayout implements LayoutFiles {
       moved = true
       await staging.blobs.removeBlob(digestIn(name))
     }
-    const handle = await open(staging.packed, 'w', 0o644)
+    await rm(staging.packed, { force: true })
+    const handle = await open(staging.packed, 'wx', 0o644)
     try {
       const hasRoom = (await roomIn(dirname(this.path))) > MARGIN + sumOf(blobs.values())
       // Where all blobs do not fit twice, each leaves the staging directory once the tar has it: then the room of the largest is enough.
