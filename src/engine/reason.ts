@@ -10,7 +10,7 @@ export interface Reason {
   readonly hint?: string
 }
 
-/** Why a tag or repository cannot be planned. What stops the whole program goes on upwards. */
+/** Why a tag or repository cannot be planned. Rethrows what stops the whole program. */
 export function reasonOf(error: unknown): Reason {
   if (!(error instanceof ReplicateError) || error instanceof CancelledError) throw error
   return {

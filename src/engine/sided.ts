@@ -60,7 +60,7 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
-/** Not a generator: one that has not begun would not pass its `return` on, and an open connection would stay. */
+/** Not a generator: returning one that has not begun would not close `things`, and a connection would stay open. */
 function sidedStream(things: AsyncIterable<unknown>, name: Name): AsyncIterable<unknown> {
   return {
     // What goes wrong where a stream of bytes is passed on is thrown where it is read.

@@ -48,7 +48,8 @@ export class Broadcast {
     try {
       for (;;) {
         const step = await new Promise<Step>((resolve, reject) => {
-          if (!this.#readers.has(reader)) return reject(new NetworkError('others went on without waiting'))
+          if (!this.#readers.has(reader))
+            return reject(new NetworkError('the other destinations went on without waiting'))
           this.#waiting.set(reader, { resolve, reject })
           this.#step()
         })
@@ -84,7 +85,7 @@ export class Broadcast {
     )
   }
 
-  /** Goes on without those that have not asked. */
+  /** Continues without the readers that have not asked for the next chunk. */
   #leaveBehind(): void {
     this.#stopTimer()
     for (const reader of [...this.#readers]) {

@@ -1,4 +1,4 @@
-/** A gate that holds whatever has not begun: blobs in flight end, the next ones wait before it. */
+/** A gate for blobs: closing it lets those in flight end and holds the next ones. */
 
 import { abortReason } from '../core/cancel.ts'
 
@@ -33,7 +33,7 @@ export function createGate(): Gate {
       open = undefined
     },
     async pass(signal) {
-      // It may have been closed again by the time that the one who waited goes on.
+      // It may have been closed again before this waiter was woken.
       while (open) await untilOpen(opened, signal)
     },
   }

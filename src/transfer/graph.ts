@@ -87,7 +87,7 @@ function narrowSource(read: ReadManifest, { source }: Job, ctx: Context): Narrow
   return { read, isThere: async ({ digest }) => (await source.store.resolve(digest, ctx)) !== undefined }
 }
 
-/** Blobs and children of a manifest, all at once. */
+/** Copies the blobs and children of a manifest, all at once. */
 async function copyContents(manifest: Manifest, job: Job, depth: number, ctx: Context): Promise<void> {
   checkDepth(depth, manifest.digest)
   await allSettled([
@@ -108,7 +108,7 @@ async function copyChild(child: Descriptor, job: Job, depth: number, ctx: Contex
       await writeManifest(manifest, manifest.digest, job, ctx)
     })
   } catch (error) {
-    // Some caches and vendors cannot give them. Who chose platforms wants the images.
+    // Some caches and vendors cannot give them. A user who chose platforms wants the images.
     if (!job.keep || !isAttestation(child) || !isNotFound(error) || error.side !== 'source') throw error
     job.leftOut.add(child.digest)
     tellLeftOut(child, ctx)
@@ -238,7 +238,7 @@ function forget(manifest: Manifest, job: Job): void {
   }
 }
 
-/** Waits for all before it throws the first failure, so that nothing goes on behind a task that has ended. */
+/** Waits for all before it throws the first failure, so that nothing still runs for a task that has ended. */
 async function allSettled(work: readonly Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) {
     if (result.status === 'rejected') throw result.reason

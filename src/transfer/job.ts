@@ -14,12 +14,13 @@ import { Siblings } from './siblings.ts'
 import { Slots } from './slots.ts'
 import type { Throttle } from './throttle.ts'
 
-/** From this many bytes on an upload is remembered, so that another process can go on with it; a smaller one is sooner sent again. */
+/** Uploads of at least this many bytes are remembered, so that another process can resume them. A smaller one is sent again sooner. */
 export const REMEMBERED_BLOB = 16 * 1024 * 1024
 
-/** State of one run, shared by all of its tasks: what is where, what is under way, how much at once. */
+/** State of one run, shared by all its tasks: which content is where, which is under way, and how much may run at once. */
 export interface TransferState {
-  /** Of a destination registry; undefined: of streams that several destinations share. One that hangs keeps only its own. */
+  /** The slots of a destination registry; undefined: the slots of streams that several destinations share. A destination that hangs blocks
+   *  only its own. */
   readonly slots: (destination: string | undefined, isSmall: boolean) => Slots
   /** By destination registry, repository and digest: blobs that are there, or on their way. */
   readonly blobs: Once<void>
@@ -29,17 +30,17 @@ export interface TransferState {
   readonly homes: Map<string, BlobHome>
   /** By destination registry, repository and digest: child manifests that are there, or on their way. */
   readonly manifests: Once<void>
-  /** Tasks under way for the same artifact, which read its blobs together. */
+  /** Tasks for one artifact that run at the same time, and read its blobs together. */
   readonly siblings: Siblings
   /** Budgets of the whole run. */
   readonly throttles: readonly Throttle[]
   /** Absent: this thread carries everything. */
   readonly carriers?: Carriers | undefined
   readonly mayRetry: (ctx: Context) => MayRetry
-  /** What is remembered of a large blob on its way to a destination repository; absent: nothing is. */
+  /** Remembers the upload of a large blob. Absent: no upload is remembered. */
   readonly checkpoint?: OpenCheckpoint | undefined
   readonly hints?: BlobHints | undefined
-  /** Passed by each blob before it begins; absent holds none. */
+  /** Each blob passes it before it begins. Absent: nothing is held. */
   readonly gate?: Gate | undefined
 }
 

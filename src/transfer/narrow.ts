@@ -89,7 +89,7 @@ interface Child {
   readonly descriptor: Descriptor
 }
 
-/** Every entry as it stands in the index, also with fields nobody knows, beside what it means. */
+/** Every entry as it stands in the index, unknown fields included, beside its descriptor. */
 function entriesOf(index: Manifest): readonly Child[] {
   // Refuses what is not an index of well-formed descriptors.
   contentsOf(index)

@@ -1,6 +1,6 @@
-/** Work that many ask for and one does: by key, while it is under way and after it succeeded. */
+/** Work that several callers want and one of them does, by key; its success is remembered. */
 
-/** A failure is forgotten, so that the next one who asks tries again. */
+/** A failure is forgotten, so that the next caller tries again. */
 export class Once<T> {
   readonly #results = new Map<string, Promise<T>>()
 

@@ -7,12 +7,12 @@ import type { Context } from '../core/context.ts'
 import { messageOf, NetworkError, RegistryError } from '../core/errors.ts'
 import { isPassing } from '../core/retry.ts'
 
-/** Decides, and waits before a further attempt. `attempt` counts from 1 and begins anew after each byte that came. */
+/** Decides whether to try again, and waits before that. `attempt` counts from 1, and from 1 again after each byte that was read. */
 export type MayRetry = (error: unknown, attempt: number) => Promise<boolean>
 
 /**
- * Yields the bytes from `start` up to `size`; what comes beyond is passed on, for the check to refuse. A request that failed was
- * repeated where that helps: only what breaks off is opened again, or a silent source would be waited for many times over.
+ * Yields the bytes from `start` up to `size`. Bytes beyond that are passed on, for the check to refuse. The client has repeated a request
+ * that failed; only a stream that breaks off is opened again here, or a silent source would be waited for many times over.
  */
 export function resumable(open: OpenBlob, start: number, size: number, mayRetry: MayRetry): Bytes {
   let offset = start

@@ -1,4 +1,4 @@
-/** One blob as one stream from source to destination, which goes on where either side broke off; shared with sibling tasks. */
+/** Sends one blob as one stream from source to destination, resumed where either side broke off, and shared with sibling tasks. */
 
 import { withPass } from '../core/carrier.ts'
 import { type Bytes, SMALL_BLOB } from '../core/content.ts'
@@ -24,7 +24,7 @@ export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promis
         await work()
       }),
   }
-  // A small blob is sooner read again than waited for.
+  // Reading a small blob again is quicker than waiting for the siblings.
   if (isSmall) return leader.holdSlot(false, () => stream(blob, undefined, job, ctx))
   return state.siblings.share(job.artifact, blob, member, leader, async (share) => {
     if (!share) return stream(blob, undefined, job, ctx)
@@ -40,7 +40,7 @@ async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx:
   ctx.emit({ type: 'blob-started', id, digest: blob.digest, size: blob.size, name: job.name })
   let begun: number
   try {
-    // What siblings share stays here, as each of them writes from the one stream.
+    // A shared stream stays in this thread: each sibling writes from it.
     const carriers = !share && isCostly(job) ? job.state.carriers : undefined
     begun = carriers
       ? await carriers.share(blob.size, (carrier) => writeOrTell(blob, id, share, job, { ...ctx, carrier }))
@@ -55,8 +55,8 @@ async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx:
   ctx.emit({ type: 'blob-ended', id, outcome: 'copied', size: blob.size })
 }
 
-/** Where nothing is hashed on the way and the destination refuses the digest, sends the blob once more, hashed, to learn which side broke
- *  it. */
+/** Writes the blob. If nothing is hashed on the way and the destination refuses the digest, the blob is sent once more and hashed, to learn
+ *  which side damaged it. */
 async function writeOrTell(
   blob: Descriptor,
   id: string,
@@ -100,19 +100,19 @@ async function write(
   const lost: Lost = {}
   const open = async (offset: number, given?: AbortSignal): Promise<Bytes> => {
     if (begun === undefined && offset > 0) {
-      const text = `going on with ${blob.digest} at ${formatBytes(offset)} of ${formatBytes(blob.size)}, which an earlier run has sent`
+      const text = `resuming ${blob.digest} at ${formatBytes(offset)} of ${formatBytes(blob.size)}, which an earlier run has sent`
       ctx.emit({ type: 'log', level: 'info', text })
     }
-    // Where the registry has forgotten what it had, the stream begins anew.
+    // A registry that has forgotten its part of the blob gets it from the beginning.
     begun = Math.min(begun ?? offset, offset)
     passed = offset
-    // The siblings' stream has only one beginning; whoever needs another part reads it alone.
+    // The siblings' stream can be read from its beginning only; a member that needs another part reads it alone.
     const first = shared
     shared = undefined
     const together = offset === 0 ? first?.read() : undefined
     if (together) return metered(together, own, progress, ctx.signal)
     first?.leave()
-    // It was asked as often as makes sense: the upload need not ask again.
+    // The source has failed for good (its own retries are used up), so a further attempt of the upload must not open it again.
     if (lost.error !== undefined) throw lost.error
     return reading(blob, offset, hash, own, progress, job, given ? { ...ctx, signal: given } : ctx, lost)
   }
@@ -125,11 +125,11 @@ async function write(
   } finally {
     hash.end()
   }
-  // Not opened at all: everything was there, and only its end was missing.
+  // If it was never opened, the registry had all bytes and the upload only had to be completed.
   return begun ?? blob.size
 }
 
-/** Why the source was given up, once it was. */
+/** Why the source was given up. */
 interface Lost {
   error?: unknown
 }

@@ -27,7 +27,7 @@ export interface Share {
   read(): Bytes | undefined
   /** Called instead by a member that does not want it after all: the others wait for it. */
   leave(): void
-  /** Aborted when the others go on without this member. What it has begun with the stream must end at once. */
+  /** Aborted when the others continue without this member, which must then stop using the stream at once. */
   readonly leftBehind: AbortSignal
 }
 

@@ -1,4 +1,4 @@
-/** Slots for blob streams: a bounded number at once, handed out fairly between those who ask. */
+/** Slots for blob streams: a bounded number at once, shared fairly between tasks. */
 
 import { abortReason } from '../core/cancel.ts'
 
@@ -15,7 +15,7 @@ export class Slots {
     this.#free = count
   }
 
-  /** Waits for a slot, runs `work`, gives the slot back. `owner` is whoever shares fairly: a task. */
+  /** Waits for a slot, runs `work`, gives the slot back. `owner` shares fairly with other owners: a task. */
   async use<T>(owner: unknown, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     await this.#take(owner, signal)
     try {
@@ -53,7 +53,7 @@ export class Slots {
   #give(): void {
     for (const [owner, queue] of this.#queues) {
       const waiter = queue.shift()
-      // Whoever was served goes to the end of the round.
+      // An owner that was served goes to the end of the round.
       this.#queues.delete(owner)
       if (queue.length > 0) this.#queues.set(owner, queue)
       if (waiter) {

@@ -1,4 +1,4 @@
-/** A blob's bytes on their way: counted, hashed, throttled, and refused where they are not what the descriptor says. */
+/** A blob's bytes on their way: counted, hashed, throttled, and refused if they do not match the descriptor. */
 
 import { throwIfAborted } from '../core/cancel.ts'
 import { type CarriedHash, type Carrier, LARGEST_CHUNK, type Passing, withPass } from '../core/carrier.ts'
@@ -12,12 +12,12 @@ export interface StreamOptions {
   readonly blob: Descriptor
   readonly throttles: readonly Throttle[]
   readonly signal: AbortSignal
-  /** Called with the bytes of each chunk that goes on. */
+  /** Called with the size of each chunk that is passed on. */
   readonly progress: (bytes: number) => void
 }
 
-/** What has been hashed of a blob, kept over attempts: a second attempt hashes only what the first did not see. Where an earlier
- *  process has sent the beginning there is nothing to compare here: the destination's own check of the digest decides. */
+/** The hash of a blob over several attempts: each attempt hashes only what the earlier ones did not read. If an earlier process has sent the
+ *  beginning of the blob, nothing can be compared here, and the destination's own check of the digest decides. */
 export class BlobHash {
   readonly #blob: Descriptor
   readonly #hash: BlobHashing | undefined
@@ -31,7 +31,7 @@ export class BlobHash {
     this.#hash = hashing ? (this.#carried ?? hashBlob(algorithm)) : undefined
   }
 
-  /** Adds a chunk that stands at `offset`; parts already hashed are passed over. */
+  /** Adds a chunk that begins at `offset`; bytes already hashed are skipped. */
   update(chunk: Uint8Array, offset: number): void {
     this.#hash?.update(chunk, offset)
   }
@@ -47,7 +47,7 @@ export class BlobHash {
     this.#hash?.forget()
   }
 
-  /** Throws where the blob's `length` bytes are not the blob, naming both digests and lengths. Call at the end of the stream. */
+  /** Throws if the `length` bytes that were read are not the blob, naming both digests and lengths. Call at the end of the stream. */
   async check(length: number): Promise<void> {
     const { digest, size } = this.#blob
     const hashed = await this.#hash?.digest()
@@ -55,7 +55,7 @@ export class BlobHash {
     const actual = hash ? `${digestParts(digest).algorithm}:${hash.hex}` : digest
     if (actual === digest && length === size) return
     throw new IntegrityError(
-      `blob is not its digest: expected ${digest} of ${size} bytes, got ${hash ? `${actual} of ` : ''}${length} bytes`,
+      `blob does not match its digest: expected ${digest} of ${size} bytes, got ${hash ? `${actual} of ` : ''}${length} bytes`,
       { hint: 'what the source sends is damaged; push the image there again' },
     )
   }
@@ -78,7 +78,7 @@ export function checked(source: Bytes, offset: number, hash: BlobHash, options: 
         if (position > blob.size + MAX_EXCESS) break
         continue
       }
-      // The last chunk goes on only once the whole is known to be right.
+      // The last chunk is passed on only once the whole blob is known to be right.
       if (position === blob.size) await hash.check(position)
       for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
       progress(chunk.byteLength)

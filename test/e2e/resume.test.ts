@@ -95,7 +95,7 @@ describe('a process that ends in the middle of a blob', () => {
       expect(last).toMatchObject({ status: 'succeeded' })
       // What the first had brought is not sent again either: its configuration.
       expect(up.counts.get('POST upload 202')).toBeUndefined()
-      expect(second.stdout + second.stderr).toContain(`going on with ${LAYER} at 12.0 MiB of 20.0 MiB`)
+      expect(second.stdout + second.stderr).toContain(`resuming ${LAYER} at 12.0 MiB of 20.0 MiB`)
       expect(second.stdout + second.stderr).not.toMatch(/_state=(?!\*\*\*)/)
     })
   }
@@ -201,7 +201,7 @@ describe('verify: off', () => {
     expect(outcome.exitCode).toBe(1)
     expect(tasks[0]?.error).toMatchObject({
       code: 'integrity',
-      message: expect.stringMatching(new RegExp(`^source from: blob is not its digest: expected ${LAYER}`)),
+      message: expect.stringMatching(new RegExp(`^source from: blob does not match its digest: expected ${LAYER}`)),
     })
     expect(destination.repository('mirror/app').blobs.has(LAYER)).toBe(false)
     expect(destination.uploads.size).toBe(0)
@@ -216,7 +216,7 @@ describe('verify: off', () => {
     )
     const { outcome, tasks } = await workplace().run(yaml)
     expect(outcome.exitCode).toBe(1)
-    expect(tasks[0]?.error?.message).toMatch(/^source from: blob is not its digest/)
+    expect(tasks[0]?.error?.message).toMatch(/^source from: blob does not match its digest/)
   })
 })
 

@@ -5,7 +5,7 @@ import type { Context } from '../../core/context.ts'
 import type { PlanTotals } from '../plan/plan.ts'
 import { type PrepareRequest, plural, registriesText, stagePing } from '../plan/prepare.ts'
 
-/** What an earlier execution is begun anew as: itself, or a new one of what failed in it. */
+/** How an earlier execution is continued: resumed itself, or retried as a new execution of what failed in it. */
 export interface Again {
   readonly how: 'resume' | 'retry'
   readonly execution: number

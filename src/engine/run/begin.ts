@@ -1,4 +1,4 @@
-/** The beginning of an execution: the policy's lock taken, its number given; or who holds the lock. */
+/** Begins an execution: takes the policy's lock and gets a number, or names the execution that holds the lock. */
 
 import type { Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
@@ -15,9 +15,9 @@ export interface BeginRequest {
   readonly trigger: TriggerKind
   /** What may run only once at a time: the policy in its file. */
   readonly lock: string
-  /** What the program needs to go on with the execution in a later process, as JSON. */
+  /** What the program needs to resume the execution in a later process, as JSON. */
   readonly origin?: string
-  /** Begins an earlier execution anew instead of a new one. */
+  /** Resumes or retries an earlier execution instead of beginning a new one. */
   readonly again?: Again | undefined
   /** Registries that keep nothing of a run that was interrupted. */
   readonly late?: readonly string[]
@@ -25,7 +25,7 @@ export interface BeginRequest {
   readonly wait?: boolean | undefined
 }
 
-/** Throws a `LockedError` that names who holds the lock. */
+/** Throws a `LockedError` that names the execution that holds the lock. */
 export async function begin(request: BeginRequest, clock: Clock, ctx: Context): Promise<Begun> {
   const { history, policy, trigger } = request
   for (let waiting = false; ; waiting = true) {
@@ -44,7 +44,7 @@ export async function begin(request: BeginRequest, clock: Clock, ctx: Context): 
 
 export interface Begun {
   readonly id: number
-  /** Of an execution that goes on: from 2 on. */
+  /** Of a resumed execution: 2 or more. */
   readonly attempt?: number
 }
 
@@ -64,7 +64,7 @@ function beginOnce(request: BeginRequest): Begun | { readonly owner: LockOwner }
   const begun = history.executions.resume(again.execution, request.late)
   if (begun) return begun
   const { status } = history.executions.get(again.execution)
-  throw new ConfigurationError(`execution ${again.execution} cannot go on: it is ${status.replaceAll('_', ' ')}`)
+  throw new ConfigurationError(`execution ${again.execution} cannot be resumed: it is ${status.replaceAll('_', ' ')}`)
 }
 
 function locked(policy: string, owner: LockOwner): LockedError {

@@ -1,4 +1,4 @@
-/** What other processes want of an execution that runs here: that it stops, pauses, goes on; and telling them that it lives. */
+/** Listens to other processes, which may stop, pause or resume an execution that runs here, and tells them that it is alive. */
 
 import type { Context } from '../../core/context.ts'
 import { CancelledError, LockedError } from '../../core/errors.ts'
@@ -43,14 +43,14 @@ export function listenToOthers(controlled: Controlled): Control {
     // Refused while it prepares: then it is paused as soon as there is something to hold.
     if (paused || !history.executions.move(execution, 'paused')) return
     paused = true
-    const reason = `paused by \`executions pause\`; \`replicate executions resume ${execution}\` goes on`
+    const reason = `paused by \`executions pause\`; \`replicate executions resume ${execution}\` resumes it`
     emit({ type: 'waiting', reason })
   }
 
   function goOn(): void {
     if (paused) {
       paused = !history.executions.move(execution, 'in_progress')
-      if (!paused) emit({ type: 'log', level: 'info', text: 'goes on' })
+      if (!paused) emit({ type: 'log', level: 'info', text: 'resumed' })
     }
     if (!paused) gate.open()
   }

@@ -32,7 +32,7 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   /** Blob streams at once. */
   readonly concurrency: number
   readonly throttles: readonly Throttle[]
-  /** Other threads for large blobs; absent: there are none. */
+  /** Other threads for large blobs. Absent: this thread moves all bytes. */
   readonly carriers?: Carriers | undefined
   /** Give up after this many failed tasks. */
   readonly maxFailures?: number | undefined
@@ -79,7 +79,7 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
   try {
     request.started(id)
     oweNotification(request, id)
-    if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: goes on with what is left` })
+    if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: resumes what is left` })
     const result = await stages(request, { id, began, stop, gate, control, clock, ctx: { signal, emit } })
     exitCode = result.exitCode
     if (!control.lost) await notify(request, id, { signal, emit })
@@ -131,13 +131,13 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     const execution = history.executions.finish(id)
     return { execution, exitCode: execution.status === 'succeeded' ? 0 : 1 }
   } catch (error) {
-    // What the history could not say any more is no mistake of its user, which the error's own code would mean.
+    // A history that fails in mid run is not the user's mistake, which the error's own exit status would say.
     const own = error instanceof ReplicateError && !(error instanceof HistoryError)
     return failed(request, run, error, own ? error.exitCode : 1)
   }
 }
 
-/** The execution that made the plan which this one goes on with. */
+/** The execution that made the plan which this one resumes. */
 function plannedBefore({ history, again }: ExecuteRequest): number | undefined {
   if (!again) return undefined
   return again.how === 'retry' || history.executions.beginning(again.execution).prepared ? again.execution : undefined
@@ -247,7 +247,7 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
   const { in_progress: tasks, succeed } = history.executions.get(id)
   if (tasks === 0) return NOTHING
   for (const { error } of history.tasks.list(id, { status: 'failed' })) {
-    // A tag that cannot be deleted is no reason to keep others.
+    // One tag that cannot be deleted does not keep the others.
     if (error?.code === NOT_DELETED) continue
     const message = 'not deleted: not every copy has succeeded'
     history.tasks.skipDeletes(id, { code: NOT_DELETED, message })

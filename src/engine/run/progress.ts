@@ -14,10 +14,10 @@ export interface ProgressTeller {
 /** In milliseconds. */
 const INTERVAL = 500
 
-/** More blobs in flight than this are left out: nobody could read them, and each is written again and again. */
+/** Further blobs in flight are left out: no one could read so many, and each costs a write several times a second. */
 const MOST_BLOBS = 64
 
-/** Also writes the log lines that wait, so that who follows them need not wait longer. */
+/** Also writes the log lines that are waiting, so that other processes can follow them. */
 export function tellProgress(history: Pick<History, 'progress' | 'logs'>, execution: number): ProgressTeller {
   const blobs = new Map<string, { -readonly [K in keyof BlobProgress]: BlobProgress[K] }>()
   let bytes = 0

@@ -5,7 +5,7 @@ import type { Context } from '../../core/context.ts'
 import type { Event } from '../../core/events.ts'
 import type { History } from '../../history/history.ts'
 
-/** Passes events on, and keeps those that a user may want to read later. A line that cannot be kept is no reason to fail. */
+/** Passes events on, and keeps those that a user may want to read later. A line that cannot be kept fails nothing. */
 export function recording(history: History, id: number, clock: Clock, ctx: Context): Context['emit'] {
   return (event: Event) => {
     attempt(() => keep(event, history, id, clock.now()))

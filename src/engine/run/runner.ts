@@ -22,9 +22,9 @@ export interface RunnerOptions {
   readonly destinations: ReadonlyMap<string, Endpoint>
   readonly state: TransferState
   readonly memory: ManifestMemory
-  /** Nothing that a destination's manifest names is taken to be there. */
+  /** Ask for everything that a manifest of the destination names, instead of taking it to be there. */
   readonly thorough?: boolean | undefined
-  /** An earlier execution may have left blobs, also where the plan saw no repository: without a tag there is none to see. */
+  /** An earlier execution may have left blobs, even if the plan saw no repository: a repository without tags is not listed. */
   readonly leftovers?: boolean | undefined
 }
 

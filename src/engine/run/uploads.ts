@@ -6,7 +6,7 @@ import type { BlobHints, OpenCheckpoint } from '../../transfer/job.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { attempt } from './recording.ts'
 
-/** Nothing is remembered where a destination has no uploads that another process could go on with: a directory. */
+/** Uploads to a directory are not remembered: another process could not resume them. */
 export function checkpoints(
   destinations: ReadonlyMap<string, Endpoint>,
   history: History,
@@ -16,7 +16,7 @@ export function checkpoints(
     const registry = destinations.get(name)?.registry.url
     if (registry === undefined) return undefined
     const kept = history.uploads.checkpoint(execution, { registry, repository, digest })
-    // A history that cannot be used is told by the task that ends next: an upload goes on without being remembered.
+    // A history that cannot be used is told by the task that ends next: an upload continues without being remembered.
     return {
       load: () => attempt(kept.load),
       save: (state, offset) => attempt(() => kept.save(state, offset)),
@@ -40,7 +40,7 @@ export function hintsOf(destinations: ReadonlyMap<string, Endpoint>, history: Hi
   }
 }
 
-/** Tells the destination to forget the uploads that nobody will go on with. Never fails. */
+/** Tells the destination to forget the uploads that no process will resume. Never fails. */
 export async function discardUploads(
   { registry, adapter }: Endpoint,
   history: History,

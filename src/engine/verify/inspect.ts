@@ -1,4 +1,4 @@
-/** One artifact at the destination, read to its last blob: what it names and does not have, or has wrong. */
+/** Inspects one artifact at the destination down to its last blob: which content is missing or damaged. */
 
 import type { Clock } from '../../core/cancel.ts'
 import { mapConcurrent } from '../../core/concurrent.ts'
@@ -32,7 +32,7 @@ export interface Inspection {
   readonly keep: Wanted | undefined
   readonly foreignLayers: boolean
   readonly referrers: boolean
-  /** Every blob is read and hashed, so many at once; absent: it is only asked for. */
+  /** Limits how many blobs are read and hashed at once. Absent: blobs are only asked for. */
   readonly full: Slots | undefined
   readonly clock: Clock
 }
@@ -193,7 +193,7 @@ async function readable<T>(
   }
 }
 
-/** Ends a stream that nobody wants to read. */
+/** Ends a stream without reading it. */
 async function closed(bytes: AsyncIterable<Uint8Array>): Promise<undefined> {
   for await (const _ of bytes) break
 }

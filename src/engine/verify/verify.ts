@@ -125,7 +125,7 @@ function verifyingOf(request: VerifyRequest): Verifying {
   }
 }
 
-/** By repository. One that cannot be listed is told, and the others go on. */
+/** By repository. A repository that cannot be listed is a difference; the others are still compared. */
 async function* artifactsOf(
   verifying: Verifying,
   tell: (difference: Difference) => void,
@@ -310,7 +310,7 @@ async function repairOf(
   }
 }
 
-/** A failure that is about one artifact. What says that a whole side is out of reach goes on upwards. */
+/** A failure that is about one artifact. Rethrows what means that a whole registry is out of reach. */
 function findingOf(error: unknown): Finding {
   const isWhole = error instanceof NetworkError || error instanceof CredentialError || error instanceof CancelledError
   if (!(error instanceof ReplicateError) || isWhole) throw error
