@@ -1,7 +1,11 @@
-/** What YAML and JSON call a mapping or an object. */
+/** Tells the kinds of values of YAML and JSON apart. */
 
 export type Mapping = Readonly<Record<string, unknown>>
 
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
 export function isMapping(value: unknown): value is Mapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject(value) && !Array.isArray(value)
 }

@@ -1,6 +1,7 @@
 /** Turns the schema's issues into findings, with a suggestion for misspelt names. */
 
 import type { z } from 'zod'
+import { isObject } from './mapping.ts'
 import { jsonSchema } from './schema.ts'
 import type { Finding } from './source.ts'
 import { didYouMean } from './suggest.ts'
@@ -97,8 +98,4 @@ function keysAt(schema: unknown, path: Path): readonly string[] {
   if (properties && first in properties)
     return keysAt(Object.entries(properties).find(([key]) => key === first)?.[1], rest)
   return 'additionalProperties' in schema ? keysAt(schema.additionalProperties, rest) : []
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }

@@ -16,6 +16,7 @@ import {
 } from 'yaml'
 import type { Problem } from '../core/errors.ts'
 import { withoutUserinfo } from '../core/secret.ts'
+import { isObject } from './mapping.ts'
 
 export interface ConfigurationFile {
   /** Absolute, or `-` for standard input. */
@@ -147,10 +148,6 @@ function isTooDeep(content: unknown): boolean {
     level = new Set([...level].flatMap((value) => Object.values(value).filter(isObject)))
   }
   return false
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }
 
 function reasonOf(error: unknown): string {

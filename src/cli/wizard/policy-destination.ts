@@ -2,14 +2,14 @@
 
 import type { Configuration } from '../../config/load.ts'
 import { mapRepository } from '../../engine/plan/mapping.ts'
-import { complaint, type Draft } from '../commands/policies/draft.ts'
+import { complaint, type PolicyDraft } from '../commands/policies/draft.ts'
 import type { PolicyFlags } from '../commands/policies/fields.ts'
 import { select, text } from '../prompt.ts'
 import { askRegistry } from './policy-source.ts'
 
 /** `example` is a repository of the source. */
 export async function askDestination(
-  draft: Draft,
+  draft: PolicyDraft,
   configuration: Configuration,
   flags: PolicyFlags,
   example = 'library/alpine',
@@ -36,7 +36,7 @@ export async function askDestination(
 }
 
 /** By what comes of it; not asked where all comes to the same. */
-async function askFlatten({ session }: Draft, namespace: string, example: string): Promise<string> {
+async function askFlatten({ session }: PolicyDraft, namespace: string, example: string): Promise<string> {
   const landed = new Map<string, string>()
   for (const flatten of [1, 0, 2, 3, 'all'] as const) {
     const place = mapRepository(example, { namespace, flatten })

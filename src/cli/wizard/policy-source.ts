@@ -2,7 +2,7 @@
 
 import type { Configuration } from '../../config/load.ts'
 import { CancelledError, describeError, ReplicateError } from '../../core/errors.ts'
-import { complaint, type Draft, previewDraft } from '../commands/policies/draft.ts'
+import { complaint, type PolicyDraft, previewDraft } from '../commands/policies/draft.ts'
 import { type PolicyFlags, referenceIn } from '../commands/policies/fields.ts'
 import { countsOf, type Preview } from '../commands/policies/preview.ts'
 import { select, text } from '../prompt.ts'
@@ -13,7 +13,7 @@ const ANOTHER = ''
 
 /** One of the configuration, or any other; `likely` is the one that Enter takes. */
 export async function askRegistry(
-  { session, file }: Draft,
+  { session, file }: PolicyDraft,
   { registries }: Configuration,
   message: string,
   option: string,
@@ -43,7 +43,11 @@ export async function askRegistry(
   return referenceIn(file, answer, session.cwd)
 }
 
-export async function askSource(draft: Draft, configuration: Configuration, flags: PolicyFlags): Promise<PolicyFlags> {
+export async function askSource(
+  draft: PolicyDraft,
+  configuration: Configuration,
+  flags: PolicyFlags,
+): Promise<PolicyFlags> {
   if (flags.source !== undefined) return flags
   const source = await askRegistry(draft, configuration, 'Source registry:', '--source', (answer) =>
     answer === '' ? Promise.resolve('write a host') : complaint(draft, { ...flags, source: answer }),
@@ -68,7 +72,7 @@ const PATIENCE = 10_000
 
 /** Asks, shows what that matches, and asks again until it is what was meant. `example` is a repository that matches. */
 export async function askFilters(
-  draft: Draft,
+  draft: PolicyDraft,
   given: PolicyFlags,
 ): Promise<{ readonly flags: PolicyFlags; readonly example: string | undefined }> {
   const { session } = draft
@@ -92,7 +96,7 @@ export async function askFilters(
   }
 }
 
-async function askPatterns(draft: Draft, before: PolicyFlags): Promise<PolicyFlags> {
+async function askPatterns(draft: PolicyDraft, before: PolicyFlags): Promise<PolicyFlags> {
   let flags = before
   if (!hasPath(before)) {
     flags = await askPattern(draft, flags, 'name', 'Repositories (such as library/{alpine,redis} or library/*)', 'all')
@@ -111,7 +115,7 @@ function hasPath({ source = '' }: PolicyFlags): boolean {
 const NONE = '-'
 
 async function askPattern(
-  draft: Draft,
+  draft: PolicyDraft,
   flags: PolicyFlags,
   key: 'name' | 'tag',
   message: string,
@@ -128,7 +132,7 @@ async function askPattern(
 }
 
 async function askValue(
-  draft: Draft,
+  draft: PolicyDraft,
   flags: PolicyFlags,
   key: 'semver' | 'newest',
   message: string,
@@ -156,7 +160,7 @@ function withValue(flags: PolicyFlags, key: 'semver' | 'newest', word: string): 
 }
 
 /** Says what it saw, or why it could not; undefined then. */
-async function look(draft: Draft, flags: PolicyFlags, within: number | undefined): Promise<Preview | undefined> {
+async function look(draft: PolicyDraft, flags: PolicyFlags, within: number | undefined): Promise<Preview | undefined> {
   const { stderr, errorColors: colors } = draft.session
   try {
     const seen = await previewDraft(draft, flags, { keep: SHOWN, ...(within === undefined ? {} : { within }) })

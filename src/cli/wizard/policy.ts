@@ -4,7 +4,7 @@ import type { App } from '../../app/app.ts'
 import { blockLines } from '../../config/edit/render.ts'
 import type { Configuration } from '../../config/load.ts'
 import { parseSchedule, ScheduleError } from '../../core/schedule.ts'
-import { checkDraft, type Draft } from '../commands/policies/draft.ts'
+import { checkDraft, type PolicyDraft } from '../commands/policies/draft.ts'
 import { newPolicy, type PolicyFlags } from '../commands/policies/fields.ts'
 import { localTimezone, wallClock } from '../commands/schedule/schedule.ts'
 import { confirm, select, text } from '../prompt.ts'
@@ -26,7 +26,7 @@ export async function askPolicy(
 ): Promise<Asked | undefined> {
   const name = given.name ?? (await askName(session, configuration))
   const { configuration: file } = await session.parts.paths(session.options)
-  const draft: Draft = { session, app, name, file }
+  const draft: PolicyDraft = { session, app, name, file }
   const source = await askSource(draft, configuration, given.flags)
   const { flags: filtered, example } = await askFilters(draft, source)
   const placed = await askDestination(draft, configuration, filtered, example)

@@ -7,14 +7,14 @@ import { ConfigurationError } from '../../core/errors.ts'
 import { variablePrefix } from '../../credentials/environment.ts'
 import { KeychainError } from '../../credentials/keychain.ts'
 import type { WrittenCredential } from '../../credentials/kinds.ts'
-import { type AddFlags, checked, type Desk, type Draft, refuseKnown, tried } from '../commands/registries/desk.ts'
+import { type AddFlags, checked, type Desk, type NewRegistry, refuseKnown, tried } from '../commands/registries/desk.ts'
 import { type SettingFlags, withScheme } from '../commands/registries/settings.ts'
 import { type Choice, confirm, secret, select, text } from '../prompt.ts'
 import { printable } from '../render/format.ts'
 
 /** Asks for everything that no option gave. Undefined if the user cancels; then nothing was written. */
-export async function wizard(desk: Desk, name: string | undefined, given: AddFlags): Promise<Draft | undefined> {
-  let draft: Draft | undefined
+export async function wizard(desk: Desk, name: string | undefined, given: AddFlags): Promise<NewRegistry | undefined> {
+  let draft: NewRegistry | undefined
   for (;;) {
     draft = await asked(desk, name, given, draft)
     const next = given.test === false ? 'save' : await afterTest(desk, draft)
@@ -28,7 +28,7 @@ export async function wizard(desk: Desk, name: string | undefined, given: AddFla
 
 type Next = 'save' | 'change' | 'leave'
 
-async function afterTest(desk: Desk, draft: Draft): Promise<Next> {
+async function afterTest(desk: Desk, draft: NewRegistry): Promise<Next> {
   const { session } = desk
   const registry = await checked(desk, draft)
   session.stderr.write(`testing ${printable(registry.url ?? registry.path ?? '')}\n`)
@@ -45,7 +45,12 @@ async function afterTest(desk: Desk, draft: Draft): Promise<Next> {
 }
 
 /** After a failed test, values of options are asked for, too. */
-async function asked(desk: Desk, name: string | undefined, given: AddFlags, before?: Draft): Promise<Draft> {
+async function asked(
+  desk: Desk,
+  name: string | undefined,
+  given: AddFlags,
+  before?: NewRegistry,
+): Promise<NewRegistry> {
   const { url, path, ...rest } = given
   const fixed: AddFlags = before ? {} : given
   const type = fixed.type ?? (await askType(desk, given, before))
@@ -60,7 +65,7 @@ async function asked(desk: Desk, name: string | undefined, given: AddFlags, befo
   return { name: chosen, flags, credential, keep }
 }
 
-function askType({ session, adapters }: Desk, { url, path }: AddFlags, before?: Draft): Promise<string> {
+function askType({ session, adapters }: Desk, { url, path }: AddFlags, before?: NewRegistry): Promise<string> {
   const guess = path ? 'oci-layout' : url && URL.canParse(withScheme(url)) ? hostType(url, adapters) : undefined
   return select(session, {
     message: 'Type of registry:',
@@ -80,7 +85,7 @@ function hostType(url: string, adapters: readonly AdapterType[]): string {
   return registryOfHost(new URL(withScheme(url)).host, adapters).type
 }
 
-function askName({ session, configuration, adapters }: Desk, type: string, before?: Draft): Promise<string> {
+function askName({ session, configuration, adapters }: Desk, type: string, before?: NewRegistry): Promise<string> {
   const taken = (name: string): boolean => configuration.registries.has(name)
   const short = adapters.find(({ identity }) => identity === type)?.short ?? type
   const free = Array.from({ length: 100 }, (_, at) => (at === 0 ? short : `${short}-${at + 1}`)).find((n) => !taken(n))
@@ -110,7 +115,7 @@ async function askPlace(
   name: string,
   type: string,
   given: AddFlags,
-  before?: Draft,
+  before?: NewRegistry,
 ): Promise<Pick<SettingFlags, 'url' | 'path'>> {
   if (given.url !== undefined) return { url: given.url }
   if (given.path !== undefined) return { path: given.path }
@@ -137,19 +142,19 @@ function filled(answer: string): string | undefined {
   return answer === '' ? 'it cannot be empty' : undefined
 }
 
-function askDescription({ session }: Desk, before?: Draft): Promise<string> {
+function askDescription({ session }: Desk, before?: NewRegistry): Promise<string> {
   const fallback = before?.flags.description || undefined
   return text(session, { message: 'Description (may be left out):', option: '--description', fallback })
 }
 
 /** Asked only for HTTPS. */
-async function askInsecure({ session }: Desk, url: string | undefined, before?: Draft): Promise<boolean> {
+async function askInsecure({ session }: Desk, url: string | undefined, before?: NewRegistry): Promise<boolean> {
   if (!url?.startsWith('https:')) return false
   const fallback = !before?.flags.insecure
   return !(await confirm(session, { message: 'Verify its certificate?', option: '--insecure', fallback }))
 }
 
-type Given = Pick<Draft, 'credential' | 'keep'>
+type Given = Pick<NewRegistry, 'credential' | 'keep'>
 
 const NOTHING: Given = { credential: undefined, keep: false }
 
@@ -158,7 +163,7 @@ async function askCredential(
   name: string,
   adapter: AdapterType | undefined,
   given: AddFlags,
-  before?: Draft,
+  before?: NewRegistry,
 ): Promise<Given> {
   const { session } = desk
   const kinds = KINDS.filter(({ value }) => adapter?.credentials.includes(value))
@@ -197,7 +202,7 @@ const NONE: Choice<'none'> = {
 
 const SECRETS = { basic: 'Password', token: 'Token', access_key: 'Secret of the access key' } as const
 
-function askUsername({ session }: Desk, kind: string, before?: Draft): Promise<string> {
+function askUsername({ session }: Desk, kind: string, before?: NewRegistry): Promise<string> {
   const message = kind === 'access_key' ? 'Id of the access key:' : 'User name:'
   const fallback = before?.credential?.username
   return text(session, { message, option: '--username', fallback, check: filled })

@@ -5,7 +5,7 @@ import { type ConfigurationFile, contentOf, parseSource, type Source } from '../
 import { blockAddition, blockFilling, blockNote, blockRemoval, blockReplacement, documentAddition } from './block.ts'
 import { flowAddition, flowFilling, flowRemoval, flowReplacement } from './flow.ts'
 import { checkOnlyIntended } from './guard.ts'
-import type { Value } from './render.ts'
+import { isMapping, type Value } from './render.ts'
 import { type Edit, isEmptyFlow, type Location, locate, type Path, parsedTree, type Splice, type Tree } from './tree.ts'
 
 export type { Value } from './render.ts'
@@ -44,10 +44,6 @@ function differences(path: Path, before: unknown, to: Value): readonly Edit[] {
     ]
   }
   return JSON.stringify(before) === JSON.stringify(asTexts(to)) ? [] : [{ set: path, to }]
-}
-
-function isMapping(value: unknown): value is { readonly [key: string]: Value } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** As the file would be read: every scalar is text there. */

@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { isAlias, isNode, visit } from 'yaml'
+import { isObject } from '../mapping.ts'
 import { contentOf, type Source } from '../source.ts'
 import type { Value } from './render.ts'
 import { type Edit, type Path, refusal } from './tree.ts'
@@ -90,10 +91,6 @@ function difference(a: unknown, b: unknown, path: Path = []): Path | undefined {
   const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])]
   const key = keys.find((name) => !isDeepStrictEqual(Reflect.get(a, name), Reflect.get(b, name)))
   return key === undefined ? path : difference(Reflect.get(a, key), Reflect.get(b, key), [...path, key])
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }
 
 /** An anchor around the path, or at its end, that an alias uses. */

@@ -61,6 +61,12 @@ export function flowPair(key: string, value: Value, quoting: Quoting = {}): stri
   return `${flowValue(key, quoting)}: ${flowValue(value, quoting)}`
 }
 
+export type ValueMapping = { readonly [key: string]: Value }
+
+export function isMapping(value: unknown): value is ValueMapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 export function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value)
 }

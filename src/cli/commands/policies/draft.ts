@@ -8,7 +8,7 @@ import type { Session } from '../../session.ts'
 import { newPolicy, type PolicyFlags } from './fields.ts'
 import { type Preview, preview } from './preview.ts'
 
-export interface Draft {
+export interface PolicyDraft {
   readonly session: Session
   readonly app: App
   readonly name: string
@@ -20,18 +20,18 @@ export interface Draft {
 const NOWHERE = ['oci:nowhere']
 
 /** The file as it would be. Throws a `ConfigurationError` for what would not be valid. */
-function drafted({ app, name }: Draft, flags: PolicyFlags): Promise<Edited> {
+function drafted({ app, name }: PolicyDraft, flags: PolicyFlags): Promise<Edited> {
   const to = newPolicy({ destination: NOWHERE, ...flags })
   return app.edit([{ set: ['policies', name], to }], { dry: true })
 }
 
 /** Throws a `ConfigurationError` for what would not be valid. */
-export async function checkDraft(draft: Draft, flags: PolicyFlags): Promise<void> {
+export async function checkDraft(draft: PolicyDraft, flags: PolicyFlags): Promise<void> {
   await drafted(draft, flags)
 }
 
 /** What is wrong with it, in one sentence. */
-export async function complaint(draft: Draft, flags: PolicyFlags): Promise<string | undefined> {
+export async function complaint(draft: PolicyDraft, flags: PolicyFlags): Promise<string | undefined> {
   try {
     await drafted(draft, flags)
     return undefined
@@ -44,7 +44,7 @@ export async function complaint(draft: Draft, flags: PolicyFlags): Promise<strin
 
 /** Throws what the source says, and where a variable is not set that it needs. */
 export async function previewDraft(
-  draft: Draft,
+  draft: PolicyDraft,
   flags: PolicyFlags,
   options: { readonly within?: number; readonly keep: number },
 ): Promise<Preview> {

@@ -2,6 +2,7 @@
 
 import { dirname, resolve } from 'node:path'
 import type { Edit, Value } from '../../../config/edit/edit.ts'
+import { isMapping } from '../../../config/edit/render.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
 import { type Policy, type PolicyDestination, routesOf } from '../../../core/policy.ts'
 import type { FilterFlags } from '../../values.ts'
@@ -72,10 +73,6 @@ function placed(
   if (deeper.length === 0) return { ...mapping, [key]: value }
   const inner = mapping[key]
   return { ...mapping, [key]: placed(isMapping(inner) ? inner : {}, deeper, value) }
-}
-
-function isMapping(value: Value | undefined): value is { readonly [key: string]: Value } {
-  return typeof value === 'object' && !Array.isArray(value)
 }
 
 function settingsOf(flags: PolicyFlags, current: Policy | undefined): readonly Setting[] {

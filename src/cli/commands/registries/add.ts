@@ -11,7 +11,7 @@ import { canAsk, secret } from '../../prompt.ts'
 import { printable } from '../../render/format.ts'
 import { print, quietContext, type Session } from '../../session.ts'
 import { readSecret } from '../credentials/set.ts'
-import { type AddFlags, checked, type Desk, type Draft, editsOf, refuseKnown, tried } from './desk.ts'
+import { type AddFlags, checked, type Desk, editsOf, type NewRegistry, refuseKnown, tried } from './desk.ts'
 import { registryJson } from './registries.ts'
 import { withScheme } from './settings.ts'
 
@@ -45,7 +45,7 @@ function isWhole(
   return name !== undefined && (hasPlace || (type !== undefined && homeUrl(name, type, adapters) !== undefined))
 }
 
-async function fromOptions(desk: Desk, name: string | undefined, flags: AddFlags): Promise<Draft> {
+async function fromOptions(desk: Desk, name: string | undefined, flags: AddFlags): Promise<NewRegistry> {
   const { url, path } = flags
   if (name === undefined) throw missing('NAME')
   const type = flags.type ?? typeOf(url, path, desk.adapters)
@@ -92,7 +92,7 @@ async function credentialOf(
 }
 
 /** Tests it unless told not to, keeps its credential, and writes it. */
-async function save(desk: Desk, draft: Draft, test = true): Promise<number> {
+async function save(desk: Desk, draft: NewRegistry, test = true): Promise<number> {
   const { session, app } = desk
   const registry = await checked(desk, draft)
   if (test && !(await tried(desk, draft, registry))) {
@@ -113,7 +113,7 @@ function added({ colors }: Session, name: string, path: string): string {
 }
 
 /** What is kept in the keychain is not used where another place of the chain has one. */
-async function warnOfOther({ session, app }: Desk, draft: Draft, configuration: Configuration): Promise<void> {
+async function warnOfOther({ session, app }: Desk, draft: NewRegistry, configuration: Configuration): Promise<void> {
   if (!draft.credential || !draft.keep || session.quiet) return
   const { origin } = await app.credential(draft.name, configuration, quietContext(session))
   if (origin === KEYCHAIN_ORIGIN) return
@@ -121,6 +121,6 @@ async function warnOfOther({ session, app }: Desk, draft: Draft, configuration: 
 }
 
 /** Before the registry is written: without a keychain nothing is. */
-async function keep({ app }: Desk, { credential, keep: wanted }: Draft, registry: Registry): Promise<void> {
+async function keep({ app }: Desk, { credential, keep: wanted }: NewRegistry, registry: Registry): Promise<void> {
   if (credential && wanted) await app.keychain.store(registry, credential)
 }

@@ -17,7 +17,7 @@ export interface AddFlags extends SettingFlags {
 }
 
 /** What is to be added. */
-export interface Draft {
+export interface NewRegistry {
   readonly name: string
   readonly flags: SettingFlags
   readonly credential?: WrittenCredential | undefined
@@ -42,17 +42,17 @@ export function refuseKnown(configuration: Configuration, name: string): void {
 }
 
 /** The registry as the configuration will have it. Throws a `ConfigurationError` for what is wrong with it. */
-export async function checked(desk: Desk, draft: Draft): Promise<Registry> {
+export async function checked(desk: Desk, draft: NewRegistry): Promise<Registry> {
   const { configuration } = await desk.app.edit(editsOf(desk, draft), { dry: true })
   return configuration.registryOf(draft.name)
 }
 
-export function editsOf({ places }: Desk, { name, flags }: Draft) {
+export function editsOf({ places }: Desk, { name, flags }: NewRegistry) {
   return settingEdits(name, settingsOf(flags, places))
 }
 
 /** Shows each step on standard error; whether all of them went well. */
-export async function tried({ session, app }: Desk, { credential }: Draft, registry: Registry): Promise<boolean> {
+export async function tried({ session, app }: Desk, { credential }: NewRegistry, registry: Registry): Promise<boolean> {
   const show = !session.quiet && !session.json
   const steps = await app.tryOut(registry, credential, quietContext(session), (step) => {
     if (show || !step.ok) session.stderr.write(stepLine(step, session.errorColors, session.stderr.columns))
