@@ -1,11 +1,12 @@
 /** Checks the way to a registry step by step: its address, its certificate, its answer without a credential. */
 
 import { lookup } from 'node:dns/promises'
-import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { abortReason } from '../core/cancel.ts'
-import { parseChallenges } from './auth/challenge.ts'
+import { RegistryError } from '../core/errors.ts'
+import { chooseChallenge } from './auth/challenge.ts'
+import { createHttpClient } from './client.ts'
 import { certificateProblem } from './failure.ts'
 
 export interface TlsOptions {
@@ -70,31 +71,35 @@ function handshake(url: URL, { insecure, ...trust }: TlsOptions, signal: AbortSi
   })
 }
 
-/** What `GET /v2/` is answered without a credential; undefined for what no registry answers. */
+/** What `GET /v2/` is answered without a credential; undefined for an answer that no registry gives. */
 export async function probeApi(url: URL, options: TlsOptions, signal: AbortSignal): Promise<string | undefined> {
-  const { statusCode = 0, headers } = await answered(url, options, signal)
-  if (statusCode === 200) return 'open to anonymous access'
-  if (statusCode === 403) return '403, closed to anonymous access'
-  if (statusCode !== 401) return undefined
-  const [challenge] = parseChallenges(headers['www-authenticate'] ?? '')
-  const realm = challenge?.parameters.realm
-  if (challenge?.scheme !== 'bearer') return 'wants a user name and a password'
-  return `wants a token${realm !== undefined && URL.canParse(realm) ? ` of ${new URL(realm).host}` : ''}`
-}
-
-async function answered(url: URL, { insecure, ...trust }: TlsOptions, signal: AbortSignal): Promise<IncomingMessage> {
-  const target = new URL(`${url.pathname.replace(/\/$/, '')}/v2/`, url)
-  const options = { agent: false, signal, ...given(trust), rejectUnauthorized: !insecure } as const
-  // Loaded here, as loading takes 30 ms that other commands need not spend.
-  const { get } = await (target.protocol === 'https:' ? import('node:https') : import('node:http'))
-  return new Promise((resolve, reject) => {
-    const request = get(target, options, (response) => {
-      resolve(response)
-      response.destroy()
-    })
-    request.setTimeout(WITHIN, () => request.destroy(tooSlow()))
-    request.once('error', reject)
+  const { insecure, ca, cert, key } = options
+  const credential = async () => ({ kind: 'anonymous', origin: 'none' }) as const
+  const trust = { insecure, ca, client_cert: cert, client_key: key, idle: WITHIN }
+  const http = createHttpClient({
+    ...trust,
+    url: url.href,
+    host: url.host,
+    credential,
+    userAgent: 'replicate',
+    secrets() {},
   })
+  try {
+    const request = { method: 'GET', url: '/v2/', expect: [200, 401, 403], redirect: false, retry: false } as const
+    const { status, headers, discard } = await http.request(request, { signal, emit() {} })
+    await discard()
+    if (status === 200) return 'open to anonymous access'
+    if (status === 403) return '403, closed to anonymous access'
+    const challenge = chooseChallenge(headers['www-authenticate'])
+    const realm = challenge?.parameters.realm
+    if (challenge?.scheme !== 'bearer') return 'wants a user name and a password'
+    return `wants a token${realm !== undefined && URL.canParse(realm) ? ` of ${new URL(realm).host}` : ''}`
+  } catch (error) {
+    if (error instanceof RegistryError) return undefined
+    throw error
+  } finally {
+    await http.close()
+  }
 }
 
 function tooSlow(): Error {
