@@ -8,6 +8,10 @@ import { type FaultRule, isLayer, LAYER, MIB, run } from './setup.ts'
 
 const ARTIFACT = image({ layers: 2, size: LAYER, seed: 'answers' })
 const AT = Math.round(LAYER * 0.6)
+const THREADS = [
+  ['in this thread', false],
+  ['in another thread', true],
+] as const
 
 describe('statuses that pass', () => {
   test.each([408, 429, 500, 502, 503, 504])('%i to the first request of every kind', async (status) => {
@@ -65,7 +69,7 @@ describe('with one connection to each host, uploads never wait for each other fo
   })
 })
 
-describe('a registry that forgets', () => {
+describe.each(THREADS)('a registry that forgets, %s', (_, carried) => {
   test('tokens that run out in mid-blob on both sides are fetched anew', async () => {
     const revoke = (way: 'up' | 'down', side: 'source' | 'destination'): FaultRule => {
       let done = false
@@ -77,6 +81,7 @@ describe('a registry that forgets', () => {
     }
     const auth = { kind: 'bearer', user: 'tester', password: 'hush' } as const
     const { ran, met } = await run({
+      carried,
       artifact: ARTIFACT,
       source: revoke('down', 'source'),
       destination: revoke('up', 'destination'),
@@ -97,13 +102,13 @@ describe('a registry that forgets', () => {
       destination.uploads.clear()
       return { cut: 'up', at: AT }
     }
-    const { ran } = await run({ artifact: ARTIFACT, destination: rule })
+    const { ran } = await run({ carried, artifact: ARTIFACT, destination: rule })
     expect(ran.outcome.exitCode).toBe(0)
     expect(done).toBe(true)
   })
 })
 
-describe('a registry that lies', () => {
+describe.each(THREADS)('a registry that lies, %s', (_, carried) => {
   const cutFirst: WireFault = { cut: 'down', at: AT }
   test.each<readonly [string, WireFault]>([
     ['sends another range than was asked for', { lie: () => ({ 'content-range': `bytes 7-${LAYER - 1}/${LAYER}` }) }],
@@ -121,7 +126,7 @@ describe('a registry that lies', () => {
       cuts += 1
       return cuts === 1 ? cutFirst : undefined
     }
-    const outcome = await run({ artifact: ARTIFACT, source: rule })
+    const outcome = await run({ carried, artifact: ARTIFACT, source: rule })
     expect((await outcome.again()).outcome.exitCode).toBe(0)
   })
 
@@ -132,7 +137,7 @@ describe('a registry that lies', () => {
   ])('a source that says a blob has %s bytes than it has', async (_, length) => {
     const rule: FaultRule = (request) =>
       isLayer(request, ARTIFACT) ? { lie: () => ({ 'content-length': String(length) }) } : undefined
-    const outcome = await run({ artifact: ARTIFACT, source: rule })
+    const outcome = await run({ carried, artifact: ARTIFACT, source: rule })
     expect((await outcome.again()).outcome.exitCode).toBe(0)
   })
 
@@ -148,7 +153,7 @@ describe('a registry that lies', () => {
       cut = true
       return { cut: 'up', at: AT }
     }
-    const outcome = await run({ artifact: ARTIFACT, destination: rule })
+    const outcome = await run({ carried, artifact: ARTIFACT, destination: rule })
     expect((await outcome.again()).outcome.exitCode).toBe(0)
   })
 
@@ -156,7 +161,7 @@ describe('a registry that lies', () => {
     const other = `sha256:${'0'.repeat(64)}`
     const rule: FaultRule = (request) =>
       isLayer(request, ARTIFACT) ? { lie: () => ({ 'docker-content-digest': other }) } : undefined
-    const { ran } = await run({ artifact: ARTIFACT, destination: rule })
+    const { ran } = await run({ carried, artifact: ARTIFACT, destination: rule })
     expect(ran.outcome.exitCode).toBe(1)
     expect(ran.tasks[0]?.error?.message).toContain(other)
   })
