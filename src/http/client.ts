@@ -39,6 +39,8 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
   readonly preemptive?: boolean | undefined
   /** false: large bodies go through undici, too. */
   readonly pump?: boolean | undefined
+  /** Milliseconds for a whole answer other than a blob; default 5 minutes. */
+  readonly answerLimit?: number | undefined
   readonly userAgent: string
   /** Told of every secret before it is used. */
   readonly secrets: (secret: string) => void
@@ -52,7 +54,7 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
 const IDLE = 60_000
 /** The same for the blobs of a source: a proxy that scans them first holds back their first byte. */
 const IDLE_BLOB = 5 * 60_000
-/** Milliseconds for a whole answer other than a blob, so that a byte now and then cannot hold up a run for ever. */
+/** So long that only a server that sends a byte now and then reaches it: it must not hold up a run for ever. */
 const ANSWER_LIMIT = 5 * 60_000
 
 /** The largest refusal that is looked into, in bytes. */
@@ -202,7 +204,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       const isLarge = request.kind === 'blob'
       const isBlob = isRead && (isLarge || request.isBlob === true)
       const silence = isBlob ? patience : isLarge ? SLOW_ANSWER : undefined
-      const limit = isRead && !isBlob ? ANSWER_LIMIT : undefined
+      const limit = isRead && !isBlob ? (options.answerLimit ?? ANSWER_LIMIT) : undefined
       const carrier = isLarge ? ctx.carrier : undefined
       const sending = { body: request.body, silence, limit, carrier, signal: ctx.signal }
       let hop: Hop = { method: request.method, url, headers: headersOf(request, await sign()) }

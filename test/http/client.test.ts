@@ -105,6 +105,32 @@ test('a long message is cut after its secrets are gone, not in the middle of one
   expect(String(error)).not.toContain('pa:s')
 })
 
+test.each([
+  ['directly', false],
+  ['through a proxy', true],
+])('a server that sends a byte now and then does not hold up a run for ever (%s)', async (_, proxied) => {
+  const server = await serve((_, response) => {
+    response.write('[')
+    const drip = setInterval(() => response.write(' '), 20)
+    response.on('close', () => clearInterval(drip))
+  })
+  const at = proxied ? { url: 'http://registry.invalid', host: 'registry.invalid' } : server
+  const http = client(at, { answerLimit: 200, idle: 10_000, ...(proxied ? { proxy: server.url } : {}) })
+  const request = { method: 'GET', url: '/v2/a/tags/list', whole: 1000 } as const
+  expect(await failure(http.request(request, context()))).toMatchObject({
+    message: expect.stringContaining('took too long to answer'),
+  })
+  expect(server.seen).toHaveLength(2)
+})
+
+test('a silent server is asked once more, not five times: each attempt costs the whole silence', async () => {
+  const server = await serve(() => {})
+  const http = client(server, { idle: 100 })
+  const error = await failure(http.request({ method: 'GET', url: '/b', kind: 'blob' }, context()))
+  expect(error).toMatchObject({ message: `${server.host} did not answer in time`, silent: true })
+  expect(server.seen).toHaveLength(2)
+})
+
 test('says that an answer is encoded, instead of blaming its content', async () => {
   const server = await serve((_, response) => response.setHeader('content-encoding', 'gzip').end(gzipSync('{}')))
   const http = client(server)

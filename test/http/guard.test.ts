@@ -1,7 +1,8 @@
 /** A registry's word leads nowhere that only this machine may go: token servers, redirects, addresses of uploads. */
 
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { createGuard, kindOf } from '../../src/http/guard.ts'
+import { CarrierThread } from '../../src/http/threads/carrier.ts'
 import { client, context, failure, json, read, serve } from './server.ts'
 
 test.each([
@@ -98,6 +99,19 @@ test('a token server at such an address is not asked', async () => {
   const http = client(elsewhere, { proxy: outside.url })
   expect(await failure(http.request({ method: 'GET', url: '/v2/' }, context()))).toMatchObject({
     message: expect.stringContaining('which is this machine'),
+  })
+  expect(inside.seen).toEqual([])
+})
+
+test('nothing arrives at an inner service from another thread', async () => {
+  const inside = await serve((_, response) => response.end('secret'))
+  const carrier = new CarrierThread()
+  onTestFinished(() => carrier.close())
+  const request = { method: 'GET', url: `${inside.url}/x`, kind: 'blob' } as const
+  expect(await failure(client(elsewhere).request(request, { ...context(), carrier }))).toMatchObject({
+    retryable: false,
+    message: expect.stringContaining('which is this machine'),
+    hint: expect.stringContaining('allow_addresses'),
   })
   expect(inside.seen).toEqual([])
 })
