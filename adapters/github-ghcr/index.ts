@@ -18,6 +18,7 @@ export const githubGhcr: AdapterType = {
   credentials: ['anonymous', 'basic', 'token'],
   quirks: [
     'The password is a classic personal access token with read:packages, write:packages and, to delete, delete:packages; fine-grained ones do not do. The user name does not matter.',
+    'Without names in the policy the packages of the account and of its organizations are listed; for the latter the token needs read:org.',
     'A package is private when the first push has made it.',
     'A tag cannot be deleted alone: its manifest goes with all its tags, and the last one of a package or one with many downloads not at all.',
     'There is no referrers API; referrers are kept under the tags sha256-<hex>.',

@@ -97,6 +97,8 @@ export function openHarbor({ name, url = '' }: Registry, tools: AdapterTools): H
     async ensureProject(namespace, options, ctx) {
       const project = projectOf(namespace)
       await system(ctx)
+      // It may have been created since the plan.
+      exists.forget(project)
       if (await exists(project, ctx)) return
       exists.forget(project)
       await createProject(http(), project, options, await who(), ctx)

@@ -15,6 +15,7 @@ export const harbor: AdapterType = {
     'The name of a robot account is all of robot$project+name: single quotes keep a shell from eating the $.',
     "Harbor takes 0.1 s of its processor to check a user's password, with every request to its API; a robot account's costs next to nothing.",
     'A robot account that may only pull and push is enough; then each tag costs one HEAD, and labels, quotas and immutability rules are not seen.',
+    'In a project that lets only signed images be pulled, its tags are known only with the permission read of artifact.',
     'Projects are created as destination.public says; that needs an administrator, a Harbor where everyone may, or a system robot account with create of project.',
     'Of a project that is a proxy cache only what is cached is listed, but a tag that is named exactly is fetched through it; nothing can be pushed to it.',
     'Labels that the destination lacks are created in its project; global labels of the same name are used where they exist.',
