@@ -41,10 +41,7 @@ function coarse(milliseconds: number): string {
   return `${Math.floor(milliseconds / 86_400_000)} d`
 }
 
-/** `1 tag`, `58 tags`. */
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`
-}
+export { plural } from '../../core/plural.ts'
 
 // Control characters move cursors and hide text; so do the marks that reverse its direction.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

@@ -7,6 +7,7 @@ import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { spelledDuration } from '../../core/duration.ts'
 import { ReplicateError } from '../../core/errors.ts'
+import { plural } from '../../core/plural.ts'
 import type { Policy } from '../../core/policy.ts'
 import { plausible } from '../../core/time.ts'
 import type { FirstSeen } from '../../history/history.ts'
@@ -109,7 +110,7 @@ export function createAges(
     },
     report(ctx) {
       if (held === 0) return 0
-      const what = held === 1 ? '1 artifact is' : `${held} artifacts are`
+      const what = plural(held, 'artifact is', 'artifacts are')
       const text = `${what} held back by min_age: ${spelledDuration(least ?? 0)}, the first until ${new Date(Math.min(nextDue, LAST_TIME)).toISOString()}`
       ctx.emit({ type: 'log', level: 'info', text })
       return held

@@ -14,6 +14,7 @@ import {
 } from '../../core/errors.ts'
 import { descriptorOf, isSchema1, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
+import { plural } from '../../core/plural.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource, isAttachmentTag } from '../../core/reference.ts'
 import type { BroughtTags } from '../../history/brought.ts'
@@ -92,7 +93,7 @@ function isOurs(repository: string, tag: string, { policy, destination, brought 
   return brought?.find(policy.name, { registry: destination.registry.name, repository, tag }) !== undefined
 }
 
-interface Place {
+interface Mirrored {
   readonly mapped: string
   readonly sources: readonly string[]
   readonly store: ContentStore
@@ -102,7 +103,7 @@ interface Place {
   readonly wanted: readonly string[]
 }
 
-async function deletesIn(place: Place, request: MirrorRequest, ctx: Context): Promise<readonly TaskSpec[]> {
+async function deletesIn(place: Mirrored, request: MirrorRequest, ctx: Context): Promise<readonly TaskSpec[]> {
   const { destination, ownAttachments } = request
   const gone = await goneTags(place, request, ctx)
   if (gone.length === 0) return []
@@ -143,7 +144,7 @@ interface Gone {
 }
 
 /** The wanted tags that no source lists and none resolves: a list may be incomplete. */
-async function goneTags(place: Place, request: MirrorRequest, ctx: Context): Promise<readonly Gone[]> {
+async function goneTags(place: Mirrored, request: MirrorRequest, ctx: Context): Promise<readonly Gone[]> {
   const { source, destination, selection } = request
   const known = new Set<string>(selection.pinned.keys())
   for (const repository of place.sources) {
@@ -179,7 +180,7 @@ export async function isAnywhere(
 /** What the destination's tag points at, or undefined if the policy's filters do not select it. */
 async function readOwn(
   tag: string,
-  { store, mapped }: Place,
+  { store, mapped }: Mirrored,
   request: MirrorRequest,
   ctx: Context,
 ): Promise<Gone | undefined> {
@@ -220,7 +221,7 @@ const NOT_ALLOWED = {
   hint: 'allow deletion in the registry (distribution: storage.delete.enabled), or set `deletion: never`',
 } as const
 
-function specOf({ tag, manifest, type }: Gone, place: Place, { source, destination }: MirrorRequest): TaskSpec {
+function specOf({ tag, manifest, type }: Gone, place: Mirrored, { source, destination }: MirrorRequest): TaskSpec {
   const { digest, mediaType } = descriptorOf(manifest)
   return {
     action: 'delete',
@@ -233,7 +234,7 @@ function specOf({ tag, manifest, type }: Gone, place: Place, { source, destinati
 }
 
 function reasonOf({ deletion }: Policy, attachments: number, whole: boolean): string {
-  const attached = attachments === 0 ? '' : `, and ${attachments} ${attachments === 1 ? 'tag' : 'tags'} attached to it`
+  const attached = attachments === 0 ? '' : `, and ${plural(attachments, 'tag')} attached to it`
   const manifest = whole ? '; the registry cannot remove just a tag: the manifest goes' : ''
   return `gone from the source (deletion: ${deletion})${attached}${manifest}`
 }

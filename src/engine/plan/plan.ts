@@ -4,6 +4,7 @@ import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
+import { plural } from '../../core/plural.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource, namespaceOf } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
@@ -115,8 +116,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   ages?.report(ctx)
   odd.report(ctx)
   if (putOff.length > 0) {
-    const what = putOff.length === 1 ? '1 task' : `${putOff.length} tasks`
-    const text = `${what} could not be compared and will be tried again: ${putOff[0]?.reason}`
+    const text = `${plural(putOff.length, 'task')} could not be compared and will be tried again: ${putOff[0]?.reason}`
     ctx.emit({ type: 'log', level: 'warning', text })
   }
   const repositories = [...byDestination.values()].flat()
@@ -286,7 +286,7 @@ function emptySelection(
   const saw =
     repositories === 0
       ? `no repository of ${source.registry.name} matches`
-      : `${repositories} ${repositories === 1 ? 'repository' : 'repositories'} with ${seen} ${seen === 1 ? 'tag' : 'tags'} seen at ${source.registry.name}, none matches`
+      : `${plural(repositories, 'repository', 'repositories')} with ${plural(seen, 'tag')} seen at ${source.registry.name}, none matches`
   return new PrepareError(`policy ${policy.name} selects nothing: ${saw}`, {
     hint: `\`replicate plan --explain\` shows which rule dropped what; allow_empty: true makes this no error`,
   })

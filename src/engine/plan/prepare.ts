@@ -5,6 +5,7 @@ import { mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
+import { plural } from '../../core/plural.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
 import type { Endpoint, ManifestMemory, Route } from '../endpoint.ts'
@@ -200,15 +201,11 @@ function prepareText(totals: PlanTotals, reachable: string, namespaces: readonly
   return [
     reachable,
     ...(repositories > 0
-      ? [`${plural(repositories, 'repository', 'repositories')}, ${plural(seen, 'tag', 'tags')} listed`]
+      ? [`${plural(repositories, 'repository', 'repositories')}, ${plural(seen, 'tag')} listed`]
       : []),
     counts.join(', '),
     ...(namespaces.length > 0
       ? [`${namespaces.slice(0, 3).join(', ')} ${namespaces.length === 1 ? 'exists' : 'exist'}`]
       : []),
   ].join(' · ')
-}
-
-export function plural(count: number, one: string, many: string): string {
-  return `${count} ${count === 1 ? one : many}`
 }

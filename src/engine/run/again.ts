@@ -2,8 +2,9 @@
 
 import { throwIfAborted } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
+import { plural } from '../../core/plural.ts'
 import type { PlanTotals } from '../plan/plan.ts'
-import { type PrepareRequest, plural, registriesText, stagePing } from '../plan/prepare.ts'
+import { type PrepareRequest, registriesText, stagePing } from '../plan/prepare.ts'
 
 /** How an earlier execution is continued: resumed itself, or retried as a new execution of what failed in it. */
 export interface Again {
@@ -23,11 +24,11 @@ export async function prepareAgain(
   const { pending } = history.executions.beginning(id).left
   const unplanned = history.executions.get(earlier).failed - history.executions.beginning(earlier).left.failed
   if (unplanned > 0) {
-    const text = `${plural(unplanned, 'task', 'tasks')} could not be planned then, which only a new run does again`
+    const text = `${plural(unplanned, 'task')} could not be planned then, which only a new run does again`
     ctx.emit({ type: 'log', level: 'warning', text })
   }
   ctx.emit({ type: 'planned', tasks: pending, bytes: 0 })
-  const text = `${registriesText(routes)} · ${plural(pending, 'task', 'tasks')} left`
+  const text = `${registriesText(routes)} · ${plural(pending, 'task')} left`
   ctx.emit({ type: 'stage', stage: 'prepare', state: 'ended', text })
   return {
     repositories: 0,

@@ -6,6 +6,7 @@ import type { Context } from '../../core/context.ts'
 import { CancelledError, HistoryError, ReplicateError } from '../../core/errors.ts'
 import type { Stage } from '../../core/events.ts'
 import type { Execution } from '../../core/execution.ts'
+import { plural } from '../../core/plural.ts'
 import { formatBytes } from '../../core/size.ts'
 import { isFinal } from '../../core/states.ts'
 import { createGate, type Gate } from '../../transfer/gate.ts'
@@ -15,7 +16,7 @@ import type { Throttle } from '../../transfer/throttle.ts'
 import { type Endpoint, ManifestMemory } from '../endpoint.ts'
 import { type NotifyRequest, notify, oweNotification } from '../notify/notify.ts'
 import type { PlanTotals } from '../plan/plan.ts'
-import { type PrepareRequest, plural, prepare } from '../plan/prepare.ts'
+import { type PrepareRequest, prepare } from '../plan/prepare.ts'
 import { prepareAgain } from './again.ts'
 import { type BeginRequest, begin } from './begin.ts'
 import { type Committing, commit, lateRegistries, takeAllBack } from './commit.ts'
@@ -185,7 +186,7 @@ async function transfer(
   const destinations = destinationsOf(request)
   const tasks = totals.copies + totals.updates
   if (tasks === 0) return
-  stage(ctx, 'transfer', 'started', plural(tasks, 'task', 'tasks'))
+  stage(ctx, 'transfer', 'started', plural(tasks, 'task'))
   const began = clock.monotonic()
   const before = history.executions.get(id)
   const mayRetry = (context: Context): MayRetry => streamRetry(clock, context)
@@ -198,7 +199,7 @@ async function transfer(
   let failures = totals.blocked
   const giveUp = (): void => {
     if (request.maxFailures === undefined || failures < request.maxFailures) return
-    run.stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task', 'failed tasks')}`, 1))
+    run.stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task')}`, 1))
   }
   giveUp()
   const { thorough } = request
@@ -269,7 +270,7 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
       onFailure: () => {
         failures += 1
         if (maxFailures === undefined || failures < maxFailures) return
-        stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task', 'failed tasks')}`, 1))
+        stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task')}`, 1))
       },
       gate,
       clock,
@@ -277,7 +278,7 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
     ctx,
   )
   const deleted = history.executions.get(id).succeed - succeed
-  stage(ctx, 'transfer', 'ended', `${deleted} of ${plural(tasks, 'tag', 'tags')} deleted`)
+  stage(ctx, 'transfer', 'ended', `${deleted} of ${plural(tasks, 'tag')} deleted`)
   return { tasks, succeed: deleted }
 }
 
