@@ -47,6 +47,7 @@ test('that the source does not have are left out of a narrowed index, with a war
     destination.url,
     '    filters: { platforms: [linux/amd64], platforms_index: narrow }',
   )
+  expect((await place.plan(yaml)).actions).toMatchObject([{ action: 'copy', platforms: ['linux/amd64'] }])
   const { outcome, logs } = await place.run(yaml)
   expect(outcome.exitCode).toBe(0)
   expect(childrenAt(destination)).toEqual([amd.digest])

@@ -1,13 +1,19 @@
 /** How much a planned action would copy: its manifests read, its blobs looked for, nothing written. */
 
+import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
-import { type Descriptor, type Platform, platformName } from '../../core/descriptor.ts'
-import { contentsOf, isForeign } from '../../core/manifest.ts'
+import { type Descriptor, platformName } from '../../core/descriptor.ts'
+import { isNotFound } from '../../core/errors.ts'
+import { contentsOf, isForeign, isIndex, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy } from '../../core/policy.ts'
-import { wantedChildren } from '../../transfer/children.ts'
-import type { Endpoint, ManifestMemory } from '../endpoint.ts'
+import { isAttestation } from '../../transfer/children.ts'
+import { familyOf, indexReader } from '../../transfer/family.ts'
+import { type Endpoint, type ManifestMemory, readTagged } from '../endpoint.ts'
 import { selectionOf } from './filter.ts'
+
+/** Manifests of an artifact read at once. */
+const MANIFESTS_AT_ONCE = 16
 
 export interface Measure {
   /** Of all blobs the artifact names, and of those that the destination lacks. */
@@ -27,20 +33,26 @@ export function createMeasure(policy: Policy, source: Endpoint, destination: End
     const to = destination.adapter.repository(task.destination.repository)
     const blobs = new Map<string, Descriptor>()
     const configs = new Set<string>()
-    const platforms = new Set<string>()
-    const visited = new Set<string>()
-    const visit = async (digest: string, platform: Platform | undefined): Promise<void> => {
-      if (visited.has(digest)) return
-      visited.add(digest)
-      if (platform && platform.os !== 'unknown') platforms.add(platformName(platform))
-      const manifest = memory.peek(task.source.repository, digest) ?? (await from.readManifest(digest, ctx))
+    const read = async (digest: string): Promise<Manifest> =>
+      memory.peek(task.source.repository, digest) ??
+      (await readTagged(from, digest, digest === task.digest ? task.source.tag : undefined, ctx))
+    const readIndex = indexReader(read)
+    const family = await familyOf(await readIndex(task.digest ?? ''), wanted, readIndex)
+    const platforms = family.flatMap(({ platform }) =>
+      platform && platform.os !== 'unknown' ? [platformName(platform)] : [],
+    )
+    await forEachConcurrent(family, MANIFESTS_AT_ONCE, async (part) => {
+      const isRead = part.digest === task.digest || isIndex(part.mediaType)
+      const manifest = await (isRead ? readIndex : read)(part.digest).catch((error: unknown) => {
+        // One that the source does not have is left out.
+        if (wanted && isAttestation(part) && isNotFound(error)) return undefined
+        throw error
+      })
+      if (!manifest) return
       const contents = contentsOf(manifest)
       for (const blob of contents.blobs) if (policy.foreign_layers || !isForeign(blob)) blobs.set(blob.digest, blob)
       if (contents.config) configs.add(contents.config.digest)
-      const children = wantedChildren(contents.manifests, wanted)
-      await Promise.all(children.map((child) => visit(child.digest, child.platform)))
-    }
-    await visit(task.digest ?? '', undefined)
+    })
     let bytes = 0
     let bytes_to_copy = 0
     let layers_to_copy = 0
@@ -55,6 +67,6 @@ export function createMeasure(policy: Policy, source: Endpoint, destination: End
       }),
     )
     const layers = [...blobs.keys()].filter((digest) => !configs.has(digest)).length
-    return { bytes, bytes_to_copy, layers, layers_to_copy, platforms: [...platforms] }
+    return { bytes, bytes_to_copy, layers, layers_to_copy, platforms: [...new Set(platforms)] }
   }
 }
