@@ -77,30 +77,42 @@ async function checkRoom(partial: string, blob: Expected): Promise<void> {
   throw fileError(cause, 'write', dirname(partial), advice)
 }
 
-/** Completes the file at `partial`, whose bytes are read again first: nothing else says that they are right. */
+/** Completes the file at `partial`, and makes it last. */
 async function resume(partial: string, blob: Expected, openBlob: OpenBlob, signal: AbortSignal): Promise<void> {
   const handle = await openPartial(partial)
   try {
-    const { algorithm } = digestParts(blob.digest)
-    const { size } = await handle.stat()
-    if (size > 0 && size <= blob.size) {
-      const hash = createHash(algorithm)
-      for (let at = 0; at < size; at += CHUNK) {
-        throwIfAborted(signal)
-        hash.update(await readExactly(handle, at, Math.min(CHUNK, size - at), partial))
-      }
-      try {
-        return await fill(handle, partial, blob, size, hash, openBlob, signal)
-      } catch (error) {
-        // What the earlier process left is damaged, or the source is: the whole blob tells.
-        if (!(error instanceof IntegrityError)) throw error
-      }
-    }
-    await inFile(handle.truncate(0), partial)
-    await fill(handle, partial, blob, 0, createHash(algorithm), openBlob, signal)
+    await complete(handle, partial, blob, openBlob, signal)
+    await inFile(handle.sync(), partial)
   } finally {
     await handle.close()
   }
+}
+
+/** The bytes that are there are read again first: nothing else says that they are right. */
+async function complete(
+  handle: FileHandle,
+  path: string,
+  blob: Expected,
+  openBlob: OpenBlob,
+  signal: AbortSignal,
+): Promise<void> {
+  const { algorithm } = digestParts(blob.digest)
+  const { size } = await handle.stat()
+  if (size > 0 && size <= blob.size) {
+    const hash = createHash(algorithm)
+    for (let at = 0; at < size; at += CHUNK) {
+      throwIfAborted(signal)
+      hash.update(await readExactly(handle, at, Math.min(CHUNK, size - at), path))
+    }
+    try {
+      return await fill(handle, path, blob, size, hash, openBlob, signal)
+    } catch (error) {
+      // What the earlier process left is damaged, or the source is: only the whole blob tells.
+      if (!(error instanceof IntegrityError)) throw error
+    }
+  }
+  await inFile(handle.truncate(0), path)
+  await fill(handle, path, blob, 0, createHash(algorithm), openBlob, signal)
 }
 
 /** Only a plain file with no other name is resumed: anything else may lead out of the layout. */
@@ -110,7 +122,7 @@ async function openPartial(path: string): Promise<FileHandle> {
   return inFile(open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644), path)
 }
 
-/** Appends the blob's bytes from `start` on, checks the whole, and makes it last. */
+/** Appends the blob's bytes from `start` on, and checks the whole. */
 async function fill(
   handle: FileHandle,
   path: string,
@@ -142,5 +154,4 @@ async function fill(
       `blob does not match its digest: expected ${blob.digest}, its ${size} bytes are ${algorithm}:${actual}`,
     )
   }
-  await inFile(handle.sync(), path)
 }
