@@ -22,7 +22,10 @@ const COMMANDS = [
   ...['list', 'show', 'add', 'update', 'remove', 'ping'].map((name) => ['registries', name]),
   ...['list', 'show'].map((name) => ['adapters', name]),
   ['completion'],
-  ...['path', 'schema', 'show', 'init'].map((name) => ['config', name]),
+  ['doctor'],
+  ...['set', 'check', 'list', 'delete'].map((name) => ['credentials', name]),
+  ...['path', 'schema', 'show', 'init', 'import'].map((name) => ['config', name]),
+  ...['executions', 'policies', 'schedule', 'registries', 'adapters', 'credentials', 'config'].map((name) => [name]),
 ]
 
 const plan: PolicyPlan = {

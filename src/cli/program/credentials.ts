@@ -9,6 +9,7 @@ export function addCredentials(program: Command, start: Start): void {
     .command('credentials')
     .helpCommand(false)
     .description('where the credentials of registries come from, and those in the keychain')
+  example(group, 'replicate credentials set harbor', 'replicate credentials check harbor')
   const load = () => import('../commands/credentials/credentials.ts')
   const set = group
     .command('set')

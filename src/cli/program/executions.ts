@@ -7,6 +7,7 @@ import { example, type Start } from './command.ts'
 
 export function addExecutions(program: Command, start: Start): void {
   const group = program.command('executions').helpCommand(false).description('what ran, what runs, and how it went')
+  example(group, 'replicate executions list', 'replicate executions show last')
   const load = () => import('../commands/executions/executions.ts')
   const id = ['<id>', 'a number, last, or last:POLICY'] as const
   const list = group

@@ -9,6 +9,7 @@ import { example, type Start } from './command.ts'
 
 export function addPolicies(program: Command, start: Start): void {
   const group = program.command('policies').helpCommand(false).description('the policies of the configuration')
+  example(group, 'replicate policies list', 'replicate policies create')
   const load = () => import('../commands/policies/policies.ts')
   const change = () => import('../commands/policies/change.ts')
   const list = group
@@ -173,6 +174,7 @@ export function addSchedule(program: Command, start: Start): void {
     .command('schedule')
     .helpCommand(false)
     .description('when policies come next, and what makes them run then')
+  example(group, 'replicate schedule next')
   const load = () => import('../commands/schedule/schedule.ts')
   const targets = [
     '[file-or-policy...]',

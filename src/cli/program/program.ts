@@ -131,6 +131,7 @@ function addAdapters(program: Command, start: Start): void {
     .command('adapters')
     .helpCommand(false)
     .description('the types of registry that this program speaks')
+  example(group, 'replicate adapters list', 'replicate adapters show harbor')
   const load = () => import('../commands/adapters.ts')
   const list = group
     .command('list')
@@ -147,6 +148,7 @@ function addAdapters(program: Command, start: Start): void {
 
 function addConfig(program: Command, start: Start): void {
   const group = program.command('config').helpCommand(false).description('the configuration file')
+  example(group, 'replicate config init', 'replicate config schema')
   const load = () => import('../commands/config.ts')
   const path = group
     .command('path')

@@ -9,6 +9,11 @@ import { example, type Start } from './command.ts'
 
 export function addRegistries(program: Command, start: Start): void {
   const group = program.command('registries').helpCommand(false).description('the registries of the configuration')
+  example(
+    group,
+    'replicate registries list',
+    'replicate registries add harbor --type harbor --url https://harbor.example.com',
+  )
   const load = () => import('../commands/registries/registries.ts')
   const list = group
     .command('list')
