@@ -42,11 +42,13 @@ function keepCompiledCode() {
       var fs = modules[3]
       var cache = process.env.XDG_CACHE_HOME || modules[2].join(modules[1].homedir(), '.cache')
       var directory = modules[2].join(cache, 'replicate')
-      var isOurs
+      var found
       try {
         fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
-        isOurs = process.platform === 'win32' || (fs.statSync(directory).mode & 0o022) === 0
-        if (isOurs) modules[0].enableCompileCache(directory)
+        found = fs.statSync(directory)
+        if (process.platform === 'win32' || (found.uid === process.getuid() && (found.mode & 0o022) === 0)) {
+          modules[0].enableCompileCache(directory)
+        }
       } catch (_) {
         // Nothing is kept.
       }
