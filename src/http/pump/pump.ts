@@ -1,6 +1,7 @@
 /** HTTP/1.1 on plain sockets and few buffers: half the cost of undici's streams for a byte, and nothing to load for a request. */
 
 import { abortReason, after, throwIfAborted } from '../../core/cancel.ts'
+import { bytesOf } from '../../core/content.ts'
 import { NetworkError } from '../../core/errors.ts'
 import type { BodySource, HttpResponse } from '../../core/http.ts'
 import type { AgentOptions } from '../proxy/agent.ts'
@@ -159,14 +160,7 @@ interface Exchange {
 
 /** A small body that is in memory. */
 function sourceOf(bytes: Uint8Array): BodySource {
-  return {
-    size: bytes.byteLength,
-    async open() {
-      return (async function* () {
-        yield bytes
-      })()
-    },
-  }
+  return { size: bytes.byteLength, open: async () => bytesOf(bytes) }
 }
 
 function silence(message: string): NetworkError {

@@ -1,7 +1,7 @@
 /** One request in a carrier's thread and its answer. The request's body is read here, as the answer's is. */
 
 import { type Carrier, LARGEST_CHUNK, type Pass } from '../../core/carrier.ts'
-import type { Bytes } from '../../core/content.ts'
+import { type Bytes, bytesOf } from '../../core/content.ts'
 import { NetworkError } from '../../core/errors.ts'
 import type { HttpResponse } from '../../core/http.ts'
 import { type AgentOptions, connectionOptions } from '../proxy/agent.ts'
@@ -165,7 +165,7 @@ export class CarrierExchange {
 
   async #open(): Promise<Body> {
     const { body } = this.#request
-    const bytes: Bytes = !body || body instanceof Uint8Array ? whole(body) : await body.open()
+    const bytes: Bytes = !body || body instanceof Uint8Array ? bytesOf(...(body ? [body] : [])) : await body.open()
     return { chunks: bytes[Symbol.asyncIterator](), pass: bytes.pass }
   }
 
@@ -188,9 +188,4 @@ export class CarrierExchange {
     this.#link.end()
     if (this.#answered) this.#request.done()
   }
-}
-
-/** A body that is in memory. */
-async function* whole(bytes: Uint8Array | undefined): AsyncGenerator<Uint8Array> {
-  if (bytes) yield bytes
 }

@@ -159,17 +159,12 @@ export function nextPage(http: HttpClient, requestUrl: string, link: string | un
     if (!relations.includes('next') || !URL.canParse(target, requestUrl)) continue
     const { pathname, search } = new URL(target, requestUrl)
     const asked = new URL(requestUrl).pathname
-    const below = asked.slice(prefixOf(http).length)
-    const isSame = pathname.endsWith(below) || asked.endsWith(pathname)
-    return onRegistry(http, isSame ? asked : pathname, search)
+    const prefix = prefixOf(http)
+    const isSame = pathname.endsWith(asked.slice(prefix.length)) || asked.endsWith(pathname)
+    const path = isSame ? asked : pathname
+    return `${new URL(http.url).origin}${path.startsWith(`${prefix}/`) ? '' : prefix}${path}${search}`
   }
   return undefined
-}
-
-/** An absolute URL at the registry's own address, with the prefix of the registry's URL. */
-export function onRegistry(http: HttpClient, pathname: string, search: string): string {
-  const prefix = prefixOf(http)
-  return `${new URL(http.url).origin}${pathname.startsWith(`${prefix}/`) ? '' : prefix}${pathname}${search}`
 }
 
 /** The path below which the registry is served, without a trailing slash. */

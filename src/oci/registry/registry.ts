@@ -92,8 +92,8 @@ function noRegistry(http: HttpClient, why: string, status: number, cause?: Regis
     hint:
       cause?.hint ??
       (status === 400 && http.url.startsWith('http:')
-        ? 'servers of TLS answer plain HTTP with 400: try `url: https://…`'
-        : 'check `url`: it is the address without /v2/, with the path below which the registry is served, if there is one'),
+        ? 'this may be a TLS server that was spoken to in plain HTTP: try `url: https://…`'
+        : 'check `url`: the address without /v2/, and with a path only if the registry is served below it'),
   })
 }
 
