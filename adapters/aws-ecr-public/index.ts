@@ -1,4 +1,4 @@
-/** Amazon ECR Public: anybody reads public.ecr.aws, an account writes below its own alias. */
+/** Amazon ECR Public: public.ecr.aws is read anonymously, an account writes below its own alias. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
 
@@ -15,7 +15,7 @@ export const awsEcrPublic: AdapterType = {
     "of the account's own repositories ECR's API gives 1,000 images with digests and tags a call; of others tag lists, then one HEAD a tag",
   credentials: ['anonymous', 'aws', 'access_key', 'basic'],
   quirks: [
-    "Where no credential is given it is read as anybody, at a request a second; `type: aws` asks AWS's own places (environment, profile, role) and may read ten times as fast.",
+    "Without a credential it is read anonymously, at a request a second; `type: aws` asks AWS's own places (environment, profile, role) and may read ten times as fast.",
     'A repository is ALIAS/NAME; the alias is that of the account, and only below it can be pushed.',
     'The repositories of others cannot be listed: they must be named.',
     'To read signed in, the user or role needs ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken; to write, also ecr-public:DescribeRegistries, CreateRepository, BatchCheckLayerAvailability, InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload and PutImage.',

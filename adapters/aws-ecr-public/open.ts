@@ -143,6 +143,6 @@ async function writeRules(ecr: EcrPublic, name: string, ctx: Context): Promise<W
   const [alias] = partsOf(name)
   const own = await ecr.aliases(ctx)
   if (own.length === 0 || own.includes(alias)) return {}
-  const reason = `${alias} is no alias of this account at Amazon ECR Public`
+  const reason = `${alias} is not an alias of this account at Amazon ECR Public`
   return { refused: { reason, hint: `set destination.namespace to ${own.join(' or ')}` } }
 }

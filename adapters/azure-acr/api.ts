@@ -57,7 +57,7 @@ const ATTRIBUTES = z.looseObject({
     .nullish(),
 })
 
-/** `check` throws a `CredentialError` where the credential is no good. */
+/** `check` throws a `CredentialError` where the credential is not valid. */
 export function openAcr(name: string, client: () => HttpClient, check: (ctx: Context) => Promise<void>): Acr {
   function pagesOf<T>(path: string, scope: string, what: string, form: z.ZodType<readonly T[]>, ctx: Context) {
     const http = client()

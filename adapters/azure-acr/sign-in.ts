@@ -38,7 +38,7 @@ export async function signIn(found: Credential, registry: Registry, tools: SignI
   }
 }
 
-/** Uses an identity that nobody asked for. Where the machine's own is refused, anonymous access is tried. */
+/** Uses an identity that the configuration does not ask for. Where the machine's own is refused, anonymous access is tried. */
 async function unasked(
   found: Extract<SentCredential, { kind: 'anonymous' }>,
   registry: Registry,
@@ -121,7 +121,7 @@ interface EntraToken {
   readonly token: string
   readonly tenant?: string | undefined
   readonly origin: string
-  /** Of the machine's managed identity, which it has whether or not anybody wants to use it. */
+  /** Of the machine's managed identity, which it has whether or not it is to be used. */
   readonly ofMachine?: true
 }
 
@@ -133,7 +133,7 @@ const AUTHORITIES: readonly (readonly [RegExp, string])[] = [
 ]
 const PUBLIC_AUTHORITY = 'https://login.microsoftonline.com'
 
-/** The first identity there is; throws a `CredentialError` where there is none. */
+/** The first identity that is found; throws a `CredentialError` if there is no identity. */
 async function neededToken(registry: Registry, tools: SignInTools): Promise<EntraToken> {
   const found = (await clientToken(registry, tools)) ?? (await serviceToken(tools)) ?? (await machineToken(tools))
   if (found) return found
@@ -200,7 +200,7 @@ async function serviceToken(tools: SignInTools): Promise<EntraToken | undefined>
   return { token: await ask(address, request, origin, tools), origin, ofMachine: true }
 }
 
-/** Where a machine of Azure is told who it is; the variable is what Azure's own libraries look at. */
+/** The service that gives a machine of Azure its identity; the variable is what Azure's own libraries look at. */
 const MACHINE = 'http://169.254.169.254'
 /** Milliseconds: elsewhere nothing answers there. */
 const MACHINE_TIMEOUT = 1000

@@ -17,7 +17,7 @@ export const dockerHub: AdapterType = {
   listing: "Docker Hub's own API gives 100 tags with their digests a call; no pull is spent",
   credentials: ['anonymous', 'basic', 'token'],
   quirks: [
-    'The official images live in the namespace library; nobody else can push there.',
+    'The official images live in the namespace library; only Docker can push there.',
     'Reading a manifest spends a pull of the allowance (ratelimit-remaining), asking for its digest does not: what is unchanged spends none.',
     'Without a credential the API lists some 1,000 tags of a repository; the rest comes from the registry, with one request a tag.',
     'A repository that the credential may not see is answered as one that does not exist.',

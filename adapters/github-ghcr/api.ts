@@ -19,13 +19,13 @@ import { type Explain, explained } from '../explain.ts'
 export interface GitHub {
   /** false: only the registry may be asked. */
   hasToken(): Promise<boolean>
-  /** Throws a `CredentialError` where the token is no good. One that belongs to a workflow may not ask who it is, which is fine. */
+  /** Throws a `CredentialError` where the token is not valid. The token of a workflow may not ask for its account, which is fine. */
   check(ctx: Context): Promise<void>
   /** The token's own account in lower case; undefined for the token of a workflow, which belongs to no account. */
   login(ctx: Context): Promise<string | undefined>
   /** The organizations of that account. Without the scope read:org GitHub tells none, which is a warning. */
   organizations(ctx: Context): Promise<readonly string[]>
-  /** Where the packages of an account are: `/orgs/NAME`, `/users/NAME`, or `/user` for the token's own; undefined where there is none. */
+  /** Where the packages of an account are: `/orgs/NAME`, `/users/NAME`, or `/user` for the token's own; undefined for an account that does not exist. */
   owner(name: string, ctx: Context): Promise<string | undefined>
   packages(base: string, owner: string, ctx: Context): AsyncIterable<string>
   /** The versions of a package; `read` sees each page's link, and ends the list by throwing. */

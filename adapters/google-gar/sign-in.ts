@@ -80,7 +80,7 @@ async function gcloudToken(tools: SignInTools): Promise<SentCredential | undefin
   return text === undefined ? undefined : tokenOfFile(text, `gcloud (${GCLOUD_FILE})`, tools)
 }
 
-/** Where a machine of Google is told who it is; the variable is what Google's own libraries look at. */
+/** The service that gives a machine of Google its identity; the variable is what Google's own libraries look at. */
 const MACHINE = '169.254.169.254'
 /** Milliseconds: elsewhere nothing answers there. */
 const MACHINE_TIMEOUT = 1000
@@ -151,7 +151,7 @@ const FILE = z.union([IMPERSONATED, DIRECT])
 type CredentialFile = z.infer<typeof FILE>
 type Library = typeof import('google-auth-library')
 
-/** Throws a `CredentialError` where the text is no credential of Google's, or Google refuses it. */
+/** Throws a `CredentialError` where the text is not a credential of Google's, or Google refuses it. */
 async function tokenOfFile(text: string, origin: string, tools: SignInTools): Promise<SentCredential> {
   const file = parsed(text, origin)
   const client = await clientOf(file, tools)
@@ -176,7 +176,7 @@ function parsed(text: string, origin: string): CredentialFile {
   const found = FILE.safeParse(value)
   if (found.success) return found.data
   throw new CredentialError(
-    `the credential from ${origin} is no key file of a service account, nor another of Google's`,
+    `the credential from ${origin} is neither the key file of a service account nor another credential of Google's`,
     {
       hint: 'it is the JSON file that was downloaded when the key was made, or what gcloud auth application-default login wrote',
     },

@@ -72,7 +72,7 @@ async function* listRepositories(
   if (!isRead && refusal !== undefined) throw refusal
 }
 
-/** Creates a local repository of that key where there is none. */
+/** Creates a local repository of that key, unless it exists. */
 async function ensureKey(namespace: string, api: Artifactory, ctx: Context): Promise<void> {
   const [key = ''] = namespace.split('/')
   const found = (await api.keys(ctx)).find((one) => one.key.toLowerCase() === key.toLowerCase())
@@ -89,7 +89,7 @@ async function ensureKey(namespace: string, api: Artifactory, ctx: Context): Pro
     const response = await api.http.request({ method: 'PUT', url, headers, body }, ctx)
     await response.discard()
   } catch (error) {
-    // Created by somebody else meanwhile, or hidden from this account.
+    // Created meanwhile, or hidden from this account.
     if (error instanceof RegistryError && /already exists/i.test(error.message)) return
     throw notCreated(error, key)
   }
@@ -164,7 +164,7 @@ function hinted(error: unknown): unknown {
   return /xray/i.test(error.message) ? restated(error, error.message, 'a policy of Xray blocks the artifact') : error
 }
 
-/** Behind a reverse proxy that does not say who it is, uploads go to an address that is unknown outside: their id is enough. */
+/** A reverse proxy that hides its own address makes uploads go to one that is unknown outside: their id is enough. */
 function relocated(http: HttpClient): HttpClient {
   return {
     ...http,

@@ -1,4 +1,4 @@
-/** AWS's own client is large, and loaded by nobody who does not sign in to AWS. */
+/** AWS's own client is large, and loaded only to sign in to AWS. */
 
 import { expect, onTestFinished, test } from 'vitest'
 import { policyWith } from '../contract/round-trip.ts'
@@ -27,7 +27,7 @@ test.each([['--help'], ['--version'], ['adapters', 'show', 'aws-ecr'], ['registr
   },
 )
 
-test('not by a run between others, nor by one that reads the public ECR as anybody', async () => {
+test('not by a run between others, nor by one that reads the public ECR anonymously', async () => {
   const [from, to, open] = [await registry(), await registry(), await startEcrPublic()]
   onTestFinished(() => open.close())
   from.add('team/app', image(), 'v1')
@@ -35,9 +35,9 @@ test('not by a run between others, nor by one that reads the public ECR as anybo
   const here = program(env)
   const plain = { registry: { name: 'it', type: 'docker-registry', url: from.url } }
   here.write('plain.yaml', policyWith({ ...open, ...plain }, to.url, 'it/team/app', 'mine/copies'))
-  const { credential: _, ...anybody } = open.registry
+  const { credential: _, ...anonymous } = open.registry
   const named = '{ registry: it }\n    filters: { name: docker/library/alpine }'
-  here.write('public.yaml', policyWith({ ...open, registry: anybody }, to.url, named, 'mine/public'))
+  here.write('public.yaml', policyWith({ ...open, registry: anonymous }, to.url, named, 'mine/public'))
   for (const file of ['plain.yaml', 'public.yaml']) {
     const { code, stderr } = await here.run(['run', file], { node })
     expect(stderr).not.toContain('loaded')

@@ -27,19 +27,19 @@ async function ecr(options: EcrPublicOptions = {}): Promise<FakeEcrPublic> {
   return started
 }
 
-/** As nobody: no credential, and nothing of AWS. */
-function asNobody(it: FakeEcrPublic) {
+/** Anonymously: no credential, and nothing of AWS. */
+function anonymously(it: FakeEcrPublic) {
   const { credential: _, ...registry } = it.registry
   return { registry, env: {} }
 }
 
 const everything = { namespaces: [], names: [] }
 
-test('is read as anybody without a credential, and nothing of AWS is asked', async () => {
+test('is read anonymously without a credential, and nothing of AWS is asked', async () => {
   const it = await ecr()
   const artifact = image()
   it.content.add('docker/library/alpine', artifact, 'v1')
-  const { endpoint, ctx } = await connect(asNobody(it))
+  const { endpoint, ctx } = await connect(anonymously(it))
   await endpoint.adapter.ping(ctx)
   expect(await digestsIn(endpoint, 'docker/library/alpine', ctx)).toEqual([['v1', artifact.digest]])
   await endpoint.adapter.repository('docker/library/alpine').readManifest('v1', ctx)
@@ -51,7 +51,7 @@ test('is read as anybody without a credential, and nothing of AWS is asked', asy
 test('a token that is no more good, which is answered as a bad request, is renewed', async () => {
   const it = await ecr()
   it.content.add('docker/library/alpine', image(), 'v1')
-  const { endpoint, ctx } = await connect(asNobody(it))
+  const { endpoint, ctx } = await connect(anonymously(it))
   const store = endpoint.adapter.repository('docker/library/alpine')
   await store.readManifest('v1', ctx)
   it.expire?.()
@@ -71,8 +71,8 @@ test('the repositories of others cannot be listed, and that is said', async () =
     code: 'unsupported',
     message: expect.stringContaining('docker'),
   })
-  const nobody = await connect(asNobody(it))
-  await expect(collect(nobody.endpoint.adapter.repositories?.(everything, ctx) ?? [])).rejects.toMatchObject({
+  const anonymous = await connect(anonymously(it))
+  await expect(collect(anonymous.endpoint.adapter.repositories?.(everything, ctx) ?? [])).rejects.toMatchObject({
     hint: expect.stringContaining('repository names'),
   })
 })

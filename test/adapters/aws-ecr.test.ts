@@ -77,7 +77,7 @@ test('creates a repository with the settings given, and leaves one that is there
   expect(it.repositories.get('team/app')?.imageTagMutability).toBe('IMMUTABLE')
 })
 
-test('who may not create repositories may still push, and is told', async () => {
+test('an account that may not create repositories may still push, and is told', async () => {
   const it = await ecr({ denied: ['CreateRepository'] })
   it.content.repository('team/app')
   const { endpoint, ctx, events } = await connect(it)
@@ -280,7 +280,7 @@ test('an empty page with more behind it is not the end, and pages beyond 1,000 a
   expect(await collect(endpoint.adapter.repositories?.({ namespaces: [], names: [] }, ctx) ?? [])).toEqual(['team/app'])
 })
 
-test('gives artifacts without a tag, with media type and time, and leaves them out where nobody wants them', async () => {
+test('gives artifacts without a tag, with media type and time, and leaves them out where they are not wanted', async () => {
   const it = await ecr()
   const [tagged, untagged] = [image({ seed: 'tagged' }), image({ seed: 'untagged' })]
   it.content.add('team/app', tagged, 'v1')

@@ -134,7 +134,7 @@ test('an identity that the registry does not know is told which role it needs', 
   })
 })
 
-test('takes a refresh token, as a token or as the password of nobody', async () => {
+test('takes a refresh token, as a token or as the password of the null user', async () => {
   const { it } = await azure()
   const given = await fetch(`${it.content.url}/oauth2/exchange`, {
     method: 'POST',

@@ -217,7 +217,7 @@ test("the registry's firewall is told as that, and not as a wrong credential", a
   })
 })
 
-test('nobody pulls from a registry that is open to all', async () => {
+test('anonymous access pulls from a registry that allows it', async () => {
   const it = await acr({ anonymousPull: true })
   it.content.add('team/app', image(), 'v1')
   // Not only without a credential: the machine that tests may have one.

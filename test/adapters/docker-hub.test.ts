@@ -61,7 +61,7 @@ test('asks for the digest of an old tag, which the API does not know', async () 
   expect(it.pulls()).toBe(0)
 })
 
-test('lists by the registry where nobody is signed in and the API gives no more', async () => {
+test('lists by the registry where the API gives no more to anonymous access', async () => {
   const it = await hub({ anonymousDepth: 200 })
   const artifact = image()
   for (let n = 0; n < 250; n += 1) it.content.add('library/app', artifact, `v${n}`)
@@ -112,7 +112,7 @@ test('a namespace of somebody else is refused before anything is copied', async 
   })
 })
 
-test('lists the repositories of the namespaces that patterns spell out, also for nobody', async () => {
+test('lists the repositories of the namespaces that patterns spell out, also anonymously', async () => {
   const it = await hub()
   for (const name of ['library/alpine', 'library/redis', 'acme/app']) it.content.add(name, image(), 'v1')
   const { endpoint, ctx } = await connect({ ...it, env: {} })

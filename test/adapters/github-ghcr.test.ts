@@ -107,7 +107,7 @@ test('lists by the registry where the API would name very many versions', async 
   expect(it.requests?.().filter((line) => line.includes('/versions'))).toHaveLength(1)
 })
 
-test('a workflow’s token, which is nobody’s, passes the check', async () => {
+test('the token of a workflow, which belongs to no account, passes the check', async () => {
   const it = await github({ token: 'workflow' })
   const { endpoint, ctx } = await connect(it)
   await endpoint.adapter.ping(ctx)

@@ -190,7 +190,7 @@ test('does not guess whose repositories to list', async () => {
   })
 })
 
-test('nobody pulls and lists what is public', async () => {
+test('anonymous access pulls and lists what is public', async () => {
   const it = await gar({ isPublic: true })
   it.content.add('proj/contract/app', image(), 'v1')
   const { endpoint, ctx } = await connect(asNobody(it))
@@ -290,7 +290,7 @@ test('a layer goes in one request to where the registry wants it', async () => {
   expect(Math.max(...uploads.map(({ bytesIn }) => bytesIn))).toBe(3_000_000)
 })
 
-test('an upload that fails on its way begins anew: there is none to go on with', async () => {
+test('an upload that fails on its way begins anew, as Google does not resume it', async () => {
   const it = await gar()
   const { endpoint, ctx } = await connect(it)
   it.fault?.(/^PUT \/artifacts-uploads/, { status: 503 })

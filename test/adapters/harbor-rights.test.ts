@@ -42,7 +42,7 @@ describe.each(KINDS.filter((kind) => !isMissing(kind)))('on a %s Harbor', (kind)
   const put = (repository: string, tag: string | undefined, artifact = image({ seed: `${repository} ${tag}` })) =>
     seed(harbor.url, repository, tag, artifact, harbor.pusher)
 
-  test('a robot that may only pull and push lists by names, and says so for those who look', async () => {
+  test('a robot that may only pull and push lists by names, and the log says so', async () => {
     const name = await project()
     const pushed = await put(`${name}/team/app`, 'v1')
     const { endpoint, ctx, events } = await as(
@@ -311,7 +311,7 @@ describe.each(KINDS.filter((kind) => !isMissing(kind)))('on a %s Harbor', (kind)
     expect(asked.filter((line) => line.startsWith('HEAD /api/v2.0/projects')).length).toBeLessThanOrEqual(1)
   })
 
-  test('shows nobody what is public', async () => {
+  test('shows what is public to anonymous access', async () => {
     const name = await project({ metadata: { public: 'true' } })
     const hidden = await project()
     const pushed = await put(`${name}/app`, 'v1')

@@ -144,7 +144,7 @@ test('lists what the cache of a remote repository holds, and refuses to push to 
   )
 })
 
-test('who may not create a repository is told that an administrator must', async () => {
+test('an account that may not create a repository is told that an administrator must', async () => {
   const it = await artifactory()
   const { endpoint, ctx } = await connect({ ...it, env: AS_DEPLOYER })
   await endpoint.adapter.ensureNamespace?.('Contract', { public: false }, ctx)
@@ -154,7 +154,7 @@ test('who may not create a repository is told that an administrator must', async
   })
 })
 
-test('who may not overwrite a tag is told which permission is missing', async () => {
+test('an account that may not overwrite a tag is told which permission is missing', async () => {
   const it = await artifactory()
   it.content.add('contract/app', image({ seed: 1 }), 'v1')
   const { endpoint, ctx } = await connect({ ...it, env: AS_DEPLOYER })
@@ -173,7 +173,7 @@ test('takes an access token alone, and an address with a path', async () => {
   expect(await digestsIn(endpoint, 'contract/app', ctx)).toHaveLength(1)
 })
 
-test('an address that is none of Artifactory is told as that', async () => {
+test('says that an address is not an Artifactory', async () => {
   const it = await artifactory()
   const registry = { ...it.registry, url: `${it.content.url}/elsewhere` }
   const { endpoint, ctx } = await connect({ ...it, registry })

@@ -37,7 +37,7 @@ export interface ControlOptions {
   readonly operations: Readonly<Record<string, Operation>>
 }
 
-/** Answers a request to the API; undefined for what is none. */
+/** Answers a request to the API; undefined for other requests. */
 export async function answerControl(call: Call, options: ControlOptions): Promise<Reply | undefined> {
   if (call.method !== 'POST' || call.url.pathname !== '/') return undefined
   const chunks: Buffer[] = []

@@ -1,4 +1,4 @@
-/** The public ECR in memory: anybody pulls with a bearer token, an account pushes below its alias, and the API knows that account only. */
+/** The public ECR in memory: anonymous access pulls with a bearer token, an account pushes below its alias, and the API knows that account only. */
 
 import type { AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import {

@@ -19,11 +19,11 @@ export interface AcrOptions {
   readonly accounts?: readonly AcrAccount[]
   /** Tokens of Entra that are exchanged, with what they may. */
   readonly entra?: ReadonlyMap<string, Grant>
-  /** Wildcards are granted to nobody; the catalogue is a right of its own. */
+  /** Wildcards are never granted; the catalogue is a right of its own. */
   readonly abac?: boolean
-  /** Nobody may come in. */
+  /** Every address is refused. */
   readonly firewall?: boolean
-  /** Who brings no credential may pull and list. */
+  /** Anonymous access may pull and list. */
   readonly anonymousPull?: boolean
   readonly content?: MemoryRegistryOptions
 }

@@ -15,7 +15,7 @@ export interface HubOptions {
   readonly mayDelete?: boolean
   /** Tags that were pushed long ago: the API does not know their digests. */
   readonly old?: readonly string[]
-  /** Who is not signed in gets so many tags at most; default 1000. */
+  /** Anonymous access gets so many tags at most; default 1000. */
   readonly anonymousDepth?: number
 }
 
@@ -69,7 +69,7 @@ export async function startDockerHub(options: HubOptions = {}): Promise<FakeHub>
       return forbidden('pagination offset too large for anonymous requests; sign in to page further')
     }
     if (start > 0 && start >= all.length) return { status: 404, body: { detail: 'Not found.' } }
-    // The real one names its own host, whoever asked.
+    // The real one always names its own host.
     const next = `https://hub.docker.com${url.pathname}?page=${looping ? number : number + 1}&page_size=${size}`
     const more = looping || start + size < all.length
     return {

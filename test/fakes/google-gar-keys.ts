@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 export interface FakeGoogle {
   readonly url: string
   readonly requests: readonly string[]
-  /** Who holds an access token; undefined for one that nobody was given. */
+  /** Who holds an access token; undefined for one that was never issued. */
   holder(token: string): string | undefined
   /** Nothing that was given until now is good. */
   expire(): void

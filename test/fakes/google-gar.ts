@@ -116,7 +116,7 @@ export async function startGar(options: GarOptions = {}): Promise<FakeGar> {
     return undefined
   }
 
-  /** Who signs in brings an access token; nobody gets one for a repository that is public. */
+  /** Accounts bring an access token; anonymous access gets one for a repository that is public. */
   function anonymousToken({ url, headers }: Call): Reply {
     const isAllowed = options.isPublic && headers.authorization === undefined && url.searchParams.has('scope')
     if (isAllowed) return json(200, { token: 'anonymous', expires_in: 43_200 })

@@ -27,7 +27,7 @@ export interface Ask {
   readonly byName: boolean
 }
 
-/** Requests below `/api/`. A wrong password is nobody's. */
+/** Requests below `/api/`. A wrong password counts as anonymous access. */
 export async function answerApi(call: Call, account: Account | undefined, state: HarborState): Promise<Reply> {
   const { method, url, headers } = call
   if (url.pathname === '/api/version') return json(200, { version: 'v2.0' })

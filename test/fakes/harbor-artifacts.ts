@@ -30,7 +30,7 @@ export function answerArtifacts(
       (it) => ({ id: names.indexOf(it) + 1, name: it }),
     )
   }
-  // The web server before Harbor undoes one escape: what was escaped once is a path that nobody knows.
+  // The web server before Harbor undoes one escape: what was escaped once is an unknown path.
   const path = decodeURIComponent(escaped)
   if (path.includes('/') || kind !== 'artifacts')
     throw refused(404, 'NOT_FOUND', `path ${ask.url.pathname} was not found`)

@@ -12,7 +12,7 @@ export interface Project {
   readonly trust: boolean
   /** Of the registry that it caches. */
   readonly registry?: number
-  /** In bytes; -1 is none. */
+  /** In bytes; -1 for no limit. */
   readonly limit: number
   readonly immutable: { readonly id: number; readonly body: Record<string, unknown> }[]
   readonly members: Map<string, number>
@@ -61,7 +61,7 @@ const ROLES: Readonly<Record<number, readonly string[]>> = {
   5: READS,
 }
 
-/** Whether the account (undefined: nobody) may do that in the project. */
+/** Whether the account (undefined: anonymous) may do that in the project. */
 export function may(account: Account | undefined, project: Project | undefined, right: string): boolean {
   if (account?.admin) return true
   if (!project) return false
@@ -87,7 +87,7 @@ export function refused(status: number, code: string, message: string, headers: 
   return new Refusal(status, code, message, { headers })
 }
 
-/** The account of Basic; undefined for nobody and for a wrong password alike. */
+/** The account of Basic; undefined for anonymous access and for a wrong password alike. */
 export function signedIn(state: HarborState, authorization: string | undefined): Account | undefined {
   const encoded = /^Basic (.+)$/.exec(authorization ?? '')?.[1]
   if (encoded === undefined) return undefined

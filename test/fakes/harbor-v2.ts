@@ -123,7 +123,7 @@ export function issueToken(call: Call, state: HarborState): Reply {
   return json(200, { token, access_token: '', expires_in: 1800, issued_at: new Date().toISOString() })
 }
 
-/** Of an artifact that nobody has signed, a signature aside. */
+/** Refuses an artifact without a signature; signatures themselves are given. */
 function checkTrust(state: HarborState, name: string, reference: string): void {
   if (!projectOf(state, name)?.trust || reference.startsWith('sha256-')) return
   const { tags, manifests } = state.content.repositories.get(name) ?? { tags: new Map(), manifests: new Map() }

@@ -11,7 +11,7 @@ export const ROBOT = { user: 'contract+robot', password: 'robot-secret' } as con
 export const OAUTH = 'oauth-token-of-an-application'
 
 export interface QuayOptions {
-  /** Only who signs in sees the repositories; default false. */
+  /** Anonymous access sees no repositories; default false. */
   readonly isPrivate?: boolean
   /** Tags that may not be moved. */
   readonly immutable?: readonly string[]
@@ -75,7 +75,7 @@ export async function startQuay(options: QuayOptions = {}): Promise<FakeQuay> {
     for (const needed of neededScopes(call)) {
       if (needed.startsWith('registry:')) continue
       const [, name, actions = ''] = needed.split(':')
-      // Deleting is a matter of whoever may push.
+      // Who may push may delete.
       const wanted = actions.replace('delete', 'push').split(',')
       const had = scopes.flatMap((scope) =>
         scope.split(':')[1] === name ? (scope.split(':')[2] ?? '').split(',') : [],
