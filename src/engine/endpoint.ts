@@ -3,7 +3,7 @@
 import type { Adapter, AdapterType } from '../core/adapter.ts'
 import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
-import { isNotFound, onSide, type Side } from '../core/errors.ts'
+import { isNotFound } from '../core/errors.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Registry } from '../core/registry.ts'
@@ -21,15 +21,6 @@ export interface Endpoint {
 export interface Route {
   readonly policy: Policy
   readonly destination: Endpoint
-}
-
-/** What `work` throws says on which side it was. */
-export async function onSideOf<T>(side: Side, endpoint: Endpoint, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw onSide(error, side, endpoint.registry.name)
-  }
 }
 
 /** The manifest with this digest. Some caches know it only once its tag was read. */

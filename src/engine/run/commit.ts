@@ -3,7 +3,7 @@
 import type { Context } from '../../core/context.ts'
 import { describeError } from '../../core/errors.ts'
 import type { History } from '../../history/history.ts'
-import { type Endpoint, onSideOf } from '../endpoint.ts'
+import type { Endpoint } from '../endpoint.ts'
 import { recorded } from './transfer.ts'
 
 export interface Committing {
@@ -22,7 +22,7 @@ export async function commit(committing: Committing, ctx: Context): Promise<void
   const isWhole = total === succeed + skipped
   for (const destination of committing.destinations) {
     try {
-      await onSideOf('destination', destination, async () => destination.adapter.commit?.(isWhole, ctx))
+      await destination.adapter.commit?.(isWhole, ctx)
     } catch (error) {
       if (!destination.adapter.commitsLate) {
         // What was written lasts already; only what it left behind could not be removed.

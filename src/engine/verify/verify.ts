@@ -5,14 +5,21 @@ import { forEachConcurrent, mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import type { Difference, Verification } from '../../core/drift.ts'
-import { CancelledError, CredentialError, describeError, NetworkError, ReplicateError } from '../../core/errors.ts'
+import {
+  CancelledError,
+  CredentialError,
+  describeError,
+  NetworkError,
+  onSide,
+  ReplicateError,
+} from '../../core/errors.ts'
 import { isIndex, isSchema1 } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { ResourceType } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
 import { Slots } from '../../transfer/slots.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
-import { type Endpoint, ManifestMemory, onSideOf } from '../endpoint.ts'
+import { type Endpoint, ManifestMemory } from '../endpoint.ts'
 import { createAges } from '../plan/age.ts'
 import { attachmentsOfTheirOwn, takenIn } from '../plan/attachments.ts'
 import { selectRepositories, selectTags } from '../plan/discover.ts'
@@ -221,7 +228,10 @@ async function verifyArtifact(
   const { source, destination, policy, repair } = verifying.request
   const say = (finding: Finding): Difference => differenceOf(finding, artifact, source, destination)
   try {
-    const now = await expectedOf(artifact, verifying, ctx)
+    const now = await expectedOf(artifact, verifying, ctx).catch((error: unknown) => {
+      // The store names its side: what is left is about the content that the source gave.
+      throw onSide(error, 'source', source.registry.name)
+    })
     if (!now) return { findings: [], dropped: true }
     const { at, digest } = now
     const to = destination.adapter.repository(artifact.to.repository)
@@ -246,23 +256,21 @@ async function expectedOf({ from }: Artifact, verifying: Verifying, ctx: Context
   const { source, policy } = verifying.request
   const { selection, memory, narrowing, resource } = verifying
   const store = source.adapter.repository(from.repository)
-  return onSideOf('source', source, async () => {
-    const at = await store.resolve(from.tag ?? from.digest ?? '', ctx)
-    if (!at) {
-      const text = `${formatResource({ registry: source.registry.name, ...from })} is not there`
-      ctx.emit({ type: 'log', level: 'warning', text })
-      return undefined
-    }
-    const needed = policy.filters.resource !== 'all' || verifying.request.narrow?.resource !== undefined
-    if ((needed || (selection.platform && isIndex(at.mediaType))) && !isSchema1(at.mediaType)) {
-      const manifest = await store.readManifest(at.digest, ctx)
-      memory.keep(from.repository, manifest)
-      if (!resource(resourceTypeOf(manifest))) return undefined
-      if (selection.platform && lacksPlatforms(manifest, selection.platform)) return undefined
-    }
-    const digest = narrowing ? await narrowing.expected(at, from.repository, ctx) : at.digest
-    return digest && { at, digest }
-  })
+  const at = await store.resolve(from.tag ?? from.digest ?? '', ctx)
+  if (!at) {
+    const text = `${formatResource({ registry: source.registry.name, ...from })} is not there`
+    ctx.emit({ type: 'log', level: 'warning', text })
+    return undefined
+  }
+  const needed = policy.filters.resource !== 'all' || verifying.request.narrow?.resource !== undefined
+  if ((needed || (selection.platform && isIndex(at.mediaType))) && !isSchema1(at.mediaType)) {
+    const manifest = await store.readManifest(at.digest, ctx)
+    memory.keep(from.repository, manifest)
+    if (!resource(resourceTypeOf(manifest))) return undefined
+    if (selection.platform && lacksPlatforms(manifest, selection.platform)) return undefined
+  }
+  const digest = narrowing ? await narrowing.expected(at, from.repository, ctx) : at.digest
+  return digest && { at, digest }
 }
 
 async function findingsOf(
