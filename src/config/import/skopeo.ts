@@ -21,7 +21,7 @@ const registry = z.strictObject({
     .exactOptional(),
   'images-by-tag-regex': z.record(z.string(), z.string()).exactOptional(),
   'images-by-semver': z.record(z.string(), z.string()).exactOptional(),
-  credentials: z.strictObject({ username: z.string(), password: z.string() }).exactOptional(),
+  credentials: z.strictObject({ username: z.string().default(''), password: z.string().default('') }).exactOptional(),
   'tls-verify': truth.exactOptional(),
   'cert-dir': z.string().exactOptional(),
 })
@@ -66,7 +66,7 @@ function defineRegistry(draft: Draft, name: string, entry: Registry, at: Origin)
   const given = draft.nameFor(host)
   const body = {
     ...(entry['tls-verify'] === false ? withoutVerification(draft, host, given, below(at, 'tls-verify')) : {}),
-    ...(entry.credentials
+    ...(entry.credentials?.username
       ? {
           credential: draft.credential(
             given,

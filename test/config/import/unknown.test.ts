@@ -91,6 +91,13 @@ test('in a registry of skopeo and of image-syncer, its images stay', () => {
   })
   expect(loaded(skopeo).policies).toHaveLength(1)
   expect(said(skopeo)).toContain('3:3 `retries` is not known [it is left out]')
+  const token = imported('a.example.org: {images: {x: ["1"]}, credentials: {username: ann, identitytoken: hunter2}}', {
+    from: 'skopeo',
+    to: 'b.example.org/m',
+  })
+  expect(said(token).join('\n')).toContain('`identitytoken` is not known')
+  expect(token.yaml).toContain('username: ann')
+  expect(JSON.stringify(token)).not.toContain('hunter2')
   const syncer = imported('auth: {}\nimages: {"a.example.org/x:1": b.example.org/x}\nproc: 3\n', {
     from: 'image-syncer',
   })
