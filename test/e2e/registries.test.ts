@@ -226,7 +226,8 @@ describe.runIf(hasTerminal)('by questions', () => {
       ['a URL such as', `\u0015127.0.0.1:1${ENTER}`],
       ['Description', ENTER],
       ['Credential:', `${DOWN}${DOWN}${ENTER}`],
-      ['connection refused', `${DOWN}${DOWN}${ENTER}`],
+      ['connection refused', ''],
+      ['What now?', `${DOWN}${DOWN}${ENTER}`],
     ])
     expect((await failed.ended).code, shown(failed)).toBe(0)
     const denied = here.start(['registries', 'add', '--url', 'localhost:1', '--no-test'], {
