@@ -1,6 +1,6 @@
 /** The history's SQLite file: opened with safe permissions, read and written by plain SQL, its errors said plainly. */
 
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import type Sqlite from 'better-sqlite3'
 import { errorCode, HistoryError } from '../../core/errors.ts'
 import { explained } from './failure.ts'
@@ -49,7 +49,7 @@ function openWritable(file: string, Native: typeof Sqlite): Sqlite.Database {
 }
 
 function openReadonly(file: string, Native: typeof Sqlite): Sqlite.Database {
-  if (!existsSync(file)) return new Native(':memory:')
+  if (isMissing(file)) return new Native(':memory:')
   const native = new Native(file, { readonly: true, timeout: BUSY_TIMEOUT })
   try {
     native.pragma('schema_version')
@@ -60,6 +60,17 @@ function openReadonly(file: string, Native: typeof Sqlite): Sqlite.Database {
     const isUnwritable = /^SQLITE_(CANTOPEN|READONLY)/.test(errorCode(error))
     if (!isUnwritable || (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0) throw error
     return new Native(snapshotOf(file), { readonly: true })
+  }
+}
+
+/** False also for what may not be looked at, or lies below a file: that is not an empty history. */
+function isMissing(file: string): boolean {
+  try {
+    statSync(file)
+    return false
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return true
+    throw error
   }
 }
 

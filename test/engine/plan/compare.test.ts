@@ -68,7 +68,7 @@ test('a name that is too long for any registry is blocked', async () => {
   })
 })
 
-for (const status of [401, 403, 405]) {
+for (const status of [401, 403, 405, 406, 415, 501]) {
   test(`a destination that answers ${status} to a list of its tags is asked for each tag`, async () => {
     const source = await memoryRegistry()
     const destination = await memoryRegistry({
