@@ -1,7 +1,10 @@
 /** What a vendor's API or webhook tells, as the program knows it: fields that are empty or malformed are left out. */
 
 import type { RegistryEvent, TagInfo } from '../src/core/adapter.ts'
-import { parseDigest } from '../src/core/descriptor.ts'
+import type { ContentStore } from '../src/core/content.ts'
+import type { Context } from '../src/core/context.ts'
+import { type Digest, parseDigest } from '../src/core/descriptor.ts'
+import { isNotFound } from '../src/core/errors.ts'
 import { timeFrom } from '../src/core/time.ts'
 
 interface ToldTag {
@@ -26,6 +29,26 @@ export function untaggedInfo(told: ToldTag): TagInfo | undefined {
 function factsOf({ mediaType, pushed }: ToldTag): Pick<TagInfo, 'mediaType' | 'pushed'> {
   const time = timeFrom(pushed)
   return { ...(mediaType ? { mediaType } : {}), ...(time ? { pushed: time } : {}) }
+}
+
+/** The tags that point at a digest, read to the end before any of them is deleted. None of a repository that does not exist. */
+export async function tagsAt(
+  digest: Digest,
+  listed: AsyncIterable<TagInfo | string>,
+  store: ContentStore,
+  ctx: Context,
+): Promise<readonly string[]> {
+  const found: string[] = []
+  try {
+    for await (const info of listed) {
+      const tag = typeof info === 'string' ? info : info.tag
+      const at = typeof info === 'string' ? (await store.resolve(info, ctx))?.digest : info.digest
+      if (tag !== undefined && at === digest) found.push(tag)
+    }
+  } catch (error) {
+    if (!isNotFound(error)) throw error
+  }
+  return found
 }
 
 interface ToldEvent {

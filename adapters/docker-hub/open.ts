@@ -9,7 +9,7 @@ import type { Registry } from '../../src/core/registry.ts'
 import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { topsOf } from '../../src/oci/registry/wanted.ts'
 import { explained } from '../explain.ts'
-import { tagInfo } from '../told.ts'
+import { tagInfo, tagsAt } from '../told.ts'
 import { type HubApi, lacking, openHubApi } from './api.ts'
 
 export function open(registry: Registry, tools: AdapterTools): Adapter {
@@ -116,9 +116,7 @@ function hubRepository(store: ContentStore, name: string, api: HubApi): ContentS
     deletes: async () => 'tag',
     // The registry refuses a manifest that still has a tag (403).
     async deleteManifest(digest, ctx) {
-      for await (const info of listTags(name, api, store, ctx)) {
-        if (typeof info !== 'string' && info.digest === digest && info.tag !== undefined) await deleteTag(info.tag, ctx)
-      }
+      for (const tag of await tagsAt(digest, listTags(name, api, store, ctx), store, ctx)) await deleteTag(tag, ctx)
       await store.deleteManifest?.(digest, ctx)
     },
   }

@@ -11,6 +11,7 @@ import { askJson } from '../../src/oci/registry/pages.ts'
 import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { restated } from '../../src/oci/registry/restate.ts'
 import { explained, explainedStore, ifAllowed } from '../explain.ts'
+import { tagsAt } from '../told.ts'
 import {
   type Gar,
   hinted,
@@ -79,10 +80,7 @@ function garRepository(store: ContentStore, name: string, gar: Gar): ContentStor
     },
     // While a tag names it, it cannot go: GOOGLE_MANIFEST_DANGLING_TAG.
     async deleteManifest(digest, ctx) {
-      for await (const info of listTags(name, gar, ctx)) {
-        if (typeof info === 'string' || info.digest !== digest || info.tag === undefined) continue
-        await store.deleteTag?.(info.tag, ctx)
-      }
+      for (const tag of await tagsAt(digest, listTags(name, gar, ctx), store, ctx)) await store.deleteTag?.(tag, ctx)
       await store.deleteManifest?.(digest, ctx)
     },
   }

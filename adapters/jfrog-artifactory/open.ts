@@ -10,6 +10,7 @@ import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { restated } from '../../src/oci/registry/restate.ts'
 import { topsOf } from '../../src/oci/registry/wanted.ts'
 import { explainedStore } from '../explain.ts'
+import { tagsAt } from '../told.ts'
 import { type Artifactory, openArtifactory, splitName } from './api.ts'
 
 export function open(registry: Registry, tools: AdapterTools): Adapter {
@@ -139,9 +140,7 @@ function storeBelow(plain: ContentStore, key: string, image: string, api: Artifa
       deleteTag,
       deletes: async () => 'tag',
       async deleteManifest(digest, ctx) {
-        for await (const tag of plain.tags(ctx)) {
-          if ((await plain.resolve(tag, ctx))?.digest === digest) await deleteTag(tag, ctx)
-        }
+        for (const tag of await tagsAt(digest, plain.tags(ctx), plain, ctx)) await deleteTag(tag, ctx)
         await deleteTag(digest, ctx)
       },
       // Only within one key.

@@ -124,6 +124,7 @@ export function describeWriting({ specimen, server, fresh, open }: Bench): void 
     expect(await digestsIn(endpoint, repository, ctx)).toEqual([['v2', kept.digest]])
     await store.deleteManifest?.(gone.digest, ctx)
     expect(await digestsIn(endpoint, repository, ctx)).toEqual([['v2', kept.digest]])
+    await endpoint.adapter.repository(fresh()).deleteManifest?.(gone.digest, ctx)
   })
 }
 
