@@ -1,7 +1,7 @@
 /** The architecture's rule "who may import whom" holds for every file. */
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { circlesIn, violationsIn } from './support/import-rules.ts'
 
@@ -35,6 +35,15 @@ describe('the rooms', () => {
 
   it('hold no file past 350 lines', () => {
     expect(files.filter((path) => read(path).split('\n').length > 351)).toEqual([])
+  })
+
+  it('hold no files that share a prefix with a file beside them: such files have a folder', () => {
+    const names = new Set(files)
+    const prefixed = files.filter((path) => {
+      const parts = basename(path, '.ts').split('-')
+      return parts.some((_, at) => at > 0 && names.has(join(dirname(path), `${parts.slice(0, at).join('-')}.ts`)))
+    })
+    expect(prefixed).toEqual([])
   })
 })
 

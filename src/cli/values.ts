@@ -3,7 +3,7 @@
 import { InvalidArgumentError } from 'commander'
 import { parseDuration } from '../config/duration.ts'
 import { parseRate, parseSize } from '../config/size.ts'
-import { PatternError, parsePattern } from '../core/pattern-syntax.ts'
+import { PatternError, parsePattern } from '../core/wildcards.ts'
 
 /** A whole number from 1 on. */
 export function positiveInteger(text: string): number {

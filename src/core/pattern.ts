@@ -1,9 +1,9 @@
 /** Patterns of names and tags: `*`, `**`, `?`, `{a,b}`, `[a-z]`, `\`; case-sensitive and anchored at both ends. */
 
 import picomatch from 'picomatch'
-import { type CharacterClass, parsePattern, type Token } from './pattern-syntax.ts'
+import { type CharacterClass, parsePattern, type Token } from './wildcards.ts'
 
-export { PatternError } from './pattern-syntax.ts'
+export { PatternError } from './wildcards.ts'
 
 export interface Pattern {
   readonly source: string

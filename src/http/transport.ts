@@ -4,34 +4,17 @@ import { setMaxListeners } from 'node:events'
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { abortReason, after, throwIfAborted } from '../core/cancel.ts'
-import type { Carrier } from '../core/carrier.ts'
 import { NetworkError } from '../core/errors.ts'
 import type { BodySource, HttpResponse } from '../core/http.ts'
 import { hostWithPort, networkError } from './failure.ts'
 import { createGuard } from './guard.ts'
+import type { Outgoing } from './outgoing.ts'
 import { proxyAddress } from './proxy/address.ts'
 import { type AgentOptions, createAgent, towardsOthers } from './proxy/agent.ts'
 import { type UploadBody, uploadBody } from './proxy/upload-body.ts'
 import { createPump } from './pump/pump.ts'
 import { toResponse } from './response.ts'
 import { CarrierThread } from './threads/carrier.ts'
-
-export interface Outgoing {
-  readonly method: string
-  readonly url: URL
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly body?: Uint8Array | BodySource | undefined
-  /** How long the answer may be silent, in milliseconds; default: the connection's `idle`. */
-  readonly silence?: number | undefined
-  /** How long the whole answer may take, in milliseconds; default: any time. */
-  readonly limit?: number | undefined
-  /** The thread to send it from; absent: this one. */
-  readonly carrier?: Carrier | undefined
-  readonly signal: AbortSignal
-  /** Called once when the answer's body is over; not called where `send` throws. */
-  readonly done: () => void
-}
 
 export interface Transport {
   /** Throws a `NetworkError`, a `CancelledError`, or what the body's source threw. */

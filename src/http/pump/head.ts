@@ -1,7 +1,7 @@
 /** The heads of HTTP/1.1 messages: a request's is written, an answer's is read, strictly, as what is ambiguous may be an attack. */
 
 import { NetworkError } from '../../core/errors.ts'
-import type { Outgoing } from '../transport.ts'
+import type { Outgoing } from '../outgoing.ts'
 
 /** How long an answer's body is. `close`: to the end of the connection. */
 export type Framing =

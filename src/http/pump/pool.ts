@@ -2,9 +2,15 @@
 
 import { NetworkError } from '../../core/errors.ts'
 import { createGuard } from '../guard.ts'
-import { CONNECT_TIMEOUT, secureContext, towardsOthers } from '../proxy/agent.ts'
+import { type AgentOptions, CONNECT_TIMEOUT, secureContext, towardsOthers } from '../proxy/agent.ts'
 import { Connection, type ConnectOptions } from './connection.ts'
-import type { PumpOptions } from './pump.ts'
+
+export interface PumpOptions extends AgentOptions {
+  /** How many idle connections to one origin are kept; default 32. */
+  readonly connections?: number | undefined
+  /** Bodies are read into memory that other threads see, too. */
+  readonly shared?: boolean | undefined
+}
 
 export interface Pool {
   /** An idle connection, the one used last, or undefined. */

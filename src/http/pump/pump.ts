@@ -4,21 +4,13 @@ import { abortReason, after, throwIfAborted } from '../../core/cancel.ts'
 import { bytesOf } from '../../core/content.ts'
 import { NetworkError } from '../../core/errors.ts'
 import type { BodySource, HttpResponse } from '../../core/http.ts'
-import type { AgentOptions } from '../proxy/agent.ts'
+import type { Outgoing } from '../outgoing.ts'
 import { DUMP_LIMIT, responseOf } from '../response.ts'
-import type { Outgoing } from '../transport.ts'
 import { readBody, readHead } from './body.ts'
 import type { Connection } from './connection.ts'
 import { type Head, requestHead } from './head.ts'
-import { createPool } from './pool.ts'
+import { createPool, type PumpOptions } from './pool.ts'
 import { Upload } from './upload.ts'
-
-export interface PumpOptions extends AgentOptions {
-  /** How many idle connections to one origin are kept; default 32. */
-  readonly connections?: number | undefined
-  /** Bodies are read into memory that other threads see, too. */
-  readonly shared?: boolean | undefined
-}
 
 /** How the pump reports on a request. */
 export interface PumpContext {

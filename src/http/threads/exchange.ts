@@ -4,10 +4,10 @@ import { type Carrier, LARGEST_CHUNK, type Pass } from '../../core/carrier.ts'
 import { type Bytes, bytesOf } from '../../core/content.ts'
 import { NetworkError } from '../../core/errors.ts'
 import type { HttpResponse } from '../../core/http.ts'
+import type { Outgoing } from '../outgoing.ts'
 import { type AgentOptions, connectionOptions } from '../proxy/agent.ts'
 import type { PumpContext } from '../pump/pump.ts'
 import { DUMP_LIMIT, responseOf } from '../response.ts'
-import type { Outgoing } from '../transport.ts'
 import type { Failure, FromCarrier, ToCarrier } from './messages.ts'
 
 interface Link {

@@ -3,8 +3,8 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import type { BodySource, HttpResponse } from '../../../src/core/http.ts'
+import type { Outgoing } from '../../../src/http/outgoing.ts'
 import { createPump, type Pump } from '../../../src/http/pump/pump.ts'
-import type { Outgoing } from '../../../src/http/transport.ts'
 import { failure, read } from '../server.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'

@@ -26,7 +26,7 @@ export async function create(session: Session, name: string | undefined, given: 
   let wanted = { name: name ?? '', flags }
   if (missing.length > 0) {
     if (session.json || !canAsk(session)) throw unasked(missing)
-    const { askPolicy } = await import('../../wizard/policy.ts')
+    const { askPolicy } = await import('../../wizard/policy/policy.ts')
     const asked = await askPolicy(session, app, configuration, { name, flags })
     if (!asked) {
       session.stderr.write('nothing was written\n')

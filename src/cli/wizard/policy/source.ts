@@ -1,13 +1,13 @@
 /** Questions for a policy's source: the registry, what of it, and a look at what that is. */
 
-import type { Configuration } from '../../config/load.ts'
-import { CancelledError, describeError, ReplicateError } from '../../core/errors.ts'
-import { complaint, type PolicyDraft, previewDraft } from '../commands/policies/draft.ts'
-import { type PolicyFlags, referenceIn } from '../commands/policies/fields.ts'
-import { countsOf, type Preview } from '../commands/policies/preview.ts'
-import { select, text } from '../prompt.ts'
-import { printable } from '../render/format.ts'
-import type { Session } from '../session.ts'
+import type { Configuration } from '../../../config/load.ts'
+import { CancelledError, describeError, ReplicateError } from '../../../core/errors.ts'
+import { complaint, type PolicyDraft, previewDraft } from '../../commands/policies/draft.ts'
+import { type PolicyFlags, referenceIn } from '../../commands/policies/fields.ts'
+import { countsOf, type Preview } from '../../commands/policies/preview.ts'
+import { select, text } from '../../prompt.ts'
+import { printable } from '../../render/format.ts'
+import type { Session } from '../../session.ts'
 
 const ANOTHER = ''
 

@@ -1,11 +1,11 @@
 /** Questions for a policy's destination: the registry, and where repositories land there. */
 
-import type { Configuration } from '../../config/load.ts'
-import { mapRepository } from '../../engine/plan/mapping.ts'
-import { complaint, type PolicyDraft } from '../commands/policies/draft.ts'
-import type { PolicyFlags } from '../commands/policies/fields.ts'
-import { select, text } from '../prompt.ts'
-import { askRegistry } from './policy-source.ts'
+import type { Configuration } from '../../../config/load.ts'
+import { mapRepository } from '../../../engine/plan/mapping.ts'
+import { complaint, type PolicyDraft } from '../../commands/policies/draft.ts'
+import type { PolicyFlags } from '../../commands/policies/fields.ts'
+import { select, text } from '../../prompt.ts'
+import { askRegistry } from './source.ts'
 
 /** `example` is a repository of the source. */
 export async function askDestination(

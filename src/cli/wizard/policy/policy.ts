@@ -1,16 +1,16 @@
 /** The questions of `policies create`, in the order of what a policy says. */
 
-import type { App } from '../../app/app.ts'
-import { blockLines } from '../../config/edit/render.ts'
-import type { Configuration } from '../../config/load.ts'
-import { parseSchedule, ScheduleError } from '../../core/schedule.ts'
-import { checkDraft, type PolicyDraft } from '../commands/policies/draft.ts'
-import { newPolicy, type PolicyFlags } from '../commands/policies/fields.ts'
-import { localTimezone, wallClock } from '../commands/schedule/schedule.ts'
-import { confirm, select, text } from '../prompt.ts'
-import type { Session } from '../session.ts'
-import { askDestination } from './policy-destination.ts'
-import { askFilters, askSource } from './policy-source.ts'
+import type { App } from '../../../app/app.ts'
+import { blockLines } from '../../../config/edit/render.ts'
+import type { Configuration } from '../../../config/load.ts'
+import { parseSchedule, ScheduleError } from '../../../core/schedule.ts'
+import { checkDraft, type PolicyDraft } from '../../commands/policies/draft.ts'
+import { newPolicy, type PolicyFlags } from '../../commands/policies/fields.ts'
+import { localTimezone, wallClock } from '../../commands/schedule/schedule.ts'
+import { confirm, select, text } from '../../prompt.ts'
+import type { Session } from '../../session.ts'
+import { askDestination } from './destination.ts'
+import { askFilters, askSource } from './source.ts'
 
 export interface Asked {
   readonly name: string
