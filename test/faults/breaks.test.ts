@@ -30,6 +30,7 @@ describe.each([
     const { ran, met } = await run({
       artifact: ARTIFACT,
       carried,
+      attempts: 2,
       source: cut('down', source, 2),
       destination: cut('up', destination, 2),
     })
@@ -43,6 +44,7 @@ describe.each([
     const { ran } = await run({
       artifact: ARTIFACT,
       carried,
+      attempts: 2,
       sourceOptions: { ignoreRange: true },
       source: cut('down', AT, 2),
       destination: cut('up', AT, 2),

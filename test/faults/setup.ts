@@ -51,7 +51,7 @@ export interface Outcome extends Sides {
 export const MIB = 2 ** 20
 export const LAYER = 2 * MIB
 /** Milliseconds of silence that a test waits for. */
-const IDLE = 400
+const IDLE = 700
 const SPEED = 50
 
 /** Runs a copy of `app:v1` and checks what must hold however it ended: equal, or failed with nothing half-written. */
