@@ -59,6 +59,21 @@ test.each(Object.entries(FORMS))('%s take time in proportion to their number', (
   expect(many).toBeLessThan(few * 40 + 500)
 })
 
+test.each([
+  ['semver', `"${'1.'.repeat(50_000)}x"`],
+  ['semver', `">=1 ${'|| 1 '.repeat(40_000)}"`],
+  ['tag', `"${'{a,b}'.repeat(40_000)}"`],
+  ['tag', `"${'*a'.repeat(100_000)}b"`],
+  ['regex', `{tag: "${'(a+)+'.repeat(20_000)}"}`],
+  ['regex', `{tag: "${'('.repeat(50_000)}"}`],
+])('an endless filter by %s is read or refused in a moment', (field, value) => {
+  const began = process.cpuUsage()
+  complaints(
+    `policies: {p: {source: {registry: a.example.com}, destination: b.example.com/x, filters: {${field}: ${value}}}}`,
+  )
+  expect(process.cpuUsage(began).user / 1e6).toBeLessThan(10)
+})
+
 describe('what is nested', () => {
   const deep = (levels: number): string => `x-deep: ${'['.repeat(levels)}${']'.repeat(levels)}`
 

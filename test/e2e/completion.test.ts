@@ -38,6 +38,17 @@ describe('the answers', () => {
     expect((await ask('adapters', 'show', 'oci')).map((line) => line.split('\t')[0])).toEqual([':', 'oci-layout'])
   })
 
+  test('offer no name that a shell would obey', async () => {
+    const names = ['$(touch x)', '`touch x`', "'; touch x; '", 'a b', 'fine']
+    const policies = names.map((name) => `${JSON.stringify(name)}: { source: harbor/x, destination: "oci:out" }`)
+    here.write(
+      'config.yaml',
+      `registries: { harbor: { type: oci-layout, path: x } }\npolicies: { ${policies.join(', ')} }\n`,
+    )
+    const answer = (await ask('run', '')).join('\n')
+    expect(answer).not.toMatch(/[$`';]/)
+  })
+
   test('name the policies of a file on the line', async () => {
     here.write('other.yaml', 'policies: { nightly: { source: broken')
     expect(await ask('run', 'other.yaml', '--policy', '')).toEqual([':', 'nightly\tpolicy'])

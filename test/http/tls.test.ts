@@ -44,6 +44,20 @@ test('trusts the authority of `ca`, or anyone where `insecure`', async () => {
   }
 })
 
+test('refuses the certificate of another host, and a version of TLS that is broken', async () => {
+  const server = await serve((_, response) => response.end('ok'), tls)
+  const renamed = { url: server.url.replace('127.0.0.1', 'localhost'), host: server.host }
+  expect(
+    await failure(client(renamed, { ca: tls.cert }).request({ method: 'GET', url: '/' }, context())),
+  ).toMatchObject({ code: 'network', retryable: false })
+  const weak = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
+  const old = await serve((_, response) => response.end('ok'), { ...tls, ...weak })
+  expect(await failure(client(old, { ca: tls.cert }).request({ method: 'GET', url: '/' }, context()))).toMatchObject({
+    code: 'network',
+  })
+  expect([...server.seen, ...old.seen]).toEqual([])
+})
+
 test('shows a client certificate', async () => {
   const strict = { ...tls, requestCert: true, ca: tls.cert }
   const server = await serve((_, response) => response.end('ok'), strict)

@@ -200,6 +200,53 @@ test(
   30_000 + RUNS * 3000,
 )
 
+/** An image of which the manifest has been edited: it names what is not there. */
+function edited(edit: (layers: object[]) => void): Artifact {
+  const plain = image({ seed: 'edited', layers: 1 })
+  const manifest = JSON.parse(Buffer.from(plain.bytes).toString())
+  edit(manifest.layers)
+  const bytes = Buffer.from(JSON.stringify(manifest))
+  return { ...plain, bytes, digest: computeDigest(bytes) }
+}
+
+/** Answers what is asked by that path; of a HEAD only the headers go out. */
+function lie(path: string, headers: Readonly<Record<string, string>>, body = ''): Attack {
+  const reply = { status: 200, headers: { 'content-type': OCI_INDEX, ...headers }, body: Buffer.from(body) }
+  return { source: ({ url }) => (url.pathname.endsWith(path) ? reply : undefined) }
+}
+
+const SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws'
+const layer = (digest: string, size = 1) => ({ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size })
+
+test.each<[string, Attack]>([
+  ['the bytes are not those of the digest', lie('/manifests/v1', { 'docker-content-digest': OTHER }, '{}')],
+  ['a child is not what its index says', lie(`/manifests/${evil.children[0]?.digest}`, {}, '{}')],
+  [
+    'other bytes come as schema 1',
+    lie('/manifests/v1', { 'content-type': SCHEMA1, 'docker-content-digest': evil.digest }, '{}'),
+  ],
+  ['a layer is larger than anything', { artifact: edited((layers) => layers.push(layer(OTHER, 2 ** 60))) }],
+  ['a digest is a path', { artifact: edited((layers) => layers.push(layer(`sha256:${'../'.repeat(20)}`))) }],
+  ['a digest is in capitals', { artifact: edited((layers) => layers.push(layer(OTHER.toUpperCase()))) }],
+  ['a digest has an unknown algorithm', { artifact: edited((layers) => layers.push(layer('md5:00'))) }],
+  [
+    'an image has sixty thousand layers',
+    {
+      artifact: edited((layers) => {
+        for (let at = 0; at < 60_000; at += 1) layers.push(layer(computeDigest(Buffer.from(`${at}`))))
+      }),
+    },
+  ],
+])('nothing is tagged where %s', async (_, attack) => {
+  let destination: MemoryRegistry | undefined
+  const prepare = (_: MemoryRegistry, to: MemoryRegistry): void => {
+    destination = to
+  }
+  const { tasks } = await attacked({ ...attack, prepare })
+  expect(tasks.find(({ dest_resource }) => dest_resource.includes('evil'))?.error?.message).toBeDefined()
+  expect([...(destination?.repository('mirror/evil').tags ?? [])]).toEqual([])
+})
+
 /** Indexes above each other, each naming the one below `width` times. */
 function tower(depth: number, width: number): Artifact {
   let top = image({ seed: 'at the bottom' })

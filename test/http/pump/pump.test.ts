@@ -361,6 +361,7 @@ describe.each([
     ['a length and an encoding', 'HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked'],
     ['another protocol', 'SSH-2.0-OpenSSH_9.6'],
     ['a head that does not end', `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(300_000)}`],
+    ['more headers than anyone sends', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(100_000)}content-length: 0`],
   ])('refuses an answer with %s', async (_, head) => {
     const server = await raw((socket) => socket.end(`${head}\r\n\r\nab`))
     const error = await failure(client(server, path).request(once, context()))
@@ -377,6 +378,14 @@ describe.each([
     })
     const response = await client(server, path).request(get, context())
     expect([response.status, (await read(response.body)).toString()]).toEqual([200, 'ok'])
+  })
+
+  // undici passes over them, too, without counting, and keeps none.
+  test.skipIf('pump' in path)('refuses interim answers without an end', async () => {
+    const server = await raw((socket) => socket.end('HTTP/1.1 103 x\r\n\r\n'.repeat(100_000)))
+    expect(await failure(client(server, path).request(once, context()))).toMatchObject({
+      message: expect.stringContaining(`${server.host} does not answer in HTTP/1.1`),
+    })
   })
 
   test('takes a head that comes byte by byte', async () => {

@@ -1,11 +1,22 @@
 /** OCI layouts in directories: written, read back, and as other tools write them. */
 
-import { execFile, spawnSync } from 'node:child_process'
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync, spawnSync } from 'node:child_process'
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { Digest } from '../../../src/core/descriptor.ts'
+import { ReplicateError } from '../../../src/core/errors.ts'
 import type { Event } from '../../../src/core/events.ts'
 import { OCI_MANIFEST } from '../../../src/core/manifest.ts'
 import { temporaryName } from '../../../src/oci/layout/temporary.ts'
@@ -422,6 +433,31 @@ describe('a directory that others wrote', () => {
     const path = unpack(temporaryDirectory(), layoutFiles([]))
     writeFileSync(join(path, 'index.json'), `{"manifests":[{"x":${'['.repeat(9000)}${']'.repeat(9000)}}]}`)
     await expect(openLayout(path).ping(context)).rejects.toMatchObject({ code: 'integrity' })
+  })
+
+  it.runIf(process.platform === 'linux')('is refused where a file is a device, a pipe, or far too large', async () => {
+    const place = (name: string): string => {
+      const path = unpack(temporaryDirectory(), layoutFiles([entry(image().descriptor, { [REF]: 'a:1' })], [image()]))
+      rmSync(join(path, name))
+      return path
+    }
+    const made: ((file: string) => void)[] = [
+      (file) => symlinkSync('/dev/zero', file),
+      (file) => execFileSync('mkfifo', [file]),
+      (file) => {
+        writeFileSync(file, '')
+        truncateSync(file, 2 ** 40)
+      },
+    ]
+    for (const make of made) {
+      for (const name of ['index.json', `blobs/${image().digest.replace(':', '/')}`]) {
+        const path = place(name)
+        make(join(path, name))
+        await expect(openLayout(path).repository('a').readManifest('1', context), name).rejects.toBeInstanceOf(
+          ReplicateError,
+        )
+      }
+    }
   })
 
   it('may have no entries, null for entries, or only unknown ones', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import { describe, expect, it } from 'vitest'
+import { limited } from '../../../src/oci/layout/tar/open.ts'
 import { type Piece, writeTar } from '../../../src/oci/layout/tar/pack.ts'
 import { image, index, named, referrer } from '../../support/images.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
@@ -67,6 +68,11 @@ describe('a tar that is read', () => {
     await expect(openLayout(inFile(gzipSync(tar).subarray(0, 500))).ping(context)).rejects.toMatchObject({
       code: 'integrity',
     })
+  })
+
+  it('is refused where it grows beyond all proportion while it is unpacked', async () => {
+    const bomb = limited(1000, 'bomb.tar.gz')(chunksOf(...Array(11).fill(Buffer.alloc(100))))
+    await expect(collect(bomb)).rejects.toThrow('bomb.tar.gz grows to more than 1000 bytes when it is decompressed')
   })
 
   it('may name long members in PAX or GNU headers', async () => {

@@ -119,7 +119,7 @@ async function fileOf(fd: number, closed: () => void): Promise<OpenFile> {
   }
 }
 
-function limited(limit: number, path: string): (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> {
+export function limited(limit: number, path: string): (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> {
   return async function* (source) {
     let size = 0
     for await (const chunk of source) {
