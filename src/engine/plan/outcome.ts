@@ -6,6 +6,7 @@ import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import { isIndex, isSchema1, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { ResourceType } from '../../core/policy.ts'
+import type { BroughtTags } from '../../history/brought.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import { type Endpoint, type ManifestMemory, readTagged } from '../endpoint.ts'
 import type { Reason } from '../reason.ts'
@@ -44,6 +45,8 @@ export interface Comparison extends Discovery {
   readonly attempt: 'only' | 'first' | 'again'
   /** Absent where indexes keep their bytes. */
   readonly narrowing: Narrowing | undefined
+  /** What earlier executions of the policy put at the destination; absent without a history. */
+  readonly brought: BroughtTags | undefined
   /** Check unchanged tags for referrers that were added later. */
   readonly lateReferrers: boolean
 }

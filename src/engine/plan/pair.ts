@@ -4,7 +4,7 @@ import type { TagInfo } from '../../core/adapter.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
-import { isNotFound, ReplicateError } from '../../core/errors.ts'
+import { isNotFound, RegistryError, ReplicateError } from '../../core/errors.ts'
 import { descriptorOf } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
@@ -25,13 +25,13 @@ export async function comparedTag(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const { selection, source, destination } = comparison
+  const { selection, source } = comparison
   const pinned = selection.pinned.get(tag)
   const landing = to.tag ?? tag
   const previous = async (): Promise<Digest | undefined> => {
     const listed = there.digests.get(landing)
     if (listed || (there.complete && !there.digests.has(landing))) return listed
-    return (await destination.adapter.repository(to.repository).resolve(landing, ctx))?.digest
+    return resolvedThere({ repository: to.repository, tag: landing }, comparison, ctx)
   }
   // A tag that the destination lacks will be copied, so its manifest is read at once instead of a HEAD first.
   const read = there.complete && !there.digests.has(landing)
@@ -44,6 +44,26 @@ export async function comparedTag(
   // Without the tag: a pinned artifact must not follow it when it moves.
   const from = pinned === undefined ? { repository, tag } : { repository }
   return outcomeOf(now, from, to, old, there, comparison, ctx)
+}
+
+/** What the destination's tag points at. One that is there and may not be pulled (412), such as an unsigned image in a Harbor that wants
+ *  signatures, is what this policy put there last, as its history has it. Without that, it is copied again where that is allowed. */
+async function resolvedThere(
+  { repository, tag }: { readonly repository: string; readonly tag: string },
+  { policy, destination, brought }: Comparison,
+  ctx: Context,
+): Promise<Digest | undefined> {
+  try {
+    return (await destination.adapter.repository(repository).resolve(tag, ctx))?.digest
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.status !== 412) throw error
+    const place = { registry: destination.registry.name, repository, tag }
+    const digest = brought?.find(policy.name, place)?.digest
+    if (digest === undefined && !policy.override) throw error
+    const taken = digest === undefined ? 'it is copied again' : 'it is taken for what this policy put there last'
+    ctx.emit({ type: 'log', level: 'warning', text: `${formatResource(place)} may not be pulled, so ${taken}` })
+    return digest
+  }
 }
 
 function absent(spot: Spot, { explain, source }: Comparison, ctx: Context): Outcome {

@@ -124,7 +124,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   const noDeletes = !deletesTags(policy) || (isEmpty && !policy.allow_empty)
   const { tasks: deletes, refused } = noDeletes
     ? { tasks: [] }
-    : await deletesFor(request, comparison, byDestination, unlisted, ctx)
+    : await deletesFor(comparison, byDestination, unlisted, ctx)
   if (refused && !request.onlyShown) throw refused
   // A named tag that the mirror deletes was expected to disappear, so it is not missing.
   for (const { action, source: gone } of deletes) if (action === 'delete' && gone.tag) missing.found(gone.tag)
@@ -150,7 +150,6 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
 }
 
 async function deletesFor(
-  { records }: PlanRequest,
   comparison: Comparison,
   repositories: ReadonlyMap<string, readonly string[]>,
   unlisted: number,
@@ -160,7 +159,7 @@ async function deletesFor(
     ctx.emit({ type: 'log', level: 'warning', text: 'nothing is deleted: not every repository could be listed' })
     return { tasks: [] }
   }
-  const request = { ...comparison, repositories, brought: records?.brought }
+  const request = { ...comparison, repositories }
   return planDeletes(request, ctx).catch((error: unknown) => ({ tasks: [undecided(error, request)] }))
 }
 
@@ -201,6 +200,7 @@ export function comparisonFor(
     attempt,
     ages: createAges(policy, source, records?.firstSeen, request.now ?? Date.now()),
     narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
+    brought: records?.brought,
     lateReferrers: (request.referrers ?? policy.referrers) === 'all',
   }
 }
