@@ -1,4 +1,4 @@
-/** A source that falls silent while its destination breaks: the broken attempt's request to the source ends with it. */
+/** Sources that fall silent: for as long as they may, and while their destination breaks. */
 
 import { expect, onTestFinished, test } from 'vitest'
 import { policyBetween, workplace } from '../e2e/harness.ts'
@@ -45,4 +45,29 @@ test('the next attempt gets the one connection that the source has', { timeout: 
   expect(outcome.exitCode).toBe(0)
   expect(opened).toBe(2)
   expect(destination.repository('mirror/app').blobs.get(digest)).toEqual(bytes)
+})
+
+test('a source may be silent for as long as `idle` says, and no longer', { timeout: 60_000 }, async () => {
+  const artifact = image({ layers: 1, seed: 'scanned' })
+  const source = await startMemoryRegistry()
+  const destination = await startMemoryRegistry()
+  onTestFinished(async () => {
+    await Promise.all([source.close(), destination.close()])
+  })
+  source.add('app', artifact, 'v1')
+  const { blobs } = source.repository('app')
+  const [digest, bytes] = [...blobs].find(([, blob]) => 'byteLength' in blob && blob.byteLength === 1000) ?? []
+  if (!digest || !(bytes instanceof Buffer)) throw new Error('the image has no such layer')
+  // Until its connection is closed.
+  blobs.set(digest, {
+    size: bytes.byteLength,
+    async *open(offset) {
+      yield bytes.subarray(offset, Math.max(offset, 10))
+      await new Promise(() => {})
+    },
+  })
+  const yaml = policyBetween(source.url, destination.url).replace(source.url, `${source.url}, limits: { idle: 1s }`)
+  const { outcome, tasks } = await workplace().run(yaml)
+  expect(outcome.exitCode).toBe(1)
+  expect(tasks[0]?.error?.message).toContain('stopped sending')
 })

@@ -11,9 +11,9 @@ import { ociLayout } from '../../src/oci/layout/layout.ts'
 import { scanTar } from '../../src/oci/layout/tar/scan.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
-/** Longer by `FUZZ_SECONDS`; a certain case by `FUZZ_SEED`, which a failure prints. */
+/** Longer by `FUZZ_SECONDS`; a certain case by `REPLICATE_PROPERTY_SEED`, which a failure prints. */
 const SECONDS = Number(process.env.FUZZ_SECONDS ?? 3)
-const SEED = Number(process.env.FUZZ_SEED ?? 1)
+const SEED = Number(process.env.REPLICATE_PROPERTY_SEED ?? 1)
 const BLOCK = 512
 
 const name = fc.oneof(

@@ -1,10 +1,11 @@
 /** The lock of a layout: held by one process at a time, and never for long by one that is gone. */
 
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { ReplicateError } from '../../../src/core/errors.ts'
 import type { Event } from '../../../src/core/events.ts'
 import { tryLockFile, withLockFile } from '../../../src/oci/layout/lock.ts'
 import { currentProcess } from '../../../src/process/identity.ts'
@@ -94,6 +95,20 @@ describe('a lock file', () => {
       code: 'locked',
       message: expect.stringMatching(/is held by process \d+ on /),
     })
+  })
+
+  it('that is a link leaves the file that it leads to alone', async () => {
+    const place = temporaryDirectory()
+    const [file, thesis, absent] = [join(place, 'lock'), join(place, 'thesis'), join(place, 'absent')]
+    writeFileSync(thesis, 'years of work')
+    for (const target of [thesis, absent]) {
+      const lock = `${file}-of-${target === thesis ? 'a file' : 'nothing'}`
+      symlinkSync(target, lock)
+      await withLockFile(lock, 0, context, async () => {}).catch((error) => {
+        expect(error).toBeInstanceOf(ReplicateError)
+      })
+    }
+    expect([readFileSync(thesis, 'utf8'), existsSync(absent)]).toEqual(['years of work', false])
   })
 
   it('is held by one of many at a time', async () => {

@@ -2,7 +2,8 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { isNotFound } from '../../../src/core/errors.ts'
-import { nextPage } from '../../../src/oci/registry/listing.ts'
+import type { HttpClient } from '../../../src/core/http.ts'
+import { listNames, nextPage } from '../../../src/oci/registry/listing.ts'
 import type { MemoryRegistry } from '../../support/memory-registry.ts'
 import { collect, connect, end, memoryRegistry } from './connect.ts'
 
@@ -83,6 +84,24 @@ describe('tags', () => {
     await expect(collect(adapter.repository('app').tags(ctx))).rejects.toThrow('in a circle')
     expect(registry.requests.length).toBeLessThan(5)
   })
+})
+
+test('pages of new names without an end are given up', async () => {
+  let pages = 0
+  const http = {
+    url: 'https://example.com',
+    async request({ url }: { readonly url: string }) {
+      pages += 1
+      const headers = { link: `</v2/app/tags/list?last=v${pages}>; rel="next"` }
+      return { url: new URL(url, 'https://example.com').href, headers, json: async () => ({ tags: [`v${pages}`] }) }
+    },
+  } as unknown as HttpClient
+  const what = 'tags of app'
+  const listing = { http, path: '/v2/app/tags/list', key: 'tags', scopes: [], pageSize: 1000, what } as const
+  const last = async (): Promise<void> => {
+    for await (const _ of listNames(listing, { signal: new AbortController().signal, emit: () => {} }));
+  }
+  await expect(last()).rejects.toThrow('cannot list the tags of app: it has more than 100000 pages')
 })
 
 test('of very many names that are no tags ten are told, and the number of the others', async () => {
