@@ -22,7 +22,9 @@ export interface CopyRequest {
 /** Throws a `ConfigurationError` for a reference that cannot be read. */
 export function copyPolicy(request: CopyRequest, configuration: Configuration): Policy {
   const source = reference(request.source, 'source', configuration)
-  const destination = reference(request.destination, 'destination', configuration)
+  const written = reference(request.destination, 'destination', configuration)
+  // A chart's version may be written as Helm shows it.
+  const destination = written.tag === undefined ? written : { ...written, tag: written.tag.replaceAll('+', '_') }
   const name =
     source.path === undefined ? undefined : repositoryPattern(source.registry, source.path, configuration.types)
   const names = literalsOf(name, request.source)

@@ -122,9 +122,14 @@ function layoutReference(scheme: 'oci' | 'tar', rest: string, names: Names): Ref
   if (colon < 0) return { registry, slash: path.endsWith('/'), pathAt: end, tagAt: end }
   const text = `${scheme}:${rest}`
   const reference = start + colon + 1
-  // A lone word after the directory is a tag, as other tools read it.
-  const isTag = !/[/:@]/.test(rest.slice(colon + 1))
-  return isTag ? withTag(registry, text, undefined, reference, reference) : withPath(registry, text, reference)
+  // A lone word after the directory is a tag, as other tools read it, also before a digest.
+  const [word = '', hash, ...more] = rest.slice(colon + 1).split('@')
+  if (/[/:]/.test(word) || more.length > 0) return withPath(registry, text, reference)
+  if (hash === undefined) return withTag(registry, text, undefined, reference, reference)
+  const digest = parseDigest(hash)
+  if (!digest) return { message: 'this is not a sha256 or sha512 digest', offset: reference + word.length + 1 }
+  if (!isTag(word)) return { message: `\`${word}\` is not a tag, which a digest can stand for`, offset: reference }
+  return { registry, tag: `${word}@${digest}`, slash: false, pathAt: reference, tagAt: reference }
 }
 
 function withPath(registry: Registry, text: string, pathAt: number): Reference | Mistake {

@@ -46,6 +46,10 @@ describe('a reference', () => {
       digest: DIGEST,
     })
     expect(parseReference(`tar:x.tar@${DIGEST}`, NAMES)).toMatchObject({ digest: DIGEST })
+    expect(parseReference(`oci:dir:1@${DIGEST}`, NAMES)).toMatchObject({
+      registry: { path: '/project/dir' },
+      tag: `1@${DIGEST}`,
+    })
     expect(parseReference('oci:dir@sha256:abc', NAMES)).toMatchObject({
       message: 'this is not a sha256 or sha512 digest',
       offset: 8,
@@ -135,6 +139,7 @@ describe('copy', () => {
     expect(landing('a.example.com/x/y:1', 'oci:dir')).toEqual({ flatten: 0 })
     expect(landing('a.example.com/x/y:1', 'oci:dir:2')).toEqual({ tag: '2', flatten: 0 })
     expect(landing(`a.example.com/x/y@${DIGEST}`, 'b.example.com/m/n:2')).toMatchObject({ tag: '2' })
+    expect(landing('a.example.com/x/y:1', 'b.example.com/m/n:2.0+up1')).toMatchObject({ tag: '2.0_up1' })
     expect(landing('a.example.com/x/y:1', 'docker.io/n')).toEqual({ repository: 'library/n', flatten: 0 })
   })
 
