@@ -5,8 +5,8 @@ import type { Digest } from '../../core/descriptor.ts'
 import { isNotFound } from '../../core/errors.ts'
 import { attachmentSubject, cutDigest, fallbackTag } from '../../core/reference.ts'
 
-/** What cosign hangs on an image. */
-const USUAL_SUFFIXES = ['sig', 'att', 'sbom']
+/** What cosign and other tools hang on an image. */
+const USUAL_SUFFIXES = ['sig', 'att', 'sbom', 'vex', 'src', 'cosign']
 /** For up to this many subjects the usual tags are asked for by name; above it, one list of all tags costs fewer requests. A pull-through cache
  *  lists only what was pulled through it, so asking by name finds more there. */
 const FEW_SUBJECTS = 16
