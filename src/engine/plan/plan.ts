@@ -136,12 +136,16 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   const isWarning = policy.missing === 'warn' || (policy.missing === undefined && policy.allow_empty && isEmpty)
   if (isWarning) for (const { reason = '' } of absent) ctx.emit({ type: 'log', level: 'warning', text: reason })
   else absent.forEach(plan)
-  const isWhole = shard === undefined && request.narrow === undefined && counts.selected > 0
-  for (const task of isWhole ? comparison.platforms.tasks(source, destination) : []) {
+  const isWhole = shard === undefined && request.narrow === undefined
+  const lacking = isWhole ? comparison.platforms.tasks(source, destination) : []
+  for (const task of lacking) {
     if (policy.missing === 'fail') plan(task)
     else ctx.emit({ type: 'log', level: 'warning', text: task.reason ?? '' })
   }
-  if (isEmpty && !policy.allow_empty && (isWarning || absent.length === 0)) {
+  const isToldOf = !isWarning && absent.length > 0
+  if (isEmpty && !policy.allow_empty && !isToldOf && (policy.missing !== 'fail' || lacking.length === 0)) {
+    const [first] = lacking
+    if (first) throw new PrepareError(`policy ${policy.name} selects nothing: ${first.reason}`, { hint: first.hint })
     throw emptySelection(policy, source, repositories.length, counts.seen, absent.length > 0)
   }
   deletes.forEach(plan)
