@@ -56,6 +56,21 @@ export function nameOf({ tag, digest }: Referrer): string {
   return tag === undefined ? digest : `${tag}@${digest}`
 }
 
+/** Tells whether a destination has a referrer of `subject`. What it lists may lack a tag: where its tags were not listed, only the usual ones are
+ *  asked for. */
+export async function presenceOf(
+  subject: Descriptor,
+  destination: Pick<ContentSource, 'referrers' | 'resolve'>,
+  ctx: Context,
+): Promise<(referrer: Referrer) => Promise<boolean>> {
+  const there = new Set((await collect(destination.referrers?.(subject, ctx))).map(nameOf))
+  return async (referrer) => {
+    if (there.has(nameOf(referrer))) return true
+    const { tag, digest } = referrer
+    return tag !== undefined && (await destination.resolve(tag, ctx))?.digest === digest
+  }
+}
+
 /** One more than `most` at most, so that too many are noticed. */
 export async function collect(
   referrers: AsyncIterable<Referrer> | undefined,

@@ -11,7 +11,7 @@ import { contentsOf, descriptorOf, isForeign } from '../../core/manifest.ts'
 import { formatBytes } from '../../core/size.ts'
 import { isAttestation, type Wanted } from '../../transfer/children.ts'
 import { checkDepth, childrenOf, indexReader, type ReadManifest } from '../../transfer/family.ts'
-import { type Attached, collect, nameOf, referrersOf } from '../../transfer/referrers.ts'
+import { type Attached, presenceOf, referrersOf } from '../../transfer/referrers.ts'
 import { resumable, streamRetry } from '../../transfer/resumable.ts'
 import type { Slots } from '../../transfer/slots.ts'
 import { BlobHash } from '../../transfer/stream.ts'
@@ -128,11 +128,11 @@ export function createInspect(inspection: Inspection): Inspect {
   ): Promise<readonly Finding[]> {
     const found: Finding[] = []
     const compare = async ({ subject, referrers }: Attached): Promise<readonly Finding[]> => {
-      const there = new Set((await collect(destination.referrers?.(subject, ctx))).map(nameOf))
+      const isThere = await presenceOf(subject, destination, ctx)
       const findings: Finding[] = []
       for (const referrer of referrers) {
         const { digest } = referrer
-        if (there.has(nameOf(referrer)))
+        if (await isThere(referrer))
           for (const finding of await inspectManifest(digest, 0, read, ctx)) findings.push(finding)
         // A list may name one that is gone.
         else if (await source.resolve(digest, ctx)) {

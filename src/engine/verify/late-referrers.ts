@@ -5,7 +5,7 @@ import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Wanted } from '../../transfer/children.ts'
 import { familyOf, indexReader } from '../../transfer/family.ts'
-import { type Attached, collect, nameOf, referrersOf } from '../../transfer/referrers.ts'
+import { type Attached, presenceOf, referrersOf } from '../../transfer/referrers.ts'
 
 export interface Unchanged {
   /** What both sides call it; they differ where the index was narrowed. */
@@ -28,10 +28,10 @@ export async function lacksReferrers({ digest, source, destination, keep }: Unch
   // Nothing at the source refers to an index that was made for the destination.
   const subjects = digest.source === digest.destination ? family : family.slice(1)
   const isLacking = async ({ subject, referrers }: Attached): Promise<boolean> => {
-    const there = new Set((await collect(destination.referrers?.(subject, ctx))).map(nameOf))
+    const isThere = await presenceOf(subject, destination, ctx)
     for (const referrer of referrers) {
       // A list may name one that is gone.
-      if (!there.has(nameOf(referrer)) && (await source.resolve(referrer.tag ?? referrer.digest, ctx))) return true
+      if (!(await isThere(referrer)) && (await source.resolve(referrer.tag ?? referrer.digest, ctx))) return true
     }
     return false
   }

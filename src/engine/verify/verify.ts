@@ -5,47 +5,33 @@ import { forEachConcurrent, mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import type { Difference, Verification } from '../../core/drift.ts'
-import {
-  CancelledError,
-  CredentialError,
-  describeError,
-  NetworkError,
-  onSide,
-  ReplicateError,
-} from '../../core/errors.ts'
+import { onSide } from '../../core/errors.ts'
 import { isIndex, isSchema1 } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
-import type { ResourceType } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
-import { Slots } from '../../transfer/slots.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
-import { type Endpoint, ManifestMemory } from '../endpoint.ts'
 import { createAges } from '../plan/age.ts'
 import { attachmentsOfTheirOwn, takenIn } from '../plan/attachments.ts'
 import { selectRepositories, selectTags } from '../plan/discover.ts'
-import { type Selection, selectionOf } from '../plan/filter.ts'
 import { mapRepository } from '../plan/mapping.ts'
-import { createNarrowing, type Narrowing } from '../plan/narrowing.ts'
 import { createOddNames } from '../plan/odd-names.ts'
-import { type PlanRequest, resourceRule, shardOf } from '../plan/plan.ts'
+import { shardOf } from '../plan/plan.ts'
 import { stagePing } from '../plan/prepare.ts'
 import { placeOf } from '../plan/preview.ts'
 import { createInspect, type Finding, type Inspect } from './inspect.ts'
-
-export interface VerifyRequest
-  extends Pick<PlanRequest, 'policy' | 'source' | 'destination' | 'narrow' | 'shard' | 'records'> {
-  /** Read and hash every blob of the destination, instead of asking whether it is there. */
-  readonly full?: boolean | undefined
-  /** Give the tasks that would put it right. */
-  readonly repair?: boolean | undefined
-  /** Only what these tasks are about, instead of what the policy selects. */
-  readonly only?: readonly TaskSpec[] | undefined
-}
+import {
+  type Artifact,
+  differenceOf,
+  findingOf,
+  type Group,
+  missingNames,
+  type Verifying,
+  type VerifyRequest,
+  verifyingOf,
+} from './verifying.ts'
 
 const REPOSITORIES_AT_ONCE = 4
 const ARTIFACTS_AT_ONCE = 16
-/** Blobs read at once where all are read. */
-const BLOBS_AT_ONCE = 8
 
 /** Tells `found` each difference when it is seen. Throws where a registry cannot be reached; writes nothing anywhere. */
 export async function verify(
@@ -74,6 +60,7 @@ export async function verify(
       if (repair) repairs.push(repair)
     }
   })
+  for (const difference of await missingNames(verifying, compared)) tell(difference)
   return {
     policy: policy.name,
     source: source.registry.name,
@@ -97,48 +84,13 @@ export function mergeVerifications(results: readonly Verification[]): Verificati
   }
 }
 
-interface Verifying {
-  readonly request: VerifyRequest
-  readonly selection: Selection
-  readonly memory: ManifestMemory
-  readonly narrowing: Narrowing | undefined
-  readonly resource: (type: ResourceType) => boolean
-  readonly full: Slots | undefined
-}
-
-/** A tag or a digest at the source, and where it belongs. */
-interface Artifact {
-  readonly from: { readonly repository: string; readonly tag?: string; readonly digest?: Digest }
-  readonly to: { readonly repository: string; readonly tag?: string }
-}
-
-interface Group {
-  readonly repository: string
-  readonly mapped: string
-  readonly artifacts: readonly Artifact[]
-}
-
-function verifyingOf(request: VerifyRequest): Verifying {
-  const { policy, source, narrow, records } = request
-  const selection = selectionOf(policy, narrow)
-  const memory = new ManifestMemory()
-  return {
-    request,
-    selection,
-    memory,
-    narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
-    resource: resourceRule(policy, narrow?.resource),
-    full: request.full ? new Slots(BLOBS_AT_ONCE) : undefined,
-  }
-}
-
 /** By repository. A repository that cannot be listed is a difference; the others are still compared. */
 async function* artifactsOf(
   verifying: Verifying,
   tell: (difference: Difference) => void,
   ctx: Context,
 ): AsyncIterable<Group> {
-  const { request, selection, memory } = verifying
+  const { request, selection, memory, missing } = verifying
   const { policy, source, destination } = request
   if (request.only) {
     const { name } = destination.registry
@@ -151,17 +103,22 @@ async function* artifactsOf(
   const odd = createOddNames(source.registry.name, explain)
   const discovery = { policy, selection, source, destination, memory, explain, odd, ages }
   for await (const repository of selectRepositories(discovery, ctx)) {
+    verifying.repositories.push(repository)
     const mapped = mapRepository(repository, policy.destination)
     const { tag } = policy.destination
     const at = (own: string | undefined) => ({ repository: mapped, ...(own === undefined ? {} : { tag: own }) })
     if (selection.digest !== undefined) {
       // The configuration has checked that it is a digest.
       const from = { repository, digest: selection.digest as Digest }
-      if (isMine(repository, from.digest)) yield { repository, mapped, artifacts: [{ from, to: at(tag) }] }
+      if (isMine(repository, from.digest))
+        yield { repository, mapped, artifacts: [{ name: from.digest, from, to: at(tag) }] }
       continue
     }
     try {
       const found = await selectTags(repository, discovery, ctx)
+      if (found.exists === false && selection.repositories) missing.lacksRepository(repository)
+      // A named tag that another filter has dropped is not missing.
+      else for (const named of selection.tags ?? []) if (!found.tags.includes(named)) missing.found(named)
       const attached = found.attachments.length > 0
       const taken = attached ? await takenIn(found, repository, discovery, ctx) : []
       const alone = attached
@@ -172,12 +129,14 @@ async function* artifactsOf(
       const artifacts = [
         ...tagged.map((own): Artifact => {
           const digest = selection.pinned.get(own)
-          return { from: { repository, ...(digest ? { digest } : { tag: own }) }, to: at(tag ?? own) }
+          return { name: own, from: { repository, ...(digest ? { digest } : { tag: own }) }, to: at(tag ?? own) }
         }),
         ...untagged.map(({ digest }): Artifact => ({ from: { repository, digest }, to: at(tag) })),
       ]
       yield { repository, mapped, artifacts }
     } catch (error) {
+      // The source may have the named tags.
+      for (const named of selection.tags ?? []) missing.found(named)
       const artifact = { from: { repository }, to: { repository: mapped } }
       tell(differenceOf(findingOf(error), artifact, source, destination))
     }
@@ -241,6 +200,7 @@ async function verifyArtifact(
     if (findings.length === 0 || !repair || isFixed) return { findings: findings.map(say) }
     return { findings: findings.map(say), repair: await repairOf(artifact, at, old, findings, verifying, ctx) }
   } catch (error) {
+    if (artifact.name !== undefined) verifying.missing.found(artifact.name)
     return { findings: [say(findingOf(error))] }
   }
 }
@@ -252,7 +212,7 @@ interface Expected {
   readonly digest: Digest
 }
 
-async function expectedOf({ from }: Artifact, verifying: Verifying, ctx: Context): Promise<Expected | undefined> {
+async function expectedOf({ name, from }: Artifact, verifying: Verifying, ctx: Context): Promise<Expected | undefined> {
   const { source, policy } = verifying.request
   const { selection, memory, narrowing, resource } = verifying
   const store = source.adapter.repository(from.repository)
@@ -262,6 +222,7 @@ async function expectedOf({ from }: Artifact, verifying: Verifying, ctx: Context
     ctx.emit({ type: 'log', level: 'warning', text })
     return undefined
   }
+  if (name !== undefined) verifying.missing.found(name)
   const needed = policy.filters.resource !== 'all' || verifying.request.narrow?.resource !== undefined
   if ((needed || (selection.platform && isIndex(at.mediaType))) && !isSchema1(at.mediaType)) {
     const manifest = await store.readManifest(at.digest, ctx)
@@ -315,24 +276,5 @@ async function repairOf(
     ...(old ? { previous_digest: old.digest } : {}),
     ...(damaged.length > 0 ? { damaged } : {}),
     reason: `repair: ${findings[0]?.message}${more}`,
-  }
-}
-
-/** A failure that is about one artifact. Rethrows what means that a whole registry is out of reach. */
-function findingOf(error: unknown): Finding {
-  const isWhole = error instanceof NetworkError || error instanceof CredentialError || error instanceof CancelledError
-  if (!(error instanceof ReplicateError) || isWhole) throw error
-  return { kind: 'unreadable', digest: '', message: `cannot be compared: ${describeError(error)}` }
-}
-
-function differenceOf(finding: Finding, { from, to }: Artifact, source: Endpoint, destination: Endpoint): Difference {
-  const { digest: named } = from
-  return {
-    kind: finding.kind,
-    source: formatResource({ registry: source.registry.name, ...from }),
-    destination: formatResource({ registry: destination.registry.name, ...to, digest: named }),
-    digest: finding.digest || null,
-    in: finding.in ?? null,
-    message: finding.in === undefined ? finding.message : `${finding.message} in ${finding.in}`,
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createApp, type Verification, type VerifyOptions } from '../../../src/app/app.ts'
 import { descriptorOf } from '../../../src/core/manifest.ts'
+import { fallbackTag } from '../../../src/core/reference.ts'
 import { policyBetween, type Workplace, workplace } from '../../e2e/harness.ts'
 import { program } from '../../e2e/program.ts'
 import { cosignSignature, image, index, referrer } from '../../support/images.ts'
@@ -59,6 +60,30 @@ describe('verify', () => {
     destination.requests.length = 0
     expect(await verify(place, yaml, { full: true })).toMatchObject({ compared: 2, differences: [], repairs: [] })
     for (const { method } of [...source.requests, ...destination.requests]) expect(['GET', 'HEAD']).toContain(method)
+  })
+
+  test('finds what hangs on an image by a tag that no tool is known for, without a list of the destination', async () => {
+    const [source, destination] = [await registry(), await registry()]
+    source.add('app', plain, 'plain')
+    for (const suffix of ['sig', 'git', 'dockerfile'])
+      source.add('app', image({ seed: suffix }), `${fallbackTag(plain.digest)}.${suffix}`)
+    const place = workplace()
+    const yaml = policyBetween(source.url, destination.url, '    referrers: all')
+    await place.run(yaml)
+    expect((await verify(place, yaml)).differences).toEqual([])
+    expect((await place.run(yaml)).outcome).toMatchObject({ exitCode: 0, execution: { total: 0 } })
+    app(destination).tags.delete(`${fallbackTag(plain.digest)}.git`)
+    expect((await verify(place, yaml)).differences).toMatchObject([{ kind: 'missing_referrer' }])
+  })
+
+  test.each([
+    ['    filters: { name: app, tag: [plain, nope] }', 'there is no nope in app'],
+    ['    filters: { name: [app, gone], tag: "*" }', 'there is no repository gone'],
+  ])('tells what the policy names and the source does not have: %s', async (filters, message) => {
+    const { place, yaml } = await copied(() => {}, filters)
+    const { differences } = await verify(place, yaml)
+    expect(differences).toMatchObject([{ kind: 'unreadable', message: `source from: ${message}` }])
+    expect((await verify(place, `${yaml}\n    missing: warn\n`)).differences).toEqual([])
   })
 
   const damages: readonly [string, (destination: MemoryRegistry) => void, object][] = [

@@ -1,0 +1,114 @@
+/** What a verification works with: its request, what it remembers meanwhile, and how a finding becomes a difference. */
+
+import type { Digest } from '../../core/descriptor.ts'
+import type { Difference } from '../../core/drift.ts'
+import { CancelledError, CredentialError, describeError, NetworkError, ReplicateError } from '../../core/errors.ts'
+import type { TaskSpec } from '../../core/plan.ts'
+import type { ResourceType } from '../../core/policy.ts'
+import { formatResource } from '../../core/reference.ts'
+import { Slots } from '../../transfer/slots.ts'
+import { type Endpoint, ManifestMemory } from '../endpoint.ts'
+import { type Selection, selectionOf } from '../plan/filter.ts'
+import { createMissingNames, type MissingNames } from '../plan/missing.ts'
+import { createNarrowing, type Narrowing } from '../plan/narrowing.ts'
+import { type PlanRequest, resourceRule } from '../plan/plan.ts'
+import type { Finding } from './inspect.ts'
+
+/** Blobs read at once where all are read. */
+const BLOBS_AT_ONCE = 8
+
+export interface VerifyRequest
+  extends Pick<PlanRequest, 'policy' | 'source' | 'destination' | 'narrow' | 'shard' | 'records'> {
+  /** Read and hash every blob of the destination, instead of asking whether it is there. */
+  readonly full?: boolean | undefined
+  /** Give the tasks that would put it right. */
+  readonly repair?: boolean | undefined
+  /** Only what these tasks are about, instead of what the policy selects. */
+  readonly only?: readonly TaskSpec[] | undefined
+}
+
+export interface Verifying {
+  readonly request: VerifyRequest
+  readonly selection: Selection
+  readonly memory: ManifestMemory
+  readonly narrowing: Narrowing | undefined
+  readonly resource: (type: ResourceType) => boolean
+  readonly full: Slots | undefined
+  readonly missing: MissingNames
+  /** Those that were looked at. */
+  readonly repositories: string[]
+}
+
+/** A tag or a digest at the source, and where it belongs. */
+export interface Artifact {
+  /** What the policy calls it: a pinned tag is looked up by its digest. */
+  readonly name?: string
+  readonly from: { readonly repository: string; readonly tag?: string; readonly digest?: Digest }
+  readonly to: { readonly repository: string; readonly tag?: string }
+}
+
+export interface Group {
+  readonly repository: string
+  readonly mapped: string
+  readonly artifacts: readonly Artifact[]
+}
+
+export function verifyingOf(request: VerifyRequest): Verifying {
+  const { policy, source, destination, narrow, records } = request
+  const selection = selectionOf(policy, narrow)
+  const memory = new ManifestMemory()
+  return {
+    request,
+    selection,
+    memory,
+    narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
+    resource: resourceRule(policy, narrow?.resource),
+    full: request.full ? new Slots(BLOBS_AT_ONCE) : undefined,
+    missing: createMissingNames(policy, selection, source, destination),
+    repositories: [],
+  }
+}
+
+/** Names that the policy spells out and the source does not have: a run fails for them, too. */
+export async function missingNames(
+  { request, missing, repositories }: Verifying,
+  compared: number,
+): Promise<readonly Difference[]> {
+  const { policy, shard, only, narrow } = request
+  // A part of the policy does not see all of its names.
+  if (shard || only || narrow || policy.missing === 'warn') return []
+  if (policy.missing === undefined && policy.allow_empty && compared === 0) return []
+  const tasks = await missing.tasks(repositories, async () => true)
+  return tasks.map(({ source, destination, reason = '' }) => ({
+    kind: 'unreadable',
+    source: formatResource(source),
+    destination: formatResource(destination),
+    digest: null,
+    in: null,
+    message: reason,
+  }))
+}
+
+/** A failure that is about one artifact. Rethrows what means that a whole registry is out of reach. */
+export function findingOf(error: unknown): Finding {
+  const isWhole = error instanceof NetworkError || error instanceof CredentialError || error instanceof CancelledError
+  if (!(error instanceof ReplicateError) || isWhole) throw error
+  return { kind: 'unreadable', digest: '', message: `cannot be compared: ${describeError(error)}` }
+}
+
+export function differenceOf(
+  finding: Finding,
+  { from, to }: Artifact,
+  source: Endpoint,
+  destination: Endpoint,
+): Difference {
+  const { digest: named } = from
+  return {
+    kind: finding.kind,
+    source: formatResource({ registry: source.registry.name, ...from }),
+    destination: formatResource({ registry: destination.registry.name, ...to, digest: named }),
+    digest: finding.digest || null,
+    in: finding.in ?? null,
+    message: finding.in === undefined ? finding.message : `${finding.message} in ${finding.in}`,
+  }
+}
