@@ -60,7 +60,7 @@ async function ensureOwner(namespace: string, api: GitHub, ctx: Context): Promis
   })
 }
 
-/** Beyond so many pages, most of which would name what has no tag, the registry's list costs less. */
+/** Beyond this many pages, most of which would name what has no tag, the registry's list costs less. */
 const MOST_PAGES = 40
 
 /** Ends a list that is too long. */

@@ -175,7 +175,7 @@ const TAG = z.looseObject({
   version: z.string(),
 })
 
-/** For images with so many manifests that the one answer has no room for all. */
+/** For images with more manifests than one answer has room for. */
 async function* tagsByApi(repository: string, gar: Gar, ctx: Context) {
   const { project, repository: own, image } = partsOf(repository, gar.place)
   if (own === undefined || image === undefined || gar.place.location === undefined) {

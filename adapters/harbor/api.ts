@@ -205,7 +205,7 @@ export interface List<T> {
 
 /** More are refused (422). */
 const PAGE_SIZE = 100
-/** So many pages one after another that hold nothing new are a circle. */
+/** This many pages in a row without anything new are a circle. */
 const MAX_STALE_PAGES = 5
 
 /**

@@ -97,7 +97,7 @@ export async function* listTags(harbor: Harbor, repository: string, ctx: Context
   yield* hidden
 }
 
-/** Harbor gives all tags in one answer where it is asked for so many. */
+/** Harbor gives all tags in one answer if asked for this many. */
 const ALL_TAGS = 100_000
 
 /** All tags; throws a `RegistryError` with status 404 where repository or project does not exist. */

@@ -23,7 +23,7 @@ export interface Running {
     started: (policy: Policy, execution: number) => void,
     ctx: Context,
   ): AsyncIterable<PolicyOutcome>
-  /** Goes on with an execution that has ended, or runs what failed in it as a new one: with its policy as it was, and the registries as
+  /** Resumes an execution that has ended, or runs what failed in it as a new one: with its policy as it was, and the registries as
    *  its files define them now. Throws a `ConfigurationError` where that cannot be. */
   again(
     earlier: Again,

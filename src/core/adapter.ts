@@ -45,7 +45,7 @@ export interface AdapterType<Tools = AdapterTools> {
   /** Makes of the credential that was found what the registry takes: a cloud's key, role or own chain. Asked again when that has expired.
    *  Where nothing was found it gets `anonymous`. Absent: only what can be sent as it is. */
   signIn?(found: Credential, registry: Registry, tools: SignInTools): Promise<SentCredential>
-  /** What a webhook of such a registry tells; nothing for what is no push and no delete. Throws a `RegistryError` for what is malformed. */
+  /** What a webhook of such a registry tells; empty for anything but a push or a delete. Throws a `RegistryError` for what is malformed. */
   parseEvents?(delivery: Delivery): readonly RegistryEvent[] | Promise<readonly RegistryEvent[]>
   /** What it needs for that is loaded only now: most runs know two types of registry. */
   open(registry: Registry, tools: Tools): Adapter | Promise<Adapter>
@@ -177,7 +177,7 @@ export interface Adapter {
   /** Names of repositories. May over-report: the planner filters again. */
   repositories?(wanted: Wanted, ctx: Context): AsyncIterable<string>
   /** Tags with their digests, where that costs less than a HEAD each; of a tag whose digest the API does not tell just the name.
-   *  Artifacts without a tag need not come where they cost more and nobody wants them. */
+   *  Artifacts without a tag may be left out where they cost more and are not wanted. */
   listTags?(repository: string, ctx: Context, wanted?: { readonly untagged: boolean }): AsyncIterable<TagInfo | string>
   /** What is written lasts only once `commit` has returned. Absent: at once. */
   readonly commitsLate?: boolean

@@ -103,7 +103,7 @@ export interface Policy {
   /** What happens to destination tags that the source no longer has: `mirror` deletes all that the filters select, `owned` only those
    *  that earlier executions of the policy have put there. */
   readonly deletion: 'never' | 'owned' | 'mirror'
-  /** At most so many tags, or this share of the destination's, are deleted by one execution; default 10 %. */
+  /** At most this many tags, or this share of the destination's, are deleted by one execution; default 10 %. */
   readonly max_deletions?: number | `${number}%`
   readonly triggers: readonly Trigger[]
   readonly retry: { readonly attempts: number; readonly delay: number }

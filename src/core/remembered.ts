@@ -8,7 +8,7 @@ export interface Remembered<K, T> {
   forget(key: K): void
 }
 
-/** `ask` runs once for each key until it fails. Whoever waits for an answer while the task that asked for it is stopped asks again. */
+/** `ask` runs once for each key until it fails. A caller that waits for an answer while the task that asked for it is stopped asks again. */
 export function remembered<K, T>(ask: (key: K, ctx: Context) => Promise<T>): Remembered<K, T> {
   const known = new Map<K, { readonly answer: Promise<T>; readonly signal: AbortSignal }>()
 

@@ -36,7 +36,7 @@ export function addExecutions(program: Command, start: Start): void {
     .argument(...id)
     .argument('[task]', "the task's number")
     .addOption(new Option('--level <level>', 'this level and worse').choices(['debug', 'info', 'warning', 'error']))
-    .option('--follow', 'go on until the execution ends')
+    .option('--follow', 'keep printing until the execution ends')
     .action((execution: string, task: string | undefined, flags: import('../commands/executions/logs.ts').LogFlags) =>
       start(logs)(async (session) =>
         (await import('../commands/executions/logs.ts')).logs(session, execution, task, flags),
@@ -65,7 +65,7 @@ export function addExecutions(program: Command, start: Start): void {
   example(pause, 'replicate executions pause 42')
   const resume = group
     .command('resume')
-    .description('let a paused execution go on; go on here with one that was stopped, failed or was interrupted')
+    .description('resume a paused execution, or here one that was stopped, failed or was interrupted')
     .argument(...id)
     .action((execution: string, flags: RunFlags) =>
       start(resume)(async (session) => (await load()).resume(session, execution, flags)),
@@ -103,7 +103,7 @@ export function addExecutions(program: Command, start: Start): void {
     .description(
       'delete old executions with their tasks and logs, never one that runs; with both options, what both say',
     )
-    .addOption(new Option('--keep <n>', 'all but so many of the newest').argParser(positiveInteger))
+    .addOption(new Option('--keep <n>', 'all but this many of the newest').argParser(positiveInteger))
     .addOption(new Option('--older-than <duration>', 'begun longer ago, such as 90d').argParser(duration))
     .option('--dry-run', 'say what would be deleted, and delete nothing')
     .action((flags: import('../commands/executions/prune.ts').PruneFlags) =>

@@ -91,7 +91,7 @@ export function createMeter(now: () => number): Meter {
         case 'blob-progress': {
           const blob = blobs.get(event.id)
           if (!blob) break
-          // A blob that is begun again counts from where it is; what came twice was received twice.
+          // A blob that is begun again counts from where it is; bytes that arrived twice count twice.
           received += event.bytes >= blob.bytes ? event.bytes - blob.bytes : event.bytes
           blobs.set(event.id, { ...blob, bytes: event.bytes })
           sample()

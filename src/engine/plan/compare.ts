@@ -10,7 +10,7 @@ import { misfitOf } from '../reason.ts'
 import { attachmentsOfTheirOwn, type Taken } from './attachments.ts'
 import { type Listed, listDestination } from './destination-tags.ts'
 import { type Found, ofAge, selectTags } from './discover.ts'
-import type { Comparison, Outcome, Spot } from './outcome.ts'
+import type { Comparison, LocalLocation, Outcome } from './outcome.ts'
 import { comparedDigest, comparedTag, taskFor, unplanned } from './pair.ts'
 
 /** Tags compared at once; the hosts' own limits decide how many requests that is. */
@@ -201,7 +201,7 @@ async function compareTag(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const to: Spot = { repository: mapped, tag: comparison.policy.destination.tag ?? tag }
+  const to: LocalLocation = { repository: mapped, tag: comparison.policy.destination.tag ?? tag }
   try {
     const failure = found.failures.get(tag)
     if (failure) throw failure
@@ -243,7 +243,7 @@ async function* compareDigests(
   ctx: Context,
 ): AsyncIterable<Outcome> {
   const { tag } = comparison.policy.destination
-  const to: Spot = { repository: mapped, ...(tag === undefined ? {} : { tag }) }
+  const to: LocalLocation = { repository: mapped, ...(tag === undefined ? {} : { tag }) }
   yield* mapConcurrent(artifacts, TAGS_AT_ONCE, async ({ digest }): Promise<Outcome> => {
     try {
       return await comparedDigest(digest, repository, to, comparison, ctx)

@@ -5,7 +5,7 @@ import type { Digest } from '../../core/descriptor.ts'
 import { CredentialError, isNotFound, RegistryError, type ReplicateError } from '../../core/errors.ts'
 import type { Endpoint } from '../endpoint.ts'
 
-/** If only a few tags are wanted, at most so many tags of the destination are listed; the rest are resolved one by one. */
+/** If only a few tags are wanted, at most this many tags of the destination are listed; the rest are resolved one by one. */
 const LIST_AT_MOST = 1000
 
 export interface Listed {

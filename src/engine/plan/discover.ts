@@ -171,7 +171,7 @@ async function listTags(repository: string, discovery: Discovery, ctx: Context):
   return listed
 }
 
-/** Up to so many named tags are resolved one by one instead of listing a repository that may be large. */
+/** Up to this many named tags are resolved one by one instead of listing a repository that may be large. */
 const FEW_TAGS = 4
 
 /** True if the policy needs only the digests of a few named tags, and nothing else that a list has. */

@@ -4,7 +4,7 @@ import type { TagInfo } from '../../core/adapter.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import { isIndex, isSchema1, type Manifest } from '../../core/manifest.ts'
-import type { TaskSpec } from '../../core/plan.ts'
+import type { Location, TaskSpec } from '../../core/plan.ts'
 import type { ResourceType } from '../../core/policy.ts'
 import type { BroughtTags } from '../../history/brought.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
@@ -60,9 +60,8 @@ export type Outcome =
   | { readonly kind: 'absent' }
   | { readonly kind: 'task'; readonly task: TaskSpec }
 
-export interface Spot {
-  readonly repository: string
-  readonly tag?: string
+/** A location in a registry that is known from the context. */
+export interface LocalLocation extends Omit<Location, 'registry'> {
   readonly digest?: Digest
 }
 
@@ -72,8 +71,8 @@ export type Described = Pick<Descriptor, 'digest' | 'mediaType'> & Pick<TagInfo,
 /** What is to be done where the source has `now`, and the destination's tag points at `old`. */
 export async function outcomeOf(
   now: Described,
-  from: Spot,
-  to: Spot,
+  from: LocalLocation,
+  to: LocalLocation,
   old: Digest | undefined,
   there: Listed,
   comparison: Comparison,
@@ -109,8 +108,8 @@ async function wantedDigest(
 /** Unchanged, unless referrers are looked at and some came later. */
 async function unchanged(
   now: Described,
-  from: Spot,
-  to: Spot,
+  from: LocalLocation,
+  to: LocalLocation,
   there: Digest,
   comparison: Comparison,
   ctx: Context,
@@ -141,21 +140,21 @@ async function unchanged(
   }
 }
 
-function withoutPlatform(spot: Spot, { explain, policy }: Comparison): Outcome {
+function withoutPlatform(location: LocalLocation, { explain, policy }: Comparison): Outcome {
   const { platforms } = policy.filters
-  explain(spot, { kept: false, rule: platforms ? `platforms: ${platforms.join(', ')}` : 'attestations: false' })
+  explain(location, { kept: false, rule: platforms ? `platforms: ${platforms.join(', ')}` : 'attestations: false' })
   return { kind: 'dropped' }
 }
 
 /** The digest, for explanations of artifacts without a tag. */
-function digestUnlessTagged({ tag }: Spot, digest: Digest): { readonly digest?: Digest } {
+function digestUnlessTagged({ tag }: LocalLocation, digest: Digest): { readonly digest?: Digest } {
   return tag === undefined ? { digest } : {}
 }
 
 async function actionFor(
   now: Described,
-  from: Spot,
-  to: Spot,
+  from: LocalLocation,
+  to: LocalLocation,
   old: Digest | undefined,
   there: Listed,
   comparison: Comparison,
@@ -183,13 +182,13 @@ async function actionFor(
   if (manifest) comparison.platforms.saw(manifest)
   else comparison.platforms.passedOver()
   const type = manifest ? resourceTypeOf(manifest) : 'image'
-  const spot = { ...from, ...digestUnlessTagged(from, now.digest) }
+  const location = { ...from, ...digestUnlessTagged(from, now.digest) }
   if (!comparison.resource(type)) {
-    comparison.explain(spot, { kept: false, rule: `resource: it is a ${type}` })
+    comparison.explain(location, { kept: false, rule: `resource: it is a ${type}` })
     return { kind: 'dropped' }
   }
   if (manifest && selection.platform && lacksPlatforms(manifest, selection.platform)) {
-    return withoutPlatform(spot, comparison)
+    return withoutPlatform(location, comparison)
   }
   if (old !== undefined && !policy.override) {
     const reason = 'differs, kept (override: false)'
@@ -202,7 +201,7 @@ async function actionFor(
 
 /** Why the destination is known to refuse the write, where its API tells beforehand. */
 async function objectionTo(
-  { repository, tag }: Spot,
+  { repository, tag }: LocalLocation,
   isUpdate: boolean,
   destination: Endpoint,
   ctx: Context,
@@ -219,7 +218,7 @@ async function objectionTo(
 
 async function manifestFor(
   now: Pick<Descriptor, 'digest' | 'mediaType'>,
-  { repository, tag }: Spot,
+  { repository, tag }: LocalLocation,
   comparison: Comparison,
   ctx: Context,
 ): Promise<Manifest | undefined> {

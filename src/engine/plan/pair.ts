@@ -11,7 +11,7 @@ import { formatResource } from '../../core/reference.ts'
 import { reasonOf } from '../reason.ts'
 import type { Listed } from './destination-tags.ts'
 import { ofAge } from './discover.ts'
-import { type Comparison, type Described, type Outcome, outcomeOf, type Spot } from './outcome.ts'
+import { type Comparison, type Described, type LocalLocation, type Outcome, outcomeOf } from './outcome.ts'
 
 /** The rule for a tag or digest that does not exist, or was deleted after it was listed. */
 export const ABSENT = 'it is not there'
@@ -19,7 +19,7 @@ export const ABSENT = 'it is not there'
 export async function comparedTag(
   tag: string,
   repository: string,
-  to: Spot,
+  to: LocalLocation,
   info: TagInfo | undefined,
   there: Listed,
   comparison: Comparison,
@@ -66,10 +66,10 @@ async function resolvedThere(
   }
 }
 
-function absent(spot: Spot, { explain, source }: Comparison, ctx: Context): Outcome {
-  const text = `${formatResource({ registry: source.registry.name, ...spot })} is not there`
+function absent(location: LocalLocation, { explain, source }: Comparison, ctx: Context): Outcome {
+  const text = `${formatResource({ registry: source.registry.name, ...location })} is not there`
   ctx.emit({ type: 'log', level: 'info', text })
-  explain(spot, { kept: false, rule: ABSENT })
+  explain(location, { kept: false, rule: ABSENT })
   return { kind: 'absent' }
 }
 
@@ -105,7 +105,7 @@ const UNKNOWN: Listed = { exists: true, complete: false, digests: new Map() }
 export async function comparedDigest(
   digest: Digest,
   repository: string,
-  to: Spot,
+  to: LocalLocation,
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
@@ -124,7 +124,7 @@ export async function compareAgain(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const to: Spot = {
+  const to: LocalLocation = {
     repository: destination.repository,
     ...(destination.tag === undefined ? {} : { tag: destination.tag }),
   }
@@ -140,8 +140,8 @@ export async function compareAgain(
 
 /** A task for what could not be compared: blocked, or unresolved if the failure is retryable. */
 export function unplanned(
-  { digest, ...from }: Spot,
-  to: Spot,
+  { digest, ...from }: LocalLocation,
+  to: LocalLocation,
   error: unknown,
   comparison: Comparison,
   there: Pick<Listed, 'exists'> = UNKNOWN,
@@ -157,7 +157,7 @@ export function unplanned(
   return { kind: 'task', task: { ...task, ...fresh, action: 'copy', unresolved: true } }
 }
 
-export function taskFor(from: Spot, to: Spot, { source, destination }: Comparison): TaskSpec {
+export function taskFor(from: LocalLocation, to: LocalLocation, { source, destination }: Comparison): TaskSpec {
   return {
     action: 'blocked',
     resource_type: 'image',

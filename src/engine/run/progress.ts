@@ -14,7 +14,7 @@ export interface ProgressTeller {
 /** In milliseconds. */
 const INTERVAL = 500
 
-/** Further blobs in flight are left out: no one could read so many, and each costs a write several times a second. */
+/** Further blobs in flight are left out: no one could read that many, and each costs a write several times a second. */
 const MOST_BLOBS = 64
 
 /** Also writes the log lines that are waiting, so that other processes can follow them. */

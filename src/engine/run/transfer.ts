@@ -52,7 +52,7 @@ interface Round {
   readonly pool: Pool
   /** Attempts of this run, by task: what earlier runs of the same execution tried does not count against it. */
   readonly tried: Map<number, number>
-  /** The time of day, as if nobody set the clock while tasks run: one that is put back must not wait until the clock has caught up. */
+  /** The time of day, by a clock that no one sets while tasks run: a task that was put back must not wait until a clock that was set back has caught up. */
   readonly time: () => number
   /** Aborted once the history has failed: it is not written again, since each try may wait for long. */
   readonly broken: AbortController

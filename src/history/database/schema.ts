@@ -115,7 +115,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `
-  -- What a later process needs to go on with an execution: origin is JSON that only the program reads. prepared: its plan is whole.
+  -- What a later process needs to resume an execution: origin is JSON that only the program reads. prepared: its plan is whole.
   ALTER TABLE executions ADD COLUMN lock_key TEXT;
   ALTER TABLE executions ADD COLUMN origin TEXT;
   ALTER TABLE executions ADD COLUMN prepared INTEGER NOT NULL DEFAULT 0;

@@ -10,7 +10,7 @@ import { errorCode, LockedError } from '../../core/errors.ts'
 import { currentProcess, isGone, type ProcessIdentity } from '../../process/identity.ts'
 import { fileError, readSmall } from './file.ts'
 
-/** A lock that was not touched for so many milliseconds is left behind, whatever process it names. */
+/** A lock that was not touched for this many milliseconds is left behind, whatever process it names. */
 const STALE_MS = 30_000
 /** The user is told of a wait that takes longer, in milliseconds. */
 const SILENCE_MS = 1000

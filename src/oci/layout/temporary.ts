@@ -8,7 +8,7 @@ import { currentProcess, isGone } from '../../process/identity.ts'
 /** Begins all of them. */
 export const TEMPORARY = '.replicate-'
 
-/** An unfinished file of an unknown process counts as left behind after so many milliseconds. */
+/** An unfinished file of an unknown process counts as left behind after this many milliseconds. */
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /** A name that no other file has. */

@@ -5,14 +5,14 @@ import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
 import { ABSENT, IntegrityError, NetworkError, ReplicateError } from '../../core/errors.ts'
 import { type HttpResponse, REDIRECTS } from '../../core/http.ts'
-import type { ManifestPlace } from './manifests.ts'
+import type { RepositoryClient } from './manifests.ts'
 import { doing } from './restate.ts'
 import { laneOf } from './upload/facts.ts'
 import { sessionOf, type UploadSession } from './upload/session.ts'
 
 /** False if the blob is missing or has another size, or if the registry does not answer such requests. */
 export async function hasBlob(
-  place: Pick<ManifestPlace, 'http' | 'name' | 'path'>,
+  place: Pick<RepositoryClient, 'http' | 'name' | 'path'>,
   blob: Descriptor,
   ctx: Context,
 ): Promise<boolean> {
@@ -33,7 +33,12 @@ export async function hasBlob(
 }
 
 /** The blob from `offset` on, also from a server that ignores `Range`. */
-export async function readBlob(place: ManifestPlace, blob: Descriptor, offset: number, ctx: Context): Promise<Bytes> {
+export async function readBlob(
+  place: RepositoryClient,
+  blob: Descriptor,
+  offset: number,
+  ctx: Context,
+): Promise<Bytes> {
   if (offset > 0 && offset >= blob.size) return bytesOf()
   const { http, name, path } = place
   const request = {
@@ -64,7 +69,7 @@ export async function readBlob(place: ManifestPlace, blob: Descriptor, offset: n
 /** True if the blob was mounted, a session if the registry wants it uploaded instead, false if the mount failed for any other reason. The caller
  *  then uploads the blob, and that upload reports what is wrong with the registry, if anything is. */
 export async function mountBlob(
-  place: ManifestPlace,
+  place: RepositoryClient,
   blob: Descriptor,
   from: string,
   ctx: Context,

@@ -17,7 +17,7 @@ import { isTag } from '../../core/reference.ts'
 import { doing, restated } from './restate.ts'
 
 /** A repository that holds manifests, and the rights that its tokens need. */
-export interface ManifestPlace {
+export interface RepositoryClient {
   readonly http: HttpClient
   readonly name: string
   /** `/v2/<name>`. */
@@ -33,7 +33,7 @@ const VAGUE = new Set(['', 'application/json', 'application/octet-stream', 'text
 
 /** What a tag or digest points at: asked by HEAD, and by GET if the answer lacks type, digest or size. */
 export async function resolveManifest(
-  place: ManifestPlace,
+  place: RepositoryClient,
   reference: string,
   ctx: Context,
 ): Promise<Descriptor | undefined> {
@@ -52,14 +52,14 @@ export async function resolveManifest(
 }
 
 /** The exact bytes, checked against the requested digest, or for a tag against the digest that the registry names. */
-export async function readManifest(place: ManifestPlace, reference: string, ctx: Context): Promise<Manifest> {
+export async function readManifest(place: RepositoryClient, reference: string, ctx: Context): Promise<Manifest> {
   const asked = digestIn(reference)
   return checked(await request(place, 'GET', reference, [200], ctx), asked)
 }
 
 /** Writes the exact bytes, checks the digest in the registry's answer, and returns the answer's headers. */
 export async function putManifest(
-  place: ManifestPlace,
+  place: RepositoryClient,
   manifest: Manifest,
   reference: string,
   ctx: Context,
@@ -77,7 +77,7 @@ export async function putManifest(
 /** A registry gives a pushed tag a sha256 digest unless told otherwise. Pushes by digest with `?tag=`, and then, if the answer does not confirm
  *  the tag, by tag with `?digest=`. A registry without sha512 refuses the first push, so no tag with a wrong digest is left behind. */
 async function putTagged(
-  place: ManifestPlace,
+  place: RepositoryClient,
   manifest: Manifest,
   tag: string,
   ctx: Context,
@@ -96,7 +96,7 @@ async function putTagged(
 }
 
 async function putOnce(
-  place: ManifestPlace,
+  place: RepositoryClient,
   manifest: Manifest,
   reference: string,
   ctx: Context,
@@ -159,7 +159,7 @@ function hasForeignLayers(manifest: Manifest): boolean {
 
 /** Deletes a tag, or a manifest by its digest; one that does not exist counts as deleted. Throws an `UnsupportedError` if the registry does not
  *  delete tags, or manifests. */
-export async function deleteManifestAt(place: ManifestPlace, reference: string, ctx: Context): Promise<void> {
+export async function deleteManifestAt(place: RepositoryClient, reference: string, ctx: Context): Promise<void> {
   const { http, name, path, deleteAction } = place
   try {
     const response = await http.request(
@@ -188,7 +188,7 @@ function cannotDelete(cause: RegistryError, reference: string): UnsupportedError
   return new UnsupportedError(`the registry does not allow ${what}: ${cause.message}`, { cause, hint })
 }
 
-async function resolveByGet(place: ManifestPlace, reference: string, ctx: Context): Promise<Descriptor | undefined> {
+async function resolveByGet(place: RepositoryClient, reference: string, ctx: Context): Promise<Descriptor | undefined> {
   const response = await request(place, 'GET', reference, [200, 404], ctx)
   if (response.status === 404) {
     await response.discard()
@@ -209,7 +209,7 @@ async function checked(response: HttpResponse, asked: Digest | undefined): Promi
 }
 
 function request(
-  place: ManifestPlace,
+  place: RepositoryClient,
   method: 'GET' | 'HEAD',
   reference: string,
   expect: readonly number[],

@@ -21,7 +21,7 @@ export async function set(session: Session, name: string, flags: SetFlags): Prom
   const configuration = await app.configuration([])
   const registry = configuration.registryOf(name)
   const type = await typeOf(session, registry, flags.type)
-  // Nobody types a password for nothing. One that is locked is unlocked when it is written.
+  // Checked before the password is typed. A locked keychain is unlocked when the entry is written.
   await app.keychain.entries().catch((error: unknown) => {
     if (!(error instanceof KeychainError) || error.absent) throw error
   })

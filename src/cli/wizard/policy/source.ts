@@ -85,7 +85,7 @@ export async function askFilters(
       message: 'Are these the ones?',
       option: '--filter',
       choices: [
-        { value: 'accept', name: 'go on with them' },
+        { value: 'accept', name: 'continue with them' },
         { value: 'change', name: 'change the filters' },
         ...(seen?.complete ? [] : [{ value: 'again', name: 'look again, as long as it takes' } as const]),
       ],
