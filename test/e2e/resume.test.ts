@@ -151,10 +151,46 @@ describe.each([
     const { outcome } = await workplace({}, undefined, carriers).run(policyBetween(down.url, up.url))
     expect(outcome.exitCode).toBe(0)
     expect(await manifestOf(destination.url)).toBe(BUILT.digest)
-    // Besides the blob only what was on its way when the connection went.
+    // The source is opened once more: besides the blob only what the destination has lost is read.
+    expect(down.counts.get('GET blob 206')).toBe(1)
     expect(down.bytesDown).toBeLessThan(1.6 * SIZE)
     expect(up.bytesUp).toBeLessThan(1.2 * SIZE)
     expect(up.counts.get('PATCH upload 202')).toBe(1)
+  })
+
+  test('an upload that breaks off twice goes on once the registry has written what it received', async () => {
+    const source = await memory()
+    source.add('app', BUILT, 'v1')
+    const destination = await memory({ lag: 0.2 * SIZE })
+    const [down, up] = [await counted(source.url), await counted(destination.url)]
+    up.addFault({ cut: 'up', after: 0.6 * SIZE, match: (method, path) => method === 'PUT' && isOf(LAYER, path) })
+    up.addFault({ cut: 'up', after: 0.2 * SIZE, match: (method) => method === 'PATCH' })
+    const { outcome } = await workplace({}, undefined, carriers).run(policyBetween(down.url, up.url))
+    expect(outcome.exitCode).toBe(0)
+    expect(destination.repository('mirror/app').tags.get('v1')).toBe(BUILT.digest)
+    expect(down.counts.get('GET blob 206')).toBe(2)
+    // The blob, and what the destination lost of it: at most 40 % and then 20 %.
+    expect(down.bytesDown).toBeLessThan(1.65 * SIZE)
+    expect(up.bytesUp).toBeLessThan(1.05 * SIZE)
+    expect(up.counts.get('PATCH upload 416')).toBeUndefined()
+  })
+
+  test('an upload that breaks off while its source is silent goes on from all that the registry has', async () => {
+    const { source, open } = await gated(0.6)
+    const destination = await memory({
+      fault: ({ route, method, path }) => {
+        if (route !== 'upload' || !isOf(LAYER, path)) return undefined
+        return method === 'PUT' ? { resetAfter: 0.5 * SIZE } : undefined
+      },
+    })
+    const down = await counted(source.url)
+    const { outcome } = await workplace({}, undefined, carriers).run(policyBetween(down.url, destination.url), {
+      onEvent: ({ type }) => type === 'retry' && open(),
+    })
+    expect(outcome.exitCode).toBe(0)
+    const ranges = destination.requests.map(({ headers }) => headers['content-range']).filter(Boolean)
+    expect(ranges).toEqual([`${0.5 * SIZE}-${SIZE - 1}`])
+    expect(down.bytesDown).toBeLessThan(1.15 * SIZE)
   })
 
   test('a storage whose signed link is good for one request is asked for by the registry again', async () => {

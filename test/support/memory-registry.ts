@@ -139,6 +139,9 @@ export interface MemoryRegistryOptions {
   readonly hiddenPrefix?: string
   /** The `Range` of an upload says how many bytes are there, and not where the last one is. */
   readonly rangeCounts?: boolean
+  /** Bytes of a request that broke off show late: each GET of the upload tells of so many more. What is not told is there all the same, and a
+   *  range that begins before it is 416. */
+  readonly lag?: number
   /** Makes of the path of an upload the one that clients are told; `intercept` must know it again. */
   readonly uploadPath?: (path: string) => string
   /** How a mount of a blob that is there is answered: 201, 202 (an upload begins) or with a refusal. Default 201. */

@@ -12,6 +12,8 @@ export interface Upload {
   readonly id: string
   /** Bytes received. */
   offset: number
+  /** Of these, how many a client is told of where the registry lags. */
+  told: number
   /** Names the only Location that may be written to. */
   state: string
   /** A chunk below the minimum came: only the end may follow. */
@@ -32,6 +34,7 @@ export async function startUpload(call: Call, name: string): Promise<Reply> {
     repository: name,
     id: randomUUID(),
     offset: 0,
+    told: 0,
     state: randomUUID(),
     ended: false,
     chunks: [],
@@ -51,6 +54,7 @@ export async function uploadRequest(call: Call, name: string, id: string): Promi
   }
   switch (call.method) {
     case 'GET':
+      upload.told = Math.min(upload.offset, upload.told + (call.state.options.lag ?? 0))
       return progress(call, upload, 204)
     case 'DELETE':
       call.state.uploads.delete(id)
@@ -140,6 +144,7 @@ async function receive(call: Call, upload: Upload): Promise<void> {
     upload.hash.update(chunk)
     if (!sink) upload.chunks.push(chunk)
   }
+  upload.told = upload.offset
   if (upload.offset - before < chunkMinLength) upload.ended = true
 }
 
@@ -163,10 +168,12 @@ function checkRange(call: Call, upload: Upload, length: string | undefined): voi
 
 function whereItIs(call: Call, upload: Upload): { readonly headers: Readonly<Record<string, string>> } {
   const path = `/v2/${upload.repository}/blobs/uploads/${upload.id}?_state=${upload.state}`
+  const { lag, rangeCounts } = call.state.options
+  const held = lag === undefined ? upload.offset : upload.told
   return {
     headers: {
       location: locationOf(call, call.state.options.uploadPath?.(path) ?? path),
-      range: `0-${call.state.options.rangeCounts ? upload.offset : Math.max(upload.offset - 1, 0)}`,
+      range: `0-${rangeCounts ? held : Math.max(held - 1, 0)}`,
       'docker-upload-uuid': upload.id,
     },
   }

@@ -1,6 +1,6 @@
 /** Reads a blob's stream in parts of known length, each of which can be read again. */
 
-import { type Pass, type Passing, withPass } from '../../../core/carrier.ts'
+import { LARGEST_CHUNK, type Pass, type Passing, withPass } from '../../../core/carrier.ts'
 import type { Bytes, OpenBlob } from '../../../core/content.ts'
 import type { Descriptor } from '../../../core/descriptor.ts'
 import { CancelledError, IntegrityError, NetworkError } from '../../../core/errors.ts'
@@ -11,7 +11,7 @@ import { CancelledError, IntegrityError, NetworkError } from '../../../core/erro
  *  reader and close it. That reader fails at its next step instead of ending, and no longer changes anything here. A byte that an abandoned
  *  request has taken is read again for the next one. */
 export class BlobParts {
-  /** The end of the furthest byte handed out: the registry cannot have more. */
+  /** The end of the furthest byte that may have been handed out: the registry cannot have more. */
   sent = 0
   readonly #blob: Descriptor
   readonly #open: OpenBlob
@@ -63,7 +63,11 @@ export class BlobParts {
   async #pass(part: Part, order: Passing): Promise<number> {
     const { stream } = part
     if (!stream || this.#stream !== stream || stream.rest) return 0
+    const { sent } = this
+    // A pass that is given up does not tell how far it came. Until it ends, the registry may have all of it.
+    this.sent = Math.max(sent, Math.min(stream.position + order.limit + LARGEST_CHUNK, this.#blob.size))
     const passed = (await stream.pass?.(order)) ?? 0
+    if (passed > 0 && this.#stream === stream) this.sent = sent
     part.left -= passed
     this.#advance(stream, passed)
     return passed

@@ -92,7 +92,7 @@ export async function leftBehind(
   if (state === undefined) return { upload: undefined, forgotten: false, held: false }
   const held = state.startsWith(HELD)
   const session = begun({ location: locationIn(state), minimum: 0 })
-  const found = await ask(target, session, ctx)
+  const found = await settled(target, session, blob.size, ctx)
   const confirmed = found?.held ?? 0
   if (found && confirmed > 1 && confirmed <= blob.size) {
     return { upload: { ...session, location: found.location, confirmed, resumed: true }, forgotten: false, held }
@@ -111,7 +111,7 @@ export async function recover(
   sent: number,
   ctx: Context,
 ): Promise<Upload | undefined> {
-  const found = await ask(target, upload, ctx)
+  const found = await settled(target, upload, sent, ctx)
   if (found?.held === undefined) return undefined
   const { held, location } = found
   // distribution answers `Range: 0-0` both for an empty session and for one byte, so a count of 1 proves nothing.
@@ -121,16 +121,36 @@ export async function recover(
   return { location, minimum: upload.minimum, confirmed, resumed: confirmed > 0, part: 0 }
 }
 
-/** What the registry says about the session: how many bytes it holds, if the answer tells. Undefined if it does not know the session. */
-async function ask(
-  { http, scopes, facts }: UploadTarget,
-  upload: Upload,
-  ctx: Context,
-): Promise<{ readonly location: string; readonly held: number | undefined } | undefined> {
+/** What a registry says about a session. */
+interface Status {
+  readonly location: string
+  /** In bytes; undefined if the answer does not tell. */
+  readonly held: number | undefined
+}
+
+/** How often a registry is asked whether it still writes, and the pause before the second time; each further pause is twice as long. */
+const ASKS = 8
+const SETTLE_MS = 100
+
+/** What the registry says once two answers in a row agree, or once it has all that was `sent`. A registry does not notice at once that a
+ *  request broke off: it still writes what is in its buffers, and refuses a range that begins before the end of that. */
+async function settled(target: UploadTarget, upload: Upload, sent: number, ctx: Context): Promise<Status | undefined> {
+  let status = await ask(target, upload.location, ctx)
+  for (let asked = 1; asked < ASKS && status?.held !== undefined && status.held < sent; asked += 1) {
+    await target.retry.wait(SETTLE_MS * 2 ** (asked - 1), ctx.signal)
+    const before = status.held
+    status = await ask(target, status.location, ctx)
+    if (status?.held === before) break
+  }
+  return status
+}
+
+/** Undefined if the registry does not know the session. */
+async function ask({ http, scopes, facts }: UploadTarget, url: string, ctx: Context): Promise<Status | undefined> {
   if (facts.status === 'none') return undefined
   let response: HttpResponse
   try {
-    response = await named(http, { method: 'GET', url: upload.location, scopes }, ctx)
+    response = await named(http, { method: 'GET', url, scopes }, ctx)
   } catch (error) {
     if (error instanceof RegistryError && !error.retryable) return undefined
     throw error
@@ -138,7 +158,7 @@ async function ask(
   await response.discard()
   const last = /^\s*(?:bytes[= ])?\s*0-(-?\d+)/i.exec(response.headers.range ?? '')?.[1]
   const held = last === undefined ? undefined : Number(last) + (facts.status === 'count' ? 0 : 1)
-  return { location: locationOf(http, response) ?? upload.location, held }
+  return { location: locationOf(http, response) ?? url, held }
 }
 
 /** The `Location` as an absolute URL, otherwise verbatim, because its query is the registry's secret state. A proxy that strips a prefix from paths

@@ -110,11 +110,10 @@ export async function uploadBlob(
           checkpoint.clear()
           return
         }
+        // A refused range brought nothing: if the registry has more now, that is the end of an earlier request.
+        if (next && (outOfRange ? upload : next).confirmed > furthest) failures = 0
+        furthest = Math.max(furthest, next?.confirmed ?? 0)
         upload = next
-        if (next && next.confirmed > furthest) {
-          furthest = next.confirmed
-          failures = 0
-        }
       }
     }
   } finally {

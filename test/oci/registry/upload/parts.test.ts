@@ -1,6 +1,7 @@
 /** Reads a stream in parts. */
 
 import { describe, expect, test } from 'vitest'
+import { withPass } from '../../../../src/core/carrier.ts'
 import type { Bytes, OpenBlob } from '../../../../src/core/content.ts'
 import type { Descriptor } from '../../../../src/core/descriptor.ts'
 import { computeDigest } from '../../../../src/core/manifest.ts'
@@ -57,6 +58,21 @@ describe('parts of a blob', () => {
     expect(Buffer.concat(read).byteLength).toBe(15)
     expect(parts.takeFailure()).toBe(wrong)
     expect(parts.takeFailure()).toBeUndefined()
+  })
+
+  test('count what another thread may have sent when it was given up, and else what it has', async () => {
+    const passes = [4, 0]
+    const parts = partsOf(BLOB, async (offset) => withPass(chunked(offset), async () => passes.shift() ?? 0))
+    const bytes = parts.read(0, 16)
+    await bytes[Symbol.asyncIterator]().next()
+    expect(parts.sent).toBe(3)
+    const order = { into: { carrier: { hashBlob: () => expect.unreachable() }, id: 1 }, limit: 10 }
+    expect(await bytes.pass?.(order)).toBe(4)
+    expect(parts.sent).toBe(7)
+    const givenUp = bytes.pass?.(order)
+    parts.close()
+    expect(await givenUp).toBe(0)
+    expect(parts.sent).toBe(16)
   })
 
   test('of a stream that is too short or too long are an error', async () => {
