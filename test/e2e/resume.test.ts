@@ -190,7 +190,9 @@ describe.each([
     expect(outcome.exitCode).toBe(0)
     const ranges = destination.requests.map(({ headers }) => headers['content-range']).filter(Boolean)
     expect(ranges).toEqual([`${0.5 * SIZE}-${SIZE - 1}`])
-    expect(down.bytesDown).toBeLessThan(1.15 * SIZE)
+    expect(down.counts.get('GET blob 206')).toBe(1)
+    // The source may send the rest of the first stream before it hears that no one reads it.
+    expect(down.bytesDown).toBeLessThan(1.55 * SIZE)
   })
 
   test('a storage whose signed link is good for one request is asked for by the registry again', async () => {
