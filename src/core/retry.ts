@@ -1,6 +1,6 @@
 /** When to try again and how long to wait before: one rule for requests, uploads, streams and handlers. */
 
-import { errorCode, RegistryError, ReplicateError } from './errors.ts'
+import { errorCode, NetworkError, RegistryError, ReplicateError } from './errors.ts'
 
 const FIRST_DELAY = 200
 const LONGEST_DELAY = 30_000
@@ -11,6 +11,11 @@ export const LONGEST_PAUSE = 24 * 3_600_000
  *  and files do; anything else is a bug. */
 export function isPassing(error: unknown): boolean {
   return error instanceof ReplicateError ? error.retryable : errorCode(error) !== ''
+}
+
+/** True where a silent server has been asked once more: each attempt costs the whole silence. `failures` counts from 1. */
+export function isSilentAgain(error: unknown, failures: number): boolean {
+  return error instanceof NetworkError && error.silent && failures > 1
 }
 
 /** Exponential back-off with full jitter, in milliseconds. `failures` counts from 1; `random` gives 0 to below 1. */

@@ -2,12 +2,10 @@
 
 import { type Clock, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import { NetworkError, ReplicateError } from '../core/errors.ts'
-import { delayAfter, LONGEST_PAUSE } from '../core/retry.ts'
+import { ReplicateError } from '../core/errors.ts'
+import { delayAfter, isSilentAgain, LONGEST_PAUSE } from '../core/retry.ts'
 
 export const ATTEMPTS = 5
-/** Each attempt costs the whole time of silence. */
-const ATTEMPTS_IN_SILENCE = 2
 /** More seconds than this are counted from 1970. */
 const SOME_TIME_AGO = 1_000_000_000
 /** Milliseconds, a hundred years: no calculation with dates breaks on it. */
@@ -29,7 +27,7 @@ export async function retrying<T>(attempt: () => Promise<T>, options: RetryOptio
       return await attempt()
     } catch (error) {
       if (!(error instanceof ReplicateError && error.retryable) || count >= options.attempts) throw error
-      if (error instanceof NetworkError && error.silent && count >= ATTEMPTS_IN_SILENCE) throw error
+      if (isSilentAgain(error, count)) throw error
       throwIfAborted(ctx.signal)
       const delay = delayAfter(error, count, options.random)
       if (delay > LONGEST_PAUSE) throw error

@@ -5,7 +5,7 @@ import { withPass } from '../core/carrier.ts'
 import type { Bytes, OpenBlob } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import { messageOf, NetworkError, RegistryError } from '../core/errors.ts'
-import { isPassing } from '../core/retry.ts'
+import { isPassing, isSilentAgain } from '../core/retry.ts'
 
 /** Decides whether to try again, and waits before that. `attempt` counts from 1, and from 1 again after each byte that was read. */
 export type MayRetry = (error: unknown, attempt: number) => Promise<boolean>
@@ -66,7 +66,7 @@ const PAUSE_MS = 200
 /** The usual rule, which tells of each attempt. */
 export function streamRetry(clock: Clock, { signal, emit }: Context): MayRetry {
   return async (error, attempt) => {
-    if (attempt >= ATTEMPTS || signal.aborted) return false
+    if (attempt >= ATTEMPTS || isSilentAgain(error, attempt) || signal.aborted) return false
     const delay = PAUSE_MS * 2 ** (attempt - 1)
     emit({ type: 'retry', what: 'reading a blob', attempt, delay, reason: messageOf(error) })
     await clock.sleep(delay, signal)

@@ -58,11 +58,13 @@ test('a source may be silent for as long as `idle` says, and no longer', { timeo
   const { blobs } = source.repository('app')
   const [digest, bytes] = [...blobs].find(([, blob]) => 'byteLength' in blob && blob.byteLength === 1000) ?? []
   if (!digest || !(bytes instanceof Buffer)) throw new Error('the image has no such layer')
-  // Until its connection is closed.
+  let opened = 0
   blobs.set(digest, {
     size: bytes.byteLength,
     async *open(offset) {
+      opened += 1
       yield bytes.subarray(offset, Math.max(offset, 10))
+      // Until its connection is closed.
       await new Promise(() => {})
     },
   })
@@ -70,4 +72,6 @@ test('a source may be silent for as long as `idle` says, and no longer', { timeo
   const { outcome, tasks } = await workplace().run(yaml)
   expect(outcome.exitCode).toBe(1)
   expect(tasks[0]?.error?.message).toContain('stopped sending')
+  // Each attempt costs the whole silence.
+  expect(opened).toBe(2)
 })
