@@ -5,6 +5,7 @@
 import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { RegistryError } from '../core/errors.ts'
+import { LONGEST_PAUSE } from '../core/retry.ts'
 
 export interface Allowance {
   /** Takes one pull; waits while only the reserve is left. `look` asks the registry again without spending a pull. */
@@ -24,13 +25,10 @@ export interface AllowanceOptions {
   readonly clock: Clock
 }
 
-/** Longer than any window of an allowance, in milliseconds; a date so far away is still one. */
-const LONGEST = 365 * 86_400_000
-
-/** Of seconds in a header; undefined for what is not a sensible number of them. */
+/** Of seconds in a header, a day at most: no allowance has a longer window. Undefined for what is not a sensible number of them. */
 function milliseconds(seconds: string | undefined): number | undefined {
   const value = Number(seconds) * 1000
-  return value >= 0 ? Math.min(value, LONGEST) : undefined
+  return value >= 0 ? Math.min(value, LONGEST_PAUSE) : undefined
 }
 
 /** How often the registry is asked for the allowance while nothing is left of it, in milliseconds. */
@@ -40,7 +38,8 @@ export function createAllowance(options: AllowanceOptions): Allowance {
   const { host, reserve = 0, exhausted = 'wait', clock } = options
   let remaining = Number.POSITIVE_INFINITY
   let window = 0
-  let reset: number | undefined
+  /** When the allowance has grown again, by the last answer that told of it. */
+  let until = 0
   /** Pulls that were taken and not answered yet, which the last header did not count. */
   let open = 0
   let looking: Promise<void> | undefined
@@ -57,7 +56,6 @@ export function createAllowance(options: AllowanceOptions): Allowance {
   const isSpent = (): boolean => remaining - open <= reserve
 
   async function wait(look: () => Promise<void>, ctx: Context): Promise<void> {
-    const until = reset ?? clock.now() + window
     const reason = `${host} has ${remaining} pulls left, ${reserve} are kept in reserve`
     if (exhausted === 'fail') {
       const hint = 'the allowance grows again with time; log in for a larger one, or set limits.rate_limit: wait'
@@ -66,6 +64,8 @@ export function createAllowance(options: AllowanceOptions): Allowance {
     ctx.emit({ type: 'waiting', reason, until: new Date(until).toISOString() })
     await clock.sleep(Math.min(LOOK_EVERY, Math.max(1000, until - clock.now())), ctx.signal)
     await look()
+    // What was told is over, and a HEAD tells nothing new: a single pull will.
+    if (isSpent() && clock.now() >= until) remaining = reserve + open + 1
   }
 
   return {
@@ -103,8 +103,7 @@ export function createAllowance(options: AllowanceOptions): Allowance {
       remaining = Number(left[1])
       known = true
       if (left[2] !== undefined) window = milliseconds(left[2]) ?? 0
-      const wait = milliseconds(headers['ratelimit-reset'])
-      reset = wait ? clock.now() + wait : undefined
+      until = clock.now() + (milliseconds(headers['ratelimit-reset']) || window || LOOK_EVERY)
     },
   }
 }

@@ -102,3 +102,25 @@ test.each([
   for (let pull = 0; pull < 2; pull += 1) await (await http.request(MANIFEST, context())).discard()
   expect(server.seen.map(({ method }) => method)).toEqual(['GET', 'HEAD', 'GET'])
 })
+
+test.each([
+  ['0;w=60', 60_000],
+  ['0', 5 * 60_000],
+  ['0;w=99999999999999999', 86_400_000],
+])(
+  'where nothing more is told than %s, a single pull finds out what is left, once that is over',
+  async (left, wait) => {
+    const server = await serve((_request, response, count) => {
+      if (count === 0) response.setHeader('ratelimit-remaining', left)
+      response.end()
+    })
+    const clock = fastClock()
+    const http = client(server, { clock })
+    await (await http.request(MANIFEST, context())).discard()
+    const began = clock.now()
+    await (await http.request(MANIFEST, context())).discard()
+    expect(clock.now() - began).toBe(wait)
+    const asked = server.seen.map(({ method }) => method)
+    expect([asked[0], asked.at(-1), asked.filter((method) => method === 'GET').length]).toEqual(['GET', 'GET', 2])
+  },
+)
