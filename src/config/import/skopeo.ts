@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { parseDigest } from '../../core/descriptor.ts'
 import { ConfigurationError } from '../../core/errors.ts'
+import { pinnedTag } from '../../core/pinned-tag.ts'
 import { isTag } from '../../core/reference.ts'
 import type { ConfigurationFile } from '../source.ts'
 import { addCopies, type Pick, type Side, takesAll } from './copies.ts'
@@ -107,12 +108,17 @@ function picksOf(draft: Draft, references: readonly string[], at: Origin): reado
   if (references.length === 0) return [{}]
   const tags = references.filter(isTag)
   const digests = references.filter((reference) => parseDigest(reference))
+  const pinned = references.flatMap((reference) => pinnedTag(reference) ?? [])
   for (const [index, reference] of references.entries()) {
-    if (tags.includes(reference) || digests.includes(reference)) continue
+    if (tags.includes(reference) || digests.includes(reference) || pinnedTag(reference)) continue
     const message = `\`${literal(reference)}\` is neither a tag nor a digest`
     draft.leaveOut(below(at, index), message, 'correct it, and import again')
   }
-  return [...(tags.length > 0 ? [{ tags }] : []), ...digests.map((digest) => ({ digest }))]
+  return [
+    ...(tags.length > 0 ? [{ tags }] : []),
+    ...pinned.map(({ tag, digest }) => ({ tags: [tag], digest })),
+    ...digests.map((digest) => ({ digest })),
+  ]
 }
 
 function expressionPicks(draft: Draft, expression: string, at: Origin): readonly Pick[] {

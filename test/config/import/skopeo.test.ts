@@ -123,3 +123,12 @@ test('where to is asked for, and an option of another tool refused', () => {
     '--auth means nothing with --from regsync',
   )
 })
+
+test('a tag with a digest is that digest under that tag', () => {
+  const result = imported(`quay.io: {images: {org/app: [v1, "v2@${DIGEST}"]}}`, {
+    from: 'skopeo',
+    to: 'm.example.org/m',
+  })
+  expect(loaded(result).policies.map(({ filters }) => filters.tag)).toEqual([['v1'], [`v2@${DIGEST}`]])
+  expect(said(result).join()).not.toContain('neither')
+})
