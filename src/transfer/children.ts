@@ -1,6 +1,9 @@
 /** Which children of an index are wanted: by platform, and whether with their attestations. */
 
+import type { ContentSource } from '../core/content.ts'
+import type { Context } from '../core/context.ts'
 import type { Descriptor, Platform } from '../core/descriptor.ts'
+import { ABSENT, CredentialError, isNotFound, RegistryError, type ReplicateError } from '../core/errors.ts'
 import { isIndex } from '../core/manifest.ts'
 
 /** True for a platform that is wanted. An entry may have none. */
@@ -17,6 +20,29 @@ const ATTESTED = 'vnd.docker.reference.digest'
 
 export function isAttestation({ annotations }: Descriptor): boolean {
   return annotations?.[ATTESTED] !== undefined
+}
+
+/** Caches and vendors that lack an attestation, or keep it to themselves, say so in many ways. */
+const NOT_GIVEN = [...ABSENT, 401, 403, 410, 451]
+
+/** True where an attestation cannot be had from the source, now or later. */
+export function isNotGiven(error: unknown): error is ReplicateError {
+  if (error instanceof CredentialError) return true
+  return error instanceof RegistryError ? NOT_GIVEN.includes(error.status) : isNotFound(error)
+}
+
+/** False where the source does not give it. */
+export async function isGiven(
+  { digest }: Descriptor,
+  source: Pick<ContentSource, 'resolve'>,
+  ctx: Context,
+): Promise<boolean> {
+  try {
+    return (await source.resolve(digest, ctx)) !== undefined
+  } catch (error) {
+    if (isNotGiven(error)) return false
+    throw error
+  }
 }
 
 /** Those to keep, in their order: of a wanted platform, nested indexes (to be looked into), and attestations of what is kept. */

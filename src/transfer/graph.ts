@@ -6,7 +6,7 @@ import type { Descriptor, Referrer } from '../core/descriptor.ts'
 import { isNotFound, onSide, RegistryError, UnsupportedError } from '../core/errors.ts'
 import { contentsOf, isIndex, type Manifest } from '../core/manifest.ts'
 import { copyBlob } from './blob.ts'
-import { isAttestation, wantedChildren } from './children.ts'
+import { isAttestation, isGiven, isNotGiven, wantedChildren } from './children.ts'
 import { checkDepth, childrenOf, familyOf, indexReader, type ReadManifest } from './family.ts'
 import type { Job } from './job.ts'
 import { type NarrowSource, narrow } from './narrow.ts'
@@ -84,7 +84,7 @@ function knowing(
 }
 
 function narrowSource(read: ReadManifest, { source }: Job, ctx: Context): NarrowSource {
-  return { read, isThere: async ({ digest }) => (await source.store.resolve(digest, ctx)) !== undefined }
+  return { read, isThere: (child) => isGiven(child, source.store, ctx) }
 }
 
 /** Copies the blobs and children of a manifest, all at once. */
@@ -109,7 +109,7 @@ async function copyChild(child: Descriptor, job: Job, depth: number, ctx: Contex
     })
   } catch (error) {
     // Some caches and vendors cannot give them. A user who chose platforms wants the images.
-    if (!job.keep || !isAttestation(child) || !isNotFound(error) || error.side !== 'source') throw error
+    if (!job.keep || !isAttestation(child) || !isNotGiven(error) || error.side !== 'source') throw error
     job.leftOut.add(child.digest)
     tellLeftOut(child, ctx)
   }

@@ -23,9 +23,9 @@ const [ofAmd, ofArm] = [attestationOf(amd), attestationOf(arm)]
 const whole = index([amd, arm, ofAmd, ofArm])
 
 /** A source that lacks both attestations, as some caches and vendors do. */
-async function lacking(): Promise<MemoryRegistry> {
+async function lacking(status = 404): Promise<MemoryRegistry> {
   const source = await registry({
-    fault: ({ path }) => ([ofAmd, ofArm].some(({ digest }) => path.includes(digest)) ? { status: 404 } : undefined),
+    fault: ({ path }) => ([ofAmd, ofArm].some(({ digest }) => path.includes(digest)) ? { status } : undefined),
   })
   source.add('app', whole, 'v1')
   return source
@@ -53,6 +53,15 @@ test('that the source does not have are left out of a narrowed index, with a war
   expect(childrenAt(destination)).toEqual([amd.digest])
   expect(logs.join('\n')).toContain(`attestation ${ofAmd.digest}`)
   expect((await place.run(yaml)).outcome.execution).toMatchObject({ total: 0, unchanged: 1 })
+})
+
+test.each([403, 406])('that the source refuses with %i are left out, too', async (status) => {
+  const [source, destination] = [await lacking(status), await registry()]
+  const filters = '    filters: { platforms: [linux/amd64], platforms_index: narrow }'
+  const { outcome, logs } = await workplace().run(policyBetween(source.url, destination.url, filters))
+  expect(outcome.exitCode).toBe(0)
+  expect(childrenAt(destination)).toEqual([amd.digest])
+  expect(logs.join('\n')).toContain(`attestation ${ofAmd.digest}`)
 })
 
 test('fail an image of which all is wanted, and are named', async () => {

@@ -5,6 +5,7 @@ import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import { isIndex, isManifestType, type Manifest } from '../../core/manifest.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { NarrowedIndexes } from '../../history/history.ts'
+import { isGiven } from '../../transfer/children.ts'
 import { narrow } from '../../transfer/narrow.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import type { Selection } from './filter.ts'
@@ -43,8 +44,7 @@ export function createNarrowing(
         memory.keep(repository, manifest)
         return manifest
       }
-      const isThere = async (child: Descriptor): Promise<boolean> =>
-        (await store.resolve(child.digest, ctx)) !== undefined
+      const isThere = (child: Descriptor): Promise<boolean> => isGiven(child, store, ctx)
       const { root, missing } = await narrow(await read(digest), children, { read, isThere })
       // What was missing may come back.
       if (missing.length === 0) records?.keep(digest, rule, root ? { digest: root.digest } : {})

@@ -9,7 +9,7 @@ import type { DifferenceKind } from '../../core/drift.ts'
 import { describeError, IntegrityError, isNotFound } from '../../core/errors.ts'
 import { contentsOf, descriptorOf, isForeign } from '../../core/manifest.ts'
 import { formatBytes } from '../../core/size.ts'
-import { isAttestation, type Wanted } from '../../transfer/children.ts'
+import { isAttestation, isGiven, type Wanted } from '../../transfer/children.ts'
 import { checkDepth, childrenOf, indexReader, type ReadManifest } from '../../transfer/family.ts'
 import { type Attached, presenceOf, referrersOf } from '../../transfer/referrers.ts'
 import { resumable, streamRetry } from '../../transfer/resumable.ts'
@@ -90,7 +90,7 @@ export function createInspect(inspection: Inspection): Inspect {
     const findings = await inspectManifest(child.digest, depth, read, ctx)
     const isMissing = findings.some(({ kind, digest }) => kind === 'missing_manifest' && digest === child.digest)
     // An attestation that the source does not have was left out.
-    const isLeftOut = isMissing && keep && isAttestation(child) && !(await source.resolve(child.digest, ctx))
+    const isLeftOut = isMissing && keep && isAttestation(child) && !(await isGiven(child, source, ctx))
     return isLeftOut ? [] : findings
   }
 
