@@ -7,15 +7,17 @@ import { attachmentSubject, cutDigest, fallbackTag } from '../../core/reference.
 
 /** What cosign and other tools hang on an image. */
 const USUAL_SUFFIXES = ['sig', 'att', 'sbom', 'vex', 'src', 'cosign']
-/** For up to this many subjects the usual tags are asked for by name; above it, one list of all tags costs fewer requests. A pull-through cache
- *  lists only what was pulled through it, so asking by name finds more there. */
+/** For up to this many subjects the usual tags are asked for by name; above it, one list of all tags costs fewer requests for what no tag names,
+ *  such as the children of an index. A pull-through cache lists only what was pulled through it, so asking by name finds more there. */
 const FEW_SUBJECTS = 16
 
 /** Knows which tags hang on a digest once all tags have been listed. */
 export class Attachments {
   readonly #list: (ctx: Context) => AsyncIterable<string>
   #known: Map<Digest, Set<string>> | undefined
+  /** Set if the list was asked for here; a caller that lists all tags copies what the list says. */
   #listing: Promise<void> | undefined
+  readonly #named = new Set<Digest>()
   #subjects = 0
 
   /** `list` lists all tags and passes them through `watch`. */
@@ -33,15 +35,21 @@ export class Attachments {
     this.#known = found
   }
 
+  /** `digest` is what a tag points at. What was named without a list is asked for by name in spite of a later one. */
+  named(digest: Digest): void {
+    if (!this.#known || this.#listing) this.#named.add(digest)
+  }
+
   /** Tags that may hang on `subject`: the listed ones, or the usual ones if nothing was listed. */
   async of(subject: Digest, ctx: Context): Promise<readonly string[]> {
     if (!this.#known) {
       this.#subjects += 1
       if (this.#subjects > FEW_SUBJECTS) await this.#listOnce(ctx)
     }
-    if (this.#known) return [...(this.#known.get(cutDigest(subject)) ?? [])]
+    const listed = this.#known?.get(cutDigest(subject)) ?? []
+    if (this.#known && !(this.#listing && this.#named.has(subject))) return [...listed]
     const tag = fallbackTag(subject)
-    return [...USUAL_SUFFIXES.map((suffix) => `${tag}.${suffix}`), tag]
+    return [...new Set([...listed, ...USUAL_SUFFIXES.map((suffix) => `${tag}.${suffix}`), tag])]
   }
 
   written(tag: string): void {

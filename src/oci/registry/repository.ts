@@ -75,7 +75,16 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
   }
 
   const store: ContentStore = {
-    ...referrers.source,
+    async resolve(reference, ctx) {
+      const found = await resolveManifest(place, reference, ctx)
+      if (found && isTag(reference)) attachments.named(found.digest)
+      return found
+    },
+    async readManifest(reference, ctx) {
+      const manifest = await readManifest(place, reference, ctx)
+      if (isTag(reference)) attachments.named(manifest.digest)
+      return manifest
+    },
     tags,
     readBlob: (blob, offset, ctx) => readBlob(place, blob, offset, ctx),
     async hasBlob(blob, ctx) {

@@ -122,6 +122,24 @@ describe('the referrers of a manifest', () => {
     expect(found.map(({ tag }) => tag)).toEqual([SIGNATURE.tag])
   })
 
+  test('of an image that was asked for by its tag are asked for by name, as of a cache that lists what was pulled', async () => {
+    const registry = await memoryRegistry()
+    const images = Array.from({ length: 30 }, (_, at) => image({ seed: `tagged ${at}`, layers: 1, size: 10 }))
+    for (const [at, one] of images.entries()) registry.add('app', one, `v${at}`)
+    const { adapter, ctx } = connect(registry.url)
+    const store = adapter.repository('app')
+    for (const at of images.keys())
+      at % 2 ? await store.resolve(`v${at}`, ctx) : await store.readManifest(`v${at}`, ctx)
+    const found: (string | undefined)[] = []
+    for (const [at, { digest, descriptor }] of images.entries()) {
+      // Late enough for no list to have it.
+      const tag = `${fallbackTag(digest)}.sig`
+      registry.add('app', image({ seed: `signature ${at}` }), tag)
+      for (const referrer of await collect(store.referrers?.(descriptor, ctx) ?? [])) found.push(referrer.tag)
+    }
+    expect(found).toEqual(images.map(({ digest }) => `${fallbackTag(digest)}.sig`))
+  })
+
   test('hang on every tag that is named after it, a manifest once for each', async () => {
     const registry = await memoryRegistry()
     registry.add('app', SUBJECT, 'v1')
