@@ -153,7 +153,6 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       known = challenge
       return
     }
-    known = challenge
     // Where no repository was asked for, one that is demanded is an example: https://ghcr.io/v2/ names user/image.
     const scopes = widen(
       refused.scopes,
@@ -161,6 +160,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     )
     if (scopes !== refused.scopes && refused.scopes.length > 0) widened.set(refused.scopes.join(' '), scopes)
     await bearer(challenge, scopes, { not: refused.sent?.slice('Bearer '.length) }, ctx)
+    // Only now: a token server that one repository names and that gives no token must not be asked for the others.
+    known = challenge
   }
 
   async function rejected(refused: Refused): Promise<CredentialError> {

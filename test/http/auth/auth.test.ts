@@ -217,6 +217,28 @@ test('a missing permission is no wrong password', async () => {
   })
 })
 
+test('a token server that one repository names, and that gives no token, is not asked for another repository', async () => {
+  let dead = ''
+  const server = await serve((request, response) => {
+    if (request.url?.startsWith('/token')) return json(response, 404, {})
+    if (request.url?.startsWith('/v2/bad')) {
+      return json(response, 401, {}, { 'www-authenticate': `Bearer realm="${dead}",service="x"` })
+    }
+    return json(response, 200, {})
+  })
+  dead = `${server.url}/token`
+  const http = client(server, { as: alice })
+  for (let round = 0; round < 2; round += 1) {
+    const refused = http.request({ method: 'GET', url: '/v2/bad', scopes: ['repository:bad:pull'] }, context())
+    expect(await failure(refused)).toBeInstanceOf(CredentialError)
+    await (
+      await http.request({ method: 'GET', url: '/v2/good', scopes: ['repository:good:pull'] }, context())
+    ).discard()
+  }
+  const asked = server.seen.map(({ url }) => url ?? '').filter((url) => url.includes('good'))
+  expect(asked).toEqual(['/v2/good', '/v2/good'])
+})
+
 test('a redirect of the token server is not followed', async () => {
   const stranger = await serve((_, response) => json(response, 200, { token: 'token-1' }))
   const { registry, tokens } = await bearer({ redirect: `${stranger.url}/token` })
