@@ -82,9 +82,19 @@ function looksSecret(value: string): boolean {
   return value.length >= 8 && /\d/.test(value) && !/\s/.test(value)
 }
 
+/** A user and a password in a URL. */
+const WITH_PASSWORD = /^\w+:\/\/[^/]*:[^/]+@/
+
 /** Secrets that stand in the file. Looks through aliases, since an anchor may stand anywhere. */
 function plainSecrets(source: Source, plain: ReadonlySet<Scalar>): readonly Finding[] {
-  return secretScalars(source)
+  const proxies = secretScalars(source, new Set(['proxy']))
+    .filter(({ node }) => plain.has(node) && WITH_PASSWORD.test(String(node.value)))
+    .map(({ path }) => ({
+      path,
+      message: 'the password in `proxy` is written out in the file',
+      hint: `take it from the environment, as in \`proxy: http://USER:\${VARIABLE}@HOST:PORT\``,
+    }))
+  const values = secretScalars(source)
     .filter(({ node }) => plain.has(node) && node.value !== '')
     .map(({ path, key }) => ({
       path,
@@ -94,6 +104,7 @@ function plainSecrets(source: Source, plain: ReadonlySet<Scalar>): readonly Find
           ? `take it from the environment (\`${key}: \${VARIABLE}\`) or from a file (\`password_file: PATH\`)`
           : `take it from the environment: \`${key}: \${VARIABLE}\``,
     }))
+  return [...values, ...proxies]
 }
 
 function secretsOf(source: Source, given: ReadonlySet<Scalar>): readonly string[] {

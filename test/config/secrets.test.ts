@@ -76,6 +76,14 @@ describe('a secret', () => {
     expect(complaints(text)[0]).toContain('`token` is written out')
   })
 
+  test('that is written out in the URL of a proxy is refused, and not repeated; one from the environment is taken', () => {
+    const proxied = (password: string) => registry(...BASE, `proxy: "http://bob:${password}@proxy.example.com:3128"`)
+    const problems = problemsIn(proxied('hun@ter2'))
+    expect(problems.map(({ message }) => message)).toEqual(['the password in `proxy` is written out in the file'])
+    expect(JSON.stringify(problems)).not.toContain('ter2')
+    expect(complaints(proxied(`\${P}`), { env: { P: 'hunter2' } })).toEqual([])
+  })
+
   test('in a URL is neither taken nor shown', () => {
     const problems = problemsIn(registry('type: docker-registry', 'url: https://me:hunter2@x.example.com'))
     expect(problems).toHaveLength(1)
