@@ -70,7 +70,7 @@ export function filesAgain(id: number, { files }: Origin<unknown>, config: strin
 }
 
 function refused(id: number, why: string, instead = '`replicate run`'): ConfigurationError {
-  return new ConfigurationError(`execution ${id} cannot go on: ${why}`, {
+  return new ConfigurationError(`execution ${id} cannot be resumed or retried: ${why}`, {
     hint: `${instead} does what there is to do`,
   })
 }

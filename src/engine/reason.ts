@@ -1,6 +1,7 @@
 /** Why something cannot be planned, as its task will say it. */
 
 import { CancelledError, describeError, ReplicateError } from '../core/errors.ts'
+import { plural } from '../core/plural.ts'
 import { isRepositoryName } from '../core/reference.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -31,6 +32,6 @@ export function misfitOf(mapped: string, destination: Endpoint): Reason | undefi
   const { min = 0, max = Number.POSITIVE_INFINITY } = type.depth ?? {}
   if (parts >= min && parts <= max) return undefined
   const wants = min === max ? `exactly ${min}` : parts < min ? `at least ${min}` : `at most ${max}`
-  const reason = `${mapped} has ${parts} path parts, ${type.name} at ${registry.name} wants ${wants}`
+  const reason = `${mapped} has ${plural(parts, 'path part')}, ${type.name} at ${registry.name} wants ${wants}`
   return { reason, reason_code: 'unsupported', hint }
 }
