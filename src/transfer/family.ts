@@ -1,6 +1,6 @@
 /** The manifests that an artifact is made of, within what is plausible: one image of a stranger must not keep the program busy. */
 
-import { mapConcurrent } from '../core/concurrent.ts'
+import { gathered, mapConcurrent } from '../core/concurrent.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { IntegrityError } from '../core/errors.ts'
 import { contentsOf, descriptorOf, isIndex, type Manifest } from '../core/manifest.ts'
@@ -65,9 +65,7 @@ export async function familyOf(
       checkDepth(depth, child.digest)
       nested.push(child.digest)
     }
-    const indexes: Manifest[] = []
-    for await (const index of mapConcurrent(nested, AT_ONCE, read)) indexes.push(index)
-    level = indexes
+    level = await gathered(mapConcurrent(nested, AT_ONCE, read))
   }
   return [...family.values()]
 }

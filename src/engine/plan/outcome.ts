@@ -129,14 +129,25 @@ async function unchanged(
     task: {
       action: 'update',
       resource_type: 'image',
-      source: { registry: source.registry.name, ...from },
-      destination: { registry: destination.registry.name, ...to },
+      ...endsOf(from, to, comparison),
       digest: now.digest,
       media_type: now.mediaType,
       reason: 'new referrers',
       reason_code: 'new_referrers',
       referrers_only: true,
     },
+  }
+}
+
+/** Both ends of a task, with their registries. */
+export function endsOf(
+  from: LocalLocation,
+  to: LocalLocation,
+  { source, destination }: Comparison,
+): Pick<TaskSpec, 'source' | 'destination'> {
+  return {
+    source: { registry: source.registry.name, ...from },
+    destination: { registry: destination.registry.name, ...to },
   }
 }
 
@@ -160,10 +171,9 @@ async function actionFor(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const { policy, source, destination, selection } = comparison
+  const { policy, destination, selection } = comparison
   const base = {
-    source: { registry: source.registry.name, ...from },
-    destination: { registry: destination.registry.name, ...to },
+    ...endsOf(from, to, comparison),
     digest: now.digest,
     media_type: now.mediaType,
     ...(old === undefined ? {} : { previous_digest: old }),

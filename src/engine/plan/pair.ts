@@ -11,7 +11,7 @@ import { formatResource } from '../../core/reference.ts'
 import { reasonOf } from '../reason.ts'
 import type { Listed } from './destination-tags.ts'
 import { ofAge } from './discover.ts'
-import { type Comparison, type Described, type LocalLocation, type Outcome, outcomeOf } from './outcome.ts'
+import { type Comparison, type Described, endsOf, type LocalLocation, type Outcome, outcomeOf } from './outcome.ts'
 
 /** The rule for a tag or digest that does not exist, or was deleted after it was listed. */
 export const ABSENT = 'it is not there'
@@ -157,11 +157,6 @@ export function unplanned(
   return { kind: 'task', task: { ...task, ...fresh, action: 'copy', unresolved: true } }
 }
 
-export function taskFor(from: LocalLocation, to: LocalLocation, { source, destination }: Comparison): TaskSpec {
-  return {
-    action: 'blocked',
-    resource_type: 'image',
-    source: { registry: source.registry.name, ...from },
-    destination: { registry: destination.registry.name, ...to },
-  }
+export function taskFor(from: LocalLocation, to: LocalLocation, comparison: Comparison): TaskSpec {
+  return { action: 'blocked', resource_type: 'image', ...endsOf(from, to, comparison) }
 }
