@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { TagInfo, Wanted, WriteRules } from '../../src/core/adapter.ts'
 import { claimsOf } from '../../src/core/claims.ts'
+import { gathered } from '../../src/core/concurrent.ts'
 import type { Context } from '../../src/core/context.ts'
 import { CredentialError, RegistryError } from '../../src/core/errors.ts'
 import { compilePattern } from '../../src/core/pattern.ts'
@@ -215,9 +216,7 @@ function selects({ decoration, pattern }: z.infer<typeof SELECTOR>, name: string
 async function immutableRules(harbor: Harbor, project: string, ctx: Context): Promise<readonly ImmutableRule[]> {
   const url = `/api/v2.0/projects/${project}/immutabletagrules`
   const list = { url, form: RULE, key: idOf, what: `tag immutability rules of ${project}` }
-  const rules: ImmutableRule[] = []
-  for await (const rule of itemsIn(harbor, list, ctx)) rules.push(rule)
-  return rules
+  return gathered(itemsIn(harbor, list, ctx))
 }
 
 const STORAGE = z.object({ storage: z.number() }).partial()
