@@ -24,9 +24,10 @@ import { type History, openHistory, type RegistryStatus } from '../history/histo
 import { createLongLists } from '../history/scratch.ts'
 import { createRedactor, redactAll } from '../http/redact.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
+import type { Handshake } from '../http/trust/handshake.ts'
 import { createConnections, openSides, type Timing } from './connections.ts'
 import { type Check, examine } from './doctor.ts'
-import { type FoundCredential, foundCredential, pingRegistry, placeOf, signIn, statusesIn } from './ping.ts'
+import { type FoundCredential, foundCredential, peerOf, pingRegistry, placeOf, signIn, statusesIn } from './ping.ts'
 import { commandEnvironment, createPost } from './post.ts'
 import type { PlanOptions, VerifyOptions } from './requests.ts'
 import { createRunning, type Running } from './running.ts'
@@ -53,6 +54,7 @@ export type { Difference, Verification } from '../core/drift.ts'
 export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from '../core/plan.ts'
 export type { Match } from '../engine/plan/matches.ts'
 export type { RegistryStatus } from '../history/history.ts'
+export type { Handshake, ShownCertificate } from '../http/trust/handshake.ts'
 export type { PlanOptions, PolicyOutcome, RunOptions, VerifyOptions } from './requests.ts'
 
 /** The program, without its command line. */
@@ -88,6 +90,8 @@ export interface App extends Running {
     ctx: Context,
     ended?: (step: PingStep) => void,
   ): Promise<readonly PingStep[]>
+  /** The certificates that the server at an https URL shows, trusted or not. */
+  peer(url: string, ctx: Context): Promise<Handshake>
   /** How registries were when they were last checked, by name; those that have never been are left out. */
   statuses(registries: Iterable<Registry>): Promise<ReadonlyMap<string, RegistryStatus>>
   /** Where the registry's credential comes from. Throws where that cannot be determined. */
@@ -245,6 +249,7 @@ export function createApp(options: AppOptions): App {
         await trial.close()
       }
     },
+    peer: peerOf,
     async statuses(registries) {
       const records = await readHistory()
       try {

@@ -9,6 +9,7 @@ import type { Endpoint } from '../engine/endpoint.ts'
 import type { History, RegistryStatus } from '../history/history.ts'
 import { networkError } from '../http/failure.ts'
 import { probeAddress, probeApi, probeTls, type TlsOptions } from '../http/probe.ts'
+import { type Handshake, shakeHands } from '../http/trust/handshake.ts'
 import type { Connections } from './connections.ts'
 
 /** The steps that were made; the last one is the one that failed, where one did. Throws only where `ctx` is stopped. */
@@ -72,15 +73,8 @@ function wayTo(
   const tls = async (): Promise<TlsOptions> => ({ insecure: registry.insecure, ...(await connections.trust(registry)) })
   const plainly =
     (work: () => Promise<string | undefined>): Work =>
-    async () => {
-      try {
-        return await work()
-      } catch (error) {
-        if (error instanceof ReplicateError) throw error
-        const { host, protocol } = url
-        throw networkError(error, { host, protocol: protocol === 'https:' ? protocol : 'http:', reached: false })
-      }
-    }
+    () =>
+      inWords(url, work)
   return [
     ['address', plainly(() => probeAddress(url.hostname))],
     [
@@ -89,6 +83,21 @@ function wayTo(
     ],
     ['GET /v2/', plainly(async () => (await probeApi(url, await tls(), ctx.signal)) ?? answered())],
   ]
+}
+
+async function inWords<T>({ host, protocol }: URL, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ReplicateError) throw error
+    throw networkError(error, { host, protocol: protocol === 'https:' ? protocol : 'http:', reached: false })
+  }
+}
+
+/** The certificates that the server at `url` shows, which need not be trusted. Nothing is asked of it. */
+export async function peerOf(url: string, ctx: Context): Promise<Handshake> {
+  const target = new URL(url)
+  return inWords(target, () => shakeHands(target, { distrusted: true }, ctx.signal))
 }
 
 /** Whether patterns of names work. A user who may not list repositories can still name them, so a refusal is not a failure. */

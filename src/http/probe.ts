@@ -1,13 +1,11 @@
 /** Checks the way to a registry step by step: its address, its certificate, its answer without a credential. */
 
 import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
-import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
-import { abortReason } from '../core/cancel.ts'
 import { RegistryError } from '../core/errors.ts'
 import { chooseChallenge } from './auth/challenge.ts'
 import { createHttpClient } from './client.ts'
-import { certificateProblem } from './failure.ts'
+import { secureContext } from './proxy/agent.ts'
+import { shakeHands } from './trust/handshake.ts'
 
 export interface TlsOptions {
   readonly insecure?: boolean | undefined
@@ -27,48 +25,15 @@ export async function probeAddress(hostname: string): Promise<string> {
 
 /** Shakes hands and says until when the certificate is valid. `now` in milliseconds. */
 export async function probeTls(url: URL, options: TlsOptions, now: number, signal: AbortSignal): Promise<string> {
-  const { certificate, distrust } = await handshake(url, options, signal)
-  const until = new Date(certificate.valid_to)
+  const { insecure, ca, cert, key } = options
+  const tls = secureContext({ ca, client_cert: cert, client_key: key })
+  const { chain, distrust } = await shakeHands(url, { tls, distrusted: insecure ?? false }, signal)
+  const until = chain[0]?.notAfter
+  if (!until) return 'no certificate'
   const days = Math.floor((until.getTime() - now) / 86_400_000)
   const date = until.toISOString().slice(0, 10)
   const validity = days < 0 ? `certificate expired on ${date}` : `certificate valid until ${date} (${days} days)`
   return distrust === undefined ? validity : `${validity}; not trusted, and not checked: ${distrust}`
-}
-
-interface Handshake {
-  readonly certificate: PeerCertificate
-  /** Why the certificate would have been refused. */
-  readonly distrust: string | undefined
-}
-
-function handshake(url: URL, { insecure, ...trust }: TlsOptions, signal: AbortSignal): Promise<Handshake> {
-  const host = withoutBrackets(url.hostname)
-  return new Promise((resolve, reject) => {
-    const socket: TLSSocket = connect({
-      host,
-      port: Number(url.port || 443),
-      ...(isIP(host) ? {} : { servername: host }),
-      ...given(trust),
-      rejectUnauthorized: !insecure,
-    })
-    const stop = (): void => {
-      socket.destroy(abortReason(signal))
-    }
-    signal.addEventListener('abort', stop, { once: true })
-    socket.setTimeout(WITHIN, () => socket.destroy(tooSlow()))
-    socket.once('error', reject)
-    socket.once('close', () => {
-      signal.removeEventListener('abort', stop)
-      reject(new Error('the connection was closed'))
-    })
-    socket.once('secureConnect', () => {
-      const { authorized, authorizationError: why } = socket
-      const reason = why instanceof Error ? why.message : String(why)
-      const distrust = authorized ? undefined : (certificateProblem(reason)?.message ?? reason)
-      resolve({ certificate: socket.getPeerCertificate(), distrust })
-      socket.end()
-    })
-  })
 }
 
 /** What `GET /v2/` is answered without a credential; undefined for an answer that no registry gives. */
@@ -100,14 +65,6 @@ export async function probeApi(url: URL, options: TlsOptions, signal: AbortSigna
   } finally {
     await http.close()
   }
-}
-
-function tooSlow(): Error {
-  return new Error(`no answer within ${WITHIN / 1000} s`)
-}
-
-function given(trust: Omit<TlsOptions, 'insecure'>): { ca?: string; cert?: string; key?: string } {
-  return Object.fromEntries(Object.entries(trust).filter(([, value]) => value !== undefined))
 }
 
 function withoutBrackets(hostname: string): string {

@@ -169,6 +169,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     plan: () => Promise.resolve(behaviour.plan ?? unused()),
     matches: unused,
     verify: unused,
+    peer: unused,
     ping: async (_name, _configuration, _ctx, ended) => {
       for (const step of behaviour.ping ?? []) ended?.(step)
       return behaviour.ping ?? []

@@ -67,7 +67,9 @@ export function connectionOptions(options: AgentOptions): AgentOptions {
 }
 
 /** Made once: parsing the system's authorities costs milliseconds for each connection otherwise. */
-export function secureContext(options: AgentOptions): { secureContext?: SecureContext } {
+export function secureContext(options: Pick<AgentOptions, 'ca' | 'client_cert' | 'client_key'>): {
+  secureContext?: SecureContext
+} {
   const { ca, client_cert, client_key } = options
   if (ca === undefined && client_cert === undefined) return {}
   try {
