@@ -55,7 +55,7 @@ test.each([
   const asked = performance.now()
   running.process.kill(signal)
   const ended = await running.ended
-  expect(performance.now() - asked).toBeLessThan(5000)
+  expect(performance.now() - asked).toBeLessThan(20_000)
   expect(ended).toMatchObject({ code, signal: undefined })
   expect(ended.stderr).toContain(`interrupted by ${signal}`)
   expect(ended.stderr).not.toContain('bug:')
@@ -91,7 +91,7 @@ test('a credential helper that never answers does not keep it', async () => {
   const asked = performance.now()
   running.process.kill('SIGTERM')
   expect(await running.ended).toMatchObject({ code: 143 })
-  expect(performance.now() - asked).toBeLessThan(5000)
+  expect(performance.now() - asked).toBeLessThan(20_000)
   expect(await here.executions()).toMatchObject([{ status: 'stopped' }])
 })
 

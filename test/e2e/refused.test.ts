@@ -16,7 +16,7 @@ beforeEach(async () => {
   source = await registry()
   source.add('app', image(), 'v1')
 })
-const SECONDS = 5000
+const SECONDS = 30_000
 
 async function refused(destination: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   const here = program(env)

@@ -11,7 +11,7 @@ import { parseHead } from '../../src/http/pump/head.ts'
 import { createRedactor } from '../../src/http/redact.ts'
 import { retryAfter } from '../../src/http/retry.ts'
 import { alice, client, context, fastClock } from '../http/server.ts'
-import { damaged, LIMITS, WITHIN } from './damage.ts'
+import { damaged, LIMITS, MOST, WITHIN } from './damage.ts'
 
 const HEADS = [
   'HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: keep-alive\r\nkeep-alive: timeout=5',
@@ -46,13 +46,13 @@ test('challenges', { timeout: WITHIN }, () => {
   ]
   fc.assert(
     fc.property(damaged(...texts), (header) => {
-      const began = performance.now()
+      const before = process.cpuUsage()
       for (const { scheme, parameters } of parseChallenges(header)) {
         expect(scheme).not.toBe('')
         for (const value of Object.values(parameters)) expect(value.length).toBeLessThanOrEqual(header.length)
       }
       chooseChallenge(header)
-      expect(performance.now() - began).toBeLessThan(2000)
+      expect(process.cpuUsage(before).user).toBeLessThan(MOST)
     }),
     LIMITS,
   )
@@ -106,9 +106,9 @@ test('a secret is in no text that was cleaned', { timeout: WITHIN }, () => {
   redactor.add('p4ssw0rd!', 'bob')
   fc.assert(
     fc.property(damaged(...texts), (text) => {
-      const began = performance.now()
+      const before = process.cpuUsage()
       expect(redactor.text(text)).not.toContain('p4ssw0rd!')
-      expect(performance.now() - began).toBeLessThan(2000)
+      expect(process.cpuUsage(before).user).toBeLessThan(MOST)
     }),
     LIMITS,
   )

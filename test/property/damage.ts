@@ -9,6 +9,9 @@ export const LIMITS = { seed: SEED, numRuns: 1_000_000, interruptAfterTimeLimit:
 /** Vitest's own limit, in milliseconds. */
 export const WITHIN = SECONDS * 1000 + 60_000
 
+/** Microseconds of the processor that reading one of them may take, with much room for a slow machine. */
+export const MOST = 5_000_000
+
 /** Texts of the field with a part replaced, doubled or gone. */
 export function damaged(...texts: readonly string[]): fc.Arbitrary<string> {
   const part = fc.oneof(

@@ -198,7 +198,7 @@ describe.each([
 
   test('waits with patience for a source that is slow, and for the answer of a registry that hashes', async () => {
     const server = await serve((request, response) => {
-      read(request).then((bytes) => setTimeout(() => response.writeHead(201).end(bytes), 400))
+      read(request).then((bytes) => setTimeout(() => response.writeHead(201).end(bytes), 1500))
     })
     const body: BodySource = {
       size: 4,
@@ -206,11 +206,11 @@ describe.each([
         (async function* () {
           yield Buffer.from('ab')
           // Longer than the server may be silent; in real time, as the socket's own clock is tested.
-          await new Promise((resolve) => setTimeout(resolve, 400))
+          await new Promise((resolve) => setTimeout(resolve, 1500))
           yield Buffer.from('cd')
         })(),
     }
-    const http = client(server, { ...path, idle: 150 })
+    const http = client(server, { ...path, idle: 700 })
     const response = await http.request({ method: 'PUT', url: '/u', body, kind: 'blob', retry: false }, context())
     expect((await read(response.body)).toString()).toBe('abcd')
   })
