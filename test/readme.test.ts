@@ -11,13 +11,25 @@ import { program } from './e2e/program.ts'
 const root = join(import.meta.dirname, '..')
 const textOf = (name: string): string => readFileSync(join(root, name), 'utf8')
 const readme = textOf('README.md')
+const documents = ['.', 'examples', 'adapters', 'src', 'test', 'test/bench'].flatMap((folder) =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name)),
+)
 
-function blocks(language: string): readonly string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map(([, text]) => text ?? '')
+function blocks(language: string, name: string): readonly string[] {
+  const block = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms')
+  return [...textOf(name).matchAll(block)].map(([, text]) => text ?? '')
 }
 
-describe('every policy of the README', () => {
-  test.each(blocks('yaml').map((text) => [text.split('\n').at(-2) ?? '', text]))('is valid: … %s', async (_, text) => {
+/** A file of something else says so in its first line. */
+function policiesOf(name: string): readonly string[] {
+  return blocks('yaml', name).filter((text) => !text.startsWith('# .'))
+}
+
+describe('every policy of the guides', () => {
+  const policies = documents.flatMap((name) => policiesOf(name).map((text) => [name, text] as const))
+  test.each(policies)('is valid: %s %#', async (_, text) => {
     const ended = await program({ MIRROR_PASSWORD: 'x' }).run(['policies', 'validate', '-'], { stdin: text })
     expect(ended).toMatchObject({ code: 0, stderr: '' })
   })
@@ -64,16 +76,16 @@ describe('every example', () => {
     for (const line of lines) expect(await parse(line), line).toBe(line)
   })
 
-  test('of the README and of the examples is a command that would run', async () => {
-    const documents = ['README.md', ...readdirSync(join(root, 'examples')).map((name) => join('examples', name))]
-    const texts = documents.filter((name) => /\.(md|yaml)$/.test(name)).map(textOf)
+  test('of the guides and of the examples is a command that would run', async () => {
+    const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.yaml'))
+    const texts = [...documents, ...examples.map((name) => join('examples', name))].map(textOf)
     const lines = texts.flatMap((text) =>
       [...text.matchAll(/(?:^\$ (?:.* )?|`|^# {3})(replicate [a-z]+ [^`\n]*?)(?: {2,}.*| +\(or:.*)?(?:`|$)/gm)].map(
         ([, line]) => line ?? '',
       ),
     )
     expect(lines.length).toBeGreaterThan(15)
-    for (const line of lines.filter((text) => !/[[|…]|SOURCE|SHELL/.test(text)))
+    for (const line of lines.filter((text) => !/[[|…]|SOURCE|SHELL|TOOL/.test(text)))
       expect(await parse(line), line).toBe(line)
   })
 })
@@ -93,7 +105,7 @@ test('every command of the table exists', () => {
 })
 
 test('every registry type is in the table', () => {
-  const rows = [...readme.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, type]) => type)
+  const rows = [...textOf('adapters/README.md').matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, type]) => type)
   for (const { identity } of adapters) expect(rows).toContain(identity)
 })
 
@@ -111,8 +123,8 @@ test('the quickstart prints what the README shows', async () => {
     recursive: true,
     filter: (path) => !path.includes('quickstart-copy'),
   })
-  const shown = blocks('console').filter((block) => block.includes('npx replicate run examples/quickstart.yaml'))
-  expect(shown).toHaveLength(2)
+  const shown = blocks('console', 'README.md').filter((block) => block.includes('npx replicate run examples/'))
+  expect(shown).toHaveLength(1)
   for (const block of shown) {
     const output = block
       .split('\n')
@@ -124,9 +136,27 @@ test('the quickstart prints what the README shows', async () => {
   }
 })
 
-test.each(['README.md', 'src/README.md', 'adapters/README.md'])('the links of %s lead somewhere', (name) => {
-  const links = [...textOf(name).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path]) => path ?? '')
-  expect(links.filter((path) => !existsSync(join(root, dirname(name), path)))).toEqual([])
+/** The anchor that a heading has on the page. */
+function anchorsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    (heading ?? '')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+test.each(documents)('the links of %s lead somewhere', (name) => {
+  const links = [...textOf(name).matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)]
+  const dead = links.filter(([, path = '', anchor]) => {
+    const file = join(root, path === '' ? name : join(dirname(name), path))
+    return !existsSync(file) || (anchor !== undefined && !anchorsOf(readFileSync(file, 'utf8')).includes(anchor))
+  })
+  expect(dead.map(([link]) => link)).toEqual([])
+})
+
+test('the README is short', () => {
+  expect(readme.split('\n').length).toBeLessThanOrEqual(176)
 })
 
 test('the map of the code names every folder', () => {
@@ -148,8 +178,8 @@ test('the package has the examples, and not what they made', () => {
     const [packed] = JSON.parse(told) as readonly { readonly files: readonly { readonly path: string }[] }[]
     const paths = packed?.files.map(({ path }) => path) ?? []
     for (const path of [
-      'README.md',
       'LICENSE',
+      ...documents,
       'bin/replicate.js',
       'examples/quickstart.yaml',
       'examples/quickstart/index.json',
