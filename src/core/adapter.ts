@@ -138,6 +138,10 @@ export interface TagInfo {
   readonly labels?: readonly string[]
   readonly created?: Date
   readonly pushed?: Date
+  /** In a layout: what other tools call it. */
+  readonly ref?: string
+  /** In a layout: the children of an index that were left out when it was written. */
+  readonly absent?: readonly Digest[]
 }
 
 /** What the planner wants of a catalogue. Patterns are of the repository's whole name. */

@@ -1,11 +1,12 @@
 /** Real registries for tests: found where they are installed, started in a directory of their own, ended with the process. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pathOfTool } from './tools.ts'
 
 export const SERVERS = ['docker-registry', 'registry', 'zot'] as const
 
@@ -42,16 +43,16 @@ const READY_WITHIN = 20_000
 const POLL = 25
 
 export function availableServers(): readonly ServerName[] {
-  return SERVERS.filter((name) => pathOf(name) !== undefined)
+  return SERVERS.filter((name) => pathOfTool(name) !== undefined)
 }
 
 export function missingServers(): readonly ServerName[] {
-  return SERVERS.filter((name) => pathOf(name) === undefined)
+  return SERVERS.filter((name) => pathOfTool(name) === undefined)
 }
 
 /** Starts a server on a free port of 127.0.0.1 and waits until it answers. */
 export async function startServer(name: ServerName, options: ServerOptions = {}): Promise<RealServer> {
-  const program = pathOf(name)
+  const program = pathOfTool(name)
   if (program === undefined) throw new Error(`${name} is not installed`)
   for (let attempt = 1; ; attempt += 1) {
     // Another process may take the port between our look and the server's start.
@@ -166,18 +167,4 @@ export async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   if (typeof address !== 'object' || address === null) throw new Error('no free port')
   return address.port
-}
-
-function pathOf(name: ServerName): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), '.local/share/replicate-test/bin')]
-  return folders.map((folder) => join(folder, name)).find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -4,7 +4,7 @@ import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import { IntegrityError } from '../../core/errors.ts'
 import { descriptorFrom, isManifestType, OCI_INDEX } from '../../core/manifest.ts'
 import { attachmentSubject, cutDigest } from '../../core/reference.ts'
-import { type EntryName, listsReferrersOf, nameIn, newEntry } from './names.ts'
+import { absentIn, type EntryName, listsReferrersOf, nameIn, newEntry, refIn, renamed, wholeName } from './names.ts'
 
 /** Changes an index under the layout's lock. May be called again on a newer state. */
 export type IndexChange = (index: LayoutIndex) => void | Promise<void>
@@ -29,6 +29,10 @@ export interface Entry extends EntryName {
   readonly owner: string
   /** The digest whose referrers it lists, in olareg's layouts; such an entry is not an artifact itself. */
   readonly lists: string | undefined
+  /** What other tools call it. */
+  readonly ref: string | undefined
+  /** Children that were left out when it was written. */
+  readonly absent: readonly Digest[]
 }
 
 interface Repository {
@@ -55,6 +59,9 @@ export class LayoutIndex {
   readonly #repositories = new Map<string, Repository>()
   readonly #digests = new Map<string, Set<Entry>>()
   readonly #lists = new Map<string, Set<Entry>>()
+  /** By tag, of whatever repository; attachments, whose tags say what they hang on, are left out. */
+  readonly #tagged = new Map<string, Set<Entry>>()
+  readonly #refs = new Map<string, Set<Entry>>()
   /** The first `slots` of the list as they are written: nearly all changes come after them. */
   #written: { slots: number; readonly pieces: Buffer[] } = { slots: 0, pieces: [] }
   readonly #undo: { readonly at: number; readonly slot: Slot | undefined }[] = []
@@ -119,25 +126,41 @@ export class LayoutIndex {
     for (const slot of this.#slots) if (slot?.entry) yield slot.entry
   }
 
-  /** Points the tag at `descriptor`: its first entry is replaced where it stands, further ones go. */
-  setTag(repository: string, tag: string, descriptor: Descriptor): void {
+  /** Points the tag at `descriptor`: its first entry is replaced where it stands, further ones go. `absent`: children left out on purpose. */
+  setTag(repository: string, tag: string, descriptor: Descriptor, absent: readonly Digest[] = []): void {
     const old = this.tagged(repository, tag)
-    const untagged = this.withDigest(descriptor.digest).filter((entry) => entry.owner === repository && !entry.tag)
-    if (old.length === 1 && old[0]?.digest === descriptor.digest && untagged.length === 0) return
-    const keep =
-      old.find((entry) => entry.digest === descriptor.digest)?.raw ?? newEntry(descriptor, this.#named(repository), tag)
-    this.drop([...old, ...untagged])
+    const untagged = this.#untagged(repository, descriptor.digest)
+    const same = old.find((entry) => entry.digest === descriptor.digest && entry.absent.join() === absent.join())
+    if (old.length === 1 && same && untagged.length === 0) return
+    const keep = same?.raw ?? newEntry(descriptor, this.#named(repository), tag, absent)
+    this.#remove([...old, ...untagged])
     this.#put(old[0]?.at ?? this.#slots.length, keep)
+    this.#rename(tag)
   }
 
   /** Adds an entry without a tag, unless the repository has the manifest already. */
-  addUntagged(repository: string, descriptor: Descriptor): void {
-    const known = this.withDigest(descriptor.digest).some((entry) => entry.owner === repository)
-    if (!known) this.#put(this.#slots.length, newEntry(descriptor, this.#named(repository), undefined))
+  addUntagged(repository: string, descriptor: Descriptor, absent: readonly Digest[] = []): void {
+    const known = this.withDigest(descriptor.digest).filter((entry) => entry.owner === repository)
+    const [only] = this.#untagged(repository, descriptor.digest)
+    const raw = newEntry(descriptor, this.#named(repository), undefined, absent)
+    if (known.length === 0) this.#put(this.#slots.length, raw)
+    else if (only && only.absent.join() !== absent.join()) this.#put(only.at, raw)
   }
 
   drop(entries: Iterable<Entry>): void {
-    for (const { at } of entries) this.#set(at, undefined)
+    const dropped = [...entries]
+    this.#remove(dropped)
+    for (const { tag } of dropped) if (tag !== undefined) this.#rename(tag)
+  }
+
+  /** True for a tag of several repositories, by which other tools cannot tell their images apart. */
+  isShared(tag: string): boolean {
+    let owner: string | undefined
+    for (const entry of this.#tagged.get(tag) ?? []) {
+      if (owner !== undefined && owner !== entry.owner) return true
+      owner = entry.owner
+    }
+    return false
   }
 
   /** True where anything was changed since the last `keep`. */
@@ -199,6 +222,28 @@ export class LayoutIndex {
     return below !== undefined && repository.startsWith(`${below}/`) ? repository.slice(below.length + 1) : repository
   }
 
+  #untagged(repository: string, digest: Digest): readonly Entry[] {
+    return this.withDigest(digest).filter((entry) => entry.owner === repository && !entry.tag)
+  }
+
+  #remove(entries: Iterable<Entry>): void {
+    for (const { at } of entries) this.#set(at, undefined)
+  }
+
+  /** Gives what other tools look up: the tag alone where one repository has it, else a name with the repository in it. */
+  #rename(tag: string): void {
+    const shared = this.isShared(tag)
+    for (const entry of [...((shared ? this.#refs : this.#tagged).get(tag) ?? [])]) {
+      if (entry.tag !== tag) continue
+      const repository = this.#named(entry.owner)
+      const whole = wholeName(repository, tag)
+      const taken = [...(this.#refs.get(whole) ?? [])].some((other) => other.owner !== entry.owner)
+      const ref = !shared ? tag : taken ? `${repository}:${tag}` : whole
+      const raw = entry.ref === ref ? undefined : renamed(entry.raw, { repository, tag }, ref)
+      if (raw) this.#put(entry.at, raw)
+    }
+  }
+
   #put(at: number, raw: unknown): void {
     this.#set(at, { raw, entry: entryOf(raw, at, this.naming) })
   }
@@ -223,14 +268,16 @@ export class LayoutIndex {
   }
 
   /** Every set that an entry is in. */
-  #setsOf({ owner, tag, digest, lists }: Entry): readonly Set<Entry>[] {
+  #setsOf({ owner, tag, digest, lists, ref }: Entry): readonly Set<Entry>[] {
     if (lists !== undefined) return [setIn(this.#lists, lists)]
     const repository = this.#repositories.get(owner) ?? { entries: new Set(), tags: new Map(), attached: new Map() }
     this.#repositories.set(owner, repository)
     const sets = [repository.entries, setIn(this.#digests, digest)]
     if (tag !== undefined) sets.push(setIn(repository.tags, tag))
+    if (ref !== undefined) sets.push(setIn(this.#refs, ref))
     const subject = tag === undefined ? undefined : attachmentSubject(tag)
     if (subject) sets.push(setIn(repository.attached, subject))
+    else if (tag !== undefined) sets.push(setIn(this.#tagged, tag))
     return sets
   }
 }
@@ -262,7 +309,8 @@ function entryOf(raw: unknown, at: number, naming: Naming): Entry | undefined {
   const named = naming.below === undefined || !name.repository ? name.repository : `${naming.below}/${name.repository}`
   const owner = naming.only ? naming.plain : (named ?? naming.plain)
   const lists = listsReferrersOf(annotations)
-  return { at, raw, mediaType, digest: typeof digest === 'string' ? digest : '', ...name, owner, lists }
+  const [ref, absent] = [refIn(annotations), absentIn(annotations)]
+  return { at, raw, mediaType, digest: typeof digest === 'string' ? digest : '', ...name, owner, lists, ref, absent }
 }
 
 function textOf(slots: readonly (Slot | undefined)[]): Buffer {

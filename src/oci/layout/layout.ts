@@ -4,14 +4,13 @@ import { statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Adapter, TagInfo, WriteRules } from '../../core/adapter.ts'
-import type { Descriptor } from '../../core/descriptor.ts'
 import { ConfigurationError, ReplicateError, UnsupportedError } from '../../core/errors.ts'
 import { isRepositoryName } from '../../core/reference.ts'
 import type { Registry } from '../../core/registry.ts'
 import { checkFree, DirectoryLayout, isInside, isLayout } from './directory.ts'
 import { fileError, isAbsent } from './file.ts'
 import type { LayoutFiles } from './files.ts'
-import { descriptorOfEntry, type Naming } from './index.ts'
+import { descriptorOfEntry, type Entry, type Naming } from './index.ts'
 import { Subjects } from './referrers.ts'
 import { existingIndex, type LayoutStore, layoutRepository, listed, NAMELESS, nameless, type Opened } from './store.ts'
 import { TarLayout } from './tar/tar.ts'
@@ -65,16 +64,17 @@ export function ociLayout(registry: Registry): LayoutAdapter {
       const one = await openedFor(name)
       const { index, repository } = await listed(one, name)
       const only = await nameless(one, index, repository, ctx)
-      if (only) yield { tag: NAMELESS, ...infoOf(descriptorOfEntry(only)) }
+      if (only) yield { tag: NAMELESS, ...infoOf(only) }
       for (const tag of index.tags(repository)) {
-        const entry = index.find(repository, tag)
-        if (entry) yield { tag, ...infoOf(descriptorOfEntry(entry)) }
+        const [entry, ...more] = index.tagged(repository, tag)
+        // One that names two manifests has no digest: what resolves it says why.
+        if (entry) yield more.every(({ digest }) => digest === entry.digest) ? { tag, ...infoOf(entry) } : tag
       }
       const entries = index.entries(repository)
       const tagged = new Set(
         entries.filter((entry) => entry.tag !== undefined || entry === only).map(({ digest }) => digest),
       )
-      for (const entry of entries) if (!tagged.has(entry.digest)) yield infoOf(descriptorOfEntry(entry))
+      for (const entry of entries) if (!tagged.has(entry.digest)) yield infoOf(entry)
     },
 
     async writeRules(name) {
@@ -131,7 +131,7 @@ export function ociLayout(registry: Registry): LayoutAdapter {
   }
 
   function remember(files: LayoutFiles, plain: string): Opened {
-    const known = opened.get(files.path) ?? { files, subjects: new Subjects(), plain, warned: false }
+    const known = opened.get(files.path) ?? { files, subjects: new Subjects(), plain, warned: new Set() }
     opened.set(files.path, known)
     return known
   }
@@ -199,8 +199,10 @@ async function* layoutsBelow(root: string, name: string): AsyncIterable<string> 
   }
 }
 
-function infoOf({ digest, mediaType }: Descriptor): TagInfo {
-  return { digest, mediaType }
+function infoOf(entry: Entry): TagInfo {
+  const { digest, mediaType } = descriptorOfEntry(entry)
+  const { ref, absent } = entry
+  return { digest, mediaType, ...(ref === undefined ? {} : { ref }), ...(absent.length === 0 ? {} : { absent }) }
 }
 
 /** A directory's name as a repository's. */

@@ -1,6 +1,6 @@
 /** Which repository and tag an entry of index.json names: the forms of all writers are read, and one is written. */
 
-import { type Descriptor, parseDigest } from '../../core/descriptor.ts'
+import { type Descriptor, type Digest, parseDigest } from '../../core/descriptor.ts'
 import { UnsupportedError } from '../../core/errors.ts'
 import { isRepositoryName, isTag } from '../../core/reference.ts'
 
@@ -8,6 +8,8 @@ const REF_NAME = 'org.opencontainers.image.ref.name'
 const IMAGE_NAME = 'io.containerd.image.name'
 /** Keeps an untagged entry in its repository, and names a repository that `IMAGE_NAME` would not give back. */
 const OWN_REPOSITORY = 'io.replicate.repository'
+/** The children of an index that were left out on purpose, so that they are not missed. */
+const ABSENT = 'io.replicate.absent'
 /** olareg marks the list of a digest's referrers with it. */
 const OLAREG_SUBJECT = 'org.olareg.referrer.subject'
 
@@ -36,8 +38,36 @@ export function listsReferrersOf(annotations: unknown): string | undefined {
   return textIn(annotations, OLAREG_SUBJECT)
 }
 
-/** An entry for index.json. Without a tag it only belongs to the repository. */
-export function newEntry(descriptor: Descriptor, repository: string, tag: string | undefined): object {
+/** What other tools call an entry; undefined for one without a name. */
+export function refIn(annotations: unknown): string | undefined {
+  return textIn(annotations, REF_NAME)
+}
+
+/** The children of an index that were left out when it was written, as `newEntry` noted them. */
+export function absentIn(annotations: unknown): readonly Digest[] {
+  return (textIn(annotations, ABSENT) ?? '').split(',').flatMap((text) => parseDigest(text) ?? [])
+}
+
+/** The same entry under another name for other tools. Undefined for an entry that is not of this program's making. */
+export function renamed(raw: object, { repository, tag }: EntryName, ref: string): object | undefined {
+  const { annotations } = raw as Record<string, unknown>
+  if (typeof annotations !== 'object' || textIn(annotations, IMAGE_NAME) !== `${repository}:${tag}`) return undefined
+  return { ...raw, annotations: { ...annotations, [REF_NAME]: ref } }
+}
+
+/** A name that skopeo, oras and regctl all take, of which the last two allow no `/` and no second `:`. */
+export function wholeName(repository: string, tag: string): string {
+  const name = `${repository.replaceAll('/', '-')}-${tag}`
+  return isTag(name) ? name : `${repository}:${tag}`
+}
+
+/** An entry for index.json. Without a tag it only belongs to the repository. `absent`: see `absentIn`. */
+export function newEntry(
+  descriptor: Descriptor,
+  repository: string,
+  tag: string | undefined,
+  absent: readonly Digest[] = [],
+): object {
   const { mediaType, digest, size, artifactType } = descriptor
   if (!parseDigest(digest)) throw new UnsupportedError(`${digest.slice(0, 100)} is not a sha256 or sha512 digest`)
   const name = `${repository}:${tag}`
@@ -50,6 +80,7 @@ export function newEntry(descriptor: Descriptor, repository: string, tag: string
     annotations: {
       ...(tag === undefined ? {} : { [REF_NAME]: tag, [IMAGE_NAME]: name }),
       ...(readsBack ? {} : { [OWN_REPOSITORY]: repository }),
+      ...(absent.length === 0 ? {} : { [ABSENT]: absent.join() }),
     },
   }
 }

@@ -2,7 +2,7 @@
 
 import { bytesOf, type ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import { type Descriptor, looksLikeDigest, parseDigest } from '../../core/descriptor.ts'
+import { type Descriptor, type Digest, looksLikeDigest, parseDigest } from '../../core/descriptor.ts'
 import { IntegrityError, StorageError } from '../../core/errors.ts'
 import { contentsOf, DOCKER_LIST, DOCKER_MANIFEST } from '../../core/manifest.ts'
 import { checkedDigest, type LayoutFiles } from './files.ts'
@@ -19,8 +19,8 @@ export interface Opened {
   readonly subjects: Subjects
   /** The repository of entries that do not name one. */
   readonly plain: string
-  /** The warning about images in Docker's format was given. */
-  warned: boolean
+  /** Warnings that were given, each once. */
+  readonly warned: Set<'docker' | 'shared'>
 }
 
 /** `name` may be empty: then it is the repository of entries that do not name one. */
@@ -91,14 +91,19 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
       const repository = name || opened.plain
       const { manifests: children, subject } = contentsOf(manifest)
       const descriptor = await writeManifestBytes(files, manifest, tagOrDigest, ctx)
-      if (!looksLikeDigest(tagOrDigest)) warnOfDocker(opened, manifest.mediaType, ctx)
+      const isTagged = !looksLikeDigest(tagOrDigest)
+      if (isTagged) warnOfDocker(opened, manifest.mediaType, ctx)
+      const absent = await absentOf(files, children)
+      let isShared = false
       await files.changeIndex(async (index) => {
         const before = index.mark
-        if (looksLikeDigest(tagOrDigest)) index.addUntagged(repository, descriptor)
-        else index.setTag(repository, tagOrDigest, descriptor)
+        if (isTagged) index.setTag(repository, tagOrDigest, descriptor, absent)
+        else index.addUntagged(repository, descriptor, absent)
+        isShared = isTagged && index.isShared(tagOrDigest)
         if (index.mark > before) await dropChildren(files, subjects, index, repository, children)
         if (subject) await addToFallback(files, index, repository, subject, manifest, ctx)
       }, ctx)
+      if (isShared) warnOfShared(opened, tagOrDigest, ctx)
     },
 
     async deleteTag(tag, ctx) {
@@ -206,10 +211,26 @@ async function hasBlob(files: LayoutFiles, blob: Descriptor): Promise<boolean> {
 
 /** An image keeps its format, since another format would change its digest; so all that can be done is to warn. */
 function warnOfDocker(opened: Opened, mediaType: string, { emit }: Context): void {
-  if (opened.warned || (mediaType !== DOCKER_MANIFEST && mediaType !== DOCKER_LIST)) return
-  opened.warned = true
+  if (opened.warned.has('docker') || (mediaType !== DOCKER_MANIFEST && mediaType !== DOCKER_LIST)) return
+  opened.warned.add('docker')
   const text = `${opened.files.path} gets images in Docker's format: skopeo and podman do not find these in an OCI layout; oras, regctl, crane and replicate do`
   emit({ type: 'log', level: 'warning', text })
+}
+
+/** A tag alone would lead other tools to either of them. */
+function warnOfShared(opened: Opened, tag: string, { emit }: Context): void {
+  if (opened.warned.has('shared')) return
+  opened.warned.add('shared')
+  const { path } = opened.files
+  const text = `several repositories in ${path} have the tag ${tag}: other tools find each image by the name under REF in \`replicate ls\`, not by the tag`
+  emit({ type: 'log', level: 'warning', text })
+}
+
+/** The children of an index that are not there: they were written before it, so these were left out. */
+async function absentOf(files: LayoutFiles, children: readonly Descriptor[]): Promise<readonly Digest[]> {
+  const absent: Digest[] = []
+  for (const { digest, size } of children) if ((await files.blobSize(digest)) !== size) absent.push(digest)
+  return absent
 }
 
 function notFound(files: LayoutFiles, what: string): StorageError {
