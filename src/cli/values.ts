@@ -3,7 +3,7 @@
 import { InvalidArgumentError } from 'commander'
 import { parseDuration } from '../config/duration.ts'
 import { parseRate, parseSize } from '../config/size.ts'
-import { PatternError, parsePattern } from '../core/wildcards.ts'
+import { PatternError, parsePattern, refuseForeign } from '../core/wildcards.ts'
 
 /** A whole number from 1 on. */
 export function positiveInteger(text: string): number {
@@ -58,7 +58,7 @@ export function filter(text: string, previous: FilterFlags = {}): FilterFlags {
   if (key === 'resource' && pattern !== 'image' && pattern !== 'chart' && pattern !== 'all') {
     throw new InvalidArgumentError('A resource is image, chart or all.')
   }
-  checkPattern(pattern)
+  checkPattern(pattern, key)
   return { ...previous, [key]: [...(previous[key] ?? []), pattern] }
 }
 
@@ -81,12 +81,14 @@ export function regexSetting(text: string, previous: FilterFlags = {}): FilterFl
 }
 
 /** What stands in a file is checked as it is loaded; this is not in one. */
-function checkPattern(pattern: string): void {
+function checkPattern(pattern: string, key: string): void {
   try {
-    parsePattern(pattern)
+    if (key === 'name' || key === 'tag') refuseForeign(pattern, key)
+    else parsePattern(pattern)
   } catch (error) {
     if (!(error instanceof PatternError)) throw error
-    throw new InvalidArgumentError(`\`${pattern}\` is not a valid pattern: ${error.message}.`)
+    const hint = error.hint === undefined ? '' : ` Please ${error.hint}.`
+    throw new InvalidArgumentError(`\`${pattern}\` is not a valid pattern: ${error.message}.${hint}`)
   }
 }
 

@@ -6,6 +6,7 @@ import { pinnedTag } from '../core/pinned-tag.ts'
 import type { Filters, Policy, PolicyDestination, PolicySource } from '../core/policy.ts'
 import { isRepositoryName } from '../core/reference.ts'
 import { compileRegex } from '../core/regex.ts'
+import { refuseForeign } from '../core/wildcards.ts'
 import { builtHandler, builtNotifications, type PolicyNames } from './outside.ts'
 import { isMistake, type Mistake, type Names, parseReference, registryNamed, repositoryPattern } from './reference.ts'
 import type { Built } from './registries.ts'
@@ -149,10 +150,10 @@ function checkNamespace(
 
 function checkFilters(filters: PolicyInput['filters'], findings: Finding[]): void {
   const { name, tag, exclude, regex, semver: range } = filters
-  checkPatterns(name, ['filters', 'name'], findings)
+  checkPatterns(name, ['filters', 'name'], findings, NAME_PATTERN)
   checkPatterns(tag, ['filters', 'tag'], findings, TAG_PATTERN)
-  checkPatterns(exclude?.name, ['filters', 'exclude', 'name'], findings)
-  checkPatterns(exclude?.tag, ['filters', 'exclude', 'tag'], findings)
+  checkPatterns(exclude?.name, ['filters', 'exclude', 'name'], findings, NAME_PATTERN)
+  checkPatterns(exclude?.tag, ['filters', 'exclude', 'tag'], findings, TAG_PATTERN)
   checkPatterns(regex?.name, ['filters', 'regex', 'name'], findings, REGEX)
   checkPatterns(regex?.tag, ['filters', 'regex', 'tag'], findings, REGEX)
   checkPatterns(regex?.exclude?.name, ['filters', 'regex', 'exclude', 'name'], findings, REGEX)
@@ -169,12 +170,20 @@ interface Syntax {
 }
 
 const PATTERN: Syntax = { name: 'pattern', compile: compilePattern }
+const NAME_PATTERN: Syntax = {
+  name: 'pattern',
+  compile(source) {
+    refuseForeign(source, 'name')
+    return compilePattern(source)
+  },
+}
 const TAG_PATTERN: Syntax = {
   name: 'pattern',
   compile(source) {
     const at = source.indexOf('@')
     if (at >= 0 && !pinnedTag(source))
       throw new PatternError('behind `@` stands no digest, or before it no tag', at + 1)
+    refuseForeign(source, 'tag')
     return compilePattern(source)
   },
 }
@@ -207,7 +216,8 @@ function checkPattern(
   } catch (error) {
     if (!(error instanceof PatternError)) throw error
     const offset = start + error.column - 1
-    findings.push({ path, message: `\`${pattern}\` is not a valid ${name}: ${error.message}`, offset, hint })
+    const message = `\`${pattern}\` is not a valid ${name}: ${error.message}`
+    findings.push({ path, message, offset, hint: error.hint ?? hint })
   }
 }
 

@@ -16,13 +16,15 @@ export interface CharacterClass {
   readonly ranges: readonly (readonly [number, number])[]
 }
 
-/** A pattern that cannot be read; `column` is 1-based within the pattern. */
+/** A pattern that cannot be read, or that can match nothing; `column` is 1-based within the pattern. */
 export class PatternError extends Error {
   readonly column: number
-  constructor(message: string, column: number) {
+  readonly hint: string | undefined
+  constructor(message: string, column: number, hint?: string) {
     super(message)
     this.name = 'PatternError'
     this.column = column
+    this.hint = hint
   }
 }
 
@@ -34,6 +36,22 @@ const SLASH = 47
 export function parsePattern(source: string): readonly (readonly Token[])[] {
   return new Parser(source).parse().map(joinStars).map(joinParts)
 }
+
+/** Characters that no name of this kind has; a tag's `+` is that of a chart's version. */
+const FOREIGN = { tag: /[:/\s]/, name: /[:@\s]/ } as const
+
+/** Throws a `PatternError` for a pattern that asks for a character which no tag, or no repository, has: it would match nothing, silently.
+ *  What stands behind the `@` of a tag is a digest. */
+export function refuseForeign(pattern: string, of: keyof typeof FOREIGN): void {
+  const [named = ''] = of === 'tag' ? pattern.split('@') : [pattern]
+  for (const token of parsePattern(named).flat()) {
+    if (token.kind !== 'character' || !FOREIGN[of].test(token.value)) continue
+    const what = of === 'tag' ? 'a tag' : 'the name of a repository'
+    throw new PatternError(`${what} has no \`${token.value}\``, pattern.indexOf(token.value) + 1, APART)
+  }
+}
+
+const APART = 'write the repository and its tags apart: `name: library/redis` and `tag: 7.*`'
 
 class Parser {
   readonly #source: string

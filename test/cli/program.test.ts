@@ -86,6 +86,8 @@ describe('help and mistakes', () => {
     [['run', '--timeout', '2 hours'], 'a duration such as'],
     [['run', '--filter', 'colour=red'], 'KEY one of name, tag, resource, label'],
     [['run', '--filter', 'tag={3.*'], '`{3.*` is not a valid pattern: `{` is never closed'],
+    [['run', '--filter', 'tag=redis:7.*'], 'a tag has no `:`. Please write the repository and its tags apart'],
+    [['run', '--filter', 'name=redis@7'], 'the name of a repository has no `@`'],
     [['run', '--shard', '5/4'], 'the I-th of N parts'],
     [['run', '--report', 'r.pdf'], 'must end in .html or .json or .xml'],
     [['copy', 'a'], "missing required argument 'destination'"],

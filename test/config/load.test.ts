@@ -243,6 +243,18 @@ policies:
       '5:24 `1.0@sha256:12` is not a valid pattern: behind `@` stands no digest',
     ],
     [
+      policy('source: a.example.com', 'destination: b.example.com', 'filters: {tag: "redis:7.*"}'),
+      '5:26 `redis:7.*` is not a valid pattern: a tag has no `:` [write the repository and its tags apart',
+    ],
+    [
+      policy('source: a.example.com', 'destination: b.example.com', 'filters: {exclude: {tag: "{x,redis/7}"}}'),
+      'a tag has no `/`',
+    ],
+    [
+      policy('source: a.example.com', 'destination: b.example.com', 'filters: {name: "library/redis:7.*"}'),
+      'the name of a repository has no `:` [write',
+    ],
+    [
       policy('source: a.example.com', 'destination: b.example.com', "filters: {regex: {tag: ['1', 'v(1']}}"),
       '5:35 `v(1` is not a valid regular expression: missing closing ) [the syntax is that of RE2',
     ],

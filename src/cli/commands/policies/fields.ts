@@ -83,8 +83,8 @@ function settingsOf(flags: PolicyFlags, current: Policy | undefined): readonly S
     tag: together(filter.tag, flags.tag),
     label: together(filter.label, flags.label),
     semver: flags.semver,
-    // A number is written as one.
-    newest: flags.newest ? Number(flags.newest) : flags.newest,
+    // A number is written as one; anything else is for the check of the file to refuse.
+    newest: /^\d+$/.test(flags.newest ?? '') ? Number(flags.newest) : flags.newest,
     pushed_within: flags.pushedWithin,
     min_age: flags.minAge,
     untagged: flags.untagged,
