@@ -81,6 +81,23 @@ export function confirm(asker: Asker, question: Question & { readonly fallback: 
   )
 }
 
+/** Before something is deleted: asked on a terminal, where Enter means no; a script has decided already, as has `--yes`. */
+export async function mayDelete(
+  session: Asker & Pick<Session, 'json'>,
+  message: string,
+  { yes = false }: YesFlag,
+): Promise<boolean> {
+  if (yes || session.json || !canAsk(session)) return true
+  if (await confirm(session, { message, option: '--yes', fallback: false })) return true
+  session.stderr.write('nothing was deleted\n')
+  return false
+}
+
+export interface YesFlag {
+  /** Ask nothing. */
+  readonly yes?: boolean
+}
+
 /** Of a list at once. */
 const LINES = 12
 

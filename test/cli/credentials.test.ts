@@ -18,13 +18,17 @@ function prepared(registries: string, env: Readonly<Record<string, string>> = {}
 const PLAIN = '  harbor: { type: docker-registry, url: https://harbor.example.com }\n'
 
 test.runIf(process.platform === 'linux').each([
-  ['set', ['set', 'harbor', '--username', 'ann', '--stdin']],
-  ['delete', ['delete', 'harbor']],
-])('%s without a keychain says what to use instead', async (_, args) => {
+  [
+    'set',
+    ['set', 'harbor', '--username', 'ann', '--stdin'],
+    /REPLICATE_HARBOR_USERNAME=ann.*registries update harbor --username ann --password-env HARBOR_PASSWORD.*docker login/,
+  ],
+  ['delete', ['delete', 'harbor'], /REPLICATE_<NAME>_USERNAME.*password_file:.*docker login/],
+])('%s without a keychain says what to use instead', async (_, args, instead) => {
   const { code, stdout, stderr } = await prepared(PLAIN).run(['credentials', ...args], { stdin: 's3cret-value' })
   expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
   expect(stderr).toContain('this machine has no keychain')
-  expect(stderr).toMatch(/REPLICATE_<NAME>_USERNAME.*password_file:.*docker login/)
+  expect(stderr).toMatch(instead)
   expect(stderr).not.toContain('s3cret-value')
 })
 

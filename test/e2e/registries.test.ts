@@ -1,6 +1,6 @@
 /** Registries added, changed and removed, by options and by questions. */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { image } from '../support/images.ts'
@@ -76,8 +76,63 @@ describe('by options', () => {
     const args = ['registries', 'add', 'hub', '--url', hub.url, '--username', 'ann', '--password-stdin']
     const { code, stderr } = await here.run(args, { stdin: 'r1ght-password\n' })
     expect(code).toBe(3)
-    expect(stderr).toMatch(/no keychain.*\n.*REPLICATE_<NAME>_USERNAME/)
+    expect(stderr).toMatch(/no keychain.*\n.*set REPLICATE_HUB_USERNAME=ann REPLICATE_HUB_PASSWORD=…/)
+    const [, instead = ''] = /`?(registries add hub .*--password-env \w+)/.exec(stderr.replace(/\n\s*/g, ' ')) ?? []
+    expect(instead).toBe(`registries add hub --url ${hub.url} --username ann --password-env HUB_PASSWORD`)
     expect(existsSync(here.file)).toBe(false)
+    // What it says works.
+    const added = await here.run(instead.split(' '), { env: { HUB_PASSWORD: 'r1ght-password' } })
+    expect(added.code, added.stderr).toBe(0)
+  })
+
+  test('the file refers to a variable or to a file that holds the secret; the secret itself is never in it', async () => {
+    const hub = await registry(GUARDED)
+    const here = place()
+    const env = { HUB_PASSWORD: 'r1ght-password' }
+    const args = ['registries', 'add', 'hub', '--url', hub.url, '--username', 'ann']
+    const unset = await here.run([...args, '--password-env', 'HUB_PASSWORD'])
+    expect(unset).toMatchObject({ code: 2 })
+    expect(unset.stderr).toContain('hub needs the environment variable HUB_PASSWORD, which is not set')
+    expect(
+      await here.run([...args, '--password-env', 'HUB_PASSWORD'], { env: { HUB_PASSWORD: 'wrong' } }),
+    ).toMatchObject({
+      code: 3,
+    })
+    expect(existsSync(here.file)).toBe(false)
+    const added = await here.run([...args, '--password-env', 'HUB_PASSWORD'], { env })
+    expect(added.code, added.stderr).toBe(0)
+    expect(here.text()).toBe(
+      `registries:\n  hub:\n    type: docker-registry\n    url: ${hub.url}\n    credential:\n      type: basic\n      username: ann\n      password: \${HUB_PASSWORD}\n`,
+    )
+    expect(await here.run(['registries', 'ping', 'hub'], { env })).toMatchObject({ code: 0 })
+    here.write('conf/pw', 'r1ght-password\n')
+    expect(
+      await here.run(['registries', 'update', 'hub', '--username', 'ann', '--password-file', 'conf/pw']),
+    ).toMatchObject({
+      code: 0,
+    })
+    expect(here.text()).toContain('      username: ann\n      password_file: ./pw\n')
+    expect(await here.run(['registries', 'ping', 'hub'])).toMatchObject({ code: 0 })
+    await here.run(['registries', 'update', 'hub', '--username', 'bob'])
+    expect(here.text()).toContain('      username: bob\n      password_file: ./pw\n')
+    await here.run(['registries', 'update', 'hub', '--token-env', 'HUB_TOKEN'])
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what the file says
+    expect(here.text()).toContain('    credential:\n      type: token\n      token: ${HUB_TOKEN}\n')
+    await here.run(['registries', 'update', 'hub', '--token-env', ''])
+    expect(here.text()).not.toContain('credential')
+  })
+
+  test.each([
+    [['--password-env', 's3cret-value!'], 'takes the name of a variable'],
+    [['--password-env', 'A', '--password-file', 'b'], '--password-env and --password-file exclude each other'],
+    [['--password-env', 'A', '--password-stdin'], '--password-stdin and --password-env exclude each other'],
+    [['--type', 'aws-ecr', '--token-env', 'A'], 'takes no credential of type token'],
+  ])('%j is refused, and no secret is repeated', async (args, said) => {
+    const here = place()
+    const { code, stderr } = await here.run(['registries', 'add', 'hub', '--url', 'http://a', '--no-test', ...args])
+    expect(stderr).toContain(said)
+    expect(stderr).not.toContain('s3cret-value')
+    expect(code).toBe(2)
   })
 
   test('update changes the lines that are meant, and no other', async () => {
@@ -152,6 +207,41 @@ describe.skipIf(missingPrograms().length > 0)('with a keychain', () => {
     expect((await here.run(['registries', 'remove', 'hub', '--credential'])).stdout).toContain('and its credential')
     expect(await credentials()).toEqual([])
   })
+})
+
+describe.runIf(hasTerminal)('what deletes', () => {
+  const FILE =
+    'registries:\n  a: { type: docker-registry, url: http://a }\npolicies:\n  p: { source: docker.io/x, destination: docker.io/y }\n'
+
+  test.each([
+    ['registries', 'remove', 'a', 'Remove a from'],
+    ['policies', 'delete', 'p', 'Delete the policy p from'],
+  ])(
+    '%s %s asks on a terminal, where Enter means no; --yes and scripts are not asked',
+    async (group, verb, name, question) => {
+      const here = place()
+      mkdirSync(join(here.directory, 'conf'))
+      here.write('conf/config.yaml', FILE)
+      const asked = here.start([group, verb, name], { wrap: inTerminal, keyboard: true })
+      await answer(asked, [[question, ENTER]])
+      expect((await asked.ended).code, shown(asked)).toBe(0)
+      expect(shown(asked)).toContain('nothing was deleted')
+      expect(here.text()).toBe(FILE)
+      const agreed = here.start([group, verb, name], { wrap: inTerminal, keyboard: true })
+      await answer(agreed, [[question, `y${ENTER}`]])
+      expect((await agreed.ended).code, shown(agreed)).toBe(0)
+      expect(here.text()).not.toContain(`  ${name}: `)
+      for (const [args, wrap] of [
+        [[group, verb, name, '--yes'], inTerminal],
+        [[group, verb, name], undefined],
+      ] as const) {
+        here.write('conf/config.yaml', FILE)
+        const done = here.start(args, wrap ? { wrap, keyboard: true } : {})
+        expect((await done.ended).code, shown(done)).toBe(0)
+        expect(here.text()).not.toContain(`  ${name}: `)
+      }
+    },
+  )
 })
 
 describe.runIf(hasTerminal)('by questions', () => {

@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander'
 import type { SetFlags } from '../commands/credentials/set.ts'
+import type { YesFlag } from '../prompt.ts'
 import { example, type Start } from './command.ts'
 
 export function addCredentials(program: Command, start: Start): void {
@@ -47,9 +48,12 @@ export function addCredentials(program: Command, start: Start): void {
   example(list, 'replicate credentials list')
   const remove = group
     .command('delete')
-    .description('delete a credential from the keychain')
+    .description('delete a credential from the keychain; asks on a terminal')
     .argument('<registry>')
-    .action((registry: string) => start(remove)(async (session) => (await load()).remove(session, registry)))
+    .option('--yes', 'delete without asking')
+    .action((registry: string, flags: YesFlag) =>
+      start(remove)(async (session) => (await load()).remove(session, registry, flags)),
+    )
   example(remove, 'replicate credentials delete harbor')
 }
 

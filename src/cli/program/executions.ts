@@ -106,6 +106,7 @@ export function addExecutions(program: Command, start: Start): void {
     .addOption(new Option('--keep <n>', 'all but this many of the newest').argParser(positiveInteger))
     .addOption(new Option('--older-than <duration>', 'begun longer ago, such as 90d').argParser(duration))
     .option('--dry-run', 'say what would be deleted, and delete nothing')
+    .option('--yes', 'delete without asking on a terminal')
     .action((flags: import('../commands/executions/prune.ts').PruneFlags) =>
       start(prune)(async (session) => (await import('../commands/executions/prune.ts')).prune(session, flags)),
     )

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 import type { PolicyFlags } from '../commands/policies/fields.ts'
 import type { ValidateFlags } from '../commands/policies/policies.ts'
 import type { ExportFlags, NextFlags } from '../commands/schedule/schedule.ts'
+import type { YesFlag } from '../prompt.ts'
 import { collect, duration, filterSetting, positiveInteger, regexSetting } from '../values.ts'
 import { example, type Start } from './command.ts'
 
@@ -69,9 +70,12 @@ export function addPolicies(program: Command, start: Start): void {
   }
   const remove = group
     .command('delete')
-    .description('take a policy out of the configuration; refused while it runs')
+    .description('take a policy out of the configuration; asks on a terminal; refused while it runs')
     .argument('<name>')
-    .action((name: string) => start(remove)(async (session) => (await change()).remove(session, name)))
+    .option('--yes', 'delete without asking')
+    .action((name: string, flags: YesFlag) =>
+      start(remove)(async (session) => (await change()).remove(session, name, flags)),
+    )
   example(remove, 'replicate policies delete base-images')
   const validate = group
     .command('validate')

@@ -30,9 +30,9 @@ export function addRegistries(program: Command, start: Start): void {
     .command('add')
     .description('add a registry to the configuration; asks for what is missing on a terminal')
     .argument('[name]', 'by which policies know it')
-    .option('--username <user>', 'its credential is kept in the keychain')
-    .option('--password-stdin', 'read the password, or the token, from standard input')
+    .option('--password-stdin', 'read the password, or the token, from standard input, for the keychain')
     .option('--no-test', 'save it without a test')
+    .option('--yes', 'ask nothing on a terminal')
     .action((name: string | undefined, flags: AddFlags) =>
       start(add)(async (session) => (await import('../commands/registries/add.ts')).add(session, name, flags)),
     )
@@ -41,6 +41,7 @@ export function addRegistries(program: Command, start: Start): void {
     add,
     'replicate registries add',
     'replicate registries add harbor --type harbor --url https://harbor.example.com',
+    'replicate registries add harbor --url https://harbor.example.com --username robot --password-env HARBOR_PASSWORD',
     'printf %s "$PASSWORD" | replicate registries add harbor --url https://harbor.example.com --username ann --password-stdin',
   )
   const update = group
@@ -58,10 +59,11 @@ export function addRegistries(program: Command, start: Start): void {
   )
   const remove = group
     .command('remove')
-    .description('remove a registry that no policy uses')
+    .description('remove a registry that no policy uses; asks on a terminal')
     .argument('<name>')
     .option('--credential', 'remove its credential from the keychain, too')
     .option('--no-credential', 'leave its credential in the keychain')
+    .option('--yes', 'remove without asking, and leave its credential unless told otherwise')
     .action((name: string, flags: RemoveFlags) =>
       start(remove)(async (session) => (await import('../commands/registries/change.ts')).remove(session, name, flags)),
     )
@@ -88,6 +90,11 @@ function addSettingOptions(command: Command): Command {
     .option('--client-cert <file>', 'a PEM file for mutual TLS')
     .option('--client-key <file>', 'its key')
     .option('--proxy <url>', 'instead of the one in the environment')
+    .option('--username <user>', 'of its credential; of an access key its id')
+    .option('--password-env <name>', 'a variable that holds the password: the file refers to it, no keychain is needed')
+    .option('--password-file <file>', 'a file that holds the password, which stays where it is')
+    .option('--token-env <name>', 'a variable that holds a bearer token')
+    .option('--token-file <file>', 'a file that holds a bearer token')
     .addOption(new Option('--connections <n>', 'open connections to its host').argParser(numberOrNone))
     .option('--requests-per-second <n>', 'to its host')
     .option('--bandwidth <rate>', 'from and to its host, such as 50MiB/s')

@@ -12,6 +12,7 @@ import {
 import type { Registry } from '../../../core/registry.ts'
 import { KEYCHAIN_ORIGIN, KeychainError } from '../../../credentials/keychain.ts'
 import { worstExitCode } from '../../exit-code.ts'
+import { mayDelete, type YesFlag } from '../../prompt.ts'
 import { printable } from '../../render/format.ts'
 import { jsonDocument } from '../../render/json.ts'
 import { renderTable } from '../../render/table.ts'
@@ -141,10 +142,12 @@ function asJson({ name, configured, origin, kind, username, error }: Looked): un
   }
 }
 
-export async function remove(session: Session, name: string): Promise<number> {
+export async function remove(session: Session, name: string, flags: YesFlag = {}): Promise<number> {
   const { keychain } = await session.app()
+  const names = [...(await keychain.entries()).keys()]
+  const message = `Delete the credential of ${printable(name)} from the keychain?`
+  if (names.includes(name) && !(await mayDelete(session, message, flags))) return 0
   if (!(await keychain.remove(name))) {
-    const names = [...(await keychain.entries()).keys()]
     throw new CredentialError(`the keychain has no entry for ${name}`, {
       hint: names.length === 0 ? 'it has none of this program' : `it has entries for ${names.join(', ')}`,
     })

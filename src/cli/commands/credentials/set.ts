@@ -2,11 +2,12 @@
 
 import { ConfigurationError } from '../../../core/errors.ts'
 import type { Registry } from '../../../core/registry.ts'
-import { KEYCHAIN_ORIGIN, KeychainError } from '../../../credentials/keychain.ts'
+import { KEYCHAIN_ORIGIN } from '../../../credentials/keychain.ts'
 import { privateKey, SECRET_TYPES, type WrittenCredential } from '../../../credentials/kinds.ts'
 import { secret as askSecret, text as askText } from '../../prompt.ts'
 import { printable } from '../../render/format.ts'
 import { print, quietContext, type Session } from '../../session.ts'
+import { refuseWithoutKeychain } from './instead.ts'
 
 type SecretType = WrittenCredential['type']
 
@@ -21,10 +22,7 @@ export async function set(session: Session, name: string, flags: SetFlags): Prom
   const configuration = await app.configuration([])
   const registry = configuration.registryOf(name)
   const type = await typeOf(session, registry, flags.type)
-  // Checked before the password is typed. A locked keychain is unlocked when the entry is written.
-  await app.keychain.entries().catch((error: unknown) => {
-    if (!(error instanceof KeychainError) || error.absent) throw error
-  })
+  await refuseWithoutKeychain(app.keychain, { name, username: flags.username, verb: `update ${name}` })
   const username = await usernameOf(session, type, flags.username)
   const secret = flags.stdin ? await readSecret(session) : await typeSecret(session, name, type)
   if (type === 'service_account') privateKey(secret, 'what was read')

@@ -4,10 +4,11 @@ import { throwIfAborted } from '../../../core/cancel.ts'
 import { ConfigurationError, HistoryError } from '../../../core/errors.ts'
 import { formatBytes } from '../../../core/size.ts'
 import type { History, Pruned } from '../../../history/history.ts'
+import { mayDelete, type YesFlag } from '../../prompt.ts'
 import { plural } from '../../render/format.ts'
 import { print, type Session } from '../../session.ts'
 
-export interface PruneFlags {
+export interface PruneFlags extends YesFlag {
   readonly keep?: number
   /** Milliseconds. */
   readonly olderThan?: number
@@ -27,9 +28,11 @@ export async function prune(session: Session, flags: PruneFlags): Promise<number
     ...(keep === undefined ? {} : { keep }),
     ...(olderThan === undefined ? {} : { before: session.timer.now() - olderThan }),
   })
+  const tasks = old.reduce((sum, one) => sum + one.tasks, 0)
+  const isAsked = !dryRun && old.length > 0
+  if (isAsked && !(await mayDelete(session, `Delete ${whatOf(old, tasks)}?`, flags))) return 0
   const deleted = dryRun ? old.length : await deleteAll(history, old, session.signal)
   const given = dryRun || deleted === 0 ? 0 : spaceOf(history, session)
-  const tasks = old.reduce((sum, one) => sum + one.tasks, 0)
   const document = { dry_run: dryRun, deleted, tasks, bytes: given ?? 0, executions: old.map(({ id }) => id) }
   print(session, document, () => (session.quiet ? '' : textOf(old, tasks, given, dryRun)))
   return 0
@@ -68,14 +71,17 @@ function spaceOf(history: History, session: Session): number | undefined {
 }
 
 function textOf(old: readonly Pruned[], tasks: number, given: number | undefined, dryRun: boolean): string {
-  const [first, last] = [old[0], old.at(-1)]
-  if (!first || !last) return 'nothing to delete\n'
-  const times = [...new Set([first, last].map(({ start_time }) => start_time.slice(0, 10)))].join(' to ')
-  const what = `${plural(old.length, 'execution')} with ${plural(tasks, 'task')}, begun ${times}`
+  if (old.length === 0) return 'nothing to delete\n'
+  const what = whatOf(old, tasks)
   if (dryRun) return `would delete ${what}\n`
   const space =
     given === undefined
       ? 'the space stays in the file while an execution runs, and is used again'
       : `${formatBytes(given)} given back`
   return `deleted ${what}; ${space}\n`
+}
+
+function whatOf(old: readonly Pruned[], tasks: number): string {
+  const begun = [old[0], old.at(-1)].map((one) => one?.start_time.slice(0, 10))
+  return `${plural(old.length, 'execution')} with ${plural(tasks, 'task')}, begun ${[...new Set(begun)].join(' to ')}`
 }

@@ -2,6 +2,8 @@
 
 import { ConfigurationError, LockedError } from '../../../core/errors.ts'
 import { isFinal } from '../../../core/states.ts'
+import { mayDelete, type YesFlag } from '../../prompt.ts'
+import { printable } from '../../render/format.ts'
 import { policyOf } from '../../selection.ts'
 import { print, type Session } from '../../session.ts'
 import { located, noteOf, said } from './create.ts'
@@ -35,7 +37,7 @@ export async function enable(session: Session, name: string, enabled: boolean): 
 }
 
 /** Throws a `LockedError` while an execution of it is in progress, wherever that runs. */
-export async function remove(session: Session, name: string): Promise<number> {
+export async function remove(session: Session, name: string, flags: YesFlag = {}): Promise<number> {
   const app = await session.app()
   policyOf(await app.editable(), name)
   const running = (await app.records()).executions.list({ policy: name }).find(({ status }) => !isFinal(status))
@@ -44,6 +46,8 @@ export async function remove(session: Session, name: string): Promise<number> {
       hint: `\`replicate executions stop ${running.id}\` ends it`,
     })
   }
+  const { configuration: file } = await session.parts.paths(session.options)
+  if (!(await mayDelete(session, `Delete the policy ${printable(name)} from ${printable(file)}?`, flags))) return 0
   const { path } = await app.edit([{ remove: ['policies', name] }])
   print(session, { name, file: path, deleted: true }, () =>
     session.quiet

@@ -5,6 +5,7 @@ import type { Edited } from '../../../config/edit/file.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
 import { policyOf } from '../../selection.ts'
 import type { Session } from '../../session.ts'
+import { refuseUnset } from '../registries/desk.ts'
 import { newPolicy, type PolicyFlags } from './fields.ts'
 import { type Preview, preview } from './preview.ts'
 
@@ -50,10 +51,6 @@ export async function previewDraft(
 ): Promise<Preview> {
   const { configuration } = await drafted(draft, flags)
   const policy = policyOf(configuration, draft.name)
-  const registry = configuration.registryOf(policy.source.registry)
-  // Where variables are not set, their names stand for their values.
-  const unset = /\$\{([A-Za-z_]\w*)\}/.exec(JSON.stringify(registry))
-  if (unset)
-    throw new ConfigurationError(`${registry.name} needs the environment variable ${unset[1]}, which is not set`)
+  refuseUnset(configuration.registryOf(policy.source.registry))
   return preview(draft.session, draft.app, policy, configuration, options)
 }

@@ -5,13 +5,15 @@ import type { Configuration } from '../../../config/load.ts'
 import type { AdapterType } from '../../../core/adapter.ts'
 import { ConfigurationError, CredentialError } from '../../../core/errors.ts'
 import type { Registry } from '../../../core/registry.ts'
-import { KEYCHAIN_ORIGIN, KeychainError } from '../../../credentials/keychain.ts'
+import { KEYCHAIN_ORIGIN } from '../../../credentials/keychain.ts'
 import type { WrittenCredential } from '../../../credentials/kinds.ts'
 import { canAsk, secret } from '../../prompt.ts'
 import { printable } from '../../render/format.ts'
 import { print, quietContext, type Session } from '../../session.ts'
+import { refuseWithoutKeychain } from '../credentials/instead.ts'
 import { readSecret } from '../credentials/set.ts'
-import { type AddFlags, checked, type Desk, editsOf, type NewRegistry, refuseKnown, tried } from './desk.ts'
+import { secretOptions } from './credential.ts'
+import { type AddFlags, checked, type Desk, editsOf, type NewRegistry, refuseKnown, takenBy, tried } from './desk.ts'
 import { registryJson } from './registries.ts'
 import { withScheme } from './settings.ts'
 
@@ -25,7 +27,7 @@ export async function add(session: Session, name: string | undefined, flags: Add
   const places = { cwd: session.cwd, file: paths.configuration }
   const desk: Desk = { session, app, configuration, adapters, places }
   if (name !== undefined) refuseKnown(configuration, name)
-  if (isWhole(name, flags, adapters) || session.json || !canAsk(session)) {
+  if (isWhole(name, flags, adapters) || session.json || flags.yes || !canAsk(session)) {
     return save(desk, await fromOptions(desk, name, flags), flags.test)
   }
   const { wizard } = await import('../../wizard/registry.ts')
@@ -53,7 +55,7 @@ async function fromOptions(desk: Desk, name: string | undefined, flags: AddFlags
   if (url === undefined && path === undefined && homeUrl(name, type, desk.adapters) === undefined) {
     throw missing(type === 'oci-layout' ? '--path' : '--url')
   }
-  const credential = await credentialOf(desk, name, flags)
+  const credential = await credentialOf(desk, name, { ...flags, type })
   return { name, flags: { ...flags, type }, credential, keep: true }
 }
 
@@ -75,20 +77,35 @@ function typeOf(
 }
 
 async function credentialOf(
-  { session, app }: Desk,
+  { session, app, adapters }: Desk,
   name: string,
-  { username, passwordStdin }: AddFlags,
+  flags: AddFlags,
 ): Promise<WrittenCredential | undefined> {
-  if (username === undefined && !passwordStdin) return undefined
-  // Fail before the user types a password. A locked keychain is unlocked when it is written.
-  await app.keychain.entries().catch((error: unknown) => {
-    if (!(error instanceof KeychainError) || error.absent) throw error
-  })
+  const { username, passwordStdin, type, url } = flags
+  const others = secretOptions(flags)
+  if (others.length > 0 && passwordStdin) {
+    throw new ConfigurationError(`--password-stdin and ${others.join(' and ')} exclude each other`, {
+      hint: 'a secret stands in one place',
+    })
+  }
+  if (others.length > 0 || (username === undefined && !passwordStdin)) return undefined
+  // Before the user types a password.
+  const place = url === undefined ? '' : ` --url ${url}`
+  await refuseWithoutKeychain(app.keychain, { name, username, verb: `add ${name}${place}` })
   const message = `Password for ${name}:`
   const password = passwordStdin
     ? await readSecret(session)
     : await secret(session, { message, option: '--password-stdin' })
-  return username === undefined ? { type: 'token', secret: password } : { type: 'basic', username, secret: password }
+  return writtenCredential(username, password, takenBy(type, adapters))
+}
+
+function writtenCredential(
+  username: string | undefined,
+  password: string,
+  taken: readonly string[],
+): WrittenCredential {
+  if (username === undefined) return { type: 'token', secret: password }
+  return { type: taken.includes('basic') ? 'basic' : 'access_key', username, secret: password }
 }
 
 /** Tests it unless told not to, keeps its credential, and writes it. */

@@ -4,17 +4,23 @@ import type { Configuration } from '../../../config/load.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
 import { type Policy, routesOf } from '../../../core/policy.ts'
 import { KeychainError } from '../../../credentials/keychain.ts'
-import { canAsk, confirm } from '../../prompt.ts'
+import { canAsk, confirm, mayDelete, type YesFlag } from '../../prompt.ts'
 import { plural, printable } from '../../render/format.ts'
 import { print, type Session } from '../../session.ts'
+import { secretOptions } from './credential.ts'
+import { takenBy } from './desk.ts'
 import { definedRegistry, registryJson } from './registries.ts'
 import { type SettingFlags, settingEdits, settingsOf } from './settings.ts'
 
 export async function update(session: Session, name: string, flags: SettingFlags): Promise<number> {
   const app = await session.app()
-  definedRegistry((await app.editable()).registries, name)
+  const { type } = definedRegistry((await app.editable()).registries, name)
   const { configuration: file } = await session.parts.paths(session.options)
-  const edits = settingEdits(name, settingsOf(flags, { cwd: session.cwd, file }))
+  const taken = takenBy(flags.type ?? type, await session.parts.adapters())
+  const settings = settingsOf(flags, taken, { cwd: session.cwd, file })
+  // Without a word on the secret another user has the same one.
+  const user = flags.username === undefined || secretOptions(flags).length > 0 ? [] : [userSetting(flags.username)]
+  const edits = settingEdits(name, [...settings, ...user])
   if (edits.length === 0) {
     throw new ConfigurationError('nothing to change: no option was given', {
       hint: `as in: replicate registries update ${name} --description 'Production, Frankfurt'`,
@@ -33,7 +39,11 @@ export async function update(session: Session, name: string, flags: SettingFlags
   return 0
 }
 
-export interface RemoveFlags {
+function userSetting(username: string) {
+  return { key: ['credential', 'username'], value: username }
+}
+
+export interface RemoveFlags extends YesFlag {
   /** Delete its keychain entry, too; if absent, the user is asked if there is a terminal. */
   readonly credential?: boolean
 }
@@ -43,12 +53,14 @@ export async function remove(session: Session, name: string, flags: RemoveFlags)
   const configuration = await app.editable()
   definedRegistry(configuration.registries, name)
   refuseUsed(configuration, name)
+  const { configuration: file } = await session.parts.paths(session.options)
+  if (!(await mayDelete(session, `Remove ${printable(name)} from ${printable(file)}?`, flags))) return 0
   const kept = await hasEntry(session, name)
   const message = `Remove its credential from the keychain, too?`
+  const mayAsk = canAsk(session) && !session.json && !flags.yes
   const too =
     kept &&
-    (flags.credential ??
-      (canAsk(session) && (await confirm(session, { message, option: '--credential', fallback: true }))))
+    (flags.credential ?? (mayAsk && (await confirm(session, { message, option: '--credential', fallback: true }))))
   const { path } = await app.edit([{ remove: ['registries', name] }])
   if (too) await app.keychain.remove(name)
   print(session, { name, removed: true, credential_removed: too }, () => {

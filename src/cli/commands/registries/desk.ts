@@ -1,17 +1,19 @@
 /** What adding a registry works with, by options and by questions: the draft, its check, and its test. */
 
 import type { App } from '../../../app/app.ts'
+import type { Edit } from '../../../config/edit/edit.ts'
 import type { Configuration } from '../../../config/load.ts'
 import type { AdapterType } from '../../../core/adapter.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
 import type { Registry } from '../../../core/registry.ts'
 import type { WrittenCredential } from '../../../credentials/kinds.ts'
+import type { YesFlag } from '../../prompt.ts'
 import { quietContext, type Session } from '../../session.ts'
 import { stepLine } from './ping.ts'
-import { type Places, type SettingFlags, settingEdits, settingsOf } from './settings.ts'
+import type { Places } from './places.ts'
+import { type SettingFlags, settingEdits, settingsOf } from './settings.ts'
 
-export interface AddFlags extends SettingFlags {
-  readonly username?: string
+export interface AddFlags extends SettingFlags, YesFlag {
   readonly passwordStdin?: boolean
   readonly test?: boolean
 }
@@ -47,12 +49,27 @@ export async function checked(desk: Desk, draft: NewRegistry): Promise<Registry>
   return configuration.registryOf(draft.name)
 }
 
-export function editsOf({ places }: Desk, { name, flags }: NewRegistry) {
-  return settingEdits(name, settingsOf(flags, places))
+export function editsOf({ adapters, places }: Desk, { name, flags }: NewRegistry): readonly Edit[] {
+  return settingEdits(name, settingsOf(flags, takenBy(flags.type, adapters), places))
+}
+
+/** The kinds of credential that a type of registry takes. */
+export function takenBy(type: string | undefined, adapters: readonly AdapterType[]): readonly string[] {
+  return adapters.find(({ identity }) => identity === type)?.credentials ?? []
+}
+
+/** Throws where a variable is not set that the registry needs: its name would stand for its value. */
+export function refuseUnset(registry: Registry): void {
+  const [, name] = /\$\{([A-Za-z_]\w*)\}/.exec(JSON.stringify(registry)) ?? []
+  if (name === undefined) return
+  throw new ConfigurationError(`${registry.name} needs the environment variable ${name}, which is not set`, {
+    hint: `set it here, too, so that ${registry.name} can be asked`,
+  })
 }
 
 /** Shows each step on standard error; whether all of them went well. */
 export async function tried({ session, app }: Desk, { credential }: NewRegistry, registry: Registry): Promise<boolean> {
+  refuseUnset(registry)
   const show = !session.quiet && !session.json
   const steps = await app.tryOut(registry, credential, quietContext(session), (step) => {
     if (show || !step.ok) session.stderr.write(stepLine(step, session.errorColors, session.stderr.columns))

@@ -1,11 +1,12 @@
 /** A registry's settings as options give them, and as they stand in the configuration. */
 
-import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import type { Edit, Value } from '../../../config/edit/edit.ts'
 import { isLoopback } from '../../../core/registry.ts'
+import { type CredentialFlags, credentialSetting } from './credential.ts'
+import { type Places, pathIn } from './places.ts'
 
 /** As commander hands them over. */
-export interface SettingFlags {
+export interface SettingFlags extends CredentialFlags {
   readonly type?: string
   readonly url?: string
   readonly path?: string
@@ -20,20 +21,14 @@ export interface SettingFlags {
   readonly bandwidth?: string
 }
 
-export interface Places {
-  /** What the options' paths are relative to. */
-  readonly cwd: string
-  /** The configuration, what the paths in it are relative to. */
-  readonly file: string
-}
-
 interface Setting {
   readonly key: readonly string[]
   readonly value: Value
 }
 
-/** In the order of a file that this program writes. An empty value means that the setting is not there. */
-export function settingsOf(flags: SettingFlags, places: Places): readonly Setting[] {
+/** In the order of a file that this program writes. An empty value means that the setting is not there. `taken` are the kinds of credential
+ *  that the registry's adapter takes. */
+export function settingsOf(flags: SettingFlags, taken: readonly string[], places: Places): readonly Setting[] {
   const path = (given: string | undefined): string | undefined => given && pathIn(given, places)
   const settings: readonly (readonly [readonly string[], Value | undefined])[] = [
     [['type'], flags.type],
@@ -45,6 +40,7 @@ export function settingsOf(flags: SettingFlags, places: Places): readonly Settin
     [['client_cert'], path(flags.clientCert)],
     [['client_key'], path(flags.clientKey)],
     [['proxy'], flags.proxy],
+    [['credential'], credentialSetting(flags, taken, places)],
     [['limits', 'connections'], flags.connections],
     [['limits', 'requests_per_second'], flags.requestsPerSecond && numeral(flags.requestsPerSecond)],
     [['limits', 'bandwidth'], flags.bandwidth],
@@ -64,13 +60,6 @@ export function settingEdits(name: string, settings: readonly Setting[]): readon
 export function withScheme(url: string): string {
   if (/^[a-z]+:\/\//i.test(url) || url === '') return url
   return `${isLoopback(url.split('/')[0] ?? '') ? 'http' : 'https'}://${url}`
-}
-
-/** Relative to the configuration where it is below it, so that both can be moved together. */
-function pathIn(path: string, { cwd, file }: Places): string {
-  const absolute = resolve(cwd, path)
-  const below = relative(dirname(file), absolute)
-  return below === '' || below.startsWith('..') || isAbsolute(below) ? absolute : `./${below}`
 }
 
 function numeral(text: string): Value {
