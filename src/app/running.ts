@@ -5,6 +5,7 @@ import { after } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { spelledDuration } from '../core/duration.ts'
 import { CancelledError, ReplicateError } from '../core/errors.ts'
+import type { Execution } from '../core/execution.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Again } from '../engine/run/again.ts'
 import { type ExecuteRequest, execute } from '../engine/run/execute.ts'
@@ -20,7 +21,7 @@ export interface Running {
     policies: readonly Policy[],
     configuration: Configuration,
     options: RunOptions,
-    started: (policy: Policy, execution: number) => void,
+    started: (policy: Policy, execution: Execution) => void,
     ctx: Context,
   ): AsyncIterable<PolicyOutcome>
   /** Resumes an execution that has ended, or runs what failed in it as a new one: with its policy as it was, and the registries as
@@ -28,7 +29,7 @@ export interface Running {
   again(
     earlier: Again,
     options: RunOptions,
-    started: (policy: Policy, execution: number) => void,
+    started: (policy: Policy, execution: Execution) => void,
     ctx: Context,
   ): AsyncIterable<PolicyOutcome>
 }
@@ -45,7 +46,7 @@ export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' |
   readonly timing: Timing | undefined
 }
 
-type Started = (policy: Policy, execution: number) => void
+type Started = (policy: Policy, execution: Execution) => void
 
 const DEFAULT_CONCURRENCY = 8
 

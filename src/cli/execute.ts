@@ -2,6 +2,7 @@
 
 import type { App, PolicyOutcome, RunOptions, SavedPlan } from '../app/app.ts'
 import type { Context } from '../core/context.ts'
+import type { Execution } from '../core/execution.ts'
 import type { Policy } from '../core/policy.ts'
 import { worstExitCode } from './exit-code.ts'
 import type { RunFlags } from './options.ts'
@@ -32,7 +33,7 @@ export async function showRun(
   session: Session,
   app: App,
   flags: RunFlags,
-  run: (started: (policy: Policy, execution: number) => void, ctx: Context) => AsyncIterable<PolicyOutcome>,
+  run: (started: (policy: Policy, execution: Execution) => void, ctx: Context) => AsyncIterable<PolicyOutcome>,
 ): Promise<number> {
   await checkReports(session, flags.report, flags.summary)
   const view = viewOf(session)
@@ -47,7 +48,7 @@ export async function showRun(
       {
         signal: session.signal,
         emit: (event) => {
-          if (event.type === 'task' && event.status === 'failed') shown.add(event.task)
+          if (event.type === 'task' && event.task.status === 'failed') shown.add(event.task.id)
           view.event(event)
         },
       },
@@ -96,12 +97,6 @@ async function showFailures(app: App, outcome: PolicyOutcome, shown: ReadonlySet
   const history = await app.records()
   for (const task of history.tasks.list(execution.id, { status: 'failed' })) {
     if (shown.has(task.id)) continue
-    view.event({
-      type: 'task',
-      task: task.id,
-      name: `${task.src_resource} → ${task.dest_resource}`,
-      status: 'failed',
-      error: task.error ?? undefined,
-    })
+    view.event({ type: 'task', task })
   }
 }

@@ -1,7 +1,7 @@
 /** The events of an execution that another process runs, read from the history again and again. */
 
 import type { Event } from '../core/events.ts'
-import type { Execution, Task } from '../core/execution.ts'
+import type { Execution } from '../core/execution.ts'
 import type { History } from '../history/history.ts'
 import type { View } from './render/view.ts'
 
@@ -38,7 +38,9 @@ export function createReplay(history: History, id: number, view: View): Replay {
     lastEnd = newest
     for (const { task, time } of ended) if (time === newest) atLastEnd.add(task.id)
     // A kept tag is not a task of the run.
-    return ended.filter(({ task }) => task.status !== 'skipped').map(({ task, time }) => ({ time, event: endOf(task) }))
+    return ended
+      .filter(({ task }) => task.status !== 'skipped')
+      .map(({ task, time }) => ({ time, event: { type: 'task', task } }))
   }
 
   return {
@@ -46,7 +48,7 @@ export function createReplay(history: History, id: number, view: View): Replay {
       const progress = history.progress.of(id)
       // The sort is stable: a stage ends after the tasks that ended in the same millisecond.
       const events = [...newEnds(execution), ...newLines()].sort((a, b) => a.time - b.time)
-      for (const { event } of events) view.event(event)
+      for (const { event, time } of events) view.event(event, time)
       view.progress({ tasks: execution.total - execution.skipped, ...progress })
     },
   }
@@ -55,14 +57,4 @@ export function createReplay(history: History, id: number, view: View): Replay {
 interface Timed {
   readonly time: number
   readonly event: Event
-}
-
-function endOf({ id, src_resource, dest_resource, status, error }: Task): Event {
-  return {
-    type: 'task',
-    task: id,
-    name: `${src_resource} → ${dest_resource}`,
-    status,
-    ...(error === null ? {} : { error }),
-  }
 }

@@ -1,6 +1,7 @@
 /** What happens during an execution, as telemetry: renderers, the history's log and metrics subscribe. */
 
 import type { Digest } from './descriptor.ts'
+import type { Task } from './execution.ts'
 
 export type Level = 'debug' | 'info' | 'warning' | 'error'
 export type Stage = 'prepare' | 'transfer' | 'post'
@@ -10,13 +11,8 @@ export type Event =
   /** How many tasks there are, and how many bytes at most; grows while the plan is made. */
   | { readonly type: 'planned'; readonly tasks: number; readonly bytes: number }
   | { readonly type: 'log'; readonly level: Level; readonly text: string; readonly task?: number }
-  | {
-      readonly type: 'task'
-      readonly task: number
-      readonly name: string
-      readonly status: string
-      readonly error?: unknown
-    }
+  /** A task has ended, as the history has it. */
+  | { readonly type: 'task'; readonly task: Task }
   /** `id` is unique among the blobs of a run. */
   | {
       readonly type: 'blob-started'

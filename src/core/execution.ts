@@ -1,5 +1,6 @@
 /** Executions and tasks as they are shown: the fields of `--json`, which are part of the interface. */
 
+import type { Digest } from './descriptor.ts'
 import type { ActionKind } from './plan.ts'
 import type { ResourceType } from './policy.ts'
 import type { ExecutionStatus, TaskStatus, TriggerKind } from './states.ts'
@@ -46,6 +47,8 @@ export interface Task {
   readonly src_resource: string
   readonly dest_resource: string
   readonly digest: string | null
+  /** What was written: `digest`, or what it became where the policy narrows indexes or the tag had moved. Null until then, and for a delete. */
+  readonly dest_digest: Digest | null
   readonly status: TaskStatus
   readonly attempts: number
   readonly bytes_copied: number
@@ -54,6 +57,11 @@ export interface Task {
   readonly start_time: string | null
   readonly end_time: string | null
   readonly error: RecordedError | null
+}
+
+/** `hub/library/redis:7 → harbor/mirror/redis:7`; of a delete what is deleted. */
+export function taskName({ action, src_resource, dest_resource }: Task): string {
+  return action === 'delete' ? dest_resource : `${src_resource} → ${dest_resource}`
 }
 
 /** What a task moved, in bytes. */

@@ -28,6 +28,9 @@ const COMMANDS = [
   ...['executions', 'policies', 'schedule', 'registries', 'adapters', 'credentials', 'config'].map((name) => [name]),
 ]
 
+/** Where the clock of these tests stands. */
+const now = '2026-05-01T12:05:00.000Z'
+
 const plan: PolicyPlan = {
   policy: 'base-images',
   source: 'hub',
@@ -64,6 +67,11 @@ const plan: PolicyPlan = {
       labels: ['stable'],
     },
   ],
+}
+
+/** As the terminal of the test would have them, in any time zone. */
+function withoutTimes(text: string): string {
+  return text.replaceAll(/\d{4}-\d\d-\d\d (?=\d\d:)/g, 'DAY ').replaceAll(/\b\d\d:\d\d:\d\d(?= )/g, 'TIME')
 }
 
 describe('help and mistakes', () => {
@@ -121,10 +129,7 @@ describe('run', () => {
         { type: 'stage', stage: 'prepare', state: 'ended', text: '2 registries reachable' },
         {
           type: 'task',
-          task: 3,
-          name: 'a:1 → b:1',
-          status: 'failed',
-          error: new LockedError('held', { hint: 'wait' }),
+          task: { ...task, id: 3, status: 'failed', error: { code: 'locked', message: 'held', hint: 'wait' } },
         },
       ],
       outcome: { execution: { ...execution, status: 'failed', failed: 1 }, exitCode: 1 },
@@ -133,8 +138,8 @@ describe('run', () => {
     expect(result.stdout).toBe(
       '\nExecution 42 failed in 2.4 s\n  total 3 · succeeded 3 · failed 1 · in progress 0 · unchanged 58\n',
     )
-    expect(result.stderr).toBe(
-      'base-images  hub → harbor/mirror\nprepare   2 registries reachable\n✗ a:1 → b:1  held\n  wait\n  log: replicate executions logs 42 3\n',
+    expect(withoutTimes(result.stderr)).toBe(
+      'DAY TIME base-images  hub → harbor/mirror\nTIME prepare   2 registries reachable\nTIME ✗ hub/library/redis:7 → harbor/mirror/redis:7  held\n  wait\n  log: replicate executions logs 42 3\n',
     )
   })
 
@@ -147,6 +152,30 @@ describe('run', () => {
     expect(result.stderr).toContain('✗ hub/library/redis:7 → harbor/mirror/redis:7  too deep\n')
   })
 
+  test('without a terminal each task is named once it has ended, with time, digest, sizes and duration', async () => {
+    const digest = `sha256:9f31c2${'0'.repeat(58)}` as const
+    const done = { ...task, digest, dest_digest: digest, bytes_copied: 900_000 }
+    const events = [
+      { type: 'task', task: done },
+      { type: 'task', task: { ...done, action: 'update', bytes_present: 2048, bytes_mounted: 1024 } },
+      { type: 'task', task: { ...done, action: 'delete', dest_digest: null } },
+      // Was compared again and found unchanged.
+      { type: 'task', task: { ...done, dest_digest: null } },
+    ] as const
+    const { stderr } = await command(['run'], { events })
+    expect(withoutTimes(stderr).split('\n').slice(1)).toEqual([
+      'TIME + hub/library/redis:7 → harbor/mirror/redis:7  sha256:9f31c2000000  878.9 KiB  1.5 s',
+      'TIME ~ hub/library/redis:7 → harbor/mirror/redis:7  sha256:9f31c2000000  878.9 KiB copied, 3.0 KiB already there  1.5 s',
+      'TIME - harbor/mirror/redis:7  1.5 s',
+      '',
+    ])
+    expect((await command(['run', '-q'], { events })).stderr).toBe('')
+    const terminal = { events, terminal: true }
+    expect((await command(['run', '--no-color'], terminal)).stderr).not.toContain('redis')
+    const verbose = await command(['run', '--no-color', '-v'], terminal)
+    expect(withoutTimes(verbose.stderr)).toContain('TIME + hub/library/redis:7 → ')
+  })
+
   test('--quiet says nothing of a success', async () => {
     expect(await command(['run', '-q'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
   })
@@ -154,7 +183,8 @@ describe('run', () => {
   test('--json prints an object a line and ends with the exit status', async () => {
     const result = await command(['run', '--json'], {
       events: [
-        { type: 'task', task: 3, name: 'a:1 → b:1', status: 'succeeded' },
+        { type: 'stage', stage: 'transfer', state: 'started', text: '1 task' },
+        { type: 'task', task },
         { type: 'waiting', reason: 'rate limit' },
       ],
     })
@@ -163,17 +193,19 @@ describe('run', () => {
       .split('\n')
       .map((line): unknown => JSON.parse(line))
     expect(lines).toEqual([
-      { type: 'execution', id: 42, policy: 'base-images', status: 'preparing' },
+      { type: 'execution', ...execution },
       {
-        type: 'task',
-        id: 3,
+        type: 'log',
         execution_id: 42,
         policy: 'base-images',
-        name: 'a:1 → b:1',
-        status: 'succeeded',
-        error: null,
+        time: now,
+        level: 'info',
+        stage: 'transfer',
+        state: 'started',
+        text: '1 task',
       },
-      { type: 'waiting', execution_id: 42, policy: 'base-images', reason: 'rate limit', until: null },
+      { type: 'task', ...task },
+      { type: 'waiting', execution_id: 42, policy: 'base-images', time: now, reason: 'rate limit', until: null },
       { type: 'execution', ...execution },
       { type: 'exit', code: 0, executions: [execution] },
     ])

@@ -44,6 +44,7 @@ export const task: Task = {
   src_resource: 'hub/library/redis:7',
   dest_resource: 'harbor/mirror/redis:7',
   digest: null,
+  dest_digest: null,
   status: 'succeeded',
   attempts: 1,
   bytes_copied: 10,
@@ -155,7 +156,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
       ran.push(options)
       for (const one of policies) {
         names.push(one.name)
-        started(one, execution.id)
+        started(one, execution)
         for (const event of behaviour.events ?? []) ctx.emit(event)
         yield { policy: one.name, ...(behaviour.outcome ?? { execution, exitCode: 0 }) }
       }
@@ -163,7 +164,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     async *again({ how, execution: id }, options, started) {
       ran.push(options)
       names.push(`${how} ${id}`)
-      started(policy, id)
+      started(policy, { ...execution, id })
       yield { policy: policy.name, ...(behaviour.outcome ?? { execution, exitCode: 0 }) }
     },
     plan: () => Promise.resolve(behaviour.plan ?? unused()),

@@ -31,7 +31,26 @@ test('without a terminal there are plain lines, and results alone on standard ou
   expect(stdout).toMatch(
     /^\nExecution 1 succeeded in .+\n {2}total 3 · succeeded 3 · failed 0 · in progress 0 · unchanged 0\n$/,
   )
-  expect(stderr).toMatch(/^copy {2}from → to\/mirror\nprepare .*\nprepare .*\ntransfer .*\ntransfer .*\npost .*\n$/)
+  const lines = stderr.split('\n').map((line) => line.replace(/^(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d /, ''))
+  expect(lines.map((line) => line.split(' ')[0])).toEqual([
+    'copy',
+    'prepare',
+    'prepare',
+    'transfer',
+    '+',
+    '+',
+    '+',
+    'transfer',
+    'post',
+    '',
+  ])
+  expect(lines.filter((line) => line.startsWith('+')).sort()).toEqual(
+    [0, 1, 2].map((tag) =>
+      expect.stringMatching(
+        new RegExp(`^\\+ from/app:v${tag} → to/mirror/app:v${tag} {2}sha256:[0-9a-f]{12} {2}\\S+ B|KiB`),
+      ),
+    ),
+  )
   expect(stdout + stderr).not.toContain(ESCAPE)
   expect(await here.run(['run', 'policy.yaml', '--quiet'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
 })

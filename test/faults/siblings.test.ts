@@ -27,7 +27,7 @@ test('a destination that hangs in the middle of a blob does not hold up the othe
     {
       signal: stop.signal,
       onEvent: (event) => {
-        if (event.type !== 'task' || event.status !== 'succeeded') return
+        if (event.type !== 'task' || event.task.status !== 'succeeded') return
         succeeded += 1
         if (succeeded === 3) stop.abort()
       },

@@ -40,7 +40,7 @@ test('a process that lost its execution changes none of its tasks', async () => 
   const before = [...owner.tasks.list(id)]
   expect(before.map(({ status }) => status)).toEqual(['in_progress', 'in_progress', 'pending'])
   for (const status of ['succeeded', 'failed', 'stopped'] as const) {
-    expect(lost.tasks.finish(1, status, { moved: MOVED, error: ERROR })).toBe(false)
+    expect(lost.tasks.finish(1, status, { moved: MOVED, error: ERROR })).toBeUndefined()
   }
   expect(lost.tasks.putBack(2, now, ERROR, MOVED)).toBe(false)
   expect(lost.tasks.takePending(id, 9, now)).toEqual([])

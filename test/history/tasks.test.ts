@@ -52,12 +52,12 @@ test('ends a task once', async () => {
   const history = await open()
   const id = begin(history)
   history.tasks.add(id, copies(1))
-  expect(history.tasks.finish(1, 'succeeded')).toBe(false)
+  expect(history.tasks.finish(1, 'succeeded')).toBeUndefined()
   expect(history.tasks.putBack(1, 0, ERROR)).toBe(false)
   history.tasks.takePending(id, 1, 0)
-  expect(history.tasks.finish(1, 'succeeded', { moved: MOVED })).toBe(true)
+  expect(history.tasks.finish(1, 'succeeded', { moved: MOVED })).toEqual([...history.tasks.list(id)][0])
   for (const status of ['succeeded', 'failed', 'stopped'] as const) {
-    expect(history.tasks.finish(1, status, { moved: MOVED, error: ERROR })).toBe(false)
+    expect(history.tasks.finish(1, status, { moved: MOVED, error: ERROR })).toBeUndefined()
   }
   expect(history.tasks.putBack(1, 0, ERROR)).toBe(false)
   expect([...history.tasks.list(id)]).toMatchObject([{ status: 'succeeded', error: null, ...MOVED }])
@@ -110,6 +110,7 @@ test('shows a task as the interface promises', async () => {
     src_resource: 'hub/library/alpine:v0',
     dest_resource: 'harbor/mirror/library/alpine:v0',
     digest: `sha256:${'a'.repeat(64)}`,
+    dest_digest: `sha256:${'a'.repeat(64)}`,
     status: 'succeeded',
     attempts: 1,
     ...MOVED,

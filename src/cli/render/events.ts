@@ -1,53 +1,23 @@
-/** A run as JSON, one object a line. */
+/** A run as JSON, one object a line: executions and tasks as `executions show` has them. */
 
 import type { PolicyOutcome } from '../../app/app.ts'
+import type { Event } from '../../core/events.ts'
 import type { Session } from '../session.ts'
-import { errorLines, recordedError } from './error.ts'
+import { errorLines } from './error.ts'
 import { jsonLine } from './json.ts'
 import type { View } from './view.ts'
 
 export function jsonView(session: Session): View {
-  let execution: number | null = null
-  let policy: string | null = null
+  let about: About = { execution_id: null, policy: null }
   const write = (value: unknown): void => session.stdout.write(jsonLine(value))
   return {
-    begin(heading, id) {
-      execution = id
-      policy = heading.policy
-      write({ type: 'execution', id, policy, status: 'preparing' })
+    begin(_heading, execution) {
+      about = { execution_id: execution.id, policy: execution.policy }
+      write({ type: 'execution', ...execution })
     },
-    event(event) {
-      const common = { execution_id: execution, policy }
-      switch (event.type) {
-        case 'stage':
-          write({ type: 'log', ...common, level: 'info', stage: event.stage, state: event.state, text: event.text })
-          break
-        case 'log':
-          if (event.level === 'debug' && session.verbose < 2) break
-          write({ type: 'log', ...common, level: event.level, task_id: event.task ?? null, text: event.text })
-          break
-        case 'task': {
-          const error = event.error === undefined ? null : recordedError(event.error)
-          write({ type: 'task', id: event.task, ...common, name: event.name, status: event.status, error })
-          break
-        }
-        case 'retry':
-          write({
-            type: 'log',
-            ...common,
-            level: 'info',
-            task_id: null,
-            text: `${event.what}: ${event.reason}`,
-            attempt: event.attempt,
-            delay_ms: event.delay,
-          })
-          break
-        case 'waiting':
-          write({ type: 'waiting', ...common, reason: event.reason, until: event.until ?? null })
-          break
-        default:
-          break
-      }
+    event(event, time = session.timer.now()) {
+      const line = lineOf(event, { ...about, time: new Date(time).toISOString() }, session.verbose)
+      if (line) write(line)
     },
     progress() {},
     end(outcome: PolicyOutcome) {
@@ -55,9 +25,34 @@ export function jsonView(session: Session): View {
       else if (outcome.error !== undefined) {
         for (const line of errorLines(outcome.error)) write({ ...line, policy: outcome.policy })
       }
-      execution = null
-      policy = null
+      about = { execution_id: null, policy: null }
     },
     close() {},
+  }
+}
+
+interface About {
+  readonly execution_id: number | null
+  readonly policy: string | null
+}
+
+function lineOf(event: Event, about: About & { readonly time: string }, verbose: number): object | undefined {
+  const log = { type: 'log', ...about }
+  switch (event.type) {
+    case 'stage':
+      return { ...log, level: 'info', stage: event.stage, state: event.state, text: event.text }
+    case 'log':
+      if (event.level === 'debug' && verbose < 2) return undefined
+      return { ...log, level: event.level, task_id: event.task ?? null, text: event.text }
+    case 'task':
+      return { type: 'task', ...event.task }
+    case 'retry': {
+      const { what, reason, attempt, delay } = event
+      return { ...log, level: 'info', task_id: null, text: `${what}: ${reason}`, attempt, delay_ms: delay }
+    }
+    case 'waiting':
+      return { type: 'waiting', ...about, reason: event.reason, until: event.until ?? null }
+    default:
+      return undefined
   }
 }

@@ -23,6 +23,18 @@ function pair(large: number, largeUnit: string, small: number, smallUnit: string
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`
 }
 
+/** The time of day here, `22:14:03`; milliseconds since 1970. */
+export function formatClock(time: number): string {
+  const at = new Date(time)
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
+}
+
+/** The day here, `2026-05-01`. */
+export function formatDay(time: number): string {
+  const at = new Date(time)
+  return [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((part) => String(part).padStart(2, '0')).join('-')
+}
+
 /** An RFC 3339 time as `5 min ago`, `in 2 h`, `just now`; a date from a month on. `now` in milliseconds. */
 export function formatRelative(time: string, now: number): string {
   const then = Date.parse(time)

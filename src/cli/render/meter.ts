@@ -82,8 +82,8 @@ export function createMeter(now: () => number): Meter {
           bytes += event.bytes
           break
         case 'task':
-          if (FINAL.has(event.status)) finished.set(event.task, event.status)
-          else finished.delete(event.task)
+          if (FINAL.has(event.task.status)) finished.set(event.task.id, event.task.status)
+          else finished.delete(event.task.id)
           break
         case 'blob-started':
           blobs.set(event.id, { name: event.name, size: event.size, bytes: 0 })

@@ -36,16 +36,16 @@ export function progressView(session: Session): View {
   // What is said of the end is written below the bars, by who knows nothing of them: it would stand among them.
   session.signal.addEventListener('abort', stop, { once: true })
   return {
-    begin(heading, id) {
+    begin(heading, { id }) {
       stop()
       execution = id
       hinted = new Set()
       meter = createMeter(timer.now)
       stderr.write(headingLine(heading, colors))
     },
-    event(event) {
+    event(event, time) {
       meter.add(event)
-      const text = eventText(event, { execution, session, announceStages: false, hinted })
+      const text = eventText(event, { execution, session, plain: false, hinted, time })
       if (text !== undefined) say(text)
       if (event.type !== 'stage' || event.stage !== 'transfer') return
       if (event.state === 'started') bars ??= openBars(stderr, colors, meter)

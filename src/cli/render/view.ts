@@ -2,6 +2,7 @@
 
 import type { PolicyOutcome } from '../../app/app.ts'
 import type { Event } from '../../core/events.ts'
+import type { Execution } from '../../core/execution.ts'
 import type { Progress } from './meter.ts'
 
 /** A policy as its heading shows it. */
@@ -13,8 +14,9 @@ export interface Heading {
 
 /** One at a time: policies run one after another. */
 export interface View {
-  begin(heading: Heading, execution: number): void
-  event(event: Event): void
+  begin(heading: Heading, execution: Execution): void
+  /** `time`: when it happened, in milliseconds since 1970; default now. */
+  event(event: Event, time?: number): void
   /** How far an execution of another process is, in place of events of plans and blobs. */
   progress(progress: Progress): void
   end(outcome: PolicyOutcome): void

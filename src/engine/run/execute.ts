@@ -39,7 +39,7 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   readonly maxFailures?: number | undefined
   /** Send again whatever the destination lacks, also below child manifests that it has. */
   readonly thorough?: boolean | undefined
-  readonly started: (execution: number) => void
+  readonly started: (execution: Execution) => void
   readonly clock?: Clock | undefined
   /** Milliseconds that destinations which read a blob together wait for one that takes nothing. */
   readonly patience?: number | undefined
@@ -78,7 +78,7 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
   const signal = AbortSignal.any([ctx.signal, stop.signal])
   let exitCode: number | undefined
   try {
-    request.started(id)
+    request.started(history.executions.get(id))
     oweNotification(request, id)
     if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: resumes what is left` })
     const result = await stages(request, { id, began, stop, gate, control, clock, ctx: { signal, emit } })

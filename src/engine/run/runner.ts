@@ -31,8 +31,14 @@ export interface RunnerOptions {
 /** Manifests of an artifact that are checked at once after they were written. */
 const MANIFESTS_AT_ONCE = 16
 
-/** `moved` grows while the task runs, so that it is true also of one that fails. */
-export type RunTask = (task: TaskSpec, moved: { -readonly [K in keyof Moved]: number }, ctx: Context) => Promise<void>
+/** What a task has done so far: true also of one that fails. */
+export type Done = { -readonly [K in keyof Moved]: number } & {
+  /** The digest that the destination's tag has now. */
+  written?: Digest
+}
+
+/** `done` grows while the task runs. */
+export type RunTask = (task: TaskSpec, done: Done, ctx: Context) => Promise<void>
 
 export function createRunner(options: RunnerOptions): RunTask {
   const { policy, source, destinations, state, memory, thorough = false, leftovers = false } = options
@@ -40,7 +46,7 @@ export function createRunner(options: RunnerOptions): RunTask {
   const repositories = new Map<string, Promise<void>>()
   /** Tasks that may have left something at the destination. */
   const failed = new Set<string>()
-  return async (task, moved, ctx) => {
+  return async (task, done, ctx) => {
     const destination = destinations.get(task.destination.registry)
     if (!destination) throw new TypeError(`no destination ${task.destination.registry}`)
     const from = source.adapter.repository(task.source.repository)
@@ -76,7 +82,7 @@ export function createRunner(options: RunnerOptions): RunTask {
       unhashed: policy.verify === 'off',
       ...(narrows ? { narrowTo: children } : { keep: children }),
       leftOut: new Set(),
-      moved,
+      moved: done,
       name,
       artifact: `${task.source.repository}@${task.digest ?? task.source.tag}`,
     }
@@ -88,6 +94,7 @@ export function createRunner(options: RunnerOptions): RunTask {
         // Both stores name their side: what is left is about the content that the source gave.
         throw onSide(error, 'source', source.registry.name)
       })
+      done.written = digest
       const { labels } = task
       if (labels) await destination.adapter.attachLabels?.(task.destination.repository, digest, labels, ctx)
     } finally {

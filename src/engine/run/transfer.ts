@@ -8,7 +8,7 @@ import type { RecordedError } from '../../core/execution.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History, PendingTask, TaskKind } from '../../history/history.ts'
 import type { Gate } from '../../transfer/gate.ts'
-import type { RunTask } from './runner.ts'
+import type { Done, RunTask } from './runner.ts'
 
 export interface TransferOptions {
   readonly history: History
@@ -123,24 +123,27 @@ async function runTask(
 ): Promise<void> {
   const { tried, broken } = round
   const { history } = options
-  const moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
+  const done: Done = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
   const name = `${formatResource(task.spec.source)} → ${formatResource(task.spec.destination)}`
   const emit: Context['emit'] = (event) => ctx.emit(event.type === 'log' ? { task: task.id, ...event } : event)
-  const failed = await failureOf(() => options.run(task.spec, moved, { signal: ctx.signal, emit }))
+  const failed = await failureOf(() => options.run(task.spec, done, { signal: ctx.signal, emit }))
   if (broken.signal.aborted || isLost(ctx.signal)) return
+  const end = (status: 'succeeded' | 'failed' | 'stopped', error?: RecordedError): void => {
+    const { written, ...moved } = done
+    const ended = history.tasks.finish(task.id, status, {
+      moved,
+      ...(error ? { error } : {}),
+      ...(written === undefined || (written === task.spec.digest && !task.spec.unresolved) ? {} : { written }),
+    })
+    if (ended) ctx.emit({ type: 'task', task: ended })
+  }
   if (!failed) {
     // A repository that was listed only now has become tasks of its own.
     if (task.spec.unresolved) lane.drained = false
-    history.tasks.finish(task.id, 'succeeded', { moved })
-    ctx.emit({ type: 'task', task: task.id, name, status: 'succeeded' })
-    return
+    return end('succeeded')
   }
   const { error } = failed
-  if (ctx.signal.aborted) {
-    history.tasks.finish(task.id, 'stopped', { moved, error: recorded(abortReason(ctx.signal)) })
-    ctx.emit({ type: 'task', task: task.id, name, status: 'stopped' })
-    return
-  }
+  if (ctx.signal.aborted) return end('stopped', recorded(abortReason(ctx.signal)))
   const kept = recorded(error)
   emit({ type: 'log', level: 'error', text: `attempt ${task.attempts}: ${kept.message}` })
   if (!(error instanceof ReplicateError)) {
@@ -148,13 +151,12 @@ async function runTask(
   }
   const delay = delayOf(error, task.id, tried, options)
   if (delay !== undefined) {
-    history.tasks.putBack(task.id, round.time() + delay, kept, moved)
+    history.tasks.putBack(task.id, round.time() + delay, kept, done)
     lane.drained = false
     ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
     return
   }
-  history.tasks.finish(task.id, 'failed', { moved, error: kept })
-  ctx.emit({ type: 'task', task: task.id, name, status: 'failed', error })
+  end('failed', kept)
   options.onFailure()
 }
 

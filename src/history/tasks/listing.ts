@@ -1,5 +1,6 @@
 /** Tasks as they are shown, read page by page. */
 
+import type { Digest } from '../../core/descriptor.ts'
 import type { Task } from '../../core/execution.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
@@ -24,10 +25,18 @@ export interface TaskListing {
   endedSince(execution: number, since: number): readonly Task[]
 }
 
-interface TaskRow
+export interface TaskRow
   extends Omit<
     Task,
-    'resource_type' | 'action' | 'src_resource' | 'dest_resource' | 'digest' | 'start_time' | 'end_time' | 'error'
+    | 'resource_type'
+    | 'action'
+    | 'src_resource'
+    | 'dest_resource'
+    | 'digest'
+    | 'dest_digest'
+    | 'start_time'
+    | 'end_time'
+    | 'error'
   > {
   readonly spec: string
   readonly start_time: number | null
@@ -54,14 +63,21 @@ export function createTaskListing(database: Database): TaskListing {
   }
 }
 
-export function readSpec(text: string): TaskSpec {
-  // Our own column, written by `Tasks.add`.
-  return JSON.parse(text) as TaskSpec
+export interface StoredSpec extends TaskSpec {
+  /** Of a task that succeeded: what the destination's tag points at, where that is not `digest`, or the task was `unresolved`. */
+  readonly written?: Digest
 }
 
-function toTask(row: TaskRow): Task {
+export function readSpec(text: string): StoredSpec {
+  // Our own column, written by `Tasks.add` and `Tasks.finish`.
+  return JSON.parse(text) as StoredSpec
+}
+
+export function toTask(row: TaskRow): Task {
   const spec = readSpec(row.spec)
   const { id, execution_id, status, attempts, bytes_copied, bytes_mounted, bytes_present } = row
+  // Of a task that was compared only when it ran, `written` alone says whether it wrote anything.
+  const isWritten = status === 'succeeded' && spec.action !== 'delete' && !spec.unresolved
   return {
     id,
     execution_id,
@@ -70,6 +86,7 @@ function toTask(row: TaskRow): Task {
     src_resource: formatResource({ ...spec.source, digest: spec.digest }),
     dest_resource: formatResource({ ...spec.destination, digest: spec.digest }),
     digest: spec.digest ?? null,
+    dest_digest: spec.written ?? (isWritten ? (spec.digest ?? null) : null),
     status,
     attempts,
     bytes_copied,

@@ -1,13 +1,14 @@
 /** Tasks in the history: added in bulk, taken a page at a time, ended once. */
 
-import type { Moved, RecordedError } from '../../core/execution.ts'
+import type { Digest } from '../../core/descriptor.ts'
+import type { Moved, RecordedError, Task } from '../../core/execution.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { type TaskStatus, taskStatesBefore } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import type { ErrorText } from '../database/recorded-error.ts'
 import { anyOf } from '../database/sql.ts'
 import { heldFor, type Locks, takenOver } from '../locks.ts'
-import { readSpec } from './listing.ts'
+import { readSpec, type TaskRow, toTask } from './listing.ts'
 
 /** A task for this process to run now. */
 export interface PendingTask {
@@ -20,6 +21,8 @@ export interface PendingTask {
 export interface TaskEnd {
   readonly moved?: Moved
   readonly error?: RecordedError
+  /** What was written, where that is not the digest of the task. */
+  readonly written?: Digest
 }
 
 /** What this process writes of an execution whose lock it has lost changes nothing. */
@@ -38,8 +41,9 @@ export interface Tasks {
   ): readonly PendingTask[]
   /** When the first of the tasks that were put back is due, in milliseconds since 1970. */
   nextAttemptAt(execution: number, kind?: TaskKind, destination?: string): number | undefined
-  /** False where the task may not move there: it has ended already, or the lock was lost. What was moved adds to what earlier attempts moved. */
-  finish(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): boolean
+  /** The task as it has ended; undefined where it may not move there: it has ended already, or the lock was lost. What was moved adds to what
+   *  earlier attempts moved. */
+  finish(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): Task | undefined
   /** Puts a task back until `nextAttemptAt`; false where it is not being run. */
   putBack(id: number, nextAttemptAt: number, error: RecordedError, moved?: Moved): boolean
   /** Ends as stopped all tasks that have not begun; returns how many. */
@@ -97,10 +101,22 @@ export function createTasks(
     },
     nextAttemptAt: (execution, kind = 'transfer', destination) =>
       database.get<{ at: number | null }>(NEXT[kind], { execution, destination: destination ?? null })?.at ?? undefined,
-    finish: (id, status, { moved = NOTHING, error } = {}) =>
-      database.run(FINISH[status], { id, ...moved, end: now(), error: error ? errorText(error) : null, ...mine }) > 0,
-    putBack: (id, nextAttemptAt, error, moved = NOTHING) =>
-      database.run(RETRY, { id, ...moved, next: nextAttemptAt, error: errorText(error), ...mine }) > 0,
+    finish(id, status, { moved: { bytes_copied, bytes_mounted, bytes_present } = NOTHING, error, written } = {}) {
+      const moved = { bytes_copied, bytes_mounted, bytes_present }
+      const end = { end: now(), error: error ? errorText(error) : null, written: written ?? null }
+      const row = database.get<TaskRow>(FINISH[status], { id, ...moved, ...end, ...mine })
+      return row && toTask(row)
+    },
+    putBack: (id, nextAttemptAt, error, { bytes_copied, bytes_mounted, bytes_present } = NOTHING) =>
+      database.run(RETRY, {
+        id,
+        bytes_copied,
+        bytes_mounted,
+        bytes_present,
+        next: nextAttemptAt,
+        error: errorText(error),
+        ...mine,
+      }) > 0,
     stopPending: (execution) => database.run(`${STOP} AND status = 'pending'`, { execution, end: now(), ...mine }),
     stopRest: (execution) =>
       database.run(`${STOP} AND ${anyOf('status', taskStatesBefore('stopped'))}`, { execution, end: now(), ...mine }),
@@ -152,8 +168,9 @@ const MOVED = `bytes_copied = bytes_copied + @bytes_copied, bytes_mounted = byte
     bytes_present = bytes_present + @bytes_present`
 
 function ending(to: 'succeeded' | 'failed' | 'stopped'): string {
-  return `UPDATE tasks SET status = '${to}', end_time = @end, error = @error, next_attempt_at = NULL, ${MOVED}
-    WHERE id = @id AND ${anyOf('status', taskStatesBefore(to))} AND ${HELD_TASK}`
+  return `UPDATE tasks SET status = '${to}', end_time = @end, error = @error, next_attempt_at = NULL, ${MOVED},
+    spec = CASE WHEN @written IS NULL THEN spec ELSE json_set(spec, '$.written', @written) END
+    WHERE id = @id AND ${anyOf('status', taskStatesBefore(to))} AND ${HELD_TASK} RETURNING *`
 }
 
 const FINISH = { succeeded: ending('succeeded'), failed: ending('failed'), stopped: ending('stopped') }

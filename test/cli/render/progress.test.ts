@@ -6,7 +6,7 @@ import { lineView, progressText } from '../../../src/cli/render/lines.ts'
 import { createMeter } from '../../../src/cli/render/meter.ts'
 import { barLine } from '../../../src/cli/render/progress.ts'
 import { openSession } from '../../../src/cli/session.ts'
-import { command } from '../support.ts'
+import { command, execution, task } from '../support.ts'
 
 const digest = `sha256:${'0'.repeat(64)}` as const
 const MiB = 1024 * 1024
@@ -40,9 +40,8 @@ test('a blob that fails gives its bytes back', () => {
 
 test('a task counts once, whatever became of it', () => {
   const meter = createMeter(() => 0)
-  meter.add({ type: 'task', task: 1, name: 'x', status: 'failed' })
-  meter.add({ type: 'task', task: 1, name: 'x', status: 'pending' })
-  meter.add({ type: 'task', task: 1, name: 'x', status: 'succeeded' })
+  for (const status of ['failed', 'pending', 'succeeded'] as const)
+    meter.add({ type: 'task', task: { ...task, status } })
   expect(meter.read()).toMatchObject({ done: 1, failed: 0 })
 })
 
@@ -116,14 +115,16 @@ test('without a terminal there is a line each ten seconds while bytes move', () 
     {},
   )
   const view = lineView(session)
-  view.begin({ policy: 'p', source: 'a', destination: 'b' }, 1)
+  view.begin({ policy: 'p', source: 'a', destination: 'b' }, execution)
   tick?.()
   view.event({ type: 'stage', stage: 'transfer', state: 'started', text: '3 tasks' })
   tick?.()
   view.close()
   expect(interval).toBe(10_000)
   expect(tick).toBeUndefined()
-  expect(stderr).toBe('p  a → b\ntransfer  3 tasks\ntransfer  0/0  0 B of 0 B  0 B/s\n')
+  expect(stderr).toMatch(
+    /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d p {2}a → b\n(\d\d:\d\d:\d\d) transfer {2}3 tasks\n\1 transfer {2}0\/0 {2}0 B of 0 B {2}0 B\/s\n$/,
+  )
 })
 
 test('on a terminal failures stand above the bars, and the cursor comes back', async () => {
@@ -136,11 +137,13 @@ test('on a terminal failures stand above the bars, and the cursor comes back', a
         { length: 12 },
         (_, index) => ({ type: 'blob-started', id: String(index), digest, size: 10, name: `blob ${index}` }) as const,
       ),
-      { type: 'task', task: 1, name: 'a → b', status: 'failed', error: new Error('broken') },
+      { type: 'task', task: { ...task, status: 'failed', error: { code: 'bug', message: 'broken' } } },
       { type: 'stage', stage: 'transfer', state: 'ended', text: '0/1' },
     ],
   })
-  expect(stderr.indexOf('✗ a → b  broken')).toBeGreaterThan(stderr.indexOf('\u001b[?25l'))
+  expect(stderr.indexOf('✗ hub/library/redis:7 → harbor/mirror/redis:7  broken')).toBeGreaterThan(
+    stderr.indexOf('\u001b[?25l'),
+  )
   expect(stderr).toContain('0 B of       10 B  blob 7')
   expect(stderr).not.toContain('blob 8')
   expect(stderr).toContain('\u001b[?25h')

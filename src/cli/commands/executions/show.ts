@@ -1,6 +1,6 @@
 /** `replicate executions show`: one execution and its tasks, however many they are. */
 
-import type { Task } from '../../../core/execution.ts'
+import { type Task, taskName } from '../../../core/execution.ts'
 import { formatBytes } from '../../../core/size.ts'
 import { formatDuration, formatRelative, printable } from '../../render/format.ts'
 import { jsonPieces } from '../../render/json.ts'
@@ -36,7 +36,7 @@ export async function show(session: Session, id: string, flags: { readonly faile
   function* failures(): Generator<string> {
     const hinted = new Set<string>()
     for (const task of history.tasks.list(execution.id, { status: 'failed' })) {
-      const failed = { execution: execution.id, task: task.id, name: nameOf(task), error: task.error }
+      const failed = { execution: execution.id, task: task.id, name: taskName(task), error: task.error }
       yield `\n${failedTask(failed, colors, hinted)}`
     }
   }
@@ -62,12 +62,8 @@ function taskTable(tasks: Iterable<Task>, { stdout, colors }: Session): Generato
 function* rowsOf(tasks: Iterable<Task>): Generator<readonly string[]> {
   for (const task of tasks) {
     const { id, status, attempts, bytes_copied } = task
-    yield [String(id), statusWords(status), nameOf(task), String(attempts), formatBytes(bytes_copied), tookOf(task)]
+    yield [String(id), statusWords(status), taskName(task), String(attempts), formatBytes(bytes_copied), tookOf(task)]
   }
-}
-
-function nameOf(task: Task): string {
-  return task.action === 'delete' ? task.dest_resource : `${task.src_resource} → ${task.dest_resource}`
 }
 
 function tookOf(task: Task): string {

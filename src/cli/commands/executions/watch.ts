@@ -29,7 +29,7 @@ export async function watch(session: Session, id: string): Promise<number> {
   try {
     // Our own column, written when the execution began.
     const policy = JSON.parse(history.executions.beginning(execution.id).snapshot) as Policy
-    view.begin(headingOf(policy), execution.id)
+    view.begin(headingOf(policy), execution)
     for (;;) {
       const over = isOver(execution, history, session.timer.now())
       replay.look(execution)

@@ -1,0 +1,85 @@
+/** What a run says of what it copied: lines, objects, digests, logs. */
+
+import { expect, test } from 'vitest'
+import { image, index } from '../support/images.ts'
+import { registry } from '../support/registries.ts'
+import { policyBetween } from './harness.ts'
+import { program } from './program.ts'
+
+const FILTERS = `
+    override: true
+    deletion: mirror
+    max_deletions: 5
+    filters: { platforms: [linux/amd64], platforms_index: narrow }
+`
+
+function objects(text: string): readonly Record<string, unknown>[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
+
+function without({ type: _, ...rest }: Record<string, unknown>): Record<string, unknown> {
+  return rest
+}
+
+test('the objects of a run are those that `executions show` has afterwards, whatever became of a task', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  source.add('app', image({ seed: 'new' }), 'new')
+  source.add('app', image({ seed: 'now' }), 'changed')
+  source.add(
+    'app',
+    index([image({ seed: 'a' }), image({ seed: 'b', platform: { os: 'linux', architecture: 'arm64' } })]),
+    'wide',
+  )
+  destination.add('mirror/app', image({ seed: 'before' }), 'changed')
+  destination.add('mirror/app', image({ seed: 'gone' }), 'gone')
+  const here = program()
+  here.write('policy.yaml', policyBetween(source.url, destination.url, FILTERS))
+  const first = objects((await here.run(['run', 'policy.yaml', '--json'])).stdout)
+
+  const broken = image({ seed: 'broken' })
+  source.add('app', broken, 'broken')
+  source.repository('app').blobs.clear()
+  const second = objects((await here.run(['run', 'policy.yaml', '--json'])).stdout)
+
+  for (const [id, lines, statuses] of [
+    ['1', first, ['succeeded', 'succeeded', 'succeeded', 'succeeded']],
+    ['2', second, ['failed']],
+  ] as const) {
+    const { tasks, ...execution } = await here.execution(id)
+    const byNumber = (a: Record<string, unknown>, b: Record<string, unknown>) => Number(a.id) - Number(b.id)
+    expect(
+      lines
+        .filter(({ type }) => type === 'task')
+        .map(without)
+        .sort(byNumber),
+    ).toEqual(tasks)
+    expect(tasks.map(({ status }) => status)).toEqual(statuses)
+    const executions = lines.filter(({ type }) => type === 'execution').map(without)
+    expect(executions[0]).toMatchObject({
+      id: Number(id),
+      policy: 'copy',
+      status: 'preparing',
+      total: 0,
+      end_time: null,
+    })
+    expect(executions[1]).toEqual(execution)
+    expect(lines.at(-1)).toMatchObject({ type: 'exit', executions: [execution] })
+    for (const { time } of lines.filter(({ type }) => type === 'log'))
+      expect(new Date(String(time)).toISOString()).toBe(time)
+  }
+})
+
+test('a task says what was written, also where that is not what the source has', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  const whole = index([image({ seed: 'a' }), image({ seed: 'b', platform: { os: 'linux', architecture: 'arm64' } })])
+  source.add('app', whole, 'wide')
+  const here = program()
+  here.write('policy.yaml', policyBetween(source.url, destination.url, FILTERS))
+  await here.run(['run', 'policy.yaml'])
+  const written = destination.repository('mirror/app').tags.get('wide')
+  expect((await here.execution('1')).tasks).toMatchObject([{ digest: whole.digest, dest_digest: written }])
+  expect(written).not.toBe(whole.digest)
+})
