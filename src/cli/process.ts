@@ -5,7 +5,8 @@ import { CancelledError } from '../core/errors.ts'
 import type { Parts } from './parts.ts'
 import { SIGPIPE } from './render/error.ts'
 import { harmless } from './render/format.ts'
-import type { Output, Surroundings } from './session.ts'
+import { wrapLines } from './render/wrap.ts'
+import { altered, legible, type Output, type Surroundings } from './session.ts'
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 /** Milliseconds that a clean end may take after an error that nothing caught. */
@@ -31,7 +32,7 @@ function surroundingsOf(parts: Parts, controller: AbortController): Surroundings
       if (error.code !== 'EPIPE') sayUnwritable(error)
       controller.abort(new CancelledError('standard output has no reader any more', SIGPIPE))
     }),
-    stderr: outputOf(process.stderr, () => undefined),
+    stderr: messages(outputOf(process.stderr, () => undefined)),
     env: process.env,
     cwd: process.cwd(),
     stdin: readStdin,
@@ -52,7 +53,10 @@ function surroundingsOf(parts: Parts, controller: AbortController): Surroundings
 function listenToSignals(controller: AbortController): void {
   for (const [signal, exitCode] of Object.entries(SIGNALS)) {
     process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(exitCode)
+      if (controller.signal.aborted) {
+        if (process.stderr.isTTY) process.stderr.write('ended at once\n')
+        process.exit(exitCode)
+      }
       controller.abort(
         new CancelledError(`interrupted by ${signal}`, exitCode, { hint: 'run it again: it resumes where it stopped' }),
       )
@@ -105,7 +109,19 @@ function outputOf(stream: NodeJS.WriteStream, onBroken: (error: NodeJS.ErrnoExce
     get columns() {
       return stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY
     },
+    get rows() {
+      return stream.isTTY ? stream.rows || undefined : undefined
+    },
+    onResize(callback) {
+      stream.on('resize', callback)
+      return () => void stream.off('resize', callback)
+    },
   }
+}
+
+/** What is said to people: broken at words where a terminal is narrow, in signs that the locale has. */
+function messages(output: Output): Output {
+  return altered(legible(output, process.env), (text) => wrapLines(text, output.columns))
 }
 
 /** All of standard input as text; the configuration's own limit speaks where it is longer than that. */

@@ -49,7 +49,7 @@ export function createReplay(history: History, id: number, view: View): Replay {
       // The sort is stable: a stage ends after the tasks that ended in the same millisecond.
       const events = [...newEnds(execution), ...newLines()].sort((a, b) => a.time - b.time)
       for (const { event, time } of events) view.event(event, time)
-      view.progress({ tasks: execution.total - execution.skipped, ...progress })
+      view.progress({ ...progress, tasks: execution.total - execution.skipped, paused: execution.status === 'paused' })
     },
   }
 }

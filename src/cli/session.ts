@@ -6,6 +6,7 @@ import type { Parts } from './parts.ts'
 import { type Colors, colorsFor } from './render/colors.ts'
 import { printable } from './render/format.ts'
 import { jsonDocument } from './render/json.ts'
+import { inAscii, showsUnicode } from './render/symbols.ts'
 
 /** Standard output or standard error. */
 export interface Output {
@@ -15,6 +16,10 @@ export interface Output {
   readonly isTerminal: boolean
   /** Of the terminal; Infinity elsewhere. */
   readonly columns: number
+  /** Of the terminal; absent where it has none, or they are unknown. */
+  readonly rows?: number | undefined
+  /** Calls back when the terminal has got another size; the result ends it. */
+  onResize?(callback: () => void): () => void
 }
 
 export interface Timer {
@@ -54,7 +59,7 @@ export interface Session extends Surroundings {
   readonly json: boolean
   readonly quiet: boolean
   readonly verbose: number
-  /** Whether to draw bars: standard error is a terminal, and neither --quiet nor --json nor --no-progress is set. */
+  /** Whether to draw bars: standard error is a terminal with a cursor, and neither --quiet nor --json nor --no-progress is set. */
   readonly bars: boolean
   /** For standard output and standard error, each off where it is not a terminal. */
   readonly colors: Colors
@@ -79,10 +84,12 @@ export function openSession(surroundings: Surroundings, flags: GlobalFlags): Ses
   const json = flags.json ?? false
   return {
     ...surroundings,
+    // Data stays as it is; text is shown as the locale allows.
+    stdout: json ? surroundings.stdout : legible(surroundings.stdout, surroundings.env),
     json,
     quiet,
     verbose: flags.verbose ?? 0,
-    bars: surroundings.stderr.isTerminal && !quiet && !json && (flags.progress ?? true),
+    bars: movesCursor(surroundings) && !quiet && !json && (flags.progress ?? true),
     colors: colorsFor(wantsColor(surroundings, surroundings.stdout, flags)),
     errorColors: colorsFor(wantsColor(surroundings, surroundings.stderr, flags)),
     options,
@@ -97,6 +104,36 @@ export function openSession(surroundings: Surroundings, flags: GlobalFlags): Ses
     },
   }
 }
+
+/** True where standard error is a terminal whose cursor can be moved. */
+export function movesCursor({ stderr, env }: Pick<Surroundings, 'stderr' | 'env'>): boolean {
+  return stderr.isTerminal && env.TERM !== 'dumb'
+}
+
+/** The output with signs that the locale has. */
+export function legible(output: Output, env: Surroundings['env']): Output {
+  return showsUnicode(env) ? output : altered(output, inAscii, inAscii)
+}
+
+/** An output whose texts are altered on their way; `draw` absent: what moves the cursor is not. */
+export function altered(output: Output, write: Alter, draw: Alter = (text) => text): Output {
+  return {
+    write: (text) => output.write(write(text)),
+    ...(output.draw && { draw: (text) => output.draw?.(draw(text)) }),
+    ...(output.onResize && { onResize: output.onResize }),
+    get isTerminal() {
+      return output.isTerminal
+    },
+    get columns() {
+      return output.columns
+    },
+    get rows() {
+      return output.rows
+    },
+  }
+}
+
+type Alter = (text: string) => string
 
 /** NO_COLOR counts where it is set and not empty (no-color.org). */
 export function wantsColor(surroundings: Pick<Surroundings, 'env'>, output: Output, flags: GlobalFlags): boolean {

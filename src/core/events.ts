@@ -8,8 +8,14 @@ export type Stage = 'prepare' | 'transfer' | 'post'
 
 export type Event =
   | { readonly type: 'stage'; readonly stage: Stage; readonly state: 'started' | 'ended'; readonly text: string }
-  /** How many tasks there are, and how many bytes at most; grows while the plan is made. */
-  | { readonly type: 'planned'; readonly tasks: number; readonly bytes: number }
+  /** How many more tasks there are (`bare` of them send nothing), and how many more bytes `task` will send: what the destination lacks. */
+  | {
+      readonly type: 'planned'
+      readonly tasks: number
+      readonly bytes: number
+      readonly bare?: number
+      readonly task?: number
+    }
   | { readonly type: 'log'; readonly level: Level; readonly text: string; readonly task?: number }
   /** A task has ended, as the history has it. */
   | { readonly type: 'task'; readonly task: Task }
@@ -21,6 +27,9 @@ export type Event =
       readonly size: number
       readonly name: string
     }
+  /** The stream begins at this byte, for the first time or again: what stands before it is at the destination already. */
+  | { readonly type: 'blob-offset'; readonly id: string; readonly bytes: number }
+  /** So many bytes of the blob have been passed on, those before its offset included. */
   | { readonly type: 'blob-progress'; readonly id: string; readonly bytes: number }
   | {
       readonly type: 'blob-ended'
@@ -35,4 +44,6 @@ export type Event =
       readonly delay: number
       readonly reason: string
     }
+  /** No byte moves until it is resumed. */
+  | { readonly type: 'paused'; readonly paused: boolean }
   | { readonly type: 'waiting'; readonly reason: string; readonly until?: string }

@@ -13,17 +13,11 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
     ctx.emit({ type: 'log', level: 'debug', text: `left out foreign layer ${blob.digest}` })
     return
   }
-  const { state, destination } = job
-  const key = `${destination.registry} ${destination.repository} ${blob.digest}`
+  const { state } = job
   let mine = false
-  const there = state.blobs.run(key, () => {
+  const there = state.blobs.run(keyOf(blob, job), () => {
     mine = true
-    if (!state.announced.delete(key)) ctx.emit({ type: 'planned', tasks: 0, bytes: blob.size })
-    return bring(blob, job, ctx).catch((error: unknown) => {
-      // The next attempt does not make the total grow.
-      state.announced.add(key)
-      throw error
-    })
+    return bring(blob, job, ctx)
   })
   // Tell the siblings that this task will not stream the blob before waiting for the task that does. Otherwise that task waits for us and
   // we for it: two tags of one digest are siblings.
@@ -34,6 +28,10 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
     state.siblings.declineBlob(job.artifact, blob, job.member)
   }
   if (!mine) job.moved.bytes_present += blob.size
+}
+
+function keyOf({ digest }: Descriptor, { destination }: Job): string {
+  return `${destination.registry} ${destination.repository} ${digest}`
 }
 
 async function bring(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
@@ -92,6 +90,14 @@ async function arrive(blob: Descriptor, asked: Set<string>, job: Job, ctx: Conte
     if (isSameRegistry && (await mounted(blob, source.repository, asked, job, ctx))) return
     if (hint !== undefined && (await mounted(blob, hint, asked, job, ctx))) return
   }
-  await sendBlob(blob, job, ctx)
+  const key = keyOf(blob, job)
+  if (!state.announced.delete(key)) ctx.emit({ type: 'planned', tasks: 0, bytes: blob.size })
+  try {
+    await sendBlob(blob, job, ctx)
+  } catch (error) {
+    // The next attempt does not make the total grow.
+    state.announced.add(key)
+    throw error
+  }
   hints?.remember(destination.registry, destination.repository, blob.digest)
 }

@@ -105,6 +105,7 @@ async function write(
     }
     // A registry that has forgotten its part of the blob gets it from the beginning.
     begun = Math.min(begun ?? offset, offset)
+    if (offset !== passed) ctx.emit({ type: 'blob-offset', id, bytes: offset })
     passed = offset
     // The siblings' stream can be read from its beginning only; a member that needs another part reads it alone.
     const first = shared

@@ -59,7 +59,7 @@ test('a process that lost its execution changes nothing of the execution itself,
     expect(lost.executions.fail(id, ERROR)).toBe(false)
     lost.executions.addUnchanged(id, 5)
     lost.executions.recordExit(id, 1)
-    lost.progress.tell(id, { bytes: 1, settled: 0, received: 0, blobs: [] })
+    lost.progress.tell(id, { tasks: 1, bare: 0, bytes: 1, measured: 1, settled: 0, received: 0, blobs: [] })
     expect(lost.locks.heartbeat(id)).toBe(false)
     lost.locks.release(id)
   }

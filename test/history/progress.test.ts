@@ -3,11 +3,15 @@
 import { expect, test } from 'vitest'
 import { begin, copies, open, temporaryDirectory } from './setup.ts'
 
+const digest = `sha256:${'0'.repeat(64)}` as const
 const progress = {
+  tasks: 2,
+  bare: 0,
   bytes: 300,
+  measured: 1,
   settled: 100,
   received: 150,
-  blobs: [{ id: '1', name: 'mirror/app:v1', size: 100, bytes: 50 }],
+  blobs: [{ id: '1', name: 'mirror/app:v1', digest, size: 100, bytes: 50 }],
 }
 
 test('what one process tells another reads, until the end', async () => {
@@ -46,7 +50,7 @@ test('an execution that goes on has neither the exit status nor the progress of 
 test('no secret is told', async () => {
   const history = await open(undefined, { redact: (text) => text.replaceAll('s3cr"et', '***') })
   const id = begin(history)
-  history.progress.tell(id, { ...progress, blobs: [{ id: '1', name: 'a s3cr"et', size: 1, bytes: 0 }] })
+  history.progress.tell(id, { ...progress, blobs: [{ id: '1', name: 'a s3cr"et', digest, size: 1, bytes: 0 }] })
   expect(history.progress.of(id)?.blobs[0]?.name).toBe('a ***')
   history.logs.add(id, undefined, 'info', 'x', 0, { type: 'waiting', reason: 'for s3cr"et' })
   expect([...history.logs.list(id)]).toMatchObject([{ event: { type: 'waiting', reason: 'for ***' } }])

@@ -19,6 +19,12 @@ export function formatDuration(milliseconds: number): string {
   return pair(Math.floor(hours / 24), 'd', hours % 24, 'h')
 }
 
+/** Milliseconds in whole seconds, rounded up: `37 s`, `2 min 5 s`. */
+export function formatTimeLeft(milliseconds: number): string {
+  const seconds = Math.ceil(milliseconds / 1000)
+  return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000)
+}
+
 function pair(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`
 }
@@ -80,6 +86,12 @@ export function printableLines(text: string): readonly string[] {
 export function truncate(text: string, width: number): string {
   if (text.length <= width) return text
   return width <= 1 ? '…'.slice(0, Math.max(width, 0)) : `${text.slice(0, width - 1)}…`
+}
+
+/** Cut on the left: what tells names apart stands at their end. */
+export function truncateLeft(text: string, width: number): string {
+  if (text.length <= width) return text
+  return width <= 1 ? '…'.slice(0, Math.max(width, 0)) : `…${text.slice(text.length - width + 1)}`
 }
 
 /** Words broken into lines of a width, ended; `lead` stands before the first, and as much space before the others. */

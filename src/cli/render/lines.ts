@@ -6,10 +6,11 @@ import type { Event } from '../../core/events.ts'
 import { type Task, taskName } from '../../core/execution.ts'
 import { formatBytes } from '../../core/size.ts'
 import type { Session } from '../session.ts'
+import { progressText } from './bar.ts'
 import type { Colors } from './colors.ts'
 import { isSilent, renderError } from './error.ts'
-import { formatClock, formatDay, formatDuration, formatRate, printable } from './format.ts'
-import { createMeter, type Meter, type Reading } from './meter.ts'
+import { formatClock, formatDay, formatDuration, printable } from './format.ts'
+import { createMeter, type Meter } from './meter.ts'
 import { executionSummary, failedTask, headingLine, stageLine } from './summary.ts'
 import type { View } from './view.ts'
 
@@ -56,18 +57,6 @@ export function lineView(session: Session): View {
       stopTicking?.()
     },
   }
-}
-
-/** `12/340  1.2 GiB of 4.0 GiB  23.6 MiB/s  2 min left`. */
-export function progressText(reading: Reading): string {
-  const parts = [
-    `${reading.done}/${reading.tasks}`,
-    `${formatBytes(reading.processed)} of ${formatBytes(reading.bytes)}`,
-    formatRate(reading.rate),
-  ]
-  if (reading.remaining !== undefined) parts.push(`${formatDuration(Math.ceil(reading.remaining / 1000) * 1000)} left`)
-  if (reading.failed > 0) parts.push(`${reading.failed} failed`)
-  return parts.join('  ')
 }
 
 interface EventScene {

@@ -1,12 +1,7 @@
-/** Adds up the events of an execution: tasks, bytes, blobs in flight, and how fast it goes. */
+/** Adds up the events of an execution: tasks, bytes, blobs in flight, how fast it goes and how long it takes. */
 
 import type { Event, Stage } from '../../core/events.ts'
-
-export interface BlobInFlight {
-  readonly name: string
-  readonly size: number
-  readonly bytes: number
-}
+import { type BlobInFlight, createTally, type Figures } from '../../core/tally.ts'
 
 /** What there is to show right now. Sizes in bytes. */
 export interface Reading {
@@ -14,23 +9,25 @@ export interface Reading {
   readonly tasks: number
   readonly done: number
   readonly failed: number
+  /** To be sent by all tasks. */
   readonly bytes: number
-  /** Copied, mounted and already there, blobs in flight included. */
+  /** Not every task has begun, so that `bytes` says what they need if they are like those that have. */
+  readonly isEstimate: boolean
+  /** Of these bytes, what the destination has by now. */
   readonly processed: number
   readonly blobs: ReadonlyMap<string, BlobInFlight>
-  /** Bytes a second, of the last seconds. */
-  readonly rate: number
+  readonly paused: boolean
+  /** Bytes a second, of the last seconds; undefined where it is paused or too early to say. */
+  readonly rate: number | undefined
   /** Milliseconds; undefined where nothing moves. */
   readonly remaining: number | undefined
 }
 
-/** How far an execution of another process is: what it says itself, and how many tasks it has. Sizes in bytes. */
-export interface Progress {
+/** How far an execution of another process is: what it says itself, and how many tasks it has. */
+export interface Progress extends Partial<Figures> {
   readonly tasks: number
-  readonly bytes?: number
-  readonly settled?: number
-  readonly received?: number
-  readonly blobs?: readonly (BlobInFlight & { readonly id: string })[]
+  readonly blobs?: readonly BlobInFlight[]
+  readonly paused?: boolean
 }
 
 export interface Meter {
@@ -40,90 +37,88 @@ export interface Meter {
   read(): Reading
 }
 
-/** The moving average looks this far back, in milliseconds. */
+/** How far back the rate looks, in milliseconds. */
 const WINDOW = 10_000
+/** The time left is reckoned with the rate of a longer time, so that it does not jump with each burst. */
+const LONGEST_WINDOW = 60_000
 const SAMPLE_EVERY = 250
+/** Earlier than this a rate says nothing. */
+const SOONEST = 1000
 const FINAL = new Set(['succeeded', 'failed', 'stopped', 'skipped'])
 
 export function createMeter(now: () => number): Meter {
+  const tally = createTally()
+  let told: { readonly figures: Figures; readonly blobs: ReadonlyMap<string, BlobInFlight> } | undefined
   let stage: Stage | undefined
-  let tasks = 0
-  let bytes = 0
-  let settled = 0
-  let received = 0
+  let paused = false
+  let samples: { readonly time: number; readonly received: number }[] = []
   const finished = new Map<number, string>()
-  const blobs = new Map<string, BlobInFlight>()
-  const samples: { readonly time: number; readonly received: number }[] = []
 
-  const sample = (): void => {
+  const figures = (): Figures => told?.figures ?? tally.figures
+
+  function sample(): void {
     const time = now()
     const last = samples.at(-1)
-    if (last && time - last.time < SAMPLE_EVERY) return
-    samples.push({ time, received })
+    if (paused || (last && time - last.time < SAMPLE_EVERY)) return
+    samples.push({ time, received: figures().received })
     // The last sample before the window stays, so that the average always spans all of it.
-    while (samples.length > 2 && (samples[1]?.time ?? time) <= time - WINDOW) samples.shift()
+    while (samples.length > 2 && (samples[1]?.time ?? time) <= time - LONGEST_WINDOW) samples.shift()
   }
 
-  const endBlob = (id: string, outcome: 'copied' | 'mounted' | 'present' | 'failed', size: number): void => {
-    blobs.delete(id)
-    if (outcome !== 'failed') settled += size
+  /** Bytes a second over the last `window` milliseconds. */
+  function rateOver(window: number): number | undefined {
+    const time = now()
+    const first = samples.findLast((one) => one.time <= time - window) ?? samples[0]
+    if (paused || !first || time - first.time < SOONEST) return undefined
+    return ((figures().received - first.received) * 1000) / (time - first.time)
+  }
+
+  function pause(isPaused: boolean): void {
+    if (paused === isPaused) return
+    paused = isPaused
+    // The time of the pause, and what was measured before it, say nothing of the rate after it.
+    samples = []
+    sample()
   }
 
   return {
     add(event) {
+      tally.add(event)
       switch (event.type) {
         case 'stage':
           stage = event.stage
           if (event.stage === 'transfer' && event.state === 'started') sample()
           break
-        case 'planned':
-          // Each says what it adds: graphs are known one after another.
-          tasks += event.tasks
-          bytes += event.bytes
-          break
         case 'task':
           if (FINAL.has(event.task.status)) finished.set(event.task.id, event.task.status)
           else finished.delete(event.task.id)
           break
-        case 'blob-started':
-          blobs.set(event.id, { name: event.name, size: event.size, bytes: 0 })
+        case 'paused':
+          pause(event.paused)
           break
-        case 'blob-progress': {
-          const blob = blobs.get(event.id)
-          if (!blob) break
-          // A blob that is begun again counts from where it is; bytes that arrived twice count twice.
-          received += event.bytes >= blob.bytes ? event.bytes - blob.bytes : event.bytes
-          blobs.set(event.id, { ...blob, bytes: event.bytes })
+        case 'blob-progress':
           sample()
-          break
-        }
-        case 'blob-ended':
-          endBlob(event.id, event.outcome, event.size)
           break
       }
     },
-    set(progress) {
-      tasks = progress.tasks
-      bytes = progress.bytes ?? bytes
-      settled = progress.settled ?? settled
-      if (progress.received !== undefined) {
-        // Bytes from before the first reading say nothing about the current rate.
-        if (received === 0) samples.length = 0
-        received = progress.received
-      }
-      blobs.clear()
-      for (const { id, ...blob } of progress.blobs ?? []) blobs.set(id, blob)
+    set({ tasks, blobs = [], paused: isPaused = false, ...rest }) {
+      // Bytes from before the first reading say nothing about the current rate.
+      if (figures().received === 0 && rest.received) samples = []
+      told = { figures: { ...figures(), ...rest, tasks }, blobs: new Map(blobs.map((blob) => [blob.id, blob])) }
+      pause(isPaused)
       sample()
     },
     read() {
       sample()
-      const time = now()
-      const first = samples[0]
-      const rate = first && time > first.time ? ((received - first.received) * 1000) / (time - first.time) : 0
-      let inFlight = 0
-      for (const blob of blobs.values()) inFlight += blob.bytes
-      const processed = settled + inFlight
-      const left = Math.max(0, bytes - processed)
+      const { tasks, bare, measured, bytes, settled } = figures()
+      const senders = tasks - bare
+      const blobs = told?.blobs ?? tally.blobs
+      let processed = settled
+      for (const blob of blobs.values()) processed += blob.bytes
+      const isEstimate = measured < senders && bytes > 0
+      const expected = Math.max(processed, isEstimate ? (bytes / Math.max(1, measured)) * senders : bytes)
+      const rate = rateOver(WINDOW)
+      const steady = rateOver(LONGEST_WINDOW)
       let failed = 0
       for (const status of finished.values()) if (status === 'failed') failed += 1
       return {
@@ -131,11 +126,13 @@ export function createMeter(now: () => number): Meter {
         tasks: Math.max(tasks, finished.size),
         done: finished.size,
         failed,
-        bytes: Math.max(bytes, processed),
+        bytes: expected,
+        isEstimate,
         processed,
         blobs,
+        paused,
         rate,
-        remaining: rate > 0 && left > 0 ? (left * 1000) / rate : undefined,
+        remaining: steady && expected > processed ? ((expected - processed) * 1000) / steady : undefined,
       }
     },
   }

@@ -1,20 +1,19 @@
 /** A run on a terminal: one overall bar, one for each blob in flight, and what happened above them. */
 
-import { Writable } from 'node:stream'
 import { MultiBar, Presets, type SingleBar } from 'cli-progress'
-import { formatBytes } from '../../core/size.ts'
 import type { Output, Session } from '../session.ts'
+import { overallLine, slotLine } from './bar.ts'
 import type { Colors } from './colors.ts'
-import { printable, truncate } from './format.ts'
-import { eventText, progressText, writeEnd } from './lines.ts'
+import { createFrame, reflowsLines } from './frame.ts'
+import { eventText, writeEnd } from './lines.ts'
 import { createMeter, type Meter } from './meter.ts'
 import { headingLine } from './summary.ts'
 import type { View } from './view.ts'
+import { wrapLines } from './wrap.ts'
 
 /** More blobs than this are only counted in the overall bar. */
 const MOST_BARS = 8
 const FRAMES_PER_SECOND = 8
-const BAR_WIDTH = 24
 const HIDE_CURSOR = '\u001b[?25l'
 const SHOW_CURSOR = '\u001b[?25h'
 
@@ -48,7 +47,7 @@ export function progressView(session: Session): View {
       const text = eventText(event, { execution, session, plain: false, hinted, time })
       if (text !== undefined) say(text)
       if (event.type !== 'stage' || event.stage !== 'transfer') return
-      if (event.state === 'started') bars ??= openBars(stderr, colors, meter)
+      if (event.state === 'started') bars ??= openBars(session, colors, meter)
       else stop()
     },
     progress: (progress) => meter.set(progress),
@@ -67,16 +66,16 @@ interface Bars {
 
 /**
  * Draws from the meter's readings, not from events, so a thousand tasks cost what one costs. A blob keeps its line while it
- * is in flight and an idle line is taken by the next one, so lines neither jump nor come and go.
+ * is in flight and an idle line is taken by the next one, so lines do not jump.
  */
-function openBars(output: Output, colors: Colors, meter: Meter): Bars {
-  const frame = frameStream(output)
+function openBars({ stderr: output, env }: Pick<Session, 'stderr' | 'env'>, colors: Colors, meter: Meter): Bars {
+  const frame = createFrame(output, reflowsLines(env))
   const multi = new MultiBar(
     {
-      stream: frame.stream,
+      // Read by the library, and not in its types.
+      ...{ terminal: frame.terminal },
       fps: FRAMES_PER_SECOND,
       forceRedraw: true,
-      linewrap: false,
       hideCursor: null,
       gracefulExit: false,
       clearOnComplete: true,
@@ -86,12 +85,14 @@ function openBars(output: Output, colors: Colors, meter: Meter): Bars {
   )
   const overall = multi.create(1, 0, { text: '' })
   const slots: { readonly bar: SingleBar; id: string | undefined }[] = []
+  let above = ''
 
   const refresh = (): void => {
     const reading = meter.read()
-    const width = Math.max(20, output.columns - 1)
-    const share = reading.bytes > 0 ? reading.processed / reading.bytes : reading.done / Math.max(1, reading.tasks)
-    overall.update({ text: barLine(share, progressText(reading), width, colors) })
+    const width = Math.max(1, output.columns - 1)
+    const most = Math.min(MOST_BARS, Math.max(0, (output.rows ?? 24) - 3))
+    const { text, cells } = overallLine(reading, width, colors)
+    overall.update({ text })
     for (const slot of slots) if (slot.id !== undefined && !reading.blobs.has(slot.id)) slot.id = undefined
     const shown = new Set(slots.map((slot) => slot.id))
     for (const id of reading.blobs.keys()) {
@@ -104,36 +105,32 @@ function openBars(output: Output, colors: Colors, meter: Meter): Bars {
       if (!idle) break
       idle.id = id
     }
-    for (const slot of slots) {
+    const names = Map.groupBy(reading.blobs.values(), ({ name }) => name)
+    slots.forEach((slot, at) => {
       const blob = slot.id === undefined ? undefined : reading.blobs.get(slot.id)
-      const text = blob
-        ? barLine(
-            blob.size > 0 ? blob.bytes / blob.size : 1,
-            `${formatBytes(blob.bytes).padStart(10)} of ${formatBytes(blob.size).padStart(10)}  ${printable(blob.name)}`,
-            width,
-            colors,
-          )
-        : ''
-      slot.bar.update({ text })
-    }
+      const isOneOfSeveral = (names.get(blob?.name ?? '')?.length ?? 0) > 1
+      slot.bar.update({ text: blob && at < most ? slotLine(blob, isOneOfSeveral, cells, width, colors) : '' })
+    })
   }
 
   const showCursor = (): void => draw(output, SHOW_CURSOR)
   process.once('exit', showCursor)
   draw(output, HIDE_CURSOR)
-  multi.on('update-pre', () => {
-    refresh()
-    frame.open()
+  multi.on('update-pre', refresh)
+  multi.on('redraw-post', () => {
+    frame.show(above)
+    above = ''
   })
-  multi.on('redraw-post', () => frame.flush())
+  const forgetResize = output.onResize?.(() => multi.update())
   return {
-    // Each line clears the rest of what stood there: the bars are drawn below it again.
-    print: (text) => multi.log(text.replaceAll('\n', '\u001b[K\n')),
+    print(text) {
+      above += wrapLines(text, output.columns)
+    },
     stop() {
+      forgetResize?.()
       multi.update()
-      frame.open()
       multi.stop()
-      frame.flush()
+      frame.clear()
       process.removeListener('exit', showCursor)
       showCursor()
     },
@@ -144,40 +141,4 @@ function openBars(output: Output, colors: Colors, meter: Meter): Bars {
 function draw(output: Output, text: string): void {
   if (output.draw) output.draw(text)
   else output.write(text)
-}
-
-/** `━━━━━╌╌╌╌  text`, cut to the width. */
-export function barLine(share: number, text: string, width: number, colors: Colors): string {
-  const full = Math.round(Math.min(1, Math.max(0, share)) * BAR_WIDTH)
-  const bar = colors.green('━'.repeat(full)) + colors.dim('╌'.repeat(BAR_WIDTH - full))
-  return `${bar}  ${truncate(text, Math.max(0, width - BAR_WIDTH - 2))}`
-}
-
-/** Gathers all that one frame writes and hands it over at once: half-drawn frames are what flickers. */
-function frameStream(output: Output): { stream: NodeJS.WritableStream; open(): void; flush(): void } {
-  let text = ''
-  let isOpen = false
-  const stream = new Writable({
-    decodeStrings: false,
-    write(chunk, _encoding, done) {
-      // Outside a frame the library writes at a place it does not know.
-      if (isOpen) text += String(chunk)
-      done()
-    },
-  })
-  Object.defineProperties(stream, {
-    isTTY: { value: true },
-    columns: { get: () => output.columns },
-  })
-  return {
-    stream,
-    open() {
-      isOpen = true
-    },
-    flush() {
-      isOpen = false
-      if (text) draw(output, text)
-      text = ''
-    },
-  }
 }

@@ -69,7 +69,8 @@ export async function prepare(
   await callHandler(request, id, pairs, ctx)
   const namespaces = await ensureNamespaces(routes, totals, ctx)
   throwIfAborted(ctx.signal)
-  ctx.emit({ type: 'planned', tasks: totals.copies + totals.updates + totals.deletes, bytes: 0 })
+  const { copies, updates, deletes } = totals
+  ctx.emit({ type: 'planned', tasks: copies + updates + deletes, bytes: 0, bare: deletes })
   const planned = { ...totals, blocked: totals.blocked + unreachable.length }
   const text = prepareText(planned, `${registriesText(routes, down.size)}`, namespaces)
   ctx.emit({ type: 'stage', stage: 'prepare', state: 'ended', text })

@@ -44,13 +44,17 @@ export function listenToOthers(controlled: Controlled): Control {
     if (paused || !history.executions.move(execution, 'paused')) return
     paused = true
     const reason = `paused by \`executions pause\`; \`replicate executions resume ${execution}\` resumes it`
+    emit({ type: 'paused', paused: true })
     emit({ type: 'waiting', reason })
   }
 
   function goOn(): void {
     if (paused) {
       paused = !history.executions.move(execution, 'in_progress')
-      if (!paused) emit({ type: 'log', level: 'info', text: 'resumed' })
+      if (!paused) {
+        emit({ type: 'paused', paused: false })
+        emit({ type: 'log', level: 'info', text: 'resumed' })
+      }
     }
     if (!paused) gate.open()
   }

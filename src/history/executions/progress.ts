@@ -1,25 +1,12 @@
 /** How far a running execution is, written by its process for the processes that watch it. */
 
+import type { BlobInFlight, Figures } from '../../core/tally.ts'
 import type { Database } from '../database/database.ts'
 import { heldFor, type Locks } from '../locks.ts'
 
-/** Sizes in bytes. */
-export interface Progress {
-  /** Of everything known to be moved or checked; grows during the run. */
-  readonly bytes: number
-  /** Of blobs that are done: copied, mounted, or present before. */
-  readonly settled: number
-  /** Bytes received; repeated ones count again. */
-  readonly received: number
-  readonly blobs: readonly BlobProgress[]
-}
-
-export interface BlobProgress {
-  /** Unique among the blobs of the run. */
-  readonly id: string
-  readonly name: string
-  readonly size: number
-  readonly bytes: number
+/** The blobs in flight are the first of them, where there are many. */
+export interface Progress extends Figures {
+  readonly blobs: readonly BlobInFlight[]
 }
 
 export interface ProgressRecords {

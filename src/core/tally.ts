@@ -1,0 +1,96 @@
+/** Adds up, from an execution's events, what there is to move and what has been moved: for the bars here, and for processes that watch. */
+
+import type { Digest } from './descriptor.ts'
+import type { Event } from './events.ts'
+
+export interface BlobInFlight {
+  /** Unique among the blobs of the run. */
+  readonly id: string
+  /** The task that it belongs to. */
+  readonly name: string
+  readonly digest: Digest
+  readonly size: number
+  /** Bytes that the destination has, those of an earlier run included. */
+  readonly bytes: number
+}
+
+/** Sizes in bytes. */
+export interface Figures {
+  /** Tasks that are to run. */
+  readonly tasks: number
+  /** To be sent by the tasks that have begun; what the destination has, or mounts, is not among it. */
+  readonly bytes: number
+  /** Of them, those that send nothing, such as deletes. */
+  readonly bare: number
+  /** Of the others, those of which it is known how many bytes they send; the rest has not begun. */
+  readonly measured: number
+  /** Of blobs that have been sent. */
+  readonly settled: number
+  /** What has passed through this run; what an earlier one sent is left out, what was sent twice counts twice. */
+  readonly received: number
+}
+
+export interface Tally {
+  /** False where the event changes nothing here. Costs next to nothing. */
+  add(event: Event): boolean
+  readonly figures: Figures
+  readonly blobs: ReadonlyMap<string, BlobInFlight>
+}
+
+export function createTally(): Tally {
+  let tasks = 0
+  let bytes = 0
+  let settled = 0
+  let received = 0
+  let bare = 0
+  const measured = new Set<number>()
+  const blobs = new Map<string, BlobInFlight>()
+
+  function moveTo(id: string, offset: number, isReceived: boolean): void {
+    const blob = blobs.get(id)
+    if (!blob) return
+    if (isReceived && offset > blob.bytes) received += offset - blob.bytes
+    blobs.set(id, { ...blob, bytes: offset })
+  }
+
+  function add(event: Event): boolean {
+    switch (event.type) {
+      case 'planned':
+        // Each says what it adds: graphs are known one after another.
+        tasks += event.tasks
+        bytes += event.bytes
+        bare += event.bare ?? 0
+        if (event.task !== undefined) measured.add(event.task)
+        return true
+      case 'task':
+        // One that fails before it sends anything may still be tried again.
+        if (event.task.status !== 'pending') measured.add(event.task.id)
+        return true
+      case 'blob-started': {
+        const { id, name, digest, size } = event
+        blobs.set(id, { id, name, digest, size, bytes: 0 })
+        return true
+      }
+      case 'blob-offset':
+        moveTo(event.id, event.bytes, false)
+        return true
+      case 'blob-progress':
+        moveTo(event.id, event.bytes, true)
+        return true
+      case 'blob-ended':
+        blobs.delete(event.id)
+        if (event.outcome === 'copied') settled += event.size
+        return true
+      default:
+        return false
+    }
+  }
+
+  return {
+    add,
+    get figures() {
+      return { tasks, bare, measured: Math.min(tasks - bare, measured.size), bytes, settled, received }
+    },
+    blobs,
+  }
+}
