@@ -26,13 +26,13 @@ export function processSurroundings(parts: Parts, report: ReportStray): Surround
 type ReportStray = (error: unknown, surroundings: Surroundings) => Promise<number>
 
 function surroundingsOf(parts: Parts, controller: AbortController): Surroundings {
-  return {
+  const surroundings: Surroundings = {
     // The reader of the results has gone, or the disk is full: what still runs is stopped cleanly. Only the latter is reported.
     stdout: outputOf(process.stdout, (error) => {
       if (error.code !== 'EPIPE') sayUnwritable(error)
       controller.abort(new CancelledError('standard output has no reader any more', SIGPIPE))
     }),
-    stderr: messages(outputOf(process.stderr, () => undefined)),
+    stderr: outputOf(process.stderr, () => undefined),
     env: process.env,
     cwd: process.cwd(),
     stdin: readStdin,
@@ -48,6 +48,7 @@ function surroundingsOf(parts: Parts, controller: AbortController): Surroundings
     program: process.argv.slice(0, 2),
     parts,
   }
+  return { ...surroundings, stderr: messages(surroundings) }
 }
 
 function listenToSignals(controller: AbortController): void {
@@ -120,8 +121,8 @@ function outputOf(stream: NodeJS.WriteStream, onBroken: (error: NodeJS.ErrnoExce
 }
 
 /** What is said to people: broken at words where a terminal is narrow, in signs that the locale has. */
-function messages(output: Output): Output {
-  return altered(legible(output, process.env), (text) => wrapLines(text, output.columns))
+function messages({ stderr, env }: Surroundings): Output {
+  return altered(legible(stderr, env), (text) => wrapLines(text, stderr.columns))
 }
 
 /** All of standard input as text; the configuration's own limit speaks where it is longer than that. */
