@@ -24,6 +24,7 @@ import { type History, openHistory, type RegistryStatus } from '../history/histo
 import { createLongLists } from '../history/scratch.ts'
 import { createRedactor, redactAll } from '../http/redact.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
+import { authoritiesFrom } from '../http/trust/authorities.ts'
 import type { Handshake } from '../http/trust/handshake.ts'
 import { createConnections, openSides, type Timing } from './connections.ts'
 import { type Check, examine } from './doctor.ts'
@@ -232,6 +233,8 @@ export function createApp(options: AppOptions): App {
     async ping(name, configuration, ctx, ended) {
       const registry = configuration.registryOf(name)
       const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
+      // Emits the warnings of the search for credentials and certificates.
+      guarded(ctx)
       const reason = steps.find(({ ok }) => !ok)?.detail
       await keepStatus(registry, reason, ctx)
       return steps
@@ -243,13 +246,14 @@ export function createApp(options: AppOptions): App {
       const trial = createConnections({ ...about, ...given, warn: (text) => warnings.push(text) })
       try {
         const steps = await pingRegistry(registry, trial, guarded(ctx), ended)
+        guarded(ctx)
         await keepStatus(registry, steps.find(({ ok }) => !ok)?.detail, ctx)
         return steps
       } finally {
         await trial.close()
       }
     },
-    peer: peerOf,
+    peer: (url, ctx) => peerOf(url, authoritiesFrom(options.env), ctx),
     async statuses(registries) {
       const records = await readHistory()
       try {

@@ -1,13 +1,11 @@
 /** Opens registries: from what the configuration says of one to an adapter that is ready to be used. */
 
-import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { createSecureContext } from 'node:tls'
 import { adapters } from '../../adapters/index.ts'
 import type { Configuration } from '../config/load.ts'
 import { type Adapter, type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
-import { ConfigurationError, errorCode, messageOf, NetworkError, type Side } from '../core/errors.ts'
+import { ConfigurationError, NetworkError, type Side } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import type { HttpClient } from '../core/http.ts'
 import { type Policy, routesOf } from '../core/policy.ts'
@@ -20,7 +18,10 @@ import { EXPIRY_MARGIN } from '../http/auth/auth.ts'
 import { createHttpClient, type HttpClientOptions } from '../http/client.ts'
 import { isMetadata, proxyFromEnvironment } from '../http/proxy/address.ts'
 import type { Redactor } from '../http/redact.ts'
+import type { TrustOptions } from '../http/trust/context.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
+import type { TrustSurroundings } from './trust/host-certificates.ts'
+import { trustOf } from './trust/trust.ts'
 
 export interface Connections {
   /** One client a registry, shared by all that use it, so that its limits and tokens are too. */
@@ -29,17 +30,11 @@ export interface Connections {
   http(registry: Registry): Promise<HttpClient>
   credential(registry: Registry): Promise<Credential>
   readonly keychain: Keychain
-  /** The registry's own trust and its client certificate, PEM. */
-  trust(registry: Registry): Promise<Trust>
+  /** Whom the registry's connections trust, and its client certificate. */
+  trust(registry: Registry): Promise<TrustOptions>
   /** The URL of the proxy before it: its own, or that of the environment. */
   proxy(registry: Registry): string | undefined
   close(): Promise<void>
-}
-
-export interface Trust {
-  readonly ca: string | undefined
-  readonly cert: string | undefined
-  readonly key: string | undefined
 }
 
 export interface ConnectionOptions {
@@ -82,12 +77,12 @@ export function createConnections(options: ConnectionOptions): Connections {
   }
 
   const keychain = createKeychain({ env: options.env })
+  const surroundings = { env: options.env, home: homedir(), warn }
 
   function credential(registry: Registry): Promise<Credential> {
     const known = credentials.get(registry.name)
     if (known && now() < known.until) return known.found
-    const { env, redactor } = options
-    const chain = { env, home: homedir(), warn, secrets: redactor.add, keychain, now }
+    const chain = { ...surroundings, secrets: options.redactor.add, keychain, now }
     const found = options.credential ? Promise.resolve(options.credential) : resolveCredential(registry, chain)
     const kept = { found, until: Number.POSITIVE_INFINITY }
     credentials.set(registry.name, kept)
@@ -140,7 +135,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   /** What the registry's adapter is lent. */
   async function lend(registry: Registry): Promise<{ readonly type: AdapterType; readonly tools: AdapterTools }> {
     const type = await typeOf(registry)
-    const own = await clientOptions(registry, options)
+    const own = await clientOptions(registry, options, surroundings)
     const api: AdapterTools['api'] = ({ url, name = '', credential: signer, expired }) =>
       client(`${registry.name} ${url} ${name}`, () => ({
         ...own,
@@ -174,7 +169,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   return {
     credential,
     keychain,
-    trust: trustOf,
+    trust: (registry) => trustOf(registry, surroundings),
     proxy: (registry) => proxyOf(registry, options.env),
     http: async (registry) => (await lend(registry)).tools.http(),
     async open(registry) {
@@ -201,18 +196,19 @@ function sendable(found: Credential, { name, type }: Registry): SentCredential {
 }
 
 /** What all clients for a registry share: trust, limits, time. */
-async function clientOptions(registry: Registry, { userAgent, timing, redactor }: ConnectionOptions) {
-  const { ca, cert, key } = await trustOf(registry)
+async function clientOptions(
+  registry: Registry,
+  { userAgent, timing, redactor }: ConnectionOptions,
+  surroundings: TrustSurroundings,
+) {
   return {
+    ...(await trustOf(registry, surroundings)),
     name: registry.name,
     userAgent,
     secrets: (secret: string) => redactor.add(secret),
     redact: (text: string) => redactor.text(text),
     ...timing,
     ...(registry.insecure === undefined ? {} : { insecure: registry.insecure }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { client_cert: cert }),
-    ...(key === undefined ? {} : { client_key: key }),
     ...(registry.limits === undefined ? {} : { limits: registry.limits }),
     ...(registry.allow_addresses === undefined ? {} : { allowAddresses: registry.allow_addresses }),
   }
@@ -220,50 +216,6 @@ async function clientOptions(registry: Registry, { userAgent, timing, redactor }
 
 function proxyOf({ proxy, url }: Registry, env: ConnectionOptions['env']): string | undefined {
   return proxy ?? (url === undefined ? undefined : proxyFromEnvironment(url, env))
-}
-
-async function trustOf(registry: Registry): Promise<Trust> {
-  const [ca, cert, key] = await Promise.all([
-    readPem(registry, 'ca', registry.ca),
-    readPem(registry, 'client_cert', registry.client_cert),
-    readPem(registry, 'client_key', registry.client_key),
-  ])
-  if (cert !== undefined && key !== undefined) checkPair(registry.name, cert, key)
-  return { ca, cert, key }
-}
-
-/** Before any host is asked: a handshake would fail in OpenSSL's words, and name no registry. */
-function checkPair(registry: string, cert: string, key: string): void {
-  try {
-    createSecureContext({ cert, key })
-  } catch (cause) {
-    const refused = (why: string, hint?: string): ConfigurationError =>
-      new ConfigurationError(`registry ${registry}: ${why}`, { cause, hint })
-    if (/ENCRYPTED/.test(key)) {
-      throw refused(
-        'client_key has a passphrase',
-        'write it without: openssl pkey -in KEY -out PLAIN, readable by its owner only',
-      )
-    }
-    if (errorCode(cause) === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH')
-      throw refused('client_key belongs to another client_cert')
-    throw refused(`client_cert and client_key cannot be used: ${messageOf(cause)}`)
-  }
-}
-
-async function readPem(registry: Registry, key: string, path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new ConfigurationError(`registry ${registry.name}: ${key} cannot be read: ${path}`, { cause })
-  }
-  // Node would accept it, trust nothing because of it, and blame the server's certificate.
-  if (text.includes('-----BEGIN ')) return text
-  throw new ConfigurationError(`registry ${registry.name}: ${key} is not a PEM file: ${path}`, {
-    hint: 'such a file has a line -----BEGIN CERTIFICATE-----, or one that names a key',
-  })
 }
 
 /** Both sides of a policy, opened. */

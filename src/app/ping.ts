@@ -3,12 +3,14 @@
 import type { Adapter, PingStep } from '../core/adapter.ts'
 import { abortReason, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import { NetworkError, ReplicateError } from '../core/errors.ts'
+import { ConfigurationError, NetworkError, ReplicateError } from '../core/errors.ts'
 import type { Credential, Registry } from '../core/registry.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import type { History, RegistryStatus } from '../history/history.ts'
 import { networkError } from '../http/failure.ts'
 import { probeAddress, probeApi, probeTls, type TlsOptions } from '../http/probe.ts'
+import type { Authorities } from '../http/trust/authorities.ts'
+import { secureContext } from '../http/trust/context.ts'
 import { type Handshake, shakeHands } from '../http/trust/handshake.ts'
 import type { Connections } from './connections.ts'
 
@@ -95,9 +97,10 @@ async function inWords<T>({ host, protocol }: URL, work: () => Promise<T>): Prom
 }
 
 /** The certificates that the server at `url` shows, which need not be trusted. Nothing is asked of it. */
-export async function peerOf(url: string, ctx: Context): Promise<Handshake> {
+export async function peerOf(url: string, authorities: Authorities, ctx: Context): Promise<Handshake> {
   const target = new URL(url)
-  return inWords(target, () => shakeHands(target, { distrusted: true }, ctx.signal))
+  const tls = { secureContext: secureContext({ authorities }) }
+  return inWords(target, () => shakeHands(target, { tls, distrusted: true }, ctx.signal))
 }
 
 /** Whether patterns of names work. A user who may not list repositories can still name them, so a refusal is not a failure. */
@@ -128,10 +131,16 @@ async function outcome(
   } catch (error) {
     throwIfAborted(signal)
     if (!(error instanceof ReplicateError)) throw error
-    return { ok: false, detail: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` }
+    return { ok: false, detail: detailOf(error) }
   } finally {
     signal.removeEventListener('abort', stop)
   }
+}
+
+function detailOf(error: ReplicateError): string {
+  const [position] = error instanceof ConfigurationError ? error.problems.map((problem) => problem.position) : []
+  const place = position ? `${position.file}:${position.line}: ` : ''
+  return `${place}${error.message}${error.hint === undefined ? '' : `; ${error.hint}`}`
 }
 
 export function statusesIn(

@@ -7,6 +7,7 @@ import { createHttpClient } from '../http/client.ts'
 import { proxyFromEnvironment } from '../http/proxy/address.ts'
 import type { Redactor } from '../http/redact.ts'
 import { refusal } from '../http/refusal.ts'
+import { authoritiesFrom } from '../http/trust/authorities.ts'
 import type { Connections, Timing } from './connections.ts'
 
 export interface PostOptions {
@@ -27,8 +28,9 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
     const secrets = (secret: string): void => redactor.add(secret)
     const proxy = proxyFromEnvironment(url.href, env)
     const credential = async () => ({ kind: 'anonymous', origin: 'none' }) as const
-    const client = { url: url.origin, host: url.host, credential, proxy, userAgent, secrets, redact, ...timing }
-    return createHttpClient(client)
+    const authorities = authoritiesFrom(env)
+    const client = { url: url.origin, host: url.host, credential, proxy, authorities, userAgent, secrets, redact }
+    return createHttpClient({ ...client, ...timing })
   }
 
   return async ({ url, registry, headers, body, answers = [] }, ctx) => {

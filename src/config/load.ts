@@ -96,11 +96,22 @@ function allRegistries(
       const findings = built?.findings.filter(({ absence }) => parsed?.whole || !absence) ?? []
       problems.push(...findings.map((finding) => problemOf(source, finding)))
       // A registry that cannot be built has been reported; policies may still refer to its name.
-      const value = built?.value ?? { name, type: 'docker-registry' }
+      const value = built ? { ...built.value, ...writtenOf(built.value, source) } : { name, type: 'docker-registry' }
       found.set(name, { value: untrusted ? { ...value, untrusted } : value, source })
     }
   }
   return found
+}
+
+/** Where the registry's certificates are named: a run tells it where it cannot use one. */
+function writtenOf(registry: Registry, source: Source): Pick<Registry, 'written'> {
+  const keys = (['ca', 'client_cert', 'client_key'] as const).filter((key) => registry[key] !== undefined)
+  if (keys.length === 0) return {}
+  const place = (key: string) => {
+    const { position, text } = problemOf(source, { path: ['registries', registry.name, key], message: '' })
+    return { ...(position === undefined ? {} : { position }), ...(text === undefined ? {} : { text }) }
+  }
+  return { written: Object.fromEntries(keys.map((key) => [key, place(key)])) }
 }
 
 function allPolicies(read: readonly Read[], names: Names, problems: Problem[]): Map<string, Defined<Policy>> {

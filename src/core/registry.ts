@@ -1,5 +1,7 @@
 /** A registry as the configuration defines it, or as a bare host implies it. */
 
+import type { Problem } from './errors.ts'
+
 export interface Limits {
   /** Open connections to this host. */
   readonly connections?: number
@@ -40,6 +42,8 @@ export interface Registry {
   readonly ca?: string
   readonly client_cert?: string
   readonly client_key?: string
+  /** Where the file names these three, for errors. */
+  readonly written?: Readonly<Partial<Record<'ca' | 'client_cert' | 'client_key', Pick<Problem, 'position' | 'text'>>>>
   /** A proxy's URL; else the environment's. */
   readonly proxy?: string
   readonly credential?: CredentialConfig

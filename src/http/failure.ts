@@ -1,6 +1,7 @@
 /** Puts the errors of Node and undici into plain words: refused, not found, certificate, time-out, broken connection. */
 
 import { NetworkError, ReplicateError } from '../core/errors.ts'
+import { foreignName } from '../core/foreign.ts'
 
 /** Where a request went, for the sentence. */
 export interface Peer {
@@ -58,7 +59,7 @@ export function networkError(error: unknown, peer: Peer): ReplicateError {
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
       return fail(`${peer.host} ended its answer too early`, true)
   }
-  const certificate = certificateProblem(code, text)
+  const certificate = certificateProblem(code, text, namesOf(error))
   if (certificate) return fail(`${certificate.message} at ${near}`, false, certificate.hint)
   if (/HTTP Tunneling|Proxy Authentication|Proxy Connection/i.test(text))
     return tunnelError(text, near, peer.signedIn ?? false, fail)
@@ -87,25 +88,34 @@ function tunnelError(
   return fail(`${near} would not connect (${status})`, status.startsWith('5'))
 }
 
-const SELF_SIGNED = 'put the certificate of its authority into `ca:`, or set `insecure: true` for a test registry'
+const UNKNOWN_AUTHORITY =
+  'add the certificate of its authority to those of this machine, to `certs.d/HOST` of Docker or Podman, to a file in SSL_CERT_FILE, or to `ca:` of the registry; `insecure: true` is for tests'
 
 /** What is wrong with a certificate, or with TLS; undefined for any other failure. */
-export function certificateProblem(code: string, text = ''): { message: string; hint?: string } | undefined {
+export function certificateProblem(
+  code: string,
+  text = '',
+  names: readonly string[] = [],
+): { message: string; hint?: string } | undefined {
   switch (code) {
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+      return { message: 'self-signed certificate', hint: UNKNOWN_AUTHORITY }
+    // An authority that the server sends along, and that no one here knows.
     case 'SELF_SIGNED_CERT_IN_CHAIN':
-      return { message: 'self-signed certificate', hint: SELF_SIGNED }
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'CERT_UNTRUSTED':
-      return { message: 'certificate of an unknown authority', hint: SELF_SIGNED }
+      return { message: 'certificate of an unknown authority', hint: UNKNOWN_AUTHORITY }
     case 'CERT_HAS_EXPIRED':
       return { message: 'expired certificate', hint: 'renew it, and check the clock of this machine' }
     case 'CERT_NOT_YET_VALID':
       return { message: 'certificate that is not valid yet', hint: 'check the clock of this machine' }
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return { message: 'certificate for another host', hint: 'use a host name that the certificate holds' }
+      return {
+        message: `certificate for another host${inBrackets(names)}`,
+        hint: 'use a host name that the certificate holds',
+      }
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
       return { message: 'no TLS, the server speaks plain HTTP', hint: 'set `url:` to http://… for this registry' }
@@ -119,6 +129,28 @@ export function certificateProblem(code: string, text = ''): { message: string; 
   if (/^CERT_|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^ERR_OSSL_|^EPROTO$/.test(code))
     return { message: `TLS failure (${code})` }
   return undefined
+}
+
+/** Of the certificate that an error of Node's is about. */
+function namesOf(error: unknown): readonly string[] {
+  if (!(error instanceof Error && 'cert' in error)) return []
+  const { cert } = error
+  const text = typeof cert === 'object' && cert !== null && 'subjectaltname' in cert ? String(cert.subjectaltname) : ''
+  return subjectNames(text)
+}
+
+/** The hosts and addresses in OpenSSL's text of a certificate's alternative names. */
+export function subjectNames(text: string): readonly string[] {
+  return [...text.matchAll(/(?:DNS|IP Address):"?([^,\s"]+)/g)].map(([, name = '']) => name)
+}
+
+const SHOWN_NAMES = 5
+
+/** ` (a.example.com, 10.0.0.1 and 3 more)`. */
+function inBrackets(names: readonly string[]): string {
+  if (names.length === 0) return ''
+  const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : ''
+  return ` (${names.slice(0, SHOWN_NAMES).map(foreignName).join(', ')}${more})`
 }
 
 /** The code of an error or of the one it wraps: undici and Node nest them. */

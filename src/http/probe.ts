@@ -4,15 +4,11 @@ import { lookup } from 'node:dns/promises'
 import { RegistryError } from '../core/errors.ts'
 import { chooseChallenge } from './auth/challenge.ts'
 import { createHttpClient } from './client.ts'
-import { secureContext } from './proxy/agent.ts'
+import { secureContext, type TrustOptions } from './trust/context.ts'
 import { shakeHands } from './trust/handshake.ts'
 
-export interface TlsOptions {
+export interface TlsOptions extends TrustOptions {
   readonly insecure?: boolean | undefined
-  /** PEM, like the two after it. */
-  readonly ca?: string | undefined
-  readonly cert?: string | undefined
-  readonly key?: string | undefined
 }
 
 const WITHIN = 10_000
@@ -25,9 +21,8 @@ export async function probeAddress(hostname: string): Promise<string> {
 
 /** Shakes hands and says until when the certificate is valid. `now` in milliseconds. */
 export async function probeTls(url: URL, options: TlsOptions, now: number, signal: AbortSignal): Promise<string> {
-  const { insecure, ca, cert, key } = options
-  const tls = secureContext({ ca, client_cert: cert, client_key: key })
-  const { chain, distrust } = await shakeHands(url, { tls, distrusted: insecure ?? false }, signal)
+  const tls = { secureContext: secureContext(options) }
+  const { chain, distrust } = await shakeHands(url, { tls, distrusted: options.insecure ?? false }, signal)
   const until = chain[0]?.notAfter
   if (!until) return 'no certificate'
   const days = Math.floor((until.getTime() - now) / 86_400_000)
@@ -38,11 +33,10 @@ export async function probeTls(url: URL, options: TlsOptions, now: number, signa
 
 /** What `GET /v2/` is answered without a credential; undefined for an answer that no registry gives. */
 export async function probeApi(url: URL, options: TlsOptions, signal: AbortSignal): Promise<string | undefined> {
-  const { insecure, ca, cert, key } = options
   const credential = async () => ({ kind: 'anonymous', origin: 'none' }) as const
-  const trust = { insecure, ca, client_cert: cert, client_key: key, idle: WITHIN }
   const http = createHttpClient({
-    ...trust,
+    ...options,
+    idle: WITHIN,
     url: url.href,
     host: url.host,
     credential,

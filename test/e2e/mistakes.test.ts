@@ -120,7 +120,7 @@ policies:
     const { code, stderr } = await here.run([command, 'policy.yaml'])
     expect({ code, stderr }).toEqual({
       code: 2,
-      stderr: expect.stringMatching(/^error: registry from: ca cannot be read: .*missing\.pem\n$/),
+      stderr: expect.stringMatching(/^policy\.yaml:2:\d+ {2}registry from: ca does not exist: .*missing\.pem\n/),
     })
   },
 )

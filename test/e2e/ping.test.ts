@@ -70,13 +70,13 @@ test('each step is told: address, certificate, the API, the credential, the list
   expect((await here.run(['registries', 'list'])).stdout).toMatch(/^hub .* unhealthy: .* just now$/m)
 })
 
-test('trust that is not a PEM file is named, before the certificate is blamed', async () => {
+test('a file of trust that holds no certificate is named, before the certificate is blamed', async () => {
   const here = configured(
     `registries:\n  hub: { type: docker-registry, url: 'https://127.0.0.1:1', ca: ./config.yaml }\n`,
   )
   const { code, stdout } = await here.run(['registries', 'ping'])
   expect(code).toBe(3)
-  expect(stdout).toContain('registry hub: ca is not a PEM file: ')
+  expect(stdout).toContain('config.yaml:2: registry hub: ca holds no certificate: ')
 })
 
 test('a client certificate and its key are checked together, before any host is asked', async () => {
@@ -101,7 +101,7 @@ test('a client certificate and its key are checked together, before any host is 
   for (const [key, why] of [
     ['b.key', 'client_key belongs to another client_cert'],
     ['locked.key', 'client_key has a passphrase'],
-    ['a.crt', 'client_cert and client_key cannot be used: '],
+    ['a.crt', 'client_key holds no private key, but a certificate: '],
   ]) {
     here.write(
       'policy.yaml',

@@ -49,7 +49,7 @@ test('refuses the certificate of another host, and a version of TLS that is brok
   const renamed = { url: server.url.replace('127.0.0.1', 'localhost'), host: server.host }
   expect(
     await failure(client(renamed, { ca: tls.cert }).request({ method: 'GET', url: '/' }, context())),
-  ).toMatchObject({ code: 'network', retryable: false })
+  ).toMatchObject({ message: `certificate for another host (127.0.0.1) at ${renamed.url.slice(8)}`, retryable: false })
   const weak = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
   const old = await serve((_, response) => response.end('ok'), { ...tls, ...weak })
   expect(await failure(client(old, { ca: tls.cert }).request({ method: 'GET', url: '/' }, context()))).toMatchObject({

@@ -1,7 +1,7 @@
 /** A strict registry in memory (distribution-spec 1.1) on a real HTTP listener, with switches for how real ones differ. */
 
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Digest } from '../../src/core/descriptor.ts'
 import type { Artifact } from './images.ts'
@@ -164,7 +164,7 @@ export interface MemoryRegistryOptions {
   readonly authorize?: (call: Call) => void
   /** Called for every request, also those of the storage listener; `seen` counts earlier requests of this method and path (without query). */
   readonly fault?: (request: LoggedRequest, seen: number) => Fault | undefined
-  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
+  readonly tls?: ServerOptions
   /** Milliseconds; for the expiry of tokens. Default the system's. */
   readonly now?: () => number
 }

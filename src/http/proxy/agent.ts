@@ -1,19 +1,14 @@
 /** Connections through a proxy: TLS, keep-alive and time-outs. Loads undici, so it is made on first use only. */
 
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 import type { buildConnector, Dispatcher } from 'undici'
-import { ConfigurationError } from '../../core/errors.ts'
 import type { GuardOptions } from '../guard.ts'
 import { hearLastWords } from '../last-words.ts'
+import { secureContext, type TrustOptions } from '../trust/context.ts'
 import { proxyAddress } from './address.ts'
 
-export interface AgentOptions {
+export interface AgentOptions extends TrustOptions {
   /** Accept any certificate. */
   readonly insecure?: boolean | undefined
-  /** PEM texts, not paths. `ca` is trusted besides the system's authorities. */
-  readonly ca?: string | undefined
-  readonly client_cert?: string | undefined
-  readonly client_key?: string | undefined
   readonly proxy?: string | undefined
   /** Where the registry is and what it may name; absent: every host is as good as the registry. */
   readonly guard?: GuardOptions | undefined
@@ -41,7 +36,7 @@ export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
     rejectUnauthorized: !options.insecure,
     timeout: CONNECT_TIMEOUT,
     allowH2: false,
-    ...secureContext(options),
+    secureContext: secureContext(options),
   }
   const connections = (options.connections ?? 32) + SPARE
   const common = { connections, headersTimeout: options.idle, bodyTimeout: options.idle, pipelining: 1, allowH2: false }
@@ -62,30 +57,8 @@ export async function createAgent(options: AgentOptions): Promise<Dispatcher> {
 
 /** Only what opens connections, without functions: it can be given to another thread. */
 export function connectionOptions(options: AgentOptions): AgentOptions {
-  const { insecure, ca, client_cert, client_key, guard, idle, connections } = options
-  return { insecure, ca, client_cert, client_key, guard, idle, connections }
-}
-
-/** Made once: parsing the system's authorities costs milliseconds for each connection otherwise. */
-export function secureContext(options: Pick<AgentOptions, 'ca' | 'client_cert' | 'client_key'>): {
-  secureContext?: SecureContext
-} {
-  const { ca, client_cert, client_key } = options
-  if (ca === undefined && client_cert === undefined) return {}
-  try {
-    return {
-      secureContext: createSecureContext({
-        ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }),
-        ...(client_cert === undefined ? {} : { cert: client_cert }),
-        ...(client_key === undefined ? {} : { key: client_key }),
-      }),
-    }
-  } catch (error) {
-    throw new ConfigurationError('the certificates of the registry cannot be read', {
-      cause: error,
-      hint: '`ca:`, `client_cert:` and `client_key:` must be PEM files, the key without a passphrase',
-    })
-  }
+  const { insecure, authorities, ca, client_cert, client_key, guard, idle, connections } = options
+  return { insecure, authorities, ca, client_cert, client_key, guard, idle, connections }
 }
 
 function listening(connect: buildConnector.connector): buildConnector.connector {

@@ -2,7 +2,8 @@
 
 import { NetworkError } from '../../core/errors.ts'
 import { createGuard } from '../guard.ts'
-import { type AgentOptions, CONNECT_TIMEOUT, secureContext, towardsOthers } from '../proxy/agent.ts'
+import { type AgentOptions, CONNECT_TIMEOUT, towardsOthers } from '../proxy/agent.ts'
+import { secureContext } from '../trust/context.ts'
 import { Connection, type ConnectOptions } from './connection.ts'
 
 export interface PumpOptions extends AgentOptions {
@@ -27,8 +28,18 @@ export function createPool(options: PumpOptions, limit: number): Pool {
   const idle = new Map<string, Connection[]>()
   const lent = new Set<Connection>()
   const guard = createGuard(options.guard ?? {})
-  const own = connecting(options)
-  const others = connecting(towardsOthers(options))
+  const { insecure, shared } = options
+  const common = { shared, connectTimeout: CONNECT_TIMEOUT }
+
+  /** The machine's authorities are read only where there is TLS. */
+  function connecting(url: URL): ConnectOptions {
+    const lookup = guard.lookupFor(url)
+    if (url.protocol !== 'https:') return { ...common, lookup }
+    return guard.isOwn(url)
+      ? { ...common, lookup, insecure, secureContext: secureContext(options) }
+      : { ...common, lookup, secureContext: secureContext(towardsOthers(options)) }
+  }
+
   let closed = false
 
   function idleTo(url: URL): Connection[] {
@@ -46,8 +57,7 @@ export function createPool(options: PumpOptions, limit: number): Pool {
       return connection
     },
     open(url) {
-      const lookup = guard.lookupFor(url)
-      const opened = Connection.open(url, { ...(guard.isOwn(url) ? own() : others()), lookup })
+      const opened = Connection.open(url, connecting(url))
       lent.add(opened.connection)
       return opened
     },
@@ -71,15 +81,5 @@ export function createPool(options: PumpOptions, limit: number): Pool {
       lent.clear()
       idle.clear()
     },
-  }
-}
-
-/** Made once, when it is needed: the system's authorities take milliseconds to parse. */
-function connecting(options: PumpOptions): () => ConnectOptions {
-  let made: ConnectOptions | undefined
-  return () => {
-    const { insecure, shared } = options
-    made ??= { insecure, shared, connectTimeout: CONNECT_TIMEOUT, ...secureContext(options) }
-    return made
   }
 }

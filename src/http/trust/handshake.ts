@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { abortReason, throwIfAborted } from '../../core/cancel.ts'
-import { certificateProblem } from '../failure.ts'
+import { certificateProblem, subjectNames } from '../failure.ts'
 
 /** One certificate of a chain, as people compare it. */
 export interface ShownCertificate {
@@ -32,7 +32,7 @@ export interface Handshake {
 
 export interface HandshakeOptions {
   /** Whom to trust, and the client certificate. */
-  readonly tls?: Pick<ConnectionOptions, 'secureContext'> | undefined
+  readonly tls: Required<Pick<ConnectionOptions, 'secureContext'>>
   /** true: the chain is told although it is not trusted. */
   readonly distrusted: boolean
 }
@@ -108,7 +108,7 @@ function shown(certificate: X509Certificate): ShownCertificate {
     sha256: fingerprint256,
     notBefore: new Date(validFrom),
     notAfter: new Date(validTo),
-    names: [...subjectAltName.matchAll(/(?:DNS|IP Address):([^,\s]+)/g)].map(([, name = '']) => name),
+    names: subjectNames(subjectAltName),
     isAuthority: ca,
     selfSigned: certificate.checkIssued(certificate),
     pem: certificate.toString(),
