@@ -7,6 +7,7 @@ import { type Adapter, type AdapterTools, type AdapterType, isForeignType } from
 import type { Clock } from '../core/cancel.ts'
 import { ConfigurationError, NetworkError, type Side } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
+import type { Grace } from '../core/gate.ts'
 import type { HttpClient } from '../core/http.ts'
 import { type Policy, routesOf } from '../core/policy.ts'
 import type { Credential, Registry, SentCredential } from '../core/registry.ts'
@@ -58,6 +59,8 @@ export interface Timing {
   readonly idle?: number
   /** Milliseconds that destinations which read a blob together wait for one that takes nothing. */
   readonly patience?: number
+  /** After how long a pause connections are let go. */
+  readonly grace?: Grace
 }
 
 export function createConnections(options: ConnectionOptions): Connections {

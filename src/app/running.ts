@@ -86,6 +86,7 @@ export function createRunning(parts: RunningParts): Running {
           ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
           clock: timing?.clock,
           patience: timing?.patience,
+          grace: timing?.grace,
           started: (execution) => started(policy, execution),
           ...(post ? { post } : {}),
           ...(commandEnv ? { commandEnv } : {}),

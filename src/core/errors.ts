@@ -163,6 +163,11 @@ export class CancelledError extends ReplicateError {
   }
 }
 
+/** A connection was let go because the run is paused: what broke off is continued once it goes on. Never leaves the transfer. */
+export class PausedError extends ReplicateError {
+  readonly code = 'paused'
+}
+
 /** The execution could not be prepared; nothing was copied. */
 export class PrepareError extends ReplicateError {
   readonly code = 'prepare'
@@ -180,11 +185,13 @@ export class HistoryError extends ReplicateError {
   override readonly exitCode = 2
 }
 
+const OUTSIDE = [CancelledError, LockedError, HistoryError, PausedError] as const
+
 /** The same error with its side and registry, as a new one whose cause is the given one: that may also have been given to a task which sees
  *  it from the other side. An error that has a side keeps it. What ends a run from outside (an aborted signal's reason, a history that
  *  cannot be written) passes both sides and belongs to neither. */
 export function onSide<T>(error: T, side: Side, registry: string): T {
-  const isOutside = error instanceof CancelledError || error instanceof LockedError || error instanceof HistoryError
+  const isOutside = OUTSIDE.some((kind) => error instanceof kind)
   if (!(error instanceof ReplicateError) || isOutside || error.side) return error
   const { message, stack } = error
   const hidden = { message, stack, cause: error }

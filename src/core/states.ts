@@ -1,9 +1,9 @@
 /** The states of executions and tasks, and the moves between them. */
 
 export const EXECUTION_MOVES = {
-  preparing: ['in_progress', 'succeeded', 'failed', 'stopped', 'interrupted'],
+  preparing: ['in_progress', 'paused', 'succeeded', 'failed', 'stopped', 'interrupted'],
   in_progress: ['paused', 'succeeded', 'failed', 'stopped', 'interrupted'],
-  paused: ['in_progress', 'stopped', 'failed', 'interrupted'],
+  paused: ['preparing', 'in_progress', 'stopped', 'failed', 'interrupted'],
   succeeded: [],
   failed: ['preparing', 'in_progress'],
   stopped: ['preparing', 'in_progress'],

@@ -201,6 +201,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     const follow = request.redirect !== false && isRead
     try {
+      await ctx.gate?.pass(ctx.signal)
       const isLarge = request.kind === 'blob'
       const isBlob = isRead && (isLarge || request.isBlob === true)
       const silence = isBlob ? patience : isLarge ? SLOW_ANSWER : undefined

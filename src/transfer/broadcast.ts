@@ -16,6 +16,8 @@ export const READER_PATIENCE_MS = 10_000
 
 export interface BroadcastOptions {
   readonly patience?: number | undefined
+  /** True while nothing moves on purpose: then no reader is left behind. */
+  readonly isHeld?: () => boolean
   /** Called with a reader that is left behind in the middle of the stream. It must let go of its chunk at once: the buffer is used again. */
   readonly onLeftBehind?: (reader: object) => void
 }
@@ -88,6 +90,10 @@ export class Broadcast {
   /** Continues without the readers that have not asked for the next chunk. */
   #leaveBehind(): void {
     this.#stopTimer()
+    if (this.#options.isHeld?.()) {
+      this.#step()
+      return
+    }
     for (const reader of [...this.#readers]) {
       if (this.#waiting.has(reader)) continue
       this.#readers.delete(reader)

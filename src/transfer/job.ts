@@ -7,7 +7,6 @@ import type { Digest } from '../core/descriptor.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { Location } from '../core/plan.ts'
 import type { Wanted } from './children.ts'
-import type { Gate } from './gate.ts'
 import { Once } from './once.ts'
 import type { MayRetry } from './resumable.ts'
 import { Siblings } from './siblings.ts'
@@ -40,8 +39,6 @@ export interface TransferState {
   /** Remembers the upload of a large blob. Absent: no upload is remembered. */
   readonly checkpoint?: OpenCheckpoint | undefined
   readonly hints?: BlobHints | undefined
-  /** Each blob passes it before it begins. Absent: nothing is held. */
-  readonly gate?: Gate | undefined
 }
 
 /** Where blobs of a destination registry (its name) are, as earlier runs have seen it; the registry has the last word. */
@@ -65,7 +62,6 @@ export function createTransferState(options: {
   readonly mayRetry: TransferState['mayRetry']
   readonly checkpoint?: OpenCheckpoint | undefined
   readonly hints?: BlobHints | undefined
-  readonly gate?: Gate
   /** Milliseconds that destinations which share a stream wait for one that takes nothing. */
   readonly patience?: number | undefined
 }): TransferState {
@@ -81,7 +77,6 @@ export function createTransferState(options: {
     mayRetry: options.mayRetry,
     checkpoint: options.checkpoint,
     hints: options.hints,
-    gate: options.gate,
   }
 }
 

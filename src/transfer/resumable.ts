@@ -4,7 +4,7 @@ import type { Clock } from '../core/cancel.ts'
 import { withPass } from '../core/carrier.ts'
 import type { Bytes, OpenBlob } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
-import { messageOf, NetworkError, RegistryError } from '../core/errors.ts'
+import { messageOf, NetworkError, PausedError, RegistryError } from '../core/errors.ts'
 import { isPassing, isSilentAgain } from '../core/retry.ts'
 
 /** Decides whether to try again, and waits before that. `attempt` counts from 1, and from 1 again after each byte that was read. */
@@ -12,9 +12,16 @@ export type MayRetry = (error: unknown, attempt: number) => Promise<boolean>
 
 /**
  * Yields the bytes from `start` up to `size`. Bytes beyond that are passed on, for the check to refuse. The client has repeated a request
- * that failed; only a stream that breaks off is opened again here, or a silent source would be waited for many times over.
+ * that failed; only a stream that breaks off is opened again here, or a silent source would be waited for many times over. One that was let
+ * go in a pause is opened again once `resumed` says so, which is no attempt.
  */
-export function resumable(open: OpenBlob, start: number, size: number, mayRetry: MayRetry): Bytes {
+export function resumable(
+  open: OpenBlob,
+  start: number,
+  size: number,
+  mayRetry: MayRetry,
+  resumed: () => Promise<void> = async () => {},
+): Bytes {
   let offset = start
   let attempt = 0
   let bytes: Bytes | undefined
@@ -25,7 +32,13 @@ export function resumable(open: OpenBlob, start: number, size: number, mayRetry:
 
   async function* chunks(): AsyncGenerator<Uint8Array> {
     for (;;) {
-      bytes = await opened(open, offset, start)
+      try {
+        bytes = await opened(open, offset, start)
+      } catch (error) {
+        if (!(error instanceof PausedError)) throw error
+        await resumed()
+        continue
+      }
       if (!bytes) return
       try {
         for await (const chunk of bytes) {
@@ -36,6 +49,10 @@ export function resumable(open: OpenBlob, start: number, size: number, mayRetry:
         return
       } catch (error) {
         // What the consumer throws into the generator does not come here: only the source's own errors do.
+        if (error instanceof PausedError) {
+          await resumed()
+          continue
+        }
         attempt += 1
         if (!isPassing(error) || !(await mayRetry(error, attempt))) throw error
       }

@@ -7,6 +7,7 @@ import type { Descriptor } from '../core/descriptor.ts'
 import { IntegrityError, onSide, RegistryError } from '../core/errors.ts'
 import { formatBytes } from '../core/size.ts'
 import { type Job, REMEMBERED_BLOB } from './job.ts'
+import { acrossPauses, keeping, lettingGo } from './pauses.ts'
 import { resumable } from './resumable.ts'
 import type { Leader, Share } from './siblings.ts'
 import { BlobHash, checked } from './stream.ts'
@@ -18,9 +19,10 @@ export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promis
   const isSmall = blob.size <= SMALL_BLOB
   const leader: Leader = {
     open: async () => reading(blob, 0, new BlobHash(blob, !job.unhashed), [], () => {}, job, ctx),
+    isHeld: () => ctx.gate?.closed ?? false,
     holdSlot: (isShared, work) =>
       state.slots(isShared ? undefined : destination.registry, isSmall).use(member, ctx.signal, async () => {
-        await state.gate?.pass(ctx.signal)
+        await ctx.gate?.pass(ctx.signal)
         await work()
       }),
   }
@@ -111,18 +113,22 @@ async function write(
     const first = shared
     shared = undefined
     const together = offset === 0 ? first?.read() : undefined
-    if (together) return metered(together, own, progress, ctx.signal)
+    if (together) return metered(together, own, progress, ctx)
     first?.leave()
     // The source has failed for good (its own retries are used up), so a further attempt of the upload must not open it again.
     if (lost.error !== undefined) throw lost.error
     return reading(blob, offset, hash, own, progress, job, given ? { ...ctx, signal: given } : ctx, lost)
   }
   const remembered = blob.size >= REMEMBERED_BLOB
-  const checkpoint = remembered
-    ? state.checkpoint?.(destination.registry, destination.repository, blob.digest)
-    : undefined
+  const checkpoint = keeping(
+    remembered ? state.checkpoint?.(destination.registry, destination.repository, blob.digest) : undefined,
+  )
   try {
-    await destination.store.writeBlob(blob, open, ctx, checkpoint)
+    await acrossPauses(
+      () => destination.store.writeBlob(blob, open, lettingGo(destination, 'writing', blob, ctx), checkpoint),
+      ctx,
+      () => share?.leave(),
+    )
   } finally {
     hash.end()
   }
@@ -148,11 +154,14 @@ function reading(
   lost: Lost = {},
 ): Bytes {
   const { state, source } = job
-  const read = (from: number): Promise<Bytes> => source.store.readBlob(blob, from, ctx)
-  const bytes = checked(resumable(read, offset, blob.size, state.mayRetry(ctx)), offset, hash, {
+  const read = (from: number): Promise<Bytes> =>
+    source.store.readBlob(blob, from, lettingGo(source, 'reading', blob, ctx))
+  const resumed = async (): Promise<void> => ctx.gate?.pass(ctx.signal)
+  const bytes = checked(resumable(read, offset, blob.size, state.mayRetry(ctx), resumed), offset, hash, {
     blob,
     throttles: [...state.throttles, ...throttlesOf(source.throttle), ...throttles],
     signal: ctx.signal,
+    gate: ctx.gate,
     progress,
   })
   async function* chunks(): AsyncGenerator<Uint8Array> {
@@ -172,10 +181,11 @@ async function* metered(
   bytes: Bytes,
   throttles: readonly Throttle[],
   progress: (bytes: number) => void,
-  signal: AbortSignal,
+  { signal, gate }: Context,
 ): Bytes {
   for await (const chunk of bytes) {
     for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
+    if (gate?.closed) await gate.pass(signal)
     progress(chunk.byteLength)
     yield chunk
   }

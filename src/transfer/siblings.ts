@@ -17,6 +17,7 @@ const JOIN_WINDOW_MS = 1000
 /** What each member brings: a stream, and room to write it. Those of the first are used for all. */
 export interface Leader {
   readonly open: () => Promise<Bytes>
+  readonly isHeld: () => boolean
   /** `isShared`: for all members, not for this one alone. */
   readonly holdSlot: (isShared: boolean, work: () => Promise<void>) => Promise<void>
 }
@@ -87,10 +88,10 @@ class BlobMeeting {
   }
 
   /** Called for the first member, once no more of them can join. */
-  lead({ open, holdSlot }: Leader, patience: number | undefined): void {
+  lead({ open, isHeld, holdSlot }: Leader, patience: number | undefined): void {
     const reason = new NetworkError('nothing was taken for long, while other destinations waited')
     const onLeftBehind = (member: object): void => this.#controllerOf(member).abort(reason)
-    this.#broadcast = new Broadcast(open, this.members, { patience, onLeftBehind })
+    this.#broadcast = new Broadcast(open, this.members, { patience, isHeld, onLeftBehind })
     const held = holdSlot(true, () => {
       this.slotHeld.resolve()
       return this.#allEnded.promise

@@ -5,6 +5,7 @@ import { type CarriedHash, type Carrier, LARGEST_CHUNK, type Passing, withPass }
 import type { Bytes } from '../core/content.ts'
 import { type Descriptor, digestParts } from '../core/descriptor.ts'
 import { IntegrityError } from '../core/errors.ts'
+import type { Gate } from '../core/gate.ts'
 import { type BlobHashing, hashBlob } from '../core/hash.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -12,6 +13,8 @@ export interface StreamOptions {
   readonly blob: Descriptor
   readonly throttles: readonly Throttle[]
   readonly signal: AbortSignal
+  /** Each chunk passes it. */
+  readonly gate?: Gate | undefined
   /** Called with the size of each chunk that is passed on. */
   readonly progress: (bytes: number) => void
 }
@@ -66,7 +69,7 @@ const MAX_EXCESS = 64 * 1024 * 1024
 
 /** Passes `source` on from `offset`. Throws before its end where length or digest is wrong, so that a writer never completes. */
 export function checked(source: Bytes, offset: number, hash: BlobHash, options: StreamOptions): Bytes {
-  const { blob, throttles, signal, progress } = options
+  const { blob, throttles, signal, gate, progress } = options
   let position = offset
 
   async function* chunks(): AsyncGenerator<Uint8Array> {
@@ -81,6 +84,7 @@ export function checked(source: Bytes, offset: number, hash: BlobHash, options: 
       // The last chunk is passed on only once the whole blob is known to be right.
       if (position === blob.size) await hash.check(position)
       for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
+      if (gate?.closed) await gate.pass(signal)
       progress(chunk.byteLength)
       yield chunk
     }
@@ -90,6 +94,7 @@ export function checked(source: Bytes, offset: number, hash: BlobHash, options: 
   return withPass(chunks(), async (order) => {
     const limit = Math.min(order.limit, blob.size - position - LARGEST_CHUNK)
     if (limit <= 0 || throttles.length > 0) return 0
+    if (gate?.closed) await gate.pass(signal)
     const passed = await hash.pass(source, position, { ...order, limit })
     position += passed
     if (passed > 0) progress(passed)

@@ -350,7 +350,7 @@ describe('the other commands', () => {
     expect(await command(['executions', 'pause', '42'])).toMatchObject({ code: 2 })
     expect(await command(['executions', 'pause', '42'], running)).toMatchObject({
       code: 0,
-      stdout: 'execution 42 holds before its next blob; `replicate executions resume 42` resumes it\n',
+      stdout: 'execution 42 is being paused; `replicate executions resume 42` resumes it\n',
     })
     expect(await command(['executions', 'resume', '42'], running)).toMatchObject({
       code: 2,

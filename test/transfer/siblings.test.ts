@@ -17,6 +17,7 @@ function place() {
   }
   const leader: Leader = {
     open,
+    isHeld: () => false,
     async holdSlot(isShared, work) {
       seen[isShared ? 'shared' : 'alone'] += 1
       await work()

@@ -59,7 +59,9 @@ export function addExecutions(program: Command, start: Start): void {
   example(stop, 'replicate executions stop last:base-images')
   const pause = group
     .command('pause')
-    .description('hold a running execution before its next blob, from any process')
+    .description(
+      'stop the bytes of a running execution, in the middle of a blob too, until it is resumed; from any process',
+    )
     .argument(...id)
     .action((execution: string) => start(pause)(async (session) => (await load()).pause(session, execution)))
   example(pause, 'replicate executions pause 42')

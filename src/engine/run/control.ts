@@ -2,14 +2,15 @@
 
 import type { Context } from '../../core/context.ts'
 import { CancelledError, LockedError } from '../../core/errors.ts'
+import type { GateControl } from '../../core/gate.ts'
+import type { ExecutionStatus } from '../../core/states.ts'
 import type { History } from '../../history/history.ts'
-import type { Gate } from '../../transfer/gate.ts'
 
 export interface Controlled {
   readonly history: History
   readonly execution: number
   readonly stop: AbortController
-  readonly gate: Gate
+  readonly gate: GateControl
   readonly emit: Context['emit']
 }
 
@@ -29,7 +30,8 @@ const HEARTBEAT_INTERVAL = 5000
 export function listenToOthers(controlled: Controlled): Control {
   const { history, execution, stop, gate, emit } = controlled
   let lost = false
-  let paused = false
+  /** What it was when it was paused. */
+  let paused: ExecutionStatus | undefined
   let over = false
 
   function look(): void {
@@ -40,23 +42,25 @@ export function listenToOthers(controlled: Controlled): Control {
       return
     }
     gate.close()
-    // Refused while it prepares: then it is paused as soon as there is something to hold.
-    if (paused || !history.executions.move(execution, 'paused')) return
-    paused = true
-    const reason = `paused by \`executions pause\`; \`replicate executions resume ${execution}\` resumes it`
+    if (paused !== undefined) return
+    const { status } = history.executions.get(execution)
+    if (!history.executions.move(execution, 'paused')) return
+    paused = status
     emit({ type: 'paused', paused: true })
-    emit({ type: 'waiting', reason })
+    emit({
+      type: 'waiting',
+      reason: `paused by \`executions pause\`; \`replicate executions resume ${execution}\` resumes it`,
+    })
   }
 
   function goOn(): void {
-    if (paused) {
-      paused = !history.executions.move(execution, 'in_progress')
-      if (!paused) {
-        emit({ type: 'paused', paused: false })
-        emit({ type: 'log', level: 'info', text: 'resumed' })
-      }
+    if (paused !== undefined) {
+      if (!history.executions.move(execution, paused)) return
+      paused = undefined
+      emit({ type: 'paused', paused: false })
+      emit({ type: 'log', level: 'info', text: 'resumed' })
     }
-    if (!paused) gate.open()
+    gate.open()
   }
 
   function beat(): void {
@@ -73,6 +77,7 @@ export function listenToOthers(controlled: Controlled): Control {
     transferred() {
       over = true
       goOn()
+      gate.open()
     },
     end() {
       for (const timer of timers) clearInterval(timer)

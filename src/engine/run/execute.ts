@@ -6,10 +6,10 @@ import type { Context } from '../../core/context.ts'
 import { CancelledError, HistoryError, ReplicateError } from '../../core/errors.ts'
 import type { Stage } from '../../core/events.ts'
 import type { Execution } from '../../core/execution.ts'
+import { createGate, type Grace } from '../../core/gate.ts'
 import { plural } from '../../core/plural.ts'
 import { formatBytes } from '../../core/size.ts'
 import { isFinal } from '../../core/states.ts'
-import { createGate, type Gate } from '../../transfer/gate.ts'
 import { createTransferState } from '../../transfer/job.ts'
 import { type MayRetry, streamRetry } from '../../transfer/resumable.ts'
 import type { Throttle } from '../../transfer/throttle.ts'
@@ -43,6 +43,8 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   readonly clock?: Clock | undefined
   /** Milliseconds that destinations which read a blob together wait for one that takes nothing. */
   readonly patience?: number | undefined
+  /** After how long a pause connections are let go. */
+  readonly grace?: Grace | undefined
 }
 
 export interface ExecuteResult {
@@ -65,7 +67,7 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
     ctx,
   )
   const stop = new AbortController()
-  const gate = createGate()
+  const gate = createGate(request.grace)
   const progress = tellProgress(history, id)
   const record = recording(history, id, clock, ctx)
   const emit: Context['emit'] = (event) => {
@@ -81,7 +83,7 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
     request.started(history.executions.get(id))
     oweNotification(request, id)
     if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: resumes what is left` })
-    const result = await stages(request, { id, began, stop, gate, control, clock, ctx: { signal, emit } })
+    const result = await stages(request, { id, began, stop, control, clock, ctx: { signal, emit, gate } })
     exitCode = result.exitCode
     if (!control.lost) await notify(request, id, { signal, emit })
     return result
@@ -102,9 +104,9 @@ interface Running {
   /** Milliseconds since 1970. */
   readonly began: number
   readonly stop: AbortController
-  readonly gate: Gate
   readonly control: Control
   readonly clock: Clock
+  /** With the gate, which is open again when what is left can no longer be held. */
   readonly ctx: Context
 }
 
@@ -117,6 +119,8 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     const planned = plannedBefore(request)
     totals =
       planned === undefined ? await prepare(request, id, memory, ctx) : await prepareAgain(request, id, planned, ctx)
+    // Paused while the plan was made: it is resumed as what it was.
+    await ctx.gate?.pass(ctx.signal)
     history.executions.move(id, 'in_progress')
   } catch (error) {
     if (ctx.signal.aborted) return stopped(request, run)
@@ -164,7 +168,8 @@ async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteRe
   if (!run.control.lost) {
     history.tasks.stopRest(run.id)
     // What was copied completely is kept, also where the destination is written as a whole.
-    await commit(committing(request, run), { ...run.ctx, signal: AbortSignal.timeout(LAST_WAIT_MS) })
+    const { emit } = run.ctx
+    await commit(committing(request, run), { emit, signal: AbortSignal.timeout(LAST_WAIT_MS) })
   }
   return ended(request, run)
 }
@@ -192,8 +197,7 @@ async function transfer(
   const mayRetry = (context: Context): MayRetry => streamRetry(clock, context)
   const checkpoint = checkpoints(destinations, history, id)
   const hints = hintsOf(destinations, history)
-  const gate = run.gate
-  const state = createTransferState({ concurrency, throttles, carriers, mayRetry, checkpoint, hints, gate, patience })
+  const state = createTransferState({ concurrency, throttles, carriers, mayRetry, checkpoint, hints, patience })
   const leftovers = request.again !== undefined || history.uploads.mayHaveLeft(id)
   // What could not be planned has failed already.
   let failures = totals.blocked
@@ -216,7 +220,6 @@ async function transfer(
         failures += 1
         giveUp()
       },
-      gate,
       clock,
     },
     ctx,
@@ -244,7 +247,7 @@ const NOTHING: Deleted = { tasks: 0, succeed: 0 }
 async function deleteTags(request: ExecuteRequest, run: Running): Promise<Deleted> {
   const { policy, source, history, concurrency, maxFailures } = request
   const destinations = destinationsOf(request)
-  const { ctx, clock, id, gate, stop } = run
+  const { ctx, clock, id, stop } = run
   const { in_progress: tasks, succeed } = history.executions.get(id)
   if (tasks === 0) return NOTHING
   for (const { error } of history.tasks.list(id, { status: 'failed' })) {
@@ -272,7 +275,6 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
         if (maxFailures === undefined || failures < maxFailures) return
         stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task')}`, 1))
       },
-      gate,
       clock,
     },
     ctx,

@@ -7,7 +7,6 @@ import { CancelledError, describeError, LockedError, ReplicateError } from '../.
 import type { RecordedError } from '../../core/execution.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History, PendingTask, TaskKind } from '../../history/history.ts'
-import type { Gate } from '../../transfer/gate.ts'
 import type { Done, RunTask } from './runner.ts'
 
 export interface TransferOptions {
@@ -22,8 +21,6 @@ export interface TransferOptions {
   readonly destinations?: readonly string[]
   /** Which of the tasks; default `transfer`. */
   readonly kind?: TaskKind
-  /** While it is closed no task begins. */
-  readonly gate?: Gate
   readonly clock: Clock
   /** From 0 to 1, spreads the attempts of tasks that failed together. */
   readonly random?: () => number
@@ -31,7 +28,7 @@ export interface TransferOptions {
 
 /**
  * Returns when no task is left that this process may run, or the signal is aborted. Never throws for what a task did; throws where the
- * history cannot say any more how a task ended. Whichever way it ends, no task runs any more.
+ * history cannot say any more how a task ended. Whichever way it ends, no task runs any more. While the context's gate is closed no task begins.
  */
 export async function transferTasks(options: TransferOptions, ctx: Context): Promise<void> {
   const broken = new AbortController()
@@ -67,7 +64,8 @@ interface Lane {
 }
 
 async function takeTasks(options: TransferOptions, round: Round, ctx: Context): Promise<void> {
-  const { history, execution, tasksAtOnce, gate, kind, destinations = [undefined] } = options
+  const { history, execution, tasksAtOnce, kind, destinations = [undefined] } = options
+  const { gate } = ctx
   const { pool } = round
   const lanes = destinations.map((destination): Lane => ({ destination, running: 0, drained: false }))
   while (!ctx.signal.aborted) {
@@ -127,7 +125,7 @@ async function runTask(
   const name = `${formatResource(task.spec.source)} → ${formatResource(task.spec.destination)}`
   const emit: Context['emit'] = (event) =>
     ctx.emit(event.type === 'log' || event.type === 'planned' ? { task: task.id, ...event } : event)
-  const failed = await failureOf(() => options.run(task.spec, done, { signal: ctx.signal, emit }))
+  const failed = await failureOf(() => options.run(task.spec, done, { ...ctx, emit }))
   if (broken.signal.aborted || isLost(ctx.signal)) return
   const end = (status: 'succeeded' | 'failed' | 'stopped', error?: RecordedError): void => {
     const { written, ...moved } = done

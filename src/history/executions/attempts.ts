@@ -1,7 +1,7 @@
 /** Executions begun again: an ended one is resumed, or its failed tasks become a new one. */
 
 import type { ActionKind } from '../../core/plan.ts'
-import { executionStatesBefore, type TriggerKind } from '../../core/states.ts'
+import { executionStatesBefore, FINAL_EXECUTIONS, type TriggerKind } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import { anyOf } from '../database/sql.ts'
 import type { LockOwner, Locks } from '../locks.ts'
@@ -115,7 +115,7 @@ const RESUME = `
     error = NULL, exit_code = NULL, stop_requested = 0, pause_requested = 0
   WHERE id = @id AND ${anyOf(
     'status',
-    executionStatesBefore('preparing').filter((state) => executionStatesBefore('in_progress').includes(state)),
+    FINAL_EXECUTIONS.filter((state) => executionStatesBefore('in_progress').includes(state)),
   )}
   RETURNING attempts, prepared`
 

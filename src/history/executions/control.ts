@@ -8,7 +8,7 @@ import type { ExecutionListing } from './listing.ts'
 export interface Control {
   /** Asks the process that runs it to stop; false where it is not running. */
   requestStop(id: number): boolean
-  /** Asks the process that runs it to hold before its next blob; false where it is not running. */
+  /** Asks the process that runs it to move no more bytes until `requestUnpause`; false where it is not running. */
   requestPause(id: number): boolean
   /** Withdraws the request to pause; false where none is pending, or it is not running. */
   requestUnpause(id: number): boolean

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import type { Clock } from '../../../src/core/cancel.ts'
+import type { Context } from '../../../src/core/context.ts'
 import { CancelledError, HistoryError, IntegrityError, LockedError, NetworkError } from '../../../src/core/errors.ts'
 import type { Event } from '../../../src/core/events.ts'
+import { createGate } from '../../../src/core/gate.ts'
 import type { TaskSpec } from '../../../src/core/plan.ts'
 import type { RunTask } from '../../../src/engine/run/runner.ts'
 import { type TransferOptions, transferTasks } from '../../../src/engine/run/transfer.ts'
 import type { History } from '../../../src/history/history.ts'
-import { createGate } from '../../../src/transfer/gate.ts'
 import { begin, copies, open } from '../../history/setup.ts'
 
 /** Time that passes only where somebody sleeps. */
@@ -31,7 +32,7 @@ interface Scene {
   readonly id: number
   readonly events: readonly Event[]
   readonly abort: (reason: Error) => void
-  transfer(run: RunTask, options?: Partial<TransferOptions>): Promise<void>
+  transfer(run: RunTask, options?: Partial<TransferOptions> & Pick<Context, 'gate'>): Promise<void>
 }
 
 async function scene(tasks: number): Promise<Scene> {
@@ -46,7 +47,7 @@ async function scene(tasks: number): Promise<Scene> {
     id,
     events,
     abort: (reason) => controller.abort(reason),
-    transfer: (run, options = {}) =>
+    transfer: (run, { gate, ...options } = {}) =>
       transferTasks(
         {
           history,
@@ -59,7 +60,7 @@ async function scene(tasks: number): Promise<Scene> {
           random: () => 0,
           ...options,
         },
-        { signal: controller.signal, emit: (event) => events.push(event) },
+        { signal: controller.signal, emit: (event) => events.push(event), gate },
       ),
   }
 }

@@ -62,7 +62,7 @@ export async function pause(session: Session, id: string): Promise<number> {
   print(session, { id: execution.id, status: execution.status, pausing: true }, () =>
     session.quiet
       ? ''
-      : `execution ${execution.id} holds before its next blob; \`replicate executions resume ${execution.id}\` resumes it\n`,
+      : `execution ${execution.id} is being paused; \`replicate executions resume ${execution.id}\` resumes it\n`,
   )
   return 0
 }

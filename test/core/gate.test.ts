@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { CancelledError } from '../../src/core/errors.ts'
-import { createGate } from '../../src/transfer/gate.ts'
+import { createGate } from '../../src/core/gate.ts'
 
 const quiet = new AbortController().signal
 
