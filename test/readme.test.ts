@@ -22,9 +22,9 @@ function blocks(language: string, name: string): readonly string[] {
   return [...textOf(name).matchAll(block)].map(([, text]) => text ?? '')
 }
 
-/** A file of something else says so in its first line. */
+/** A file of something else says so in its first line: `.github/…` or `….yml`. */
 function policiesOf(name: string): readonly string[] {
-  return blocks('yaml', name).filter((text) => !text.startsWith('# .'))
+  return blocks('yaml', name).filter((text) => !/^# (\.|\S+\.yml)/.test(text))
 }
 
 describe('every policy of the guides', () => {
@@ -78,7 +78,9 @@ describe('every example', () => {
 
   test('of the guides and of the examples is a command that would run', async () => {
     const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.yaml'))
-    const texts = [...documents, ...examples.map((name) => join('examples', name))].map(textOf)
+    const withoutOutput = (text: string): string =>
+      text.replace(/^```console.*\n(?:.*\n)*?```$/gm, (block) => (block.match(/^\$ .*/gm) ?? []).join('\n'))
+    const texts = [...documents, ...examples.map((name) => join('examples', name))].map(textOf).map(withoutOutput)
     const lines = texts.flatMap((text) =>
       [...text.matchAll(/(?:^\$ (?:.* )?|`|^# {3})(replicate [a-z]+ [^`\n]*?)(?: {2,}.*| +\(or:.*)?(?:`|$)/gm)].map(
         ([, line]) => line ?? '',

@@ -1,0 +1,66 @@
+/** Types commands into one shell, as a reader does: with a home of its own, the examples at hand, and the program on the path. */
+
+import { execFile } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { BIN } from '../e2e/program.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+export interface Typed {
+  /** On both outputs. */
+  readonly said: string
+  readonly status: number
+}
+
+export interface SessionOptions {
+  readonly env: Readonly<Record<string, string>>
+  /** Files by name, besides those of `examples/`. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples')
+
+/** Where a reader has what the program says of itself. */
+const INSTALLED = [
+  [process.execPath, '/usr/local/bin/node'],
+  [BIN, '/usr/local/lib/node_modules/replicate-ng/bin/replicate.js'],
+] as const
+
+/** What each command printed, and its status. */
+export async function type(lines: readonly string[], options: SessionOptions): Promise<readonly Typed[]> {
+  const directory = temporaryDirectory()
+  const path = (name: string): string => join(directory, name)
+  for (const name of ['bin', 'home', 'said']) mkdirSync(path(name))
+  const program = `#!/bin/sh\nexec '${process.execPath}' '${BIN}' "$@"\n`
+  for (const [name, text] of [
+    ['replicate', program],
+    ['npx', '#!/bin/sh\nexec "$@"\n'],
+  ] as const)
+    writeFileSync(path(`bin/${name}`), text, { mode: 0o755 })
+  const filter = (source: string): boolean => !source.includes('quickstart-copy')
+  cpSync(EXAMPLES, path('home/examples'), { recursive: true, filter })
+  // A reader has copied the example that the guide speaks of.
+  cpSync(EXAMPLES, path('home'), { recursive: true, filter })
+  for (const [name, text] of Object.entries(options.files)) writeFileSync(path(`home/${name}`), text)
+
+  // The next command may ask for the status of the one before.
+  const script = lines.map((line, at) => {
+    const said = path(`said/${at}`)
+    return `{ ${line}\n} >'${said}' 2>&1\nS=$?; echo $S >'${said}.status'; (exit $S)`
+  })
+  const env = {
+    PATH: `${path('bin')}:${process.env.PATH ?? ''}`,
+    HOME: path('home'),
+    LANG: 'C.UTF-8',
+    XDG_CACHE_HOME: process.env.REPLICATE_TEST_COMPILED ?? path('home/.cache'),
+    ...options.env,
+  }
+  await promisify(execFile)('bash', ['-c', `${script.join('\n')}\nexit 0`], { cwd: path('home'), env })
+  return lines.map((_, at) => {
+    const file = path(`said/${at}`)
+    const status = existsSync(`${file}.status`) ? Number(readFileSync(`${file}.status`, 'utf8')) : -1
+    const said = INSTALLED.reduce((text, [here, there]) => text.replaceAll(here, there), readFileSync(file, 'utf8'))
+    return { said: said.replaceAll(path('home'), '/home/ann'), status }
+  })
+}

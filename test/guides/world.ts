@@ -1,0 +1,78 @@
+/** The registries that the guides name, with what is in them. */
+
+import { startDockerHub } from '../fakes/docker-hub.ts'
+import { type Artifact, cosignSignature, image, index } from '../support/images.ts'
+import { startInternet } from '../support/internet.ts'
+import { type AuthOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+
+export interface World {
+  readonly env: Readonly<Record<string, string>>
+  close(): Promise<void>
+}
+
+const guarded = (user: string, password: string): { readonly auth: AuthOptions } => ({
+  auth: { kind: 'basic', user, password },
+})
+
+export async function startWorld(): Promise<World> {
+  const hub = await startDockerHub()
+  const [registry, old, fresh, internal, build, mirror] = await Promise.all([
+    startMemoryRegistry(),
+    startMemoryRegistry(guarded('reader', 'old')),
+    startMemoryRegistry(guarded('writer', 'new')),
+    startMemoryRegistry(),
+    startMemoryRegistry(guarded('ann', 'from')),
+    startMemoryRegistry(guarded('bob', 'to')),
+  ])
+  for (const tag of ['3.18.9', '3.19.4', '3.20.3', '3.21.0', '3.22.0-rc1'])
+    hub.content.add('library/alpine', multiplatform(`alpine ${tag}`), tag)
+  for (const tag of ['11.11', '12.8', '12.9']) hub.content.add('library/debian', multiplatform(`debian ${tag}`), tag)
+  for (const tag of ['6.2', '7.2', '7.4']) hub.content.add('library/redis', multiplatform(`redis ${tag}`), tag)
+
+  const api = multiplatform('api v2')
+  old.add('team-a/api', multiplatform('api v1'), 'v1')
+  old.add('team-a/api', api, 'v2')
+  const signature = cosignSignature(api.descriptor)
+  old.add('team-a/api', signature.artifact, signature.tag)
+  old.add('team-a/web', multiplatform('web'), 'v1', 'tmp-7')
+  old.add('team-b/api', multiplatform('b'), 'v1')
+
+  registry.add('library/alpine', multiplatform('alpine 3.20.3'), '3.20')
+  registry.add('team-a/api', api, 'v2')
+  registry.add('team-a/api', signature.artifact, signature.tag)
+
+  for (const tag of ['3.17', '3.18', '3.19', '3.20', 'edge']) build.add('library/alpine', multiplatform(tag), tag)
+  for (const tag of ['1.0', '1.1', 'edge']) build.add('team/app', multiplatform(`app ${tag}`), tag)
+
+  const internet = await startInternet({
+    'registry-1.docker.io': hub.content.url,
+    'hub.docker.com': hub.apiUrl,
+    'registry.example.com': registry.url,
+    'registry.internal.example': internal.url,
+    'old.example.com': old.url,
+    'new.example.com': fresh.url,
+    'hub.example.com': build.url,
+    'mirror.example.com': mirror.url,
+  })
+  const all = [internet, hub, registry, old, fresh, internal, build, mirror]
+  return {
+    env: internet.env,
+    async close() {
+      await Promise.all(all.map((one) => one.close()))
+    },
+  }
+}
+
+const made = new Map<string, Artifact>()
+
+/** The same for the same seed, made once. */
+function multiplatform(seed: string): Artifact {
+  const found = made.get(seed)
+  if (found) return found
+  const images = ['amd64', 'arm64'].map((architecture) =>
+    image({ seed: `${seed} ${architecture}`, size: 150_000, platform: { os: 'linux', architecture } }),
+  )
+  const built = index(images)
+  made.set(seed, built)
+  return built
+}
