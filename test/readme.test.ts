@@ -79,7 +79,7 @@ describe('every example', () => {
   test('of the guides and of the examples is a command that would run', async () => {
     const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.yaml'))
     const withoutOutput = (text: string): string =>
-      text.replace(/^```console.*\n(?:.*\n)*?```$/gm, (block) => (block.match(/^\$ .*/gm) ?? []).join('\n'))
+      text.replace(/^```console.*\n(?:.*\n)*?```$/gm, (block) => (block.match(/^\$ [^;\n]*/gm) ?? []).join('\n'))
     const texts = [...documents, ...examples.map((name) => join('examples', name))].map(textOf).map(withoutOutput)
     const lines = texts.flatMap((text) =>
       [...text.matchAll(/(?:^\$ (?:.* )?|`|^# {3})(replicate [a-z]+ [^`\n]*?)(?: {2,}.*| +\(or:.*)?(?:`|$)/gm)].map(
