@@ -11,11 +11,13 @@ import type { PingStep } from '../core/adapter.ts'
 import type { Context } from '../core/context.ts'
 import type { Difference, Verification } from '../core/drift.ts'
 import { HistoryError } from '../core/errors.ts'
+import type { Listed } from '../core/inventory.ts'
 import type { PolicyPlan } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Registry } from '../core/registry.ts'
 import type { Keychain } from '../credentials/keychain.ts'
 import { credentialOf, type WrittenCredential } from '../credentials/kinds.ts'
+import type { Endpoint } from '../engine/endpoint.ts'
 import { type Match, matches } from '../engine/plan/matches.ts'
 import { mergePlans, preview } from '../engine/plan/preview.ts'
 import { sidedEndpoint } from '../engine/sided.ts'
@@ -69,6 +71,15 @@ export interface App extends Running {
   plan(policy: Policy, configuration: Configuration, options: PlanOptions, ctx: Context): Promise<PolicyPlan>
   /** The repositories and tags that the policy's filters match at its source, as they are found; the destination is not asked. */
   matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>
+  /** The repositories that the policy's filters match, as they are found. */
+  repositories(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<string>
+  /** The artifacts that the policy's filters match, as they are found; `details`: each is looked into. */
+  artifacts(
+    policy: Policy,
+    configuration: Configuration,
+    options: { readonly details: boolean },
+    ctx: Context,
+  ): AsyncIterable<Listed>
   /** Compares both sides down to the last blob and writes nothing; `found` is called with each difference at once. */
   verify(
     policy: Policy,
@@ -162,6 +173,9 @@ export function createApp(options: AppOptions): App {
     })
   }
 
+  const openedSource = (policy: Policy, configuration: Configuration): Promise<Endpoint> =>
+    connections.open(configuration.registryOf(policy.source.registry))
+
   const read = (files: readonly string[], config: string | undefined): Promise<Configuration> =>
     readConfiguration({
       ...options,
@@ -209,12 +223,19 @@ export function createApp(options: AppOptions): App {
     async *matches(policy, configuration, ctx) {
       const records = await planRecords(policy)
       try {
-        const opened = await connections.open(configuration.registryOf(policy.source.registry))
-        const source = sidedEndpoint(opened, 'source')
+        const source = sidedEndpoint(await openedSource(policy, configuration), 'source')
         yield* matches(policy, source, records?.firstSeen, guarded(ctx))
       } finally {
         records?.close()
       }
+    },
+    async *repositories(policy, configuration, ctx) {
+      const { listRepositories } = await import('../engine/list/list.ts')
+      yield* listRepositories(policy, await openedSource(policy, configuration), guarded(ctx))
+    },
+    async *artifacts(policy, configuration, { details }, ctx) {
+      const { listArtifacts } = await import('../engine/list/list.ts')
+      yield* listArtifacts(policy, await openedSource(policy, configuration), { details }, guarded(ctx))
     },
     async verify(policy, configuration, { filter, ...rest }, found, ctx) {
       const records = await planRecords(policy)

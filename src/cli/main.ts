@@ -62,6 +62,7 @@ const productionParts: Parts = {
     }
   },
   known: async (options, files) => (await import('../app/known.ts')).whatIsKnown(options, files),
+  look: async (reference, configuration) => (await import('../config/look.ts')).look(reference, configuration),
   copyPolicy: async (request, configuration) => {
     const { copyPolicy } = await import('../config/copy.ts')
     return copyPolicy(request, configuration)

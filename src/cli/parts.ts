@@ -4,6 +4,7 @@ import type { App, AppOptions } from '../app/app.ts'
 import type { Known } from '../app/known.ts'
 import type { CopyRequest } from '../config/copy.ts'
 import type { Configuration } from '../config/load.ts'
+import type { Look } from '../config/look.ts'
 import type { AdapterType } from '../core/adapter.ts'
 import type { Policy } from '../core/policy.ts'
 
@@ -20,5 +21,7 @@ export interface Parts {
   paths(options: AppOptions): Promise<{ readonly configuration: string; readonly home: string }>
   /** For the completion of commands; `files` are those that the line names. */
   known(options: AppOptions, files: readonly string[]): Promise<Known>
+  /** What a reference names, for commands that only look. */
+  look(reference: string, configuration: Configuration): Promise<Look>
   copyPolicy(request: CopyRequest, configuration: Configuration): Promise<Policy>
 }

@@ -36,20 +36,10 @@ export function copyPolicy(request: CopyRequest, configuration: Configuration): 
     const hint = `write \`${plain}:latest\` or another tag, or '${plain}:*' for all tags`
     throw new ConfigurationError(`source \`${request.source}\` names no tag`, { hint })
   }
-  const filters: Filters = {
-    resource: 'all',
-    untagged: false,
-    platforms_index: 'sparse',
-    ...(name === undefined ? {} : { name: [name] }),
-    ...(source.tag === undefined ? {} : { tag: [source.tag] }),
-    ...(source.digest === undefined ? {} : { digest: source.digest }),
-    ...(request.platforms?.length ? { platforms: request.platforms } : {}),
-  }
   return {
+    ...ONCE,
     name: 'copy',
     description: `${request.source} → ${request.destination}`,
-    enabled: true,
-    scope: 'system',
     source: { registry: source.registry.name },
     destination: placed(
       destination,
@@ -59,18 +49,42 @@ export function copyPolicy(request: CopyRequest, configuration: Configuration): 
       isLayout(source),
       configuration,
     ),
-    also: [],
-    filters,
-    order: 'oldest',
-    on_overlap: 'skip',
-    allow_empty: false,
-    foreign_layers: false,
+    filters: {
+      ...filtersOf(name, source),
+      ...(request.platforms?.length ? { platforms: request.platforms } : {}),
+    },
     verify: request.verify ?? 'digest',
     referrers: request.referrers ?? true,
     override: request.override ?? true,
-    deletion: 'never',
-    triggers: [],
-    retry: { attempts: 3, delay: 120_000 },
+  }
+}
+
+/** What every policy of one use has. */
+export const ONCE = {
+  enabled: true,
+  scope: 'system',
+  also: [],
+  order: 'oldest',
+  on_overlap: 'skip',
+  allow_empty: false,
+  foreign_layers: false,
+  verify: 'digest',
+  referrers: true,
+  override: true,
+  deletion: 'never',
+  triggers: [],
+  retry: { attempts: 3, delay: 120_000 },
+} as const satisfies Partial<Policy>
+
+/** Selects what a reference names, `name` being its path as a pattern. */
+export function filtersOf(name: string | undefined, { tag, digest }: Reference): Filters {
+  return {
+    resource: 'all',
+    untagged: false,
+    platforms_index: 'sparse',
+    ...(name === undefined ? {} : { name: [name] }),
+    ...(tag === undefined ? {} : { tag: [tag] }),
+    ...(digest === undefined ? {} : { digest }),
   }
 }
 
@@ -124,7 +138,7 @@ function placed(
   }
 }
 
-function reference(text: string, side: string, configuration: Configuration): Reference {
+export function reference(text: string, side: string, configuration: Configuration): Reference {
   const { registries, types, cwd } = configuration
   const result = parseReference(text, { registries, types, directory: cwd })
   if (!isMistake(result)) return result
@@ -132,7 +146,7 @@ function reference(text: string, side: string, configuration: Configuration): Re
 }
 
 /** The names that a pattern spells out; undefined if it has wildcards or is absent. */
-function literalsOf(pattern: string | undefined, written: string): Literals {
+export function literalsOf(pattern: string | undefined, written: string, side = 'source'): Literals {
   if (pattern === undefined) return undefined
   try {
     return compilePattern(pattern).literals
@@ -140,7 +154,7 @@ function literalsOf(pattern: string | undefined, written: string): Literals {
     if (!(error instanceof PatternError)) throw error
     const column = written.length >= pattern.length ? ` at column ${written.indexOf(pattern) + error.column}` : ''
     throw new ConfigurationError(
-      `source \`${written}\`: \`${pattern}\` is not a valid pattern${column}: ${error.message}`,
+      `${side} \`${written}\`: \`${pattern}\` is not a valid pattern${column}: ${error.message}`,
     )
   }
 }

@@ -13,6 +13,7 @@ const COMMANDS = [
   ['run'],
   ['plan'],
   ['copy'],
+  ['ls'],
   ...['list', 'show', 'logs', 'watch', 'stop', 'pause', 'resume', 'retry', 'report', 'prune'].map((name) => [
     'executions',
     name,

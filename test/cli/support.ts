@@ -169,6 +169,8 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     },
     plan: () => Promise.resolve(behaviour.plan ?? unused()),
     matches: unused,
+    repositories: unused,
+    artifacts: unused,
     verify: unused,
     peer: unused,
     ping: async (_name, _configuration, _ctx, ended) => {
@@ -206,6 +208,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     starterFile: () => Promise.resolve('policies: {}\n'),
     paths: () => Promise.resolve({ configuration: '/home/me/.config/replicate/config.yaml', home: '/state' }),
     known: unused,
+    look: unused,
     copyPolicy: (request) =>
       Promise.resolve({
         ...policy,

@@ -48,6 +48,7 @@ export function buildProgram(dispatch: Dispatch): Command {
     (execute: Execute): Promise<void> =>
       dispatch(command.optsWithGlobals<GlobalFlags>(), execute)
   addReplicationCommands(program, start)
+  addLs(program, start)
   addVerify(program, start)
   addExecutions(program, start)
   addPolicies(program, start)
@@ -109,6 +110,30 @@ function addReplicationCommands(program: Command, start: Start): void {
     .option('--override', 'replace a destination tag that differs', true)
     .option('--no-override', 'keep a destination tag that differs')
   example(copy, 'replicate copy docker.io/library/alpine:3.20 registry.example.com/mirror/')
+}
+
+function addLs(program: Command, start: Start): void {
+  const ls = program
+    .command('ls')
+    .description('what a registry, a layout or an archive holds')
+    .argument(
+      '<reference>',
+      'HOST, HOST/NAMESPACE/, HOST/REPOSITORY[:TAG], patterns in quotes, oci:DIR[:REF] or tar:FILE',
+    )
+    .action((reference: string, flags: import('../commands/ls.ts').LsFlags) =>
+      start(ls)(async (session) => (await import('../commands/ls.ts')).ls(session, reference, flags)),
+    )
+  ls.option(
+    '-l, --long',
+    'also type, platforms, size, referrers and digest: reads every manifest, which some registries count as pulls; always of directories and files, and of one tag',
+  )
+  example(
+    ls,
+    'replicate ls registry.example.com/library/',
+    'replicate ls docker.io/library/alpine',
+    'replicate ls docker.io/library/alpine:3.20',
+    'replicate ls tar:images.tar',
+  )
 }
 
 function addVerify(program: Command, start: Start): void {

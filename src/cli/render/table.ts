@@ -42,25 +42,35 @@ export function* tablePieces(
   colors: Colors = colorsFor(false),
   sample = SAMPLE,
 ): Generator<string> {
+  const table = tableOf(columns, width, colors, sample)
+  for (const row of rows) yield table.add(row)
+  yield table.end()
+}
+
+/** A table whose rows come one by one: what each of them adds to the text. */
+export interface Table {
+  add(row: readonly string[]): string
+  end(): string
+}
+
+export function tableOf(columns: readonly Column[], width: number, colors: Colors, sample = SAMPLE): Table {
   const first: (readonly string[])[] = []
   let layout: Layout | undefined
-  for (const row of rows) {
-    const cells = columns.map((_, index) => printable(row[index] ?? ''))
-    if (layout) {
-      yield rowLine(cells, layout)
-      continue
-    }
-    first.push(cells)
-    if (first.length < sample) continue
-    layout = layoutOf(columns, first, width)
-    yield* begin(layout)
-  }
-  if (!layout) yield* begin(layoutOf(columns, first, width))
-
-  function* begin(made: Layout): Generator<string> {
+  const begin = (): string => {
+    const made = layoutOf(columns, first, width)
+    layout = made
     const titles = columns.map((column) => column.title)
-    yield `${colors.bold(rowLine(titles, { ...made, painted: false }).slice(0, -1))}\n`
-    for (const cells of first) yield rowLine(cells, made)
+    const title = `${colors.bold(rowLine(titles, { ...made, painted: false }).slice(0, -1))}\n`
+    return title + first.map((cells) => rowLine(cells, made)).join('')
+  }
+  return {
+    add(row) {
+      const cells = columns.map((_, index) => printable(row[index] ?? ''))
+      if (layout) return rowLine(cells, layout)
+      first.push(cells)
+      return first.length < sample ? '' : begin()
+    },
+    end: () => (layout ? '' : begin()),
   }
 }
 

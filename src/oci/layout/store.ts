@@ -38,7 +38,7 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
 
     async readManifest(tagOrDigest, ctx) {
       const opened = await open()
-      const found = await find(opened, name, tagOrDigest, ctx)
+      const found = (await find(opened, name, tagOrDigest, ctx)) ?? (await child(opened, tagOrDigest))
       if (found) return opened.subjects.manifest(opened.files, found)
       const separator = looksLikeDigest(tagOrDigest) ? '@' : ':'
       throw notFound(opened.files, `${name || opened.plain}${separator}${tagOrDigest}`)
@@ -181,6 +181,11 @@ async function find(opened: Opened, name: string, tagOrDigest: string, ctx: Cont
   if (own) return descriptorOfEntry(own)
   // What only other repositories list is not here: a referrer must be written to each to be found in each.
   return entries.length > 0 ? undefined : describeBlob(files, digest)
+}
+
+/** A child of an index of this repository may be listed by another one alone. */
+async function child({ files }: Opened, tagOrDigest: string): Promise<Descriptor | undefined> {
+  return looksLikeDigest(tagOrDigest) ? describeBlob(files, checkedDigest(tagOrDigest)) : undefined
 }
 
 /** A child was written before its index, and until then nothing else led to it. A referrer would be lost without its entry. */

@@ -49,6 +49,7 @@ test('without a terminal there is a line each ten seconds while bytes move', () 
         schema: unused,
         starterFile: unused,
         paths: unused,
+        look: unused,
         copyPolicy: unused,
         known: unused,
       },

@@ -59,6 +59,17 @@ describe('a directory that is written', () => {
     expect(strayFiles(path)).toEqual([])
   })
 
+  it('gives the child of an index that only another repository lists', async () => {
+    const path = temporaryDirectory()
+    const [amd, arm] = [image({ seed: 1 }), image({ seed: 2 })]
+    await push(openLayout(path).repository('a'), index([amd, arm]), '1')
+    await push(openLayout(path).repository('b'), arm, 'arm')
+    const store = openLayout(path).repository('a')
+    expect((await store.readManifest(arm.digest, context)).bytes).toEqual(arm.bytes)
+    // As an artifact of its own it is not there: written to it, it is listed.
+    expect(await store.resolve(arm.digest, context)).toBeUndefined()
+  })
+
   it('holds many repositories, and lists their tags with digests without reading a manifest', async () => {
     const path = temporaryDirectory()
     const layout = openLayout(path)
