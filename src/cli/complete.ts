@@ -156,6 +156,7 @@ function valuesNamed(name: string): Values | undefined {
       return kinds('registry')
     case 'source':
     case 'destination':
+    case 'reference':
       return kinds('place')
     case 'id':
       return kinds('execution')
