@@ -48,7 +48,8 @@ export async function* listArtifacts(
   }))
   for await (const { repository, tagged, others, attachments } of groups) {
     const family = new Set<string>()
-    const look = (one: Candidate): Promise<Listed | undefined> => listedOf(one, repository, discovery, options.details, family, ctx)
+    const look = (one: Candidate): Promise<Listed | undefined> =>
+      listedOf(one, repository, discovery, options.details, family, ctx)
     yield* present(mapConcurrent(tagged, ARTIFACTS_AT_ONCE, look))
     // Whatever hangs on an artifact that was listed has been listed with it.
     const subjects = new Set([...family].map((digest) => cutDigest(digest as Digest)))
