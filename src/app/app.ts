@@ -49,6 +49,8 @@ export interface AppOptions {
   readonly stdin: () => Promise<string>
   /** Absent: the system's. */
   readonly timing?: Timing
+  /** Emit an event for each request. */
+  readonly trace?: boolean
   /** Other threads for large blobs; absent: what suits the machine. */
   readonly carriers?: CarriersOptions
 }
@@ -124,9 +126,11 @@ export function createApp(options: AppOptions): App {
   const redactor = createRedactor()
   const warnings: string[] = []
   const userAgent = `${metadata.name}/${metadata.version}`
-  const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing }
+  let told: Context['emit'] = () => {}
+  const trace: Context['emit'] | undefined = options.trace ? (event) => told(event) : undefined
+  const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing, trace }
   const connections = createConnections({ ...about, warn: (text) => warnings.push(text) })
-  const post = createPost({ ...about, connections })
+  const post = createPost({ ...about, connections, trace: options.trace })
   const carriers = createCarriers(options.carriers)
   const lists = createLongLists()
   let history: Promise<History> | undefined
@@ -140,10 +144,8 @@ export function createApp(options: AppOptions): App {
   /** What leaves the program by events has its secrets removed. */
   function guarded(ctx: Context): Context {
     for (const text of warnings.splice(0)) ctx.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
-    return {
-      signal: ctx.signal,
-      emit: (event) => ctx.emit(redactAll(event, (text) => redactor.text(text))),
-    }
+    told = (event) => ctx.emit(redactAll(event, (text) => redactor.text(text)))
+    return { signal: ctx.signal, emit: told }
   }
 
   /** What a plan may need of the history, which it only reads. */

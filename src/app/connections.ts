@@ -5,6 +5,7 @@ import { adapters } from '../../adapters/index.ts'
 import type { Configuration } from '../config/load.ts'
 import { type Adapter, type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
+import type { Context } from '../core/context.ts'
 import { ConfigurationError, NetworkError, type Side } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import type { Grace } from '../core/gate.ts'
@@ -45,6 +46,8 @@ export interface ConnectionOptions {
   readonly redactor: Redactor
   readonly userAgent: string
   readonly warn: (text: string) => void
+  /** Requests are traced: told of those that are made for no call in particular. */
+  readonly trace?: Context['emit'] | undefined
   readonly timing?: Timing | undefined
   /** For every registry, instead of looking for one. */
   readonly credential?: Credential
@@ -112,6 +115,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     const found = await credential(registry)
     const emit = (event: Event): void => {
       if (event.type === 'log' && event.level === 'warning') warn(event.text)
+      else if (event.type === 'request') options.trace?.(event)
     }
     const ctx = { signal: closing.signal, emit }
     return type.signIn ? type.signIn(found, registry, { api, ctx, env: options.env }) : sendable(found, registry)
@@ -201,13 +205,14 @@ function sendable(found: Credential, { name, type }: Registry): SentCredential {
 /** What all clients for a registry share: trust, limits, time. */
 async function clientOptions(
   registry: Registry,
-  { userAgent, timing, redactor }: ConnectionOptions,
+  { userAgent, timing, redactor, trace }: ConnectionOptions,
   surroundings: TrustSurroundings,
 ) {
   return {
     ...(await trustOf(registry, surroundings)),
     name: registry.name,
     userAgent,
+    ...(trace ? { trace: 'address' as const } : {}),
     secrets: (secret: string) => redactor.add(secret),
     redact: (text: string) => redactor.text(text),
     ...timing,

@@ -16,11 +16,12 @@ export interface PostOptions {
   readonly redactor: Redactor
   readonly userAgent: string
   readonly timing?: Timing | undefined
+  readonly trace?: boolean | undefined
 }
 
 const SUCCESS = [200, 201, 202, 203, 204, 205, 206] as const
 
-export function createPost({ connections, env, redactor, userAgent, timing }: PostOptions): Post {
+export function createPost({ connections, env, redactor, userAgent, timing, trace }: PostOptions): Post {
   const redact = (text: string): string => redactor.text(text)
 
   /** A client without any registry's credential. The address itself may be a secret. */
@@ -30,7 +31,7 @@ export function createPost({ connections, env, redactor, userAgent, timing }: Po
     const credential = async () => ({ kind: 'anonymous', origin: 'none' }) as const
     const authorities = authoritiesFrom(env)
     const client = { url: url.origin, host: url.host, credential, proxy, authorities, userAgent, secrets, redact }
-    return createHttpClient({ ...client, ...timing })
+    return createHttpClient({ ...client, ...timing, trace: trace ? 'host' : undefined })
   }
 
   return async ({ url, registry, headers, body, answers = [] }, ctx) => {

@@ -40,7 +40,7 @@ export function addGlobalOptions(program: Command): Command {
     .option('--json', 'print one document, or one JSON object a line')
     .option('-q, --quiet', 'print errors only')
     .addOption(
-      new Option('-v, --verbose', 'say more; repeat for debugging').argParser(
+      new Option('-v, --verbose', 'say more, and name each task; -vv shows each request').argParser(
         (_value, previous: number | undefined) => (previous ?? 0) + 1,
       ),
     )

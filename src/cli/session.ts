@@ -1,12 +1,12 @@
 /** What a command works with: outputs, colours, the global options, and the program once it is needed. */
 
 import type { App, AppOptions } from '../app/app.ts'
-import type { Event } from '../core/events.ts'
+import type { Context } from '../core/context.ts'
 import type { Parts } from './parts.ts'
 import { type Colors, colorsFor } from './render/colors.ts'
-import { printable } from './render/format.ts'
 import { jsonDocument } from './render/json.ts'
 import { inAscii, showsUnicode } from './render/symbols.ts'
+import { eventText } from './render/told.ts'
 
 /** Standard output or standard error. */
 export interface Output {
@@ -78,6 +78,7 @@ export function openSession(surroundings: Surroundings, flags: GlobalFlags): Ses
     ...(flags.home === undefined ? {} : { home: flags.home }),
     ...(flags.config === undefined ? {} : { config: flags.config }),
     ...(flags.untrusted === undefined ? {} : { untrusted: flags.untrusted }),
+    trace: (flags.verbose ?? 0) >= 2,
   }
   let app: Promise<App> | undefined
   const quiet = flags.quiet ?? false
@@ -145,17 +146,20 @@ export function print(session: Session, document: unknown, text: () => string): 
   session.stdout.write(session.json ? jsonDocument(document) : text())
 }
 
-/** A context for calls outside of executions: warnings go to standard error. */
-export function quietContext(session: Pick<Session, 'signal' | 'quiet' | 'stderr'>): {
-  signal: AbortSignal
-  emit: (event: Event) => void
-} {
+/** A context for calls outside of executions: warnings go to standard error, and what `-v` asks for. */
+export function quietContext(
+  session: Pick<Session, 'signal' | 'quiet' | 'stderr' | 'errorColors' | 'verbose' | 'timer'>,
+): Context {
+  const { signal, quiet, stderr, errorColors: colors, verbose, timer } = session
+  const hinted = new Set<string>()
   return {
-    signal: session.signal,
+    signal,
     emit: (event) => {
-      if (event.type !== 'log' || session.quiet) return
-      if (event.level === 'warning' || event.level === 'error')
-        session.stderr.write(`${event.level}: ${printable(event.text)}\n`)
+      if (quiet || event.type === 'stage' || event.type === 'task') return
+      if (event.type === 'waiting' && verbose === 0) return
+      const { columns } = stderr
+      const text = eventText(event, { execution: 0, colors, verbose, columns, plain: false, hinted, time: timer.now() })
+      if (text !== undefined) stderr.write(text)
     },
   }
 }

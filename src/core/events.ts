@@ -47,3 +47,19 @@ export type Event =
   /** No byte moves until it is resumed. */
   | { readonly type: 'paused'; readonly paused: boolean }
   | { readonly type: 'waiting'; readonly reason: string; readonly until?: string }
+  /** One request, once its answer has begun or it has failed; only where requests are traced. No secret is in `url`. */
+  | {
+      readonly type: 'request'
+      readonly method: string
+      readonly url: string
+      /** Milliseconds until the answer began. */
+      readonly duration: number
+      readonly status?: number
+      /** Why there was no answer. */
+      readonly failure?: string
+      /** Bytes of its body, and of the answer's as the server announced them. */
+      readonly sent?: number
+      readonly received?: number
+      /** 1 is the first. */
+      readonly attempt?: number
+    }

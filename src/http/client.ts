@@ -19,6 +19,7 @@ import { refusal } from './refusal.ts'
 import { heldResponse } from './response.ts'
 import { ATTEMPTS, retryAfter, retrying } from './retry.ts'
 import { ownTarget } from './target.ts'
+import { counting, type Trace, traced } from './trace.ts'
 import { createTransport } from './transport.ts'
 
 export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> {
@@ -39,6 +40,8 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
   readonly preemptive?: boolean | undefined
   /** false: large bodies go through undici, too. */
   readonly pump?: boolean | undefined
+  /** Emit an event for each request. */
+  readonly trace?: Trace | undefined
   /** Milliseconds for a whole answer other than a blob; default 5 minutes. */
   readonly answerLimit?: number | undefined
   readonly userAgent: string
@@ -74,7 +77,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const idle = options.idle ?? IDLE
   const patience = options.idle ?? options.limits?.idle ?? IDLE_BLOB
   const guard = { registry: target.url, allowed: options.allowAddresses }
-  const transport = createTransport({ ...options, guard, idle, connections: options.limits?.connections }, redact)
+  const plain = createTransport({ ...options, guard, idle, connections: options.limits?.connections }, redact)
+  const { trace } = options
+  const transport = trace ? traced(plain, { trace, redact, clock }) : plain
   const closing = new AbortController()
   const name = options.name ?? options.host
   const server = { transport, userAgent: options.userAgent, name, host: options.host, redact, secrets, clock, random }
@@ -101,13 +106,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     clock,
   })
 
-  async function request(request: HttpRequest, ctx: Context): Promise<HttpResponse> {
+  async function request(request: HttpRequest, given: Context): Promise<HttpResponse> {
     const { url, own } = target.resolve(request.url)
     const what = `${request.method} ${redact(url.pathname + url.search)}`
     const attempts = request.retry === false ? 1 : ATTEMPTS
     let failures = 0
+    let attempt = 0
+    const ctx = trace ? counting(given, () => attempt) : given
     return retrying(
       async () => {
+        attempt += 1
         const response = request.metered
           ? await metered(request, url, own, what, ctx)
           : await signed(request, url, own, what, ctx)
@@ -207,7 +215,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       const silence = isBlob ? patience : isLarge ? SLOW_ANSWER : undefined
       const limit = isRead && !isBlob ? (options.answerLimit ?? ANSWER_LIMIT) : undefined
       const carrier = isLarge ? ctx.carrier : undefined
-      const sending = { body: request.body, silence, limit, carrier, signal: ctx.signal }
+      const sending = { body: request.body, silence, limit, carrier, signal: ctx.signal, emit: ctx.emit }
       let hop: Hop = { method: request.method, url, headers: headersOf(request, await sign()) }
       const began = clock.monotonic()
       for (let hops = 0; ; hops += 1) {

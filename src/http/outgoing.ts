@@ -1,6 +1,7 @@
 /** A request as it leaves the client: for the sockets of this thread, of another one, or of a proxy's agent. */
 
 import type { Carrier } from '../core/carrier.ts'
+import type { Context } from '../core/context.ts'
 import type { BodySource } from '../core/http.ts'
 
 export interface Outgoing {
@@ -16,6 +17,8 @@ export interface Outgoing {
   /** The thread to send it from; absent: this one. */
   readonly carrier?: Carrier | undefined
   readonly signal: AbortSignal
+  /** Where requests are traced: told of this one. */
+  readonly emit?: Context['emit'] | undefined
   /** Called once when the answer's body is over; not called where `send` throws. */
   readonly done: () => void
 }

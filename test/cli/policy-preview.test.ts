@@ -34,8 +34,10 @@ async function look(source: string, options: PreviewOptions, signal = new AbortC
   const write = (text: string): void => {
     said += text
   }
-  const session: Pick<Session, 'signal' | 'stderr' | 'quiet' | 'bars' | 'errorColors'> = {
+  const session: Pick<Session, 'signal' | 'stderr' | 'quiet' | 'bars' | 'errorColors' | 'timer' | 'verbose'> = {
     signal,
+    verbose: 0,
+    timer: { now: Date.now, every: () => () => {} },
     stderr: { write, isTerminal: true, columns: 80 },
     quiet: false,
     bars: true,

@@ -67,7 +67,7 @@ test.each(['basic', 'bearer'] as const)('a credential that works, and one that d
     here.write('policy.yaml', yaml.replace(`url: ${source.url}`, `url: ${source.url}, ${credential}`))
     const ended: Ended[] = []
     for (const look of looks) ended.push(await here.run(look))
-    expect(ended[0], ended[0]?.stderr).toMatchObject({ code })
+    expect(ended[0], ended[0]?.stderr).toMatchObject({ code, stderr: expect.stringContaining(`GET ${source.url}/v2/`) })
     expectNoSecret(here, ended, formsOf(password))
   }
 })

@@ -5,6 +5,7 @@ import type { Event } from '../../core/events.ts'
 import type { Session } from '../session.ts'
 import { errorLines } from './error.ts'
 import { jsonLine } from './json.ts'
+import { requestText } from './told.ts'
 import type { View } from './view.ts'
 
 export function jsonView(session: Session): View {
@@ -49,6 +50,13 @@ function lineOf(event: Event, about: About & { readonly time: string }, verbose:
     case 'retry': {
       const { what, reason, attempt, delay } = event
       return { ...log, level: 'info', task_id: null, text: `${what}: ${reason}`, attempt, delay_ms: delay }
+    }
+    case 'request': {
+      if (verbose < 2) return undefined
+      const { method, url, status = null, failure = null, duration, sent, received, attempt = 1 } = event
+      const bytes = { bytes_sent: sent ?? null, bytes_received: received ?? null }
+      const end = { status, failure, duration_ms: Math.round(duration), ...bytes, attempt }
+      return { ...log, level: 'debug', task_id: null, text: requestText(event), method, url, ...end }
     }
     case 'waiting':
       return { type: 'waiting', ...about, reason: event.reason, until: event.until ?? null }

@@ -5,9 +5,10 @@ import type { Output, Session } from '../session.ts'
 import { overallLine, slotLine } from './bar.ts'
 import type { Colors } from './colors.ts'
 import { createFrame, reflowsLines } from './frame.ts'
-import { eventText, writeEnd } from './lines.ts'
+import { writeEnd } from './lines.ts'
 import { createMeter, type Meter } from './meter.ts'
 import { headingLine } from './summary.ts'
+import { eventText } from './told.ts'
 import type { View } from './view.ts'
 import { wrapLines } from './wrap.ts'
 
@@ -42,9 +43,10 @@ export function progressView(session: Session): View {
       meter = createMeter(timer.now)
       stderr.write(headingLine(heading, colors))
     },
-    event(event, time) {
+    event(event, time = timer.now()) {
       meter.add(event)
-      const text = eventText(event, { execution, session, plain: false, hinted, time })
+      const { verbose } = session
+      const text = eventText(event, { execution, colors, verbose, columns: stderr.columns, plain: false, hinted, time })
       if (text !== undefined) say(text)
       if (event.type !== 'stage' || event.stage !== 'transfer') return
       if (event.state === 'started') bars ??= openBars(session, colors, meter)

@@ -76,6 +76,7 @@ async function exchange(
     body: Buffer.from(form.toString()),
     limit: LIMIT,
     signal: ctx.signal,
+    emit: ctx.emit,
     done: ignore,
   })
   if (!NO_POST.includes(response.status) && !isRedirect(response.status)) return response
@@ -96,7 +97,15 @@ async function get(request: TokenRequest, options: TokenServerOptions, ctx: Cont
     headers = { ...headers, authorization: `Basic ${encodeBasic('<token>', credential.token)}` }
   }
   // A redirect is not followed: the realm is as far as the registry's word goes.
-  return options.transport.send({ method: 'GET', url, headers, limit: LIMIT, signal: ctx.signal, done: ignore })
+  return options.transport.send({
+    method: 'GET',
+    url,
+    headers,
+    limit: LIMIT,
+    signal: ctx.signal,
+    emit: ctx.emit,
+    done: ignore,
+  })
 }
 
 async function jsonOf(response: HttpResponse, { realm }: TokenRequest): Promise<unknown> {

@@ -21,7 +21,7 @@ export interface Preview {
   readonly complete: boolean
 }
 
-type Viewer = Pick<Session, 'signal' | 'stderr' | 'quiet' | 'bars' | 'errorColors'>
+type Viewer = Pick<Session, 'signal' | 'stderr' | 'quiet' | 'bars' | 'errorColors' | 'timer' | 'verbose'>
 
 type LogEvent = Extract<Event, { readonly type: 'log' }>
 
