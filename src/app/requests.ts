@@ -2,8 +2,11 @@
 
 import type { Execution } from '../core/execution.ts'
 import type { SavedPlan, TaskSpec } from '../core/plan.ts'
+import type { TriggerKind } from '../core/states.ts'
 
 export interface RunOptions {
+  /** What starts it; default `manual`. */
+  readonly trigger?: TriggerKind
   /** Blob streams at once. */
   readonly concurrency?: number
   /** Bytes a second over all streams. */

@@ -70,7 +70,7 @@ export function createRunning(parts: RunningParts): Running {
           source,
           routes,
           history: await parts.history(),
-          trigger: 'manual',
+          trigger: run.trigger ?? 'manual',
           lock: again?.lock ?? lockOf(policy, configuration),
           origin: originText(configuration, narrowingOf(run), { saved: run.plan !== undefined }),
           again,
@@ -146,7 +146,7 @@ function limitedBy({ bandwidth, timeout }: RunOptions, ctx: Context): Limited {
 
 /** The options that say what is planned; the others say how it is done. */
 function narrowingOf(run: RunOptions): RunOptions {
-  const { plan, concurrency, bandwidth, failFast, maxFailures, wait, timeout, ...narrowing } = run
+  const { plan, trigger, concurrency, bandwidth, failFast, maxFailures, wait, timeout, ...narrowing } = run
   return narrowing
 }
 

@@ -71,8 +71,9 @@ export async function showRun(
 }
 
 export function runOptions(flags: RunFlags): RunOptions {
-  const { concurrency, bandwidth, filter, failFast, maxFailures, wait, timeout, shard, referrers } = flags
+  const { trigger, concurrency, bandwidth, filter, failFast, maxFailures, wait, timeout, shard, referrers } = flags
   return {
+    ...(trigger === undefined ? {} : { trigger }),
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
     ...(filter === undefined ? {} : { filter }),

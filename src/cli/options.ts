@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander'
 import type { RunOptions } from '../app/app.ts'
+import { TRIGGERS } from '../core/states.ts'
 import { collect, duration, type FilterFlags, fileEnding, filter, positiveInteger, rate, shard } from './values.ts'
 
 /** As commander hands them over, values already checked. */
@@ -76,7 +77,18 @@ export function addNarrowingOptions(command: Command): Command {
 }
 
 export function addRunOptions(command: Command): Command {
-  return addTransferOptions(addNarrowingOptions(command).option('--dry-run', 'show the plan and touch nothing'))
+  const narrowed = addNarrowingOptions(command).option('--dry-run', 'show the plan and touch nothing')
+  return addTriggerOption(addTransferOptions(narrowed))
+}
+
+/** Of every command that begins an execution. */
+export function addTriggerOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--trigger <kind>',
+      'what starts it, for the history; exported schedules say so (default: manual)',
+    ).choices(TRIGGERS),
+  )
 }
 
 /** Options of every command that executes a plan. */

@@ -40,6 +40,7 @@ export interface Execution {
 }
 
 export interface Task {
+  /** Its number within its execution, from 1. */
   readonly id: number
   readonly execution_id: number
   readonly resource_type: ResourceType

@@ -21,7 +21,9 @@ export const TASK_MOVES = {
 } as const satisfies Record<string, readonly string[]>
 export type TaskStatus = keyof typeof TASK_MOVES
 
-export type TriggerKind = 'manual' | 'schedule' | 'event' | 'poll' | 'pull'
+/** What may start an execution. */
+export const TRIGGERS = ['manual', 'schedule', 'event', 'poll', 'pull'] as const
+export type TriggerKind = (typeof TRIGGERS)[number]
 
 /** The states from which `to` may be reached: what an `UPDATE` puts into its `WHERE`. */
 export function executionStatesBefore(to: ExecutionStatus): readonly ExecutionStatus[] {

@@ -70,18 +70,18 @@ describe('a crontab', () => {
   test('quotes for the shell, and for cron, to which a percent sign is the end', () => {
     const [line] = lines(crontab(scheduled('p', { schedule: '0 2 * * *' })).text)
     expect(line).toBe(
-      "0 2 * * * '/opt/my node/bin/node' /usr/bin/replicate --config '/etc/it'\\''s 100\\%/$x.yaml' --home /var/lib/replicate --quiet run --policy p",
+      "0 2 * * * '/opt/my node/bin/node' /usr/bin/replicate --config '/etc/it'\\''s 100\\%/$x.yaml' --home /var/lib/replicate --quiet run --policy p --trigger schedule",
     )
   })
 
   test('has what needs no time zone before those that do', () => {
     const local = scheduled('local', { schedule: '@daily' })
     expect(lines(crontab(nightly, often, local).text).map((line) => line.replace(/ '.*policy/, ''))).toEqual([
-      '0 0 * * * local',
+      '0 0 * * * local --trigger schedule',
       'CRON_TZ=Europe/Berlin',
-      '0 2 * * * nightly',
+      '0 2 * * * nightly --trigger schedule',
       'CRON_TZ=UTC',
-      '0,30 * * * * often',
+      '0,30 * * * * often --trigger schedule',
     ])
   })
 
@@ -108,7 +108,7 @@ describe('a crontab', () => {
     const queued = { ...scheduled('p', { schedule: '@daily' }), on_overlap: 'queue' } as const
     const other = { ...place, user: undefined, fileOf: () => '/srv/policy.yaml' }
     expect(exported('crontab', entriesOf(queued), other).text).toContain(
-      '/usr/bin/replicate --home /var/lib/replicate --quiet run /srv/policy.yaml --policy p --wait\n',
+      '/usr/bin/replicate --home /var/lib/replicate --quiet run /srv/policy.yaml --policy p --trigger schedule --wait\n',
     )
   })
 
@@ -129,7 +129,7 @@ describe('timers of systemd', () => {
 
   test('quote for systemd', () => {
     expect(units({ schedule: '@daily' })).toContain(
-      'ExecStart="/opt/my node/bin/node" /usr/bin/replicate --config "/etc/it\'s 100%%/$$x.yaml" --home /var/lib/replicate --quiet run --policy p',
+      'ExecStart="/opt/my node/bin/node" /usr/bin/replicate --config "/etc/it\'s 100%%/$$x.yaml" --home /var/lib/replicate --quiet run --policy p --trigger schedule',
     )
   })
 
@@ -171,6 +171,8 @@ describe('cron jobs of Kubernetes', () => {
       'run',
       '--policy',
       'Base.Images',
+      '--trigger',
+      'schedule',
     ])
   })
 

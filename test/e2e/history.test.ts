@@ -1,8 +1,13 @@
-/** A history that has grown: long executions are shown piece by piece, and old ones pruned. */
+/** What the history says of executions: numbers, names, what began them; long ones piece by piece, and old ones pruned. */
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openHistory } from '../../src/history/history.ts'
 import { begin, copies } from '../history/setup.ts'
+import { image } from '../support/images.ts'
+import { registry } from '../support/registries.ts'
+import { policyBetween } from './harness.ts'
 import { type Program, program } from './program.ts'
 
 /** Ended executions with so many tasks, oldest first. */
@@ -76,4 +81,71 @@ test('prune without a word of what may go is refused, and so is nonsense', async
   expect(await here.run(['executions', 'prune', '--keep', '0'])).toMatchObject({ code: 2 })
   expect(await here.run(['executions', 'prune', '--older-than', 'soon'])).toMatchObject({ code: 2 })
   expect(await here.executions()).toHaveLength(1)
+})
+
+test('the tasks of every execution are numbered from 1, wherever they are shown or typed', async () => {
+  const refused = { status: 403 } as const
+  const source = await registry({
+    fault: ({ route, path }) => (route === 'blob' && path.includes('/bad/') ? refused : undefined),
+  })
+  const destination = await registry()
+  for (const name of ['good', 'bad']) source.add(name, image({ seed: name }), 'v1')
+  const here = program()
+  here.write('policy.yaml', policyBetween(source.url, destination.url))
+  expect(await here.run(['run', 'policy.yaml'])).toMatchObject({ code: 1 })
+  source.add('good', image({ seed: 'new' }), 'v2')
+  const second = await here.run(['run', 'policy.yaml'])
+  const number = /replicate executions logs 2 (\d)/.exec(second.stderr)?.[1]
+  expect(['1', '2']).toContain(number)
+  const { tasks } = await here.execution('last')
+  expect(tasks.map(({ id, execution_id }) => [execution_id, id])).toEqual([
+    [2, 1],
+    [2, 2],
+  ])
+  const failed = tasks.find(({ status }) => status === 'failed')
+  expect(String(failed?.id)).toBe(number)
+  const log = JSON.parse((await here.run(['executions', 'logs', '2', String(number), '--json'])).stdout)
+  expect(log.length).toBeGreaterThan(0)
+  expect(new Set(log.map((line: { readonly task_id: number }) => line.task_id))).toEqual(new Set([failed?.id]))
+  expect((await here.run(['executions', 'logs', '2'])).stdout).toContain(`[${number}] `)
+  expect(await here.run(['executions', 'logs', '2', '3'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('execution 2 has no task 3'),
+  })
+  // A retry is numbered anew.
+  await here.run(['executions', 'retry', '2'])
+  expect((await here.execution('last')).tasks.map(({ id }) => id)).toEqual([1])
+})
+
+test('without an ID the last execution is meant', async () => {
+  const source = await registry()
+  source.add('app', image(), 'v1')
+  const here = program()
+  here.write('policy.yaml', policyBetween(source.url, (await registry()).url))
+  await here.run(['run', 'policy.yaml'])
+  await here.run(['run', 'policy.yaml'])
+  expect((await here.run(['executions', 'show'])).stdout).toContain('Execution 2 succeeded')
+  expect((await here.run(['executions', 'logs'])).stdout).toContain('prepare ended')
+  expect((await here.run(['executions', 'watch'])).stdout).toContain('Execution 2 succeeded')
+  expect((await here.run(['executions', 'report', '--markdown'])).stdout).not.toBe('')
+  for (const command of ['stop', 'pause', 'resume', 'retry'])
+    expect(await here.run(['executions', command])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('execution 2'),
+    })
+})
+
+test('what started an execution is kept, as a run says it', async () => {
+  const source = await registry()
+  source.add('app', image(), 'v1')
+  const here = program()
+  const told = join(here.directory, 'told')
+  const notify = `    notify: [{ on: [succeeded], exec: [sh, -c, 'echo $REPLICATE_TRIGGER >> ${told}'] }]`
+  here.write('policy.yaml', policyBetween(source.url, (await registry()).url, notify))
+  await here.run(['run', 'policy.yaml'])
+  expect(await here.run(['run', 'policy.yaml', '--trigger', 'schedule'])).toMatchObject({ code: 0 })
+  expect(await here.executions()).toMatchObject([{ trigger: 'schedule' }, { trigger: 'manual' }])
+  expect((await here.run(['executions', 'show'])).stdout).toContain(', schedule')
+  expect(readFileSync(told, 'utf8')).toBe('manual\nschedule\n')
+  expect(await here.run(['run', 'policy.yaml', '--trigger', 'cron'])).toMatchObject({ code: 2 })
 })

@@ -1,7 +1,7 @@
 /** `replicate executions` and its subcommands, as the command line declares them. */
 
 import { type Command, Option } from 'commander'
-import { addTransferOptions, type RunFlags } from '../options.ts'
+import { addTransferOptions, addTriggerOption, type RunFlags } from '../options.ts'
 import { duration, positiveInteger } from '../values.ts'
 import { example, type Start } from './command.ts'
 
@@ -9,7 +9,7 @@ export function addExecutions(program: Command, start: Start): void {
   const group = program.command('executions').helpCommand(false).description('what ran, what runs, and how it went')
   example(group, 'replicate executions list', 'replicate executions show last')
   const load = () => import('../commands/executions/executions.ts')
-  const id = ['<id>', 'a number, last, or last:POLICY'] as const
+  const id = ['[id]', 'a number, last, or last:POLICY', 'last'] as const
   const list = group
     .command('list')
     .description('the executions, newest first')
@@ -29,12 +29,12 @@ export function addExecutions(program: Command, start: Start): void {
     .action((execution: string, flags: { readonly failed?: boolean }) =>
       start(show)(async (session) => (await import('../commands/executions/show.ts')).show(session, execution, flags)),
     )
-  example(show, 'replicate executions show last --failed')
+  example(show, 'replicate executions show', 'replicate executions show last:base-images --failed')
   const logs = group
     .command('logs')
     .description("an execution's log, or that of one task")
     .argument(...id)
-    .argument('[task]', "the task's number")
+    .argument('[task]', "the task's number within the execution")
     .addOption(new Option('--level <level>', 'this level and worse').choices(['debug', 'info', 'warning', 'error']))
     .option('--follow', 'keep printing until the execution ends')
     .action((execution: string, task: string | undefined, flags: import('../commands/executions/logs.ts').LogFlags) =>
@@ -64,7 +64,7 @@ export function addExecutions(program: Command, start: Start): void {
     )
     .argument(...id)
     .action((execution: string) => start(pause)(async (session) => (await load()).pause(session, execution)))
-  example(pause, 'replicate executions pause 42')
+  example(pause, 'replicate executions pause', 'replicate executions pause 42')
   const resume = group
     .command('resume')
     .description('resume a paused execution, or here one that was stopped, failed or was interrupted')
@@ -81,7 +81,7 @@ export function addExecutions(program: Command, start: Start): void {
     .action((execution: string, flags: RunFlags) =>
       start(retry)(async (session) => (await load()).retry(session, execution, flags)),
     )
-  addTransferOptions(retry)
+  addTriggerOption(addTransferOptions(retry))
   example(retry, 'replicate executions retry last:base-images')
   const report = group
     .command('report')

@@ -124,7 +124,7 @@ async function runTask(
   const done: Done = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
   const name = `${formatResource(task.spec.source)} → ${formatResource(task.spec.destination)}`
   const emit: Context['emit'] = (event) =>
-    ctx.emit(event.type === 'log' || event.type === 'planned' ? { task: task.id, ...event } : event)
+    ctx.emit(event.type === 'log' || event.type === 'planned' ? { task: task.number, ...event } : event)
   const failed = await failureOf(() => options.run(task.spec, done, { ...ctx, emit }))
   if (broken.signal.aborted || isLost(ctx.signal)) return
   const end = (status: 'succeeded' | 'failed' | 'stopped', error?: RecordedError): void => {

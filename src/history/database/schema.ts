@@ -238,4 +238,12 @@ export const MIGRATIONS: readonly string[] = [
   -- JSON: what was seen at the source and not copied, by what left it out.
   ALTER TABLE executions ADD COLUMN left_behind TEXT NOT NULL DEFAULT '{}';
   `,
+  `
+  -- A task's number within its execution, from 1: what people see and type, also in logs.task_id.
+  ALTER TABLE tasks ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+  UPDATE tasks SET number = counted.number
+  FROM (SELECT id, row_number() OVER (PARTITION BY execution_id ORDER BY id) AS number FROM tasks) AS counted
+  WHERE counted.id = tasks.id;
+  UPDATE logs SET task_id = (SELECT number FROM tasks WHERE tasks.id = task_id) WHERE task_id IS NOT NULL;
+  `,
 ]

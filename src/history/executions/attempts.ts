@@ -132,6 +132,6 @@ const RETRY = `
   RETURNING id`
 
 const COPY = `
-  INSERT INTO tasks (execution_id, spec, status)
-  SELECT @id, ${SPEC}, 'pending' FROM tasks WHERE execution_id = @from AND status IN ('stopped', 'failed') AND ${IS_LEFT}
+  INSERT INTO tasks (execution_id, number, spec, status)
+  SELECT @id, row_number() OVER (ORDER BY id), ${SPEC}, 'pending' FROM tasks WHERE execution_id = @from AND status IN ('stopped', 'failed') AND ${IS_LEFT}
   ORDER BY id`

@@ -11,7 +11,7 @@ import { formatTime } from '../database/sql.ts'
 
 export interface TaskFilter {
   readonly status?: TaskStatus
-  /** Only tasks with a larger number. */
+  /** Only tasks with a larger `id`. */
   readonly after?: number
   /** Default: all. */
   readonly limit?: number
@@ -38,6 +38,8 @@ export interface TaskRow
     | 'end_time'
     | 'error'
   > {
+  /** `id` is the row's own. */
+  readonly number: number
   readonly spec: string
   readonly start_time: number | null
   readonly end_time: number | null
@@ -49,9 +51,9 @@ const PAGE = 1000
 export function createTaskListing(database: Database): TaskListing {
   return {
     *list(execution, { status, after = 0, limit = Number.POSITIVE_INFINITY } = {}) {
-      for (let last = after, left = limit; left > 0; ) {
+      for (let last = 0, left = limit; left > 0; ) {
         const wanted = Math.min(PAGE, left)
-        const parameters = { execution, after: last, limit: wanted, ...(status === undefined ? {} : { status }) }
+        const parameters = { execution, last, after, limit: wanted, ...(status === undefined ? {} : { status }) }
         const rows = database.all<TaskRow>(status === undefined ? LIST : LIST_BY_STATUS, parameters)
         for (const row of rows) yield toTask(row)
         left -= rows.length
@@ -75,11 +77,11 @@ export function readSpec(text: string): StoredSpec {
 
 export function toTask(row: TaskRow): Task {
   const spec = readSpec(row.spec)
-  const { id, execution_id, status, attempts, bytes_copied, bytes_mounted, bytes_present } = row
+  const { number, execution_id, status, attempts, bytes_copied, bytes_mounted, bytes_present } = row
   // Of a task that was compared only when it ran, `written` alone says whether it wrote anything.
   const isWritten = status === 'succeeded' && spec.action !== 'delete' && !spec.unresolved
   return {
-    id,
+    id: number,
     execution_id,
     resource_type: spec.resource_type,
     action: spec.action,
@@ -98,10 +100,13 @@ export function toTask(row: TaskRow): Task {
   }
 }
 
-const LIST = 'SELECT * FROM tasks WHERE execution_id = @execution AND id > @after ORDER BY id LIMIT @limit'
+const list = (condition: string): string => `
+  SELECT * FROM tasks WHERE execution_id = @execution ${condition} AND id > @last AND number > @after
+  ORDER BY id LIMIT @limit`
 
-const LIST_BY_STATUS = `
-  SELECT * FROM tasks WHERE execution_id = @execution AND status = @status AND id > @after ORDER BY id LIMIT @limit`
+const LIST = list('')
+
+const LIST_BY_STATUS = list('AND status = @status')
 
 const ENDED = `
   SELECT * FROM tasks WHERE execution_id = @execution AND end_time IS NOT NULL AND end_time >= @since

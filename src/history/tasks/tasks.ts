@@ -12,7 +12,10 @@ import { readSpec, type TaskRow, toTask } from './listing.ts'
 
 /** A task for this process to run now. */
 export interface PendingTask {
+  /** Names it to `finish` and `putBack`. */
   readonly id: number
+  /** Within its execution: what people know it by. */
+  readonly number: number
   readonly spec: TaskSpec
   /** Including the one that begins now. */
   readonly attempts: number
@@ -90,14 +93,14 @@ export function createTasks(
     },
     takePending(execution, limit, time, kind = 'transfer', destination) {
       if (limit <= 0) return []
-      const rows = database.all<{ id: number; spec: string; attempts: number }>(TAKE[kind], {
+      const rows = database.all<{ id: number; number: number; spec: string; attempts: number }>(TAKE[kind], {
         execution,
         limit,
         time,
         destination: destination ?? null,
         ...mine,
       })
-      return rows.map(({ id, spec, attempts }) => ({ id, spec: readSpec(spec), attempts })).sort((a, b) => a.id - b.id)
+      return rows.map(({ spec, ...row }) => ({ ...row, spec: readSpec(spec) })).sort((a, b) => a.id - b.id)
     },
     nextAttemptAt: (execution, kind = 'transfer', destination) =>
       database.get<{ at: number | null }>(NEXT[kind], { execution, destination: destination ?? null })?.at ?? undefined,
@@ -139,8 +142,9 @@ function reasonOf({ reason, reason_code, hint }: TaskSpec): RecordedError {
 const HELD = heldFor('@execution')
 
 const ADD = `
-  INSERT INTO tasks (execution_id, spec, status, end_time, error) 
-  SELECT @execution, @spec, @status, @end, @error WHERE ${HELD}`
+  INSERT INTO tasks (execution_id, number, spec, status, end_time, error)
+  SELECT id, pending + running + succeed + failed + stopped + skipped + 1, @spec, @status, @end, @error
+  FROM executions WHERE id = @execution AND ${HELD}`
 
 const KIND = { transfer: `spec ->> '$.action' IS NOT 'delete'`, delete: `spec ->> '$.action' = 'delete'` } as const
 
@@ -152,7 +156,7 @@ const take = (kind: TaskKind): string => `
   WHERE id IN (
     SELECT id FROM tasks WHERE execution_id = @execution AND status = 'pending' AND ${HELD}
       AND (next_attempt_at IS NULL OR next_attempt_at <= @time) AND ${KIND[kind]} AND ${TO} ORDER BY id LIMIT @limit
-  ) RETURNING id, spec, attempts`
+  ) RETURNING id, number, spec, attempts`
 
 const TAKE = { transfer: take('transfer'), delete: take('delete') }
 

@@ -31,7 +31,19 @@ export function argumentsOf(
   const config = paths.user === undefined ? [] : ['--config', paths.user]
   const file = paths.file === paths.user ? [] : [paths.file]
   const wait = on_overlap === 'queue' ? ['--wait'] : []
-  return [...config, '--home', paths.home, '--quiet', 'run', ...file, '--policy', name, ...wait]
+  return [
+    ...config,
+    '--home',
+    paths.home,
+    '--quiet',
+    'run',
+    ...file,
+    '--policy',
+    name,
+    '--trigger',
+    'schedule',
+    ...wait,
+  ]
 }
 
 /** All of it, checked to fit on a line. */
