@@ -40,10 +40,13 @@ function keepCompiledCode() {
   return Promise.all([import('node:module'), import('node:os'), import('node:path'), import('node:fs')]).then(
     (modules) => {
       var fs = modules[3]
-      var cache = process.env.XDG_CACHE_HOME || modules[2].join(modules[1].homedir(), '.cache')
-      var directory = modules[2].join(cache, 'replicate')
+      var path = modules[2]
+      var directory
       var found
       try {
+        // Throws for a user without a home.
+        directory = path.join(process.env.XDG_CACHE_HOME || path.join(modules[1].homedir(), '.cache'), 'replicate')
+        if (!path.isAbsolute(directory)) return
         fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
         found = fs.statSync(directory)
         if (process.platform === 'win32' || (found.uid === process.getuid() && (found.mode & 0o022) === 0)) {

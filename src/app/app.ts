@@ -170,8 +170,10 @@ export function createApp(options: AppOptions): App {
     const directory = homeDirectory(options)
     return openHistory(directory, { readonly: true }).catch(async (error: unknown) => {
       if (!(error instanceof HistoryError)) throw error
-      // One of an older version is brought up to date; of any other the reason is thrown again.
-      return openHistory(directory)
+      // One of an older version is brought up to date.
+      return openHistory(directory).catch(() => {
+        throw error
+      })
     })
   }
 

@@ -1,8 +1,8 @@
 /** Opens registries: from what the configuration says of one to an adapter that is ready to be used. */
 
-import { homedir } from 'node:os'
 import { adapters } from '../../adapters/index.ts'
 import type { Configuration } from '../config/load.ts'
+import { userHome } from '../config/paths.ts'
 import { type Adapter, type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
@@ -83,7 +83,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   }
 
   const keychain = createKeychain({ env: options.env })
-  const surroundings = { env: options.env, home: homedir(), warn }
+  const surroundings = { env: options.env, home: userHome(options.env), warn }
 
   function credential(registry: Registry): Promise<Credential> {
     const known = credentials.get(registry.name)
@@ -243,11 +243,12 @@ export async function openSides(
     sidedEndpoint(await connections.open(configuration.registryOf(name)), side)
   const routes = routesOf(policy)
   const names = [...new Set(routes.map(({ destination }) => destination.registry))]
-  // Awaited together: a failure that nothing waits for would end the process.
-  const [source, ...opened] = await Promise.all([
-    open(policy.source.registry, 'source'),
-    ...names.map((name) => open(name, 'destination')),
-  ])
+  // Awaited together: a failure that nothing waits for would end the process. Of several the first side's is told.
+  const first = open(policy.source.registry, 'source')
+  const others = names.map((name) => open(name, 'destination'))
+  await Promise.allSettled([first, ...others])
+  const source = await first
+  const opened = await Promise.all(others)
   return {
     source,
     routes: routes.flatMap((route): Route[] => {

@@ -30,11 +30,11 @@ export interface Patient {
 }
 
 export async function* examine(patient: Patient, ctx: Context): AsyncIterable<Check> {
-  const inspected = await attempt(() => inspectHistory(homeDirectory(patient.paths)))
+  const inspected = await attempt(async () => inspectHistory(homeDirectory(patient.paths)))
   yield versions(inspected)
   const configuration = await attempt(() => patient.configuration())
   yield await configurationCheck(patient.paths, configuration)
-  yield await homeCheck(homeDirectory(patient.paths))
+  yield await homeCheck(patient.paths)
   yield databaseCheck(inspected)
   yield await keychainCheck(patient.connections)
   const registries = 'error' in configuration ? [] : [...configuration.value.registries.values()]
@@ -88,12 +88,15 @@ async function configurationCheck(paths: PathOptions, read: Attempt<Configuratio
   return { name, status: 'warning', detail: `${path} can be written by others`, hint }
 }
 
-async function homeCheck(home: string): Promise<Check> {
+async function homeCheck(paths: PathOptions): Promise<Check> {
   const name = 'home'
+  const found = await attempt(async () => homeDirectory(paths))
+  if ('error' in found) return failed(name, found.error)
+  const home = found.value
   const mode = await modeOf(home)
   const parent = mode === undefined ? await nearest(home) : home
   if (!(await isWritable(parent))) {
-    const hint = 'change its owner or permissions, or choose another with --home'
+    const hint = 'change its owner or permissions, or choose another with --home or REPLICATE_HOME'
     return { name, status: 'failed', detail: `${parent} cannot be written`, hint }
   }
   if (mode === undefined) return { name, status: 'ok', detail: `${home}, made at the first run` }

@@ -119,7 +119,7 @@ async function* dockerFiles(surroundings: DockerSurroundings): AsyncGenerator<{ 
       warn(error.message)
     }
     if (text === undefined) continue
-    const shown = path.startsWith(join(home, '/')) ? join('~', path.slice(home.length)) : path
+    const shown = home !== undefined && path.startsWith(join(home, '/')) ? join('~', path.slice(home.length)) : path
     const format = path.endsWith('.dockercfg') ? 'dockercfg' : 'config'
     yield { file: parseDockerFile(text, path, format), origin: `${tool} config ${shown}` }
   }
@@ -130,11 +130,15 @@ function dockerPaths({ env, home }: DockerSurroundings): readonly { path: string
   if (env.REGISTRY_AUTH_FILE) return [{ path: env.REGISTRY_AUTH_FILE, tool: 'podman' }]
   const runtime = env.XDG_RUNTIME_DIR || (process.getuid ? `/run/containers/${process.getuid()}` : undefined)
   const ofRuntime = env.XDG_RUNTIME_DIR ? 'containers/auth.json' : 'auth.json'
+  const below = (...names: readonly string[]) => (home === undefined ? undefined : join(home, ...names))
+  const config = env.XDG_CONFIG_HOME || below('.config')
+  const docker = env.DOCKER_CONFIG || below('.docker')
+  const old = below('.dockercfg')
   return [
     ...(process.platform === 'linux' && runtime ? [{ path: join(runtime, ofRuntime), tool: 'podman' } as const] : []),
-    { path: join(env.XDG_CONFIG_HOME || join(home, '.config'), 'containers', 'auth.json'), tool: 'podman' },
-    { path: join(env.DOCKER_CONFIG || join(home, '.docker'), 'config.json'), tool: 'docker' },
-    { path: join(home, '.dockercfg'), tool: 'docker' },
+    ...(config ? [{ path: join(config, 'containers', 'auth.json'), tool: 'podman' } as const] : []),
+    ...(docker ? [{ path: join(docker, 'config.json'), tool: 'docker' } as const] : []),
+    ...(old ? [{ path: old, tool: 'docker' } as const] : []),
   ]
 }
 

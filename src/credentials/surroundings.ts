@@ -7,8 +7,8 @@ import type { Tell } from './kinds.ts'
 /** What a look-up may use. */
 export interface CredentialSurroundings extends Tell {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The user's home directory, absolute. */
-  readonly home: string
+  /** The user's home directory, absolute, where there is one. */
+  readonly home: string | undefined
   /** Default: runs `docker-credential-NAME` from the `PATH` of `env`. */
   readonly askHelper?: AskHelper
   /** Default: the one of the session that `env` names. */

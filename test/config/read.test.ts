@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { homeDirectory, userConfiguration } from '../../src/config/paths.ts'
+import { homeDirectory, userConfiguration, userHome } from '../../src/config/paths.ts'
 import { type ReadOptions, readConfiguration } from '../../src/config/read.ts'
 import { factsOf } from './setup.ts'
 
@@ -109,7 +109,18 @@ describe('the places', () => {
     )
     expect(homeDirectory({ ...options, env: { REPLICATE_HOME: 'here' } })).toBe('/somewhere/here')
     expect(homeDirectory({ ...options, home: 'there', env: { REPLICATE_HOME: 'here' } })).toBe('/somewhere/there')
+    expect(userConfiguration({ cwd: '/somewhere', env: { HOME: '' } }).path).not.toMatch(/^\/somewhere/)
     expect(userConfiguration(options)).toEqual({ path: '/home/me/.config/replicate/config.yaml' })
     expect(userConfiguration({ ...options, env: { XDG_CONFIG_HOME: '/c' } }).path).toBe('/c/replicate/config.yaml')
+  })
+
+  test('without HOME come from the list of users, never from the directory at hand', () => {
+    expect(userHome({}, () => '/home/me')).toBe('/home/me')
+    for (const HOME of ['', '.', 'relative']) expect(userHome({ HOME }, () => '/home/me')).toBe('/home/me')
+    expect(userHome({ HOME: '/home/other' }, () => '/home/me')).toBe('/home/other')
+    const unknown = () => {
+      throw new Error('no such user')
+    }
+    expect([userHome({}, unknown), userHome({}, () => '')]).toEqual([undefined, undefined])
   })
 })

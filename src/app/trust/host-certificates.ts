@@ -8,8 +8,8 @@ import { checkPair, usablePem } from './pem.ts'
 
 export interface TrustSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The user's home directory, absolute. */
-  readonly home: string
+  /** The user's home directory, absolute, where there is one. */
+  readonly home: string | undefined
   /** Called for what was passed over. */
   readonly warn: (text: string) => void
 }
@@ -28,13 +28,13 @@ export async function hostCertificates(
   { env, home, warn }: TrustSurroundings,
   etc = '/etc',
 ): Promise<HostCertificates | undefined> {
-  const config = env.XDG_CONFIG_HOME || join(home, '.config')
+  const homes = home === undefined ? [] : [home]
+  const configs = [...(env.XDG_CONFIG_HOME ? [env.XDG_CONFIG_HOME] : []), ...homes.map((one) => join(one, '.config'))]
   const places = new Set([
-    join(config, 'containers'),
-    join(home, '.config', 'containers'),
+    ...configs.map((config) => join(config, 'containers')),
     // Of a Docker without root, and of Docker Desktop.
-    join(config, 'docker'),
-    join(home, '.docker'),
+    ...configs.map((config) => join(config, 'docker')),
+    ...homes.map((one) => join(one, '.docker')),
     join(etc, 'containers'),
     join(etc, 'docker'),
   ])

@@ -39,7 +39,7 @@ export async function openDatabase(file: string, readonly: boolean): Promise<Dat
     native.pragma('foreign_keys = ON')
     return wrap(native, Native, file, readonly)
   } catch (error) {
-    throw explained(error, file)
+    throw explained(error, file, readonly)
   }
 }
 
