@@ -132,7 +132,7 @@ export function createMeter(now: () => number): Meter {
         blobs,
         paused,
         rate,
-        remaining: steady && expected > processed ? ((expected - processed) * 1000) / steady : undefined,
+        remaining: rate && steady && expected > processed ? ((expected - processed) * 1000) / steady : undefined,
       }
     },
   }
