@@ -152,7 +152,7 @@ export class Emulator {
       hasCursor ||= at === this.#row
       if (wraps) return
       const pieces = whole.match(new RegExp(`.{1,${columns}}`, 'gsu')) ?? ['']
-      pieces.forEach((piece, index) => broken.push({ text: piece, wraps: index < pieces.length - 1 }))
+      broken.push(...pieces.map((piece, index) => ({ text: piece, wraps: index < pieces.length - 1 })))
       if (hasCursor) cursor = broken.length - 1
       whole = ''
       hasCursor = false
