@@ -61,6 +61,6 @@ export async function type(lines: readonly string[], options: SessionOptions): P
     const file = path(`said/${at}`)
     const status = existsSync(`${file}.status`) ? Number(readFileSync(`${file}.status`, 'utf8')) : -1
     const said = INSTALLED.reduce((text, [here, there]) => text.replaceAll(here, there), readFileSync(file, 'utf8'))
-    return { said: said.replaceAll(path('home'), '/home/ann'), status }
+    return { said: said.replaceAll(path('home'), '/home/ann').replaceAll(/(created [\d-]+ by) .*/g, '$1 ann'), status }
   })
 }

@@ -4,6 +4,7 @@ import { startDockerHub } from '../fakes/docker-hub.ts'
 import { type Artifact, cosignSignature, image, index } from '../support/images.ts'
 import { startInternet } from '../support/internet.ts'
 import { type AuthOptions, startMemoryRegistry } from '../support/memory-registry.ts'
+import { randomBytes } from '../support/random.ts'
 
 export interface World {
   readonly env: Readonly<Record<string, string>>
@@ -69,8 +70,15 @@ const made = new Map<string, Artifact>()
 function multiplatform(seed: string): Artifact {
   const found = made.get(seed)
   if (found) return found
+  // Versions of one image share a layer, as those of real ones do.
+  const [family = seed] = seed.split(' ')
   const images = ['amd64', 'arm64'].map((architecture) =>
-    image({ seed: `${seed} ${architecture}`, size: 150_000, platform: { os: 'linux', architecture } }),
+    image({
+      seed: `${seed} ${architecture}`,
+      base: [randomBytes(200_000, `${family} ${architecture}`)],
+      size: 60_000 + 10_000 * (seed.length % 7),
+      platform: { os: 'linux', architecture },
+    }),
   )
   const built = index(images)
   made.set(seed, built)
