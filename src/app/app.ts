@@ -9,7 +9,7 @@ import { homeDirectory } from '../config/paths.ts'
 import { readConfiguration } from '../config/read.ts'
 import type { PingStep } from '../core/adapter.ts'
 import type { Context } from '../core/context.ts'
-import type { Difference, Verification } from '../core/drift.ts'
+import type { Damage, Difference, Soundness, Verification } from '../core/drift.ts'
 import { HistoryError } from '../core/errors.ts'
 import type { Listed } from '../core/inventory.ts'
 import type { PolicyPlan } from '../core/plan.ts'
@@ -55,7 +55,7 @@ export interface AppOptions {
   readonly carriers?: CarriersOptions
 }
 
-export type { Difference, Verification } from '../core/drift.ts'
+export type { Damage, Difference, Soundness, Verification } from '../core/drift.ts'
 export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from '../core/plan.ts'
 export type { Match } from '../engine/plan/matches.ts'
 export type { RegistryStatus } from '../history/history.ts'
@@ -90,6 +90,14 @@ export interface App extends Running {
     found: (difference: Difference) => void,
     ctx: Context,
   ): Promise<Verification>
+  /** Checks the content of the policy's source by itself; `full`: every blob is read and hashed, as always in directories and files. */
+  verifyAlone(
+    policy: Policy,
+    configuration: Configuration,
+    options: { readonly full: boolean },
+    found: (damage: Damage) => void,
+    ctx: Context,
+  ): Promise<Soundness>
   /** Told each step as it ends; the history keeps how the registry was. */
   ping(
     registry: string,
@@ -254,6 +262,12 @@ export function createApp(options: AppOptions): App {
       } finally {
         records?.close()
       }
+    },
+    async verifyAlone(policy, configuration, { full }, found, ctx) {
+      const { verifyAlone } = await import('../engine/verify/alone.ts')
+      const source = await openedSource(policy, configuration)
+      const shared = source.registry.path !== undefined
+      return verifyAlone({ policy, source, full: full || shared, shared }, found, guarded(ctx))
     },
     async ping(name, configuration, ctx, ended) {
       const registry = configuration.registryOf(name)

@@ -37,3 +37,25 @@ export interface Verification {
   /** What would put it right; empty unless that was asked for. */
   readonly repairs: readonly TaskSpec[]
 }
+
+/** What is wrong with the content of one place, without another to compare it with. */
+export interface Damage {
+  readonly kind: DifferenceKind
+  /** `REPOSITORY:TAG`, or `@DIGEST`. */
+  readonly image: string
+  readonly digest: string | null
+  /** The manifest that names it. */
+  readonly in: string | null
+  readonly message: string
+}
+
+export interface Soundness {
+  /** The registry, directory or file. */
+  readonly place: string
+  /** Artifacts, and blobs and manifests that they name, each once. */
+  readonly artifacts: number
+  readonly blobs: number
+  /** Of those. */
+  readonly bytes: number
+  readonly differences: readonly Damage[]
+}

@@ -12,6 +12,8 @@ export interface Listed {
   /** Null where the list does not tell it and nothing more was asked. */
   readonly digest: Digest | null
   readonly media_type: string | null
+  /** In a layout: the children of an index that were left out when it was written. */
+  readonly absent: readonly Digest[]
   /** Null where it was not looked into. */
   readonly details: Details | null
   /** Why it could not be looked into. */

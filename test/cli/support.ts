@@ -171,6 +171,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     matches: unused,
     repositories: unused,
     artifacts: unused,
+    verifyAlone: unused,
     verify: unused,
     peer: unused,
     ping: async (_name, _configuration, _ctx, ended) => {

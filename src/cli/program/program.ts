@@ -139,16 +139,27 @@ function addLs(program: Command, start: Start): void {
 function addVerify(program: Command, start: Start): void {
   const verify = program
     .command('verify')
-    .description('compare both sides, digest by digest; report drift with status 1')
-    .argument('[file-or-policy...]', "YAML files (- for standard input), or policies of the user's configuration")
+    .description('compare both sides of policies, or check one place by itself; report drift with status 1')
+    .argument(
+      '[file-or-policy...]',
+      "YAML files (- for standard input), or policies of the user's configuration; or places: oci:DIR[:REF], tar:FILE[:REF], HOST/PATH:TAG",
+    )
     .action((targets: string[], flags: VerifyFlags) =>
-      start(verify)(async (session) => (await import('../commands/verify.ts')).verify(session, targets, flags)),
+      start(verify)(async (session) => (await import('../commands/verify/verify.ts')).verify(session, targets, flags)),
     )
   addFilterOptions(addSelectionOptions(verify))
   verify
-    .option('--full', 'read and hash every blob of the destination, not only ask whether it is there')
+    .option(
+      '--full',
+      'read and hash every blob of the destination, not only ask whether it is there; always in directories and files',
+    )
     .option('--repair', 'send again what the destination lacks; an execution of the history, whose end is verified too')
-  example(verify, 'replicate verify policy.yaml', 'replicate verify base-images --filter tag=3.* --repair')
+  example(
+    verify,
+    'replicate verify policy.yaml',
+    'replicate verify base-images --filter tag=3.* --repair',
+    'replicate verify tar:images.tar',
+  )
 }
 
 function addAdapters(program: Command, start: Start): void {

@@ -17,7 +17,7 @@ import type { Listed } from '../../core/inventory.ts'
 import type { Policy } from '../../core/policy.ts'
 import { attachmentSubject, cutDigest } from '../../core/reference.ts'
 import type { Endpoint } from '../endpoint.ts'
-import { type Attachment, type Discovery, selectRepositories, selectTags } from '../plan/discover.ts'
+import { type Discovery, selectRepositories, selectTags } from '../plan/discover.ts'
 import { selectionOf } from '../plan/filter.ts'
 import { createOddNames } from '../plan/odd-names.ts'
 import { describe } from './describe.ts'
@@ -54,10 +54,7 @@ export async function* listArtifacts(
     // Whatever hangs on an artifact that was listed has been listed with it.
     const subjects = new Set([...family].map((digest) => cutDigest(digest as Digest)))
     const alone = attachments.filter(({ tag }) => !subjects.has(attachmentSubject(tag) ?? ':'))
-    const rest = [
-      ...others.filter(({ info }) => !family.has(info?.digest ?? '')),
-      ...alone.map(({ tag }): Candidate => ({ tag })),
-    ]
+    const rest = [...others.filter(({ info }) => !family.has(info?.digest ?? '')), ...alone]
     yield* present(mapConcurrent(rest, ARTIFACTS_AT_ONCE, look))
   }
   discovery.odd.report(ctx)
@@ -70,13 +67,13 @@ async function* present(all: AsyncIterable<Listed | undefined>): AsyncIterable<L
 /** What may be listed: by tag, by digest, or both. */
 interface Candidate {
   readonly tag?: string
-  readonly info?: Pick<TagInfo, 'digest' | 'mediaType' | 'ref'> | undefined
+  readonly info?: Pick<TagInfo, 'digest' | 'mediaType' | 'ref' | 'absent'> | undefined
 }
 
 interface Candidates {
   readonly tagged: readonly Candidate[]
   readonly others: readonly Candidate[]
-  readonly attachments: readonly Attachment[]
+  readonly attachments: readonly (Candidate & { readonly tag: string })[]
 }
 
 function discoveryOf(policy: Policy, source: Endpoint): Discovery {
@@ -101,12 +98,13 @@ async function candidatesIn(repository: string, discovery: Discovery, ctx: Conte
     return { tagged: [{ info: infos.get(digest) ?? { digest } }], others: [], attachments: [] }
   }
   const found = await selectTags(repository, discovery, ctx)
-  const tagged = found.tags.map((tag): Candidate => ({ tag, info: found.infos.get(tag) ?? infos.get(tag) }))
+  const infoOf = (tag: string): Candidate['info'] => found.infos.get(tag) ?? infos.get(tag)
+  const tagged = found.tags.map((tag): Candidate => ({ tag, info: infoOf(tag) }))
   if (found.exists === false && selection.repositories && tagged.length === 0) tagged.push({})
   return {
     tagged,
     others: found.untagged.map((info): Candidate => ({ info })),
-    attachments: found.attachments.filter(({ verdict }) => verdict.kept),
+    attachments: found.attachments.filter(({ verdict }) => verdict.kept).map(({ tag }) => ({ tag, info: infoOf(tag) })),
   }
 }
 
@@ -144,6 +142,7 @@ async function listedOf(
     ref: info?.ref ?? null,
     digest: info?.digest ?? null,
     media_type: info?.mediaType ?? null,
+    absent: info?.absent ?? [],
     details: null,
     error: null,
   }

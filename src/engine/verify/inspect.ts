@@ -35,11 +35,15 @@ export interface Inspection {
   /** Limits how many blobs are read and hashed at once. Absent: blobs are only asked for. */
   readonly full: Slots | undefined
   readonly clock: Clock
+  /** What was seen, where several repositories share their blobs; absent: each inspection remembers its own. */
+  readonly seen?: Map<string, Promise<readonly Finding[]>> | undefined
+  /** Told each manifest and blob when it is looked at. */
+  readonly looked?: ((content: Pick<Descriptor, 'digest' | 'size'>) => void) | undefined
 }
 
 export type Inspect = (
   root: Descriptor,
-  options: { readonly made: boolean },
+  options: { readonly made: boolean; readonly absent?: readonly Digest[] },
   ctx: Context,
 ) => Promise<readonly Finding[]>
 
@@ -49,7 +53,7 @@ const SUBJECTS_AT_ONCE = 8
 /** What several artifacts of the repository share is looked at once. `made`: the source has no such index, it was narrowed. */
 export function createInspect(inspection: Inspection): Inspect {
   const { source, destination, keep, foreignLayers, full, clock } = inspection
-  const seen = new Map<string, Promise<readonly Finding[]>>()
+  const { seen = new Map<string, Promise<readonly Finding[]>>(), looked } = inspection
   const manifests = new Map<string, Descriptor[]>()
 
   function once(key: string, work: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
@@ -65,12 +69,14 @@ export function createInspect(inspection: Inspection): Inspect {
     depth: number,
     read: ReadManifest,
     ctx: Context,
+    absent: readonly Digest[] = [],
   ): Promise<readonly Finding[]> {
     return once(digest, async () => {
       checkDepth(depth, digest)
       const manifest = await readable(() => read(digest), 'manifest', digest)
       if ('kind' in manifest) return [manifest]
-      const children = childrenOf(manifest, keep)
+      looked?.(descriptorOf(manifest))
+      const children = childrenOf(manifest, keep).filter((child) => !absent.includes(child.digest))
       manifests.set(digest, [descriptorOf(manifest), ...children])
       const blobs = contentsOf(manifest).blobs.filter((blob) => foreignLayers || !isForeign(blob))
       const findings = await Promise.all([
@@ -95,6 +101,7 @@ export function createInspect(inspection: Inspection): Inspect {
   }
 
   async function inspectBlob(blob: Descriptor, ctx: Context): Promise<readonly Finding[]> {
+    looked?.(blob)
     const { digest } = blob
     const size = formatBytes(blob.size)
     if (!(await destination.hasBlob(blob, ctx))) {
@@ -162,9 +169,9 @@ export function createInspect(inspection: Inspection): Inspect {
     return [...family.values()]
   }
 
-  return async (root, { made }, ctx) => {
+  return async (root, { made, absent }, ctx) => {
     const read = indexReader((digest) => destination.readManifest(digest, ctx))
-    const findings = await inspectManifest(root.digest, 0, read, ctx)
+    const findings = await inspectManifest(root.digest, 0, read, ctx, absent)
     if (!inspection.referrers) return findings
     const subjects = knownFamilyOf(root.digest).filter(({ digest }) => !made || digest !== root.digest)
     const attached = await inspectReferrers(subjects, read, ctx)

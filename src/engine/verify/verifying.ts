@@ -15,7 +15,7 @@ import { type PlanRequest, resourceRule } from '../plan/plan.ts'
 import type { Finding } from './inspect.ts'
 
 /** Blobs read at once where all are read. */
-const BLOBS_AT_ONCE = 8
+export const BLOBS_AT_ONCE = 8
 
 export interface VerifyRequest
   extends Pick<PlanRequest, 'policy' | 'source' | 'destination' | 'narrow' | 'shard' | 'records'> {
@@ -90,10 +90,10 @@ export async function missingNames(
 }
 
 /** A failure that is about one artifact. Rethrows what means that a whole registry is out of reach. */
-export function findingOf(error: unknown): Finding {
+export function findingOf(error: unknown, what = 'compared'): Finding {
   const isWhole = error instanceof NetworkError || error instanceof CredentialError || error instanceof CancelledError
   if (!(error instanceof ReplicateError) || isWhole) throw error
-  return { kind: 'unreadable', digest: '', message: `cannot be compared: ${describeError(error)}` }
+  return { kind: 'unreadable', digest: '', message: `cannot be ${what}: ${describeError(error)}` }
 }
 
 export function differenceOf(

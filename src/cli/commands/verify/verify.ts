@@ -1,19 +1,21 @@
-/** `replicate verify`: compares both sides, says what differs, and with `--repair` sends again what the destination lacks. */
+/** `replicate verify`: compares both sides, says what differs, and with `--repair` sends again what the destination lacks; or checks one
+ *  place by itself. */
 
-import type { App, Difference, RunOptions, Verification, VerifyOptions } from '../../app/app.ts'
-import { CancelledError, ReplicateError } from '../../core/errors.ts'
-import type { Execution } from '../../core/execution.ts'
-import type { Policy } from '../../core/policy.ts'
-import { formatResource } from '../../core/reference.ts'
-import { showRun } from '../execute.ts'
-import { worstExitCode } from '../exit-code.ts'
-import type { VerifyFlags } from '../options.ts'
-import { recordedError, renderError } from '../render/error.ts'
-import { plural, printable } from '../render/format.ts'
-import { jsonDocument } from '../render/json.ts'
-import { headingLine, headingOf } from '../render/summary.ts'
-import { type Selection, selectPolicies } from '../selection.ts'
-import { quietContext, type Session } from '../session.ts'
+import type { App, Difference, RunOptions, Verification, VerifyOptions } from '../../../app/app.ts'
+import { CancelledError, ReplicateError } from '../../../core/errors.ts'
+import type { Execution } from '../../../core/execution.ts'
+import type { Policy } from '../../../core/policy.ts'
+import { formatResource } from '../../../core/reference.ts'
+import { showRun } from '../../execute.ts'
+import { worstExitCode } from '../../exit-code.ts'
+import type { VerifyFlags } from '../../options.ts'
+import { recordedError, renderError } from '../../render/error.ts'
+import { plural, printable } from '../../render/format.ts'
+import { jsonDocument } from '../../render/json.ts'
+import { headingLine, headingOf } from '../../render/summary.ts'
+import { type Selection, selectPolicies } from '../../selection.ts'
+import { quietContext, type Session } from '../../session.ts'
+import { placesIn, verifyPlaces } from './places.ts'
 
 /** There are differences, and they were not all repaired. */
 const DRIFT = 1
@@ -41,6 +43,8 @@ interface Repair {
 /** Exit status 0 if there are no differences, or all were repaired. A policy that cannot be compared does not stop the others. */
 export async function verify(session: Session, targets: readonly string[], flags: VerifyFlags): Promise<number> {
   const app = await session.app()
+  const places = await placesIn(targets, app, session.cwd)
+  if (places.length > 0) return verifyPlaces(session, app, targets, places, flags)
   const selection = await selectPolicies(app, session.cwd, targets, flags.policy)
   const verified: Verified[] = []
   const codes: number[] = []

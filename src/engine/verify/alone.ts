@@ -1,0 +1,114 @@
+/** Checks one place by itself: everything that its artifacts name is there, as long as it says, and hashes to its digest. */
+
+import { systemClock } from '../../core/cancel.ts'
+import { mapConcurrent } from '../../core/concurrent.ts'
+import type { Context } from '../../core/context.ts'
+import type { Damage, Soundness } from '../../core/drift.ts'
+import type { Listed } from '../../core/inventory.ts'
+import { detectMediaType } from '../../core/manifest.ts'
+import type { Policy } from '../../core/policy.ts'
+import { formatResource } from '../../core/reference.ts'
+import { Slots } from '../../transfer/slots.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { listArtifacts } from '../list/list.ts'
+import { createInspect, type Finding, type Inspect } from './inspect.ts'
+import { BLOBS_AT_ONCE, findingOf } from './verifying.ts'
+
+const ARTIFACTS_AT_ONCE = 16
+
+export interface AloneRequest {
+  /** What of it. */
+  readonly policy: Policy
+  readonly source: Endpoint
+  /** Read and hash every blob, instead of asking whether it is there. */
+  readonly full: boolean
+  /** A layout's repositories share their blobs: each is read once. */
+  readonly shared: boolean
+}
+
+/** Tells `found` each damage when it is seen. Throws where the place cannot be read at all; writes nothing. */
+export async function verifyAlone(
+  { policy, source, full, shared }: AloneRequest,
+  found: (damage: Damage) => void,
+  ctx: Context,
+): Promise<Soundness> {
+  const slots = full ? new Slots(BLOBS_AT_ONCE) : undefined
+  const seen = shared ? new Map<string, Promise<readonly Finding[]>>() : undefined
+  const sizes = new Map<string, number>()
+  const inspections = new Map<string, Inspect>()
+  const inspectionOf = (repository: string): Inspect => {
+    const known = inspections.get(repository)
+    if (known) return known
+    const store = source.adapter.repository(repository)
+    const made = createInspect({
+      source: store,
+      destination: store,
+      keep: undefined,
+      foreignLayers: false,
+      referrers: true,
+      full: slots,
+      clock: systemClock,
+      seen,
+      looked: ({ digest, size }) => sizes.set(shared ? digest : `${repository} ${digest}`, size),
+    })
+    inspections.set(repository, made)
+    return made
+  }
+  const check = async (one: Listed): Promise<readonly Damage[]> => {
+    const findings = await findingsOf(one, source, inspectionOf(one.repository), shared, ctx)
+    const { repository, tag, digest } = one
+    const image = formatResource({
+      registry: repository,
+      repository: '',
+      tag: tag ?? undefined,
+      digest: digest ?? undefined,
+    })
+    return findings.map((finding) => damageOf(finding, image))
+  }
+  let artifacts = 0
+  const differences: Damage[] = []
+  const listed = listArtifacts(policy, source, { details: false }, ctx)
+  for await (const damages of mapConcurrent(listed, ARTIFACTS_AT_ONCE, check)) {
+    artifacts += 1
+    for (const damage of damages) {
+      differences.push(damage)
+      found(damage)
+    }
+  }
+  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
+  return { place: source.registry.name, artifacts, blobs: sizes.size, bytes, differences }
+}
+
+async function findingsOf(
+  { repository, tag, digest, media_type, absent, error }: Listed,
+  source: Endpoint,
+  inspect: Inspect,
+  shared: boolean,
+  ctx: Context,
+): Promise<readonly Finding[]> {
+  if (error !== null) return [{ kind: 'unreadable', digest: digest ?? '', message: error }]
+  const store = source.adapter.repository(repository)
+  try {
+    const root = digest ?? (await store.resolve(tag ?? '', ctx))?.digest
+    if (root === undefined) return [{ kind: 'missing_tag', digest: '', message: 'missing' }]
+    const findings = await inspect({ mediaType: media_type ?? '', digest: root, size: 0 }, { made: false, absent }, ctx)
+    // A registry gives a manifest as the type that it has.
+    if (!shared || findings.some((finding) => finding.digest === root)) return findings
+    const own = detectMediaType((await store.readManifest(root, ctx)).bytes, undefined)
+    if (media_type === null || own === '' || own === media_type) return findings
+    const message = `is listed as ${media_type}, and is ${own}`
+    return [{ kind: 'damaged_manifest', digest: root, message }, ...findings]
+  } catch (failure) {
+    return [findingOf(failure, 'checked')]
+  }
+}
+
+function damageOf({ kind, digest, in: parent, message }: Finding, image: string): Damage {
+  return {
+    kind,
+    image,
+    digest: digest || null,
+    in: parent ?? null,
+    message: parent === undefined ? message : `${message} in ${parent}`,
+  }
+}
