@@ -9,8 +9,12 @@ import { hasTerminal, inTerminal } from '../e2e/terminal.ts'
 const ASKING = fileURLToPath(new URL('asking.ts', import.meta.url))
 
 function ask(...args: readonly string[]): Running {
+  return askIn('xterm', ...args)
+}
+
+function askIn(TERM: string, ...args: readonly string[]): Running {
   // The program of the tests, before which stands another one.
-  return program({ TERM: 'xterm' }).start([], {
+  return program({ TERM }).start([], {
     keyboard: true,
     wrap: ([node = '']) => inTerminal([node, ASKING, ...args]),
   })
@@ -69,6 +73,67 @@ describe.runIf(hasTerminal)('on a terminal', () => {
     const plain = ask('confirm', '--no-color')
     await answer(plain, [['Save?', ENTER]])
     expect((await plain.ended).stdout.replaceAll('\u001b', 'ESC')).not.toMatch(/ESC\[\d+m/)
+  })
+})
+
+describe.runIf(hasTerminal)('what is typed ahead', () => {
+  test.each([
+    ['xterm', `https://b.example\n${DOWN}\ns3cr3t\nn\n`],
+    ['dumb', 'nothing\nhttps://b.example\n3\ns3cr3t\nn\n'],
+  ])('is for the questions in their order (TERM=%s)', async (term, keys) => {
+    const running = askIn(term, 'several')
+    await answer(running, [['begun', keys]])
+    expect((await running.ended).code, shown(running)).toBe(0)
+    expect(shown(running)).toContain('answer ["https://b.example","c","s3cr3t",false]')
+  })
+})
+
+describe.runIf(hasTerminal)('the way back', () => {
+  test.each(['text', 'secret', 'select', 'confirm'])('leads out of a %s by Esc, where there is one', async (what) => {
+    const running = ask(what, '--back')
+    await answer(running, [[what === 'confirm' ? 'Save?' : ':', '\u001b']])
+    expect((await running.ended).stdout).toContain('back')
+  })
+
+  test('is an arrow without a cursor, and nothing where there is no question before', async () => {
+    const running = askIn('dumb', 'text', '--back')
+    await answer(running, [['URL:', '<\n']])
+    expect((await running.ended).stdout).toContain('back')
+    const first = askIn('dumb', 'text')
+    await answer(first, [
+      ['URL:', '<\n'],
+      ['< is no URL', '\n'],
+    ])
+    expect((await first.ended).stdout).toContain('answer "https://a.example"')
+  })
+})
+
+describe.runIf(hasTerminal)('on a terminal without a cursor', () => {
+  const plain = async (what: string, ...keys: readonly (readonly [string, string])[]) => {
+    const running = askIn('dumb', what, '--no-color')
+    await answer(running, keys)
+    const ended = await running.ended
+    expect(ended.stdout).not.toContain('\u001b')
+    return ended
+  }
+
+  test('each question is a line, and each answer another', async () => {
+    const text = await plain('text', ['URL: (https://a.example)', 'no\n'], ['no is no URL', 'https://c.example\n'])
+    expect(text.stdout).toContain('answer "https://c.example"')
+    const choice = await plain('select', ['  2) B - about b', '9\n'], ['a number from 1 to 3', '\n'])
+    expect(choice.stdout).toContain('answer "b"')
+    expect((await plain('confirm', ['Save? (Y/n)', 'what\n'], ['y or n', 'no\n'])).stdout).toContain('answer false')
+    const secret = await plain('secret', ['Password:', 's3cx\u007fr3t\r'])
+    const [before = '', after] = secret.stdout.split('answer ')
+    expect(after).toContain('"s3cr3t"')
+    expect(before).not.toContain('s3c')
+  })
+
+  test.each(['text', 'secret', 'select', 'confirm'])('Ctrl-C and Ctrl-D end a %s', async (what) => {
+    for (const key of what === 'secret' ? [CTRL_C, CTRL_D] : [CTRL_D]) {
+      const ended = await plain(what, [what === 'confirm' ? 'Save?' : '(', key])
+      expect(ended).toMatchObject({ code: 130 })
+    }
   })
 })
 

@@ -29,7 +29,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   chalk: ['src/cli/'],
   'cli-progress': ['src/cli/'],
   'cli-table3': ['src/cli/'],
-  '@inquirer/prompts': ['src/cli/prompt.ts'],
+  '@inquirer/prompts': ['src/cli/prompt/drawn.ts'],
   // Patterns are checked at load and matched in the plan.
   picomatch: ['src/core/pattern.ts'],
   // Regular expressions of a policy, in linear time.

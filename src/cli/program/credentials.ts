@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander'
 import type { SetFlags } from '../commands/credentials/set.ts'
-import type { YesFlag } from '../prompt.ts'
+import type { YesFlag } from '../prompt/prompt.ts'
 import { example, type Start } from './command.ts'
 
 export function addCredentials(program: Command, start: Start): void {

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander'
 import type { PolicyFlags } from '../commands/policies/fields.ts'
 import type { ValidateFlags } from '../commands/policies/policies.ts'
 import type { ExportFlags, NextFlags } from '../commands/schedule/schedule.ts'
-import type { YesFlag } from '../prompt.ts'
+import type { YesFlag } from '../prompt/prompt.ts'
 import { collect, duration, filterSetting, positiveInteger, regexSetting } from '../values.ts'
 import { example, type Start } from './command.ts'
 

@@ -9,7 +9,7 @@ import { KeychainError } from '../../credentials/keychain.ts'
 import type { WrittenCredential } from '../../credentials/kinds.ts'
 import { type AddFlags, checked, type Desk, type NewRegistry, refuseKnown, tried } from '../commands/registries/desk.ts'
 import { type SettingFlags, withScheme } from '../commands/registries/settings.ts'
-import { type Choice, confirm, secret, select, text } from '../prompt.ts'
+import { type Choice, confirm, secret, select, text } from '../prompt/prompt.ts'
 import { printable } from '../render/format.ts'
 
 /** Asks for everything that no option gave. Undefined if the user cancels; then nothing was written. */

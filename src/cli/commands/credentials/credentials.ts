@@ -12,7 +12,7 @@ import {
 import type { Registry } from '../../../core/registry.ts'
 import { KEYCHAIN_ORIGIN, KeychainError } from '../../../credentials/keychain.ts'
 import { worstExitCode } from '../../exit-code.ts'
-import { mayDelete, type YesFlag } from '../../prompt.ts'
+import { mayDelete, type YesFlag } from '../../prompt/prompt.ts'
 import { printable } from '../../render/format.ts'
 import { jsonDocument } from '../../render/json.ts'
 import { renderTable } from '../../render/table.ts'

@@ -4,7 +4,7 @@ import { throwIfAborted } from '../../../core/cancel.ts'
 import { ConfigurationError, HistoryError } from '../../../core/errors.ts'
 import { formatBytes } from '../../../core/size.ts'
 import type { History, Pruned } from '../../../history/history.ts'
-import { mayDelete, type YesFlag } from '../../prompt.ts'
+import { mayDelete, type YesFlag } from '../../prompt/prompt.ts'
 import { plural } from '../../render/format.ts'
 import { print, type Session } from '../../session.ts'
 

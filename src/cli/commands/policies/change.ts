@@ -2,7 +2,7 @@
 
 import { ConfigurationError, LockedError } from '../../../core/errors.ts'
 import { isFinal } from '../../../core/states.ts'
-import { mayDelete, type YesFlag } from '../../prompt.ts'
+import { mayDelete, type YesFlag } from '../../prompt/prompt.ts'
 import { printable } from '../../render/format.ts'
 import { policyOf } from '../../selection.ts'
 import { print, type Session } from '../../session.ts'

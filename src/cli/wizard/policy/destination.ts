@@ -4,7 +4,7 @@ import type { Configuration } from '../../../config/load.ts'
 import { mapRepository } from '../../../engine/plan/mapping.ts'
 import { complaint, type PolicyDraft } from '../../commands/policies/draft.ts'
 import type { PolicyFlags } from '../../commands/policies/fields.ts'
-import { select, text } from '../../prompt.ts'
+import { select, text } from '../../prompt/prompt.ts'
 import { askRegistry } from './source.ts'
 
 /** `example` is a repository of the source. */

@@ -5,7 +5,7 @@ import { CancelledError, describeError, ReplicateError } from '../../../core/err
 import { complaint, type PolicyDraft, previewDraft } from '../../commands/policies/draft.ts'
 import { type PolicyFlags, referenceIn } from '../../commands/policies/fields.ts'
 import { countsOf, type Preview } from '../../commands/policies/preview.ts'
-import { select, text } from '../../prompt.ts'
+import { select, text } from '../../prompt/prompt.ts'
 import { printable } from '../../render/format.ts'
 import type { Session } from '../../session.ts'
 
