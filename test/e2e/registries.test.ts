@@ -258,16 +258,13 @@ describe.runIf(hasTerminal)('by questions', () => {
       ['Credential:', ENTER],
       ['User name:', `ann${ENTER}`],
       ['Password:', `wrong${ENTER}`],
-      ['The test failed', ENTER],
-      // What was answered is the default the second time.
-      ['Type of registry:', ENTER],
-      ['Name, by which policies know it:', ENTER],
-      ['URL:', ENTER],
-      ['Description', `Ours${ENTER}`],
-      ['Credential:', ENTER],
-      ['User name:', ENTER],
+      // It begins at the answer that the test speaks of.
+      ['❯ Secret', ENTER],
       ['Password:', `r1ght-password${ENTER}`],
-      ['Save it to', ENTER],
+      ['❯ Save it to', `${DOWN}${DOWN}${DOWN}${DOWN}`],
+      ['❯ Description', ENTER],
+      ['Description', `Ours${ENTER}`],
+      ['❯ Save it to', ENTER],
     ])
     const { code } = await running.ended
     expect(code, shown(running)).toBe(0)
@@ -289,14 +286,18 @@ describe.runIf(hasTerminal)('by questions', () => {
     await answer(running, [
       ['URL:', `${hub.host}${ENTER}`],
       ['Description', ENTER],
-      ['This machine has no keychain to keep it', ENTER],
+      ['Credential:', ENTER],
       ['User name:', `ann${ENTER}`],
+      ['this machine has no keychain to keep it', ''],
+      ['❯ the variables REPLICATE_HUB_USERNAME and REPLICATE_HUB_PASSWORD', ENTER],
       ['Password, for the test only:', `r1ght-password${ENTER}`],
-      ['Save it to', ENTER],
+      ['❯ Save it to', ENTER],
     ])
     const { code } = await running.ended
     expect(code, shown(running)).toBe(0)
-    expect(shown(running)).toContain('set REPLICATE_HUB_USERNAME and REPLICATE_HUB_PASSWORD')
+    expect(shown(running)).toContain(
+      '\n  first: export REPLICATE_HUB_USERNAME=ann REPLICATE_HUB_PASSWORD=…\n  then: replicate policies create\n',
+    )
     expect(here.text()).toBe(`registries:\n  hub:\n    type: docker-registry\n    url: ${hub.url}\n`)
   })
 
@@ -317,7 +318,8 @@ describe.runIf(hasTerminal)('by questions', () => {
       ['Description', ENTER],
       ['Credential:', `${DOWN}${DOWN}${ENTER}`],
       ['connection refused', ''],
-      ['What now?', `${DOWN}${DOWN}${ENTER}`],
+      ['❯ URL', `${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}`],
+      ['❯ Leave; nothing is written', ENTER],
     ])
     expect((await failed.ended).code, shown(failed)).toBe(0)
     const denied = here.start(['registries', 'add', '--url', 'localhost:1', '--no-test'], {
@@ -329,9 +331,91 @@ describe.runIf(hasTerminal)('by questions', () => {
       ['Name,', ENTER],
       ['Description', ENTER],
       ['Credential:', `${DOWN}${DOWN}${ENTER}`],
-      ['Save it to', `n${ENTER}`],
+      ['❯ Save it to', DOWN.repeat(8)],
+      ['❯ Leave; nothing is written', ENTER],
     ])
     expect((await denied.ended).code, shown(denied)).toBe(0)
     expect(existsSync(here.file)).toBe(false)
+  })
+})
+
+const ESC = '\u001b'
+
+describe.runIf(hasTerminal)('an answer can be changed', () => {
+  test('by Esc, from each question back to the first', async () => {
+    const hub = await registry()
+    const here = place()
+    const running = here.start(['registries', 'add'], { wrap: inTerminal, keyboard: true })
+    await answer(running, [
+      ['❯ Docker Registry', ENTER],
+      ['Name, by which policies know it:', `wrong${ENTER}`],
+      ['URL:', `http://127.0.0.1:1${ENTER}`],
+      ['Description', `Theirs${ENTER}`],
+      ['Credential:', ESC],
+      ['Description', ESC],
+      ['URL:', ESC],
+      ['Name, by which policies know it: (wrong)', ESC],
+      ['Type of registry:', ENTER],
+      ['Name, by which policies know it: (wrong)', `right${ENTER}`],
+      ['URL: (http://127.0.0.1:1)', `${hub.url}${ENTER}`],
+      ['Description (- for none): (Theirs)', `-${ENTER}`],
+      ['Credential:', `${DOWN}${DOWN}${ENTER}`],
+      ['❯ Save it to', ENTER],
+    ])
+    expect((await running.ended).code, shown(running)).toBe(0)
+    expect(here.text()).toBe(`registries:\n  right:\n    type: docker-registry\n    url: ${hub.url}\n`)
+  })
+
+  test('after a failed test of what options said, which begins at the answer that is missing', async () => {
+    const hub = await registry(GUARDED)
+    const here = place()
+    const running = here.start(['registries', 'add', 'hub', '--url', hub.url], { wrap: inTerminal, keyboard: true })
+    await answer(running, [
+      ['401', ''],
+      ['❯ Credential', ENTER],
+      ['Credential:', ENTER],
+      ['User name:', `ann${ENTER}`],
+      ['❯ the variables REPLICATE_HUB_USERNAME', DOWN],
+      ['❯ another variable', ENTER],
+      ['Name of the variable: (HUB_PASSWORD)', `s3cret!${ENTER}`],
+      ['takes the name of a variable', `\u0015HUB_PW${ENTER}`],
+      ['Password, for the test only:', `r1ght-password${ENTER}`],
+      ['❯ Save it to', ENTER],
+      ['first: export HUB_PW=…', ''],
+    ])
+    expect((await running.ended).code, shown(running)).toBe(0)
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what the file says
+    expect(here.text()).toContain('      type: basic\n      username: ann\n      password: ${HUB_PW}\n')
+  })
+
+  test('of a registry in the file, and only its line changes', async () => {
+    const hub = await registry()
+    const here = place()
+    mkdirSync(join(here.directory, 'conf'))
+    const text = `# Mine\nregistries:\n  hub: { type: docker-registry, url: ${hub.url}, limits: { bandwidth: 5MiB/s } } # here\n`
+    here.write('conf/config.yaml', text)
+    const update = () => here.start(['registries', 'update', 'hub'], { wrap: inTerminal, keyboard: true })
+    const unchanged = update()
+    await answer(unchanged, [['❯ Save it to', ENTER]])
+    expect((await unchanged.ended).code, shown(unchanged)).toBe(0)
+    expect(shown(unchanged)).toContain('nothing was written')
+    const running = update()
+    await answer(running, [
+      ['❯ Save it to', `${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}`],
+      ['❯ Bandwidth', ENTER],
+      ['Bandwidth (such as 50MiB/s), - for none: (', `much${ENTER}`],
+      ['`much` is not a rate', `\u001510MiB/s${ENTER}`],
+      ['✓ listing', ''],
+      ['❯ Save it to', `${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}`],
+      ['❯ another setting', ENTER],
+      ['❯ Proxy', ESC],
+      ['❯ Save it to', ENTER],
+      ['changed hub in', ''],
+    ])
+    expect((await running.ended).code, shown(running)).toBe(0)
+    expect(here.text()).toBe(text.replace('5MiB/s', '10MiB/s'))
+    const empty = await here.run(['registries', 'update', 'hub'])
+    expect(empty).toMatchObject({ code: 2 })
+    expect(empty.stderr).toContain('nothing to change')
   })
 })

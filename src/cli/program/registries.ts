@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 import type { RemoveFlags } from '../commands/registries/change.ts'
 import type { AddFlags } from '../commands/registries/desk.ts'
 import type { SettingFlags } from '../commands/registries/settings.ts'
+import type { YesFlag } from '../prompt/prompt.ts'
 import { positiveInteger } from '../values.ts'
 import { example, type Start } from './command.ts'
 
@@ -46,15 +47,20 @@ export function addRegistries(program: Command, start: Start): void {
   )
   const update = group
     .command('update')
-    .description('change what the options say, and nothing else in the file; an empty value takes a setting away')
+    .description(
+      'change what the options say, and nothing else in the file; an empty value takes a setting away; without an option asks on a terminal',
+    )
     .argument('<name>')
-    .action((name: string, flags: SettingFlags) =>
+    .action((name: string, flags: SettingFlags & YesFlag) =>
       start(update)(async (session) => (await import('../commands/registries/change.ts')).update(session, name, flags)),
     )
-  addSettingOptions(update).option('--no-insecure', 'check its certificate')
+  addSettingOptions(update)
+    .option('--no-insecure', 'check its certificate')
+    .option('--yes', 'ask nothing on a terminal')
   example(
     update,
     'replicate registries update harbor --url https://harbor2.example.com',
+    'replicate registries update harbor',
     "replicate registries update harbor --bandwidth 50MiB/s --proxy ''",
   )
   const remove = group

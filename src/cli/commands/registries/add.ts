@@ -13,25 +13,31 @@ import { print, quietContext, type Session } from '../../session.ts'
 import { refuseWithoutKeychain } from '../credentials/instead.ts'
 import { readSecret } from '../credentials/set.ts'
 import { secretOptions } from './credential.ts'
-import { type AddFlags, checked, type Desk, editsOf, type NewRegistry, refuseKnown, takenBy, tried } from './desk.ts'
+import {
+  type AddFlags,
+  checked,
+  type Desk,
+  deskOf,
+  editsOf,
+  type NewRegistry,
+  refuseKnown,
+  takenBy,
+  tried,
+} from './desk.ts'
 import { registryJson } from './registries.ts'
 import { withScheme } from './settings.ts'
 
 export async function add(session: Session, name: string | undefined, flags: AddFlags): Promise<number> {
-  const app = await session.app()
-  const [configuration, adapters, paths] = await Promise.all([
-    app.editable(),
-    session.parts.adapters(),
-    session.parts.paths(session.options),
-  ])
-  const places = { cwd: session.cwd, file: paths.configuration }
-  const desk: Desk = { session, app, configuration, adapters, places }
+  const desk = await deskOf(session)
+  const { configuration, adapters } = desk
   if (name !== undefined) refuseKnown(configuration, name)
-  if (isWhole(name, flags, adapters) || session.json || flags.yes || !canAsk(session)) {
+  const whole = isWhole(name, flags, adapters)
+  if (session.json || flags.yes || flags.passwordStdin || !canAsk(session)) {
     return save(desk, await fromOptions(desk, name, flags), flags.test)
   }
-  const { wizard } = await import('../../wizard/registry.ts')
-  const draft = await wizard(desk, name, flags)
+  const { askRegistry } = await import('../../wizard/registry/registry.ts')
+  const type = whole ? (flags.type ?? typeOf(flags.url, flags.path, adapters)) : flags.type
+  const draft = await askRegistry(desk, { name, flags: { ...flags, ...(type ? { type } : {}) }, isWhole: whole })
   if (draft !== undefined) return save(desk, draft, false)
   session.stderr.write('nothing was written\n')
   return 0
@@ -112,21 +118,23 @@ function writtenCredential(
 async function save(desk: Desk, draft: NewRegistry, test = true): Promise<number> {
   const { session, app } = desk
   const registry = await checked(desk, draft)
-  if (test && !(await tried(desk, draft, registry))) {
+  if (test && (await tried(desk, draft, registry)).some(({ ok }) => !ok)) {
     throw new CredentialError(`${draft.name} was not added: its test failed`, {
       hint: 'correct what the last step names; --no-test adds it all the same',
     })
   }
-  await keep(desk, draft, registry)
+  await keepCredential(desk, draft, registry)
   const { path, configuration } = await app.edit(editsOf(desk, draft))
   await warnOfOther(desk, draft, configuration)
   const status = (await app.statuses([registry])).get(draft.name)
-  print(session, registryJson(registry, status), () => (session.quiet ? '' : added(session, draft.name, path)))
+  print(session, registryJson(registry, status), () => (session.quiet ? '' : added(session, draft, path)))
   return 0
 }
 
-function added({ colors }: Session, name: string, path: string): string {
-  return `${colors.green('✓')} added ${printable(name)} to ${printable(path)}\n  use it: replicate policies create\n`
+function added({ colors }: Session, { name, first }: NewRegistry, path: string): string {
+  const done = `${colors.green('✓')} added ${printable(name)} to ${printable(path)}\n`
+  const before = first === undefined ? '' : `  first: export ${printable(first)}\n`
+  return `${done}${before}  ${first === undefined ? 'use it' : 'then'}: replicate policies create\n`
 }
 
 /** What is kept in the keychain is not used where another place of the chain has one. */
@@ -138,6 +146,10 @@ async function warnOfOther({ session, app }: Desk, draft: NewRegistry, configura
 }
 
 /** Before the registry is written: without a keychain nothing is. */
-async function keep({ app }: Desk, { credential, keep: wanted }: NewRegistry, registry: Registry): Promise<void> {
+export async function keepCredential(
+  { app }: Desk,
+  { credential, keep: wanted }: NewRegistry,
+  registry: Registry,
+): Promise<void> {
   if (credential && wanted) await app.keychain.store(registry, credential)
 }

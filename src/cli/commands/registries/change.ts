@@ -1,5 +1,6 @@
 /** `replicate registries update` and `remove`: only the lines that are meant change. */
 
+import type { Edited } from '../../../config/edit/file.ts'
 import type { Configuration } from '../../../config/load.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
 import { type Policy, routesOf } from '../../../core/policy.ts'
@@ -7,34 +8,56 @@ import { KeychainError } from '../../../credentials/keychain.ts'
 import { canAsk, confirm, mayDelete, type YesFlag } from '../../prompt/prompt.ts'
 import { plural, printable } from '../../render/format.ts'
 import { print, type Session } from '../../session.ts'
+import { keepCredential } from './add.ts'
 import { secretOptions } from './credential.ts'
-import { takenBy } from './desk.ts'
+import { checked, deskOf, editsOf, takenBy } from './desk.ts'
 import { definedRegistry, registryJson } from './registries.ts'
 import { type SettingFlags, settingEdits, settingsOf } from './settings.ts'
 
-export async function update(session: Session, name: string, flags: SettingFlags): Promise<number> {
-  const app = await session.app()
-  const { type } = definedRegistry((await app.editable()).registries, name)
-  const { configuration: file } = await session.parts.paths(session.options)
-  const taken = takenBy(flags.type ?? type, await session.parts.adapters())
-  const settings = settingsOf(flags, taken, { cwd: session.cwd, file })
+/** By options, or by questions where none says what to change. */
+export async function update(
+  session: Session,
+  name: string,
+  { yes = false, ...flags }: SettingFlags & YesFlag,
+): Promise<number> {
+  const desk = await deskOf(session)
+  const { app, adapters, places } = desk
+  const registry = definedRegistry(desk.configuration.registries, name)
+  const settings = settingsOf(flags, takenBy(flags.type ?? registry.type, adapters), places)
   // Without a word on the secret another user has the same one.
   const user = flags.username === undefined || secretOptions(flags).length > 0 ? [] : [userSetting(flags.username)]
   const edits = settingEdits(name, [...settings, ...user])
-  if (edits.length === 0) {
+  if (edits.length > 0) return said(session, name, await app.edit(edits))
+  if (yes || session.json || !canAsk(session)) {
     throw new ConfigurationError('nothing to change: no option was given', {
       hint: `as in: replicate registries update ${name} --description 'Production, Frankfurt'`,
     })
   }
-  const { before, after, path, configuration } = await app.edit(edits)
+  const { askChanges } = await import('../../wizard/registry/registry.ts')
+  const draft = await askChanges(desk, registry)
+  if (draft === undefined) {
+    session.stderr.write('nothing was written\n')
+    return 0
+  }
+  await keepCredential(desk, draft, await checked(desk, draft))
+  return said(session, name, await app.edit(editsOf(desk, draft)), draft.first)
+}
+
+async function said(
+  session: Session,
+  name: string,
+  { before, after, path, configuration }: Edited,
+  first?: string,
+): Promise<number> {
   const registry = configuration.registryOf(name)
-  const status = (await app.statuses([registry])).get(name)
+  const status = (await (await session.app()).statuses([registry])).get(name)
+  const next = first === undefined ? '' : `  first: export ${printable(first)}\n`
   print(session, registryJson(registry, status), () => {
     if (session.quiet) return ''
     const tick = session.colors.green('✓')
-    return before === after
+    return before === after && first === undefined
       ? `${printable(name)} is unchanged\n`
-      : `${tick} changed ${printable(name)} in ${printable(path)}\n  check it: replicate registries ping ${printable(name)}\n`
+      : `${tick} changed ${printable(name)} in ${printable(path)}\n${next}  check it: replicate registries ping ${printable(name)}\n`
   })
   return 0
 }

@@ -3,7 +3,7 @@
 import type { App } from '../../../app/app.ts'
 import type { Edit } from '../../../config/edit/edit.ts'
 import type { Configuration } from '../../../config/load.ts'
-import type { AdapterType } from '../../../core/adapter.ts'
+import type { AdapterType, PingStep } from '../../../core/adapter.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
 import type { Registry } from '../../../core/registry.ts'
 import type { WrittenCredential } from '../../../credentials/kinds.ts'
@@ -25,6 +25,8 @@ export interface NewRegistry {
   readonly credential?: WrittenCredential | undefined
   /** The credential is for the keychain, not only for the test. */
   readonly keep: boolean
+  /** What is to be set where the program runs, as `NAME=…`. */
+  readonly first?: string | undefined
 }
 
 /** What the commands of this file work with. */
@@ -34,6 +36,16 @@ export interface Desk {
   readonly configuration: Configuration
   readonly adapters: readonly AdapterType[]
   readonly places: Places
+}
+
+export async function deskOf(session: Session): Promise<Desk> {
+  const app = await session.app()
+  const [configuration, adapters, paths] = await Promise.all([
+    app.editable(),
+    session.parts.adapters(),
+    session.parts.paths(session.options),
+  ])
+  return { session, app, configuration, adapters, places: { cwd: session.cwd, file: paths.configuration } }
 }
 
 export function refuseKnown(configuration: Configuration, name: string): void {
@@ -49,8 +61,9 @@ export async function checked(desk: Desk, draft: NewRegistry): Promise<Registry>
   return configuration.registryOf(draft.name)
 }
 
-export function editsOf({ adapters, places }: Desk, { name, flags }: NewRegistry): readonly Edit[] {
-  return settingEdits(name, settingsOf(flags, takenBy(flags.type, adapters), places))
+export function editsOf({ adapters, places, configuration }: Desk, { name, flags }: NewRegistry): readonly Edit[] {
+  const type = flags.type ?? configuration.registries.get(name)?.type
+  return settingEdits(name, settingsOf(flags, takenBy(type, adapters), places))
 }
 
 /** The kinds of credential that a type of registry takes. */
@@ -67,12 +80,15 @@ export function refuseUnset(registry: Registry): void {
   })
 }
 
-/** Shows each step on standard error; whether all of them went well. */
-export async function tried({ session, app }: Desk, { credential }: NewRegistry, registry: Registry): Promise<boolean> {
-  refuseUnset(registry)
+/** Tries it, and shows each step on standard error. */
+export async function tried(
+  { session, app }: Desk,
+  { credential }: NewRegistry,
+  registry: Registry,
+): Promise<readonly PingStep[]> {
+  if (!credential) refuseUnset(registry)
   const show = !session.quiet && !session.json
-  const steps = await app.tryOut(registry, credential, quietContext(session), (step) => {
+  return app.tryOut(registry, credential, quietContext(session), (step) => {
     if (show || !step.ok) session.stderr.write(stepLine(step, session.errorColors, session.stderr.columns))
   })
-  return steps.every(({ ok }) => ok)
 }
