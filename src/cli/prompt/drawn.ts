@@ -2,6 +2,7 @@
 
 import { PassThrough } from 'node:stream'
 import { confirm, input, password, select } from '@inquirer/prompts'
+import { wrapped } from '../render/format.ts'
 import { type Keyboard, listen } from './keyboard.ts'
 import { type Asker, Back, left, type Prompts, type TextQuestion } from './question.ts'
 
@@ -83,19 +84,22 @@ function validator(
 }
 
 /** In the colours of standard error, which may have none. */
-function themeOf({ errorColors: colors, back }: Asker) {
+function themeOf({ errorColors: colors, back, stderr }: Asker) {
+  /** At words, below the sign before it. */
+  const broken = (text: string): string => wrapped(text, stderr.columns, '  ').trim()
+
   const keysHelpTip = (keys: [key: string, action: string][]): string =>
     colors.dim([...keys, ...(back ? [['esc', 'back']] : [])].map(([key, action]) => `${key} ${action}`).join(' · '))
   return {
     prefix: { idle: colors.cyan('?'), done: colors.green('✓') },
     style: {
       answer: colors.cyan,
-      message: (text: string) => colors.bold(text),
-      error: (text: string) => colors.red(`✗ ${text}`),
+      message: (text: string) => colors.bold(broken(text)),
+      error: (text: string) => colors.red(`✗ ${broken(text)}`),
       defaultAnswer: (text: string) => colors.dim(`(${text})`),
       help: colors.dim,
       highlight: colors.cyan,
-      description: colors.dim,
+      description: (text: string) => colors.dim(text.split('\n').map(broken).join('\n')),
       disabled: colors.dim,
       keysHelpTip,
     },

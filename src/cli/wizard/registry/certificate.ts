@@ -61,7 +61,7 @@ export function certificateTopic(table: Table): CertificateTopic {
     if (trust === 'file') return trusting(answers, false, await askFile(asker, answers))
     if (!shown) return answers
     for (const [name, value] of facts(shown)) session.stderr.write(`  ${name.padEnd(8)} ${printable(value)}\n`)
-    const message = 'Is that the fingerprint its administrator gave you? Save the certificate and trust it?'
+    const message = 'Is that what its administrator says? Save it, and trust it?'
     if (!(await confirm(asker, { message, option: '--ca', fallback: false }))) return ask(asker, answers)
     return trusting(answers, false, await keep(answers.name, shown))
   }
