@@ -60,6 +60,7 @@ export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from '../core/
 export type { Match } from '../engine/plan/matches.ts'
 export type { RegistryStatus } from '../history/history.ts'
 export type { Handshake, ShownCertificate } from '../http/trust/handshake.ts'
+export type { FoundCredential } from './ping.ts'
 export type { PlanOptions, PolicyOutcome, RunOptions, VerifyOptions } from './requests.ts'
 
 /** The program, without its command line. */
@@ -132,12 +133,18 @@ export interface App extends Running {
 
 export function createApp(options: AppOptions): App {
   const redactor = createRedactor()
+  /** What was warned of before anything listened. */
   const warnings: string[] = []
+  let listening: Context | undefined
   const userAgent = `${metadata.name}/${metadata.version}`
   let told: Context['emit'] = () => {}
   const trace: Context['emit'] | undefined = options.trace ? (event) => told(event) : undefined
   const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing, trace }
-  const connections = createConnections({ ...about, warn: (text) => warnings.push(text) })
+  const warn = (text: string): void => {
+    if (listening) listening.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
+    else warnings.push(text)
+  }
+  const connections = createConnections({ ...about, warn })
   const post = createPost({ ...about, connections, trace: options.trace })
   const carriers = createCarriers(options.carriers)
   const lists = createLongLists()
@@ -149,8 +156,9 @@ export function createApp(options: AppOptions): App {
     return opened
   }
 
-  /** What leaves the program by events has its secrets removed. */
+  /** What leaves the program by events has its secrets removed. From now on `ctx` hears what is warned of. */
   function guarded(ctx: Context): Context {
+    listening = ctx
     for (const text of warnings.splice(0)) ctx.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
     told = (event) => ctx.emit(redactAll(event, (text) => redactor.text(text)))
     return { signal: ctx.signal, emit: told }
@@ -272,8 +280,6 @@ export function createApp(options: AppOptions): App {
     async ping(name, configuration, ctx, ended) {
       const registry = configuration.registryOf(name)
       const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
-      // Emits the warnings of the search for credentials and certificates.
-      guarded(ctx)
       const reason = steps.find(({ ok }) => !ok)?.detail
       await keepStatus(registry, reason, ctx)
       return steps
@@ -282,10 +288,9 @@ export function createApp(options: AppOptions): App {
       const from = { origin: 'what was entered', whose: 'what was entered' }
       const entered = credential && credentialOf(credential, from, { secrets: redactor.add })
       const given = entered ? { credential: entered } : {}
-      const trial = createConnections({ ...about, ...given, warn: (text) => warnings.push(text) })
+      const trial = createConnections({ ...about, ...given, warn })
       try {
         const steps = await pingRegistry(registry, trial, guarded(ctx), ended)
-        guarded(ctx)
         await keepStatus(registry, steps.find(({ ok }) => !ok)?.detail, ctx)
         return steps
       } finally {
@@ -302,10 +307,9 @@ export function createApp(options: AppOptions): App {
       }
     },
     async credential(name, configuration, ctx) {
-      const found = await foundCredential(configuration.registryOf(name), connections)
-      // Emits the warnings of the search.
+      // Hears the warnings of the search.
       guarded(ctx)
-      return found
+      return foundCredential(configuration.registryOf(name), connections)
     },
     async signIn(name, configuration, ctx) {
       await signIn(configuration.registryOf(name), connections, guarded(ctx))

@@ -165,6 +165,7 @@ export function createConnections(options: ConnectionOptions): Connections {
           expired: type.expired,
           preemptive: type.preemptive,
           credential: () => signIn(registry, type, api),
+          parts: async () => (await credential(registry)).parts ?? [],
         }))
       },
       api,

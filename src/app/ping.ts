@@ -52,9 +52,10 @@ function stepsOf(registry: Registry, connections: Connections, ctx: Context): re
   const answered: Work = async () => `answered as ${(await greet()).type.name}`
   if (registry.url === undefined) return [['layout', answered]]
   const credential: Work = async () => {
-    const { origin, kind } = await connections.credential(registry)
+    const { origin, kind, parts = [] } = await connections.credential(registry)
     await greet()
-    return kind === 'anonymous' ? `${origin}; good for what is open to anybody` : `${origin}, accepted`
+    const others = parts.length === 0 ? '' : `; others for ${parts.map(({ prefix }) => prefix).join(', ')}`
+    return `${kind === 'anonymous' ? `${origin}; good for what is open to anybody` : `${origin}, accepted`}${others}`
   }
   const listing: Work = async () => lists((await open()).adapter, ctx)
   // Behind a proxy neither the address nor the certificate is for this machine to see.
@@ -165,6 +166,8 @@ export interface FoundCredential {
   readonly origin: string
   /** Of an access key its id. */
   readonly username?: string
+  /** Those for some repositories only. */
+  readonly parts?: readonly { readonly repositories: string; readonly origin: string; readonly username?: string }[]
 }
 
 /** Throws a `CredentialError` for a place that was named on purpose and cannot be used. */
@@ -172,7 +175,12 @@ export async function foundCredential(registry: Registry, connections: Connectio
   const found = await connections.credential(registry)
   const { kind, origin } = found
   const username = found.kind === 'basic' ? found.username : found.kind === 'access_key' ? found.id : undefined
-  return { kind, origin, ...(username === undefined ? {} : { username }) }
+  const parts = found.parts?.map(({ prefix, credential: one }) => ({
+    repositories: prefix,
+    origin: one.origin,
+    ...(one.kind === 'basic' ? { username: one.username } : {}),
+  }))
+  return { kind, origin, ...(username === undefined ? {} : { username }), ...(parts ? { parts } : {}) }
 }
 
 /** Throws what went wrong, where the registry does not let it in. Writes nothing. */

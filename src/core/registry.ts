@@ -60,7 +60,16 @@ export interface Registry {
 export type OptionValue = string | number | boolean | readonly string[] | Readonly<Record<string, string>>
 
 /** A credential that was found, and where. */
-export type Credential = SentCredential | CloudCredential
+export type Credential = (SentCredential | CloudCredential) & {
+  /** Those that are for some of the registry's repositories only. Of two that fit, the first counts. */
+  readonly parts?: readonly PartCredential[]
+}
+
+export interface PartCredential {
+  /** `team` or `team/app`: that repository, and all below it; empty: all. */
+  readonly prefix: string
+  readonly credential: SentCredential
+}
 
 /** What a registry's client can send; until `expires`, in milliseconds since 1970, where that is known. */
 export type SentCredential = { readonly origin: string; readonly expires?: number } & (

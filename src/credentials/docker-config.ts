@@ -2,8 +2,8 @@
 
 import { join } from 'node:path'
 import { CredentialError } from '../core/errors.ts'
-import type { Credential } from '../core/registry.ts'
-import { type DockerFile, type DockerSecret, parseDockerFile, secretOfEntry } from './docker-file.ts'
+import type { Credential, PartCredential } from '../core/registry.ts'
+import { type DockerEntry, type DockerFile, type DockerSecret, parseDockerFile, secretOfEntry } from './docker-file.ts'
 import { type DockerHost, dockerHost } from './docker-host.ts'
 import { readText } from './file.ts'
 import type { AskHelper } from './helper.ts'
@@ -16,20 +16,66 @@ export interface DockerSurroundings extends CredentialSurroundings {
 /** Milliseconds until a helper is asked again: its answer may be a token of unknown life, an hour or less. */
 const HELPER_LIFE = 10 * 60_000
 
-/** The first that has a credential for the registry at `url` answers. A broken file is a `CredentialError`; a helper that fails, a broken
- *  variable, a file that may not be read, and a key for a part of the registry only are warnings. */
+/** The first file that has a credential for the registry at `url` answers, with what it and those before it have for parts of it; with
+ *  parts alone the rest is anonymous. A broken file is a `CredentialError`; a helper that fails, a broken variable, and a file that may not
+ *  be read are warnings. */
 export async function dockerCredential(url: string, surroundings: DockerSurroundings): Promise<Credential | undefined> {
   const { secrets, now = Date.now } = surroundings
   const host = dockerHost(url)
+  const found: PartCredential[] = []
+  const parts = () => (found.length === 0 ? {} : { parts: found })
   for await (const { file, origin } of dockerFiles(surroundings)) {
-    const found = await searchFile(file, origin, host, surroundings)
-    if (!found) continue
-    const { secret, place, isHelper } = found
-    if (secret.kind === 'basic') secrets(secret.password, secret.username)
-    else secrets(secret.token)
-    return { ...secret, origin: `${origin} (${place})`, ...(isHelper ? { expires: now() + HELPER_LIFE } : {}) }
+    found.push(...partsIn(file, origin, host, surroundings))
+    const whole = await searchFile(file, origin, host, surroundings)
+    if (!whole) continue
+    const { secret, place, isHelper } = whole
+    hide(secret, secrets)
+    return {
+      ...secret,
+      origin: `${origin} (${place})`,
+      ...(isHelper ? { expires: now() + HELPER_LIFE } : {}),
+      ...parts(),
+    }
   }
-  return undefined
+  return found.length === 0 ? undefined : { kind: 'anonymous', origin: 'no credential for all of it', ...parts() }
+}
+
+function hide(secret: DockerSecret, secrets: DockerSurroundings['secrets']): void {
+  if (secret.kind === 'basic') secrets(secret.password, secret.username)
+  else secrets(secret.token)
+}
+
+/** The most specific one first. */
+function partsIn(
+  file: DockerFile,
+  origin: string,
+  host: DockerHost,
+  surroundings: DockerSurroundings,
+): readonly PartCredential[] {
+  const found = Object.entries(file.auths ?? {}).flatMap(([key, entry]): PartCredential[] => {
+    const prefix = host.partOf(key)
+    const secret = prefix === undefined ? undefined : secretIn(key, entry ?? {}, origin, surroundings)
+    if (prefix === undefined || !secret) return []
+    hide(secret, surroundings.secrets)
+    return [{ prefix, credential: { ...secret, origin: `${origin} (auths, ${key})` } }]
+  })
+  return found.toSorted((a, b) => b.prefix.length - a.prefix.length)
+}
+
+/** Undefined for an entry without a secret. */
+function secretIn(
+  key: string,
+  entry: DockerEntry,
+  origin: string,
+  { warn }: Pick<DockerSurroundings, 'warn'>,
+): DockerSecret | undefined {
+  try {
+    return secretOfEntry(entry)
+  } catch (error) {
+    if (!(error instanceof CredentialError)) throw error
+    warn(`${origin}: the entry ${key} is passed over: ${error.message}`)
+    return undefined
+  }
 }
 
 interface Found {
@@ -61,22 +107,14 @@ function searchAuths(
   file: DockerFile,
   origin: string,
   host: DockerHost,
-  { warn }: DockerSurroundings,
+  surroundings: DockerSurroundings,
 ): Found | undefined {
   const auths = file.auths ?? {}
   const exact = host.keys.filter((key) => Object.hasOwn(auths, key))
   const similar = Object.keys(auths).filter((key) => !exact.includes(key) && host.matches(key))
-  for (const key of Object.keys(auths).filter((name) => host.isPart(name))) {
-    warn(`${origin}: the key ${key} is passed over: one registry has one credential here, and that is for a part of it`)
-  }
   for (const key of [...exact, ...similar]) {
-    try {
-      const secret = secretOfEntry(auths[key] ?? {})
-      if (secret) return { secret, place: 'auths', isHelper: false }
-    } catch (error) {
-      if (!(error instanceof CredentialError)) throw error
-      warn(`${origin}: the entry ${key} is passed over: ${error.message}`)
-    }
+    const secret = secretIn(key, auths[key] ?? {}, origin, surroundings)
+    if (secret) return { secret, place: 'auths', isHelper: false }
   }
   return undefined
 }
@@ -118,7 +156,11 @@ async function* dockerFiles(surroundings: DockerSurroundings): AsyncGenerator<{ 
       if (!(error instanceof CredentialError)) throw error
       warn(error.message)
     }
-    if (text === undefined) continue
+    if (text === undefined) {
+      if (path === env.REGISTRY_AUTH_FILE)
+        warn(`REGISTRY_AUTH_FILE names ${path}, which does not exist: no login is read`)
+      continue
+    }
     const shown = home !== undefined && path.startsWith(join(home, '/')) ? join('~', path.slice(home.length)) : path
     const format = path.endsWith('.dockercfg') ? 'dockercfg' : 'config'
     yield { file: parseDockerFile(text, path, format), origin: `${tool} config ${shown}` }

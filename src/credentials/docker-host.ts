@@ -8,8 +8,8 @@ export interface DockerHost {
   readonly servers: readonly string[]
   /** True for a key that, without scheme and path, names the registry. */
   matches(key: string): boolean
-  /** True for `HOST/NAMESPACE`, by which Podman files what is for a part of the registry only. */
-  isPart(key: string): boolean
+  /** What follows the host in `HOST/NAMESPACE`, by which Podman files what is for a part of the registry only; undefined for other keys. */
+  partOf(key: string): string | undefined
 }
 
 /** Docker Hub is one registry with many names; the first is the one that Docker itself writes. */
@@ -17,7 +17,8 @@ const HUB_KEY = 'https://index.docker.io/v1/'
 const HUB_HOSTS = ['docker.io', 'index.docker.io', 'registry-1.docker.io']
 
 export function dockerHost(url: string): DockerHost {
-  const { protocol, host, hostname, port } = new URL(url)
+  const { protocol, host, hostname, port, pathname } = new URL(url)
+  const base = pathname.replace(/^\/+|\/+$/g, '')
   const hosts = HUB_HOSTS.includes(hostname) && port === '' ? HUB_HOSTS : withDefaultPort(protocol, host, port)
   const isHub = hosts === HUB_HOSTS
   return {
@@ -27,10 +28,14 @@ export function dockerHost(url: string): DockerHost {
       const found = hostOfKey(key)
       return found !== undefined && hosts.includes(found)
     },
-    isPart: (key) => {
+    partOf: (key) => {
       const slash = key.indexOf('/')
       const isPath = slash > 0 && !TOKEN_OF_DESKTOP.test(key) && hostOfKey(key) === undefined
-      return isPath && hosts.includes(key.slice(0, slash).toLowerCase())
+      if (!isPath || !hosts.includes(key.slice(0, slash).toLowerCase())) return undefined
+      const path = key.slice(slash + 1).replace(/\/+$/, '')
+      // The registry's own repositories begin after the path of its URL.
+      if (base === '' || path === base) return path === base ? '' : path
+      return path.startsWith(`${base}/`) ? path.slice(base.length + 1) : undefined
     },
   }
 }

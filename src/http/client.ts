@@ -5,10 +5,11 @@ import type { Context } from '../core/context.ts'
 import { CancelledError, NetworkError, type RegistryError } from '../core/errors.ts'
 import { foreignName } from '../core/foreign.ts'
 import type { Expiry, HttpClient, HttpRequest, HttpResponse } from '../core/http.ts'
-import type { Limits, SentCredential } from '../core/registry.ts'
+import type { Limits, PartCredential, SentCredential } from '../core/registry.ts'
 import { backoff } from '../core/retry.ts'
 import { createAllowance } from './allowance.ts'
-import { createAuthenticator, type Signature } from './auth/auth.ts'
+import type { Signature } from './auth/auth.ts'
+import { createPartAuthenticator } from './auth/parts.ts'
 import { requestToken } from './auth/server.ts'
 import { createLimiter, type Lane } from './limiter.ts'
 import { proxyAddress } from './proxy/address.ts'
@@ -31,6 +32,8 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
   readonly name?: string | undefined
   /** Called once, when the first request is sent. */
   readonly credential: () => Promise<SentCredential>
+  /** Those for some repositories only. */
+  readonly parts?: (() => Promise<readonly PartCredential[]>) | undefined
   readonly limits?: Limits | undefined
   /** What the registry may name although only this machine reaches it. */
   readonly allowAddresses?: readonly string[] | undefined
@@ -83,10 +86,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const closing = new AbortController()
   const name = options.name ?? options.host
   const server = { transport, userAgent: options.userAgent, name, host: options.host, redact, secrets, clock, random }
-  const auth = createAuthenticator({
+  const auth = createPartAuthenticator({
     url: target.url,
     name,
     credential: options.credential,
+    parts: options.parts,
     preemptive: options.preemptive,
     // Several requests may wait for one token, so it is not tied to the signal of the first of them.
     fetchToken: (wanted, ctx) => requestToken(wanted, server, { signal: closing.signal, emit: ctx.emit }),

@@ -72,20 +72,54 @@ test.each([
   expect((await home.resolve({ url })).kind).toBe(matches ? 'basic' : 'anonymous')
 })
 
-test.each(['reg.example.com/team', 'reg.example.com:443/team/app', 'REG.example.com/team'])(
-  'says that %s, a key for a part of the registry, is passed over',
-  async (key) => {
-    const home = makeHome()
-    home.write('.config/containers/auth.json', { auths: { [key]: { auth: auth('part:pass') }, 'a/b': {} } })
-    home.write('.docker/config.json', { auths: { 'reg.example.com': { auth: auth('whole:pass') } } })
-    expect(await home.resolve()).toMatchObject({ username: 'whole' })
-    expect(home.warnings).toEqual([
-      expect.stringContaining(`podman config ~/.config/containers/auth.json: the key ${key} is passed over`),
-    ])
-    expect((await home.resolve({ url: 'https://other.example.com' })).kind).toBe('anonymous')
-    expect(home.warnings).toHaveLength(1)
-  },
-)
+test('finds logins for parts of the registry up to the file that has one for all of it', async () => {
+  const home = makeHome()
+  home.write('.config/containers/auth.json', {
+    auths: {
+      'reg.example.com/team': { auth: auth('team:pass') },
+      'REG.example.com:443/team/app': { auth: auth('app:pass') },
+      'reg.example.com/bad': { auth: 'x' },
+      'reg.example.com/none': {},
+      'a/b': {},
+    },
+  })
+  home.write('.docker/config.json', {
+    auths: { 'reg.example.com': { auth: auth('whole:pass') }, 'reg.example.com/other': { auth: auth('other:pass') } },
+  })
+  home.write('.dockercfg', { 'reg.example.com/late': { auth: auth('late:pass') } })
+  const found = await home.resolve()
+  expect(found).toMatchObject({ username: 'whole' })
+  expect(
+    found.parts?.map(({ prefix, credential }) => [prefix, credential.kind === 'basic' && credential.username]),
+  ).toEqual([
+    ['team/app', 'app'],
+    ['team', 'team'],
+    ['other', 'other'],
+  ])
+  expect(found.parts?.[0]?.credential.origin).toBe(
+    'podman config ~/.config/containers/auth.json (auths, REG.example.com:443/team/app)',
+  )
+  expect(home.warnings).toEqual([expect.stringContaining('the entry reg.example.com/bad is passed over')])
+  expect(home.secrets).toContain('pass')
+  expect(await home.resolve({ url: 'https://other.example.com' })).not.toHaveProperty('parts')
+})
+
+test('with logins for parts alone, the rest is anonymous', async () => {
+  const home = makeHome()
+  home.write('.config/containers/auth.json', { auths: { 'reg.example.com/team': { auth: auth('team:pass') } } })
+  expect(await home.resolve()).toMatchObject({ kind: 'anonymous', parts: [{ prefix: 'team' }] })
+  // What is given on purpose is for all of it.
+  Object.assign(home.env, { REPLICATE_HUB_USERNAME: 'me', REPLICATE_HUB_PASSWORD: 'pass' })
+  expect(await home.resolve({ name: 'hub' })).not.toHaveProperty('parts')
+})
+
+test('says that the file in REGISTRY_AUTH_FILE is not there', async () => {
+  const home = makeHome()
+  home.env.REGISTRY_AUTH_FILE = '/gone/auth.json'
+  home.write('.docker/config.json', { auths: { 'reg.example.com': { auth: auth('me:pass') } } })
+  expect((await home.resolve()).kind).toBe('anonymous')
+  expect(home.warnings).toEqual(['REGISTRY_AUTH_FILE names /gone/auth.json, which does not exist: no login is read'])
+})
 
 test('prefers the exact key to a similar one', async () => {
   const home = makeHome()

@@ -1,6 +1,6 @@
 /** `replicate credentials`: what the keychain holds, where each registry's credential comes from, and whether it is taken. */
 
-import type { App } from '../../../app/app.ts'
+import type { App, FoundCredential } from '../../../app/app.ts'
 import type { Configuration } from '../../../config/load.ts'
 import {
   CancelledError,
@@ -67,6 +67,7 @@ interface Looked {
   readonly origin?: string | undefined
   readonly kind?: string | undefined
   readonly username?: string | undefined
+  readonly parts?: FoundCredential['parts']
   readonly error?: ReplicateError | undefined
 }
 
@@ -120,23 +121,29 @@ async function tried(
   }
 }
 
-function checkedText({ colors }: Session, { name, origin, kind, username, error }: Looked): string {
+function checkedText({ colors }: Session, { name, origin, kind, username, parts = [], error }: Looked): string {
   const from = [origin, username].filter((part) => part !== undefined).join(', ')
   const first = `${colors.bold(printable(name))}${from === '' ? '' : `  ${printable(from)}`}`
   if (error === undefined) {
     const verdict = kind === undefined ? '' : kind === 'anonymous' ? '  answers without one' : '  accepted'
-    return `${colors.green('✓')} ${first}${verdict}\n`
+    return `${colors.green('✓')} ${first}${verdict}\n${parts.map(partText).join('')}`
   }
   const hint = error.hint === undefined ? '' : `    ${printable(error.hint)}\n`
-  return `${colors.red('✗')} ${first}\n    ${printable(describeError(error))}\n${hint}`
+  return `${colors.red('✗')} ${first}\n    ${printable(describeError(error))}\n${hint}${parts.map(partText).join('')}`
 }
 
-function asJson({ name, configured, origin, kind, username, error }: Looked): unknown {
+function partText({ repositories, origin, username }: NonNullable<Looked['parts']>[number]): string {
+  const from = [origin, username].filter((part) => part !== undefined).join(', ')
+  return `    for ${printable(repositories || 'all repositories')}: ${printable(from)}, not tried\n`
+}
+
+function asJson({ name, configured, origin, kind, username, parts, error }: Looked): unknown {
   return {
     registry: name,
     origin: origin ?? null,
     kind: kind ?? null,
     username: username ?? null,
+    ...(parts === undefined ? {} : { parts }),
     ...(configured === undefined ? {} : { configured }),
     error: error === undefined ? null : { code: error.code, message: describeError(error), hint: error.hint ?? null },
   }
