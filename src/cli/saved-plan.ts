@@ -26,6 +26,7 @@ const taskFields = {
   previous_digest: digest.exactOptional(),
   reason: z.string().exactOptional(),
   reason_code: z.string().exactOptional(),
+  reason_kind: z.string().exactOptional(),
   hint: z.string().exactOptional(),
   new_repository: z.boolean().exactOptional(),
   unresolved: z.boolean().exactOptional(),

@@ -4,6 +4,7 @@ import type { App, AppOptions } from '../app/app.ts'
 import type { Context } from '../core/context.ts'
 import type { Parts } from './parts.ts'
 import { type Colors, colorsFor } from './render/colors.ts'
+import { createFailures } from './render/failures.ts'
 import { jsonDocument } from './render/json.ts'
 import { inAscii, showsUnicode } from './render/symbols.ts'
 import { eventText } from './render/told.ts'
@@ -151,14 +152,14 @@ export function quietContext(
   session: Pick<Session, 'signal' | 'quiet' | 'stderr' | 'errorColors' | 'verbose' | 'timer'>,
 ): Context {
   const { signal, quiet, stderr, errorColors: colors, verbose, timer } = session
-  const hinted = new Set<string>()
+  const failures = createFailures(colors)
   return {
     signal,
     emit: (event) => {
       if (quiet || event.type === 'stage' || event.type === 'task') return
       if (event.type === 'waiting' && verbose === 0) return
       const { columns } = stderr
-      const text = eventText(event, { execution: 0, colors, verbose, columns, plain: false, hinted, time: timer.now() })
+      const text = eventText(event, { colors, verbose, columns, plain: false, failures, time: timer.now() })
       if (text !== undefined) stderr.write(text)
     },
   }

@@ -213,6 +213,17 @@ export function isAbsent(error: unknown): error is RegistryError {
   return error instanceof RegistryError && ABSENT.includes(error.status)
 }
 
+/** What it has in common with failures that need the same cure: `403 DENIED by hub`; undefined where only its message says that. */
+export function kindOf(error: unknown): string | undefined {
+  if (!(error instanceof ReplicateError) || error.registry === undefined) return undefined
+  const { registry } = error
+  if (error instanceof RegistryError) return `${[error.status, ...error.codes.slice(0, 1)].join(' ')} by ${registry}`
+  if (error instanceof CredentialError)
+    return `${error.missing ? 'no credential for' : 'credential refused by'} ${registry}`
+  if (error instanceof NetworkError) return `no usable answer from ${registry}`
+  return error instanceof IntegrityError ? `wrong content at ${registry}` : undefined
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -8,6 +8,8 @@ import type { ExecutionStatus, TaskStatus, TriggerKind } from './states.ts'
 /** What went wrong, as kept in the history: no secrets, no stack. */
 export interface RecordedError {
   readonly code: string
+  /** What failures have in common that need one cure, such as `403 DENIED by hub`. */
+  readonly kind?: string
   readonly message: string
   readonly hint?: string
 }

@@ -29,6 +29,8 @@ export interface TaskSpec {
   readonly reason?: string
   /** The stable code of that reason, for `error.code`. */
   readonly reason_code?: string
+  /** What such reasons have in common that need one cure, for `error.kind`. */
+  readonly reason_kind?: string
   readonly hint?: string
   /** The destination repository did not exist: no blob of it needs to be asked for. */
   readonly new_repository?: boolean

@@ -1,6 +1,6 @@
 /** Why something cannot be planned, as its task will say it. */
 
-import { CancelledError, describeError, ReplicateError } from '../core/errors.ts'
+import { CancelledError, describeError, kindOf, ReplicateError } from '../core/errors.ts'
 import { plural } from '../core/plural.ts'
 import { isRepositoryName } from '../core/reference.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -8,15 +8,18 @@ import type { Endpoint } from './endpoint.ts'
 export interface Reason {
   readonly reason: string
   readonly reason_code: string
+  readonly reason_kind?: string
   readonly hint?: string
 }
 
 /** Why a tag or repository cannot be planned. Rethrows what stops the whole program. */
 export function reasonOf(error: unknown): Reason {
   if (!(error instanceof ReplicateError) || error instanceof CancelledError) throw error
+  const kind = kindOf(error)
   return {
     reason: describeError(error),
     reason_code: error.code,
+    ...(kind === undefined ? {} : { reason_kind: kind }),
     ...(error.hint === undefined ? {} : { hint: error.hint }),
   }
 }

@@ -136,9 +136,7 @@ describe('run', () => {
       outcome: { execution: { ...execution, status: 'failed', failed: 1 }, exitCode: 1 },
     })
     expect(result.code).toBe(1)
-    expect(result.stdout).toBe(
-      '\nExecution 42 failed in 2.4 s\n  total 3 · succeeded 3 · failed 1 · in progress 0 · unchanged 58\n',
-    )
+    expect(result.stdout).toBe('Execution 42 failed in 2.4 s\n  total 3 · succeeded 3 · failed 1 · unchanged 58\n')
     expect(withoutTimes(result.stderr)).toBe(
       'DAY TIME base-images  hub → harbor/mirror\nTIME prepare   2 registries reachable\nTIME ✗ hub/library/redis:7 → harbor/mirror/redis:7  held\n  wait\n  log: replicate executions logs 42 3\n',
     )

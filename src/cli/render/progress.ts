@@ -4,6 +4,7 @@ import { MultiBar, Presets, type SingleBar } from 'cli-progress'
 import type { Output, Session } from '../session.ts'
 import { overallLine, slotLine } from './bar.ts'
 import type { Colors } from './colors.ts'
+import { createFailures } from './failures.ts'
 import { createFrame, reflowsLines } from './frame.ts'
 import { writeEnd } from './lines.ts'
 import { createMeter, type Meter } from './meter.ts'
@@ -21,8 +22,8 @@ const SHOW_CURSOR = '\u001b[?25h'
 export function progressView(session: Session): View {
   const { stderr, errorColors: colors, timer } = session
   let meter: Meter = createMeter(timer.now)
-  let execution = 0
-  let hinted = new Set<string>()
+  let failures = createFailures(colors)
+  let isFirst = true
   let bars: Bars | undefined
 
   const say = (text: string): void => {
@@ -36,17 +37,17 @@ export function progressView(session: Session): View {
   // What is said of the end is written below the bars, by who knows nothing of them: it would stand among them.
   session.signal.addEventListener('abort', stop, { once: true })
   return {
-    begin(heading, { id }) {
+    begin(heading) {
       stop()
-      execution = id
-      hinted = new Set()
+      failures = createFailures(colors)
       meter = createMeter(timer.now)
-      stderr.write(headingLine(heading, colors))
+      stderr.write(`${isFirst ? '' : '\n'}${headingLine(heading, colors)}`)
+      isFirst = false
     },
     event(event, time = timer.now()) {
       meter.add(event)
       const { verbose } = session
-      const text = eventText(event, { execution, colors, verbose, columns: stderr.columns, plain: false, hinted, time })
+      const text = eventText(event, { colors, verbose, columns: stderr.columns, plain: false, failures, time })
       if (text !== undefined) say(text)
       if (event.type !== 'stage' || event.stage !== 'transfer') return
       if (event.state === 'started') bars ??= openBars(session, colors, meter)
@@ -55,7 +56,7 @@ export function progressView(session: Session): View {
     progress: (progress) => meter.set(progress),
     end(outcome) {
       stop()
-      writeEnd(outcome, session)
+      writeEnd(outcome, failures, session)
     },
     close: stop,
   }

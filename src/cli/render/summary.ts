@@ -4,7 +4,6 @@ import type { Stage } from '../../core/events.ts'
 import type { Execution } from '../../core/execution.ts'
 import { type Policy, routesOf } from '../../core/policy.ts'
 import type { Colors } from './colors.ts'
-import { recordedError } from './error.ts'
 import { formatDuration, printable } from './format.ts'
 import type { Heading } from './view.ts'
 
@@ -26,24 +25,6 @@ export function stageLine(stage: Stage, text: string, colors: Colors, columns = 
   return `${colors.cyan(line.slice(0, 8))}${line.slice(8)}\n`
 }
 
-export interface FailedTask {
-  readonly execution: number
-  readonly task: number
-  /** `library/redis:7 → mirror/redis:7`. */
-  readonly name: string
-  readonly error: unknown
-}
-
-/** What, where, why and what next; a hint that is among `hinted` was said before, and one that is not is added. */
-export function failedTask(failed: FailedTask, colors: Colors, hinted = new Set<string>()): string {
-  const error = recordedError(failed.error ?? 'failed')
-  const lines = [`${colors.red('✗')} ${printable(failed.name)}  ${printable(error.message)}`]
-  if (error.hint && !hinted.has(error.hint)) lines.push(`  ${printable(error.hint)}`)
-  if (error.hint) hinted.add(error.hint)
-  lines.push(colors.dim(`  log: replicate executions logs ${failed.execution} ${failed.task}`))
-  return lines.map((line) => `${line}\n`).join('')
-}
-
 /** `Execution 42 succeeded in 2.4 s` and its counts. */
 export function executionSummary(execution: Execution, colors: Colors): string {
   // The end of an execution whose process died is unknown.
@@ -53,18 +34,23 @@ export function executionSummary(execution: Execution, colors: Colors): string {
     execution.status === 'succeeded' ? colors.green : execution.status === 'failed' ? colors.red : colors.yellow
   const counts = [
     `total ${execution.total}`,
-    `succeeded ${execution.succeed}`,
-    `failed ${execution.failed}`,
-    `in progress ${execution.in_progress}`,
-    ...(execution.stopped > 0 ? [`stopped ${execution.stopped}`] : []),
-    ...(execution.skipped > 0 ? [`skipped ${execution.skipped}`] : []),
-    `unchanged ${execution.unchanged}`,
+    ...counted('succeeded', execution.succeed),
+    ...counted('failed', execution.failed),
+    // What the process that died had not ended.
+    ...counted(execution.status === 'interrupted' ? 'interrupted' : 'in progress', execution.in_progress),
+    ...counted('stopped', execution.stopped),
+    ...counted('skipped', execution.skipped),
+    ...counted('unchanged', execution.unchanged),
   ]
   const lines = [`${colors.bold(`Execution ${execution.id}`)} ${paint(statusWords(execution.status))}${took}`]
   lines.push(`  ${counts.join(' · ')}`)
   const left = leftBehind(execution.left_behind)
   if (left !== undefined) lines.push(`  ${left}`)
   return lines.map((line) => `${line}\n`).join('')
+}
+
+function counted(word: string, amount: number): readonly string[] {
+  return amount > 0 ? [`${word} ${amount}`] : []
 }
 
 /** `left behind 20 · tag 12 · min_age 8`; undefined where that is nothing. */

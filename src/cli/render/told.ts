@@ -5,12 +5,11 @@ import type { Event } from '../../core/events.ts'
 import { type Task, taskName } from '../../core/execution.ts'
 import { formatBytes } from '../../core/size.ts'
 import type { Colors } from './colors.ts'
+import type { Failures } from './failures.ts'
 import { formatClock, formatDuration, printable } from './format.ts'
-import { failedTask, stageLine } from './summary.ts'
+import { stageLine } from './summary.ts'
 
 export interface Scene {
-  /** 0 where it belongs to none. */
-  readonly execution: number
   readonly colors: Colors
   /** How many times `-v` was given. */
   readonly verbose: number
@@ -18,8 +17,8 @@ export interface Scene {
   readonly columns: number
   /** Without bars: every line has its time in front, stages are announced, and each task is named. */
   readonly plain: boolean
-  /** Hints that failed tasks of this execution were shown with. */
-  readonly hinted: Set<string>
+  /** Tasks of this execution that have failed so far. */
+  readonly failures: Failures
   /** When it happened, in milliseconds since 1970. */
   readonly time: number
 }
@@ -75,10 +74,8 @@ export function requestText(event: Event & { readonly type: 'request' }): string
 }
 
 /** A task that has ended: what it wrote, or why it failed. With bars only failures, unless more is asked for. */
-function taskText(task: Task, { execution, colors, verbose, plain, hinted }: Scene): string | undefined {
-  if (task.status === 'failed') {
-    return failedTask({ execution, task: task.id, name: taskName(task), error: task.error }, colors, hinted)
-  }
+function taskText(task: Task, { failures, colors, verbose, plain }: Scene): string | undefined {
+  if (task.status === 'failed') return failures.add(task)
   return plain || verbose > 0 ? taskLine(task, colors) : undefined
 }
 

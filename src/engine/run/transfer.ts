@@ -3,7 +3,7 @@
 import { abortReason, type Clock } from '../../core/cancel.ts'
 import { Pool } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
-import { CancelledError, describeError, LockedError, ReplicateError } from '../../core/errors.ts'
+import { CancelledError, describeError, kindOf, LockedError, ReplicateError } from '../../core/errors.ts'
 import type { RecordedError } from '../../core/execution.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History, PendingTask, TaskKind } from '../../history/history.ts'
@@ -194,6 +194,11 @@ function delayOf(
 export function recorded(error: unknown): RecordedError {
   if (!(error instanceof ReplicateError))
     return { code: 'bug', message: error instanceof Error ? error.message : String(error) }
-  const hint = error.hint === undefined ? {} : { hint: error.hint }
-  return { code: error instanceof CancelledError ? 'cancelled' : error.code, message: describeError(error), ...hint }
+  const kind = kindOf(error)
+  return {
+    code: error instanceof CancelledError ? 'cancelled' : error.code,
+    ...(kind === undefined ? {} : { kind }),
+    message: describeError(error),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  }
 }

@@ -6,8 +6,13 @@ import type { RecordedError } from '../../core/execution.ts'
 export type ErrorText = (error: RecordedError) => string
 
 export function createErrorText(redact: (text: string) => string): ErrorText {
-  return ({ code, message, hint }) =>
-    JSON.stringify({ code, message: redact(message), ...(hint === undefined ? {} : { hint: redact(hint) }) })
+  return ({ code, kind, message, hint }) =>
+    JSON.stringify({
+      code,
+      ...(kind === undefined ? {} : { kind: redact(kind) }),
+      message: redact(message),
+      ...(hint === undefined ? {} : { hint: redact(hint) }),
+    })
 }
 
 export function readError(text: string | null): RecordedError | null {

@@ -135,8 +135,13 @@ function firstStatus({ action }: TaskSpec): TaskStatus {
   return action === 'blocked' ? 'failed' : 'pending'
 }
 
-function reasonOf({ reason, reason_code, hint }: TaskSpec): RecordedError {
-  return { code: reason_code ?? 'blocked', message: reason ?? 'blocked', ...(hint === undefined ? {} : { hint }) }
+function reasonOf({ reason, reason_code, reason_kind: kind, hint }: TaskSpec): RecordedError {
+  return {
+    code: reason_code ?? 'blocked',
+    ...(kind === undefined ? {} : { kind }),
+    message: reason ?? 'blocked',
+    ...(hint === undefined ? {} : { hint }),
+  }
 }
 
 const HELD = heldFor('@execution')

@@ -42,7 +42,7 @@ test('of a long table the first rows say how wide it is, and no number is cut', 
     ['9', 'short', 'failed'],
     ['1000', 'a-longer-name', 'ok'],
   ]
-  const lines = (width: number) => [...tablePieces(columns, rows, width, undefined, 1)]
+  const lines = (width: number) => [...tablePieces(columns, rows, width, undefined, 1)].join('').split(/(?<=\n)/)
   expect(lines(80)).toEqual(['ID  POLICY  STATUS\n', ' 9  short   failed\n', '1000  a-lon…  ok\n'])
   expect(lines(Number.POSITIVE_INFINITY)[2]).toBe('1000  a-longer-name  ok\n')
   expect([...tablePieces(columns, [], 80)]).toEqual(['ID  POLICY  STATUS\n'])

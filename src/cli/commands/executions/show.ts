@@ -2,9 +2,10 @@
 
 import { type Task, taskName } from '../../../core/execution.ts'
 import { formatBytes } from '../../../core/size.ts'
+import { createFailures } from '../../render/failures.ts'
 import { formatDuration, formatRelative, printable } from '../../render/format.ts'
 import { jsonPieces } from '../../render/json.ts'
-import { executionSummary, failedTask, paintStatus, statusWords } from '../../render/summary.ts'
+import { executionSummary, paintStatus, statusWords } from '../../render/summary.ts'
 import { tablePieces } from '../../render/table.ts'
 import type { Session } from '../../session.ts'
 import { writeAll } from '../../stream.ts'
@@ -34,11 +35,13 @@ export async function show(session: Session, id: string, flags: { readonly faile
   return 0
 
   function* failures(): Generator<string> {
-    const hinted = new Set<string>()
+    const failed = createFailures(colors)
     for (const task of history.tasks.list(execution.id, { status: 'failed' })) {
-      const failed = { execution: execution.id, task: task.id, name: taskName(task), error: task.error }
-      yield `\n${failedTask(failed, colors, hinted)}`
+      const text = failed.add(task)
+      if (text !== undefined) yield `\n${text}`
     }
+    const counted = failed.counted()
+    if (counted !== '') yield `\n${counted}`
   }
 }
 
