@@ -10,6 +10,7 @@ import { githubGhcr } from './github-ghcr/index.ts'
 import { gitlab } from './gitlab/index.ts'
 import { googleGar } from './google-gar/index.ts'
 import { harbor } from './harbor/index.ts'
+import { helmHttp } from './helm-http/index.ts'
 import { jfrogArtifactory } from './jfrog-artifactory/index.ts'
 import { ociLayout } from './oci-layout/index.ts'
 import { quay } from './quay/index.ts'
@@ -28,5 +29,6 @@ export const adapters: readonly AdapterType[] = [
   quay,
   jfrogArtifactory,
   zot,
+  helmHttp,
   ociLayout,
 ]

@@ -1,5 +1,6 @@
 /** The composition root: the one place that knows all parts and puts them together. */
 
+import { join } from 'node:path'
 import { adapters } from '../../adapters/index.ts'
 import metadata from '../../package.json' with { type: 'json' }
 import type { Edit } from '../config/edit/edit.ts'
@@ -28,6 +29,7 @@ import { createRedactor, redactAll } from '../http/redact.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
 import { authoritiesFrom } from '../http/trust/authorities.ts'
 import type { Handshake } from '../http/trust/handshake.ts'
+import { createCache } from './cache.ts'
 import { createConnections, openSides, type Timing } from './connections.ts'
 import { type Check, examine } from './doctor.ts'
 import { type FoundCredential, foundCredential, peerOf, pingRegistry, placeOf, signIn, statusesIn } from './ping.ts'
@@ -137,9 +139,11 @@ export function createApp(options: AppOptions): App {
   const warnings: string[] = []
   let listening: Context | undefined
   const userAgent = `${metadata.name}/${metadata.version}`
+  const clock = options.timing?.clock ?? Date
+  const cache = createCache(join(homeDirectory(options), 'cache'), () => clock.now())
   let told: Context['emit'] = () => {}
   const trace: Context['emit'] | undefined = options.trace ? (event) => told(event) : undefined
-  const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing, trace }
+  const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing, trace, cache }
   const warn = (text: string): void => {
     if (listening) listening.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
     else warnings.push(text)

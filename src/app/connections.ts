@@ -3,7 +3,7 @@
 import { adapters } from '../../adapters/index.ts'
 import type { Configuration } from '../config/load.ts'
 import { userHome } from '../config/paths.ts'
-import { type Adapter, type AdapterTools, type AdapterType, isForeignType } from '../core/adapter.ts'
+import { type Adapter, type AdapterTools, type AdapterType, type Cache, isForeignType } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { ConfigurationError, NetworkError, type Side } from '../core/errors.ts'
@@ -49,6 +49,7 @@ export interface ConnectionOptions {
   /** Requests are traced: told of those that are made for no call in particular. */
   readonly trace?: Context['emit'] | undefined
   readonly timing?: Timing | undefined
+  readonly cache?: Cache | undefined
   /** For every registry, instead of looking for one. */
   readonly credential?: Credential
 }
@@ -170,6 +171,7 @@ export function createConnections(options: ConnectionOptions): Connections {
       },
       api,
       credential: () => credential(registry),
+      cache: options.cache,
     }
     return { type, tools }
   }

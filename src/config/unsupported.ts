@@ -8,7 +8,6 @@ export const FUTURE_TYPES: readonly string[] = [
   'volcengine-cr',
   'netease',
   'dtr',
-  'helm-http',
   'chartmuseum',
   'artifact-hub',
 ]

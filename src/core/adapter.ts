@@ -7,7 +7,7 @@ import type { Expiry, HttpClient } from './http.ts'
 import type { ResourceType } from './policy.ts'
 import type { Credential, Registry, SentCredential } from './registry.ts'
 
-export type FilterType = 'name' | 'tag' | 'label' | 'resource'
+export type FilterType = 'name' | 'tag' | 'label' | 'resource' | 'deprecated'
 
 /** What an adapter folder exports. `tools` is what the program lends it, such as an HTTP client. */
 export interface AdapterType<Tools = AdapterTools> {
@@ -26,6 +26,8 @@ export interface AdapterType<Tools = AdapterTools> {
   readonly short?: string
   /** What Harbor's replication calls this type, where that is not the identity. */
   readonly harborType?: string
+  /** Nothing can be written to it. */
+  readonly isReadOnly?: true
   readonly resources: readonly ResourceType[]
   readonly filters: readonly FilterType[]
   /** How many path parts a repository name has here. Checked in the plan. */
@@ -62,6 +64,7 @@ export type AdapterFacts = Pick<
   | 'defaultNamespace'
   | 'harborType'
   | 'filters'
+  | 'isReadOnly'
   | 'credentials'
   | 'options'
 >
@@ -83,6 +86,14 @@ export interface AdapterTools {
   readonly api: (options: ApiOptions) => HttpClient
   /** As it was found, before `signIn`. */
   readonly credential: () => Promise<Credential>
+  /** Kept from run to run; absent where nothing is. */
+  readonly cache?: Cache | undefined
+}
+
+/** Bytes by key, which saves requests: what is lost is asked for again. Its methods do not throw. */
+export interface Cache {
+  read(key: string): Promise<Uint8Array | undefined>
+  write(key: string, bytes: Uint8Array): Promise<void>
 }
 
 export interface ApiOptions {
@@ -136,6 +147,8 @@ export interface TagInfo {
   readonly digest: Digest
   readonly mediaType?: string
   readonly labels?: readonly string[]
+  /** What the publisher says of a chart; absent where the registry does not tell. */
+  readonly deprecated?: boolean
   readonly created?: Date
   readonly pushed?: Date
   /** In a layout: what other tools call it. */
@@ -143,6 +156,12 @@ export interface TagInfo {
   /** In a layout: the children of an index that were left out when it was written. */
   readonly absent?: readonly Digest[]
 }
+
+/** Just a name where nothing is told but that the tag is there. */
+export type ListedTag = TagInfo | UndigestedTag | string
+
+/** What a listing says of a tag whose digest only a HEAD tells. */
+export type UndigestedTag = Omit<TagInfo, 'tag' | 'digest'> & { readonly tag: string; readonly digest?: undefined }
 
 /** What the planner wants of a catalogue. Patterns are of the repository's whole name. */
 export interface Wanted {
@@ -182,7 +201,7 @@ export interface Adapter {
   repositories?(wanted: Wanted, ctx: Context): AsyncIterable<string>
   /** Tags with their digests, where that costs less than a HEAD each; of a tag whose digest the API does not tell just the name.
    *  Artifacts without a tag may be left out where they cost more and are not wanted. */
-  listTags?(repository: string, ctx: Context, wanted?: { readonly untagged: boolean }): AsyncIterable<TagInfo | string>
+  listTags?(repository: string, ctx: Context, wanted?: { readonly untagged: boolean }): AsyncIterable<ListedTag>
   /** What is written lasts only once `commit` has returned. Absent: at once. */
   readonly commitsLate?: boolean
   /** Makes last what was written, where that happens only at the end: a tar is packed here. Until it returns, a crash or a full disk may

@@ -22,6 +22,10 @@ export type OpenBlob = (offset: number, given?: AbortSignal) => Promise<Bytes>
 export const SMALL_BLOB = 256 * 1024
 
 export interface ContentSource {
+  /** Present in a store that does not keep manifests but makes them of what it has: the digest by which it knows what `manifest` describes,
+   *  and which `resolve` gives; undefined for what it cannot hold. Two sides have the same where either's name of the other's manifest is
+   *  the same, whoever made the manifests. */
+  nameOf?(manifest: Manifest): Digest | undefined
   /** What a tag or digest points at, or undefined if it does not exist. Does not count as a pull (HEAD, not GET). */
   resolve(tagOrDigest: string, ctx: Context): Promise<Descriptor | undefined>
   /** The exact bytes, checked against the requested digest, or for a tag against the digest that the registry named.

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { currentProcess, type IsAlive, isProcessAlive, type ProcessIdentity } from '../process/identity.ts'
 import { type BlobHomes, createBlobHomes } from './blob-homes.ts'
 import { type BroughtTags, createBroughtTags } from './brought.ts'
+import { type ContentNames, createContentNames } from './content-names.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrations.ts'
 import { createErrorText } from './database/recorded-error.ts'
@@ -54,6 +55,7 @@ export interface History {
   readonly brought: BroughtTags
   readonly firstSeen: FirstSeen
   readonly narrowed: NarrowedIndexes
+  readonly names: ContentNames
   readonly registries: RegistryStatuses
   readonly prune: Prune
   /** Tells this history from every other one. */
@@ -127,6 +129,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     brought: createBroughtTags(database),
     firstSeen: createFirstSeen(database, now),
     narrowed: createNarrowedIndexes(database, now),
+    names: createContentNames(database, now),
     registries: createRegistryStatuses(database, now, redact),
     prune: createPrune(database, locks),
     identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',

@@ -22,13 +22,14 @@ export async function copyArtifact(
   given: Job,
   ctx: Context,
 ): Promise<Manifest> {
-  const { root, subjects, job } = await openArtifact(digest, given, ctx)
-  if (root.digest !== digest) {
+  const { root, subjects, job, isNarrowed } = await openArtifact(digest, given, ctx)
+  if (isNarrowed) {
     const text = `index ${digest} is narrowed to ${root.digest}: signatures and other referrers of the index do not match it and stay behind`
     ctx.emit({ type: 'log', level: 'info', text })
   }
   await copyContents(root, job, 0, ctx)
-  if (job.referrers) {
+  // A store that makes its own manifests has none that anything could refer to.
+  if (job.referrers && !job.destination.store.nameOf) {
     await copyReferrers(subjects, job, ctx, async () => {
       // A referrer may be refused before its subject is there; the tag still comes last.
       if (tag !== undefined) await writeManifest(root, root.digest, job, ctx)
@@ -49,6 +50,7 @@ export async function copyReferrersOf(digest: string, given: Job, ctx: Context):
 interface Opened {
   /** What the source's manifest becomes at the destination: itself, or a narrowed index. */
   readonly root: Manifest
+  readonly isNarrowed: boolean
   /** What the source may have referrers of: all of it but the indexes that were made here. */
   readonly subjects: readonly Descriptor[]
   /** Reads also what was made here, and each index of the source once. */
@@ -68,6 +70,7 @@ async function openArtifact(digest: string, job: Job, ctx: Context): Promise<Ope
   const family = await familyOf(root, keep, read)
   return {
     root,
+    isNarrowed: root.digest !== original.digest,
     subjects: family.filter((subject) => !made?.has(subject.digest)),
     job: { ...job, source: { ...source, readManifest: knowing(family, read, source.readManifest) } },
   }

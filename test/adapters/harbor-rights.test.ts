@@ -1,7 +1,7 @@
 /** What Harbor lets which account do, and what its projects refuse: the fake and a real one agree. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TagInfo } from '../../src/core/adapter.ts'
+import type { ListedTag } from '../../src/core/adapter.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { cosignSignature, image, index, referrer } from '../support/images.ts'
 import { seed } from '../support/seed.ts'
@@ -202,7 +202,7 @@ describe.each(KINDS.filter((kind) => !isMissing(kind)))('on a %s Harbor', (kind)
     await put(repository, tag, artifact)
     await put(repository, undefined, image({ seed: 'untagged' }))
     const { endpoint, ctx } = await as(ADMIN)
-    const found = await collect<TagInfo | string>(endpoint.adapter.listTags?.(repository, ctx) ?? [])
+    const found = await collect<ListedTag>(endpoint.adapter.listTags?.(repository, ctx) ?? [])
     const shown = found.map((info) => (typeof info === 'string' ? info : `${info.tag ?? 'none'} ${info.digest}`))
     expect(shown.toSorted()).toEqual(
       [`v1 ${app.digest}`, `none ${image({ seed: 'untagged' }).digest}`, 'v1-sbom', tag].toSorted(),

@@ -294,6 +294,7 @@ function historyOf(behaviour: Behaviour): History {
     blobHomes: { find: unused, remember: unused },
     firstSeen: { times: unused },
     narrowed: { find: unused, keep: unused },
+    names: { find: unused, keep: unused },
     registries: { status: unused, keepStatus: unused },
     prune: { candidates: unused, delete: unused, giveSpaceBack: unused },
     identity: unused,

@@ -2,7 +2,7 @@
 
 import { onTestFinished } from 'vitest'
 import { type Connections, createConnections } from '../../src/app/connections.ts'
-import type { TagInfo } from '../../src/core/adapter.ts'
+import type { ListedTag } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import type { Event } from '../../src/core/events.ts'
 import type { Endpoint } from '../../src/engine/endpoint.ts'
@@ -54,11 +54,11 @@ export async function digestsIn(
   ctx: Context,
 ): Promise<readonly (readonly [string, string])[]> {
   if (adapter.listTags) {
-    const infos = await collect<TagInfo | string>(adapter.listTags(repository, ctx))
+    const infos = await collect<ListedTag>(adapter.listTags(repository, ctx))
     const found = infos.map(async (info): Promise<readonly (readonly [string, string])[]> => {
       if (typeof info === 'string')
         return [[info, (await adapter.repository(repository).resolve(info, ctx))?.digest ?? '']]
-      return info.tag === undefined ? [] : [[info.tag, info.digest]]
+      return info.tag === undefined ? [] : [[info.tag, info.digest ?? '']]
     })
     return (await Promise.all(found)).flat()
   }

@@ -51,7 +51,8 @@ export async function readArchive(bytes: Bytes): Promise<Archive> {
       const size = header.size ?? 0
       files += 1
       unpacked += size
-      if (size > LARGEST_FILE) throw new IntegrityError(`${foreignName(header.name)} is larger than 5 MiB, which Helm refuses`)
+      if (size > LARGEST_FILE)
+        throw new IntegrityError(`${foreignName(header.name)} is larger than 5 MiB, which Helm refuses`)
       if (unpacked > MOST_UNPACKED) throw tooLarge()
       if (files > MOST_FILES) throw new IntegrityError(`the archive has more than ${MOST_FILES} files`)
       newest = Math.max(newest, header.mtime?.getTime() ?? 0)

@@ -1,7 +1,15 @@
 /** A classic chart as the OCI artifact that `helm push` of Helm 4 makes of it, byte for byte; and the chart in such an artifact. */
 
 import type { Descriptor } from '../../core/descriptor.ts'
-import { computeDigest, contentsOf, HELM_CONFIG, isIndex, isSchema1, type Manifest, OCI_MANIFEST } from '../../core/manifest.ts'
+import {
+  computeDigest,
+  contentsOf,
+  HELM_CONFIG,
+  isIndex,
+  isSchema1,
+  type Manifest,
+  OCI_MANIFEST,
+} from '../../core/manifest.ts'
 import { goJson } from './go-json.ts'
 import { byBytes } from './go-yaml.ts'
 import type { ChartMetadata } from './metadata.ts'

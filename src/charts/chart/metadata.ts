@@ -121,7 +121,11 @@ function readField(value: Value, kind: Kind, what: string): unknown {
   }
   if (kind === 'map') {
     if (!isMapValue(value)) return malformed(what, 'a mapping')
-    return sortedMap(Object.fromEntries([...value].map(([key, child]) => [key, textOf(child, 'text', `${what}: ${foreignName(key)}`)])))
+    return sortedMap(
+      Object.fromEntries(
+        [...value].map(([key, child]) => [key, textOf(child, 'text', `${what}: ${foreignName(key)}`)]),
+      ),
+    )
   }
   if (!Array.isArray(value)) return malformed(what, 'a list')
   if (kind === 'texts') return value.map((child) => textOf(child, 'clean', what))

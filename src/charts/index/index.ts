@@ -54,7 +54,7 @@ export class IndexBuilder {
   hasVersion = false
 
   chart(name: string): void {
-    if (!this.#charts.has(name)) this.#charts.set(name, new Map())
+    if (!this.#charts.has(name)) this.#charts.set(this.#once(name), new Map())
   }
 
   /** `chart`: the key that the entry stands under. */
@@ -67,18 +67,18 @@ export class IndexBuilder {
     }
     this.#versions += 1
     if (this.#versions > MOST_VERSIONS) throw new IntegrityError(`the index has more than ${MOST_VERSIONS} versions`)
+    this.chart(chart)
     const versions = this.#charts.get(chart) ?? new Map<string, ChartVersion>()
-    this.#charts.set(chart, versions)
     const tag = tagOf(version)
     // As Helm, which takes the first of several.
     if (versions.has(tag)) return
     const parsed = digest === undefined ? undefined : digestFrom(digest)
-    versions.set(tag, {
+    versions.set(copied(tag), {
       chart: this.#once(chart),
-      version,
-      urls,
+      version: copied(version),
+      urls: urls.map(copied),
       ...(parsed ? { digest: parsed } : {}),
-      ...(created ? { created } : {}),
+      ...(created ? { created: copied(created) } : {}),
       ...(keywords.length > 0 ? { keywords: keywords.slice(0, MOST_KEYWORDS).map((text) => this.#once(text)) } : {}),
       ...(deprecated ? { deprecated } : {}),
     })
@@ -97,13 +97,19 @@ export class IndexBuilder {
   #once(text: string): string {
     const known = this.#texts.get(text)
     if (known !== undefined) return known
-    this.#texts.set(text, text)
-    return text
+    const own = copied(text)
+    this.#texts.set(own, own)
+    return own
   }
 }
 
 /** With or without its algorithm; undefined for anything else. */
 function digestFrom(text: string): Digest | undefined {
   const lower = text.trim().toLowerCase()
-  return parseDigest(lower.includes(':') ? lower : `sha256:${lower}`)
+  return parseDigest(copied(lower.includes(':') ? lower : `sha256:${lower}`))
+}
+
+/** A text of its own: part of another would keep all of that in memory. */
+function copied(text: string): string {
+  return Buffer.from(text).toString()
 }

@@ -41,7 +41,10 @@ export class YamlIndex {
       return
     }
     const line = text.charCodeAt(text.length - 1) === CARRIAGE_RETURN ? text.slice(0, -1) : text
-    if (this.#fieldIndent > 0 && (indent > this.#fieldIndent || (indent === this.#fieldIndent && isDash(line, indent)))) {
+    if (
+      this.#fieldIndent > 0 &&
+      (indent > this.#fieldIndent || (indent === this.#fieldIndent && isDash(line, indent)))
+    ) {
       if (this.#field !== undefined) this.#append(line)
       return
     }
@@ -66,7 +69,8 @@ export class YamlIndex {
     const { key, rest } = found
     this.#part = key === 'entries' || key === 'serverInfo' ? key : 'other'
     if (key === 'apiVersion') this.#builder.hasVersion = true
-    if (key === 'entries' && rest !== '' && !/^(?:\{\s*\}|null|~)$/.test(rest)) throw new Irregular('entries in one line')
+    if (key === 'entries' && rest !== '' && !/^(?:\{\s*\}|null|~)$/.test(rest))
+      throw new Irregular('entries in one line')
   }
 
   #inServerInfo(line: string): void {
@@ -144,13 +148,18 @@ function isDash(line: string, at: number): boolean {
   return line.length === at + 1 || line.charCodeAt(at + 1) === SPACE
 }
 
-const KEY = /^(?:"((?:[^"\\]|\\.)*)"|'((?:[^']|'')*)'|([^\s"'[\]{}&*!|>%@`#,?-](?:[^:#]|:(?!\s|$)|(?<!\s)#)*?|<<|-[^\s:]*))\s*:(?:\s+(.*))?$/
+const KEY =
+  /^(?:"((?:[^"\\]|\\.)*)"|'((?:[^']|'')*)'|([^\s"'[\]{}&*!|>%@`#,?-](?:[^:#]|:(?!\s|$)|(?<!\s)#)*?|<<|-[^\s:]*))\s*:(?:\s+(.*))?$/
 
 function keyOf(line: string): { readonly key: string; readonly rest: string } | undefined {
   // The regular expression of keys is for the rare ones.
   const colon = line.indexOf(':')
   const plain = line.slice(0, colon)
-  if (colon > 0 && /^[A-Za-z_][\w.-]*$/.test(plain) && (line.length === colon + 1 || line.charCodeAt(colon + 1) === SPACE)) {
+  if (
+    colon > 0 &&
+    /^[A-Za-z_][\w.-]*$/.test(plain) &&
+    (line.length === colon + 1 || line.charCodeAt(colon + 1) === SPACE)
+  ) {
     return { key: plain, rest: uncommented(line.slice(colon + 1).trim()) }
   }
   const match = KEY.exec(line)

@@ -150,6 +150,7 @@ async function listTags(repository: string, discovery: Discovery, ctx: Context):
     if (adapter.listTags && !areFew(policy, selection)) {
       for await (const info of adapter.listTags(repository, ctx, { untagged })) {
         if (typeof info === 'string') consider(info)
+        else if (info.digest === undefined) consider(info.tag, info.labels)
         else if (info.tag !== undefined) {
           listed.infos.set(info.tag, info)
           consider(info.tag, info.labels)

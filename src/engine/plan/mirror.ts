@@ -3,7 +3,7 @@
 import { forEachConcurrent, mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import type { Digest } from '../../core/descriptor.ts'
+import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import {
   CancelledError,
   describeError,
@@ -18,6 +18,7 @@ import { plural } from '../../core/plural.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource, isAttachmentTag } from '../../core/reference.ts'
 import type { BroughtTags } from '../../history/brought.ts'
+import type { ContentNames } from '../../history/content-names.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { attachmentsOf, isAtSource, NOT_DELETED, neededBy, sharedManifest, tagsOf } from '../run/remove.ts'
@@ -36,6 +37,7 @@ export interface MirrorRequest {
   /** Tags that the policy has put at its destinations: `owned` deletes no others. */
   readonly brought: BroughtTags | undefined
   readonly narrowing: Narrowing | undefined
+  readonly names: ContentNames | undefined
   /** Attachments that this plan copies as ordinary tags, as `REPOSITORY:TAG` of the destination: they are not deleted with an image. */
   readonly ownAttachments: ReadonlySet<string>
 }
@@ -139,7 +141,7 @@ async function deletesIn(place: Mirrored, request: MirrorRequest, ctx: Context):
 
 interface Gone {
   readonly tag: string
-  readonly manifest: Manifest
+  readonly manifest: Pick<Descriptor, 'digest' | 'mediaType'>
   readonly type: ResourceType
 }
 
@@ -185,6 +187,7 @@ async function readOwn(
   ctx: Context,
 ): Promise<Gone | undefined> {
   const { policy, resource, selection } = request
+  if (store.nameOf) return namedOwn(tag, { store, mapped }, request, ctx)
   let manifest: Manifest
   try {
     manifest = await store.readManifest(tag, ctx)
@@ -198,20 +201,42 @@ async function readOwn(
   if (!old && policy.filters.platforms && selection.platform && lacksPlatforms(manifest, selection.platform)) {
     return undefined
   }
-  if (hasMoved(mapped, tag, manifest.digest, request)) {
-    const name = formatResource({ registry: request.destination.registry.name, repository: mapped, tag })
-    ctx.emit({ type: 'log', level: 'info', text: `${name} is kept: it is not what this policy has put there` })
+  if (hasMoved(mapped, tag, manifest.digest, request, manifest)) {
+    tellKept(tag, mapped, request, ctx)
     return undefined
   }
-  return { tag, manifest, type }
+  return { tag, manifest: descriptorOf(manifest), type }
+}
+
+/** The same at a destination that makes its manifests, where reading one would read all of its content. */
+async function namedOwn(
+  tag: string,
+  { store, mapped }: Pick<Mirrored, 'store' | 'mapped'>,
+  request: MirrorRequest,
+  ctx: Context,
+): Promise<Gone | undefined> {
+  const manifest = await store.resolve(tag, ctx)
+  const [type = 'image'] = request.destination.type.resources
+  if (!manifest || !request.resource(type)) return undefined
+  if (!hasMoved(mapped, tag, manifest.digest, request)) return { tag, manifest, type }
+  tellKept(tag, mapped, request, ctx)
+  return undefined
+}
+
+function tellKept(tag: string, repository: string, { destination }: MirrorRequest, ctx: Context): void {
+  const name = formatResource({ registry: destination.registry.name, repository, tag })
+  ctx.emit({ type: 'log', level: 'info', text: `${name} is kept: it is not what this policy has put there` })
 }
 
 /** True for a tag of `deletion: owned` that somebody else has moved since. */
-function hasMoved(repository: string, tag: string, now: Digest, request: MirrorRequest): boolean {
-  const { policy, destination, brought, narrowing } = request
+function hasMoved(repository: string, tag: string, now: Digest, request: MirrorRequest, manifest?: Manifest): boolean {
+  const { policy, source, destination, brought, narrowing, names } = request
   if (policy.deletion !== 'owned') return false
   const digest = brought?.find(policy.name, { registry: destination.registry.name, repository, tag })?.digest
-  return digest !== undefined && digest !== now && narrowing?.known(digest) !== now
+  if (digest === undefined || digest === now || narrowing?.known(digest) === now) return false
+  // The other side may know the same by another name.
+  const name = manifest && source.adapter.repository(repository).nameOf?.(manifest)
+  return name !== digest && names?.find(digest) !== now
 }
 
 const NOT_ALLOWED = {
@@ -222,7 +247,7 @@ const NOT_ALLOWED = {
 } as const
 
 function specOf({ tag, manifest, type }: Gone, place: Mirrored, { source, destination }: MirrorRequest): TaskSpec {
-  const { digest, mediaType } = descriptorOf(manifest)
+  const { digest, mediaType } = manifest
   return {
     action: 'delete',
     resource_type: type,

@@ -7,9 +7,11 @@ import { isIndex, isSchema1, type Manifest } from '../../core/manifest.ts'
 import type { Location, TaskSpec } from '../../core/plan.ts'
 import type { ResourceType } from '../../core/policy.ts'
 import type { BroughtTags } from '../../history/brought.ts'
+import type { ContentNames } from '../../history/content-names.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import { type Endpoint, type ManifestMemory, readTagged } from '../endpoint.ts'
 import type { Reason } from '../reason.ts'
+import { isSame } from '../same.ts'
 import { lacksReferrers } from '../verify/late-referrers.ts'
 import type { Listed } from './destination-tags.ts'
 import type { Discovery } from './discover.ts'
@@ -47,6 +49,8 @@ export interface Comparison extends Discovery {
   readonly narrowing: Narrowing | undefined
   /** What earlier executions of the policy put at the destination; absent without a history. */
   readonly brought: BroughtTags | undefined
+  /** What manifests are called by stores that make theirs; absent without a history. */
+  readonly names: ContentNames | undefined
   /** Check unchanged tags for referrers that were added later. */
   readonly lateReferrers: boolean
 }
@@ -84,13 +88,26 @@ export async function outcomeOf(
     platforms.sawNone()
     return withoutPlatform({ ...from, ...digestUnlessTagged(from, now.digest) }, comparison)
   }
-  if (wanted === old) {
+  if (old !== undefined && (await isUnchanged({ ...now, digest: wanted }, old, from, to, comparison, ctx))) {
     if (platforms.mustKnow && isIndex(now.mediaType))
       platforms.saw(await readTagged(comparison.source.adapter.repository(from.repository), now.digest, from.tag, ctx))
     else platforms.passedOver()
-    return unchanged(now, from, to, wanted, comparison, ctx)
+    return unchanged(now, from, to, old, comparison, ctx)
   }
   return actionFor(now, from, to, old, there, comparison, ctx)
+}
+
+async function isUnchanged(
+  { digest }: Described,
+  old: Digest,
+  from: LocalLocation,
+  to: LocalLocation,
+  { source, destination, names }: Comparison,
+  ctx: Context,
+): Promise<boolean> {
+  const here = { store: source.adapter.repository(from.repository), digest, tag: from.tag }
+  const there = { store: destination.adapter.repository(to.repository), digest: old, tag: to.tag }
+  return isSame(here, there, names, ctx)
 }
 
 /** What the destination should have; undefined where no wanted platform is in it. */
@@ -171,7 +188,7 @@ async function actionFor(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const { policy, destination, selection } = comparison
+  const { policy, source, destination, selection } = comparison
   const base = {
     ...endsOf(from, to, comparison),
     digest: now.digest,
@@ -191,12 +208,14 @@ async function actionFor(
   const manifest = await manifestFor(now, from, comparison, ctx)
   if (manifest) comparison.platforms.saw(manifest)
   else comparison.platforms.passedOver()
-  const type = manifest ? resourceTypeOf(manifest) : 'image'
+  const type = manifest ? resourceTypeOf(manifest) : (onlyType(source) ?? 'image')
   const location = { ...from, ...digestUnlessTagged(from, now.digest) }
   if (!comparison.resource(type)) {
     comparison.explain(location, { kept: false, rule: `resource: it is a ${type}` })
     return { kind: 'dropped' }
   }
+  const unfit = misfitOfType(type, destination)
+  if (unfit) return { kind: 'task', task: { ...base, action: 'blocked', resource_type: type, ...unfit } }
   if (manifest && selection.platform && lacksPlatforms(manifest, selection.platform)) {
     return withoutPlatform(location, comparison)
   }
@@ -207,6 +226,18 @@ async function actionFor(
   const objection = await objectionTo(to, old !== undefined, destination, ctx)
   if (objection) return { kind: 'task', task: { ...base, action: 'blocked', resource_type: type, ...objection } }
   return { kind: 'task', task: { ...base, action: old === undefined ? 'copy' : 'update', resource_type: type } }
+}
+
+/** The type of everything that a registry has, where it has only one. */
+function onlyType({ type }: Endpoint): ResourceType | undefined {
+  return type.resources.length === 1 ? type.resources[0] : undefined
+}
+
+function misfitOfType(type: ResourceType, destination: Endpoint): Reason | undefined {
+  const only = onlyType(destination)
+  if (only === undefined || only === type) return undefined
+  const reason = `it is no ${only}, and ${destination.type.name} holds nothing else`
+  return { reason, reason_code: 'unsupported', hint: `set filters.resource: ${only}, or exclude it` }
 }
 
 /** Why the destination is known to refuse the write, where its API tells beforehand. */
@@ -232,9 +263,12 @@ async function manifestFor(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Manifest | undefined> {
-  const { memory, source, policy, selection, shallow, pulls } = comparison
+  const { memory, source, destination, policy, selection, shallow, pulls } = comparison
+  // A manifest that must be made of the whole content is not worth it for a plan.
+  if (source.adapter.repository(repository).nameOf) return undefined
   const kept = memory.peek(repository, now.digest)
-  const needed = policy.filters.resource !== 'all' || selection.platform !== undefined
+  const isByType = policy.filters.resource !== 'all' || onlyType(destination) !== undefined
+  const needed = isByType || selection.platform !== undefined
   if (kept || (!needed && (shallow || !memory.hasRoom))) return kept
   if (pulls && !(await pulls.mayRead(repository, now.digest, ctx))) return undefined
   const manifest = await readTagged(source.adapter.repository(repository), now.digest, tag, ctx)

@@ -87,7 +87,7 @@ async function describe(
     return { digest: info.digest, mediaType: info.mediaType ?? '', ...(info.labels ? { labels: info.labels } : {}) }
   }
   const { shallow, memory, pulls } = comparison
-  if (!read || shallow || !memory.hasRoom) return store.resolve(reference, ctx)
+  if (!read || shallow || !memory.hasRoom || store.nameOf) return store.resolve(reference, ctx)
   if (pulls && !(await pulls.mayRead(repository, reference, ctx))) return store.resolve(reference, ctx)
   try {
     const manifest = await store.readManifest(reference, ctx)

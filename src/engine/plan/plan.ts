@@ -48,7 +48,7 @@ export interface PlanRequest {
   readonly now?: number | undefined
 }
 
-export type PlanRecords = Pick<History, 'firstSeen' | 'narrowed' | 'brought'>
+export type PlanRecords = Pick<History, 'firstSeen' | 'narrowed' | 'brought' | 'names'>
 
 /** Where a plan goes as it is made, so that a million tags need no memory. */
 export interface PlanSink {
@@ -205,6 +205,7 @@ export function comparisonFor(
     ages: createAges(policy, source, records?.firstSeen, request.now ?? Date.now()),
     narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
     brought: records?.brought,
+    names: records?.names,
     lateReferrers: (request.referrers ?? policy.referrers) === 'all',
   }
 }

@@ -63,6 +63,8 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     if (request.shallow || !isTransfer(task) || task.referrers_only) return actionOf(task, undefined)
     try {
       const { repository } = task.source
+      // Its manifest is made of all of its content.
+      if (source.adapter.repository(repository).nameOf && !request.sizes) return actionOf(task, undefined)
       if (pulls && !(await pulls.mayRead(repository, task.digest ?? '', ctx))) return actionOf(task, undefined)
       const measured = await measure(task, ctx)
       quotas.note(task.destination.repository, measured.bytes_to_copy)

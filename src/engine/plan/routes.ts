@@ -1,6 +1,6 @@
 /** One plan for several destinations: the source is asked once, and tasks for the same artifact stand beside each other. */
 
-import type { Adapter, TagInfo } from '../../core/adapter.ts'
+import type { Adapter, ListedTag } from '../../core/adapter.ts'
 import { gathered } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
@@ -66,7 +66,7 @@ function remembering(source: Endpoint): Endpoint {
   const { adapter } = source
   const catalogue = new Map<string, Promise<readonly string[]>>()
   const lists = new Map<string, Promise<readonly string[]>>()
-  const infos = new Map<string, Promise<readonly (TagInfo | string)[]>>()
+  const infos = new Map<string, Promise<readonly ListedTag[]>>()
   const resolved = new Map<string, Promise<Descriptor | undefined>>()
   const { repositories, listTags } = adapter
   const remembered: Adapter = {

@@ -207,7 +207,16 @@ async function transfer(
   }
   giveUp()
   const { thorough } = request
-  const runner = createRunner({ policy, source, destinations, state, memory, thorough, leftovers })
+  const runner = createRunner({
+    policy,
+    source,
+    destinations,
+    state,
+    memory,
+    names: history.names,
+    thorough,
+    leftovers,
+  })
   await transferTasks(
     {
       history,

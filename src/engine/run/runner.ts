@@ -1,6 +1,7 @@
 /** Runs one task in this process: opens both stores and copies the graph between them. */
 
 import { forEachConcurrent } from '../../core/concurrent.ts'
+import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { IntegrityError, isNotFound, onSide } from '../../core/errors.ts'
@@ -9,6 +10,7 @@ import { contentsOf, isForeign, isIndex, type Manifest } from '../../core/manife
 import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
+import type { ContentNames } from '../../history/content-names.ts'
 import { familyOf, indexReader } from '../../transfer/family.ts'
 import { copyArtifact, copyReferrersOf } from '../../transfer/graph.ts'
 import type { Job, OpenRepository, TransferState } from '../../transfer/job.ts'
@@ -22,6 +24,8 @@ export interface RunnerOptions {
   readonly destinations: ReadonlyMap<string, Endpoint>
   readonly state: TransferState
   readonly memory: ManifestMemory
+  /** Remembers what a store that makes its manifests calls what was copied. */
+  readonly names?: ContentNames | undefined
   /** Ask for everything that a manifest of the destination names, instead of taking it to be there. */
   readonly thorough?: boolean | undefined
   /** An earlier execution may have left blobs, even if the plan saw no repository: a repository without tags is not listed. */
@@ -41,7 +45,7 @@ export type Done = { -readonly [K in keyof Moved]: number } & {
 export type RunTask = (task: TaskSpec, done: Done, ctx: Context) => Promise<void>
 
 export function createRunner(options: RunnerOptions): RunTask {
-  const { policy, source, destinations, state, memory, thorough = false, leftovers = false } = options
+  const { policy, source, destinations, state, memory, names, thorough = false, leftovers = false } = options
   const { children, narrows } = selectionOf(policy)
   const repositories = new Map<string, Promise<void>>()
   /** Tasks that may have left something at the destination. */
@@ -62,9 +66,12 @@ export function createRunner(options: RunnerOptions): RunTask {
         store: from,
         throttle: source.throttle,
         wire: wireOf(source),
-        readManifest(digest, context) {
+        async readManifest(digest, context) {
           const { repository, tag } = task.source
-          return memory.take(repository, from, digest, digest === task.digest ? tag : undefined, context)
+          const isRoot = digest === task.digest
+          const manifest = await memory.take(repository, from, digest, isRoot ? tag : undefined, context)
+          if (isRoot && policy.verify === 'full') checkName(from, manifest, digest)
+          return manifest
         },
       },
       destination: {
@@ -119,6 +126,7 @@ export function createRunner(options: RunnerOptions): RunTask {
       await copyReferrersOf(digest, job, ctx)
       return digest
     }
+    const [from, to] = [job.source.store, job.destination.store]
     let root: Manifest
     try {
       root = await copyArtifact(digest, task.destination.tag, job, ctx)
@@ -136,9 +144,20 @@ export function createRunner(options: RunnerOptions): RunTask {
       })
       root = await copyArtifact(moved, task.destination.tag, job, ctx)
     }
+    const name = (from.nameOf ?? to.nameOf)?.(root)
+    if (name !== undefined) names?.keep(root.digest, name)
     if (policy.verify === 'full') await verifyContents(root, job, ctx)
     return root.digest
   }
+}
+
+/** Throws where a store has other content than it said. */
+function checkName(store: ContentStore, manifest: Manifest, digest: string): void {
+  const name = store.nameOf?.(manifest)
+  if (name === undefined || name === digest) return
+  throw new IntegrityError(`it should be ${digest}, and is ${name}`, {
+    hint: 'with verify: digest it is copied as it is, and a warning names both',
+  })
 }
 
 async function currentDigest(task: TaskSpec, job: Job, ctx: Context): Promise<Digest> {
@@ -161,7 +180,8 @@ async function verifyContents(root: Manifest, job: Job, ctx: Context): Promise<v
   const family = await familyOf(root, job.keep, read)
   await forEachConcurrent(family, MANIFESTS_AT_ONCE, async ({ digest, mediaType }) => {
     if (job.leftOut.has(digest)) return
-    const manifest = isIndex(mediaType) ? await read(digest) : await store.readManifest(digest, ctx)
+    const named = (digest === root.digest ? store.nameOf?.(root) : undefined) ?? digest
+    const manifest = isIndex(mediaType) ? await read(digest) : await store.readManifest(named, ctx)
     const { blobs } = contentsOf(digest === root.digest ? root : manifest)
     for (const blob of blobs) {
       if ((isForeign(blob) && !job.foreignLayers) || (await store.hasBlob(blob, ctx))) continue

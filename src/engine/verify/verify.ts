@@ -18,6 +18,7 @@ import { createOddNames } from '../plan/odd-names.ts'
 import { shardOf } from '../plan/plan.ts'
 import { stagePing } from '../plan/prepare.ts'
 import { placeOf } from '../plan/preview.ts'
+import { isSame } from '../same.ts'
 import { createInspect, type Finding, type Inspect } from './inspect.ts'
 import {
   type Artifact,
@@ -195,8 +196,8 @@ async function verifyArtifact(
     const { at, digest } = now
     const to = destination.adapter.repository(artifact.to.repository)
     const old = await to.resolve(artifact.to.tag ?? digest, ctx)
-    const findings = await findingsOf(now, old, inspect, verifying, ctx)
-    const isFixed = old !== undefined && old.digest !== digest && !policy.override
+    const findings = await findingsOf(now, old, artifact, inspect, verifying, ctx)
+    const isFixed = findings.some(({ kind }) => kind === 'differs') && !policy.override
     if (findings.length === 0 || !repair || isFixed) return { findings: findings.map(say) }
     return { findings: findings.map(say), repair: await repairOf(artifact, at, old, findings, verifying, ctx) }
   } catch (error) {
@@ -237,6 +238,7 @@ async function expectedOf({ name, from }: Artifact, verifying: Verifying, ctx: C
 async function findingsOf(
   { at, digest }: Expected,
   old: Descriptor | undefined,
+  artifact: Artifact,
   inspect: Inspect,
   { request }: Verifying,
   ctx: Context,
@@ -245,11 +247,18 @@ async function findingsOf(
     return [{ kind: 'unreadable', digest, message: 'Docker schema 1 images are not supported' }]
   }
   if (!old) return [{ kind: 'missing_tag', digest, message: 'missing' }]
-  if (old.digest !== digest) {
+  const { source, destination, records } = request
+  const here = { store: source.adapter.repository(artifact.from.repository), digest, tag: artifact.from.tag }
+  const there = {
+    store: destination.adapter.repository(artifact.to.repository),
+    digest: old.digest,
+    tag: artifact.to.tag,
+  }
+  if (!(await isSame(here, there, records?.names, ctx))) {
     const kept = request.policy.override ? '' : ' (override: false keeps it)'
     return [{ kind: 'differs', digest, message: `differs: is ${old.digest}, should be ${digest}${kept}` }]
   }
-  return inspect(old, { made: digest !== at.digest }, ctx)
+  return inspect(old, { made: old.digest !== at.digest }, ctx)
 }
 
 async function repairOf(

@@ -246,4 +246,12 @@ export const MIGRATIONS: readonly string[] = [
   WHERE counted.id = tasks.id;
   UPDATE logs SET task_id = (SELECT number FROM tasks WHERE tasks.id = task_id) WHERE task_id IS NOT NULL;
   `,
+  `
+  -- What a store that makes its manifests of something else knows the same content by.
+  CREATE TABLE content_names (
+    manifest TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    used INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

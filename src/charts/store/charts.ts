@@ -1,0 +1,257 @@
+/** The charts of one index, each read at most once while it is needed. */
+
+import type { Context } from '../../core/context.ts'
+import type { Digest } from '../../core/descriptor.ts'
+import { IntegrityError, isNotFound, RegistryError } from '../../core/errors.ts'
+import { foreignName } from '../../core/foreign.ts'
+import { computeDigest, type Manifest } from '../../core/manifest.ts'
+import { once } from '../../core/remembered.ts'
+import { timeFrom } from '../../core/time.ts'
+import { readArchive } from '../chart/archive.ts'
+import { artifactOf } from '../chart/artifact.ts'
+import { isChartVersion } from '../chart/metadata.ts'
+import type { ChartIndex, ChartVersion } from '../index/index.ts'
+import { type Held, heldBytes, hold } from './held.ts'
+import { isSameState, type Learned, type Origin, type Validators, validatorsOf } from './origin.ts'
+import { isProvenance, LARGEST_PROVENANCE, signs } from './provenance.ts'
+
+/** In bytes; what Helm unpacks is smaller. */
+export const LARGEST_ARCHIVE = 100 * 1024 * 1024
+/** Charts kept open: those that running tasks read, and some more. */
+const MOST_OPEN = 48
+/** What hosts answer for a provenance file that is not there. */
+const NO_PROVENANCE = [200, 403, 404, 410]
+
+/** A chart whose archive was read, as the artifact it is presented as. */
+export interface OpenChart {
+  readonly manifest: Manifest
+  /** By digest: config, archive, provenance. */
+  readonly contents: ReadonlyMap<Digest, Held>
+  readonly archive: Digest
+  readonly isSigned: boolean
+}
+
+export class Charts {
+  readonly #origin: Origin
+  readonly #index: (ctx: Context) => Promise<ChartIndex>
+  readonly #open = new Map<ChartVersion, Promise<OpenChart>>()
+  /** By the digest of a manifest, a config, an archive or a provenance file: the open chart that it belongs to. */
+  readonly #homes = new Map<string, ChartVersion>()
+  /** Digests of archives that this run has made sure of. */
+  readonly #sure = new Map<ChartVersion, Digest>()
+
+  constructor(origin: Origin) {
+    this.#origin = origin
+    this.#index = once((ctx) => origin.readIndex(ctx))
+  }
+
+  index(ctx: Context): Promise<ChartIndex> {
+    return this.#index(ctx)
+  }
+
+  async versions(chart: string, ctx: Context): Promise<ReadonlyMap<string, ChartVersion>> {
+    return (await this.index(ctx)).charts.get(chart) ?? new Map()
+  }
+
+  /** The version with a tag, with an archive of this digest, or presented by a manifest with this digest. */
+  async find(chart: string, tagOrDigest: string, ctx: Context): Promise<ChartVersion | undefined> {
+    const versions = await this.versions(chart, ctx)
+    if (!tagOrDigest.includes(':')) return versions.get(tagOrDigest)
+    const home = this.#homes.get(tagOrDigest)
+    if (home?.chart === chart) return home
+    const all = [...versions.values()]
+    const claimed = all.find(({ digest }) => digest === tagOrDigest)
+    if (claimed) return claimed
+    for (const version of all) if ((await this.#learned(version))?.digest === tagOrDigest) return version
+    return undefined
+  }
+
+  /** The open chart that content belongs to. */
+  homeOf(digest: Digest): ChartVersion | undefined {
+    return this.#homes.get(digest)
+  }
+
+  /** The digest of a version's archive as the index has it; undefined where that is missing, known to be wrong, or no use. */
+  async told(version: ChartVersion): Promise<Digest | undefined> {
+    if (!isChartVersion(version.version) || (await this.#learned(version))) return undefined
+    return version.digest
+  }
+
+  /** The digest of a version's archive, which is read only where the index does not tell, and no earlier run has read the same. */
+  async archiveOf(version: ChartVersion, ctx: Context): Promise<Digest> {
+    return explained(version, async () => {
+      checkVersion(version)
+      const known = this.#sure.get(version) ?? (await this.told(version))
+      if (known) return known
+      const learned = await this.#learned(version)
+      if (learned && (await this.#isUnchanged(learned, ctx))) {
+        this.#sure.set(version, learned.digest)
+        return learned.digest
+      }
+      return (await this.open(version, ctx)).archive
+    })
+  }
+
+  /** Reads a chart's archive and provenance, and checks them. */
+  open(version: ChartVersion, ctx: Context): Promise<OpenChart> {
+    const known = this.#open.get(version)
+    if (known) {
+      // The one used last is closed last.
+      this.#open.delete(version)
+      this.#open.set(version, known)
+      return known
+    }
+    const opening = explained(version, () => this.#read(version, ctx))
+    this.#open.set(version, opening)
+    opening.catch(() => {
+      if (this.#open.get(version) === opening) this.#open.delete(version)
+    })
+    for (const [oldest] of this.#open) {
+      if (this.#open.size <= MOST_OPEN) break
+      this.#drop(oldest)
+    }
+    return opening
+  }
+
+  async close(): Promise<void> {
+    for (const version of [...this.#open.keys()]) this.#drop(version)
+    await this.#origin.close()
+  }
+
+  #drop(version: ChartVersion): void {
+    const opened = this.#open.get(version)
+    this.#open.delete(version)
+    const drop = ({ manifest, contents }: OpenChart): void => {
+      for (const digest of [manifest.digest, ...contents.keys()]) {
+        if (this.#homes.get(digest) === version) this.#homes.delete(digest)
+      }
+      for (const held of contents.values()) held.drop()
+    }
+    opened?.then(drop, () => {})
+  }
+
+  async #read(version: ChartVersion, ctx: Context): Promise<OpenChart> {
+    checkVersion(version)
+    const { url, held, validators } = await this.#archive(version, ctx)
+    try {
+      await this.#compareDigest(version, url, held.digest, validators, ctx)
+      const { metadata, newest } = await readArchive(held.open(0))
+      if (metadata.name !== version.chart || metadata.version !== version.version) {
+        const is = `${foreignName(metadata.name)} ${foreignName(metadata.version)}`
+        throw new IntegrityError(`its archive holds ${is}`)
+      }
+      const provenance = await this.#provenance(version, url, held.digest, ctx)
+      const created = timeFrom(version.created) ?? newest
+      const { manifest, config } = artifactOf(metadata, held, provenance, created)
+      const parts = [heldBytes(config, computeDigest(config)), held, ...(provenance ? [provenance] : [])]
+      for (const digest of [manifest.digest, ...parts.map((part) => part.digest)]) this.#homes.set(digest, version)
+      const contents = new Map(parts.map((part) => [part.digest, part]))
+      return { manifest, contents, archive: held.digest, isSigned: provenance !== undefined }
+    } catch (error) {
+      held.drop()
+      throw error
+    }
+  }
+
+  async #compareDigest(
+    version: ChartVersion,
+    url: URL,
+    digest: Digest,
+    validators: Validators,
+    ctx: Context,
+  ): Promise<void> {
+    this.#sure.set(version, digest)
+    if (version.digest === digest) return
+    if (version.digest) {
+      const text = `chart ${version.chart} ${version.version}: the index says ${version.digest}, its archive is ${digest}`
+      ctx.emit({ type: 'log', level: 'warning', text })
+    }
+    const claimed = version.digest ? { claimed: version.digest } : {}
+    await this.#origin.learn(keyOf(version), { digest, url: url.href, ...claimed, ...validators })
+  }
+
+  /** The first of its URLs that has it. */
+  async #archive(
+    version: ChartVersion,
+    ctx: Context,
+  ): Promise<{ readonly url: URL; readonly held: Held; readonly validators: Validators }> {
+    if (version.urls.length === 0) throw new IntegrityError('the index has no URL for it')
+    let missing: unknown
+    for (const text of version.urls) {
+      for (const url of spellings(this.#origin.locate(text))) {
+        try {
+          const response = await this.#origin.read(url, [200], undefined, ctx)
+          const held = await hold(response.body, LARGEST_ARCHIVE, 'its archive')
+          return { url, held, validators: validatorsOf(response) }
+        } catch (error) {
+          if (!isNotFound(error)) throw error
+          missing ??= error
+        }
+      }
+    }
+    throw missing
+  }
+
+  async #provenance(version: ChartVersion, url: URL, archive: Digest, ctx: Context): Promise<Held | undefined> {
+    const place = new URL(url)
+    place.pathname += '.prov'
+    const response = await this.#origin.read(place, NO_PROVENANCE, undefined, ctx)
+    if (response.status !== 200) {
+      await response.discard()
+      return undefined
+    }
+    const content = Buffer.from(await response.bytes(LARGEST_PROVENANCE))
+    if (!isProvenance(content)) return undefined
+    if (!signs(content, archive)) {
+      const text = `chart ${version.chart} ${version.version}: its provenance signs another archive`
+      ctx.emit({ type: 'log', level: 'warning', text })
+    }
+    return heldBytes(content, computeDigest(content))
+  }
+
+  async #learned(version: ChartVersion): Promise<Learned | undefined> {
+    const learned = await this.#origin.learned(keyOf(version))
+    return learned?.claimed === version.digest ? learned : undefined
+  }
+
+  /** Whether an archive is still what it was when an earlier run read it. */
+  async #isUnchanged(learned: Learned, ctx: Context): Promise<boolean> {
+    if ((learned.etag ?? learned.modified) === undefined) return false
+    const response = await this.#origin.read(this.#origin.locate(learned.url), [200, 304], learned, ctx)
+    await response.discard()
+    return response.status === 304 || isSameState(learned, validatorsOf(response))
+  }
+}
+
+function keyOf({ chart, version }: ChartVersion): string {
+  return `${chart}-${version}`
+}
+
+function checkVersion({ version }: ChartVersion): void {
+  if (!isChartVersion(version)) throw new IntegrityError(`${foreignName(version)} is not a semantic version`)
+}
+
+/** Some hosts take a `+` in a path for a space. */
+function spellings(url: URL): readonly URL[] {
+  if (!url.pathname.includes('+')) return [url]
+  const escaped = new URL(url)
+  escaped.pathname = url.pathname.replaceAll('+', '%2B')
+  return [url, escaped]
+}
+
+/** Errors that name the chart, so that one of thousands is found. */
+async function explained<T>(version: ChartVersion, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const name = `chart ${foreignName(version.chart)} ${foreignName(version.version)}`
+    if (error instanceof IntegrityError && !error.message.startsWith('chart '))
+      throw new IntegrityError(`${name}: ${error.message}`, { cause: error, hint: error.hint })
+    if (isNotFound(error) && error instanceof RegistryError && !error.message.startsWith('chart '))
+      throw new RegistryError(`${name} is in the index, and its archive is not there: ${error.message}`, {
+        ...error,
+        cause: error,
+      })
+    throw error
+  }
+}
