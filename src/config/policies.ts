@@ -19,6 +19,7 @@ export function buildPolicy(name: string, input: PolicyInput, names: PolicyNames
   const findings: Finding[] = []
   const { source, selected } = builtSource(input, names, findings)
   const [destination = NOWHERE, ...also] = builtDestinations(input.destination, names, findings)
+  checkWritable([destination, ...also], input.destination, names, findings)
   const filters: Filters = { ...input.filters, ...selected }
   checkFilters(input.filters, findings)
   const { prepare, notify, triggers, ...plain } = input
@@ -135,6 +136,23 @@ function builtDestination(
   checkNamespace(path, at, pathAt, findings)
   const landing = path === undefined ? { flatten: 0 } : { namespace: path, flatten: 1 }
   return { registry: registry.name, ...landing, ...DEFAULTS }
+}
+
+/** A registry that can only be read is no destination. */
+function checkWritable(
+  destinations: readonly PolicyDestination[],
+  input: PolicyInput['destination'],
+  names: Names,
+  findings: Finding[],
+): void {
+  for (const [index, { registry }] of destinations.entries()) {
+    const type = names.registries.get(registry)?.type
+    const facts = names.types.find(({ identity }) => identity === type)
+    if (!facts?.isReadOnly) continue
+    const message = `\`${registry}\` is a \`${type}\`, which can only be read`
+    const path = Array.isArray(input) ? ['destination', index] : ['destination']
+    findings.push({ path, message, hint: 'use it as the source, and write to another registry' })
+  }
 }
 
 function checkNamespace(
