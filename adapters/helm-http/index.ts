@@ -17,6 +17,11 @@ export const helmHttp: AdapterType = {
   options: [
     { name: 'namespace', type: 'text', description: 'what stands before the names of its charts, such as `bitnami`' },
     {
+      name: 'query',
+      type: 'text',
+      description: 'what stands after the ? of every URL of the repository, such as `token=…`',
+    },
+    {
       name: 'pass_credentials',
       type: 'flag',
       description: 'send the credential also to other hosts that the index names; default false',

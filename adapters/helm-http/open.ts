@@ -15,7 +15,7 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
   const charts = new Charts(
     new Origin({
       http: tools.http(),
-      url,
+      url: typeof options.query === 'string' ? `${url}?${options.query}` : url,
       ...(passes ? { elsewhere: (other: URL) => tools.api({ url: other.origin }) } : {}),
       cache: tools.cache,
     }),

@@ -1,7 +1,21 @@
 /** The form of a configuration file, defined once: it checks, gives the types, and makes the editors' JSON Schema. */
 
 import { z } from 'zod'
-import { amount, choice, count, duration, filled, flag, formed, list, mapping, rate, share, text } from './values.ts'
+import {
+  amount,
+  choice,
+  count,
+  duration,
+  either,
+  filled,
+  flag,
+  formed,
+  list,
+  mapping,
+  rate,
+  share,
+  text,
+} from './values.ts'
 
 /** What registries and policies may be called. */
 export const NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/
@@ -123,8 +137,12 @@ const filters = mapping(
     resource: choice('What to copy', ['image', 'chart', 'all']).default('all'),
     name: list('Patterns of the whole repository path', pattern).exactOptional(),
     tag: list('Patterns of the tag', pattern).exactOptional(),
-    label: list('Labels, where the registry has them', pattern).exactOptional(),
+    label: list(
+      'Labels, where the registry has them; of charts in a classic repository their keywords',
+      pattern,
+    ).exactOptional(),
     semver: filled('Tags that are versions in this range').exactOptional(),
+    deprecated: either('Charts that are deprecated: `false` takes the others, `true` only those').exactOptional(),
     newest: count('How many tags of each repository, after the other filters', 1).exactOptional(),
     pushed_within: duration('Only what was pushed less than this ago').exactOptional(),
     min_age: duration('Nothing that was pushed less than this ago').exactOptional(),

@@ -18,12 +18,13 @@ function parsed<T>(parse: (text: string) => T | undefined, expected: string, jso
 }
 
 export function flag(description: string, fallback: boolean) {
-  const value = parsed((text) => (text === 'true' ? true : text === 'false' ? false : undefined), '`true` or `false`', {
-    description,
-    type: 'boolean',
-    default: fallback,
-  })
-  return value.default(fallback)
+  return either(description, { default: fallback }).default(fallback)
+}
+
+/** `true` or `false`, and absent means neither. */
+export function either(description: string, more: Readonly<Record<string, unknown>> = {}) {
+  const read = (text: string): boolean | undefined => (text === 'true' ? true : text === 'false' ? false : undefined)
+  return parsed(read, '`true` or `false`', { description, type: 'boolean', ...more })
 }
 
 /** A whole number from `min` to `max`. */

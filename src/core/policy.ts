@@ -13,6 +13,8 @@ export interface Filters {
   readonly digest?: string
   readonly label?: readonly string[]
   readonly semver?: string
+  /** Charts that their publishers call deprecated: only those, or none. */
+  readonly deprecated?: boolean
   readonly newest?: number
   /** Milliseconds. */
   readonly pushed_within?: number

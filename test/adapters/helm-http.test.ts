@@ -1,9 +1,18 @@
 /** Classic chart repositories: read as the artifacts that `helm push` makes, gently, and each bad chart alone. */
 
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Answer, type FakeOptions, type FakeRepository, startHelmHttp } from '../fakes/helm-http.ts'
 import { workplace } from '../e2e/harness.ts'
-import { chart, entryOf, type IndexedChart, indexOf, packed, provenance, type TestChart } from '../support/charts.ts'
+import { type Answer, type FakeOptions, type FakeRepository, startHelmHttp } from '../fakes/helm-http.ts'
+import {
+  chart,
+  digestOf,
+  entryOf,
+  type IndexedChart,
+  indexOf,
+  packed,
+  provenance,
+  type TestChart,
+} from '../support/charts.ts'
 import { registry } from '../support/registries.ts'
 
 const DEMO = chart('demo', '1.0.0')
@@ -59,5 +68,217 @@ describe('a chart repository', () => {
     const second = await here.run(policy(from.url, to.url))
     expect(second.outcome.execution).toMatchObject({ status: 'succeeded', total: 0, unchanged: 3 })
     expect(from.asked.map(({ url, status }) => `${url} ${status}`)).toEqual(['/charts/index.yaml 304'])
+    expect(second.tasks).toEqual([])
+    expect(await here.verify(policy(from.url, to.url))).toMatchObject({ differences: [] })
+  })
+
+  test('is unchanged where somebody else pushed the chart, and updated where its archive is another one', async () => {
+    const from = await repository([DEMO])
+    const to = await registry()
+    const yaml = policy(from.url, to.url)
+    await workplace().run(yaml)
+    // As an older helm pushes it: without annotations.
+    const there = to.repositories.get('mirror/demo')
+    const [digest = 'sha256:'] = [...(there?.tags.values() ?? [])]
+    const { annotations: _, ...plain } = JSON.parse(String(there?.manifests.get(digest)?.bytes))
+    const bytes = Buffer.from(JSON.stringify(plain))
+    there?.manifests.set(digestOf(bytes), { mediaType: 'application/vnd.oci.image.manifest.v1+json', bytes })
+    there?.tags.set('1.0.0', digestOf(bytes))
+    const here = workplace()
+    expect((await here.run(yaml)).outcome.execution).toMatchObject({ total: 0, unchanged: 1 })
+    const changed = chart('demo', '1.0.0', {}, 'changed')
+    put(from, [changed])
+    const plan = await here.plan(yaml)
+    expect(plan.actions).toMatchObject([{ action: 'update', resource_type: 'chart', digest: changed.digest }])
+    expect((await here.run(yaml)).outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
+    expect(archives(to, 'mirror/demo')).toEqual({ '1.0.0': changed.digest })
+  })
+
+  test('gives its provenance, and passes over a web page in its place', async () => {
+    const from = await repository([DEMO, OTHER])
+    from.files.set(`${DEMO.file}.prov`, provenance(DEMO))
+    from.files.set(`${OTHER.file}.prov`, Buffer.from('<html>not found</html>'))
+    const to = await registry()
+    await workplace().run(policy(from.url, to.url))
+    expect(archives(to, 'mirror/demo')['1.0.0']?.split(' ')).toHaveLength(2)
+    expect(archives(to, 'mirror/demo')['1.0.0']).toContain(digestOf(provenance(DEMO)))
+    expect(archives(to, 'mirror/other')).toEqual({ '0.1.0': OTHER.digest })
+  })
+
+  test('is filtered by version, keyword, deprecation and name', async () => {
+    const versions = ['0.9.0', '1.0.0', '1.1.0+b.1', '2.0.0-rc.1'].map((version) => chart('demo', version))
+    const from = await repository([])
+    const labelled = versions.map((one, at) => entryOf(one, { keywords: at < 2 ? ['sql'] : ['web'] }))
+    const old = { ...entryOf(OTHER), deprecated: true, keywords: ['sql'] }
+    put(from, [])
+    from.files.set('index.yaml', Buffer.from(indexOf([...labelled, old])))
+    const to = await registry()
+    const taken = async (filters: string): Promise<readonly string[]> => {
+      const { actions } = await workplace().plan(policy(from.url, to.url, filters))
+      return actions.map(({ source }) => source.replace(/^charts\//, '').replace(/@.*$/, ''))
+    }
+    expect(await taken('semver: ">=1"')).toEqual(['demo:1.0.0', 'demo:1.1.0_b.1'])
+    expect(await taken('newest: 1, name: demo')).toEqual(['demo:2.0.0-rc.1'])
+    expect(await taken('tag: "1.1.0+b.1"')).toEqual(['demo:1.1.0_b.1'])
+    expect(await taken('label: sql')).toEqual(['demo:0.9.0', 'demo:1.0.0', 'other:0.1.0'])
+    expect(await taken('label: sql, deprecated: false')).toEqual(['demo:0.9.0', 'demo:1.0.0'])
+    expect(await taken('deprecated: true')).toEqual(['other:0.1.0'])
+  })
+
+  test('is found by a namespace of its own', async () => {
+    const from = await repository([DEMO])
+    const to = await registry()
+    const yaml = policy(from.url, to.url, 'name: acme/*', ', options: { namespace: acme }')
+    expect((await workplace().run(yaml)).outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
+    expect([...to.repositories.keys()]).toEqual(['mirror/acme/demo'])
+  })
+
+  test('is no destination', async () => {
+    const from = await repository([DEMO])
+    const turned = policy(from.url, 'http://127.0.0.1:9')
+      .replace('registry: charts', 'registry: to')
+      .replace('registry: to, n', 'registry: charts, n')
+    await expect(workplace().run(turned)).rejects.toThrow('`charts` is a `helm-http`, which can only be read')
+  })
+})
+
+describe('an index without digests, or with wrong ones', () => {
+  test('has its archives read once, and then asked for only where they have changed', async () => {
+    const from = await repository([DEMO, OTHER])
+    const wrong = 'ab'.repeat(32)
+    from.files.set(
+      'index.yaml',
+      Buffer.from(indexOf([entryOf(DEMO, { digest: undefined }), entryOf(OTHER, { digest: wrong })])),
+    )
+    const to = await registry()
+    const here = workplace()
+    const first = await here.run(policy(from.url, to.url))
+    expect(first.outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
+    expect(first.logs.filter((line) => line.includes(`sha256:${wrong}`))).toEqual([
+      `chart other 0.1.0: the index says sha256:${wrong}, its archive is ${OTHER.digest}`,
+    ])
+    from.asked.splice(0)
+    expect((await here.run(policy(from.url, to.url))).outcome.execution).toMatchObject({ total: 0, unchanged: 2 })
+    expect(from.asked.map(({ url, status }) => `${url} ${status}`).toSorted()).toEqual([
+      '/charts/demo-1.0.0.tgz 304',
+      '/charts/index.yaml 304',
+      '/charts/other-0.1.0.tgz 304',
+    ])
+    const changed = chart('demo', '1.0.0', {}, 'changed')
+    from.files.set(changed.file, changed.archive)
+    expect((await here.run(policy(from.url, to.url))).outcome.execution).toMatchObject({
+      status: 'succeeded',
+      total: 1,
+    })
+    expect(archives(to, 'mirror/demo')).toEqual({ '1.0.0': changed.digest })
+  })
+
+  test('is a failure with verify: full, and then nothing is written', async () => {
+    const from = await repository([])
+    from.files.set(OTHER.file, OTHER.archive)
+    from.files.set('index.yaml', Buffer.from(indexOf([entryOf(OTHER, { digest: 'ab'.repeat(32) })])))
+    const to = await registry()
+    const yaml = policy(from.url, to.url).replace('    retry:', '    verify: full\n    retry:')
+    const { outcome, tasks } = await workplace().run(yaml)
+    expect(outcome.execution).toMatchObject({ status: 'failed' })
+    expect(tasks[0]?.error?.message).toContain(OTHER.digest)
+    expect([...(to.repositories.get('mirror/other')?.tags ?? [])]).toEqual([])
+  })
+})
+
+describe('a bad chart', () => {
+  const good = chart('good', '1.0.0')
+  const cases: readonly (readonly [string, IndexedChart, Buffer | Answer | undefined, RegExp])[] = [
+    ['is not there', entryOf(chart('bad', '1.0.0')), undefined, /bad 1\.0\.0 .*its archive is not there/],
+    ['is no archive', entryOf(chart('bad', '1.0.0')), Buffer.from('<html>'), /bad 1\.0\.0: not a chart's archive/],
+    ['has no Chart.yaml', entryOf(chart('bad', '1.0.0')), packed([['bad/x', Buffer.from('x')]]), /no Chart\.yaml/],
+    ['has another name', entryOf(chart('bad', '1.0.0')), good.archive, /bad 1\.0\.0: its archive holds good 1\.0\.0/],
+    ['has another version', entryOf(chart('bad', '1.0.0')), chart('bad', '2.0.0').archive, /holds bad 2\.0\.0/],
+    [
+      'has no version',
+      { name: 'bad', version: '1.0-x_y', urls: ['bad-1.0.0.tgz'] },
+      good.archive,
+      /not a semantic version/,
+    ],
+    ['has no URL', { name: 'bad', version: '1.0.0', urls: [] }, undefined, /no URL/],
+    [
+      'leaves its archive',
+      entryOf(chart('bad', '1.0.0')),
+      packed([['bad/../../x', Buffer.from('x')]]),
+      /leaves the directory/,
+    ],
+  ]
+  test.each(cases)('that %s fails alone, by name', async (_, entry, file, reason) => {
+    const from = await repository([good], {})
+    put(from, [good], [entry])
+    if (file) from.files.set('bad-1.0.0.tgz', file)
+    const to = await registry()
+    const { outcome, tasks } = await workplace().run(policy(from.url, to.url))
+    expect(outcome.execution).toMatchObject({ status: 'failed', succeed: 1, failed: 1 })
+    const failed = tasks.find(({ status }) => status === 'failed')
+    expect(failed?.error?.message).toMatch(reason)
+    expect(archives(to, 'mirror/good')).toEqual({ '1.0.0': good.digest })
+    expect([...(to.repositories.get('mirror/bad')?.tags ?? [])]).toEqual([])
+  })
+})
+
+describe('URLs of an index', () => {
+  test('lead to mirrors where the first is gone, and to hosts that take a + for a space', async () => {
+    const from = await repository([])
+    const mirror = await repository([])
+    mirror.files.set('pool/demo.tgz', DEMO.archive)
+    from.files.set('x/Build 1.tgz', { status: 404 })
+    from.files.set(BUILD.file, BUILD.archive)
+    from.files.set(
+      'index.yaml',
+      Buffer.from(
+        indexOf([
+          entryOf(DEMO, { urls: ['gone.tgz', `${mirror.url}/pool/demo.tgz`] }),
+          entryOf(BUILD, { urls: [`${from.url}/${BUILD.file}`] }),
+        ]),
+      ),
+    )
+    const to = await registry()
+    const { outcome } = await workplace().run(policy(from.url, to.url))
+    expect(outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
+  })
+
+  test('keep the query of the repository', async () => {
+    const from = await repository([DEMO], { query: 'token=s3cret' })
+    const to = await registry()
+    const { outcome } = await workplace().run(policy(from.url, to.url, '', ', options: { query: token=s3cret }'))
+    expect(outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
+  })
+
+  test('get the credential only where scheme, host and port are the repository’s', async () => {
+    const env = { REPLICATE_CHARTS_USERNAME: 'ann', REPLICATE_CHARTS_PASSWORD: 'pw' }
+    const elsewhere = await repository([DEMO])
+    const from = await repository([OTHER], { credential: 'ann:pw' })
+    put(from, [OTHER], [entryOf(DEMO, { urls: [`${elsewhere.url}/${DEMO.file}`] })])
+    const moved = chart('moved', '1.0.0')
+    elsewhere.files.set(moved.file, moved.archive)
+    from.files.set('moved.tgz', { status: 302, headers: { location: `${elsewhere.url}/${moved.file}` } })
+    put(
+      from,
+      [OTHER],
+      [entryOf(DEMO, { urls: [`${elsewhere.url}/${DEMO.file}`] }), entryOf(moved, { urls: ['moved.tgz'] })],
+    )
+    const to = await registry()
+    const { outcome } = await workplace(env).run(policy(from.url, to.url))
+    expect(outcome.execution).toMatchObject({ status: 'succeeded', total: 3 })
+    expect(elsewhere.asked.length).toBeGreaterThan(1)
+    expect(elsewhere.asked.filter(({ headers }) => headers.authorization !== undefined)).toEqual([])
+    elsewhere.asked.splice(0)
+    const again = await registry()
+    await workplace(env).run(policy(from.url, again.url, 'name: demo', ', options: { pass_credentials: true }'))
+    expect(elsewhere.asked.every(({ headers }) => headers.authorization?.startsWith('Basic '))).toBe(true)
+  })
+
+  test('of a repository that is none tell what is wrong', async () => {
+    const from = await repository([])
+    from.files.set('index.yaml', Buffer.from('<!DOCTYPE html>'))
+    const to = await registry()
+    const { outcome } = await workplace().run(policy(from.url, to.url))
+    expect(String(outcome.error)).toMatch(/index\.yaml is not an index of charts: it is a web page/)
   })
 })

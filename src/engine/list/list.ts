@@ -118,7 +118,7 @@ async function infosIn(
   for await (const _ of adapter.repositories?.({ namespaces: [], names: [repository] }, ctx) ?? []) break
   try {
     for await (const info of adapter.listTags?.(repository, ctx, { untagged: true }) ?? []) {
-      if (typeof info === 'string') continue
+      if (typeof info === 'string' || info.digest === undefined) continue
       if (!infos.has(info.digest)) infos.set(info.digest, info)
       if (info.tag !== undefined) infos.set(info.tag, info)
     }

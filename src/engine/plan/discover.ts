@@ -126,18 +126,22 @@ async function listTags(repository: string, discovery: Discovery, ctx: Context):
   if (selection.labels && !adapter.listTags) {
     throw new UnsupportedError(`registry ${registry.name}: ${type.name} has no labels`)
   }
+  if (selection.deprecated && !type.filters.includes('deprecated')) {
+    throw new UnsupportedError(`registry ${registry.name}: ${type.name} does not tell which charts are deprecated`)
+  }
   if (untagged && !adapter.listTags) {
     throw new UnsupportedError(`registry ${registry.name}: ${type.name} cannot list untagged artifacts`)
   }
   const named = new Set(selection.tags)
   const listed: Listed = { exists: undefined, tags: [], attachments: [], infos: new Map(), untagged: [], seen: 0 }
-  const consider = (tag: string, labels?: readonly string[]): void => {
+  const consider = (tag: string, { labels, deprecated }: Pick<TagInfo, 'labels' | 'deprecated'> = {}): void => {
     if (!isTag(tag)) {
       odd.note(repository, tag, ctx)
       return
     }
     const first = selection.tag(tag)
-    const verdict = first.kept && selection.labels ? selection.labels(labels ?? []) : first
+    const second = first.kept && selection.deprecated ? selection.deprecated(deprecated) : first
+    const verdict = second.kept && selection.labels ? selection.labels(labels ?? []) : second
     if (!named.delete(tag) && attachmentSubject(tag)) {
       listed.attachments.push({ tag, verdict })
       return
@@ -150,10 +154,10 @@ async function listTags(repository: string, discovery: Discovery, ctx: Context):
     if (adapter.listTags && !areFew(policy, selection)) {
       for await (const info of adapter.listTags(repository, ctx, { untagged })) {
         if (typeof info === 'string') consider(info)
-        else if (info.digest === undefined) consider(info.tag, info.labels)
+        else if (info.digest === undefined) consider(info.tag, info)
         else if (info.tag !== undefined) {
           listed.infos.set(info.tag, info)
-          consider(info.tag, info.labels)
+          consider(info.tag, info)
         } else if (untagged && (selection.labels?.(info.labels ?? []).kept ?? true)) listed.untagged.push(info)
       }
       listed.exists = true
@@ -178,7 +182,10 @@ const FEW_TAGS = 4
 /** True if the policy needs only the digests of a few named tags, and nothing else that a list has. */
 function areFew({ filters }: Policy, selection: Selection): boolean {
   const { newest, pushed_within, min_age, untagged } = filters
-  const needsMore = untagged || (newest ?? pushed_within ?? min_age) !== undefined || selection.labels !== undefined
+  const needsMore =
+    untagged ||
+    (newest ?? pushed_within ?? min_age ?? filters.deprecated) !== undefined ||
+    selection.labels !== undefined
   return !needsMore && selection.tags !== undefined && selection.tags.length <= FEW_TAGS
 }
 

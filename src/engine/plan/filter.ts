@@ -34,6 +34,8 @@ export interface Selection {
   tag(tag: string): Verdict
   /** Absent where no filter asks for labels. */
   readonly labels: ((labels: readonly string[]) => Verdict) | undefined
+  /** Absent where no filter asks whether charts are deprecated. */
+  readonly deprecated: ((is: boolean | undefined) => Verdict) | undefined
   /** undefined where every platform is wanted. */
   readonly platform: KeepPlatform | undefined
   /** The children of an index that are wanted; undefined where all are. */
@@ -76,6 +78,7 @@ export function selectionOf(policy: Policy, narrow: Readonly<Record<string, read
     repository: (name) => judge(repositoryRules, name),
     tag: (tag) => judge(tagRules, tag),
     labels: labelRule(policy, narrow.label),
+    deprecated: filters.deprecated === undefined ? undefined : (is) => deprecation(filters.deprecated === true, is),
     platform,
     children: platform || !attestations ? { platform, attestations } : undefined,
     narrows: !attestations || (platform !== undefined && filters.platforms_index === 'narrow'),
@@ -147,6 +150,10 @@ function labelRule({ filters }: Policy, narrow: readonly string[] | undefined): 
     }
     return labels.map((label) => excluded?.(label)).find((judged) => judged?.kept === false) ?? verdict
   }
+}
+
+function deprecation(wanted: boolean, is = false): Verdict {
+  return { kept: is === wanted, rule: `deprecated: ${wanted}` }
 }
 
 function versionRule(range: string): Rule {

@@ -130,7 +130,7 @@ describe.each([
     }
     for (const { repository } of made) {
       for await (const info of layout.listTags(repository, context)) {
-        const { ref = '', digest } = typeof info === 'string' ? { digest: '' } : info
+        const { ref = '', digest = '' } = typeof info === 'string' ? {} : info
         const found = execFileSync(tool ?? '', args(path, ref), { encoding: 'utf8' })
         const expected = await layout.repository(repository).readManifest(digest, context)
         expect(found.trim(), `${repository} ${ref}`).toBe(Buffer.from(expected.bytes).toString().trim())
