@@ -55,7 +55,7 @@ function counted(word: string, amount: number): readonly string[] {
 
 /** `left behind 20 · tag 12 · min_age 8`; undefined where that is nothing. */
 export function leftBehind(counts: Execution['left_behind']): string | undefined {
-  const parts = Object.entries(counts).sort(([, a], [, b]) => b - a)
+  const parts = Object.entries(counts).sort(([one, a], [other, b]) => b - a || (one < other ? -1 : 1))
   if (parts.length === 0) return undefined
   const sum = parts.reduce((all, [, amount]) => all + amount, 0)
   return [`left behind ${sum}`, ...parts.map(([reason, amount]) => `${printable(reason)} ${amount}`)].join(' · ')
