@@ -39,6 +39,7 @@ export function draw(moments: readonly Moment[], columns: number): string {
     ...frames.map(({ name, rule }) => `${rule}#${name}{animation-name:${name}}`),
   ]
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">
+<title>A run in a terminal</title>
 <style>
 ${style.join('\n')}
 </style>
