@@ -9,6 +9,7 @@ import type { Context } from '../../src/core/context.ts'
 import { CredentialError, isNotFound, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry, SentCredential } from '../../src/core/registry.ts'
+import { whoSigns } from '../../src/http/auth/who.ts'
 import { askJson, itemsOf } from '../../src/oci/registry/pages.ts'
 import { restated } from '../../src/oci/registry/restate.ts'
 import { addressOf } from '../address.ts'
@@ -85,7 +86,7 @@ async function signIn(tools: AdapterTools, url: string): Promise<SentCredential>
   const response = await http.request(request, ctx)
   if (response.status !== 200) {
     const said = Buffer.from(await response.bytes(65_536)).toString('utf8')
-    throw new CredentialError(`Docker Hub refused the credential from ${found.origin} (${response.status})`, {
+    throw new CredentialError(`Docker Hub refused ${whoSigns(found)}: ${response.status}`, {
       hint: /MFA|2fa|two.factor/i.test(said)
         ? 'the account wants a second factor: use a personal access token as the password'
         : 'check user name and password; a personal access token may stand in place of the password',

@@ -67,7 +67,7 @@ test('check tells where each comes from and what the registry says, with status 
   expect(code).toBe(3)
   expect(stdout).toMatch(/^✓ open {2}no credential found {2}answers without one$/m)
   expect(stdout).toMatch(/^✓ closed {2}environment \(REPLICATE_CLOSED_USERNAME\), ann {2}accepted$/m)
-  expect(stdout).toMatch(/^✗ wrong {2}credential in the configuration, bob\n {4}.*refused the credential/m)
+  expect(stdout).toMatch(/^✗ wrong {2}credential in the configuration, bob\n {4}.*refused bob/m)
   expect(stdout + stderr).not.toMatch(/s3cret-value|wr0ng-value|archive/)
   expect(await here.run(['credentials', 'check', 'open', 'archive'])).toMatchObject({
     code: 0,

@@ -109,7 +109,7 @@ describe.skipIf(missingPrograms().length > 0)('the keychain', () => {
 
     await run(['credentials', 'set', 'to', '--username', USER, '--stdin'], 'another password')
     const refused = await run(['credentials', 'check', 'to'])
-    expect(refused).toMatchObject({ code: 3, stdout: expect.stringContaining('refused the credential from keychain') })
+    expect(refused).toMatchObject({ code: 3, stdout: expect.stringContaining('(from keychain)') })
     expect(await run(['run', 'policy.yaml'])).toMatchObject({ code: 3 })
 
     expect(await run(['credentials', 'delete', 'from'])).toMatchObject({ code: 0 })

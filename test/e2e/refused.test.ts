@@ -49,7 +49,7 @@ test.each(['basic', 'bearer'] as const)('a wrong password (%s)', async (kind) =>
     REPLICATE_TO_PASSWORD: 'wrong-one',
   })
   expect(stderr).toMatch(
-    /error: destination to: .* refused the credential from environment \(REPLICATE_TO_USERNAME\).*401.*\n {2}check/,
+    /error: destination to: .* refused \w+ \(from environment, REPLICATE_TO_USERNAME\).*401.*\n {2}check/,
   )
   expect(stderr).not.toContain('wrong-one')
 })

@@ -1,14 +1,16 @@
 /** Executions as Markdown, for a job's summary. */
 
-import type { RecordedError } from '../../core/execution.ts'
+import { type RecordedError, taskName } from '../../core/execution.ts'
 import { formatBytes } from '../../core/size.ts'
 import { type ExecutionStatus, isFinal } from '../../core/states.ts'
+import { groupFailures } from './failures.ts'
 import { formatDuration, printable } from './format.ts'
 import type { ReportedExecution } from './reported.ts'
 import { leftBehind, statusWords } from './summary.ts'
 
-/** More failed tasks than this are only counted: a job's summary is limited to 1 MiB. */
+/** More reasons than this, and more tasks of each, are only counted: a job's summary is limited to 1 MiB. */
 const MOST_FAILURES = 100
+const MOST_NAMES = 10
 
 export function renderMarkdown(executions: readonly ReportedExecution[]): string {
   const rows = executions.map(({ execution }) =>
@@ -41,14 +43,17 @@ function markOf(status: ExecutionStatus): string {
 
 /** What failed for one reason stands together, with one hint. */
 function failures({ execution, tasks }: ReportedExecution): readonly string[] {
-  const failed = tasks.filter((task) => task.status === 'failed')
-  const groups = Map.groupBy(failed.slice(0, MOST_FAILURES), ({ error }) => `${error?.message}\n${error?.hint}`)
-  const lines = [...groups.values()].flatMap((group) => {
-    const names = group.map((task) => code(`${task.src_resource} → ${task.dest_resource}`))
-    const reason = reasonOf(group[0]?.error ?? { message: 'failed' })
-    return names.length === 1 ? [`- ${names[0]}: ${reason}`] : [`- ${reason}`, ...names.map((name) => `  - ${name}`)]
+  const groups = groupFailures(tasks)
+  const lines = groups.slice(0, MOST_FAILURES).flatMap(({ title, error, tasks: failed }) => {
+    const names = failed.map((task) => code(taskName(task)))
+    if (names.length === 1) return [`- ${names[0]}: ${reasonOf(error)}`]
+    const named = names.slice(0, MOST_NAMES).map((name) => `  - ${name}`)
+    const more = names.length > MOST_NAMES ? [`  - and ${names.length - MOST_NAMES} more`] : []
+    const { message, hint } = error
+    const example = title.startsWith(message) ? [] : [code(message)]
+    return [`- ${[code(title), ...example, ...(hint ? [code(hint)] : [])].join(', ')}`, ...named, ...more]
   })
-  if (failed.length > MOST_FAILURES) lines.push(`- and ${failed.length - MOST_FAILURES} more`)
+  if (groups.length > MOST_FAILURES) lines.push(`- and ${groups.length - MOST_FAILURES} more reasons`)
   if (execution.error) lines.unshift(`- ${reasonOf(execution.error)}`)
   const left = leftBehind(execution.left_behind)
   if (left !== undefined) lines.push(`- ${code(left)}`)

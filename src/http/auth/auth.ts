@@ -7,6 +7,7 @@ import { foreignName } from '../../core/foreign.ts'
 import type { SentCredential } from '../../core/registry.ts'
 import { type Challenge, chooseChallenge } from './challenge.ts'
 import { createTokenCache, type FetchedToken, type FetchToken, type Wanted } from './token.ts'
+import { deedOf, whoSigns } from './who.ts'
 
 export interface AuthenticatorOptions {
   /** The registry's URL. */
@@ -167,13 +168,13 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   async function rejected(refused: Refused): Promise<CredentialError> {
     const found = await credential()
     if (found.kind === 'anonymous') return needsCredential(refused)
-    const scopes = refused.scopes.join(' ')
     if (found.kind === 'basic' && refused.sent?.startsWith('Bearer ')) {
-      return new CredentialError(`the credential from ${found.origin} does not allow ${scopes || refused.what} (401)`, {
+      const deed = deedOf(refused.scopes, name) ?? `ask for ${refused.what} at ${name}`
+      return new CredentialError(`${whoSigns(found)} may not ${deed} (401)`, {
         hint: `give ${JSON.stringify(found.username)} that permission, or use another account`,
       })
     }
-    return new CredentialError(`${host} refused the credential from ${found.origin} (401)`, {
+    return new CredentialError(`${host} refused ${whoSigns(found)}: 401`, {
       hint:
         found.kind === 'basic'
           ? `check user name and password; after a wrong one some registries refuse the right one for a while`
@@ -201,8 +202,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     async forbiddenHint(scopes) {
       const found = await credential()
       if (found.kind === 'anonymous') return `nothing was sent to sign in; ${credentialHint(name, host)}`
-      const what = scopes.length > 0 ? scopes.join(' ') : 'this'
-      return `the credential from ${found.origin} was accepted, but lacks the permission for ${what}`
+      return `${whoSigns(found)} may not ${deedOf(scopes, name) ?? `do this at ${name}`}`
     },
   }
 }

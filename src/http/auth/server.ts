@@ -12,6 +12,7 @@ import { ATTEMPTS, retrying } from '../retry.ts'
 import type { Transport } from '../transport.ts'
 import { credentialHint, encodeBasic } from './auth.ts'
 import type { Token, TokenRequest } from './token.ts'
+import { whoSigns } from './who.ts'
 
 export interface TokenServerOptions {
   readonly transport: Transport
@@ -165,7 +166,7 @@ function refused(error: RegistryError, request: TokenRequest, options: TokenServ
       missing: true,
     })
   }
-  const message = `the token server ${realm.host} refused the credential from ${credential.origin}: ${error.message}`
+  const message = `the token server ${realm.host} refused ${whoSigns(credential)}: ${error.message}`
   return new CredentialError(message, {
     cause: error,
     hint:

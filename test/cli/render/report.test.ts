@@ -55,7 +55,7 @@ test('Markdown shows a table and the failed tasks, with names and messages as co
 test('Markdown says one reason once, with one hint', () => {
   const many = { ...one, tasks: [failed, { ...failed, id: 3, src_resource: 'hub/library/nginx:1' }] }
   expect(renderMarkdown([many]).split('\n').slice(-4)).toEqual([
-    '- `refused: <412> & "more"`, `exclude it`',
+    '- `refused: <412> & "more": 2 tasks (harbor/mirror/redis ×2)`, `exclude it`',
     '  - `hub/library/redis:7 → harbor/mirror/redis:7`',
     '  - `hub/library/nginx:1 → harbor/mirror/redis:7`',
     '',

@@ -24,7 +24,7 @@ test('a wrong password is tried once and named as such, without the password', a
   const server = await serve((_, response) => json(response, 401, {}, { 'www-authenticate': 'Basic realm="x"' }))
   const error = await failure(client(server, { as: alice }).request({ method: 'GET', url: '/v2/' }, context()))
   expect(error).toBeInstanceOf(CredentialError)
-  expect(error).toMatchObject({ message: `${server.host} refused the credential from the file (401)` })
+  expect(error).toMatchObject({ message: `${server.host} refused alice (from the file): 401` })
   expect(server.seen).toHaveLength(2)
 })
 
@@ -111,7 +111,7 @@ test('a second 401 is final', async () => {
   const http = client(registry, { as: alice })
   const error = await failure(http.request({ method: 'GET', url: '/v2/x', scopes: PULL }, context()))
   expect(error).toBeInstanceOf(CredentialError)
-  expect(error).toMatchObject({ message: 'the credential from the file does not allow repository:a/b:pull (401)' })
+  expect(error).toMatchObject({ message: `alice (from the file) may not pull from ${registry.host}/a/b (401)` })
   expect(tokens.seen).toHaveLength(1)
   expect(registry.seen).toHaveLength(2)
 })
@@ -180,7 +180,7 @@ test('sends a ready token as it is, and fails at once where it is refused', asyn
   const { registry, tokens } = await bearer({ refuseAll: true })
   const http = client(registry, { as: { kind: 'bearer', token: 'ready', origin: 'REPLICATE_X_TOKEN' } })
   expect(await failure(http.request({ method: 'GET', url: '/v2/x' }, context()))).toMatchObject({
-    message: `${registry.host} refused the credential from REPLICATE_X_TOKEN (401)`,
+    message: `${registry.host} refused the token (from REPLICATE_X_TOKEN): 401`,
   })
   expect(registry.seen).toHaveLength(1)
   expect(registry.seen[0]?.headers.authorization).toBe('Bearer ready')
@@ -192,7 +192,7 @@ test('says that the token server refused, and never sends a password twice', asy
   const http = client(registry, { as: alice })
   const error = await failure(http.request({ method: 'GET', url: '/v2/x', scopes: PULL }, context()))
   expect(error).toBeInstanceOf(CredentialError)
-  expect(String(error)).toContain(`the token server ${tokens.host} refused the credential from the file`)
+  expect(String(error)).toContain(`the token server ${tokens.host} refused alice (from the file)`)
   expect(tokens.seen).toHaveLength(1)
 })
 
@@ -213,7 +213,7 @@ test('a missing permission is no wrong password', async () => {
   expect(error).toBeInstanceOf(RegistryError)
   expect(error).toMatchObject({
     message: '403 DENIED (no)',
-    hint: 'the credential from the file was accepted, but lacks the permission for repository:a/b:pull',
+    hint: `alice (from the file) may not pull from ${server.host}/a/b`,
   })
 })
 

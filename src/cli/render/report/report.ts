@@ -1,8 +1,9 @@
 /** Executions as one HTML page that needs nothing else: no network, no other file, and no script to be read. */
 
 import { createHash } from 'node:crypto'
-import type { RecordedError, Task } from '../../../core/execution.ts'
+import type { RecordedError } from '../../../core/execution.ts'
 import { formatBytes } from '../../../core/size.ts'
+import { type FailureGroup, groupFailures } from '../failures.ts'
 import { formatDuration, formatRate, plural } from '../format.ts'
 import { type Html, html, jsonData, verbatim } from '../html.ts'
 import type { ReportedExecution } from '../reported.ts'
@@ -115,13 +116,9 @@ const MOST_NAMES = 5
 
 /** What failed for one reason stands together, what hit most tasks first. */
 function errors({ execution, tasks }: ReportedExecution): Html | undefined {
-  const failed = tasks.filter(({ status }) => status === 'failed')
-  if (failed.length === 0) return undefined
-  const groups = Map.groupBy(failed, ({ error }) => `${error?.message}\n${error?.hint}`)
-  const sorted = [...groups.values()].sort((a, b) => b.length - a.length)
-  const blocks = sorted
-    .slice(0, MOST_ERRORS)
-    .map((group) => errorBlock(group[0]?.error ?? { code: 'unknown', message: 'failed' }, group))
+  const sorted = groupFailures(tasks)
+  if (sorted.length === 0) return undefined
+  const blocks = sorted.slice(0, MOST_ERRORS).map((group) => errorBlock(group.error, group))
   const more =
     sorted.length > MOST_ERRORS
       ? html`<p class="note">These are ${MOST_ERRORS} of ${sorted.length.toLocaleString('en')} different errors; each stands with its task below, and in <code>replicate executions show ${execution.id} --failed</code>.</p>`
@@ -129,7 +126,9 @@ function errors({ execution, tasks }: ReportedExecution): Html | undefined {
   return html`<div class="card"><h3>Errors</h3>${blocks}${more}</div>`
 }
 
-function errorBlock({ message, hint }: RecordedError, tasks: readonly Task[] = []): Html {
+/** Of several tasks: how many and where, and the first one's message as an example. */
+function errorBlock({ message, hint }: RecordedError, group?: FailureGroup): Html {
+  const { title = message, tasks = [] } = group ?? {}
   const names = tasks
     .slice(0, MOST_NAMES)
     .map(
@@ -140,7 +139,7 @@ function errorBlock({ message, hint }: RecordedError, tasks: readonly Task[] = [
     tasks.length > MOST_NAMES
       ? html`<li class="hint">and ${plural(tasks.length - MOST_NAMES, 'more task', 'more tasks')}</li>`
       : undefined
-  return html`<div class="error"><b>${message}</b>${hint ? html`<p class="hint">${hint}</p>` : undefined}<ul>${names}${more}</ul></div>`
+  return html`<div class="error"><b>${title}</b>${title.startsWith(message) ? undefined : html`<p>${message}</p>`}${hint ? html`<p class="hint">${hint}</p>` : undefined}<ul>${names}${more}</ul></div>`
 }
 
 function pill(status: string): Html {
