@@ -58,9 +58,7 @@ function listenToSignals(controller: AbortController): void {
         if (process.stderr.isTTY) process.stderr.write('ended at once\n')
         process.exit(exitCode)
       }
-      controller.abort(
-        new CancelledError(`interrupted by ${signal}`, exitCode, { hint: 'run it again: it resumes where it stopped' }),
-      )
+      controller.abort(new CancelledError(`interrupted by ${signal}`, exitCode))
       if (process.stderr.isTTY) process.stderr.write('\nstopping; once more to end at once\n')
     })
   }

@@ -110,7 +110,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     },
     control: createControl(database, listing),
     progress: createProgressRecords(database, locks, redact),
-    tasks: { ...createTasks(database, locks, now, errorText), ...createTaskListing(database) },
+    tasks: { ...createTasks(database, locks, now, errorText), ...createTaskListing(database, locks) },
     logs,
     locks: {
       markInterrupted: locks.markInterrupted,

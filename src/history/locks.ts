@@ -1,7 +1,7 @@
 /** Locks: one execution of a policy at a time across all processes. A lock is taken over from a process that has ended. */
 
 import { LockedError } from '../core/errors.ts'
-import { ACTIVE_EXECUTIONS, executionStatesBefore } from '../core/states.ts'
+import { ACTIVE_EXECUTIONS, ACTIVE_TASKS, executionStatesBefore } from '../core/states.ts'
 import { type IsAlive, isGone, type ProcessIdentity } from '../process/identity.ts'
 import type { Database } from './database/database.ts'
 import { anyOf } from './database/sql.ts'
@@ -27,7 +27,7 @@ export interface Locks {
   /** Renews the lease. False where the lock was lost: another process may be running the policy. */
   heartbeat(execution: number): boolean
   release(execution: number): void
-  /** Marks the executions whose process died as interrupted; their begun tasks are pending again. */
+  /** Marks the executions whose process died as interrupted; the tasks that had not ended as stopped. */
   markInterrupted(): void
   /** The executions that `markInterrupted` would mark. */
   abandoned(): readonly number[]
@@ -63,7 +63,7 @@ export function createLocks(database: Database, now: () => number, me: ProcessId
 
   function interrupt(execution: number, lastSeen: number): void {
     database.run(INTERRUPT, { id: execution, end: lastSeen })
-    database.run(PUT_BACK, { id: execution })
+    database.run(STOP, { id: execution, end: lastSeen })
     database.run('DELETE FROM locks WHERE execution_id = @id', { id: execution })
   }
 
@@ -107,8 +107,9 @@ const ACTIVE = `
   SELECT executions.id AS execution, locks.* FROM executions LEFT JOIN locks ON locks.execution_id = executions.id
   WHERE ${anyOf('executions.status', ACTIVE_EXECUTIONS)}`
 
-/** Tasks that were running begin again; tasks that wait for their next attempt stay pending. */
-const PUT_BACK = `UPDATE tasks SET status = 'pending' WHERE execution_id = @id AND status = 'in_progress'`
+const STOP = `
+  UPDATE tasks SET status = 'stopped', end_time = max(@end, coalesce(start_time, 0)), next_attempt_at = NULL
+  WHERE execution_id = @id AND ${anyOf('status', ACTIVE_TASKS)}`
 
 const INTERRUPT = `
   UPDATE executions SET status = 'interrupted', end_time = max(@end, start_time)

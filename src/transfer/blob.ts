@@ -4,7 +4,7 @@ import { SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
-import type { Job } from './job.ts'
+import { blobKey, type Job } from './job.ts'
 import { sendBlob } from './send.ts'
 
 /** Resolves when the blob is in the destination repository. Safe to call any number of times, also at once. */
@@ -15,7 +15,7 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
   }
   const { state } = job
   let mine = false
-  const there = state.blobs.run(keyOf(blob, job), () => {
+  const there = state.blobs.run(blobKey(blob, job.destination), () => {
     mine = true
     return bring(blob, job, ctx)
   })
@@ -28,10 +28,6 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
     state.siblings.declineBlob(job.artifact, blob, job.member)
   }
   if (!mine) job.moved.bytes_present += blob.size
-}
-
-function keyOf({ digest }: Descriptor, { destination }: Job): string {
-  return `${destination.registry} ${destination.repository} ${digest}`
 }
 
 async function bring(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
@@ -90,7 +86,7 @@ async function arrive(blob: Descriptor, asked: Set<string>, job: Job, ctx: Conte
     if (isSameRegistry && (await mounted(blob, source.repository, asked, job, ctx))) return
     if (hint !== undefined && (await mounted(blob, hint, asked, job, ctx))) return
   }
-  const key = keyOf(blob, job)
+  const key = blobKey(blob, job.destination)
   if (!state.announced.delete(key)) ctx.emit({ type: 'planned', tasks: 0, bytes: blob.size })
   try {
     await sendBlob(blob, job, ctx)

@@ -3,7 +3,7 @@
 import type { Carriers } from '../core/carrier.ts'
 import type { Checkpoint, ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
-import type { Digest } from '../core/descriptor.ts'
+import type { Descriptor, Digest } from '../core/descriptor.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { Location } from '../core/plan.ts'
 import type { Wanted } from './children.ts'
@@ -25,6 +25,10 @@ export interface TransferState {
   readonly blobs: Once<void>
   /** Keys of `blobs` that failed, and whose bytes the progress knows already. */
   readonly announced: Set<string>
+  /** By the key of `blobs`: how many bytes of a blob that failed have arrived, and are in the figures of the tasks. */
+  readonly arrived: Map<string, number>
+  /** By destination registry: how many bytes were sent of blobs of which it keeps nothing, now that the run is stopped. */
+  readonly unkept: Map<string, number>
   /** By destination registry and digest: the repository that has the blob, or soon will. */
   readonly homes: Map<string, BlobHome>
   /** By destination registry, repository and digest: child manifests that are there, or on their way. */
@@ -64,11 +68,14 @@ export function createTransferState(options: {
   readonly hints?: BlobHints | undefined
   /** Milliseconds that destinations which share a stream wait for one that takes nothing. */
   readonly patience?: number | undefined
+  readonly unkept?: TransferState['unkept']
 }): TransferState {
   return {
     slots: slotsOf(options.concurrency),
     blobs: new Once(),
     announced: new Set(),
+    arrived: new Map(),
+    unkept: options.unkept ?? new Map(),
     homes: new Map(),
     manifests: new Once(),
     siblings: new Siblings(options.patience),
@@ -99,6 +106,11 @@ export interface OpenRepository extends Pick<Location, 'registry' | 'repository'
   readonly wire?: 'plain' | 'tls' | undefined
 }
 
+/** A blob at one destination. */
+export function blobKey({ digest }: Descriptor, { registry, repository }: OpenRepository): string {
+  return `${registry} ${repository} ${digest}`
+}
+
 /** What one transfer copies, from where to where, and how. */
 export interface Job {
   /** The task that it is of: the same object in every copy of the job. */
@@ -108,6 +120,8 @@ export interface Job {
   readonly destination: OpenRepository
   /** The destination repository did not exist when the plan was made: nothing is there unless this run put it there. */
   readonly newRepository: boolean
+  /** Another process has tried the task before: the destination may have what that attempt has sent. */
+  readonly again?: boolean
   /** Descend into child manifests that the destination has, and write them again: what they name may be gone. */
   readonly thorough?: boolean
   /** Blobs that the destination has with other bytes, to be sent although they are there. */

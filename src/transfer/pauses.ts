@@ -34,17 +34,28 @@ export async function acrossPauses<T>(work: () => Promise<T>, ctx: Context, onLe
 }
 
 /** What is remembered of an upload while it lasts; where `kept` is given, beyond that. */
-export function keeping(kept: Checkpoint | undefined): Checkpoint {
+export function keeping(kept: Checkpoint | undefined): Kept {
   let state: string | undefined
+  let confirmed = 0
   return {
+    get offset() {
+      return confirmed
+    },
     load: () => state ?? kept?.load(),
     save(current, offset) {
       state = current
+      confirmed = offset
       kept?.save(current, offset)
     },
     clear() {
       state = undefined
+      confirmed = 0
       kept?.clear()
     },
   }
+}
+
+export interface Kept extends Checkpoint {
+  /** How many bytes the store has said that it has. */
+  readonly offset: number
 }

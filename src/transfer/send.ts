@@ -5,7 +5,7 @@ import { type Bytes, SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { IntegrityError, onSide, RegistryError } from '../core/errors.ts'
-import { formatBytes } from '../core/size.ts'
+import { Arrival } from './arrival.ts'
 import { type Job, REMEMBERED_BLOB } from './job.ts'
 import { acrossPauses, keeping, lettingGo } from './pauses.ts'
 import { resumable } from './resumable.ts'
@@ -40,20 +40,15 @@ async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx:
   lastStream += 1
   const id = String(lastStream)
   ctx.emit({ type: 'blob-started', id, digest: blob.digest, size: blob.size, name: job.name })
-  let begun: number
   try {
     // A shared stream stays in this thread: each sibling writes from it.
     const carriers = !share && isCostly(job) ? job.state.carriers : undefined
-    begun = carriers
-      ? await carriers.share(blob.size, (carrier) => writeOrTell(blob, id, share, job, { ...ctx, carrier }))
-      : await writeOrTell(blob, id, share, job, ctx)
+    if (carriers) await carriers.share(blob.size, (carrier) => writeOrTell(blob, id, share, job, { ...ctx, carrier }))
+    else await writeOrTell(blob, id, share, job, ctx)
   } catch (error) {
     ctx.emit({ type: 'blob-ended', id, outcome: 'failed', size: blob.size })
     throw error
   }
-  // What an earlier execution had sent was there already.
-  job.moved.bytes_copied += blob.size - begun
-  job.moved.bytes_present += begun
   ctx.emit({ type: 'blob-ended', id, outcome: 'copied', size: blob.size })
 }
 
@@ -65,7 +60,7 @@ async function writeOrTell(
   share: Share | undefined,
   job: Job,
   ctx: Context,
-): Promise<number> {
+): Promise<void> {
   const unhashed = job.unhashed || job.destination.store.checksDigest === true
   try {
     return await write(blob, id, new BlobHash(blob, !unhashed, ctx.carrier), share, job, ctx)
@@ -81,7 +76,6 @@ function isWrongDigest(error: unknown): boolean {
   return error instanceof RegistryError && error.codes.includes('DIGEST_INVALID')
 }
 
-/** Resolves with the offset at which the stream began. */
 async function write(
   blob: Descriptor,
   id: string,
@@ -89,26 +83,15 @@ async function write(
   share: Share | undefined,
   job: Job,
   ctx: Context,
-): Promise<number> {
+): Promise<void> {
   const { state, destination } = job
-  let begun: number | undefined
-  let passed = 0
+  const arrival = new Arrival(id, blob, job, ctx)
+  const progress = (bytes: number): void => arrival.pass(bytes)
   let shared = share
-  const progress = (bytes: number): void => {
-    passed += bytes
-    ctx.emit({ type: 'blob-progress', id, bytes: passed })
-  }
   const own = throttlesOf(destination.throttle)
   const lost: Lost = {}
   const open = async (offset: number, given?: AbortSignal): Promise<Bytes> => {
-    if (begun === undefined && offset > 0) {
-      const text = `resuming ${blob.digest} at ${formatBytes(offset)} of ${formatBytes(blob.size)}, which an earlier run has sent`
-      ctx.emit({ type: 'log', level: 'info', text })
-    }
-    // A registry that has forgotten its part of the blob gets it from the beginning.
-    begun = Math.min(begun ?? offset, offset)
-    if (offset !== passed) ctx.emit({ type: 'blob-offset', id, bytes: offset })
-    passed = offset
+    arrival.begin(offset)
     // The siblings' stream can be read from its beginning only; a member that needs another part reads it alone.
     const first = shared
     shared = undefined
@@ -123,17 +106,24 @@ async function write(
   const checkpoint = keeping(
     remembered ? state.checkpoint?.(destination.registry, destination.repository, blob.digest) : undefined,
   )
+  const onLetGo = (): void => {
+    arrival.letGo()
+    share?.leave()
+  }
   try {
     await acrossPauses(
       () => destination.store.writeBlob(blob, open, lettingGo(destination, 'writing', blob, ctx), checkpoint),
       ctx,
-      () => share?.leave(),
+      onLetGo,
     )
+  } catch (error) {
+    // A file keeps what it has got; an upload that is not remembered cannot be found again.
+    arrival.fail(remembered || !destination.wire ? checkpoint.offset : 0)
+    throw error
   } finally {
     hash.end()
   }
-  // If it was never opened, the registry had all bytes and the upload only had to be completed.
-  return begun ?? blob.size
+  arrival.end()
 }
 
 /** Why the source was given up. */

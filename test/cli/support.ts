@@ -265,6 +265,7 @@ function historyOf(behaviour: Behaviour): History {
       takePending: unused,
       nextAttemptAt: unused,
       finish: unused,
+      addMoved: unused,
       putBack: unused,
       stopPending: unused,
       stopRest: unused,

@@ -14,7 +14,7 @@ import type { Configuration } from '../../src/config/load.ts'
 import type { Context } from '../../src/core/context.ts'
 import type { Verification } from '../../src/core/drift.ts'
 import type { Event } from '../../src/core/events.ts'
-import type { Task } from '../../src/core/execution.ts'
+import type { Execution, Task } from '../../src/core/execution.ts'
 import type { PlannedAction, PolicyPlan, TaskSpec } from '../../src/core/plan.ts'
 import type { Policy } from '../../src/core/policy.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -41,6 +41,8 @@ export interface Workplace {
     yaml: string,
     options?: RunOptions & { readonly signal?: AbortSignal; readonly onEvent?: (event: Event) => void },
   ): Promise<Ran>
+  /** An earlier execution, continued. */
+  resume(yaml: string, execution: number): Promise<Execution | undefined>
   plan(yaml: string, options?: PlanOptions): Promise<ListedPlan>
   verify(yaml: string): Promise<Verification>
 }
@@ -125,6 +127,11 @@ export function workplace(
         return { ...plan, actions: [...plan.actions], tasks: [...plan.tasks] }
       })
     },
+    resume: (yaml, execution) =>
+      looking(yaml, async (app, _policy, _configuration, ctx) => {
+        for await (const outcome of app.again({ how: 'resume', execution }, {}, () => {}, ctx)) return outcome.execution
+        return undefined
+      }),
     verify: (yaml) =>
       looking(yaml, (app, policy, configuration, ctx) => app.verify(policy, configuration, {}, () => {}, ctx)),
   }

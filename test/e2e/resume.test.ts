@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Digest } from '../../src/core/descriptor.ts'
+import { CancelledError, ReplicateError } from '../../src/core/errors.ts'
 import { startCountingProxy } from '../support/counting-proxy.ts'
 import { type Artifact, image } from '../support/images.ts'
 import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
@@ -121,6 +122,101 @@ describe('a process that ends in the middle of a blob', () => {
     expect(second.outcome).toMatchObject({ exitCode: 0, execution: { status: 'succeeded', succeed: 1 } })
     expect(destination.uploads.size).toBe(0)
   })
+})
+
+/** Stopped once `part` of the layer has been sent. */
+async function stoppedAt(part: number, url: string, destination: string) {
+  const stop = new AbortController()
+  const place = workplace()
+  const yaml = url === '' ? destination : policyBetween(url, destination)
+  const { outcome } = await place.run(yaml, {
+    signal: stop.signal,
+    onEvent: (event) => {
+      if (event.type === 'blob-progress' && event.bytes >= part * SIZE) setTimeout(() => stop.abort(REASON), 50)
+    },
+  })
+  const hint = outcome.error instanceof ReplicateError ? outcome.error.hint : undefined
+  return { place, yaml, hint, execution: outcome.execution }
+}
+
+const REASON = new CancelledError('interrupted by SIGINT', 130)
+
+describe('the figures of a run that was stopped', () => {
+  test('have what the registry keeps of an unfinished blob, and the next run has that as already there', async () => {
+    const { source, open } = await gated(0.6)
+    const destination = await memory()
+    const { place, yaml, hint, execution } = await stoppedAt(0.5, source.url, destination.url)
+    expect(execution).toMatchObject({ status: 'stopped', stopped: 1, in_progress: 0, bytes_present: 0 })
+    expect(execution?.bytes_copied).toBeGreaterThan(0.45 * SIZE)
+    expect(execution?.bytes_copied).toBeLessThan(0.65 * SIZE)
+    expect(hint).toBe('run it again: what has arrived stays, and it resumes where it stopped')
+    open()
+    const { execution: second } = (await place.run(yaml)).outcome
+    expect(second).toMatchObject({ status: 'succeeded' })
+    const all = (second?.bytes_copied ?? 0) + (second?.bytes_present ?? 0)
+    expect(all).toBeGreaterThanOrEqual(SIZE)
+    expect(all).toBeLessThan(SIZE + 10_000)
+    // Of the first run's bytes only those of manifests and configurations may be missing.
+    expect(second?.bytes_present).toBeGreaterThan((execution?.bytes_copied ?? 0) - 10_000)
+  })
+
+  test('leave out what the registry does not keep, and say so', async () => {
+    const { source } = await gated(0.6)
+    const destination = await memory({
+      fault: ({ route, method }) => (route === 'upload' && method === 'GET' ? { status: 404 } : undefined),
+    })
+    const { hint, execution } = await stoppedAt(0.5, source.url, destination.url)
+    expect(execution).toMatchObject({ status: 'stopped', stopped: 1 })
+    expect(execution?.bytes_copied).toBeLessThan(10_000)
+    expect(hint).toBe(
+      'run it again: finished blobs stay; the 12.0 MiB of unfinished blobs that to did not keep are sent again',
+    )
+  })
+
+  test('have what a directory keeps', async () => {
+    const { source, open } = await gated(0.6)
+    const layout = policyBetween(source.url, 'http://unused').replace(
+      '{ type: docker-registry, url: http://unused }',
+      '{ type: oci-layout, path: layout }',
+    )
+    const { place, yaml, hint, execution } = await stoppedAt(0.5, '', layout)
+    expect(execution?.bytes_copied).toBeGreaterThan(0.45 * SIZE)
+    expect(hint).toContain('what has arrived stays')
+    open()
+    const { execution: second } = (await place.run(yaml)).outcome
+    expect(second).toMatchObject({ status: 'succeeded' })
+    expect(second?.bytes_present).toBeGreaterThan((execution?.bytes_copied ?? 0) - 10_000)
+  })
+
+  test('count each byte once where the same execution is resumed', async () => {
+    const { source, open } = await gated(0.6)
+    const destination = await memory()
+    const { place, yaml, execution } = await stoppedAt(0.5, source.url, destination.url)
+    open()
+    const resumed = await place.resume(yaml, execution?.id ?? 0)
+    expect(resumed).toMatchObject({ status: 'succeeded' })
+    expect(resumed?.bytes_present).toBeLessThan(10_000)
+    expect(resumed?.bytes_copied).toBeGreaterThanOrEqual(SIZE)
+    expect(resumed?.bytes_copied).toBeLessThan(SIZE + 10_000)
+  })
+})
+
+test('a running execution grows in the history, and one that was killed keeps what was known of it', async () => {
+  const { source } = await gated(0.6)
+  const destination = await memory()
+  const here = program()
+  here.write('policy.yaml', policyBetween(source.url, destination.url))
+  const running = here.start(['run', 'policy.yaml'])
+  await until('it shows what it copies', async () => {
+    const [execution] = await here.executions()
+    return (execution?.bytes_copied ?? 0) > 0.5 * SIZE
+  })
+  expect((await here.execution('last')).tasks).toMatchObject([{ status: 'in_progress' }])
+  running.process.kill('SIGKILL')
+  await running.ended
+  const killed = await here.execution('last')
+  expect(killed).toMatchObject({ status: 'interrupted', in_progress: 0, stopped: 1, tasks: [{ status: 'stopped' }] })
+  expect(killed.bytes_copied).toBeGreaterThan(0.5 * SIZE)
 })
 
 describe.each([

@@ -17,10 +17,11 @@ test('takes over the lock of a process that was killed, and marks its execution 
   expect(begin(history)).toBe(2)
   expect(history.executions.get(1)).toMatchObject({
     status: 'interrupted',
-    in_progress: 1,
+    in_progress: 0,
+    stopped: 1,
     end_time: expect.any(String),
   })
-  expect([...history.tasks.list(1)]).toMatchObject([{ status: 'pending', attempts: 1 }])
+  expect([...history.tasks.list(1)]).toMatchObject([{ status: 'stopped', attempts: 1 }])
   expect(history.executions.get(2)).toMatchObject({ status: 'preparing' })
 })
 

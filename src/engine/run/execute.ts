@@ -21,6 +21,7 @@ import { prepareAgain } from './again.ts'
 import { type BeginRequest, begin } from './begin.ts'
 import { type Committing, commit, lateRegistries, takeAllBack } from './commit.ts'
 import { type Control, listenToOthers } from './control.ts'
+import { withHint } from './hint.ts'
 import { tellProgress } from './progress.ts'
 import { attempt, recording } from './recording.ts'
 import { NOT_DELETED, removeTag } from './remove.ts'
@@ -83,7 +84,15 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
     request.started(history.executions.get(id))
     oweNotification(request, id)
     if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: resumes what is left` })
-    const result = await stages(request, { id, began, stop, control, clock, ctx: { signal, emit, gate } })
+    const result = await stages(request, {
+      id,
+      began,
+      stop,
+      control,
+      clock,
+      ctx: { signal, emit, gate },
+      unkept: new Map(),
+    })
     exitCode = result.exitCode
     if (!control.lost) await notify(request, id, { signal, emit })
     return result
@@ -108,6 +117,8 @@ interface Running {
   readonly clock: Clock
   /** With the gate, which is open again when what is left can no longer be held. */
   readonly ctx: Context
+  /** By destination registry: bytes sent in this run of blobs of which it keeps nothing. */
+  readonly unkept: Map<string, number>
 }
 
 async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
@@ -175,8 +186,9 @@ async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteRe
 }
 
 function ended({ history }: ExecuteRequest, run: Running): ExecuteResult {
-  const error = abortReason(run.ctx.signal)
+  const reason = abortReason(run.ctx.signal)
   const execution = run.control.lost ? history.executions.get(run.id) : history.executions.finish(run.id, 'stopped')
+  const error = execution.stopped > 0 && execution.failed === 0 ? withHint(reason, run.unkept) : reason
   return { execution, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
 }
 
@@ -197,7 +209,16 @@ async function transfer(
   const mayRetry = (context: Context): MayRetry => streamRetry(clock, context)
   const checkpoint = checkpoints(destinations, history, id)
   const hints = hintsOf(destinations, history)
-  const state = createTransferState({ concurrency, throttles, carriers, mayRetry, checkpoint, hints, patience })
+  const state = createTransferState({
+    concurrency,
+    throttles,
+    carriers,
+    mayRetry,
+    checkpoint,
+    hints,
+    patience,
+    unkept: run.unkept,
+  })
   const leftovers = request.again !== undefined || history.uploads.mayHaveLeft(id)
   // What could not be planned has failed already.
   let failures = totals.blocked

@@ -41,8 +41,8 @@ export type Done = { -readonly [K in keyof Moved]: number } & {
   written?: Digest
 }
 
-/** `done` grows while the task runs. */
-export type RunTask = (task: TaskSpec, done: Done, ctx: Context) => Promise<void>
+/** `done` grows while the task runs. `again`: another process has tried it before. */
+export type RunTask = (task: TaskSpec, done: Done, ctx: Context, again?: boolean) => Promise<void>
 
 export function createRunner(options: RunnerOptions): RunTask {
   const { policy, source, destinations, state, memory, names, thorough = false, leftovers = false } = options
@@ -50,7 +50,7 @@ export function createRunner(options: RunnerOptions): RunTask {
   const repositories = new Map<string, Promise<void>>()
   /** Tasks that may have left something at the destination. */
   const failed = new Set<string>()
-  return async (task, done, ctx) => {
+  return async (task, done, ctx, again = false) => {
     const destination = destinations.get(task.destination.registry)
     if (!destination) throw new TypeError(`no destination ${task.destination.registry}`)
     const from = source.adapter.repository(task.source.repository)
@@ -83,6 +83,7 @@ export function createRunner(options: RunnerOptions): RunTask {
       },
       newRepository: isNew && !leftovers && !failed.has(name),
       thorough,
+      again,
       ...(task.damaged ? { damaged: new Set(task.damaged) } : {}),
       referrers: policy.referrers !== false,
       foreignLayers: policy.foreign_layers,

@@ -7,6 +7,7 @@ import { CancelledError, describeError, kindOf, LockedError, ReplicateError } fr
 import type { RecordedError } from '../../core/execution.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History, PendingTask, TaskKind } from '../../history/history.ts'
+import { type Figures, tellFigures } from './figures.ts'
 import type { Done, RunTask } from './runner.ts'
 
 export interface TransferOptions {
@@ -35,13 +36,14 @@ export async function transferTasks(options: TransferOptions, ctx: Context): Pro
   const { clock } = options
   const ahead = clock.now() - clock.monotonic()
   const time = (): number => Math.round(clock.monotonic() + ahead)
-  const round: Round = { pool: new Pool(), tried: new Map(), time, broken }
+  const round: Round = { pool: new Pool(), tried: new Map(), figures: tellFigures(options.history), time, broken }
   try {
     await takeTasks(options, round, { ...ctx, signal: AbortSignal.any([ctx.signal, broken.signal]) })
   } catch (error) {
     broken.abort(error)
   }
   await round.pool.drained()
+  round.figures.end()
   if (broken.signal.aborted) throw broken.signal.reason
 }
 
@@ -49,6 +51,7 @@ interface Round {
   readonly pool: Pool
   /** Attempts of this run, by task: what earlier runs of the same execution tried does not count against it. */
   readonly tried: Map<number, number>
+  readonly figures: Figures
   /** The time of day, by a clock that no one sets while tasks run: a task that was put back must not wait until a clock that was set back has caught up. */
   readonly time: () => number
   /** Aborted once the history has failed: it is not written again, since each try may wait for long. */
@@ -119,16 +122,19 @@ async function runTask(
   options: TransferOptions,
   ctx: Context,
 ): Promise<void> {
-  const { tried, broken } = round
+  const { tried, broken, figures } = round
   const { history } = options
   const done: Done = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
+  figures.begin(task.id, done)
+  const again = task.attempts > 1 && !tried.has(task.id)
   const name = `${formatResource(task.spec.source)} → ${formatResource(task.spec.destination)}`
   const emit: Context['emit'] = (event) =>
     ctx.emit(event.type === 'log' || event.type === 'planned' ? { task: task.number, ...event } : event)
-  const failed = await failureOf(() => options.run(task.spec, done, { ...ctx, emit }))
+  const failed = await failureOf(() => options.run(task.spec, done, { ...ctx, emit }, again))
+  const moved = figures.rest(task.id)
   if (broken.signal.aborted || isLost(ctx.signal)) return
   const end = (status: 'succeeded' | 'failed' | 'stopped', error?: RecordedError): void => {
-    const { written, ...moved } = done
+    const { written } = done
     const ended = history.tasks.finish(task.id, status, {
       moved,
       ...(error ? { error } : {}),
@@ -150,7 +156,7 @@ async function runTask(
   }
   const delay = delayOf(error, task.id, tried, options)
   if (delay !== undefined) {
-    history.tasks.putBack(task.id, round.time() + delay, kept, done)
+    history.tasks.putBack(task.id, round.time() + delay, kept, moved)
     lane.drained = false
     ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
     return

@@ -39,8 +39,8 @@ export function resolving(run: RunTask, request: PrepareRequest, execution: numb
     history.executions.addUnchanged(execution, unchanged)
   }
 
-  return async (task, moved, ctx) => {
-    if (!task.unresolved) return run(task, moved, ctx)
+  return async (task, moved, ctx, again) => {
+    if (!task.unresolved) return run(task, moved, ctx, again)
     if (task.source.tag === undefined && task.digest === undefined) return compareWhole(task, ctx)
     const outcome = await compareAgain(task, comparisonOf(task.destination.registry), ctx)
     const name = formatResource({ ...task.source, digest: task.digest })
@@ -52,6 +52,6 @@ export function resolving(run: RunTask, request: PrepareRequest, execution: numb
     }
     const { action, reason, hint } = outcome.task
     if (action === 'blocked') throw new PrepareError(reason ?? 'blocked', { hint })
-    return run(outcome.task, moved, ctx)
+    return run(outcome.task, moved, ctx, again)
   }
 }

@@ -88,9 +88,13 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
 }
 
 function toExecution(row: ExecutionRow): Execution {
-  const { id, policy_id, policy, status, trigger, succeed, failed, stopped, skipped, unchanged } = row
+  const { id, policy_id, policy, status, trigger, succeed, failed, skipped, unchanged } = row
   const { bytes_copied, bytes_mounted, bytes_present, start_time, end_time } = row
-  const in_progress = row.pending + row.running
+  const left = row.pending + row.running
+  // In a history that cannot be written its tasks are still as its process left them.
+  const isDead = status === 'interrupted'
+  const stopped = isDead ? row.stopped + left : row.stopped
+  const in_progress = isDead ? 0 : left
   return {
     id,
     policy_id,

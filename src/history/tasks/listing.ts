@@ -4,10 +4,11 @@ import type { Digest } from '../../core/descriptor.ts'
 import type { Task } from '../../core/execution.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
-import type { TaskStatus } from '../../core/states.ts'
+import { ACTIVE_TASKS, type TaskStatus } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import { readError } from '../database/recorded-error.ts'
 import { formatTime } from '../database/sql.ts'
+import type { Locks } from '../locks.ts'
 
 export interface TaskFilter {
   readonly status?: TaskStatus
@@ -48,14 +49,21 @@ export interface TaskRow
 
 const PAGE = 1000
 
-export function createTaskListing(database: Database): TaskListing {
+export function createTaskListing(database: Database, locks: Pick<Locks, 'abandoned'>): TaskListing {
+  /** In a history that cannot be written, the tasks of a process that died are still as it left them. */
+  function shown(row: TaskRow, isDead: boolean): Task {
+    const task = toTask(row)
+    return isDead && ACTIVE_TASKS.some((status) => status === task.status) ? { ...task, status: 'stopped' } : task
+  }
+
   return {
     *list(execution, { status, after = 0, limit = Number.POSITIVE_INFINITY } = {}) {
+      const isDead = database.readonly && locks.abandoned().includes(execution)
       for (let last = 0, left = limit; left > 0; ) {
         const wanted = Math.min(PAGE, left)
         const parameters = { execution, last, after, limit: wanted, ...(status === undefined ? {} : { status }) }
         const rows = database.all<TaskRow>(status === undefined ? LIST : LIST_BY_STATUS, parameters)
-        for (const row of rows) yield toTask(row)
+        for (const row of rows) yield shown(row, isDead)
         left -= rows.length
         last = rows.at(-1)?.id ?? last
         if (rows.length < wanted) return

@@ -47,6 +47,8 @@ export interface Tasks {
   /** The task as it has ended; undefined where it may not move there: it has ended already, or the lock was lost. What was moved adds to what
    *  earlier attempts moved. */
   finish(id: number, status: 'succeeded' | 'failed' | 'stopped', end?: TaskEnd): Task | undefined
+  /** Adds to what a running task has moved. */
+  addMoved(id: number, moved: Moved): void
   /** Puts a task back until `nextAttemptAt`; false where it is not being run. */
   putBack(id: number, nextAttemptAt: number, error: RecordedError, moved?: Moved): boolean
   /** Ends as stopped all tasks that have not begun; returns how many. */
@@ -104,22 +106,14 @@ export function createTasks(
     },
     nextAttemptAt: (execution, kind = 'transfer', destination) =>
       database.get<{ at: number | null }>(NEXT[kind], { execution, destination: destination ?? null })?.at ?? undefined,
-    finish(id, status, { moved: { bytes_copied, bytes_mounted, bytes_present } = NOTHING, error, written } = {}) {
-      const moved = { bytes_copied, bytes_mounted, bytes_present }
+    finish(id, status, { moved = NOTHING, error, written } = {}) {
       const end = { end: now(), error: error ? errorText(error) : null, written: written ?? null }
       const row = database.get<TaskRow>(FINISH[status], { id, ...moved, ...end, ...mine })
       return row && toTask(row)
     },
-    putBack: (id, nextAttemptAt, error, { bytes_copied, bytes_mounted, bytes_present } = NOTHING) =>
-      database.run(RETRY, {
-        id,
-        bytes_copied,
-        bytes_mounted,
-        bytes_present,
-        next: nextAttemptAt,
-        error: errorText(error),
-        ...mine,
-      }) > 0,
+    addMoved: (id, moved) => void database.run(ADD_MOVED, { id, ...moved, ...mine }),
+    putBack: (id, nextAttemptAt, error, moved = NOTHING) =>
+      database.run(RETRY, { id, ...moved, next: nextAttemptAt, error: errorText(error), ...mine }) > 0,
     stopPending: (execution) => database.run(`${STOP} AND status = 'pending'`, { execution, end: now(), ...mine }),
     stopRest: (execution) =>
       database.run(`${STOP} AND ${anyOf('status', taskStatesBefore('stopped'))}`, { execution, end: now(), ...mine }),
@@ -183,6 +177,8 @@ function ending(to: 'succeeded' | 'failed' | 'stopped'): string {
 }
 
 const FINISH = { succeeded: ending('succeeded'), failed: ending('failed'), stopped: ending('stopped') }
+
+const ADD_MOVED = `UPDATE tasks SET ${MOVED} WHERE id = @id AND status = 'in_progress' AND ${HELD_TASK}`
 
 const RETRY = `
   UPDATE tasks SET status = 'pending', next_attempt_at = @next, error = @error, ${MOVED}

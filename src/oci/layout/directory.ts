@@ -2,7 +2,7 @@
 
 import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import type { Bytes, OpenBlob } from '../../core/content.ts'
+import type { Bytes, Checkpoint, OpenBlob } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import { type Digest, digestParts } from '../../core/descriptor.ts'
 import { ConfigurationError, IntegrityError, UnsupportedError } from '../../core/errors.ts'
@@ -96,12 +96,12 @@ export class DirectoryLayout implements LayoutFiles {
     return readFileRange(this.#blobFile(digest), start, end)
   }
 
-  async writeBlob(blob: Expected, open: OpenBlob, ctx: Context): Promise<void> {
+  async writeBlob(blob: Expected, open: OpenBlob, ctx: Context, checkpoint?: Checkpoint): Promise<void> {
     if (await isWhole(this, blob)) return
     const { algorithm, hex } = digestParts(checkedDigest(blob.digest))
     await this.prepare()
     const directory = (await this.#blobDirectory(algorithm)) ?? (await this.#makeBlobDirectory(algorithm))
-    await ingest(join(directory, hex), this.path, blob, open, ctx.signal)
+    await ingest(join(directory, hex), this.path, blob, open, ctx.signal, checkpoint)
     this.#unsynced.add(directory)
   }
 

@@ -1,7 +1,7 @@
 /** The seam between a layout's content and where it is kept: a directory, or a tar. */
 
 import { createHash } from 'node:crypto'
-import type { Bytes, OpenBlob } from '../../core/content.ts'
+import type { Bytes, Checkpoint, OpenBlob } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import { type Digest, digestParts, parseDigest } from '../../core/descriptor.ts'
 import { IntegrityError, UnsupportedError } from '../../core/errors.ts'
@@ -27,8 +27,8 @@ export interface LayoutFiles {
   blobSize(digest: Digest): Promise<number | undefined>
   /** The bytes from `start` up to `end` of a blob that is there. */
   readBlob(digest: Digest, start: number, end: number): Bytes
-  /** Checks length and digest. Idempotent; resumes what an earlier process began. */
-  writeBlob(blob: Expected, open: OpenBlob, ctx: Context): Promise<void>
+  /** Checks length and digest. Idempotent; resumes what an earlier process began. `checkpoint` is told how many bytes a failed one has left. */
+  writeBlob(blob: Expected, open: OpenBlob, ctx: Context, checkpoint?: Checkpoint): Promise<void>
   /** Makes last what was written. `whole`: everything was, so that what unfinished copies left is removed. */
   commit(whole: boolean, ctx: Context): Promise<void>
   /** Releases files and locks. May be called again. */

@@ -5,7 +5,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { throwIfAborted } from '../../core/cancel.ts'
-import type { OpenBlob } from '../../core/content.ts'
+import type { Checkpoint, OpenBlob } from '../../core/content.ts'
 import { digestParts } from '../../core/descriptor.ts'
 import { IntegrityError } from '../../core/errors.ts'
 import { formatBytes } from '../../core/size.ts'
@@ -29,6 +29,7 @@ export async function ingest(
   blob: Expected,
   openBlob: OpenBlob,
   signal: AbortSignal,
+  checkpoint?: Checkpoint,
 ): Promise<void> {
   const { algorithm, hex } = digestParts(blob.digest)
   const partial = join(directory, `${TEMPORARY}${algorithm}-${hex}${PARTIAL}`)
@@ -45,6 +46,7 @@ export async function ingest(
     await inFile(rename(partial, path), path)
   } catch (error) {
     if (error instanceof IntegrityError || isFull(error)) await rm(partial, { force: true })
+    checkpoint?.save('', (await fileSize(partial)) ?? 0)
     throw error
   } finally {
     await lock.release()

@@ -76,8 +76,8 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
       return hasBlob((await open()).files, blob)
     },
 
-    async writeBlob(blob, openBlob, ctx) {
-      await (await open()).files.writeBlob(blob, openBlob, ctx)
+    async writeBlob(blob, openBlob, ctx, checkpoint) {
+      await (await open()).files.writeBlob(blob, openBlob, ctx, checkpoint)
     },
 
     async mountBlob(blob) {

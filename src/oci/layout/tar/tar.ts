@@ -3,7 +3,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { throwIfAborted } from '../../../core/cancel.ts'
-import type { Bytes, OpenBlob } from '../../../core/content.ts'
+import type { Bytes, Checkpoint, OpenBlob } from '../../../core/content.ts'
 import type { Context } from '../../../core/context.ts'
 import { type Digest, digestParts } from '../../../core/descriptor.ts'
 import { IntegrityError, UnsupportedError } from '../../../core/errors.ts'
@@ -90,10 +90,10 @@ export class TarLayout implements LayoutFiles {
     else yield* await this.#readMember(blobName(digest), start, end)
   }
 
-  async writeBlob(blob: Expected, open: OpenBlob, ctx: Context): Promise<void> {
+  async writeBlob(blob: Expected, open: OpenBlob, ctx: Context, checkpoint?: Checkpoint): Promise<void> {
     if (await isWhole(this, blob)) return
     const { blobs } = await this.#join(ctx)
-    await blobs.writeBlob(blob, open, ctx)
+    await blobs.writeBlob(blob, open, ctx, checkpoint)
   }
 
   /** Packs a new tar where anything was changed. What it held before stays in it, and what other processes put there meanwhile. */

@@ -1,10 +1,10 @@
 /** Uploads a blob: opens a session, sends the bytes the way the registry wants them, and resumes where an upload broke off. */
 
-import { throwIfAborted } from '../../../core/cancel.ts'
+import { abortReason, throwIfAborted } from '../../../core/cancel.ts'
 import type { Checkpoint, OpenBlob } from '../../../core/content.ts'
 import type { Context } from '../../../core/context.ts'
 import { type Descriptor, digestParts, parseDigest, shortDigest } from '../../../core/descriptor.ts'
-import { IntegrityError, messageOf, RegistryError } from '../../../core/errors.ts'
+import { IntegrityError, messageOf, PausedError, RegistryError } from '../../../core/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../../core/http.ts'
 import { delayAfter, isPassing } from '../../../core/retry.ts'
 import { hasBlob } from '../blobs.ts'
@@ -28,6 +28,8 @@ import {
 const EMPTY = new Uint8Array(0)
 /** How long a chunk under way may still take to arrive after the run was stopped, in milliseconds. */
 const LAST_CHUNK = 3000
+/** How long a stopped run waits for the registry to say what it keeps, in milliseconds. */
+const LAST_ANSWER = 1000
 
 /** What an upload can begin with. */
 export interface UploadStart {
@@ -81,7 +83,11 @@ export async function uploadBlob(
           await abandonUpload(target, upload.location, ctx)
           checkpoint.clear()
         }
-        if (ctx.signal.aborted) throw error
+        if (ctx.signal.aborted) {
+          if (!(error instanceof IntegrityError || abortReason(ctx.signal) instanceof PausedError))
+            await noteKept(target, upload, source.sent, checkpoint)
+          throw error
+        }
         // A failure of the stream says nothing about the session: a 404 of the source is final.
         const gone = failure === undefined && isGone(error, upload)
         const tooLarge = failure === undefined && isStatus(error, 413)
@@ -118,6 +124,18 @@ export async function uploadBlob(
     }
   } finally {
     source.close()
+  }
+}
+
+/** Tells the checkpoint how much the registry keeps of an upload that was stopped: of this attempt's bytes, those that it has written by now. */
+async function noteKept(target: UploadTarget, upload: Upload, sent: number, checkpoint: Checkpoint): Promise<void> {
+  if (checkpoint.load() === undefined) return
+  const ctx: Context = { signal: AbortSignal.timeout(LAST_ANSWER), emit: () => {} }
+  try {
+    const kept = await recover(target, upload, sent, ctx)
+    checkpoint.save(stateOf(target, kept ?? upload), kept?.confirmed ?? 0)
+  } catch {
+    // What is known is what it has confirmed.
   }
 }
 
