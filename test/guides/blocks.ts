@@ -12,6 +12,8 @@ export interface ConsoleBlock {
   readonly section: string
   /** Why nothing can run it; what stands behind `not run:` where the block begins. */
   readonly notRun: string | undefined
+  /** Questions are asked at a terminal: `asks` stands where the block begins. */
+  readonly asks: boolean
   readonly commands: readonly Command[]
   /** Where its text begins and ends. */
   readonly start: number
@@ -44,6 +46,7 @@ export function readGuide(path: string): Guide {
     return {
       section: sectionAt(index),
       notRun: /^not run: (.+)$/.exec(info)?.[1],
+      asks: info === 'asks',
       commands: commandsOf(body),
       start,
       end: start + body.length,
