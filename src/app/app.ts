@@ -11,7 +11,7 @@ import { readConfiguration } from '../config/read.ts'
 import type { PingStep } from '../core/adapter.ts'
 import type { Context } from '../core/context.ts'
 import type { Damage, Difference, Soundness, Verification } from '../core/drift.ts'
-import { HistoryError } from '../core/errors.ts'
+import { HistoryError, notBegun } from '../core/errors.ts'
 import type { Listed } from '../core/inventory.ts'
 import type { PolicyPlan } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
@@ -240,6 +240,8 @@ export function createApp(options: AppOptions): App {
           )
         }
         return mergePlans(plans)
+      } catch (error) {
+        throw notBegun(error)
       } finally {
         records?.close()
       }
@@ -255,11 +257,13 @@ export function createApp(options: AppOptions): App {
     },
     async *repositories(policy, configuration, ctx) {
       const { listRepositories } = await import('../engine/list/list.ts')
-      yield* listRepositories(policy, await openedSource(policy, configuration), guarded(ctx))
+      const source = await openedSource(policy, configuration)
+      yield* rethrowing(listRepositories(policy, source, guarded(ctx)), notBegun)
     },
     async *artifacts(policy, configuration, { details }, ctx) {
       const { listArtifacts } = await import('../engine/list/list.ts')
-      yield* listArtifacts(policy, await openedSource(policy, configuration), { details }, guarded(ctx))
+      const source = await openedSource(policy, configuration)
+      yield* rethrowing(listArtifacts(policy, source, { details }, guarded(ctx)), notBegun)
     },
     async verify(policy, configuration, { filter, ...rest }, found, ctx) {
       const records = await planRecords(policy)
@@ -271,6 +275,8 @@ export function createApp(options: AppOptions): App {
           results.push(await verify(one, found, guarded(ctx)))
         }
         return mergeVerifications(results)
+      } catch (error) {
+        throw notBegun(error)
       } finally {
         records?.close()
       }
@@ -316,7 +322,9 @@ export function createApp(options: AppOptions): App {
       return foundCredential(configuration.registryOf(name), connections)
     },
     async signIn(name, configuration, ctx) {
-      await signIn(configuration.registryOf(name), connections, guarded(ctx))
+      await signIn(configuration.registryOf(name), connections, guarded(ctx)).catch((error: unknown) => {
+        throw notBegun(error)
+      })
     },
     keychain: connections.keychain,
     examine: (ctx) =>
@@ -342,5 +350,14 @@ export function createApp(options: AppOptions): App {
         if (opened.status === 'fulfilled') opened.value?.close()
       }
     },
+  }
+}
+
+/** The same things; whatever ends them early is thrown as what `as` makes of it. */
+async function* rethrowing<T>(things: AsyncIterable<T>, as: (error: unknown) => unknown): AsyncGenerator<T> {
+  try {
+    yield* things
+  } catch (error) {
+    throw as(error)
   }
 }

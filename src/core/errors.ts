@@ -193,11 +193,25 @@ const OUTSIDE = [CancelledError, LockedError, HistoryError, PausedError] as cons
 export function onSide<T>(error: T, side: Side, registry: string): T {
   const isOutside = OUTSIDE.some((kind) => error instanceof kind)
   if (!(error instanceof ReplicateError) || isOutside || error.side) return error
+  return about(error, { side, registry })
+}
+
+/** What ends a command before it has done anything: as a new error, whose exit status says so whatever has failed. Stopped on purpose it
+ *  keeps the status of that. */
+export function notBegun(error: unknown): unknown {
+  if (!(error instanceof ReplicateError) || error instanceof CancelledError || error.exitCode >= NOT_BEGUN) return error
+  return about(error, { exitCode: NOT_BEGUN })
+}
+
+const NOT_BEGUN = 3
+
+/** A new error of the same class that says `more`. */
+function about<E extends ReplicateError>(error: E, more: Partial<ReplicateError>): E {
   const { message, stack } = error
   const hidden = { message, stack, cause: error }
-  const sided = Object.assign(Object.create(Object.getPrototypeOf(error)), error, { side, registry })
-  for (const [key, value] of Object.entries(hidden)) Object.defineProperty(sided, key, { value, writable: true })
-  return sided
+  const made = Object.assign(Object.create(Object.getPrototypeOf(error)), error, more)
+  for (const [key, value] of Object.entries(hidden)) Object.defineProperty(made, key, { value, writable: true })
+  return made
 }
 
 /** True where a registry or a layout says that what was asked for is not there. */

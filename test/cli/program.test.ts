@@ -3,31 +3,22 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import type { PolicyPlan } from '../../src/app/app.ts'
-import { worstExitCode } from '../../src/cli/exit-code.ts'
+import { STATUSES, worstExitCode } from '../../src/cli/exit-code.ts'
+import { buildProgram } from '../../src/cli/program/program.ts'
 import { ConfigurationError, LockedError } from '../../src/core/errors.ts'
 import { command, execution, policy, task } from './support.ts'
 
-const COMMANDS = [
-  ['run'],
-  ['plan'],
-  ['copy'],
-  ['ls'],
-  ...['list', 'show', 'logs', 'watch', 'stop', 'pause', 'resume', 'retry', 'report', 'prune'].map((name) => [
-    'executions',
-    name,
-  ]),
-  ...['list', 'show', 'create', 'update', 'enable', 'disable', 'delete', 'validate'].map((name) => ['policies', name]),
-  ...['next', 'export'].map((name) => ['schedule', name]),
-  ...['list', 'show', 'add', 'update', 'remove', 'ping'].map((name) => ['registries', name]),
-  ...['list', 'show'].map((name) => ['adapters', name]),
-  ['completion'],
-  ['doctor'],
-  ...['set', 'check', 'list', 'delete'].map((name) => ['credentials', name]),
-  ...['path', 'schema', 'show', 'init', 'import'].map((name) => ['config', name]),
-  ...['executions', 'policies', 'schedule', 'registries', 'adapters', 'credentials', 'config'].map((name) => [name]),
-]
+/** Every command and group, as it is typed. */
+function namesOf(command: Command): readonly (readonly string[])[] {
+  // What shells call is not for people.
+  const shown = command.commands.filter((child) => !child.name().startsWith('__'))
+  return shown.flatMap((child) => [[child.name()], ...namesOf(child).map((names) => [child.name(), ...names])])
+}
+
+const COMMANDS = [[], ...namesOf(buildProgram(async () => {}))]
 
 /** Where the clock of these tests stands. */
 const now = '2026-05-01T12:05:00.000Z'
@@ -76,11 +67,35 @@ function withoutTimes(text: string): string {
 }
 
 describe('help and mistakes', () => {
-  test.each(COMMANDS)('%s %s shows an example in its help', async (...name) => {
-    const result = await command([...name.filter((part) => part !== undefined), '--help'])
-    expect(result.code).toBe(0)
-    expect(result.stdout).toMatch(/\nExamples?:\n {2}\$ replicate /)
-    expect(result.stdout).toContain('--home')
+  test.each(COMMANDS.map((names) => [names]))(
+    '%j shows an example in its help, which `help` prints too',
+    async (names) => {
+      const result = await command([...names, '--help'])
+      expect(await command(['help', ...names])).toEqual(result)
+      expect(result.code).toBe(0)
+      expect(result.stdout).toMatch(/\nExamples?:\n {2}\$ replicate /)
+      expect(result.stdout).toContain('--home')
+    },
+  )
+
+  test('help and README say the same of each exit status', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+    const { stdout } = await command(['--help'])
+    for (const [status, meaning] of STATUSES) {
+      expect(readme).toContain(`\n| ${status} | ${meaning} |\n`)
+      expect(stdout.replaceAll(/\n {17}/g, ' ')).toContain(`  ${status.padEnd(13)}  ${meaning}\n`)
+    }
+  })
+
+  test('help of what does not exist is corrected like any mistake', async () => {
+    expect(await command(['help', 'rnu'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('did you mean `run`?'),
+    })
+    expect(await command(['help', 'executions', 'lsit'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('`list`'),
+    })
   })
 
   test('a mistyped command is corrected, with status 2', async () => {

@@ -18,6 +18,7 @@ import { type Execute, example, type Start } from './command.ts'
 import { addCompletion } from './completion.ts'
 import { addCredentials, addDoctor } from './credentials.ts'
 import { addExecutions } from './executions.ts'
+import { addHelp } from './help.ts'
 import { addImport } from './import.ts'
 import { addPolicies, addSchedule } from './policies.ts'
 import { addRegistries } from './registries.ts'
@@ -59,6 +60,7 @@ export function buildProgram(dispatch: Dispatch): Command {
   addAdapters(program, start)
   addConfig(program, start)
   addCompletion(program, start)
+  addHelp(program, start)
   return program
 }
 

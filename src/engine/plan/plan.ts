@@ -12,6 +12,7 @@ import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import { createAges } from './age.ts'
 import { type Counts, compareRepository } from './compare.ts'
 import { selectRepositories } from './discover.ts'
+import { emptySelection } from './empty.ts'
 import { type Explain, selectionOf } from './filter.ts'
 import { mapRepository } from './mapping.ts'
 import { checkDeletes, type Deletes, deletesTags, isAnywhere, planDeletes, undecided } from './mirror.ts'
@@ -271,28 +272,4 @@ export function shardOf(shard: {
     for (const character of `${repository}:${tag}`) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 16777619)
     return (hash >>> 0) % shard.count === shard.index - 1
   }
-}
-
-function emptySelection(
-  policy: Policy,
-  source: Endpoint,
-  repositories: number,
-  seen: number,
-  isAbsent: boolean,
-): PrepareError {
-  if (isAbsent) {
-    return new PrepareError(
-      `policy ${policy.name} selects nothing: ${source.registry.name} has nothing that it names`,
-      {
-        hint: 'check the names of repositories and tags; allow_empty: true makes this no error',
-      },
-    )
-  }
-  const saw =
-    repositories === 0
-      ? `no repository of ${source.registry.name} matches`
-      : `${plural(repositories, 'repository', 'repositories')} with ${plural(seen, 'tag')} seen at ${source.registry.name}, none matches`
-  return new PrepareError(`policy ${policy.name} selects nothing: ${saw}`, {
-    hint: `\`replicate plan --explain\` shows which rule dropped what; allow_empty: true makes this no error`,
-  })
 }

@@ -3,7 +3,7 @@
 import { abortReason, type Clock, systemClock } from '../../core/cancel.ts'
 import type { Carriers } from '../../core/carrier.ts'
 import type { Context } from '../../core/context.ts'
-import { CancelledError, HistoryError, ReplicateError } from '../../core/errors.ts'
+import { CancelledError, HistoryError, notBegun, ReplicateError } from '../../core/errors.ts'
 import type { Stage } from '../../core/events.ts'
 import type { Execution } from '../../core/execution.ts'
 import { createGate, type Grace } from '../../core/gate.ts'
@@ -135,7 +135,8 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     history.executions.move(id, 'in_progress')
   } catch (error) {
     if (ctx.signal.aborted) return stopped(request, run)
-    return failed(request, run, error, error instanceof ReplicateError ? Math.max(error.exitCode, 3) : 1)
+    const reason = notBegun(error)
+    return failed(request, run, reason, reason instanceof ReplicateError ? reason.exitCode : 1)
   }
   try {
     await transfer(request, run, memory, totals)

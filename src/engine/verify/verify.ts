@@ -13,6 +13,7 @@ import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import { createAges } from '../plan/age.ts'
 import { attachmentsOfTheirOwn, takenIn } from '../plan/attachments.ts'
 import { selectRepositories, selectTags } from '../plan/discover.ts'
+import { emptySelection } from '../plan/empty.ts'
 import { mapRepository } from '../plan/mapping.ts'
 import { createOddNames } from '../plan/odd-names.ts'
 import { shardOf } from '../plan/plan.ts'
@@ -62,6 +63,9 @@ export async function verify(
     }
   })
   for (const difference of await missingNames(verifying, compared)) tell(difference)
+  const isWhole = !request.shard && !request.narrow && !request.only
+  if (isWhole && compared === 0 && differences.length === 0 && !policy.allow_empty)
+    throw emptySelection(policy, source, verifying.repositories.length, undefined, false)
   return {
     policy: policy.name,
     source: source.registry.name,
