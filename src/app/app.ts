@@ -10,19 +10,10 @@ import { homeDirectory } from '../config/paths.ts'
 import { readConfiguration } from '../config/read.ts'
 import type { PingStep } from '../core/adapter.ts'
 import type { Context } from '../core/context.ts'
-import type { Damage, Difference, Soundness, Verification } from '../core/drift.ts'
 import { HistoryError, notBegun } from '../core/errors.ts'
-import type { Listed } from '../core/inventory.ts'
-import type { PolicyPlan } from '../core/plan.ts'
-import type { Policy } from '../core/policy.ts'
 import type { Registry } from '../core/registry.ts'
 import type { Keychain } from '../credentials/keychain.ts'
 import { credentialOf, type WrittenCredential } from '../credentials/kinds.ts'
-import type { Endpoint } from '../engine/endpoint.ts'
-import { type Match, matches } from '../engine/plan/matches.ts'
-import { mergePlans, preview } from '../engine/plan/preview.ts'
-import { sidedEndpoint } from '../engine/sided.ts'
-import { mergeVerifications, verify } from '../engine/verify/verify.ts'
 import { type History, openHistory, type RegistryStatus } from '../history/history.ts'
 import { createLongLists } from '../history/scratch.ts'
 import { createRedactor, redactAll } from '../http/redact.ts'
@@ -30,11 +21,11 @@ import { type CarriersOptions, createCarriers } from '../http/threads/carriers.t
 import { authoritiesFrom } from '../http/trust/authorities.ts'
 import type { Handshake } from '../http/trust/handshake.ts'
 import { createCache } from './cache.ts'
-import { createConnections, openSides, type Timing } from './connections.ts'
+import { createConnections, type Timing } from './connections.ts'
 import { type Check, examine } from './doctor.ts'
+import { createLooking, type Looking } from './looking.ts'
 import { type FoundCredential, foundCredential, peerOf, pingRegistry, placeOf, signIn, statusesIn } from './ping.ts'
 import { commandEnvironment, createPost } from './post.ts'
-import type { PlanOptions, VerifyOptions } from './requests.ts'
 import { createRunning, type Running } from './running.ts'
 
 /** What every command needs to know of its surroundings. */
@@ -66,41 +57,13 @@ export type { FoundCredential } from './ping.ts'
 export type { PlanOptions, PolicyOutcome, RunOptions, VerifyOptions } from './requests.ts'
 
 /** The program, without its command line. */
-export interface App extends Running {
+export interface App extends Running, Looking {
   /** Reads and checks everything; throws a `ConfigurationError` that names all that is wrong. */
   configuration(files: readonly string[]): Promise<Configuration>
   /** The user's configuration for editing: empty where the file does not exist, and with variables that need not be set. */
   editable(): Promise<Configuration>
   /** Edits the user's configuration and leaves the rest of its file alone; an invalid result is never written. */
   edit(edits: readonly Edit[], how?: EditMode): Promise<Edited>
-  plan(policy: Policy, configuration: Configuration, options: PlanOptions, ctx: Context): Promise<PolicyPlan>
-  /** The repositories and tags that the policy's filters match at its source, as they are found; the destination is not asked. */
-  matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>
-  /** The repositories that the policy's filters match, as they are found. */
-  repositories(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<string>
-  /** The artifacts that the policy's filters match, as they are found; `details`: each is looked into. */
-  artifacts(
-    policy: Policy,
-    configuration: Configuration,
-    options: { readonly details: boolean },
-    ctx: Context,
-  ): AsyncIterable<Listed>
-  /** Compares both sides down to the last blob and writes nothing; `found` is called with each difference at once. */
-  verify(
-    policy: Policy,
-    configuration: Configuration,
-    options: VerifyOptions,
-    found: (difference: Difference) => void,
-    ctx: Context,
-  ): Promise<Verification>
-  /** Checks the content of the policy's source by itself; `full`: every blob is read and hashed, as always in directories and files. */
-  verifyAlone(
-    policy: Policy,
-    configuration: Configuration,
-    options: { readonly full: boolean },
-    found: (damage: Damage) => void,
-    ctx: Context,
-  ): Promise<Soundness>
   /** Told each step as it ends; the history keeps how the registry was. */
   ping(
     registry: string,
@@ -168,13 +131,6 @@ export function createApp(options: AppOptions): App {
     return { signal: ctx.signal, emit: told }
   }
 
-  /** What a plan may need of the history, which it only reads. */
-  async function planRecords(policy: Policy): Promise<History | undefined> {
-    const { min_age, platforms, platforms_index, attestations } = policy.filters
-    const isNarrowed = attestations === false || (platforms !== undefined && platforms_index === 'narrow')
-    return min_age !== undefined || isNarrowed || policy.deletion === 'owned' ? readHistory() : undefined
-  }
-
   /** A check is worth something also where its result cannot be kept. */
   async function keepStatus(registry: Registry, reason: string | undefined, ctx: Context): Promise<void> {
     try {
@@ -196,9 +152,6 @@ export function createApp(options: AppOptions): App {
       })
     })
   }
-
-  const openedSource = (policy: Policy, configuration: Configuration): Promise<Endpoint> =>
-    connections.open(configuration.registryOf(policy.source.registry))
 
   const read = (files: readonly string[], config: string | undefined): Promise<Configuration> =>
     readConfiguration({
@@ -228,65 +181,7 @@ export function createApp(options: AppOptions): App {
     edit: async (edits, how) =>
       (await import('../config/edit/file.ts')).editConfiguration(edits, { ...options, types: adapters, ...how }),
     ...running,
-    async plan(policy, configuration, planning, ctx) {
-      const { filter, ...rest } = planning
-      const records = await planRecords(policy)
-      try {
-        const opened = await openSides(policy, configuration, connections)
-        const plans: PolicyPlan[] = []
-        for (const route of opened.routes) {
-          plans.push(
-            await preview({ ...route, source: opened.source, ...rest, narrow: filter, records, lists }, guarded(ctx)),
-          )
-        }
-        return mergePlans(plans)
-      } catch (error) {
-        throw notBegun(error)
-      } finally {
-        records?.close()
-      }
-    },
-    async *matches(policy, configuration, ctx) {
-      const records = await planRecords(policy)
-      try {
-        const source = sidedEndpoint(await openedSource(policy, configuration), 'source')
-        yield* matches(policy, source, records?.firstSeen, guarded(ctx))
-      } finally {
-        records?.close()
-      }
-    },
-    async *repositories(policy, configuration, ctx) {
-      const { listRepositories } = await import('../engine/list/list.ts')
-      const source = await openedSource(policy, configuration)
-      yield* rethrowing(listRepositories(policy, source, guarded(ctx)), notBegun)
-    },
-    async *artifacts(policy, configuration, { details }, ctx) {
-      const { listArtifacts } = await import('../engine/list/list.ts')
-      const source = await openedSource(policy, configuration)
-      yield* rethrowing(listArtifacts(policy, source, { details }, guarded(ctx)), notBegun)
-    },
-    async verify(policy, configuration, { filter, ...rest }, found, ctx) {
-      const records = await planRecords(policy)
-      try {
-        const opened = await openSides(policy, configuration, connections)
-        const results: Verification[] = []
-        for (const route of opened.routes) {
-          const one = { ...route, source: opened.source, ...rest, narrow: filter, records }
-          results.push(await verify(one, found, guarded(ctx)))
-        }
-        return mergeVerifications(results)
-      } catch (error) {
-        throw notBegun(error)
-      } finally {
-        records?.close()
-      }
-    },
-    async verifyAlone(policy, configuration, { full }, found, ctx) {
-      const { verifyAlone } = await import('../engine/verify/alone.ts')
-      const source = await openedSource(policy, configuration)
-      const shared = source.registry.path !== undefined
-      return verifyAlone({ policy, source, full: full || shared, shared }, found, guarded(ctx))
-    },
+    ...createLooking({ connections, guarded, readHistory, lists }),
     async ping(name, configuration, ctx, ended) {
       const registry = configuration.registryOf(name)
       const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
@@ -350,14 +245,5 @@ export function createApp(options: AppOptions): App {
         if (opened.status === 'fulfilled') opened.value?.close()
       }
     },
-  }
-}
-
-/** The same things; whatever ends them early is thrown as what `as` makes of it. */
-async function* rethrowing<T>(things: AsyncIterable<T>, as: (error: unknown) => unknown): AsyncGenerator<T> {
-  try {
-    yield* things
-  } catch (error) {
-    throw as(error)
   }
 }
