@@ -101,9 +101,12 @@ export function createApp(options: AppOptions): App {
   /** What was warned of before anything listened. */
   const warnings: string[] = []
   let listening: Context | undefined
-  const userAgent = `${metadata.name}/${metadata.version}`
+  const userAgent = `replicate/${metadata.version}`
   const clock = options.timing?.clock ?? Date
-  const cache = createCache(join(homeDirectory(options), 'cache'), () => clock.now())
+  const cache = createCache(
+    () => join(homeDirectory(options), 'cache'),
+    () => clock.now(),
+  )
   let told: Context['emit'] = () => {}
   const trace: Context['emit'] | undefined = options.trace ? (event) => told(event) : undefined
   const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing, trace, cache }

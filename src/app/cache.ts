@@ -9,12 +9,12 @@ import type { Cache } from '../core/adapter.ts'
 const DAY = 24 * 60 * 60 * 1000
 const KEPT_FOR = 90 * DAY
 
-/** Nothing in it is needed: a directory that cannot be read or written only costs requests. */
-export function createCache(directory: string, now: () => number): Cache {
+/** Nothing in it is needed: a directory that cannot be read or written, or for which there is no place, only costs requests. */
+export function createCache(directoryOf: () => string, now: () => number): Cache {
   let isSwept = false
-  const pathOf = (key: string): string => join(directory, createHash('sha256').update(key).digest('hex'))
+  const nameOf = (key: string): string => createHash('sha256').update(key).digest('hex')
 
-  async function sweep(): Promise<void> {
+  async function sweep(directory: string): Promise<void> {
     if (isSwept) return
     isSwept = true
     for (const name of await readdir(directory)) {
@@ -25,21 +25,27 @@ export function createCache(directory: string, now: () => number): Cache {
 
   return {
     async read(key) {
-      const path = pathOf(key)
-      const bytes = await readFile(path).catch(() => undefined)
-      if (bytes) await utimes(path, now() / 1000, now() / 1000).catch(() => {})
-      return bytes
+      try {
+        const path = join(directoryOf(), nameOf(key))
+        const bytes = await readFile(path)
+        await utimes(path, now() / 1000, now() / 1000).catch(() => {})
+        return bytes
+      } catch {
+        return undefined
+      }
     },
     async write(key, bytes) {
-      const path = pathOf(key)
-      const partial = `${path}.${randomUUID()}`
+      let partial: string | undefined
       try {
+        const directory = directoryOf()
+        const path = join(directory, nameOf(key))
+        partial = `${path}.${randomUUID()}`
         await mkdir(directory, { recursive: true, mode: 0o700 })
-        await sweep()
+        await sweep(directory)
         await writeFile(partial, bytes, { mode: 0o600, flag: 'wx' })
         await rename(partial, path)
       } catch {
-        await rm(partial, { force: true }).catch(() => {})
+        if (partial !== undefined) await rm(partial, { force: true }).catch(() => {})
       }
     },
   }

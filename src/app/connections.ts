@@ -34,6 +34,8 @@ export interface Connections {
   readonly keychain: Keychain
   /** Whom the registry's connections trust, and its client certificate. */
   trust(registry: Registry): Promise<TrustOptions>
+  /** What its requests call this program. */
+  userAgent(registry: Registry): string
   /** The URL of the proxy before it: its own, or that of the environment. */
   proxy(registry: Registry): string | undefined
   close(): Promise<void>
@@ -180,6 +182,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     credential,
     keychain,
     trust: (registry) => trustOf(registry, surroundings),
+    userAgent: ({ user_agent }) => user_agent ?? options.userAgent,
     proxy: (registry) => proxyOf(registry, options.env),
     http: async (registry) => (await lend(registry)).tools.http(),
     async open(registry) {
@@ -214,7 +217,7 @@ async function clientOptions(
   return {
     ...(await trustOf(registry, surroundings)),
     name: registry.name,
-    userAgent,
+    userAgent: registry.user_agent ?? userAgent,
     ...(trace ? { trace: 'address' as const } : {}),
     secrets: (secret: string) => redactor.add(secret),
     redact: (text: string) => redactor.text(text),

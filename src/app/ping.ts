@@ -73,7 +73,11 @@ function wayTo(
   answered: Work,
   ctx: Context,
 ): readonly NamedWork[] {
-  const tls = async (): Promise<TlsOptions> => ({ insecure: registry.insecure, ...(await connections.trust(registry)) })
+  const tls = async (): Promise<TlsOptions> => ({
+    insecure: registry.insecure,
+    userAgent: connections.userAgent(registry),
+    ...(await connections.trust(registry)),
+  })
   const plainly =
     (work: () => Promise<string | undefined>): Work =>
     () =>

@@ -83,7 +83,7 @@ function looksSecret(value: string): boolean {
 }
 
 /** A user and a password in a URL. */
-const WITH_PASSWORD = /^\w+:\/\/[^/]*:[^/]+@/
+const WITH_PASSWORD = /^(\w+:\/\/)?[^/]*:[^/]+@/
 
 /** Secrets that stand in the file. Looks through aliases, since an anchor may stand anywhere. */
 function plainSecrets(source: Source, plain: ReadonlySet<Scalar>): readonly Finding[] {

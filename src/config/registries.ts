@@ -36,6 +36,7 @@ export function buildRegistry(
     ...(ca === undefined ? {} : { ca: resolve(directory, ca) }),
     ...(client_cert === undefined ? {} : { client_cert: resolve(directory, client_cert) }),
     ...(client_key === undefined ? {} : { client_key: resolve(directory, client_key) }),
+    ...(input.proxy === undefined ? {} : { proxy: withScheme(input.proxy) }),
     ...(credential === undefined ? {} : { credential: builtCredential(credential, directory) }),
     ...(limits === undefined ? {} : { limits }),
     ...(options === undefined ? {} : { options: values }),
@@ -85,9 +86,14 @@ function placeFindings(input: RegistryInput, url: string | undefined): readonly 
     return [...wrong, { path: ['url'], message: '`url` holds a user name', hint }]
   }
   if (!URL.canParse(url)) wrong.push(notUrl('url', url, 'https://registry.example.com'))
-  const { proxy } = input
+  const proxy = input.proxy === undefined ? undefined : withScheme(input.proxy)
   if (proxy !== undefined && !URL.canParse(proxy)) wrong.push(notUrl('proxy', proxy, 'http://proxy.example.com:3128'))
   return wrong
+}
+
+/** A proxy without a scheme is plain HTTP, as for curl. */
+function withScheme(proxy: string): string {
+  return /^https?:\/\//.test(proxy) ? proxy : `http://${proxy}`
 }
 
 function notUrl(key: string, url: string, example: string): Finding {

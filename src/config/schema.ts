@@ -75,9 +75,14 @@ export const registrySchema = mapping(
     client_cert: filled('A PEM file for mutual TLS, relative to this file').exactOptional(),
     client_key: filled('Its key, relative to this file').exactOptional(),
     proxy: formed(
-      'A proxy, instead of the one in the environment',
-      /^https?:\/\/[^\s/]+\/?$/,
-      'a URL such as `http://proxy.example.com:3128`',
+      'A proxy, instead of the one in the environment; `http://` may be left out',
+      /^(https?:\/\/)?[^\s/]+\/?$/,
+      'an address such as `http://proxy.example.com:3128`',
+    ).exactOptional(),
+    user_agent: formed(
+      'What its requests call this program, instead of `replicate/VERSION`',
+      /^[!-~]([ -~]{0,254}[!-~])?$/,
+      'a product such as `acme-mirror/1`, in ASCII',
     ).exactOptional(),
     credential: credential.exactOptional(),
     limits: limits.exactOptional(),

@@ -192,10 +192,14 @@ function offsetIn(source: Source, node: Node | undefined, offset: number | undef
 
 const SECRET_LINE = /((?:password|token|secret|slack)["']?\s*:\s*)(?!\$\{)\S.*/i
 
+/** A proxy's address may have no scheme. */
+const SECRET_PROXY = /(proxy["']?\s*:\s*["']?)[^\s/]*@/i
+
 function place(source: Source, line: number, column: number): Pick<Problem, 'position' | 'text'> {
   const { lineStarts } = source.lines
   const text = source.text.slice(lineStarts[line - 1], lineStarts[line]).trimEnd()
-  const masked = withoutUserinfo(text.replace(SECRET_LINE, '$1***')).slice(0, 200)
+  const hidden = text.replace(SECRET_LINE, '$1***').replace(SECRET_PROXY, '$1***@')
+  const masked = withoutUserinfo(hidden).slice(0, 200)
   return { position: { file: source.shown, line, column }, text: masked }
 }
 

@@ -46,6 +46,8 @@ export interface Registry {
   readonly written?: Readonly<Partial<Record<'ca' | 'client_cert' | 'client_key', Pick<Problem, 'position' | 'text'>>>>
   /** A proxy's URL; else the environment's. */
   readonly proxy?: string
+  /** What its requests call this program. */
+  readonly user_agent?: string
   readonly credential?: CredentialConfig
   readonly limits?: Limits
   /** Addresses, networks or host names, each with or without a port, that the registry may send this machine to although only this

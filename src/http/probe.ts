@@ -9,6 +9,8 @@ import { shakeHands } from './trust/handshake.ts'
 
 export interface TlsOptions extends TrustOptions {
   readonly insecure?: boolean | undefined
+  /** Of requests. */
+  readonly userAgent: string
 }
 
 const WITHIN = 10_000
@@ -40,7 +42,6 @@ export async function probeApi(url: URL, options: TlsOptions, signal: AbortSigna
     url: url.href,
     host: url.host,
     credential,
-    userAgent: 'replicate',
     secrets() {},
   })
   try {

@@ -72,7 +72,8 @@ describe('a configuration', () => {
     ca: ./ca.pem
     client_cert: client.pem
     client_key: /keys/client.pem
-    proxy: http://proxy.internal:3128
+    proxy: proxy.internal:3128
+    user_agent: acme-mirror/1 (nightly)
     credential: {type: basic, username: robot$x, password: "\${PASSWORD}"}
     limits: {connections: 16, requests_per_second: 0.5, bandwidth: 100MiB/s}
   archive: {type: oci-layout, path: ./archive.tar}
@@ -114,7 +115,13 @@ policies:
       ca: '/project/ca.pem',
       client_cert: '/project/client.pem',
       client_key: '/keys/client.pem',
+      written: {
+        ca: { position: { file: 'policy.yaml', line: 7, column: 9 }, text: '    ca: ./ca.pem' },
+        client_cert: expect.any(Object),
+        client_key: expect.any(Object),
+      },
       proxy: 'http://proxy.internal:3128',
+      user_agent: 'acme-mirror/1 (nightly)',
       credential: { type: 'basic', username: 'robot$x', password: 'hunter2' },
       limits: { connections: 16, requests_per_second: 0.5, bandwidth: 104_857_600 },
     })

@@ -84,6 +84,14 @@ describe('a secret', () => {
     expect(complaints(proxied(`\${P}`), { env: { P: 'hunter2' } })).toEqual([])
   })
 
+  test('that is written out in the address of a proxy without a scheme is refused, and not repeated', () => {
+    const proxied = (password: string) => registry(...BASE, `proxy: bob:${password}@proxy.example.com:3128`)
+    const problems = problemsIn(proxied('hunter2'))
+    expect(problems.map(({ message }) => message)).toEqual(['the password in `proxy` is written out in the file'])
+    expect(JSON.stringify(problems)).not.toContain('hunter2')
+    expect(complaints(proxied(`\${P}`), { env: { P: 'hunter2' } })).toEqual([])
+  })
+
   test('in a URL is neither taken nor shown', () => {
     const problems = problemsIn(registry('type: docker-registry', 'url: https://me:hunter2@x.example.com'))
     expect(problems).toHaveLength(1)

@@ -26,6 +26,17 @@ test.each(['socks5://u:s3cret@proxy:1080', 'http://', 'u:s3cret@', 'http://u:s3c
   },
 )
 
+test('a SOCKS proxy is said not to be possible', () => {
+  expect(() => proxyAddress('socks5h://proxy:1080')).toThrow('a SOCKS proxy cannot be used')
+})
+
+test.each(['http://example.com', 'https://example.com'])('ALL_PROXY is for %s where nothing else is', (url) => {
+  const other = url.startsWith('https') ? 'https_proxy' : 'http_proxy'
+  expect(proxyFromEnvironment(url, { ALL_PROXY: 'all:1' })).toBe('all:1')
+  expect(proxyFromEnvironment(url, { all_proxy: 'all:1', [other]: 'own:2' })).toBe('own:2')
+  expect(proxyFromEnvironment(url, { ALL_PROXY: 'all:1', no_proxy: 'EXAMPLE.com' })).toBeUndefined()
+})
+
 test.each([
   ['http://10.9.8.7:5000', '10.0.0.0/8'],
   ['http://10.9.8.7:5000', '10.9.8.7'],

@@ -96,6 +96,7 @@ function addSettingOptions(command: Command): Command {
     .option('--client-cert <file>', 'a PEM file for mutual TLS')
     .option('--client-key <file>', 'its key')
     .option('--proxy <url>', 'instead of the one in the environment')
+    .option('--user-agent <text>', 'what its requests call this program')
     .option('--username <user>', 'of its credential; of an access key its id')
     .option('--password-env <name>', 'a variable that holds the password: the file refers to it, no keychain is needed')
     .option('--password-file <file>', 'a file that holds the password, which stays where it is')

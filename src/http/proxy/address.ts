@@ -14,6 +14,11 @@ export function proxyAddress(text: string): ProxyAddress {
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`)
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
     const shown = text.slice(text.lastIndexOf('@') + 1)
+    if (/^socks/i.test(text)) {
+      throw new ConfigurationError(`a SOCKS proxy cannot be used: ${JSON.stringify(shown)}`, {
+        hint: 'name an HTTP proxy in HTTPS_PROXY and HTTP_PROXY, or what is reached without one in NO_PROXY',
+      })
+    }
     throw new ConfigurationError(`not the address of a proxy: ${JSON.stringify(shown)}`, {
       hint: 'a proxy is `http://HOST:PORT` or `https://HOST:PORT`, in `proxy:` or in HTTP_PROXY and HTTPS_PROXY',
     })
@@ -34,14 +39,15 @@ function decoded(text: string): string {
   }
 }
 
-/** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case; loopback never goes through a proxy. */
+/** `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case; loopback never goes through a proxy. */
 export function proxyFromEnvironment(
   url: string,
   env: Readonly<Record<string, string | undefined>>,
 ): string | undefined {
   const target = new URL(url)
   const variable = (name: string): string | undefined => env[name] || env[name.toLowerCase()] || undefined
-  const proxy = target.protocol === 'https:' ? variable('HTTPS_PROXY') : variable('HTTP_PROXY')
+  const own = target.protocol === 'https:' ? variable('HTTPS_PROXY') : variable('HTTP_PROXY')
+  const proxy = own ?? variable('ALL_PROXY')
   if (proxy === undefined || isLoopback(target) || isMetadata(url)) return undefined
   const exempt = (variable('NO_PROXY') ?? '').split(/[\s,]+/).filter(Boolean)
   return exempt.some((entry) => covers(entry, target)) ? undefined : proxy

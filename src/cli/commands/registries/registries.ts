@@ -67,12 +67,14 @@ export function registryJson(registry: Registry, status: RegistryStatus | undefi
 }
 
 /** What else is set; of a credential everything but the secret. */
-function settings({ ca, client_cert, client_key, proxy, limits, options, credential }: Registry): object {
+function settings(registry: Registry): object {
+  const { ca, client_cert, client_key, proxy, user_agent, limits, options, credential } = registry
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(client_cert === undefined ? {} : { client_cert }),
     ...(client_key === undefined ? {} : { client_key }),
     ...(proxy === undefined ? {} : { proxy: withoutUserinfo(proxy, '') }),
+    ...(user_agent === undefined ? {} : { user_agent }),
     ...(limits === undefined ? {} : { limits }),
     ...(options === undefined ? {} : { options }),
     ...(credential === undefined ? {} : { credential: { type: credential.type, username: credential.username } }),

@@ -16,6 +16,7 @@ export interface SettingFlags extends CredentialFlags {
   readonly clientCert?: string
   readonly clientKey?: string
   readonly proxy?: string
+  readonly userAgent?: string
   readonly connections?: number | ''
   readonly requestsPerSecond?: string
   readonly bandwidth?: string
@@ -40,6 +41,7 @@ export function settingsOf(flags: SettingFlags, taken: readonly string[], places
     [['client_cert'], path(flags.clientCert)],
     [['client_key'], path(flags.clientKey)],
     [['proxy'], flags.proxy],
+    [['user_agent'], flags.userAgent],
     [['credential'], credentialSetting(flags, taken, places)],
     [['limits', 'connections'], flags.connections],
     [['limits', 'requests_per_second'], flags.requestsPerSecond && numeral(flags.requestsPerSecond)],

@@ -87,7 +87,7 @@ const DEFAULTS_WITHOUT: Without = {
   cacheCount: 'digests are remembered while a plan is made',
   cacheTime: 'digests are remembered while a plan is made',
   skipDockerConfig: "Docker's files are read for a registry without `credential`; `type: anonymous` reads none",
-  userAgent: 'it says its own name',
+  userAgent: 'give a registry that needs it `user_agent:`',
 }
 
 export function importRegsync(file: ConfigurationFile, draft: Draft, cwd: string): void {
