@@ -13,6 +13,7 @@ export const ociLayout: AdapterType = {
   credentials: [],
   quirks: [
     'Needs path: a directory, or a file that ends in .tar; .tar.gz and .tar.zst can be read, not written.',
+    'A tar that `docker save`, `podman save` or `crane pull` made can be read, old forms and new; its layers keep their bytes, so they have no digest of a registry.',
     'A tar is packed when the run ends; what it held before stays in it. Until then blobs wait in .NAME.tar.partial beside it.',
     'The only image of a layout without a name is the tag latest.',
     'skopeo and podman do not find images in the format of Docker in a layout; oras, regctl and crane do.',

@@ -14,8 +14,17 @@ export function registryOfHost(host: string, types: readonly AdapterFacts[]): Re
   return { name: host, type: known?.identity ?? 'docker-registry', url }
 }
 
-/** The registry behind `oci:DIR` or `tar:FILE`. Its name holds the absolute path, so it means the same everywhere. */
-export function registryOfLayout(scheme: 'oci' | 'tar', path: string, directory: string): Registry {
+/** A directory; a tar; a tar that `docker save` made, which a tar may be too. */
+export const LAYOUT_SCHEMES = ['oci', 'tar', 'docker-archive'] as const
+export type LayoutScheme = (typeof LAYOUT_SCHEMES)[number]
+
+/** True for a place that is a directory or a file of this machine. */
+export function isLayoutPlace(text: string): boolean {
+  return LAYOUT_SCHEMES.some((scheme) => text.startsWith(`${scheme}:`))
+}
+
+/** The registry behind `oci:DIR`, `tar:FILE` or `docker-archive:FILE`. Its name holds the absolute path, so it means the same everywhere. */
+export function registryOfLayout(scheme: LayoutScheme, path: string, directory: string): Registry {
   const absolute = resolve(directory, path)
   return { name: `${scheme}:${absolute}`, type: 'oci-layout', path: absolute }
 }
@@ -32,7 +41,9 @@ export function isHost(text: string): boolean {
 }
 
 /** The namespace that a repository name of one part has at this address, such as Docker Hub's `library`. */
-export function defaultNamespace({ url }: Registry, types: readonly AdapterFacts[]): string | undefined {
+export function defaultNamespace({ name, url }: Registry, types: readonly AdapterFacts[]): string | undefined {
+  // As Docker itself names what it saves.
+  if (name.startsWith('docker-archive:')) return 'library'
   const host = url?.replace(/^https?:\/\//, '')
   const facts = types.find(({ home, aliases }) => url === home || (host !== undefined && aliases?.includes(host)))
   return url === undefined ? undefined : facts?.defaultNamespace

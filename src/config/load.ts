@@ -36,7 +36,7 @@ export interface Configuration {
   readonly cwd: string
   /** The adapters that exist. */
   readonly types: readonly AdapterFacts[]
-  /** The registry defined under `name`, or made from a host, `oci:DIR` or `tar:FILE`. Throws a `ConfigurationError`. */
+  /** The registry defined under `name`, or made from a host, `oci:DIR`, `tar:FILE` or `docker-archive:FILE`. Throws a `ConfigurationError`. */
   registryOf(name: string): Registry
   /** The path of the file that defines a policy, or undefined. */
   policyFile(name: string): string | undefined

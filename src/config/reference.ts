@@ -1,10 +1,17 @@
-/** References as people write them: `REGISTRY[/PATH[:TAG][@DIGEST]]`, `oci:DIR[:REF]`, `tar:FILE[:REF]`. */
+/** References as people write them: `REGISTRY[/PATH[:TAG][@DIGEST]]`, `oci:DIR[:REF]`, `tar:FILE[:REF]`, `docker-archive:FILE[:REF]`. */
 
 import type { AdapterFacts } from '../core/adapter.ts'
 import { type Digest, looksLikeDigest, parseDigest } from '../core/descriptor.ts'
 import { isTag } from '../core/reference.ts'
 import { isLoopback, type Registry } from '../core/registry.ts'
-import { defaultNamespace, isHost, registryOfHost, registryOfLayout } from './hosts.ts'
+import {
+  defaultNamespace,
+  isHost,
+  LAYOUT_SCHEMES,
+  type LayoutScheme,
+  registryOfHost,
+  registryOfLayout,
+} from './hosts.ts'
 import { didYouMean } from './suggest.ts'
 
 export interface Reference {
@@ -46,8 +53,8 @@ export function parseReference(text: string, names: Names): Reference | Mistake 
   if (foreign) return foreign
   const [, scheme, rest = ''] = /^([a-z][a-z-]*:\/\/)(.*)$/is.exec(text) ?? []
   if (scheme !== undefined) return schemeMistake(scheme, rest)
-  const layout = /^(oci|tar):(.*)$/s.exec(text)
-  if (layout) return layoutReference(layout[1] === 'oci' ? 'oci' : 'tar', layout[2] ?? '', names)
+  const layout = layoutForm(text)
+  if (layout) return layoutReference(layout.scheme, layout.rest, names)
   const slash = text.indexOf('/')
   const first = slash < 0 ? text : text.slice(0, slash)
   // `alpine:3` is an image to other tools, and rarely a host with the port 3.
@@ -67,8 +74,7 @@ function imageHint(text: string, isPort: boolean, { hint }: Mistake): string | u
 
 /** What skopeo and others call their forms of local images, and what brings each here. Not a host of that name with its port. */
 function foreignForm(text: string): Mistake | undefined {
-  const [, form = '', rest = ''] =
-    /^(docker-archive|docker-daemon|dir|oci-archive|ocidir):(?!\d+(?:\/|$))(.*)$/s.exec(text) ?? []
+  const [, form = '', rest = ''] = /^(docker-daemon|dir|oci-archive|ocidir):(?!\d+(?:\/|$))(.*)$/s.exec(text) ?? []
   if (form === '') return undefined
   const place = rest.replace(/^\/\//, '')
   const own = { 'oci-archive': 'tar', ocidir: 'oci' }[form]
@@ -91,8 +97,8 @@ function schemeMistake(scheme: string, rest: string): Mistake {
 export function registryNamed(name: string, names: Names): Registry | Mistake {
   const defined = names.registries.get(name)
   if (defined) return defined
-  const layout = /^(oci|tar):([^:]+)$/s.exec(name)
-  if (layout?.[2]) return registryOfLayout(layout[1] === 'oci' ? 'oci' : 'tar', layout[2], names.directory)
+  const layout = layoutForm(name)
+  if (layout && /^[^:]+$/s.test(layout.rest)) return registryOfLayout(layout.scheme, layout.rest, names.directory)
   return isHost(name) ? registryOfHost(name, names.types) : unknownRegistry(name, names)
 }
 
@@ -102,7 +108,12 @@ function unknownRegistry(name: string, { registries }: Names): Mistake {
   return { message: name === '' ? 'the registry is missing' : `no registry is named \`${name}\``, offset: 0, hint }
 }
 
-function layoutReference(scheme: 'oci' | 'tar', rest: string, names: Names): Reference | Mistake {
+function layoutForm(text: string): { readonly scheme: LayoutScheme; readonly rest: string } | undefined {
+  const scheme = LAYOUT_SCHEMES.find((one) => text.startsWith(`${one}:`))
+  return scheme && { scheme, rest: text.slice(scheme.length + 1) }
+}
+
+function layoutReference(scheme: LayoutScheme, rest: string, names: Names): Reference | Mistake {
   const [, pinned, digits = ''] = /^([^:]*)@(sha(?:256|512):[^:]*)$/s.exec(rest) ?? []
   const colon = pinned === undefined ? rest.indexOf(':') : -1
   const path = pinned ?? (colon < 0 ? rest : rest.slice(0, colon))

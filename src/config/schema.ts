@@ -68,7 +68,9 @@ export const registrySchema = mapping(
       /^https?:\/\/[^\s/]+(\/[^\s?#]*)?$/,
       'a URL such as `https://registry.example.com`',
     ).exactOptional(),
-    path: filled('A directory or a tar of OCI layout, relative to this file').exactOptional(),
+    path: filled(
+      'A directory or a tar of OCI layout, or a tar of `docker save`, relative to this file',
+    ).exactOptional(),
     description: text('For people').exactOptional(),
     insecure: flag('Skip the check of its certificate', false),
     ca: filled('A PEM file of extra trust, relative to this file').exactOptional(),
@@ -215,9 +217,9 @@ export const policySchema = mapping(
     description: text('For people').exactOptional(),
     enabled: flag('`false`: no trigger starts it', true),
     scope: choice('Whether it belongs to the one namespace that it lists', ['system', 'namespace']).default('system'),
-    source: z
-      .union([z.string(), source])
-      .meta({ description: 'REGISTRY[/PATH[:TAG][@DIGEST]], `oci:DIR`, `tar:FILE`, or a mapping' }),
+    source: z.union([z.string(), source]).meta({
+      description: 'REGISTRY[/PATH[:TAG][@DIGEST]], `oci:DIR`, `tar:FILE`, `docker-archive:FILE`, or a mapping',
+    }),
     destination: z
       .union([z.string(), destination, z.array(z.union([z.string(), destination]))])
       .meta({ description: 'REGISTRY[/NAMESPACE], `oci:DIR`, `tar:FILE`, or a mapping' }),

@@ -2,6 +2,7 @@
 
 import type { AdapterFacts } from '../core/adapter.ts'
 import { isForeignType } from '../core/adapter.ts'
+import { isLayoutPlace } from './hosts.ts'
 import { isMapping, type Mapping } from './mapping.ts'
 import type { Finding } from './source.ts'
 
@@ -54,7 +55,7 @@ function ofPolicy(name: string, entry: unknown): readonly Finding[] {
   return [
     ...commands.map((index) => refused([...at, 'notify', index, 'exec'], 'runs a command')),
     ...places(entry).flatMap(([path, place]) =>
-      /^(oci|tar):/.test(place) ? [refused([...at, ...path], 'names a file of this machine')] : [],
+      isLayoutPlace(place) ? [refused([...at, ...path], 'names a file of this machine')] : [],
     ),
   ]
 }

@@ -29,6 +29,8 @@ describe('a reference', () => {
     ['oci:dir:a/b', 'oci:/project/dir', 'a/b', undefined],
     ['tar:x.tar:a:1', 'tar:/project/x.tar', 'a', '1'],
     ['tar:x.tar.zst:1', 'tar:/project/x.tar.zst', undefined, '1'],
+    ['docker-archive:saved:latest', 'docker-archive:/project/saved', undefined, 'latest'],
+    ['docker-archive:/x.tar.gz:alpine:3', 'docker-archive:/x.tar.gz', 'alpine', '3'],
     ['dir:5000/a:1', 'dir:5000', 'a', '1'],
   ])('%s is read', (text, registry, path, tag) => {
     const result = parseReference(text, NAMES)
@@ -57,7 +59,7 @@ describe('a reference', () => {
   })
 
   test.each([
-    ['docker-archive:/tmp/a.tar', 'convert it first: skopeo copy docker-archive:/tmp/a.tar oci:DIRECTORY:TAG'],
+    ['docker-daemon:app:1', 'convert it first: skopeo copy docker-daemon:app:1 oci:DIRECTORY:TAG'],
     ['dir:/tmp/d', 'convert it first: skopeo copy dir:/tmp/d oci:DIRECTORY:TAG'],
     ['oci-archive:a.tar', 'write `tar:a.tar`'],
     ['ocidir://layout:1', 'write `oci:layout:1`'],

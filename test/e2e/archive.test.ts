@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { layoutFiles, unpack } from '../oci/layout/support.ts'
+import { computeDigest } from '../../src/core/manifest.ts'
+import { layoutFiles, tarOf, unpack } from '../oci/layout/support.ts'
 import { type Artifact, image } from '../support/images.ts'
 import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
 import { type Gate, gatedSource } from './gate.ts'
@@ -321,11 +322,60 @@ test('a destination that cannot be written is refused by the plan', async () => 
   expect(ended.stdout + ended.stderr).toContain('small.tar.gz is compressed: it can be read, not written')
 })
 
-test('an archive of `docker save` is refused with the way to convert it', async () => {
-  const here = program()
-  here.write('manifest.json', '[]')
-  execFileSync('tar', ['-C', here.directory, '-cf', join(here.directory, 'saved.tar'), 'manifest.json'])
-  const ended = await here.run(['copy', 'tar:saved.tar', 'oci:layout'])
-  expect(ended.code).not.toBe(0)
-  expect(ended.stderr).toMatch(/skopeo copy docker-archive:.*saved.tar oci:DIRECTORY:TAG/)
+describe('an archive of `docker save`', () => {
+  const layer = Buffer.alloc(2048, 'x')
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: 'amd64',
+      os: 'linux',
+      rootfs: { type: 'layers', diff_ids: [computeDigest(layer)] },
+    }),
+  )
+  const saved = { Config: 'c.json', RepoTags: ['alpine:3', 'corp.example/team/app:1'], Layers: ['l/layer.tar'] }
+
+  async function archive(here: Program): Promise<void> {
+    const files = [
+      ['c.json', config],
+      ['l/layer.tar', layer],
+      ['manifest.json', Buffer.from(JSON.stringify([saved]))],
+    ] as const
+    writeFileSync(join(here.directory, 'saved.tar'), await tarOf(files as Iterable<[string, Buffer]>))
+  }
+
+  test('is listed, verified, and copied into a registry; a second time it is unchanged', async () => {
+    const here = program()
+    await archive(here)
+    const to = await sourceOf([])
+    const listed = await here.run(['ls', 'docker-archive:saved.tar', '--json'])
+    const names = listed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { repository: string }).repository)
+    expect(names).toEqual(['library/alpine', 'team/app'])
+    expect(await here.run(['verify', 'docker-archive:saved.tar'])).toMatchObject({ code: 0 })
+    const host = new URL(to.url).host
+    const first = await here.run(['copy', 'docker-archive:saved.tar', `${host}/mirror/`])
+    expect(first, first.stderr).toMatchObject({ code: 0 })
+    const again = await here.run(['copy', 'docker-archive:saved.tar', `${host}/mirror/`])
+    expect(again.stdout).toContain('total 0 · succeeded 0 · failed 0 · in progress 0 · unchanged 2')
+    const one = await here.run(['copy', 'docker-archive:saved.tar:alpine:3', `${host}/one/alpine:3`])
+    expect(one, one.stderr).toMatchObject({ code: 0 })
+    expect(to.repository('one/alpine').tags.get('3')).toBe(to.repository('mirror/alpine').tags.get('3'))
+  })
+
+  test('is a source in a file, also by the path of a layout, and never a destination', async () => {
+    const here = program()
+    await archive(here)
+    here.write('policy.yaml', 'policies: { load: { source: "docker-archive:saved.tar", destination: "oci:layout" } }\n')
+    const ran = await here.run(['run', 'policy.yaml'])
+    expect(ran, ran.stderr).toMatchObject({ code: 0 })
+    expect(await here.run(['verify', 'policy.yaml', '--full'])).toMatchObject({ code: 0 })
+    expect(await here.run(['verify', 'oci:layout'])).toMatchObject({ code: 0 })
+    for (const place of ['docker-archive:saved.tar', 'docker-archive:new.tar', 'tar:saved.tar']) {
+      const ended = await here.run(['copy', 'oci:layout:team/app:1', `${place}:another:2`])
+      expect(ended.code).not.toBe(0)
+      expect(ended.stderr + ended.stdout).toContain('can be read, not written')
+    }
+    expect(existsSync(join(here.directory, 'new.tar'))).toBe(false)
+  })
 })

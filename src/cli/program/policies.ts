@@ -93,7 +93,10 @@ function addPolicyOptions(command: Command): void {
   const many = (flags: string, description: string): Option =>
     new Option(flags, `${description}; may be repeated`).argParser(collect)
   command
-    .option('--source <reference>', 'REGISTRY[/PATH[:TAG][@DIGEST]], oci:DIR or tar:FILE; patterns in quotes')
+    .option(
+      '--source <reference>',
+      'REGISTRY[/PATH[:TAG][@DIGEST]], oci:DIR, tar:FILE or docker-archive:FILE; patterns in quotes',
+    )
     .addOption(many('--namespace <pattern>', 'of the source, instead of a path'))
     .addOption(many('--destination <reference>', 'REGISTRY[/NAMESPACE], oci:DIR or tar:FILE'))
     .addOption(

@@ -100,7 +100,7 @@ function addReplicationCommands(program: Command, start: Start): void {
   const copy = program
     .command('copy')
     .description('replicate references without a policy file')
-    .argument('<source>', 'HOST/PATH:TAG, @DIGEST, patterns in quotes, oci:DIR[:REF] or tar:FILE')
+    .argument('<source>', 'HOST/PATH:TAG, @DIGEST, patterns in quotes, oci:DIR[:REF], tar:FILE or docker-archive:FILE')
     .argument('<destination>', 'the same; a trailing / keeps the name')
     .action((source: string, destination: string, flags: import('../commands/copy.ts').CopyFlags) =>
       start(copy)(async (session) => (await import('../commands/copy.ts')).copy(session, source, destination, flags)),
@@ -120,7 +120,7 @@ function addLs(program: Command, start: Start): void {
     .description('what a registry, a layout or an archive holds')
     .argument(
       '<reference>',
-      'HOST, HOST/NAMESPACE/, HOST/REPOSITORY[:TAG], patterns in quotes, oci:DIR[:REF] or tar:FILE',
+      'HOST, HOST/NAMESPACE/, HOST/REPOSITORY[:TAG], patterns in quotes, oci:DIR[:REF], tar:FILE or docker-archive:FILE',
     )
     .action((reference: string, flags: import('../commands/ls.ts').LsFlags) =>
       start(ls)(async (session) => (await import('../commands/ls.ts')).ls(session, reference, flags)),
@@ -144,7 +144,7 @@ function addVerify(program: Command, start: Start): void {
     .description('compare both sides of policies, or check one place by itself; report drift with status 1')
     .argument(
       '[file-or-policy...]',
-      "YAML files (- for standard input), or policies of the user's configuration; or places: oci:DIR[:REF], tar:FILE[:REF], HOST/PATH:TAG",
+      "YAML files (- for standard input), or policies of the user's configuration; or places: oci:DIR[:REF], tar:FILE, docker-archive:FILE, HOST/PATH:TAG",
     )
     .action((targets: string[], flags: VerifyFlags) =>
       start(verify)(async (session) => (await import('../commands/verify/verify.ts')).verify(session, targets, flags)),

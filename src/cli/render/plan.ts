@@ -1,6 +1,7 @@
 /** A plan as people read it. */
 
 import type { PlannedAction, PolicyPlan } from '../../app/app.ts'
+import { isLayoutPlace } from '../../config/hosts.ts'
 import { parseDigest, shortDigest } from '../../core/descriptor.ts'
 import { formatBytes } from '../../core/size.ts'
 import type { Colors } from './colors.ts'
@@ -97,7 +98,7 @@ function remarkOf(action: PlannedAction): string {
 
 /** The heading says which registry; `place` is the heading's `REGISTRY/NAMESPACE`. A path has slashes of its own: all of it goes. */
 function withoutRegistry(resource: string, place: string): string {
-  const registry = /^(oci|tar):/.test(place) ? place : (place.split('/')[0] ?? '')
+  const registry = isLayoutPlace(place) ? place : (place.split('/')[0] ?? '')
   const rest = resource.startsWith(`${registry}/`) ? resource.slice(registry.length + 1) : resource
   return printable(rest)
 }

@@ -93,6 +93,10 @@ export function ociLayout(registry: Registry): LayoutAdapter {
   }
 
   async function rulesOf(name: string): Promise<WriteRules> {
+    if (registry.name.startsWith('docker-archive:')) {
+      const hint = 'write to tar:FILE or oci:DIR instead'
+      return { refused: { reason: 'an archive of Docker can be read, not written', hint } }
+    }
     try {
       const { files } = await openedFor(name)
       return { quota: { name: `the file system of ${path}`, bytesLeft: await files.room() } }

@@ -85,6 +85,19 @@ export function newEntry(
   }
 }
 
+/** A name as `docker save` writes it, as containerd would: what has no host and one part belongs to `library`. Undefined for another form. */
+export function dockerName(text: string): string | undefined {
+  const name = parseName(text)
+  if (name?.tag === undefined) return undefined
+  return text.includes('/') ? `${name.repository}:${name.tag}` : `library/${name.repository}:${name.tag}`
+}
+
+/** An entry for index.json under the name that `dockerName` gave. */
+export function namedEntry(descriptor: Descriptor, name: string): object {
+  const colon = name.lastIndexOf(':')
+  return newEntry(descriptor, name.slice(0, colon), name.slice(colon + 1))
+}
+
 function textIn(annotations: unknown, key: string): string | undefined {
   if (typeof annotations !== 'object' || annotations === null) return undefined
   const value = (annotations as Record<string, unknown>)[key]

@@ -2,6 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { pack } from 'tar-stream'
 import type { ContentStore } from '../../../src/core/content.ts'
 import type { Context } from '../../../src/core/context.ts'
 import type { Descriptor } from '../../../src/core/descriptor.ts'
@@ -70,4 +71,15 @@ export function unpack(directory: string, files: ReadonlyMap<string, Buffer>): s
     writeFileSync(join(directory, name), bytes)
   }
   return directory
+}
+
+export type TarMember = Parameters<ReturnType<typeof pack>['entry']>[0]
+
+/** A tar of files in their order, then of members that need more than a name. */
+export async function tarOf(files: Iterable<[string, Buffer]>, more: readonly TarMember[] = []): Promise<Buffer> {
+  const tar = pack()
+  for (const [name, bytes] of files) tar.entry({ name }, bytes)
+  for (const headers of more) tar.entry(headers)
+  tar.finalize()
+  return Buffer.concat(await collect(tar as AsyncIterable<Buffer>))
 }

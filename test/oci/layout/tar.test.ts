@@ -10,22 +10,24 @@ import { limited } from '../../../src/oci/layout/tar/open.ts'
 import { type Piece, writeTar } from '../../../src/oci/layout/tar/pack.ts'
 import { image, index, named, referrer } from '../../support/images.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
-import { chunksOf, collect, context, entry, finish, layoutFiles, openLayout, push, read, unpack } from './support.ts'
+import {
+  chunksOf,
+  collect,
+  context,
+  entry,
+  finish,
+  layoutFiles,
+  openLayout,
+  push,
+  read,
+  type TarMember,
+  tarOf,
+  unpack,
+} from './support.ts'
 
 const artifact = index([image({ seed: 1 }), image({ seed: 2 })])
 const annotations = { 'org.opencontainers.image.ref.name': '1.0', 'io.containerd.image.name': 'docker.io/a/b:1.0' }
 const layout = layoutFiles([entry(artifact.descriptor, annotations)], [artifact])
-
-type Member = Parameters<ReturnType<typeof pack>['entry']>[0]
-
-/** A tar of files in their order, then of members that need more than a name. */
-async function tarOf(files: Iterable<[string, Buffer]>, more: readonly Member[] = []): Promise<Buffer> {
-  const tar = pack()
-  for (const [name, bytes] of files) tar.entry({ name }, bytes)
-  for (const headers of more) tar.entry(headers)
-  tar.finalize()
-  return Buffer.concat(await collect(tar as AsyncIterable<Buffer>))
-}
 
 function inFile(bytes: Buffer, name = 'images.tar'): string {
   const path = join(temporaryDirectory(), name)
@@ -54,7 +56,7 @@ describe('a tar that is read', () => {
     await expectWhole(inFile(await tarOf(layout)))
     await expectWhole(inFile(await tarOf([...layout].reverse())))
     const prefixed = [...layout].map(([name, bytes]): [string, Buffer] => [`./${name}`, bytes])
-    const more: Member[] = [
+    const more: TarMember[] = [
       { name: './blobs/', type: 'directory' },
       { name: 'link', type: 'symlink', linkname: '/etc/passwd' },
     ]

@@ -54,6 +54,7 @@ async function candidatesOf(kind: Kind, known: Known): Promise<readonly Candidat
       const layouts = [
         { value: 'oci:', description: 'a directory' },
         { value: 'tar:', description: 'a file' },
+        { value: 'docker-archive:', description: 'a file of docker save' },
       ]
       return [...(await known.registries()).map((name) => ({ value: `${name}/`, description: 'registry' })), ...layouts]
     }

@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path'
 import type { Edit, Value } from '../../../config/edit/edit.ts'
 import { isMapping } from '../../../config/edit/render.ts'
+import { isLayoutPlace } from '../../../config/hosts.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
 import { type Policy, type PolicyDestination, routesOf } from '../../../core/policy.ts'
 import type { FilterFlags } from '../../values.ts'
@@ -45,7 +46,7 @@ type Setting = readonly [path: readonly string[], value: Value | undefined]
 
 /** A reference as it was written in `cwd`, as it means the same in the file: there the paths of layouts are relative to the file. */
 export function referenceIn(file: string, reference: string, cwd: string): string {
-  const [, scheme, path] = /^(oci|tar):(.+)$/.exec(reference) ?? []
+  const [, scheme, path] = /^(oci|tar|docker-archive):(.+)$/.exec(reference) ?? []
   return path === undefined || dirname(file) === cwd ? reference : `${scheme}:${resolve(cwd, path)}`
 }
 
@@ -156,7 +157,7 @@ function listOf(value: Value): Value {
 
 /** `REGISTRY/PATH` in its parts; `oci:DIR` and `tar:FILE` have only one. */
 function splitReference(reference: string): readonly [registry: string, path: string | undefined] {
-  const slash = /^(oci|tar):/.test(reference) ? -1 : reference.indexOf('/')
+  const slash = isLayoutPlace(reference) ? -1 : reference.indexOf('/')
   return slash < 0 ? [reference, undefined] : [reference.slice(0, slash), reference.slice(slash + 1)]
 }
 

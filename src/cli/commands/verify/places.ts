@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { App, Damage, Soundness } from '../../../app/app.ts'
-import { isHost } from '../../../config/hosts.ts'
+import { isHost, isLayoutPlace } from '../../../config/hosts.ts'
 import type { Configuration } from '../../../config/load.ts'
 import { CancelledError, ConfigurationError, ReplicateError } from '../../../core/errors.ts'
 import { formatBytes } from '../../../core/size.ts'
@@ -29,7 +29,7 @@ export async function placesIn(targets: readonly string[], app: App, cwd: string
   let configuration: Configuration | undefined
   for (const target of targets) {
     const [first = '', ...rest] = target.split('/')
-    if (/^(oci|tar|docker-archive):/.test(target)) places.push(target)
+    if (isLayoutPlace(target)) places.push(target)
     else if (rest.length > 0 && !/\.ya?ml$/i.test(target) && !(await exists(resolve(cwd, target)))) {
       configuration ??= await app.configuration([])
       if (isHost(first) || configuration.registries.has(first)) places.push(target)

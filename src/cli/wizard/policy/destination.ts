@@ -1,5 +1,6 @@
 /** Questions for a policy's destination: the registry, and where repositories land there. */
 
+import { isLayoutPlace } from '../../../config/hosts.ts'
 import type { Configuration } from '../../../config/load.ts'
 import { mapRepository } from '../../../engine/plan/mapping.ts'
 import { complaint, type PolicyDraft } from '../../commands/policies/draft.ts'
@@ -20,7 +21,7 @@ export async function askDestination(
   const source = flags.source?.split('/')[0]
   const likely = [...configuration.registries.keys()].find((name) => name !== source)
   const registry = await askRegistry(draft, configuration, 'Destination registry:', '--destination', check, likely)
-  if (/\/|^(oci|tar):/.test(registry)) return { ...flags, destination: [registry] }
+  if (registry.includes('/') || isLayoutPlace(registry)) return { ...flags, destination: [registry] }
   const namespace = await text(draft.session, {
     message: `Namespace there (such as mirror)${registry === source ? '' : ', empty for that of the source'}:`,
     option: '--destination',

@@ -1,5 +1,6 @@
 /** Questions for a policy's source: the registry, what of it, and a look at what that is. */
 
+import { isLayoutPlace } from '../../../config/hosts.ts'
 import type { Configuration } from '../../../config/load.ts'
 import { CancelledError, describeError, ReplicateError } from '../../../core/errors.ts'
 import { complaint, type PolicyDraft, previewDraft } from '../../commands/policies/draft.ts'
@@ -108,7 +109,7 @@ async function askPatterns(draft: PolicyDraft, before: PolicyFlags): Promise<Pol
 
 /** True where the reference says of itself which repositories it means. */
 function hasPath({ source = '' }: PolicyFlags): boolean {
-  return !/^(oci|tar):/.test(source) && source.includes('/')
+  return !isLayoutPlace(source) && source.includes('/')
 }
 
 /** What stands for "none" where an empty answer means "as before". */

@@ -10,11 +10,12 @@ import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { IntegrityError, ReplicateError } from '../../../core/errors.ts'
 import { fileError, isAbsent, type Readable, readExactly } from '../file.ts'
 import { temporaryName } from '../temporary.ts'
-import { type Member, scanTar } from './scan.ts'
+import { type Member, type Others, scanTar } from './scan.ts'
 
 /** A tar as it stood when it was opened, whatever happens to its name later. */
 export interface Archive extends Readable {
   readonly members: ReadonlyMap<string, Member>
+  readonly others: Others
   readonly compressed: boolean
   close(): Promise<void>
 }
@@ -41,9 +42,9 @@ export async function openArchive(path: string): Promise<Archive | undefined> {
 
 async function scanned(file: OpenFile, path: string, compressed: boolean): Promise<Archive> {
   try {
-    const { members, cutOff } = await scanTar(file, file.size, path)
+    const { members, others, cutOff } = await scanTar(file, file.size, path)
     if (cutOff !== undefined) throw new IntegrityError(cutOff)
-    return { members, compressed, read: file.read, close: file.close }
+    return { members, others, compressed, read: file.read, close: file.close }
   } catch (error) {
     await file.close()
     throw error

@@ -11,15 +11,31 @@ export interface Member {
   readonly size: number
 }
 
+/** What does not belong to a layout, but may to images that Docker saved. */
+export interface Others {
+  readonly files: ReadonlyMap<string, Member>
+  /** Names that several files have. */
+  readonly twice: ReadonlySet<string>
+  readonly links: ReadonlyMap<string, Link>
+}
+
+export interface Link {
+  readonly target: string
+  /** Relative to where it stands; else to the top of the archive. */
+  readonly symbolic: boolean
+}
+
 export interface Scan {
   /** By name, in the tar's order. */
   readonly members: ReadonlyMap<string, Member>
+  readonly others: Others
   /** Where the tar ends too early; undefined for a whole one. */
   readonly cutOff: string | undefined
 }
 
 interface Header {
   readonly name: string
+  readonly target: string
   readonly type: string
   readonly size: number
 }
@@ -29,15 +45,19 @@ const BLOCK = 512
 const MAX_EXTENSION = 64 * 1024
 /** A layout with more files than this is refused: its index.json could not name them. */
 const MAX_MEMBERS = 1_000_000
+/** Of other files and links the first are remembered: images have fewer. */
+const MAX_OTHERS = 100_000
 
-/** The members that belong to a layout: `oci-layout`, `index.json`, `manifest.json`, `blobs/…`; others are passed over. `total` is
+/** The members that belong to a layout: `oci-layout`, `index.json`, `manifest.json`, `blobs/…`; and the others. `total` is
  *  the file's length. Throws an `IntegrityError` for what is not a tar, leads out of itself, or has a name twice with different content. */
 export async function scanTar(file: Readable, total: number, path: string): Promise<Scan> {
   const members = new Map<string, Member>()
+  const others = { files: new Map<string, Member>(), twice: new Set<string>(), links: new Map<string, Link>() }
   let longName: string | undefined
+  let longTarget: string | undefined
   let pax: ReadonlyMap<string, string> = new Map()
   for (let position = 0; position < total; ) {
-    if (position + BLOCK > total) return { members, cutOff: `${path} is cut off at byte ${position}` }
+    if (position + BLOCK > total) return { members, others, cutOff: `${path} is cut off at byte ${position}` }
     const block = await readExactly(file, position, BLOCK, path)
     position += BLOCK
     if (block.every((byte) => byte === 0)) break
@@ -48,24 +68,44 @@ export async function scanTar(file: Readable, total: number, path: string): Prom
     if (!Number.isSafeInteger(size) || size < 0)
       throw new IntegrityError(`${path} is malformed: a member of ${size} bytes`)
     // Not every tar has an end mark, but its last member is whole.
-    if (next > total) return { members, cutOff: `${path} is cut off: ${header.name} would end beyond the file` }
+    if (next > total) return { members, others, cutOff: `${path} is cut off: ${header.name} would end beyond the file` }
     if ('xLKg'.includes(header.type)) {
       if (size > MAX_EXTENSION) throw new IntegrityError(`${path} is malformed: a header of ${size} bytes`)
       const content = await readExactly(file, position, size, path)
       if (header.type === 'x') pax = paxRecords(content)
       if (header.type === 'L') longName = textOf(content)
+      if (header.type === 'K') longTarget = textOf(content)
     } else {
       const name = memberName(pax.get('path') ?? longName ?? header.name, path)
-      // Links and devices are passed over: nothing in a layout needs them.
+      // Nothing in a layout needs links and devices.
       if ('0\0'.includes(header.type) && belongs(name)) {
         await add(members, name, { offset: position, size }, file, path)
+      } else {
+        const target = pax.get('linkpath') ?? longTarget ?? header.target
+        remember(others, header.type, name, { offset: position, size }, target)
       }
       longName = undefined
+      longTarget = undefined
       pax = new Map()
     }
     position = next
   }
-  return { members, cutOff: undefined }
+  return { members, others, cutOff: undefined }
+}
+
+function remember(
+  { files, twice, links }: { files: Map<string, Member>; twice: Set<string>; links: Map<string, Link> },
+  type: string,
+  name: string,
+  member: Member,
+  target: string,
+): void {
+  if (files.size + links.size >= MAX_OTHERS) return
+  const isLink = '12'.includes(type)
+  if (!isLink && !'0\0'.includes(type)) return
+  if (files.has(name) || links.has(name)) twice.add(name)
+  else if (isLink) links.set(name, { target, symbolic: type === '2' })
+  else files.set(name, member)
 }
 
 async function add(
@@ -123,6 +163,7 @@ function headerFrom(block: Buffer, path: string): Header {
   const name = textOf(block.subarray(0, 100))
   return {
     name: prefix ? `${prefix}/${name}` : name,
+    target: textOf(block.subarray(157, 257)),
     type: String.fromCharCode(block[156] ?? 0),
     size: sizeFrom(block.subarray(124, 136)),
   }

@@ -3,7 +3,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { throwIfAborted } from '../../../core/cancel.ts'
-import type { Bytes, Checkpoint, OpenBlob } from '../../../core/content.ts'
+import { type Bytes, bytesOf, type Checkpoint, type OpenBlob } from '../../../core/content.ts'
 import type { Context } from '../../../core/context.ts'
 import { type Digest, digestParts } from '../../../core/descriptor.ts'
 import { IntegrityError, UnsupportedError } from '../../../core/errors.ts'
@@ -21,6 +21,7 @@ import { emptyIndex, type IndexChange, LayoutIndex, lengthOf, type Naming } from
 import { parseObject } from '../json.ts'
 import { type Lock, withLockFile } from '../lock.ts'
 import { roomIn } from '../room.ts'
+import type { DockerImages } from './docker.ts'
 import { type Archive, openArchive } from './open.ts'
 import { type Piece, writeTar } from './pack.ts'
 import { reachable } from './reachable.ts'
@@ -36,6 +37,8 @@ export class TarLayout implements LayoutFiles {
   readonly path: string
   readonly #naming: Naming
   #archive: Promise<Archive | undefined> | undefined
+  /** Undefined for an archive that is a layout itself. */
+  #docker: Promise<DockerImages | undefined> | undefined
   #index: LayoutIndex | undefined
   /** What was changed since the tar was read: done again on the tar that is there when it is packed. */
   #changes: IndexChange[] = []
@@ -54,16 +57,12 @@ export class TarLayout implements LayoutFiles {
   }
 
   async absence(): Promise<Absence> {
-    const archive = await this.#open()
-    if (!archive) return { reason: 'does not exist' }
-    const reason = 'is not an OCI layout: no oci-layout file'
-    if (!archive.members.has('manifest.json')) return { reason }
-    return { reason, hint: `it was made by \`docker save\`: skopeo copy docker-archive:${this.path} oci:DIRECTORY:TAG` }
+    return { reason: (await this.#open()) ? 'is not an OCI layout: no oci-layout file' : 'does not exist' }
   }
 
   changeIndex(change: IndexChange): Promise<void> {
     const done = this.#queue.then(async () => {
-      this.#checkName()
+      await this.#checkWritable()
       const index = (await this.readIndex()) ?? emptyIndex(this.#naming)
       const before = index.mark
       try {
@@ -81,13 +80,17 @@ export class TarLayout implements LayoutFiles {
   }
 
   async blobSize(digest: Digest): Promise<number | undefined> {
-    return (await this.#staging?.blobs.blobSize(digest)) ?? (await this.#open())?.members.get(blobName(digest))?.size
+    const staged = await this.#staging?.blobs.blobSize(digest)
+    if (staged !== undefined) return staged
+    const saved = (await this.#images())?.blobs.get(checkedDigest(digest))
+    if (saved) return saved instanceof Uint8Array ? saved.byteLength : saved.size
+    return (await this.#open())?.members.get(blobName(digest))?.size
   }
 
   async *readBlob(digest: Digest, start: number, end: number): Bytes {
     const staged = this.#staging?.blobs
     if (staged && (await staged.blobSize(digest)) !== undefined) yield* staged.readBlob(digest, start, end)
-    else yield* await this.#readMember(blobName(digest), start, end)
+    else yield* await this.#readMember(digest, start, end)
   }
 
   async writeBlob(blob: Expected, open: OpenBlob, ctx: Context, checkpoint?: Checkpoint): Promise<void> {
@@ -119,8 +122,7 @@ export class TarLayout implements LayoutFiles {
   }
 
   async room(): Promise<number> {
-    this.#checkName()
-    if ((await this.#open())?.compressed) throw compressed(this.path)
+    await this.#checkWritable()
     return roomIn(dirname(this.path))
   }
 
@@ -191,8 +193,7 @@ export class TarLayout implements LayoutFiles {
   }
 
   async #joinFirst(ctx: Context): Promise<Staging> {
-    this.#checkName()
-    if ((await this.#open())?.compressed) throw compressed(this.path)
+    await this.#checkWritable()
     await mkdir(dirname(this.path), { recursive: true })
     return withLockFile(`${this.path}.lock`, PATIENCE_MS, ctx, () => this.#joinLocked(ctx))
   }
@@ -210,6 +211,12 @@ export class TarLayout implements LayoutFiles {
   }
 
   async #readArchive(): Promise<LayoutIndex | undefined> {
+    const docker = await this.#images()
+    if (docker) return new LayoutIndex(docker.json, this.#naming, `manifest.json in ${this.path}`)
+    return this.#readLayout()
+  }
+
+  async #readLayout(): Promise<LayoutIndex | undefined> {
     const layout = await this.#readJson('oci-layout')
     if (!layout) return undefined
     checkVersion(layout, `oci-layout in ${this.path}`)
@@ -228,15 +235,39 @@ export class TarLayout implements LayoutFiles {
     return readExactly(archive, member.offset, member.size, this.path)
   }
 
-  async #readMember(name: string, start: number, end: number): Promise<Bytes> {
+  async #readMember(digest: Digest, start: number, end: number): Promise<Bytes> {
     const archive = await this.#open()
-    const member = archive?.members.get(name)
+    const saved = (await this.#images())?.blobs.get(digest)
+    if (saved instanceof Uint8Array) return bytesOf(saved.subarray(start, end))
+    const name = blobName(digest)
+    const member = saved ?? archive?.members.get(name)
     if (!archive || !member || end > member.size) throw new IntegrityError(`${name} is not in ${this.path}`)
     return readRange(archive, member.offset + start, member.offset + end, this.path)
   }
 
-  #checkName(): void {
-    if (/\.(gz|tgz|zst)$/.test(this.path)) throw compressed(this.path)
+  /** Images that Docker saved, in an archive whose index.json, if there is one, names none. */
+  #images(): Promise<DockerImages | undefined> {
+    this.#docker ??= this.#readImages().catch((error: unknown) => {
+      this.#docker = undefined
+      throw error
+    })
+    return this.#docker
+  }
+
+  async #readImages(): Promise<DockerImages | undefined> {
+    const archive = await this.#open()
+    if (!archive?.members.has('manifest.json')) return undefined
+    const layout = await this.#readLayout()
+    for (const _ of layout?.all() ?? []) return undefined
+    const { readDockerImages } = await import('./docker.ts')
+    return readDockerImages(archive, this.path)
+  }
+
+  async #checkWritable(): Promise<void> {
+    if (/\.(gz|tgz|zst)$/.test(this.path) || (await this.#open())?.compressed) {
+      throw readOnly(`${this.path} is compressed`, 'name a file that ends in .tar; layers are compressed already')
+    }
+    if (await this.#images()) throw readOnly(`${this.path} was made by \`docker save\``, 'name another file')
   }
 
   #open(): Promise<Archive | undefined> {
@@ -250,14 +281,13 @@ export class TarLayout implements LayoutFiles {
   async #closeArchive(): Promise<void> {
     const archive = await this.#archive?.catch(() => undefined)
     this.#archive = undefined
+    this.#docker = undefined
     await archive?.close()
   }
 }
 
-function compressed(path: string): UnsupportedError {
-  return new UnsupportedError(`${path} is compressed: it can be read, not written`, {
-    hint: 'name a file that ends in .tar; layers are compressed already',
-  })
+function readOnly(what: string, hint: string): UnsupportedError {
+  return new UnsupportedError(`${what}: it can be read, not written`, { hint })
 }
 
 function blobName(digest: Digest): string {
