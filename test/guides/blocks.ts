@@ -27,8 +27,15 @@ export interface ShownFile {
   readonly text: string
 }
 
+/** A pipeline of a build server. */
+export interface Pipeline {
+  readonly name: string
+  readonly text: string
+}
+
 export interface Guide {
   readonly text: string
+  readonly pipelines: readonly Pipeline[]
   readonly blocks: readonly ConsoleBlock[]
   readonly files: readonly ShownFile[]
 }
@@ -36,6 +43,7 @@ export interface Guide {
 const HEADING = /^##+ (.*)$/gm
 const CONSOLE = /^```console *(.*)\n((?:.*\n)*?)```$/gm
 const FILE = /^```yaml\n((?:#.*\n)*?# ([\w-]+\.ya?ml)(?:[ :].*)?\n(?:.*\n)*?)```$/gm
+const PIPELINE = /^```yaml\n(# (\.(?:github|gitlab)\S*)\n(?:.*\n)*?)```$/gm
 
 export function readGuide(path: string): Guide {
   const text = readFileSync(path, 'utf8')
@@ -57,7 +65,8 @@ export function readGuide(path: string): Guide {
     name,
     text: content,
   }))
-  return { text, blocks, files }
+  const pipelines = [...text.matchAll(PIPELINE)].map(({ 1: content = '', 2: name = '' }) => ({ name, text: content }))
+  return { text, blocks, files, pipelines }
 }
 
 /** A line that ends with `\` goes on in the next one. */
