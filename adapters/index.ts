@@ -1,6 +1,7 @@
 /** The adapters: an explicit list, which is all there is to being registered. */
 
 import type { AdapterType } from '../src/core/adapter.ts'
+import { artifactHub } from './artifact-hub/index.ts'
 import { awsEcr } from './aws-ecr/index.ts'
 import { awsEcrPublic } from './aws-ecr-public/index.ts'
 import { azureAcr } from './azure-acr/index.ts'
@@ -30,5 +31,6 @@ export const adapters: readonly AdapterType[] = [
   jfrogArtifactory,
   zot,
   helmHttp,
+  artifactHub,
   ociLayout,
 ]
