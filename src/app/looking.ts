@@ -24,6 +24,8 @@ export interface Looking {
   matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>
   /** The repositories that the policy's filters match, as they are found. */
   repositories(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<string>
+  /** The namespaces of a registry; undefined where it does not list them. */
+  namespaces(registry: string, configuration: Configuration, ctx: Context): Promise<AsyncIterable<string> | undefined>
   /** The artifacts that the policy's filters match, as they are found; `details`: each is looked into. */
   artifacts(
     policy: Policy,
@@ -101,6 +103,10 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
       const { listRepositories } = await import('../engine/list/list.ts')
       const source = await openedSource(policy, configuration)
       yield* rethrowing(listRepositories(policy, source, guarded(ctx)), notBegun)
+    },
+    async namespaces(name, configuration, ctx) {
+      const { adapter } = await connections.open(configuration.registryOf(name))
+      return adapter.namespaces?.(guarded(ctx))
     },
     async *artifacts(policy, configuration, { details }, ctx) {
       const { listArtifacts } = await import('../engine/list/list.ts')

@@ -169,6 +169,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     },
     plan: () => Promise.resolve(behaviour.plan ?? unused()),
     matches: unused,
+    namespaces: unused,
     repositories: unused,
     artifacts: unused,
     verifyAlone: unused,

@@ -5,6 +5,7 @@ import { type Running, until } from './program.ts'
 export const ENTER = '\r'
 export const DOWN = '\u001b[B'
 export const UP = '\u001b[A'
+export const ESC = '\u001b'
 export const CTRL_C = '\u0003'
 export const CTRL_D = '\u0004'
 

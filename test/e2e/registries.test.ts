@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { image } from '../support/images.ts'
 import { registry } from '../support/registries.ts'
 import { missingPrograms, type SecretService, startSecretService } from '../support/secret-service.ts'
-import { answer, CTRL_C, DOWN, ENTER, shown } from './keyboard.ts'
+import { answer, CTRL_C, DOWN, ENTER, ESC, shown } from './keyboard.ts'
 import { type Program, program } from './program.ts'
 import { hasTerminal, inTerminal } from './terminal.ts'
 
@@ -338,8 +338,6 @@ describe.runIf(hasTerminal)('by questions', () => {
     expect(existsSync(here.file)).toBe(false)
   })
 })
-
-const ESC = '\u001b'
 
 describe.runIf(hasTerminal)('an answer can be changed', () => {
   test('by Esc, from each question back to the first', async () => {

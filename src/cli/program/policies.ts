@@ -29,14 +29,16 @@ export function addPolicies(program: Command, start: Start): void {
     .description('write a policy; asks on a terminal where NAME, --source or --destination is missing')
     .argument('[name]')
     .option('--disabled', 'no trigger starts it, and `run` refuses it by name')
-    .action((name: string | undefined, { disabled, ...flags }: PolicyFlags & { readonly disabled?: boolean }) =>
-      start(create)(async (session) =>
-        (await import('../commands/policies/create.ts')).create(
-          session,
-          name,
-          disabled ? { ...flags, enabled: false } : flags,
+    .option('--yes', 'ask nothing on a terminal')
+    .action(
+      (name: string | undefined, { disabled, ...flags }: PolicyFlags & YesFlag & { readonly disabled?: boolean }) =>
+        start(create)(async (session) =>
+          (await import('../commands/policies/create.ts')).create(
+            session,
+            name,
+            disabled ? { ...flags, enabled: false } : flags,
+          ),
         ),
-      ),
     )
   addPolicyOptions(create)
   example(
@@ -46,15 +48,19 @@ export function addPolicies(program: Command, start: Start): void {
   )
   const update = group
     .command('update')
-    .description('change what the options say; an empty value takes a setting away')
+    .description(
+      'change what the options say; an empty value takes a setting away; without an option asks on a terminal',
+    )
     .argument('<name>')
-    .action((name: string, flags: PolicyFlags) =>
+    .option('--yes', 'ask nothing on a terminal')
+    .action((name: string, flags: PolicyFlags & YesFlag) =>
       start(update)(async (session) => (await change()).update(session, name, flags)),
     )
   addPolicyOptions(update)
   example(
     update,
     "replicate policies update base-images --tag '3.*' --tag latest",
+    'replicate policies update base-images',
     "replicate policies update base-images --newest ''",
   )
   for (const [verb, about, enabled] of [

@@ -6,8 +6,10 @@ import { wrapped } from '../render/format.ts'
 import { type Keyboard, listen } from './keyboard.ts'
 import { type Asker, Back, left, type Prompts, type TextQuestion } from './question.ts'
 
-/** Of a list at once. */
-const LINES = 14
+/** Of a list at once: what is above it stays on the screen. */
+function lines(): number {
+  return Math.min(20, Math.max(5, (process.stderr.rows || 24) - 8))
+}
 
 export function drawnPrompts(asker: Asker): Prompts {
   const theme = themeOf(asker)
@@ -32,7 +34,7 @@ export function drawnPrompts(asker: Asker): Prompts {
           name,
           ...(description === undefined ? {} : { description }),
         }))
-        return select({ message, choices: listed, theme, pageSize: LINES, loop: false, default: first }, context)
+        return select({ message, choices: listed, theme, pageSize: lines(), loop: false, default: first }, context)
       }),
     confirm: ({ message, fallback }) =>
       drawn(asker, (context) => confirm({ message, default: fallback, theme }, context)),

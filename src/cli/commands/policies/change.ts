@@ -2,23 +2,40 @@
 
 import { ConfigurationError, LockedError } from '../../../core/errors.ts'
 import { isFinal } from '../../../core/states.ts'
-import { mayDelete, type YesFlag } from '../../prompt/prompt.ts'
+import { canAsk, mayDelete, type YesFlag } from '../../prompt/prompt.ts'
 import { printable } from '../../render/format.ts'
 import { policyOf } from '../../selection.ts'
 import { print, type Session } from '../../session.ts'
 import { located, noteOf, said } from './create.ts'
+import { changesOf } from './draft.ts'
 import { type PolicyFlags, policyEdits } from './fields.ts'
 
-/** If nothing would change, the file and its comment stay as they are. */
-export async function update(session: Session, name: string, given: PolicyFlags): Promise<number> {
+/** By options, or by questions where none says what to change. If nothing would change, the file and its comment stay as they are. */
+export async function update(
+  session: Session,
+  name: string,
+  { yes = false, ...given }: PolicyFlags & YesFlag,
+): Promise<number> {
   const app = await session.app()
   const configuration = await app.editable()
-  const edits = policyEdits(policyOf(configuration, name), await located(session, given))
-  if (edits.length === 0) {
-    throw new ConfigurationError('no option says what to change', {
-      hint: `such as: replicate policies update ${name} --tag '3.*'`,
-    })
+  const before = policyOf(configuration, name)
+  let flags = await located(session, given)
+  if (policyEdits(before, flags).length === 0) {
+    if (yes || session.json || !canAsk(session)) {
+      throw new ConfigurationError('no option says what to change', {
+        hint: `such as: replicate policies update ${name} --tag '3.*'`,
+      })
+    }
+    const { askChanges } = await import('../../wizard/policy/policy.ts')
+    const { configuration: file } = await session.parts.paths(session.options)
+    const asked = await askChanges({ session, app, file, configuration, before }, name)
+    if (!asked) {
+      session.stderr.write('nothing was written\n')
+      return 0
+    }
+    flags = asked.flags
   }
+  const edits = await changesOf(app, before, flags)
   const draft = await app.edit(edits, { dry: true }).catch(() => undefined)
   if (draft && draft.after === draft.before) said(session, name, draft, `${name} is unchanged`)
   else said(session, name, await app.edit([...edits, noteOf(session, name, 'changed')]), `changed ${name}`)

@@ -5,14 +5,18 @@ import type { Edit } from '../../../config/edit/edit.ts'
 import type { Edited } from '../../../config/edit/file.ts'
 import type { Configuration } from '../../../config/load.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
-import { canAsk } from '../../prompt/prompt.ts'
+import { canAsk, type YesFlag } from '../../prompt/prompt.ts'
 import { printable } from '../../render/format.ts'
 import { policyOf } from '../../selection.ts'
 import { print, type Session } from '../../session.ts'
 import { newPolicy, type PolicyFlags, referenceIn } from './fields.ts'
 import { policyJson } from './policies.ts'
 
-export async function create(session: Session, name: string | undefined, given: PolicyFlags): Promise<number> {
+export async function create(
+  session: Session,
+  name: string | undefined,
+  { yes = false, ...given }: PolicyFlags & YesFlag,
+): Promise<number> {
   const app = await session.app()
   const flags = await located(session, given)
   const configuration = await app.editable()
@@ -25,9 +29,10 @@ export async function create(session: Session, name: string | undefined, given: 
   ]
   let wanted = { name: name ?? '', flags }
   if (missing.length > 0) {
-    if (session.json || !canAsk(session)) throw unasked(missing)
+    if (yes || session.json || !canAsk(session)) throw unasked(missing)
     const { askPolicy } = await import('../../wizard/policy/policy.ts')
-    const asked = await askPolicy(session, app, configuration, { name, flags })
+    const { configuration: file } = await session.parts.paths(session.options)
+    const asked = await askPolicy({ session, app, file, configuration, before: undefined }, { name, flags })
     if (!asked) {
       session.stderr.write('nothing was written\n')
       return 0

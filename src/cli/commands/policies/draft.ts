@@ -1,13 +1,15 @@
 /** A policy that is not written yet: whether it would be valid, and what it would match. */
 
 import type { App } from '../../../app/app.ts'
+import type { Edit } from '../../../config/edit/edit.ts'
 import type { Edited } from '../../../config/edit/file.ts'
-import { ConfigurationError } from '../../../core/errors.ts'
+import type { Policy } from '../../../core/policy.ts'
+import { complaintOf } from '../../complaint.ts'
 import { policyOf } from '../../selection.ts'
 import type { Session } from '../../session.ts'
 import { refuseUnset } from '../registries/desk.ts'
-import { newPolicy, type PolicyFlags } from './fields.ts'
-import { type Preview, preview } from './preview.ts'
+import { newPolicy, type PolicyFlags, policyEdits } from './fields.ts'
+import { type Preview, type PreviewOptions, preview } from './preview.ts'
 
 export interface PolicyDraft {
   readonly session: Session
@@ -15,40 +17,37 @@ export interface PolicyDraft {
   readonly name: string
   /** Where it will be written. */
   readonly file: string
+  /** The policy that is changed; undefined: a new one. */
+  readonly before: Policy | undefined
 }
 
 /** A destination that stands for one that is not known yet; it is never opened. */
 const NOWHERE = ['oci:nowhere']
 
 /** The file as it would be. Throws a `ConfigurationError` for what would not be valid. */
-function drafted({ app, name }: PolicyDraft, flags: PolicyFlags): Promise<Edited> {
-  const to = newPolicy({ destination: NOWHERE, ...flags })
-  return app.edit([{ set: ['policies', name], to }], { dry: true })
+export async function drafted({ app, name, before }: PolicyDraft, flags: PolicyFlags): Promise<Edited> {
+  if (before) return app.edit(await changesOf(app, before, flags), { dry: true })
+  return app.edit([{ set: ['policies', name], to: newPolicy({ destination: NOWHERE, ...flags }) }], { dry: true })
 }
 
-/** Throws a `ConfigurationError` for what would not be valid. */
-export async function checkDraft(draft: PolicyDraft, flags: PolicyFlags): Promise<void> {
-  await drafted(draft, flags)
+/** What the options change of a policy that is there. A source that is written as one reference is taken apart where a filter is to say a part
+ *  of it. */
+export async function changesOf(app: App, policy: Policy, flags: PolicyFlags): Promise<readonly Edit[]> {
+  const edits = policyEdits(policy, flags)
+  const wrong = await complaintOf(() => app.edit(edits, { dry: true }))
+  if (wrong === undefined || !/`source` gives it too/.test(wrong)) return edits
+  const { name, tag } = policy.filters
+  const apart = { source: policy.source.registry, ...(name ? { name } : {}), ...(tag ? { tag } : {}), ...flags }
+  return policyEdits(policy, apart)
 }
 
 /** What is wrong with it, in one sentence. */
-export async function complaint(draft: PolicyDraft, flags: PolicyFlags): Promise<string | undefined> {
-  try {
-    await drafted(draft, flags)
-    return undefined
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error
-    const { message = '', hint = error.hint } = error.problems[0] ?? {}
-    return hint === undefined ? message : `${message}; ${hint}`
-  }
+export function complaint(draft: PolicyDraft, flags: PolicyFlags): Promise<string | undefined> {
+  return complaintOf(() => drafted(draft, flags))
 }
 
 /** Throws what the source says, and where a variable is not set that it needs. */
-export async function previewDraft(
-  draft: PolicyDraft,
-  flags: PolicyFlags,
-  options: { readonly within?: number; readonly keep: number },
-): Promise<Preview> {
+export async function previewDraft(draft: PolicyDraft, flags: PolicyFlags, options: PreviewOptions): Promise<Preview> {
   const { configuration } = await drafted(draft, flags)
   const policy = policyOf(configuration, draft.name)
   refuseUnset(configuration.registryOf(policy.source.registry))

@@ -92,7 +92,7 @@ export function countsOf({ repositories, tags, untagged, seen, complete }: Omit<
 }
 
 /** One line of a terminal that is written again and again; nothing elsewhere. */
-function statusLine({ stderr, bars, errorColors }: Viewer): { show(text: string): void; clear(): void } {
+export function statusLine({ stderr, bars, errorColors }: Viewer): { show(text: string): void; clear(): void } {
   let shown = false
   const write = (text: string): void => stderr.write(`\r\u001b[K${text}`)
   return {

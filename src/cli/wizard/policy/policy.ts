@@ -1,164 +1,118 @@
-/** The questions of `policies create`, in the order of what a policy says. */
+/** The questions of `policies create` and `policies update`, in the order of what a policy says. */
 
-import type { App } from '../../../app/app.ts'
-import { blockLines } from '../../../config/edit/render.ts'
-import type { Configuration } from '../../../config/load.ts'
-import { parseSchedule, ScheduleError } from '../../../core/schedule.ts'
-import { checkDraft, type PolicyDraft } from '../../commands/policies/draft.ts'
-import { newPolicy, type PolicyFlags } from '../../commands/policies/fields.ts'
-import { localTimezone, wallClock } from '../../commands/schedule/schedule.ts'
-import { confirm, select, text } from '../../prompt/prompt.ts'
-import type { Session } from '../../session.ts'
-import { askDestination } from './destination.ts'
-import { askFilters, askSource } from './source.ts'
+import { NAME } from '../../../config/schema.ts'
+import { ConfigurationError, describeError } from '../../../core/errors.ts'
+import { drafted } from '../../commands/policies/draft.ts'
+import type { PolicyFlags } from '../../commands/policies/fields.ts'
+import { text } from '../../prompt/prompt.ts'
+import { printable } from '../../render/format.ts'
+import { dialog, type Topic, type Verdict } from '../dialog.ts'
+import { type Answers, draftOf, hasPath, type Table } from './answers.ts'
+import { destinationTopics } from './destination.ts'
+import { lookTopic } from './look.ts'
+import { settingTopics } from './settings.ts'
+import { sourceTopics } from './source.ts'
+import { triggerTopics } from './triggers.ts'
 
 export interface Asked {
   readonly name: string
   readonly flags: PolicyFlags
 }
 
-/** Asks for everything that no option gave. Undefined if the user decides not to save it. */
+/** Asks for everything that no option gave. Undefined if the user leaves; then nothing was written. */
 export async function askPolicy(
-  session: Session,
-  app: App,
-  configuration: Configuration,
-  given: { readonly name: string | undefined; readonly flags: PolicyFlags },
+  table: Table,
+  { name, flags }: { readonly name: string | undefined; readonly flags: PolicyFlags },
 ): Promise<Asked | undefined> {
-  const name = given.name ?? (await askName(session, configuration))
-  const { configuration: file } = await session.parts.paths(session.options)
-  const draft: PolicyDraft = { session, app, name, file }
-  const source = await askSource(draft, configuration, given.flags)
-  const { flags: filtered, example } = await askFilters(draft, source)
-  const placed = await askDestination(draft, configuration, filtered, example)
-  const timed = await askTriggers(session, placed)
-  const flags = await askSettings(session, timed)
-  await checkDraft(draft, flags)
-  const lines = ['policies:', ...blockLines(name, newPolicy(flags), 2, 2)]
-  session.stderr.write(`\n${lines.map((line) => `  ${line}\n`).join('')}\n`)
-  const save = await confirm(session, { message: `Save this to ${file}?`, option: '--source', fallback: true })
-  return save ? { name, flags } : undefined
-}
-
-function askName(session: Session, { policies }: Configuration): Promise<string> {
-  const taken = new Set(policies.map((policy) => policy.name))
-  return text(session, {
-    message: 'Name of the policy:',
-    option: 'NAME',
-    check: (answer) => {
-      if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/.test(answer)) return 'letters, digits, `.`, `_` and `-`, such as base-images'
-      return taken.has(answer) ? `there is a policy ${answer} already` : undefined
-    },
-  })
-}
-
-const BY_HAND = ''
-const ANOTHER = 'another'
-
-async function askTriggers(session: Session, flags: PolicyFlags): Promise<PolicyFlags> {
-  if (flags.schedule !== undefined) return flags
-  const chosen = await select(session, {
-    message: 'When does it run?',
-    option: '--schedule',
-    choices: [
-      { value: BY_HAND, name: 'by hand, with `replicate run`' },
-      { value: '@hourly', name: 'every hour' },
-      { value: '0 2 * * *', name: 'every day at two in the morning' },
-      { value: '0 2 * * 0', name: 'every Sunday at two in the morning' },
-      { value: ANOTHER, name: 'at other times (cron)' },
-    ],
-  })
-  if (chosen === BY_HAND) return flags
-  const schedule = chosen === ANOTHER ? await askSchedule(session) : chosen
-  const timezone =
-    flags.timezone ??
-    (await text(session, {
-      message: 'Time zone:',
-      option: '--timezone',
-      fallback: localTimezone(),
-      check: (answer) => wrongSchedule(schedule, answer),
-    }))
-  const coming = comingTimes(schedule, timezone, session.timer.now())
-  const lines = [`next: ${coming.join(' · ')}`, '`replicate schedule export` makes what starts it']
-  session.stderr.write(lines.map((line) => `  ${session.errorColors.dim(line)}\n`).join(''))
-  return { ...flags, schedule: [schedule], timezone }
-}
-
-function askSchedule(session: Session): Promise<string> {
-  return text(session, {
-    message: 'Schedule (minute hour day month weekday):',
-    option: '--schedule',
-    check: (answer) => wrongSchedule(answer),
-  })
-}
-
-function wrongSchedule(schedule: string, timezone?: string): string | undefined {
-  try {
-    parseSchedule(schedule, timezone)
-    return undefined
-  } catch (error) {
-    if (error instanceof ScheduleError) return `${error.message}; ${error.hint}`
-    throw error
-  }
-}
-
-const SHOWN_TIMES = 3
-
-function comingTimes(schedule: string, timezone: string, now: number): readonly string[] {
-  const parsed = parseSchedule(schedule, timezone)
-  const times: string[] = []
-  for (let time = parsed.after(now); time !== undefined && times.length < SHOWN_TIMES; time = parsed.after(time)) {
-    times.push(wallClock(new Date(time).toISOString(), timezone))
-  }
-  return times
-}
-
-/** The usual ones need no line in the file. */
-async function askSettings(session: Session, flags: PolicyFlags): Promise<PolicyFlags> {
-  session.stderr.write(
-    `  ${session.errorColors.dim('usually: tags that differ are replaced, nothing is deleted, signatures travel along, it is enabled')}\n`,
+  const answers: Answers = { name: name ?? '', flags, example: undefined, counts: undefined }
+  const { source, destination, schedule, timezone, flatten } = flags
+  const isFiltered = [flags.name, flags.tag, flags.filter, flags.semver, flags.newest].some(
+    (value) => value !== undefined,
   )
-  const others = await confirm(session, {
-    message: 'Other settings than the usual?',
-    option: '--source',
-    fallback: false,
-  })
-  if (!others) return flags
-  const description =
-    flags.description ??
-    (await text(session, { message: 'Description (may be empty):', option: '--description', fallback: '' }))
-  const override =
-    flags.override ??
-    (await confirm(session, {
-      message: 'Replace destination tags that differ?',
-      option: '--override',
-      fallback: true,
-    }))
-  const deletion =
-    flags.deletion ??
-    (await select(session, {
-      message: 'What is gone from the source:',
-      option: '--deletion',
-      choices: [
-        { value: 'never', name: 'stays at the destination' },
-        { value: 'owned', name: 'is deleted at the destination, too, if this policy has put it there' },
-        { value: 'mirror', name: 'is deleted at the destination, too, at most 10 % of its tags at once' },
-      ],
-    }))
-  const referrers =
-    flags.referrers ??
-    (await confirm(session, {
-      message: 'Copy signatures, attestations and SBOMs with their images?',
-      option: '--referrers',
-      fallback: true,
-    }))
-  const enabled =
-    flags.enabled ?? (await confirm(session, { message: 'Enable it?', option: '--disabled', fallback: true }))
+  const isNamed = source !== undefined && hasPath(table, answers)
+  return talk(table, answers, [
+    ...(name === undefined ? [] : ['name-of-policy']),
+    ...(source === undefined ? [] : ['source']),
+    ...(flags.namespace === undefined && !isNamed ? [] : ['namespace']),
+    ...(isFiltered || isNamed ? ['name', 'tag', 'semver', 'newest'] : []),
+    ...(destination === undefined ? [] : ['destination', 'landing', 'flatten']),
+    ...(flatten === undefined ? [] : ['flatten']),
+    ...(schedule === undefined ? [] : ['schedule']),
+    ...(timezone === undefined && schedule === undefined ? [] : ['timezone']),
+  ])
+}
+
+/** The changes that the user wants; undefined if there is none. */
+export async function askChanges(table: Table, name: string): Promise<Asked | undefined> {
+  const answers: Answers = { name, flags: {}, example: undefined, counts: undefined }
+  const all = ['source', 'namespace', 'name', 'tag', 'semver', 'newest', 'look', 'destination', 'landing', 'flatten']
+  const asked = await talk(table, answers, [...all, 'schedule', 'timezone'])
+  return asked && Object.values(asked.flags).some((value) => value !== undefined) ? asked : undefined
+}
+
+async function talk(table: Table, answers: Answers, answered: readonly string[]): Promise<Asked | undefined> {
+  const source = sourceTopics(table)
+  const topics: readonly Topic<Answers>[] = [
+    ...(table.before ? [] : [nameTopic(table)]),
+    ...source,
+    lookTopic(table, source),
+    ...destinationTopics(table),
+    ...triggerTopics(table),
+    ...settingTopics(table),
+  ]
+  const save = `Save it to ${printable(table.file)}`
+  const review = (now: Answers): Promise<Verdict> => shownDraft(table, now)
+  const saved = await dialog(table.session, { topics, answers, answered, save, review, direct: false })
+  return saved && { name: saved.name, flags: saved.flags }
+}
+
+function nameTopic({ configuration }: Table): Topic<Answers> {
+  const taken = new Set(configuration.policies.map((policy) => policy.name))
   return {
-    ...flags,
-    ...(description === '' ? {} : { description }),
-    ...(override ? {} : { override }),
-    ...(deletion === 'never' ? {} : { deletion }),
-    ...(referrers ? {} : { referrers }),
-    ...(enabled ? {} : { enabled }),
+    key: 'name-of-policy',
+    label: 'Name',
+    shown: ({ name }) => name,
+    async ask(asker, answers) {
+      const name = await text(asker, {
+        message: 'Name of the policy:',
+        option: 'NAME',
+        fallback: answers.name || undefined,
+        check: (answer) => {
+          if (!NAME.test(answer)) return 'letters, digits, `.`, `_` and `-`, such as base-images'
+          return taken.has(answer) ? `there is a policy ${answer} already` : undefined
+        },
+      })
+      return { ...answers, name }
+    },
   }
+}
+
+/** The lines of the file that would be new, and those that would go. */
+async function shownDraft(table: Table, answers: Answers): Promise<Verdict> {
+  const { session } = table
+  const { errorColors: colors, stderr } = session
+  try {
+    const { before, after } = await drafted(draftOf(table, answers), answers.flags)
+    const { gone, come } = difference(before.split('\n'), after.split('\n'))
+    const lines = [
+      ...gone.map((line) => colors.red(`- ${printable(line)}`)),
+      ...come.map((line) => `+ ${printable(line)}`),
+    ]
+    if (lines.length > 0) stderr.write(`\n${lines.map((line) => `  ${line}\n`).join('')}\n`)
+    return { ok: true }
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    stderr.write(`  ${colors.red('✗')} ${printable(describeError(error))}\n`)
+    if (error.hint) stderr.write(`    ${printable(error.hint)}\n`)
+    return { ok: false, likely: 'source' }
+  }
+}
+
+/** The middle, in which two texts differ. */
+function difference(before: readonly string[], after: readonly string[]) {
+  let first = 0
+  while (first < before.length && before[first] === after[first]) first += 1
+  let [old, now] = [before.length, after.length]
+  while (old > first && now > first && before[old - 1] === after[now - 1]) [old, now] = [old - 1, now - 1]
+  return { gone: before.slice(first, old), come: after.slice(first, now) }
 }

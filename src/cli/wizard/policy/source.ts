@@ -1,193 +1,194 @@
-/** Questions for a policy's source: the registry, what of it, and a look at what that is. */
+/** Questions for what of a source a policy takes: the registry, its namespaces and repositories, tags and versions. */
 
-import { isLayoutPlace } from '../../../config/hosts.ts'
-import type { Configuration } from '../../../config/load.ts'
-import { CancelledError, describeError, ReplicateError } from '../../../core/errors.ts'
-import { complaint, type PolicyDraft, previewDraft } from '../../commands/policies/draft.ts'
-import { type PolicyFlags, referenceIn } from '../../commands/policies/fields.ts'
-import { countsOf, type Preview } from '../../commands/policies/preview.ts'
-import { select, text } from '../../prompt/prompt.ts'
-import { printable } from '../../render/format.ts'
-import type { Session } from '../../session.ts'
+import { spelledDuration } from '../../../core/duration.ts'
+import { type Asker, type Choice, select, text } from '../../prompt/prompt.ts'
+import type { Topic } from '../dialog.ts'
+import {
+  type Answers,
+  changed,
+  hasPath,
+  listFlag,
+  listOf,
+  NONE,
+  sourceOf,
+  type Table,
+  wordsOf,
+  wrongWith,
+} from './answers.ts'
+import { type Listed, namespacesAt, repositoriesAt, unknownAmong } from './lists.ts'
+import { askReference } from './registry.ts'
 
-const ANOTHER = ''
+/** What a look at the source depends on. */
+export const FILTERS = ['source', 'namespace', 'name', 'tag', 'semver', 'newest'] as const
 
-/** One of the configuration, or any other; `likely` is the one that Enter takes. */
-export async function askRegistry(
-  { session, file }: PolicyDraft,
-  { registries }: Configuration,
+export function sourceTopics(table: Table): readonly Topic<Answers>[] {
+  const isListed = (answers: Answers): boolean => !hasPath(table, answers)
+  return [
+    {
+      key: 'source',
+      label: 'Source',
+      shown: (answers) => sourceOf(table, answers),
+      async ask(asker, answers) {
+        const source = await askReference(asker, table, {
+          message: 'Source registry:',
+          option: '--source',
+          check: (answer) => wrongWith(table, answers, { source: answer }),
+          likely: sourceOf(table, answers) || undefined,
+        })
+        return source === sourceOf(table, answers) ? answers : changed(answers, { source })
+      },
+    },
+    namesTopic(table, 'namespace', 'Namespaces', {
+      applies: isListed,
+      message: 'Namespaces there (such as library), with spaces between',
+      listed: (answers) => namespacesAt(table, answers, sourceOf(table, answers)),
+    }),
+    namesTopic(table, 'name', 'Repositories', {
+      applies: isListed,
+      message: 'Repositories (such as library/{alpine,redis} or library/*)',
+      listed: (answers) =>
+        repositoriesAt(table, answers, sourceOf(table, answers), listOf(table, answers, 'namespace')),
+    }),
+    {
+      key: 'tag',
+      label: 'Tags',
+      applies: (answers) => isListed(answers) || !/:[^/]*$/.test(sourceOf(table, answers)),
+      quiet: (answers) => !isListed(answers),
+      shown: (answers) => listOf(table, answers, 'tag').join(' ') || 'all',
+      async ask(asker, answers) {
+        const now = listOf(table, answers, 'tag')
+        const words = await askWords(asker, table, answers, {
+          key: 'tag',
+          message: 'Tags (such as 3.* or latest)',
+          now,
+        })
+        return changed(answers, listFlag(table, 'tag', words))
+      },
+    },
+    valueTopic(table, 'semver', 'Versions', 'Only versions in a range (such as >=3.18 <4)', 'any', isListed),
+    valueTopic(table, 'newest', 'Newest', 'Only the newest of each repository (a number)', 'all', isListed),
+  ]
+}
+
+interface NamesTopic {
+  readonly applies: (answers: Answers) => boolean
+  readonly message: string
+  readonly listed: (answers: Answers) => Promise<Listed | undefined>
+}
+
+/** More would not be read. */
+const MOST_CHOICES = 200
+const ALL = Symbol('all')
+const TYPED = Symbol('typed')
+
+function namesTopic(table: Table, key: 'namespace' | 'name', label: string, names: NamesTopic): Topic<Answers> {
+  const what = key === 'name' ? 'repository' : 'namespace'
+  return {
+    key,
+    label,
+    after: key === 'name' ? ['source', 'namespace'] : ['source'],
+    applies: names.applies,
+    shown: (answers) => listOf(table, answers, key).join(' ') || 'all',
+    async ask(asker, answers) {
+      const listed = await names.listed(answers)
+      const now = listOf(table, answers, key)
+      const offered = listed && listed.names.length > 0 && listed.names.length <= MOST_CHOICES ? listed.names : []
+      const chosen = offered.length === 0 ? TYPED : await choose(asker, `${label}:`, `--${key}`, offered, now)
+      if (chosen === ALL) return changed(answers, listFlag(table, key, []))
+      if (typeof chosen === 'string') return changed(answers, listFlag(table, key, [chosen]))
+      const words = await askWords(asker, table, answers, {
+        key,
+        message: names.message,
+        now,
+        check: (given) => unknownAmong(listed, given, what),
+      })
+      return changed(answers, listFlag(table, key, words))
+    },
+  }
+}
+
+async function choose(
+  asker: Asker,
   message: string,
   option: string,
-  check: (answer: string) => Promise<string | undefined>,
-  likely?: string,
-): Promise<string> {
-  const choices = [...registries.values()].map(({ name, url, path, description }) => ({
-    value: name,
-    name: `${name}  ${url ?? path ?? ''}`,
-    description,
-  }))
-  const other = {
-    value: ANOTHER,
-    name: 'another: a host such as docker.io, oci:DIR or tar:FILE',
-    description: undefined,
-  }
-  const question = {
-    message,
-    option,
-    choices: [...choices, other],
-    ...(likely === undefined ? {} : { fallback: likely }),
-  }
-  const chosen = choices.length === 0 ? ANOTHER : await select(session, question)
-  if (chosen !== ANOTHER) return chosen
-  const hint = 'a host such as docker.io, oci:DIR or tar:FILE'
-  const answer = await text(session, { message: `${message.replace(/:$/, '')} (${hint}):`, option, check })
-  return referenceIn(file, answer, session.cwd)
+  names: readonly string[],
+  now: readonly string[],
+): Promise<string | symbol> {
+  const [only] = now
+  const isOffered = now.length === 1 && only !== undefined && names.includes(only)
+  const choices: readonly Choice<string | symbol>[] = [
+    { value: ALL, name: 'all' },
+    ...names.map((name) => ({ value: name, name })),
+    { value: TYPED, name: 'several, or a pattern' },
+  ]
+  return select(asker, { message, option, choices, fallback: now.length === 0 ? ALL : isOffered ? only : TYPED })
 }
 
-export async function askSource(
-  draft: PolicyDraft,
-  configuration: Configuration,
-  flags: PolicyFlags,
-): Promise<PolicyFlags> {
-  if (flags.source !== undefined) return flags
-  const source = await askRegistry(draft, configuration, 'Source registry:', '--source', (answer) =>
-    answer === '' ? Promise.resolve('write a host') : complaint(draft, { ...flags, source: answer }),
-  )
-  const named = { ...flags, source }
-  if (flags.namespace !== undefined || hasPath(named)) return named
-  const answer = await text(draft.session, {
-    message: 'Namespaces there (such as library), with spaces between, empty for all:',
-    option: '--namespace',
-    fallback: '',
-    check: (words) => complaint(draft, withList(named, 'namespace', words)),
-  })
-  return withList(named, 'namespace', answer)
+interface WordsQuestion {
+  readonly key: 'namespace' | 'name' | 'tag'
+  readonly message: string
+  readonly now: readonly string[]
+  readonly check?: (words: readonly string[]) => string | undefined
 }
 
-type Choice = 'accept' | 'change' | 'again'
-
-/** Repositories that are listed below the counts. */
-const SHOWN = 8
-/** How long a look may take, in milliseconds. */
-const PATIENCE = 10_000
-
-/** Asks, shows what that matches, and asks again until it is what was meant. `example` is a repository that matches. */
-export async function askFilters(
-  draft: PolicyDraft,
-  given: PolicyFlags,
-): Promise<{ readonly flags: PolicyFlags; readonly example: string | undefined }> {
-  const { session } = draft
-  const isGiven = [given.name, given.tag, given.filter, given.semver, given.newest].some((value) => value !== undefined)
-  let flags = isGiven || hasPath(given) ? given : await askPatterns(draft, given)
-  let within: number | undefined = PATIENCE
-  for (;;) {
-    const seen = await look(draft, flags, within)
-    const choice = await select<Choice>(session, {
-      message: 'Are these the ones?',
-      option: '--filter',
-      choices: [
-        { value: 'accept', name: 'continue with them' },
-        { value: 'change', name: 'change the filters' },
-        ...(seen?.complete ? [] : [{ value: 'again', name: 'look again, as long as it takes' } as const]),
-      ],
-    })
-    if (choice === 'accept') return { flags, example: seen?.first[0]?.repository }
-    if (choice === 'change') flags = await askPatterns(draft, flags)
-    within = choice === 'again' ? undefined : PATIENCE
-  }
-}
-
-async function askPatterns(draft: PolicyDraft, before: PolicyFlags): Promise<PolicyFlags> {
-  let flags = before
-  if (!hasPath(before)) {
-    flags = await askPattern(draft, flags, 'name', 'Repositories (such as library/{alpine,redis} or library/*)', 'all')
-  }
-  flags = await askPattern(draft, flags, 'tag', 'Tags (such as 3.* or latest)', 'all')
-  flags = await askValue(draft, flags, 'semver', 'Only versions in a range (such as >=3.18 <4)', 'any')
-  return askValue(draft, flags, 'newest', 'Only the newest of each repository (a number)', 'all')
-}
-
-/** True where the reference says of itself which repositories it means. */
-function hasPath({ source = '' }: PolicyFlags): boolean {
-  return !isLayoutPlace(source) && source.includes('/')
-}
-
-/** What stands for "none" where an empty answer means "as before". */
-const NONE = '-'
-
-async function askPattern(
-  draft: PolicyDraft,
-  flags: PolicyFlags,
-  key: 'name' | 'tag',
-  message: string,
-  empty: string,
-): Promise<PolicyFlags> {
-  const before = flags[key]?.join(' ')
-  const answer = await text(draft.session, {
-    message: `${message}, ${before === undefined ? 'empty' : NONE} for ${empty}:`,
+async function askWords(
+  asker: Asker,
+  table: Table,
+  answers: Answers,
+  { key, message, now, check }: WordsQuestion,
+): Promise<readonly string[]> {
+  const answer = await text(asker, {
+    message: `${message}, ${now.length === 0 ? 'empty' : NONE} for all:`,
     option: `--${key}`,
-    fallback: before ?? '',
-    check: (words) => complaint(draft, withList(flags, key, words)),
+    fallback: now.join(' '),
+    check: async (written) => {
+      const words = wordsOf(written)
+      return (await wrongWith(table, answers, listFlag(table, key, words))) ?? check?.(words)
+    },
   })
-  return withList(flags, key, answer)
+  return wordsOf(answer)
 }
 
-async function askValue(
-  draft: PolicyDraft,
-  flags: PolicyFlags,
-  key: 'semver' | 'newest',
+/** A setting of one word, which is not there where most want it to be. */
+export function valueTopic(
+  table: Table,
+  key: 'semver' | 'newest' | 'pushedWithin' | 'minAge',
+  label: string,
   message: string,
-  empty: string,
-): Promise<PolicyFlags> {
-  const before = flags[key]
-  const answer = await text(draft.session, {
-    message: `${message}, ${before === undefined ? 'empty' : NONE} for ${empty}:`,
-    option: `--${key}`,
-    fallback: before ?? '',
-    check: (word) => complaint(draft, withValue(flags, key, word)),
-  })
-  return withValue(flags, key, answer)
-}
-
-function withList(flags: PolicyFlags, key: 'namespace' | 'name' | 'tag', words: string): PolicyFlags {
-  const { [key]: _, ...rest } = flags
-  const list = words.split(/\s+/).filter((word) => word !== '' && word !== NONE)
-  return list.length === 0 ? rest : { ...rest, [key]: list }
-}
-
-function withValue(flags: PolicyFlags, key: 'semver' | 'newest', word: string): PolicyFlags {
-  const { [key]: _, ...rest } = flags
-  return word === '' || word === NONE ? rest : { ...rest, [key]: word }
-}
-
-/** Says what it saw, or why it could not; undefined then. */
-async function look(draft: PolicyDraft, flags: PolicyFlags, within: number | undefined): Promise<Preview | undefined> {
-  const { stderr, errorColors: colors } = draft.session
-  try {
-    const seen = await previewDraft(draft, flags, { keep: SHOWN, ...(within === undefined ? {} : { within }) })
-    stderr.write(previewText(seen, draft.session))
-    return seen
-  } catch (error) {
-    if (!(error instanceof ReplicateError) || error instanceof CancelledError) throw error
-    stderr.write(`  ${colors.red('✗')} ${printable(describeError(error))}\n`)
-    if (error.hint) stderr.write(`    ${printable(error.hint)}\n`)
-    return undefined
+  none: string,
+  isAsked: (answers: Answers) => boolean,
+): Topic<Answers> {
+  const now = ({ flags }: Answers): string => flags[key] ?? inFile(table, key)
+  return {
+    key,
+    label,
+    quiet: (answers) => !isAsked(answers),
+    shown: (answers) => now(answers) || (isAsked(answers) ? none : undefined),
+    async ask(asker, answers) {
+      const flagOf = (word: string) => ({
+        [key]: word === NONE || word === '' ? (inFile(table, key) ? '' : undefined) : word,
+      })
+      const answer = await text(asker, {
+        message: `${message}, ${now(answers) === '' ? 'empty' : NONE} for ${none}:`,
+        option: `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+        fallback: now(answers),
+        check: (word) => wrongWith(table, answers, flagOf(word)),
+      })
+      return changed(answers, flagOf(answer))
+    },
   }
 }
 
-/** Tags that are named of each repository. */
-const NAMED_TAGS = 5
-
-function previewText(seen: Preview, { errorColors: colors, stderr }: Session): string {
-  const isEmpty = seen.tags + seen.untagged === 0
-  const head = `  ${isEmpty ? colors.yellow('!') : colors.green('✓')} they match ${countsOf(seen)}`
-  const widest = Math.max(0, ...seen.first.map(({ repository }) => repository.length))
-  const lines = seen.first.map(({ repository, tags }) => {
-    const more = tags.length > NAMED_TAGS ? ` and ${tags.length - NAMED_TAGS} more` : ''
-    const line = `    ${printable(repository).padEnd(widest)}  ${tags.slice(0, NAMED_TAGS).map(printable).join(', ')}${more}`
-    return colors.dim(line.slice(0, stderr.columns))
-  })
-  const others = seen.repositories - seen.first.length
-  if (others > 0) lines.push(colors.dim(`    and ${others} more`))
-  return [head, ...lines].map((line) => `${line}\n`).join('')
+function inFile({ before }: Table, key: 'semver' | 'newest' | 'pushedWithin' | 'minAge'): string {
+  const filters = before?.filters
+  switch (key) {
+    case 'semver':
+      return filters?.semver ?? ''
+    case 'newest':
+      return filters?.newest === undefined ? '' : String(filters.newest)
+    case 'pushedWithin':
+      return filters?.pushed_within === undefined ? '' : spelledDuration(filters.pushed_within)
+    case 'minAge':
+      return filters?.min_age === undefined ? '' : spelledDuration(filters.min_age)
+  }
 }

@@ -13,7 +13,7 @@ export function settingTopics(table: Table): readonly Topic<Answers>[] {
   const { before } = table
   const limits = before?.limits
   const topic = (
-    key: 'proxy' | 'requestsPerSecond' | 'bandwidth' | 'connections',
+    key: 'proxy' | 'userAgent' | 'requestsPerSecond' | 'bandwidth' | 'connections',
     label: string,
     message: string,
     option: string,
@@ -38,6 +38,7 @@ export function settingTopics(table: Table): readonly Topic<Answers>[] {
   })
   return [
     topic('proxy', 'Proxy', 'Proxy (such as http://proxy.example.com:3128)', '--proxy', before?.proxy),
+    topic('userAgent', 'User agent', 'What requests call this program', '--user-agent', before?.user_agent),
     topic('connections', 'Connections', 'Open connections to its host', '--connections', limits?.connections),
     topic(
       'requestsPerSecond',
