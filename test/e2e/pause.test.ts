@@ -1,5 +1,6 @@
 /** A pause stops the bytes in the middle of a blob, whatever way they take, and a resumed run continues at that byte. */
 
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { AppOptions } from '../../src/app/app.ts'
 import type { Event } from '../../src/core/events.ts'
@@ -9,9 +10,13 @@ import { image } from '../support/images.ts'
 import type { MemoryRegistry } from '../support/memory-registry.ts'
 import { registry } from '../support/registries.ts'
 import { EVERYTHING_CARRIED, policyBetween, type Ran, type Workplace, workplace } from './harness.ts'
-import { until } from './program.ts'
+import { program, until } from './program.ts'
 
 const SIZE = 6_000_000
+/** So large that its upload is remembered across processes. */
+const LARGE = 20_000_000
+/** Each 20 ms after the other: a pause is noticed within half a second. */
+const PIECES = 200
 const LONG = 3_600_000
 /** Both connections are let go at once. */
 const LET_GO = { grace: { reading: 0, writing: 0 } }
@@ -19,17 +24,17 @@ const LET_GO = { grace: { reading: 0, writing: 0 } }
 const KEPT = { grace: { reading: 100, writing: LONG } }
 
 /** A source of one layer that comes in small pieces, a little at a time, from any offset. */
-async function pacedSource(): Promise<{ readonly source: MemoryRegistry; readonly digest: string }> {
+async function pacedSource(size = SIZE): Promise<{ readonly source: MemoryRegistry; readonly digest: string }> {
   const source = await registry()
-  const built = image({ layers: 1, size: SIZE, seed: 'paced' })
+  const built = image({ layers: 1, size, seed: 'paced' })
   source.add('app', built, 'v1')
   for (const [digest, bytes] of built.blobs) {
-    if (bytes.byteLength !== SIZE) continue
+    if (bytes.byteLength !== size) continue
     source.repository('app').blobs.set(digest, {
-      size: SIZE,
+      size,
       async *open(offset) {
-        for (let at = offset; at < SIZE; at += 50_000) {
-          yield bytes.subarray(at, at + 50_000)
+        for (let at = offset; at < size; at += size / PIECES) {
+          yield bytes.subarray(at, at + size / PIECES)
           await new Promise((resolve) => setTimeout(resolve, 20))
         }
       },
@@ -118,7 +123,7 @@ test.each(WAYS)('no byte moves while it is paused, and none moves twice: %s', as
   const down = await counted(source.url)
   const up = await counted(destination.url)
   const run = begin(policyBetween(down.url, up.url), timing, options, carriers)
-  for (const share of [0.2, 0.5]) {
+  for (const share of [0.2, 0.4]) {
     await until(`${share} is sent`, () => up.bytesUp > SIZE * share)
     await pause(run, [down, up])
     expect(up.bytesUp).toBeLessThan(SIZE)
@@ -133,4 +138,142 @@ test.each(WAYS)('no byte moves while it is paused, and none moves twice: %s', as
   expect(up.bytesUp).toBeGreaterThanOrEqual(SIZE)
   expect(outcome.execution?.bytes_copied).toBeLessThan(SIZE + 10_000)
   expect(logs.filter((text) => text.includes('again in'))).toEqual([])
+})
+
+test('several destinations that share one stream, a layout among them, are all paused, and all continue', async () => {
+  for (const timing of [KEPT, LET_GO]) {
+    const { source, digest } = await pacedSource()
+    const [one, other] = [await registry(), await registry()]
+    const down = await counted(source.url)
+    const [up, across] = [await counted(one.url), await counted(other.url)]
+    const yaml = policyBetween(down.url, up.url)
+      .replace(
+        'policies:',
+        `  third: { type: docker-registry, url: ${across.url} }\n  disk: { type: oci-layout, path: layout }\npolicies:`,
+      )
+      .replace(
+        'destination: { registry: to, namespace: mirror, flatten: 0 }',
+        'destination: [{ registry: to }, { registry: third }, { registry: disk }]',
+      )
+    const run = begin(yaml, timing)
+    await until('some is sent', () => up.bytesUp > SIZE * 0.3)
+    await pause(run, [down, up, across])
+    await resume(run)
+    const { outcome } = await run.ended
+    expect(outcome).toMatchObject({ exitCode: 0, execution: { status: 'succeeded', succeed: 3 } })
+    for (const place of [one, other]) expect(place.repository('app').tags.get('v1')).toBe(digest)
+    for (const proxy of [up, across]) expect(proxy.bytesUp).toBeLessThan(SIZE + 10_000)
+  }
+})
+
+test('a run from and into files is paused as well', async () => {
+  const { source } = await pacedSource()
+  const down = await counted(source.url)
+  const into = begin(
+    policyBetween(down.url, '').replace('{ type: docker-registry, url:  }', '{ type: oci-layout, path: images.tar }'),
+    { grace: { reading: 0, writing: 0 } },
+  )
+  await until('some is sent', () => down.bytesDown > SIZE * 0.3)
+  await pause(into, [down])
+  await resume(into)
+  expect((await into.ended).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 1 } })
+
+  const destination = await registry()
+  const up = await counted(destination.url)
+  const yaml = policyBetween('', up.url).replace(
+    '{ type: docker-registry, url:  }',
+    `{ type: oci-layout, path: ${JSON.stringify(join(into.here.directory, 'images.tar'))} }`,
+  )
+  const from = begin(yaml, LET_GO, { bandwidth: 3_000_000 })
+  await until('some is sent', () => up.bytesUp > SIZE * 0.3)
+  await pause(from, [up])
+  await resume(from)
+  expect((await from.ended).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 1 } })
+  expect(up.bytesUp).toBeLessThan(SIZE + 10_000)
+})
+
+test('what a registry has not kept in a long pause is sent again, and the log of the task says so', async () => {
+  const { source, digest } = await pacedSource()
+  const destination = await registry({
+    fault: ({ route, method }) => (route === 'upload' && method === 'GET' ? { status: 404 } : undefined),
+  })
+  const up = await counted(destination.url)
+  const run = begin(policyBetween(source.url, up.url), LET_GO)
+  await until('some is sent', () => up.bytesUp > SIZE * 0.3)
+  await pause(run, [up])
+  await resume(run)
+  const { outcome, logs } = await run.ended
+  expect(outcome).toMatchObject({ exitCode: 0, execution: { succeed: 1, bytes_present: 0 } })
+  expect(outcome.execution?.bytes_copied).toBeLessThan(SIZE + 10_000)
+  expect(destination.repository('mirror/app').tags.get('v1')).toBe(digest)
+  expect(logs.filter((text) => text.includes('had got: begun anew'))).toHaveLength(1)
+})
+
+test('a pause holds the making of a plan, which then goes on', async () => {
+  const source = await registry()
+  const destination = await registry()
+  const built = image()
+  for (let number = 1; number <= 8; number += 1) source.add('app', built, `v${number}`)
+  // One tag after another, each for a while.
+  const down = await startCountingProxy(source.url, { delay: 250 })
+  onTestFinished(() => down.close())
+  const up = await counted(destination.url)
+  const yaml = policyBetween(down.url, up.url).replace(
+    `url: ${down.url}`,
+    `url: ${down.url}, limits: { connections: 1 }`,
+  )
+  const run = begin(yaml, KEPT)
+  await until('it looks at tags', () => down.requests > 3)
+  await pause(run, [down, up])
+  const history = await run.history()
+  expect(history.executions.get(1)).toMatchObject({ status: 'paused', total: 0 })
+  expect(history.executions.beginning(1).prepared).toBe(false)
+  const before = down.requests
+  await resume(run)
+  expect(history.executions.get(1).status).toBe('preparing')
+  const { outcome } = await run.ended
+  expect(outcome).toMatchObject({ exitCode: 0, execution: { status: 'succeeded', succeed: 8 } })
+  expect(down.requests).toBeGreaterThan(before)
+  expect(history.executions.beginning(1).prepared).toBe(true)
+})
+
+/** The program, paused in the middle of a blob that its registry keeps. */
+async function paused() {
+  const { source, digest } = await pacedSource(LARGE)
+  const destination = await registry()
+  const up = await counted(destination.url)
+  const here = program()
+  here.write('policy.yaml', policyBetween(source.url, up.url))
+  const running = here.start(['run', 'policy.yaml'])
+  await until('some is sent', () => up.bytesUp > 2_000_000)
+  expect(await here.run(['executions', 'pause'])).toMatchObject({ code: 0 })
+  await until('it is paused', async () => (await here.execution('last')).status === 'paused')
+  await still(() => up.bytesUp)
+  const arrived = (): boolean => destination.repository('mirror/app').tags.get('v1') === digest
+  return { here, running, up, arrived }
+}
+
+test('Ctrl-C ends a paused run at once, and what has arrived stays', async () => {
+  const { here, running, up, arrived } = await paused()
+  running.process.kill('SIGINT')
+  const ended = await running.ended
+  expect(ended).toMatchObject({ code: 130, stderr: expect.stringContaining('what has arrived stays') })
+  expect(await here.execution('last')).toMatchObject({ status: 'stopped', in_progress: 0, stopped: 1 })
+  const before = up.bytesUp
+  expect(await here.run(['executions', 'resume'])).toMatchObject({ code: 0 })
+  expect(arrived()).toBe(true)
+  expect(up.bytesUp).toBeLessThan(LARGE + 20_000)
+  expect(up.bytesUp - before).toBeLessThan(LARGE - 1_500_000)
+})
+
+test('a paused run that is killed is resumed at the byte where it stood', async () => {
+  const { here, running, up, arrived } = await paused()
+  running.process.kill('SIGKILL')
+  await running.ended
+  expect(await here.execution('last')).toMatchObject({ status: 'interrupted', in_progress: 0, stopped: 1 })
+  const before = up.bytesUp
+  // What was asked of the process that died does not hold for the next one.
+  expect(await here.run(['executions', 'resume'])).toMatchObject({ code: 0 })
+  expect(arrived()).toBe(true)
+  expect(up.bytesUp - before).toBeLessThan(LARGE - 1_500_000)
 })

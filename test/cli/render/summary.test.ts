@@ -40,7 +40,7 @@ test('stopped and skipped tasks are counted where there are any', () => {
 
 test('what the process that died had not ended was interrupted, not in progress', () => {
   const text = executionSummary(
-    { ...execution, status: 'interrupted', succeed: 1, in_progress: 2, unchanged: 0 },
+    { ...execution, status: 'interrupted', succeed: 1, in_progress: 0, stopped: 2, unchanged: 0 },
     plain,
   )
   expect(text).toBe('Execution 42 interrupted\n  total 3 · succeeded 1 · interrupted 2\n')
