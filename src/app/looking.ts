@@ -3,7 +3,7 @@
 import type { Configuration } from '../config/load.ts'
 import type { Context } from '../core/context.ts'
 import type { Damage, Difference, Soundness, Verification } from '../core/drift.ts'
-import { notBegun } from '../core/errors.ts'
+import { IntegrityError, notBegun } from '../core/errors.ts'
 import type { Listed } from '../core/inventory.ts'
 import type { PolicyPlan } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
@@ -132,10 +132,11 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
     async verifyAlone(policy, configuration, { full }, found, ctx) {
       const { verifyAlone } = await import('../engine/verify/alone.ts')
       const source = await openedSource(policy, configuration)
-      const shared = source.registry.path !== undefined
-      return await verifyAlone({ policy, source, full: full || shared, shared }, found, guarded(ctx)).catch(
+      const isLocal = source.registry.path !== undefined
+      return await verifyAlone({ policy, source, full: full || isLocal }, found, guarded(ctx)).catch(
         (error: unknown) => {
-          throw notBegun(error)
+          // A file that is cut off is what was looked for.
+          throw error instanceof IntegrityError ? error : notBegun(error)
         },
       )
     },

@@ -187,6 +187,8 @@ export interface Adapter {
   /** Reaches the registry and lets it check the credential; throws what went wrong. Writes nothing. */
   ping(ctx: Context): Promise<void>
   repository(name: string): ContentStore
+  /** Where a repository's blobs are kept: those with the same answer share them. Absent: each has its own. */
+  blobHome?(repository: string): Promise<string>
   /** True once the registry has told that reading a manifest counts against an allowance of pulls. */
   countsPulls?(): boolean
   namespaces?(ctx: Context): AsyncIterable<string>

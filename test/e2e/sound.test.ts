@@ -86,6 +86,18 @@ test('a layer that several images have is named for each of them', async () => {
   expect(shared.map(({ image: name }) => name).sort()).toEqual(['other:latest', 'team/app:1.0'])
 })
 
+test('of several layouts below one directory each is read', async () => {
+  for (const name of ['tree/a', 'tree/b']) await fill(join(here.directory, name))
+  expect((await checked('oci:tree'))[0]).toBe(0)
+  const bytes = 'x'.repeat(base[0]?.byteLength ?? 0)
+  writeFileSync(join(here.directory, 'tree', 'b', 'blobs', layerOf(other, 1).replace(':', '/')), bytes)
+  const [code, { differences }] = await checked('oci:tree')
+  expect([code, differences.map(({ image: name }) => name).sort()]).toEqual([
+    1,
+    ['tree/b/other:latest', 'tree/b/team/app:1.0'].map((name) => name.slice(5)),
+  ])
+})
+
 test('a platform that was left out on purpose is not missed', async () => {
   const store = openLayout(join(here.directory, 'part')).repository('app')
   await push(store, arm)

@@ -22,25 +22,25 @@ export interface AloneRequest {
   readonly source: Endpoint
   /** Read and hash every blob, instead of asking whether it is there. */
   readonly full: boolean
-  /** A layout's repositories share their blobs: each is read once. */
-  readonly shared: boolean
 }
 
 /** Tells `found` each damage when it is seen. Throws where the place cannot be read at all; writes nothing. */
 export async function verifyAlone(
-  { policy, source, full, shared }: AloneRequest,
+  { policy, source, full }: AloneRequest,
   found: (damage: Damage) => void,
   ctx: Context,
 ): Promise<Soundness> {
   const slots = full ? new Slots(BLOBS_AT_ONCE) : undefined
-  const seen = shared ? new Map<string, Promise<readonly Finding[]>>() : undefined
   const sizes = new Map<string, number>()
-  const inspections = new Map<string, Inspect>()
-  const inspectionOf = (repository: string): Inspect => {
-    const known = inspections.get(repository)
-    if (known) return known
+  const homes = new Map<string, Map<string, Promise<readonly Finding[]>>>()
+  const inspections = new Map<string, Promise<Inspect>>()
+  /** Blobs that repositories share are read once. */
+  const inspect = async (repository: string): Promise<Inspect> => {
     const store = source.adapter.repository(repository)
-    const made = createInspect({
+    const home = (await source.adapter.blobHome?.(repository)) ?? repository
+    const seen = homes.get(home) ?? new Map()
+    homes.set(home, seen)
+    return createInspect({
       source: store,
       destination: store,
       keep: undefined,
@@ -49,13 +49,16 @@ export async function verifyAlone(
       full: slots,
       clock: systemClock,
       seen,
-      looked: ({ digest, size }) => sizes.set(shared ? digest : `${repository} ${digest}`, size),
+      looked: ({ digest, size }) => sizes.set(`${home} ${digest}`, size),
     })
-    inspections.set(repository, made)
-    return made
+  }
+  const inspectionOf = (repository: string): Promise<Inspect> => {
+    const known = inspections.get(repository) ?? inspect(repository)
+    inspections.set(repository, known)
+    return known
   }
   const check = async (one: Listed): Promise<readonly Damage[]> => {
-    const findings = await findingsOf(one, source, inspectionOf(one.repository), shared, ctx)
+    const findings = await findingsOf(one, source, inspectionOf, ctx)
     const { repository, tag, digest } = one
     const image = formatResource({
       registry: repository,
@@ -82,8 +85,7 @@ export async function verifyAlone(
 async function findingsOf(
   { repository, tag, digest, media_type, absent, error }: Listed,
   source: Endpoint,
-  inspect: Inspect,
-  shared: boolean,
+  inspectionOf: (repository: string) => Promise<Inspect>,
   ctx: Context,
 ): Promise<readonly Finding[]> {
   if (error !== null) return [{ kind: 'unreadable', digest: digest ?? '', message: error }]
@@ -91,9 +93,10 @@ async function findingsOf(
   try {
     const root = digest ?? (await store.resolve(tag ?? '', ctx))?.digest
     if (root === undefined) return [{ kind: 'missing_tag', digest: '', message: 'missing' }]
+    const inspect = await inspectionOf(repository)
     const findings = await inspect({ mediaType: media_type ?? '', digest: root, size: 0 }, { made: false, absent }, ctx)
     // A registry gives a manifest as the type that it has.
-    if (!shared || findings.some((finding) => finding.digest === root)) return findings
+    if (source.registry.path === undefined || findings.some((finding) => finding.digest === root)) return findings
     const own = detectMediaType((await store.readManifest(root, ctx)).bytes, undefined)
     if (media_type === null || own === '' || own === media_type) return findings
     const message = `is listed as ${media_type}, and is ${own}`

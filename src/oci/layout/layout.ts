@@ -17,7 +17,7 @@ import { TarLayout } from './tar/tar.ts'
 
 export interface LayoutAdapter
   extends Required<
-    Pick<Adapter, 'commitsLate' | 'ping' | 'repositories' | 'listTags' | 'writeRules' | 'commit' | 'close'>
+    Pick<Adapter, 'commitsLate' | 'ping' | 'blobHome' | 'repositories' | 'listTags' | 'writeRules' | 'commit' | 'close'>
   > {
   repository(name: string): LayoutStore
 }
@@ -53,6 +53,8 @@ export function ociLayout(registry: Registry): LayoutAdapter {
     },
 
     repository: (name) => layoutRepository(() => openedFor(name), name),
+
+    blobHome: async (name) => (await openedFor(name)).files.path,
 
     async *repositories() {
       const { tree, files } = await shapeNow()
