@@ -2,6 +2,7 @@
 
 import type { Execution } from '../core/execution.ts'
 import type { SavedPlan, TaskSpec } from '../core/plan.ts'
+import type { Resource } from '../core/reference.ts'
 import type { TriggerKind } from '../core/states.ts'
 
 export interface RunOptions {
@@ -27,6 +28,8 @@ export interface RunOptions {
   readonly plan?: SavedPlan
   /** Send again whatever the destination lacks, also below child manifests that it has. */
   readonly thorough?: boolean
+  /** Told of what the destination has already. */
+  readonly same?: (resource: Resource) => void
 }
 
 export interface VerifyOptions {

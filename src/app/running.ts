@@ -78,6 +78,7 @@ export function createRunning(parts: RunningParts): Running {
           throttles,
           carriers,
           narrow: run.filter,
+          same: run.same,
           shard: run.shard,
           referrers: run.referrers,
           maxFailures: run.failFast ? 1 : run.maxFailures,
@@ -146,7 +147,7 @@ function limitedBy({ bandwidth, timeout }: RunOptions, ctx: Context): Limited {
 
 /** The options that say what is planned; the others say how it is done. */
 function narrowingOf(run: RunOptions): RunOptions {
-  const { plan, trigger, concurrency, bandwidth, failFast, maxFailures, wait, timeout, ...narrowing } = run
+  const { plan, trigger, concurrency, bandwidth, failFast, maxFailures, wait, timeout, same, ...narrowing } = run
   return narrowing
 }
 

@@ -1,6 +1,6 @@
 /** Runs selected policies and shows it: the common end of `run` and `copy`. */
 
-import type { App, PolicyOutcome, RunOptions, SavedPlan } from '../app/app.ts'
+import type { App, PolicyOutcome, RunOptions } from '../app/app.ts'
 import type { Context } from '../core/context.ts'
 import type { Execution } from '../core/execution.ts'
 import type { Policy } from '../core/policy.ts'
@@ -22,18 +22,25 @@ export function executePolicies(
   app: App,
   { policies, configuration }: Selection,
   flags: RunFlags,
-  plan?: SavedPlan,
+  { conclude, ...more }: Pick<RunOptions, 'plan' | 'same'> & { readonly conclude?: Conclude } = {},
 ): Promise<number> {
-  const options = { ...runOptions(flags), ...(plan === undefined ? {} : { plan }) }
-  return showRun(session, app, flags, (started, ctx) => app.run(policies, configuration, options, started, ctx))
+  const options = { ...runOptions(flags), ...more }
+  const run: StartRun = (started, ctx) => app.run(policies, configuration, options, started, ctx)
+  return showRun(session, app, flags, run, conclude)
 }
+
+type StartRun = (started: (policy: Policy, execution: Execution) => void, ctx: Context) => AsyncIterable<PolicyOutcome>
+
+/** Prints what is left to say of an execution that has ended. */
+export type Conclude = (outcome: PolicyOutcome) => Promise<void>
 
 /** Shows what `run` does as it happens; the result is the exit status. */
 export async function showRun(
   session: Session,
   app: App,
   flags: RunFlags,
-  run: (started: (policy: Policy, execution: Execution) => void, ctx: Context) => AsyncIterable<PolicyOutcome>,
+  run: StartRun,
+  conclude?: Conclude,
 ): Promise<number> {
   await checkReports(session, flags.report, flags.summary)
   const view = viewOf(session)
@@ -56,6 +63,7 @@ export async function showRun(
     for await (const outcome of ended) {
       await showFailures(app, outcome, shown, view)
       view.end(outcome)
+      await conclude?.(outcome)
       outcomes.push(outcome)
     }
   } finally {

@@ -5,7 +5,7 @@ export const STATUSES: readonly (readonly [status: string, meaning: string])[] =
   ['0', 'done'],
   [
     '1',
-    'finished, and at least one task failed; `verify`: the sides differ, or the source lacks what is named; `ls`: what is named is not there',
+    'finished, and at least one task failed; `verify`: the sides differ, something is damaged, or the source lacks what is named; `ls`: what is named is not there',
   ],
   ['2', 'wrong usage or configuration; nothing was contacted'],
   [

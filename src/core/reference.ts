@@ -46,13 +46,16 @@ export function namespaceOf(repository: string): string | undefined {
   return slash < 0 ? undefined : repository.slice(0, slash)
 }
 
-/** `REGISTRY/REPOSITORY:TAG`, or `REGISTRY/REPOSITORY@DIGEST` without a tag. */
-export function formatResource(resource: {
+/** What one reference names, in a registry of a name or host. */
+export interface Resource {
   readonly registry: string
   readonly repository: string
   readonly tag?: string | undefined
   readonly digest?: string | undefined
-}): string {
+}
+
+/** `REGISTRY/REPOSITORY:TAG`, or `REGISTRY/REPOSITORY@DIGEST` without a tag. */
+export function formatResource(resource: Resource): string {
   const path = resource.repository ? `${resource.registry}/${resource.repository}` : resource.registry
   if (resource.tag !== undefined) return `${path}:${resource.tag}`
   return resource.digest === undefined ? path : `${path}@${resource.digest}`

@@ -83,3 +83,25 @@ test('a task says what was written, also where that is not what the source has',
   expect((await here.execution('1')).tasks).toMatchObject([{ digest: whole.digest, dest_digest: written }])
   expect(written).not.toBe(whole.digest)
 })
+
+test('copy ends with the digests that it wrote, one a line on standard output', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  const [one, two] = [image({ seed: 1 }), image({ seed: 2 })]
+  source.add('app', one, 'v1')
+  source.add('app', two, 'v2')
+  const [from, to] = [source, destination].map(({ url }) => url.replace('http://', ''))
+  const here = program()
+  const first = await here.run(['copy', `${from}/app:v1`, `${to}/app:v1`])
+  expect(first).toMatchObject({ code: 0 })
+  expect(first.stdout.trimEnd().split('\n').at(-1)).toBe(`${to}/app:v1@${one.digest}`)
+  const both = await here.run(['copy', `${from}/app:*`, `${to}/other/`])
+  expect(both.stdout).toMatch(new RegExp(`\n${to}/other/app:v1@${one.digest}\n${to}/other/app:v2@${two.digest}\n$`))
+  // What is there already counts too: the line says where the image is, and under which digest.
+  const again = await here.run(['copy', `${from}/app:v1`, `${to}/app:v1`])
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(`\n${to}/app:v1@${one.digest}\n$`) })
+  const json = objects((await here.run(['copy', `${from}/app:v1`, `${to}/app:v1`, '--json'])).stdout)
+  expect(json.at(-2)).toMatchObject({ type: 'result', resource: `${to}/app:v1`, digest: one.digest })
+  const byDigest = await here.run(['copy', `${from}/app@${two.digest}`, `${to}/byte/`])
+  expect(byDigest.stdout).toMatch(new RegExp(`\n${to}/byte/app@${two.digest}\n$`))
+  expect(await here.run(['copy', `${from}/app:v1`, `${to}/quiet:v1`, '--quiet'])).toMatchObject({ code: 0, stdout: '' })
+})

@@ -25,7 +25,7 @@ export async function run(session: Session, targets: readonly string[], flags: R
   refuseUnplanned(plan, names, file)
   const selection = await selectPolicies(app, session.cwd, targets.length > 0 ? targets : plan.targets, names)
   const planned = selection.policies.filter(({ name }) => names.includes(name))
-  return executePolicies(session, app, { ...selection, policies: planned }, others, plan)
+  return executePolicies(session, app, { ...selection, policies: planned }, others, { plan })
 }
 
 function refuseUnplanned(plan: PlanFile, names: readonly string[], file: string): void {

@@ -57,7 +57,13 @@ export interface Comparison extends Discovery {
 
 export type Outcome =
   /** `there`: what the destination's tag points at, another digest where the index is narrowed. */
-  | { readonly kind: 'unchanged'; readonly digest: Digest; readonly mediaType: string; readonly there: Digest }
+  | {
+      readonly kind: 'unchanged'
+      readonly digest: Digest
+      readonly mediaType: string
+      readonly there: Digest
+      readonly to: LocalLocation
+    }
   /** The filters do not take it. */
   | { readonly kind: 'dropped' }
   /** The source does not have it. */
@@ -132,7 +138,7 @@ async function unchanged(
   ctx: Context,
 ): Promise<Outcome> {
   const { policy, source, destination, selection, narrowing } = comparison
-  const same: Outcome = { kind: 'unchanged', digest: now.digest, mediaType: now.mediaType, there }
+  const same: Outcome = { kind: 'unchanged', digest: now.digest, mediaType: now.mediaType, there, to }
   if (!comparison.lateReferrers || !policy.referrers) return same
   const artifact = {
     digest: { source: now.digest, destination: there },

@@ -6,7 +6,7 @@ import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { plural } from '../../core/plural.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
-import { formatResource, namespaceOf } from '../../core/reference.ts'
+import { formatResource, namespaceOf, type Resource } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import { createAges } from './age.ts'
@@ -54,7 +54,8 @@ export type PlanRecords = Pick<History, 'firstSeen' | 'narrowed' | 'brought' | '
 /** Where a plan goes as it is made, so that a million tags need no memory. */
 export interface PlanSink {
   task(task: TaskSpec): void
-  unchanged(): void
+  /** What the destination has already, under the digest that it has there. */
+  unchanged(resource: Resource): void
 }
 
 export interface PlanTotals {
@@ -105,7 +106,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
     for await (const outcome of compareRepository(repository, mapped, comparison, counts, ctx)) {
       if (outcome.kind === 'unchanged') {
         totals.unchanged += 1
-        sink.unchanged()
+        sink.unchanged({ registry: destination.registry.name, ...outcome.to, digest: outcome.there })
       } else if (outcome.kind === 'task') {
         const { action, unresolved, source: from } = outcome.task
         if ((action === 'blocked' || unresolved) && from.tag === undefined) unlisted += 1

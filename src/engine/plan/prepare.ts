@@ -6,7 +6,7 @@ import type { Context } from '../../core/context.ts'
 import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { plural } from '../../core/plural.ts'
-import { formatResource } from '../../core/reference.ts'
+import { formatResource, type Resource } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
 import type { Endpoint, ManifestMemory, Route } from '../endpoint.ts'
 import { callHandler, type HandlerRequest, namespacePairs } from '../notify/handler.ts'
@@ -24,6 +24,8 @@ export interface PrepareRequest extends HandlerRequest {
   readonly referrers?: 'all' | 'changed' | undefined
   /** Tasks of a saved plan, to be applied instead of making a plan. */
   readonly plan?: Iterable<TaskSpec> | undefined
+  /** Told of what the destination has already. */
+  readonly same?: ((resource: Resource) => void) | undefined
 }
 
 const TASK_BATCH = 500
@@ -49,8 +51,9 @@ export async function prepare(
       pairs.add(task)
       if (batch.length >= TASK_BATCH) write()
     },
-    unchanged: () => {
+    unchanged: (resource: Resource) => {
       unchanged += 1
+      request.same?.(resource)
     },
   }
   const totals = request.plan
