@@ -33,7 +33,7 @@ export async function showPlans(
     // Shown one by one: a large policy behind should not hide the one before.
     if (!session.json && !session.quiet) {
       if (plans.length > 0) session.stdout.write('\n')
-      await writeAll(session, renderPlan(made, session.colors))
+      await writeAll(session, renderPlan(made, session.colors, session.stdout.columns))
     }
     plans.push(made)
   }

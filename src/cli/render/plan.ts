@@ -7,47 +7,105 @@ import { formatBytes } from '../../core/size.ts'
 import type { Colors } from './colors.ts'
 import { plural, printable } from './format.ts'
 import { headingLine, leftBehind } from './summary.ts'
+import { wrapLines } from './wrap.ts'
 
 const SIGNS = { copy: '+', update: '~', delete: '-', keep: '!', blocked: '✗' } as const
 const GAP = '    '
+const REMARK_GAP = '   '
 
 /** Heading, a line for each action, what is unchanged, the counts; explanations where the plan has some. In pieces, as there may be very
- *  many actions: they are read twice, first for the width of the columns and the counts. */
-export function* renderPlan(plan: PolicyPlan, colors: Colors): Generator<string> {
-  const widths = { source: 0, destination: 0, alone: 0, size: 0, layers: 0 }
+ *  many actions: they are read twice, first for the width of the columns and the counts. `columns`: of the terminal. */
+export function* renderPlan(plan: PolicyPlan, colors: Colors, columns = Number.POSITIVE_INFINITY): Generator<string> {
+  const widths: Widths = { source: 0, destination: 0, alone: 0, size: 0, layers: 0, remark: 0 }
   const tally: Tally = { copy: 0, update: 0, delete: 0, keep: 0, blocked: 0, bytes: undefined }
+  const platforms = commonPlatforms(plan)
   for (const action of plan.actions) {
-    const row = rowOf(action, plan)
+    const row = rowOf(action, plan, platforms)
     widths.source = Math.max(widths.source, row.source.length)
     const place = row.source === '' ? 'alone' : 'destination'
     widths[place] = Math.max(widths[place], row.destination.length)
     widths.size = Math.max(widths.size, row.size.length)
     widths.layers = Math.max(widths.layers, row.layers.length)
+    // What is blocked says why in a sentence, which may be long.
+    if (row.action !== 'blocked') widths.remark = Math.max(widths.remark, row.remark.length)
     tally[action.action] += 1
     if (action.bytes_to_copy !== null) tally.bytes = (tally.bytes ?? 0) + action.bytes_to_copy
   }
-  const whole = Math.max(widths.source + ' → '.length + widths.destination, widths.alone)
+  const layout = layoutOf(widths, columns)
+  const fitted = (text: string): string => `${wrapLines(text, columns)}\n`
   yield headingLine(plan, colors)
   for (const action of plan.actions) {
-    const row = rowOf(action, plan)
-    const place = row.source === '' ? row.destination : `${row.source.padEnd(widths.source)} → ${row.destination}`
-    const size = row.size === '' ? '' : `${row.size.padStart(widths.size)}${row.layers.padEnd(widths.layers)}   `
-    const line = `  ${row.sign} ${place.padEnd(whole)}${GAP}${size}${row.remark}`.trimEnd()
-    yield `${paint(row.action, line, colors)}\n`
-    if (row.hint !== '') yield `    ${row.hint}\n`
+    const row = rowOf(action, plan, platforms)
+    yield `${paint(row.action, wrapLines(lineOf(row, layout, columns), columns), colors)}\n`
+    if (row.hint !== '') yield fitted(`    ${row.hint}`)
   }
   if (plan.unchanged > 0) yield `  = ${plural(plan.unchanged, 'tag')} unchanged\n`
+  if (platforms !== undefined) yield fitted(colors.dim(`  each for ${printable(platforms)}`))
   for (const { kept, resource, rule } of plan.explanations) {
-    yield `${colors.dim(`  ${kept ? 'kept   ' : 'dropped'} ${printable(resource)}  ${printable(rule)}`)}\n`
+    yield fitted(colors.dim(`  ${kept ? 'kept   ' : 'dropped'} ${printable(resource)}  ${printable(rule)}`))
   }
-  for (const warning of plan.warnings) yield `${colors.yellow(`  ! ${printable(warning)}`)}\n`
+  for (const warning of plan.warnings) yield fitted(colors.yellow(`  ! ${printable(warning)}`))
   const left = leftBehind(plan.left_behind)
-  if (left !== undefined) yield `${colors.dim(`  ${left}`)}\n`
-  yield `${totals(plan, tally)}\n`
+  if (left !== undefined) yield fitted(colors.dim(`  ${left}`))
+  yield fitted(totals(plan, tally))
   if (plan.refused) {
-    yield `${colors.red(`✗ ${printable(plan.refused.message)}`)}\n`
-    if (plan.refused.hint !== null) yield `  ${printable(plan.refused.hint)}\n`
+    yield fitted(colors.red(`✗ ${printable(plan.refused.message)}`))
+    if (plan.refused.hint !== null) yield fitted(`  ${printable(plan.refused.hint)}`)
   }
+}
+
+interface Widths {
+  source: number
+  destination: number
+  /** Of a destination that stands without its source. */
+  alone: number
+  size: number
+  layers: number
+  remark: number
+}
+
+interface Layout extends Widths {
+  /** Of the names. */
+  readonly place: number
+  /** Size and remark stand below the names. */
+  readonly isStacked: boolean
+}
+
+/** Where the terminal is too narrow, first the layers are left out, then the rest stands below the names. */
+function layoutOf(widths: Widths, columns: number): Layout {
+  const place = Math.max(widths.source + ' → '.length + widths.destination, widths.alone)
+  const size = widths.size === 0 ? 0 : widths.size + widths.layers + REMARK_GAP.length
+  const whole = '  + '.length + place + GAP.length + size + widths.remark
+  if (whole <= columns) return { ...widths, place, isStacked: false }
+  if (whole - widths.layers <= columns) return { ...widths, layers: 0, place, isStacked: false }
+  return { ...widths, place, isStacked: true }
+}
+
+function lineOf(row: Row, { source, place, size, layers, isStacked }: Layout, columns: number): string {
+  const names = row.source === '' ? row.destination : `${row.source.padEnd(source)} → ${row.destination}`
+  const layersText = layers === 0 ? '' : row.layers.padEnd(layers)
+  if (isStacked) {
+    const rest = [`${row.size}${row.layers}`, row.remark].filter((text) => text !== '').join(REMARK_GAP)
+    const line = `  ${row.sign} ${row.source === '' ? row.destination : `${row.source} → ${row.destination}`}`
+    const fitting = line.length <= columns ? line : line.replace(' → ', '\n    → ')
+    return rest === '' ? fitting : `${fitting}\n      ${rest}`
+  }
+  const sizeText = row.size === '' ? '' : `${row.size.padStart(size)}${layersText}${REMARK_GAP}`
+  return `  ${row.sign} ${names.padEnd(place)}${GAP}${sizeText}${row.remark}`.trimEnd()
+}
+
+/** What all copies of several are for; then it is said once. */
+function commonPlatforms(plan: PolicyPlan): string | undefined {
+  let common: string | undefined
+  let copies = 0
+  for (const { action, platforms } of plan.actions) {
+    if (action !== 'copy') continue
+    const own = platforms.join(', ')
+    if (own === '' || (common !== undefined && own !== common)) return undefined
+    common = own
+    copies += 1
+  }
+  return copies > 1 ? common : undefined
 }
 
 /** True where `run` would have something to do. */
@@ -72,7 +130,7 @@ interface Row {
   readonly hint: string
 }
 
-function rowOf(action: PlannedAction, plan: PolicyPlan): Row {
+function rowOf(action: PlannedAction, plan: PolicyPlan, platforms: string | undefined): Row {
   const { bytes_to_copy: bytes, layers, layers_to_copy: missing } = action
   const copies = action.action === 'copy' || action.action === 'update'
   return {
@@ -82,17 +140,17 @@ function rowOf(action: PlannedAction, plan: PolicyPlan): Row {
     destination: withoutRegistry(action.destination, plan.destination),
     size: copies && bytes !== null ? formatBytes(bytes) : '',
     layers: copies && layers !== null && missing !== null ? ` in ${missing} of ${plural(layers, 'layer')}` : '',
-    remark: printable(remarkOf(action)),
+    remark: printable(remarkOf(action, platforms)),
     hint: action.action === 'blocked' && action.hint !== null ? printable(action.hint) : '',
   }
 }
 
-function remarkOf(action: PlannedAction): string {
+function remarkOf(action: PlannedAction, platforms: string | undefined): string {
   if (action.action === 'update') {
     const previous = parseDigest(action.previous_digest ?? '')
     return previous ? `was ${shortDigest(previous)}` : (action.reason ?? '')
   }
-  if (action.action === 'copy') return action.platforms.join(', ')
+  if (action.action === 'copy') return platforms === undefined ? action.platforms.join(', ') : ''
   return action.reason ?? ''
 }
 

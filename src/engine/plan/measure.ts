@@ -11,6 +11,7 @@ import { isAttestation } from '../../transfer/children.ts'
 import { familyOf, indexReader } from '../../transfer/family.ts'
 import { type Endpoint, type ManifestMemory, readTagged } from '../endpoint.ts'
 import { selectionOf } from './filter.ts'
+import type { Pulls } from './pulls.ts'
 
 /** Manifests of an artifact read at once. */
 const MANIFESTS_AT_ONCE = 16
@@ -24,13 +25,38 @@ export interface Measure {
   readonly platforms: readonly string[]
 }
 
-/** Measures one action after another; a blob that two of them need is counted as copied once for each destination registry. */
-export function createMeasure(policy: Policy, source: Endpoint, destination: Endpoint, memory: ManifestMemory) {
+/** Measures one action after another; a blob that two of them need is counted as copied once for each destination registry, and for the
+ *  action that was asked about first, however long each takes. */
+export function createMeasure(
+  policy: Policy,
+  source: Endpoint,
+  destination: Endpoint,
+  memory: ManifestMemory,
+  pulls: Pulls | undefined,
+) {
   const counted = new Set<string>()
+  let before: Promise<unknown> = Promise.resolve()
   const wanted = selectionOf(policy).children
-  return async (task: TaskSpec, ctx: Context): Promise<Measure> => {
+
+  /** Undefined where its manifests may not be read. */
+  return async (task: TaskSpec, ctx: Context): Promise<Measure | undefined> => {
+    const earlier = before
+    // Rejected where the action cannot be measured; the next one's turn comes all the same.
+    const claimed = contents(task, ctx).then(async (found) => {
+      await earlier
+      if (!found) return undefined
+      const mine = [...found.blobs.values()].filter(({ digest }) => !counted.has(digest))
+      for (const { digest } of mine) counted.add(digest)
+      return { ...found, mine }
+    })
+    before = Promise.allSettled([earlier, claimed])
+    const ours = await claimed
+    return ours && measured(task, ours, ctx)
+  }
+
+  async function contents(task: TaskSpec, ctx: Context): Promise<Contents | undefined> {
+    if (pulls && !(await pulls.mayRead(task.source.repository, task.digest ?? '', ctx))) return undefined
     const from = source.adapter.repository(task.source.repository)
-    const to = destination.adapter.repository(task.destination.repository)
     const blobs = new Map<string, Descriptor>()
     const configs = new Set<string>()
     const read = async (digest: string): Promise<Manifest> =>
@@ -53,20 +79,34 @@ export function createMeasure(policy: Policy, source: Endpoint, destination: End
       for (const blob of contents.blobs) if (policy.foreign_layers || !isForeign(blob)) blobs.set(blob.digest, blob)
       if (contents.config) configs.add(contents.config.digest)
     })
-    let bytes = 0
+    return { blobs, configs, platforms: [...new Set(platforms)] }
+  }
+
+  async function measured(
+    task: TaskSpec,
+    { blobs, configs, platforms, mine }: Contents & { readonly mine: readonly Descriptor[] },
+    ctx: Context,
+  ): Promise<Measure> {
+    const to = destination.adapter.repository(task.destination.repository)
     let bytes_to_copy = 0
     let layers_to_copy = 0
     await Promise.all(
-      [...blobs.values()].map(async (blob) => {
-        bytes += blob.size
-        if (counted.has(blob.digest)) return
-        counted.add(blob.digest)
+      mine.map(async (blob) => {
         if (!task.new_repository && (await to.hasBlob(blob, ctx))) return
         bytes_to_copy += blob.size
         if (!configs.has(blob.digest)) layers_to_copy += 1
       }),
     )
+    const bytes = [...blobs.values()].reduce((sum, { size }) => sum + size, 0)
     const layers = [...blobs.keys()].filter((digest) => !configs.has(digest)).length
-    return { bytes, bytes_to_copy, layers, layers_to_copy, platforms: [...new Set(platforms)] }
+    return { bytes, bytes_to_copy, layers, layers_to_copy, platforms }
   }
+}
+
+/** What an action names, all its manifests together. */
+interface Contents {
+  readonly blobs: ReadonlyMap<string, Descriptor>
+  /** Digests of blobs that are no layers. */
+  readonly configs: ReadonlySet<string>
+  readonly platforms: readonly string[]
 }

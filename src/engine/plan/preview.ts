@@ -57,7 +57,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   )
   const tasks = planned.items()
   const quotas = createQuotaWatch(destination)
-  const measure = createMeasure(policy, source, destination, memory)
+  const measure = createMeasure(policy, source, destination, memory, pulls)
   const actions = request.lists.create<PlannedAction>()
   for await (const action of mapConcurrent(tasks, MEASURED_AT_ONCE, async (task) => {
     if (request.shallow || !isTransfer(task) || task.referrers_only) return actionOf(task, undefined)
@@ -65,9 +65,8 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
       const { repository } = task.source
       // Its manifest is made of all of its content.
       if (source.adapter.repository(repository).nameOf && !request.sizes) return actionOf(task, undefined)
-      if (pulls && !(await pulls.mayRead(repository, task.digest ?? '', ctx))) return actionOf(task, undefined)
       const measured = await measure(task, ctx)
-      quotas.note(task.destination.repository, measured.bytes_to_copy)
+      if (measured) quotas.note(task.destination.repository, measured.bytes_to_copy)
       return actionOf(task, measured)
     } catch (error) {
       return actionOf(

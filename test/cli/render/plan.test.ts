@@ -147,3 +147,52 @@ test('a plan may have more actions than a function takes arguments', () => {
   const text = renderPlan({ ...plan, actions: many }, plain)
   expect(text).toContain('200000 to add')
 })
+
+const long: readonly PlannedAction[] = ['alpine:1.0', 'television/application:2.0-rc1'].map((name) => ({
+  ...nothing,
+  source: `hub/library/${name}`,
+  destination: `harbor/mirror/${name}`,
+  bytes_to_copy: 3.4 * MiB,
+  layers: 4,
+  layers_to_copy: 3,
+  platforms: ['linux/amd64', 'linux/arm64'],
+}))
+
+test('platforms that all copies have are named once', () => {
+  expect(renderPlan({ ...plan, actions: long, unchanged: 0 }, plain)).toBe(`base-images  hub → harbor/mirror
+  + library/alpine:1.0                     → mirror/alpine:1.0                        3.4 MiB in 3 of 4 layers
+  + library/television/application:2.0-rc1 → mirror/television/application:2.0-rc1    3.4 MiB in 3 of 4 layers
+  each for linux/amd64, linux/arm64
+2 to add; 6.8 MiB to copy
+`)
+})
+
+test('a terminal that is too narrow costs the layers, then a line of its own for the sizes, and no part of a name', () => {
+  const one = { ...plan, actions: long, unchanged: 0 }
+  expect(renderPlan(one, plain, 100)).toBe(`base-images  hub → harbor/mirror
+  + library/alpine:1.0                     → mirror/alpine:1.0                        3.4 MiB
+  + library/television/application:2.0-rc1 → mirror/television/application:2.0-rc1    3.4 MiB
+  each for linux/amd64, linux/arm64
+2 to add; 6.8 MiB to copy
+`)
+  expect(renderPlan(one, plain, 60)).toBe(`base-images  hub → harbor/mirror
+  + library/alpine:1.0 → mirror/alpine:1.0
+      3.4 MiB in 3 of 4 layers
+  + library/television/application:2.0-rc1
+    → mirror/television/application:2.0-rc1
+      3.4 MiB in 3 of 4 layers
+  each for linux/amd64, linux/arm64
+2 to add; 6.8 MiB to copy
+`)
+})
+
+test('a plan of every kind of action fits every width', () => {
+  const blocked = { ...nothing, action: 'blocked' as const, source: 'hub/a:1', destination: 'harbor/mirror/a:1' }
+  const reason = 'this is a long reason that goes on and on until no terminal can show it on one line any more'
+  const all = [...actions, { ...blocked, reason, hint: reason }]
+  for (const columns of [60, 80, 100, 200]) {
+    for (const line of renderPlan({ ...plan, actions: all }, plain, columns).split('\n')) {
+      expect(line.length, line).toBeLessThanOrEqual(columns)
+    }
+  }
+})
