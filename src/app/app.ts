@@ -60,6 +60,8 @@ export type { PlanOptions, PolicyOutcome, RunOptions, VerifyOptions } from './re
 export interface App extends Running, Looking {
   /** Reads and checks everything; throws a `ConfigurationError` that names all that is wrong. */
   configuration(files: readonly string[]): Promise<Configuration>
+  /** The same for what contacts nothing: variables need not be set. */
+  offline(files: readonly string[]): Promise<Configuration>
   /** The user's configuration for editing: empty where the file does not exist, and with variables that need not be set. */
   editable(): Promise<Configuration>
   /** Edits the user's configuration and leaves the rest of its file alone; an invalid result is never written. */
@@ -156,9 +158,10 @@ export function createApp(options: AppOptions): App {
     })
   }
 
-  const read = (files: readonly string[], config: string | undefined): Promise<Configuration> =>
+  const read = (files: readonly string[], config: string | undefined, offline = false): Promise<Configuration> =>
     readConfiguration({
       ...options,
+      offline,
       ...(config === undefined ? {} : { config }),
       files,
       types: adapters,
@@ -179,6 +182,7 @@ export function createApp(options: AppOptions): App {
 
   return {
     configuration: (files) => read(files, options.config),
+    offline: (files) => read(files, options.config, true),
     editable: async () =>
       (await import('../config/edit/file.ts')).editableConfiguration({ ...options, types: adapters }),
     edit: async (edits, how) =>

@@ -20,7 +20,7 @@ export interface Selection {
  * nothing is left.
  */
 export async function selectPolicies(
-  app: App,
+  app: Pick<App, 'configuration'>,
   cwd: string,
   targets: readonly string[],
   names: readonly string[] = [],

@@ -32,6 +32,8 @@ export interface Configuration {
   readonly files: readonly ConfigurationFile[]
   /** Values of secrets that came from the environment: never to be shown. */
   readonly secrets: readonly string[]
+  /** Variables that stand for themselves, as they are not set and nothing is contacted. */
+  readonly unset?: readonly string[]
   /** Absolute. */
   readonly cwd: string
   /** The adapters that exist. */

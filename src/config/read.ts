@@ -16,6 +16,8 @@ export interface ReadOptions extends PathOptions {
   readonly types: readonly AdapterFacts[]
   /** `--untrusted`: files that the user names are a stranger's; the user's own configuration is not. */
   readonly untrusted?: boolean
+  /** true: nothing will be contacted, so that variables need not be set. */
+  readonly offline?: boolean
   /** Told each secret that came from the environment, so that it is never shown. */
   readonly secrets?: (secret: string) => void
 }
@@ -26,8 +28,10 @@ const MAX_BYTES = 4 * 1024 * 1024
 export async function readConfiguration(options: ReadOptions): Promise<Configuration> {
   const files = await readFiles(options)
   // The YAML parser and the schema are slow to load, and most commands need neither.
-  const { loadConfiguration } = await import('./load.ts')
-  const configuration = loadConfiguration(files, options)
+  const load = options.offline
+    ? (await import('./offline.ts')).loadOffline
+    : (await import('./load.ts')).loadConfiguration
+  const configuration = load(files, options)
   for (const secret of configuration.secrets) options.secrets?.(secret)
   return configuration
 }

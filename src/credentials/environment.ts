@@ -4,10 +4,35 @@ import { CredentialError } from '../core/errors.ts'
 import type { Credential, Registry } from '../core/registry.ts'
 import type { CredentialSurroundings } from './surroundings.ts'
 
-/** Undefined where no variable of this registry is set. Empty counts as not set, as CI systems leave it. */
-export function environmentCredential(
-  { name, untrusted }: Pick<Registry, 'name' | 'untrusted'>,
-  { env, secrets }: Pick<CredentialSurroundings, 'env' | 'secrets'>,
+type Named = Pick<Registry, 'name' | 'url' | 'untrusted'>
+
+type Surroundings = Pick<CredentialSurroundings, 'env' | 'secrets'>
+
+/** By the registry's name. Undefined where no such variable is set. Empty counts as not set, as CI systems leave it. */
+export function environmentCredential(registry: Named, surroundings: Surroundings): Credential | undefined {
+  return credentialNamed(registry.name, registry, surroundings)
+}
+
+/** By the host of a registry that has another name. */
+export function hostCredential(registry: Named, surroundings: Surroundings): Credential | undefined {
+  const { name, url, untrusted } = registry
+  // A stranger's file must not have it sent in the clear.
+  if (url === undefined || (untrusted && !url.startsWith('https:'))) return undefined
+  const { host } = new URL(url)
+  const hosts = host === DOCKER_HUB ? [host, 'docker.io'] : [host]
+  for (const one of hosts.filter((each) => each !== name)) {
+    const found = credentialNamed(one, registry, surroundings)
+    if (found) return found
+  }
+  return undefined
+}
+
+const DOCKER_HUB = 'registry-1.docker.io'
+
+function credentialNamed(
+  name: string,
+  { name: own, untrusted }: Named,
+  { env, secrets }: Surroundings,
 ): Credential | undefined {
   const prefix = variablePrefix(name)
   const username = env[`${prefix}_USERNAME`] || undefined
@@ -16,7 +41,8 @@ export function environmentCredential(
   for (const secret of [password, token]) if (secret !== undefined) secrets(secret, username)
 
   const set = [username, password, token].some((value) => value !== undefined)
-  if (set && untrusted) {
+  // What is set for a host may go to that host, whoever names it.
+  if (set && untrusted && name === own) {
     throw new CredentialError(
       `${prefix}_… is set, and is not sent to an address that an untrusted file calls ${name}`,
       {

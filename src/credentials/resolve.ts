@@ -3,19 +3,22 @@
 import type { Credential, Registry } from '../core/registry.ts'
 import { configuredCredential } from './configured.ts'
 import { dockerCredential } from './docker-config.ts'
-import { environmentCredential } from './environment.ts'
+import { environmentCredential, hostCredential } from './environment.ts'
 import { createHelperRunner } from './helper.ts'
 import { createKeychain, keychainCredential } from './keychain.ts'
 import type { CredentialSurroundings } from './surroundings.ts'
 
 /**
- * 1. `REPLICATE_<NAME>_…` variables; 2. `credential` of the configuration, where `anonymous` ends the search; 3. the keychain;
- * 4. Docker's and Podman's files; 5. anonymous, of which an adapter may make its cloud's own. Throws `CredentialError` for a place that was
+ * 1. `REPLICATE_<NAME>_…` variables; 2. `credential` of the configuration, where `anonymous` ends the search; 3. `REPLICATE_<HOST>_…`
+ * variables; 4. the keychain; 5. Docker's and Podman's files; 6. anonymous, of which an adapter may make its cloud's own. Throws `CredentialError` for a place that was
  * named on purpose and cannot be used, and for a broken file.
  */
 export async function resolveCredential(registry: Registry, surroundings: CredentialSurroundings): Promise<Credential> {
   const { env, askHelper = createHelperRunner({ env }), keychain = createKeychain({ env }) } = surroundings
-  const given = environmentCredential(registry, surroundings) ?? (await configuredCredential(registry, surroundings))
+  const given =
+    environmentCredential(registry, surroundings) ??
+    (await configuredCredential(registry, surroundings)) ??
+    hostCredential(registry, surroundings)
   if (given) return given
   const kept =
     registry.url === undefined

@@ -7,6 +7,7 @@ import { exported } from '../../src/cli/commands/schedule/export.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
 import type { Policy, Trigger } from '../../src/core/policy.ts'
 import { schedulesOf } from '../../src/core/schedule.ts'
+import { program } from '../e2e/program.ts'
 import { command, policy } from './support.ts'
 
 const scheduled = (name: string, ...triggers: readonly Trigger[]): Policy => ({ ...policy, name, triggers })
@@ -48,6 +49,37 @@ test('schedule export needs a schedule, and a format', async () => {
   const unknown = await command(['schedule', 'export', '--format', 'launchd'], { policies: [nightly] })
   expect(unknown).toMatchObject({ code: 2, stdout: '' })
   expect(unknown.stderr).toContain('Allowed choices are crontab, systemd, kubernetes')
+})
+
+test('schedule export and next, and the check of a file, need no secret', async () => {
+  const here = program({ REPLICATE_HUB_TOKEN: 'hidden' })
+  here.write(
+    'policy.yaml',
+    `registries:
+  hub: { type: docker-registry, url: https://hub.example.com }
+  corp: { type: docker-registry, url: https://corp.example.com, credential: { type: token, token: "\${CORP}" } }
+policies:
+  p: { source: hub/app, destination: corp/mirror, triggers: [{ schedule: "0 2 * * *" }] }
+`,
+  )
+  for (const format of ['crontab', 'systemd', 'kubernetes']) {
+    const { code, stdout, stderr } = await here.run(['schedule', 'export', 'policy.yaml', '--format', format])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    // What must be there when the time comes is named, without its value.
+    for (const name of ['CORP', 'REPLICATE_HUB_TOKEN']) expect(stdout).toContain(name)
+    expect(stdout).not.toContain('hidden')
+    if (format === 'systemd') expect(stdout).toContain('\nEnvironmentFile=-%E/replicate/environment\n')
+    if (format !== 'kubernetes') expect(stdout).toMatch(/^# .*no keychain/m)
+  }
+  expect(await here.run(['schedule', 'next', 'policy.yaml'])).toMatchObject({ code: 0, stderr: '' })
+  expect(await here.run(['config', 'show', 'policy.yaml'])).toMatchObject({ code: 0, stderr: '' })
+  const validated = await here.run(['policies', 'validate', 'policy.yaml'])
+  expect(validated).toMatchObject({ code: 0, stderr: 'warning: CORP is not set here, and a run needs it\n' })
+  expect(JSON.parse((await here.run(['policies', 'validate', 'policy.yaml', '--json'])).stdout)).toMatchObject({
+    valid: true,
+    unset: ['CORP'],
+  })
+  expect(await here.run(['plan', 'policy.yaml'])).toMatchObject({ code: 2 })
 })
 
 const place: Place = {
@@ -114,7 +146,7 @@ describe('a crontab', () => {
 
   test('tells which variables the configuration reads', () => {
     const { text } = exported('crontab', entriesOf(nightly), { ...place, variables: ['HUB_PASSWORD'] })
-    expect(text).toContain('# The configuration reads HUB_PASSWORD')
+    expect(text).toContain('\n# HUB_PASSWORD=…\n')
   })
 
   test('refuses a path with a line break', () => {

@@ -150,6 +150,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
   }
   const app: App = {
     configuration: () => Promise.resolve(configuration),
+    offline: () => Promise.resolve(configuration),
     editable: () => Promise.resolve(configuration),
     edit: unused,
     async *run(policies, _configuration, options, started, ctx) {

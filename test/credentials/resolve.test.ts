@@ -34,6 +34,24 @@ test('takes the first place that answers: variables, configuration, files, nobod
   expect(home.secrets).toEqual(['from-docker', 'from-file', 'from-env'])
 })
 
+test('the variables of the host are read after those of the name and the configuration', async () => {
+  const home = makeHome()
+  Object.assign(home.env, { REPLICATE_REG_EXAMPLE_COM_USERNAME: 'host', REPLICATE_REG_EXAMPLE_COM_PASSWORD: 'x' })
+  expect(await home.resolve()).toMatchObject({
+    username: 'host',
+    origin: 'environment (REPLICATE_REG_EXAMPLE_COM_USERNAME)',
+  })
+  expect(await home.resolve({ credential: CONFIGURED })).toMatchObject({ username: 'filed' })
+  expect(await home.resolve({ url: 'https://reg.example.com:5000' })).toMatchObject({ kind: 'anonymous' })
+  expect(await home.resolve({ untrusted: true })).toMatchObject({ username: 'host' })
+  expect(await home.resolve({ untrusted: true, url: 'http://reg.example.com' })).toMatchObject({ kind: 'anonymous' })
+  Object.assign(home.env, { REPLICATE_HARBOR_USERNAME: 'name', REPLICATE_HARBOR_PASSWORD: 'y' })
+  expect(await home.resolve()).toMatchObject({ username: 'name' })
+  const hub = { REPLICATE_DOCKER_IO_USERNAME: 'hub', REPLICATE_DOCKER_IO_PASSWORD: 'z' }
+  Object.assign(home.env, hub)
+  expect(await home.resolve({ name: 'mine', url: 'https://registry-1.docker.io' })).toMatchObject({ username: 'hub' })
+})
+
 test('asks nobody else where the configuration says anonymous', async () => {
   const home = makeHome()
   home.write('.docker/config.json', '{ broken')

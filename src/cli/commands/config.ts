@@ -22,7 +22,7 @@ export async function schema(session: Session): Promise<number> {
 }
 
 export async function show(session: Session, files: readonly string[]): Promise<number> {
-  const { registries, policies } = await (await session.app()).configuration(files)
+  const { registries, policies } = await (await session.app()).offline(files)
   const document = {
     registries: Object.fromEntries([...registries].map(([name, registry]) => [name, withoutSecrets(registry)])),
     policies: Object.fromEntries(policies.map(({ name, ...policy }) => [name, policy])),

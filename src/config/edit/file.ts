@@ -5,11 +5,10 @@ import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ConfigurationError, hasCode } from '../../core/errors.ts'
-import { UNSET } from '../interpolate.ts'
-import { type Configuration, type LoadOptions, loadConfiguration } from '../load.ts'
+import type { Configuration, LoadOptions } from '../load.ts'
+import { loadOffline } from '../offline.ts'
 import { type PathOptions, userConfiguration } from '../paths.ts'
 import { reasonOf } from '../read.ts'
-import type { ConfigurationFile } from '../source.ts'
 import { type Edit, editedText } from './edit.ts'
 
 export interface EditMode {
@@ -46,38 +45,18 @@ export async function editConfiguration(edits: readonly Edit[], options: EditOpt
 export async function editableConfiguration(options: EditOptions): Promise<Configuration> {
   const { path } = userConfiguration(options)
   const bytes = await bytesOf(path)
-  return loaded(bytes ? [{ path, text: decoded(path, bytes).text }] : [], options)
+  return loadOffline(bytes ? [{ path, text: decoded(path, bytes).text }] : [], options)
 }
 
 function checked(path: string, before: string, after: string, options: EditOptions): Configuration {
   try {
-    return loaded([{ path, text: after }], options)
+    return loadOffline([{ path, text: after }], options)
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
     // A problem that was there before is reported with its place; a new one has no place in the file yet.
-    loaded([{ path, text: before }], options)
+    loadOffline([{ path, text: before }], options)
     const problems = error.problems.map(({ message, hint }) => (hint === undefined ? { message } : { message, hint }))
     throw new ConfigurationError(problems, { cause: error, hint: error.hint })
-  }
-}
-
-/** If unset variables are the only problem, loads again with each name in place of its value. */
-function loaded(files: readonly ConfigurationFile[], options: EditOptions): Configuration {
-  try {
-    return loadConfiguration(files, options)
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error
-    const names = error.problems.map(({ message }) =>
-      message.endsWith(UNSET) ? /`([^`]+)`/.exec(message)?.[1] : undefined,
-    )
-    const unset = names.filter((name) => name !== undefined)
-    if (unset.length < names.length) throw error
-    const env = { ...options.env, ...Object.fromEntries(unset.map((name) => [name, `\${${name}}`])) }
-    try {
-      return loadConfiguration(files, { ...options, env })
-    } catch {
-      throw error
-    }
   }
 }
 

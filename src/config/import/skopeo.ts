@@ -5,6 +5,7 @@ import { parseDigest } from '../../core/descriptor.ts'
 import { ConfigurationError } from '../../core/errors.ts'
 import { pinnedTag } from '../../core/pinned-tag.ts'
 import { isTag } from '../../core/reference.ts'
+import { isMistake, parseReference } from '../reference.ts'
 import type { ConfigurationFile } from '../source.ts'
 import { addCopies, type Pick, type Side, takesAll } from './copies.ts'
 import { type Draft, type EntryPath, literal } from './draft.ts'
@@ -43,6 +44,7 @@ export function importSkopeo(file: ConfigurationFile, target: SkopeoTarget, draf
       hint: 'name it: --to registry.example.com/mirror',
     })
   }
+  refuseTarget(target.to ?? '', cwd)
   const foreign = readForeign(file, z.record(z.string(), registry), { format: 'skopeo', cwd, dropEmpty: false })
   noteUnknown(draft, foreign)
   const { origin } = foreign
@@ -54,6 +56,15 @@ export function importSkopeo(file: ConfigurationFile, target: SkopeoTarget, draf
   if (made.length === 0) return
   const message = 'without `--all` skopeo copies only the platform it runs on; here all are copied'
   draft.note(origin, message, 'where one is meant write `platforms: [linux/amd64]` into `filters`')
+}
+
+/** Throws a `ConfigurationError` for what is not a registry's host with a namespace. */
+function refuseTarget(to: string, directory: string): void {
+  const target = parseReference(to, { registries: new Map(), types: [], directory })
+  if (isMistake(target)) throw new ConfigurationError(`--to: ${target.message}`, { hint: target.hint })
+  if (target.registry.path === undefined) return
+  const hint = 'name a registry here, and change `destination:` in the result'
+  throw new ConfigurationError('--to: a layout is not a registry', { hint })
 }
 
 interface Landing {

@@ -23,7 +23,7 @@ const REFUSED = 3
 
 export async function list(session: Session): Promise<number> {
   const app = await session.app()
-  const configuration = await app.configuration([])
+  const configuration = await app.offline([])
   const known = [...configuration.registries.values()].filter(({ url }) => url !== undefined)
   const found = await Promise.all(known.map((registry) => lookUp(session, app, configuration, registry.name)))
   const entries = await app.keychain.entries().catch((error: unknown) => {

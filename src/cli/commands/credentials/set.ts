@@ -19,7 +19,7 @@ export interface SetFlags {
 
 export async function set(session: Session, name: string, flags: SetFlags): Promise<number> {
   const app = await session.app()
-  const configuration = await app.configuration([])
+  const configuration = await app.offline([])
   const registry = configuration.registryOf(name)
   const type = await typeOf(session, registry, flags.type)
   await refuseWithoutKeychain(app.keychain, { name, username: flags.username, verb: `update ${name}` })

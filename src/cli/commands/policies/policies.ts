@@ -65,17 +65,20 @@ export async function validate(
   { online = false }: ValidateFlags = {},
 ): Promise<number> {
   const app = await session.app()
-  const configuration = await app.configuration(files)
-  const { policies, registries } = configuration
+  const configuration = await (online ? app.configuration(files) : app.offline(files))
+  const { policies, registries, unset = [] } = configuration
   const counts = `${plural(policies.length, 'policy', 'policies')}, ${plural(registries.size, 'registry', 'registries')}`
   const document = {
     valid: true,
     policies: policies.map(({ name }) => name),
     registries: [...registries.keys()],
+    ...(unset.length === 0 ? {} : { unset }),
   }
   const text = session.quiet ? '' : `${session.colors.green('✓')} valid: ${counts}\n`
   if (!online) {
     print(session, document, () => text)
+    const them = unset.length === 1 ? 'is not set here, and a run needs it' : 'are not set here, and a run needs them'
+    if (unset.length > 0 && !session.json) session.stderr.write(`warning: ${unset.join(', ')} ${them}\n`)
     return 0
   }
   if (!session.json) session.stdout.write(text)

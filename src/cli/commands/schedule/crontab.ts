@@ -11,9 +11,8 @@ export function crontab(entries: readonly Entry[], place: Place): string {
     ...(zones.some((zone) => zone !== '')
       ? ["# CRON_TZ is for cronie; Debian's cron ignores it and takes the time zone of the machine: use systemd there."]
       : []),
-    ...place.variables.map(
-      (name) => `# The configuration reads ${name}; cron has it only where a line here says: ${name}=…`,
-    ),
+    '# cron has no variable of your shell and no keychain: credentials come from lines such as NAME=value below, from `password_file:`, or from `docker login`.',
+    ...place.variables.map((name) => `# ${name}=…`),
   ]
   for (const zone of zones) {
     lines.push('')

@@ -1,7 +1,9 @@
 /** `replicate schedule`: when policies come next, and what makes them run then. */
 
 import { ConfigurationError } from '../../../core/errors.ts'
+import { routesOf } from '../../../core/policy.ts'
 import { comingRuns, type Schedule, schedulesOf } from '../../../core/schedule.ts'
+import { variablePrefix } from '../../../credentials/environment.ts'
 import { formatRelative } from '../../render/format.ts'
 import { renderTable } from '../../render/table.ts'
 import { type Selection, selectPolicies } from '../../selection.ts'
@@ -13,7 +15,7 @@ export interface NextFlags {
 }
 
 export async function next(session: Session, targets: readonly string[], { count }: NextFlags): Promise<number> {
-  const { policies } = await selectPolicies(await session.app(), session.cwd, targets)
+  const { policies } = await selectOffline(session, targets)
   const now = session.timer.now()
   const runs: ReturnType<typeof describe>[] = []
   for (const run of comingRuns(policies, now)) {
@@ -55,7 +57,7 @@ export async function exportSchedules(
   targets: readonly string[],
   { format }: ExportFlags,
 ): Promise<number> {
-  const selection = await selectPolicies(await session.app(), session.cwd, targets)
+  const selection = await selectOffline(session, targets)
   const entries = selection.policies.flatMap((policy) => schedulesOf(policy).map((schedule) => ({ policy, schedule })))
   if (entries.length === 0) {
     const hint = 'give a policy `triggers: [{schedule: "0 2 * * *"}]`'
@@ -68,11 +70,17 @@ export async function exportSchedules(
     user: selection.configuration.files.some(({ path }) => path === user) ? user : undefined,
     fileOf: (policy) => fileOf(selection, policy),
     timezone: localTimezone(),
-    variables: variablesOf(selection),
+    variables: variablesOf(selection, session.env),
   })
   for (const warning of warnings) session.stderr.write(`${session.errorColors.yellow('warning:')} ${warning}\n`)
   session.stdout.write(text)
   return 0
+}
+
+/** Nothing is contacted, so secrets need not be there. */
+async function selectOffline(session: Session, targets: readonly string[]): Promise<Selection> {
+  const { offline } = await session.app()
+  return selectPolicies({ configuration: offline }, session.cwd, targets)
 }
 
 function describe(policy: string, { text, timezone = localTimezone() }: Schedule, time: number) {
@@ -99,11 +107,17 @@ function fileOf({ configuration }: Selection, policy: string): string {
   })
 }
 
-/** The variables without which the files mean nothing. */
-function variablesOf({ configuration }: Selection): readonly string[] {
+/** The variables without which the files mean nothing, and those that give a registry its credential here. */
+function variablesOf({ configuration, policies }: Selection, env: Session['env']): readonly string[] {
   const lines = configuration.files.flatMap(({ text }) => text.split('\n')).filter((line) => !/^\s*#/.test(line))
   const names = lines.flatMap((line) =>
     [...line.matchAll(/(?<!\$)\$\{([A-Za-z_]\w*)\}/g)].map((match) => match[1] ?? ''),
   )
-  return [...new Set(names)].sort()
+  const registries = policies.flatMap((policy) =>
+    routesOf(policy).flatMap(({ source, destination }) => [source.registry, destination.registry]),
+  )
+  const given = registries.flatMap((name) =>
+    ['USERNAME', 'PASSWORD', 'TOKEN'].map((what) => `${variablePrefix(name)}_${what}`),
+  )
+  return [...new Set([...names, ...given.filter((name) => env[name])])].sort()
 }

@@ -25,7 +25,10 @@ export function timers(entries: readonly Entry[], place: Place): string {
       '',
       '[Service]',
       'Type=oneshot',
-      ...place.variables.map((variable) => `# The configuration reads ${variable}; EnvironmentFile= can give it.`),
+      ...(place.variables.length === 0
+        ? ['# Variables with credentials, one NAME=value a line:']
+        : [`# One NAME=value a line: ${place.variables.join(', ')}.`]),
+      'EnvironmentFile=-%E/replicate/environment',
       `ExecStart=${commandOf(policy, place).map(unitWord).join(' ')}`,
       '# 5: it is already running, started elsewhere.',
       'SuccessExitStatus=5',
@@ -50,6 +53,8 @@ export function timers(entries: readonly Entry[], place: Place): string {
     `#   replicate schedule export --format systemd | awk '/^# replicate-.*\\.(service|timer)$/ { file = $2 } file { print > file }'`,
     `#   systemctl --user daemon-reload && systemctl --user enable --now ${names}`,
     '# `loginctl enable-linger` lets them run while no one is logged in.',
+    '# They have no variable of your shell, and no keychain while no one is logged in. Their credentials come from ~/.config/replicate/environment',
+    '# (/etc/replicate/environment for units of the system; chmod 600), from `password_file:`, or from `docker login`.',
   ]
   return `${head.join('\n')}\n\n${files.join('\n\n')}\n`
 }
