@@ -145,6 +145,20 @@ test('the quickstart prints what the README shows', async () => {
   }
 })
 
+test('every message in the table of troubles is one of the program', () => {
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => textOf(join('src', path)))
+    .join('\n')
+  const rows = [...textOf('examples/reference.md').matchAll(/^\| (`.*?) \| /gm)].map(([, says]) => says ?? '')
+  const troubles = rows.slice(rows.findIndex((row) => row.includes('connection refused')))
+  const parts = troubles
+    .flatMap((row) => row.match(/(?<=`)[^`]*[^`,\s][^`]*(?=`)/g) ?? [])
+    .flatMap((message) => message.split('…').map((part) => part.trim()))
+  expect(parts.length).toBeGreaterThan(15)
+  expect(parts.filter((part) => !sources.includes(part))).toEqual([])
+})
+
 /** The anchor that a heading has on the page. */
 function anchorsOf(text: string): readonly string[] {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>

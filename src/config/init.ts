@@ -6,7 +6,7 @@ export function initialConfiguration(): string {
 }
 
 const INITIAL = `# Registries and policies of replicate.
-# Everything that may stand here: replicate config schema. Is it right? replicate policies validate
+# Every key: replicate config schema. Check this file: replicate policies validate FILE
 # For editors: replicate config schema > schema.json, and a first line "# yaml-language-server: $schema=./schema.json"
 
 # A registry is an endpoint with a name. One that needs no settings need not be defined: a host will do.
