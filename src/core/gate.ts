@@ -24,9 +24,9 @@ export interface GateControl extends Gate {
   open(): void
 }
 
-/** A server goes on sending until the buffers of both systems are full, which are megabytes; reading again from any byte costs a request.
- *  An upload sends nothing of its own accord, and not every registry keeps one that broke off; but servers give up after 20 to 60 seconds. */
-const GRACE: Grace = { reading: 500, writing: 10_000 }
+/** A server goes on sending until the buffers of both systems are full, which are megabytes; reading again from any byte costs a request. An
+ *  upload sends nothing of its own accord, and some registries drop one whose connection ends: it is kept for as long as the server will. */
+const GRACE: Grace = { reading: 500, writing: 10 * 60_000 }
 
 export function createGate(grace = GRACE): GateControl {
   let opened = Promise.resolve()

@@ -1,6 +1,30 @@
 /** Parts of a blob in memory: while one part is being sent, the next one is read. */
 
+import type { Bytes } from '../../../core/content.ts'
+import type { Context } from '../../../core/context.ts'
+import type { BodySource } from '../../../core/http.ts'
 import type { BlobParts } from './parts.ts'
+
+/** In bytes. */
+const PIECE = 128 * 1024
+/** How long a part under way may still take in a pause, in milliseconds: between two parts the registry keeps what it has for any time. */
+const LAST_PIECES = 1000
+
+/** A part as a body that a pause stops. */
+export function pausable(part: Uint8Array, { gate, signal }: Context, patience = LAST_PIECES): Uint8Array | BodySource {
+  if (!gate) return part
+  async function* pieces(): Bytes {
+    let deadline: number | undefined
+    for (let at = 0; at < part.byteLength; at += PIECE) {
+      if (gate?.closed) {
+        deadline ??= performance.now() + patience
+        if (performance.now() >= deadline) await gate.pass(signal)
+      } else deadline = undefined
+      yield part.subarray(at, at + PIECE)
+    }
+  }
+  return { size: part.byteLength, open: async () => pieces() }
+}
 
 export class HeldParts {
   readonly #source: BlobParts

@@ -10,7 +10,7 @@ import { delayAfter, isPassing } from '../../../core/retry.ts'
 import { hasBlob } from '../blobs.ts'
 import { doing } from '../restate.ts'
 import { laneOf, partSize, shrink, type UploadTarget } from './facts.ts'
-import { HeldParts } from './held-parts.ts'
+import { HeldParts, pausable } from './held-parts.ts'
 import { BlobParts } from './parts.ts'
 import {
   abandonUpload,
@@ -93,7 +93,8 @@ export async function uploadBlob(
         const tooLarge = failure === undefined && isStatus(error, 413)
         const outOfRange = failure === undefined && isStatus(error, 416)
         if (!tooLarge || !shrink(target, upload.part, upload.minimum)) {
-          failures += 1
+          // A server that ends an idle upload in a pause has not refused anything.
+          if (!ctx.gate?.closed) failures += 1
           const again = gone || outOfRange || isPassing(error)
           if (!again || failures >= target.retry.attempts) {
             // A session that was refused for good cannot be resumed; after any other failure it can.
@@ -203,7 +204,8 @@ async function sendHeld(
       const body = await parts.take(start, partSize(target, start, size, upload.minimum))
       throwIfAborted(ctx.signal)
       const range = rangeHeader(start, body.byteLength)
-      await sendPart(target, upload, body, body.byteLength, range, checkpoint, { ...ctx, signal: late.signal })
+      const sending = { ...ctx, signal: late.signal }
+      await sendPart(target, upload, pausable(body, sending), body.byteLength, range, checkpoint, sending)
     }
     throwIfAborted(ctx.signal)
   } finally {
