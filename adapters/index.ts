@@ -5,6 +5,7 @@ import { artifactHub } from './artifact-hub/index.ts'
 import { awsEcr } from './aws-ecr/index.ts'
 import { awsEcrPublic } from './aws-ecr-public/index.ts'
 import { azureAcr } from './azure-acr/index.ts'
+import { chartmuseum } from './chartmuseum/index.ts'
 import { dockerHub } from './docker-hub/index.ts'
 import { dockerRegistry } from './docker-registry/index.ts'
 import { githubGhcr } from './github-ghcr/index.ts'
@@ -32,5 +33,6 @@ export const adapters: readonly AdapterType[] = [
   zot,
   helmHttp,
   artifactHub,
+  chartmuseum,
   ociLayout,
 ]

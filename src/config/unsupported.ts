@@ -9,6 +9,7 @@ export const FUTURE_TYPES: readonly string[] = [
   'netease',
   'dtr',
   'chartmuseum',
+  'artifact-hub',
 ]
 
 /** Identities of services that are gone, with the adapter that has what they had. */

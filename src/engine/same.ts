@@ -3,7 +3,7 @@
 import type { ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Digest } from '../core/descriptor.ts'
-import { isSchema1 } from '../core/manifest.ts'
+import { contentsOf, isSchema1 } from '../core/manifest.ts'
 import type { ContentNames } from '../history/content-names.ts'
 import { readTagged } from './endpoint.ts'
 
@@ -25,4 +25,13 @@ export async function isSame(a: Pointed, b: Pointed, names: ContentNames | undef
   const name = isSchema1(manifest.mediaType) ? undefined : named.store.nameOf?.(manifest)
   if (name !== undefined) names?.keep(kept.digest, name)
   return name === named.digest
+}
+
+/** True where `a` has a part that `b` lacks, although both have the same name: a signature of the content that came later. */
+export async function lacksParts(a: Pointed, b: Pointed, ctx: Context): Promise<boolean> {
+  const [wanted, there] = await Promise.all([a, b].map(({ store, digest, tag }) => readTagged(store, digest, tag, ctx)))
+  if (!wanted || !there) return false
+  const known = new Set(contentsOf(there).blobs.map(({ digest }) => digest))
+  const { blobs, config } = contentsOf(wanted)
+  return blobs.some(({ digest }) => digest !== config?.digest && !known.has(digest))
 }

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { missingBrowsers } from './browser.ts'
+import { missingHelm } from './clients.ts'
 import { buildIfStale } from './fresh-build.ts'
 import { missingHarbor } from './harbor.ts'
 import { missingMoto } from './moto.ts'
@@ -23,6 +24,7 @@ export function setup(): void {
     ...missingServers(),
     ...missingHarbor(),
     ...missingMoto(),
+    ...missingHelm(),
     ...missingPrograms(),
     ...missingBrowsers(),
     ...missingShells(),

@@ -8,7 +8,7 @@ import { computeDigest, type Manifest } from '../../core/manifest.ts'
 import { once } from '../../core/remembered.ts'
 import { timeFrom } from '../../core/time.ts'
 import { readArchive } from '../chart/archive.ts'
-import { artifactOf } from '../chart/artifact.ts'
+import { artifactOf, tagOf } from '../chart/artifact.ts'
 import { isChartVersion } from '../chart/metadata.ts'
 import type { ChartIndex, ChartVersion } from '../index/index.ts'
 import { type Held, heldBytes, hold } from './held.ts'
@@ -37,6 +37,8 @@ export class Charts {
   readonly #open = new Map<ChartVersion, Promise<OpenChart>>()
   /** By the digest of a manifest, a config, an archive or a provenance file: the open chart that it belongs to. */
   readonly #homes = new Map<string, ChartVersion>()
+  /** By chart: its versions, where this run has changed them. */
+  readonly #changed = new Map<string, ReadonlyMap<string, ChartVersion>>()
   /** Digests of archives that this run has made sure of. */
   readonly #sure = new Map<ChartVersion, Digest>()
 
@@ -49,13 +51,39 @@ export class Charts {
     return this.#index(ctx)
   }
 
-  async versions(chart: string, ctx: Context): Promise<ReadonlyMap<string, ChartVersion>> {
-    return (await this.index(ctx)).charts.get(chart) ?? new Map()
+  /** By tag; undefined where there is no such chart. */
+  async versions(chart: string, ctx: Context): Promise<ReadonlyMap<string, ChartVersion> | undefined> {
+    const listed = (await this.index(ctx)).charts.get(chart)
+    return this.#changed.get(chart) ?? listed
+  }
+
+  /** Notes what this run has written or deleted, which the index may tell later. */
+  async note(version: ChartVersion, isThere: boolean, ctx: Context): Promise<void> {
+    const { chart } = version
+    const versions = new Map(await this.versions(chart, ctx))
+    const tag = tagOf(version.version)
+    const before = versions.get(tag)
+    if (before) this.#drop(before)
+    if (isThere) versions.set(tag, version)
+    else versions.delete(tag)
+    this.#changed.set(chart, versions)
+  }
+
+  /** True once the index of the server tells all that `note` was told. */
+  async isTold(ctx: Context): Promise<boolean> {
+    if (this.#changed.size === 0) return true
+    const { charts } = await this.#origin.readIndex(ctx)
+    return [...this.#changed].every(([chart, versions]) => {
+      const told = charts.get(chart)
+      if ((told?.size ?? 0) !== versions.size) return false
+      return [...versions].every(([tag, { digest }]) => told?.get(tag)?.digest === digest)
+    })
   }
 
   /** The version with a tag, with an archive of this digest, or presented by a manifest with this digest. */
   async find(chart: string, tagOrDigest: string, ctx: Context): Promise<ChartVersion | undefined> {
     const versions = await this.versions(chart, ctx)
+    if (!versions) return undefined
     if (!tagOrDigest.includes(':')) return versions.get(tagOrDigest)
     const home = this.#homes.get(tagOrDigest)
     if (home?.chart === chart) return home

@@ -44,7 +44,7 @@ export function chartSource(charts: Charts, chart: string): ContentSource {
 }
 
 async function listed(charts: Charts, chart: string, ctx: Context): Promise<ReadonlyMap<string, ChartVersion>> {
-  const versions = (await charts.index(ctx)).charts.get(chart)
+  const versions = await charts.versions(chart, ctx)
   if (!versions) throw notFound(`${chart} is not in the index`)
   return versions
 }

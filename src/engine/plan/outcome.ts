@@ -11,7 +11,7 @@ import type { ContentNames } from '../../history/content-names.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import { type Endpoint, type ManifestMemory, readTagged } from '../endpoint.ts'
 import type { Reason } from '../reason.ts'
-import { isSame } from '../same.ts'
+import { isSame, lacksParts, type Pointed } from '../same.ts'
 import { lacksReferrers } from '../verify/late-referrers.ts'
 import type { Listed } from './destination-tags.ts'
 import type { Discovery } from './discover.ts'
@@ -108,12 +108,24 @@ async function isUnchanged(
   old: Digest,
   from: LocalLocation,
   to: LocalLocation,
-  { source, destination, names }: Comparison,
+  comparison: Comparison,
   ctx: Context,
 ): Promise<boolean> {
-  const here = { store: source.adapter.repository(from.repository), digest, tag: from.tag }
-  const there = { store: destination.adapter.repository(to.repository), digest: old, tag: to.tag }
-  return isSame(here, there, names, ctx)
+  const [here, there] = pointed(digest, old, from, to, comparison)
+  return isSame(here, there, comparison.names, ctx)
+}
+
+function pointed(
+  digest: Digest,
+  old: Digest,
+  from: LocalLocation,
+  to: LocalLocation,
+  { source, destination }: Comparison,
+): readonly [here: Pointed, there: Pointed] {
+  return [
+    { store: source.adapter.repository(from.repository), digest, tag: from.tag },
+    { store: destination.adapter.repository(to.repository), digest: old, tag: to.tag },
+  ]
 }
 
 /** What the destination should have; undefined where no wanted platform is in it. */
@@ -140,6 +152,21 @@ async function unchanged(
   const { policy, source, destination, selection, narrowing } = comparison
   const same: Outcome = { kind: 'unchanged', digest: now.digest, mediaType: now.mediaType, there, to }
   if (!comparison.lateReferrers || !policy.referrers) return same
+  const [here, beside] = pointed(now.digest, there, from, to, comparison)
+  if (here.store.nameOf ?? beside.store.nameOf) {
+    if (!(await lacksParts(here, beside, ctx))) return same
+    const reason = { reason: 'new provenance', reason_code: 'new_content' }
+    const task = { ...endsOf(from, to, comparison), digest: now.digest, media_type: now.mediaType, ...reason }
+    return {
+      kind: 'task',
+      task: {
+        action: 'update',
+        resource_type: onlyType(source) ?? onlyType(destination) ?? 'image',
+        previous_digest: there,
+        ...task,
+      },
+    }
+  }
   const artifact = {
     digest: { source: now.digest, destination: there },
     source: source.adapter.repository(from.repository),

@@ -80,7 +80,8 @@ export function createInspect(inspection: Inspection): Inspect {
       manifests.set(digest, [descriptorOf(manifest), ...children])
       const blobs = contentsOf(manifest).blobs.filter((blob) => foreignLayers || !isForeign(blob))
       const findings = await Promise.all([
-        ...blobs.map((blob) => once(blob.digest, () => inspectBlob(blob, ctx))),
+        // A store that makes its manifests calls one by the digest of a blob.
+        ...blobs.map((blob) => once(`blob ${blob.digest}`, () => inspectBlob(blob, ctx))),
         ...children.map((child) => inspectChild(child, depth + 1, read, ctx)),
       ])
       return findings.flat().map((finding) => ('in' in finding ? finding : { ...finding, in: digest }))

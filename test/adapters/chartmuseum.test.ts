@@ -1,0 +1,241 @@
+/** A real ChartMuseum: written from artifacts, read back, deleted from, and refusing what its flags say. */
+
+import { describe, expect, test } from 'vitest'
+import { readArchive } from '../../src/charts/chart/archive.ts'
+import { artifactOf } from '../../src/charts/chart/artifact.ts'
+import { bytesOf } from '../../src/core/content.ts'
+import { workplace } from '../e2e/harness.ts'
+import { chart, digestOf, provenance, type TestChart } from '../support/charts.ts'
+import { missingHelm } from '../support/clients.ts'
+import { chartMuseum, oldHarbor } from '../support/helm.ts'
+import { image } from '../support/images.ts'
+import type { MemoryRegistry } from '../support/memory-registry.ts'
+import { registry } from '../support/registries.ts'
+import { seed } from '../support/seed.ts'
+
+const available = !missingHelm().includes('chartmuseum')
+
+/** Puts a chart into a registry, as `helm push` would. */
+async function push(
+  to: MemoryRegistry,
+  name: string,
+  one: TestChart,
+  tag = one.version,
+  signature?: Buffer,
+): Promise<void> {
+  const { metadata } = await readArchive(bytesOf(one.archive))
+  const signed = signature && { digest: digestOf(signature), size: signature.byteLength }
+  const archive = { digest: one.digest, size: one.archive.byteLength }
+  const { manifest, config } = artifactOf(metadata, archive, signed, new Date('2024-01-01T00:00:00Z'))
+  to.add(
+    name,
+    {
+      digest: manifest.digest,
+      mediaType: manifest.mediaType,
+      bytes: Buffer.from(manifest.bytes),
+      blobs: new Map([
+        [digestOf(config), config],
+        [one.digest, one.archive],
+        ...(signature ? [[digestOf(signature), signature] as const] : []),
+      ]),
+      children: [],
+    } as never,
+    tag.replaceAll('+', '_'),
+  )
+}
+
+interface Sides {
+  readonly from: string
+  readonly to: string
+}
+
+function policy({ from, to }: Sides, more = ''): string {
+  return `
+registries:
+  from: ${from}
+  to: ${to}
+policies:
+  copy:
+    source: { registry: from }
+    destination: { registry: to }
+    retry: { attempts: 1, delay: 1s }
+${more}`
+}
+
+const oci = (url: string): string => `{ type: docker-registry, url: ${url} }`
+const museum = (url: string, more = ''): string => `{ type: chartmuseum, url: "${url}"${more} }`
+
+async function indexed(url: string): Promise<string> {
+  return (await fetch(`${url}/index.yaml`)).text()
+}
+
+describe.skipIf(!available)('a ChartMuseum', () => {
+  const one = chart('demo', '1.0.0')
+  const build = chart('demo', '1.1.0+b.1')
+
+  test('takes charts with their provenance, and gives them back as they were', async () => {
+    const from = await registry()
+    await push(from, 'demo', one, '1.0.0', provenance(one))
+    await push(from, 'demo', build)
+    const { url } = await chartMuseum()
+    const here = workplace()
+    const there = policy({ from: oci(from.url), to: museum(url) })
+    expect((await here.run(there)).outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
+    expect(await indexed(url)).toContain(build.digest.slice('sha256:'.length))
+    expect(digestOf(Buffer.from(await (await fetch(`${url}/charts/${build.file}`)).arrayBuffer()))).toBe(build.digest)
+    expect(await (await fetch(`${url}/charts/${one.file}.prov`)).text()).toBe(provenance(one).toString())
+    expect((await here.run(there)).outcome.execution).toMatchObject({ total: 0, unchanged: 2 })
+    expect((await workplace().run(there)).outcome.execution).toMatchObject({ total: 0, unchanged: 2 })
+    expect(await here.verify(there)).toMatchObject({ differences: [] })
+    const back = await registry()
+    const away = policy({ from: museum(url), to: oci(back.url) })
+    expect((await here.run(away)).outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
+    const bytes = [...(back.repositories.get('demo')?.manifests.values() ?? [])].map(({ bytes }) => String(bytes))
+    expect(bytes.some((text) => text.includes(digestOf(provenance(one))))).toBe(true)
+    expect((await here.run(policy({ from: oci(back.url), to: oci(from.url) }))).outcome.execution?.total).toBe(2)
+    expect((await here.run(there)).outcome.execution).toMatchObject({ total: 0, unchanged: 2 })
+  })
+
+  test('has tenants at any depth, below the path that it is served at', async () => {
+    const from = await registry()
+    await push(from, 'org/team/demo', one)
+    const { url } = await chartMuseum('--depth=2', '--context-path=/some/path')
+    const here = workplace()
+    const sides = { from: oci(from.url), to: museum(url) }
+    expect((await here.run(policy(sides))).outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
+    expect(await indexed(`${url}/org/team`)).toContain('demo-1.0.0.tgz')
+    const below = policy(
+      { from: museum(`${url}/org/team`), to: museum(`${url}/org/other`) },
+      '    filters: { name: demo }\n',
+    )
+    expect((await here.run(below)).outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
+    const named = policy(
+      { from: museum(url), to: oci((await registry()).url) },
+      '    filters: { name: "org/{team,other}/*" }\n',
+    )
+    expect((await here.run(named)).outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
+    const unnamed = await here.run(policy({ from: museum(url), to: oci(from.url) }))
+    expect(String(unnamed.outcome.error)).toMatch(/the tenants of from cannot be listed/)
+    const shallow = await here.run(policy({ from: museum(`${url}/org/team`), to: museum(url) }))
+    expect(shallow.outcome.execution).toMatchObject({ status: 'failed' })
+  })
+
+  test('is overwritten, mirrored and cleaned of provenance that signs nothing any more', async () => {
+    const from = await registry()
+    await push(from, 'demo', one, '1.0.0', provenance(one))
+    await push(from, 'demo', build)
+    const { url } = await chartMuseum()
+    const here = workplace()
+    const yaml = policy({ from: oci(from.url), to: museum(url) }, '    deletion: mirror\n    max_deletions: 5\n')
+    await here.run(yaml)
+    const changed = chart('demo', '1.0.0', {}, 'changed')
+    await push(from, 'demo', changed)
+    from.repositories.get('demo')?.tags.delete('1.1.0_b.1')
+    const { outcome } = await here.run(yaml)
+    expect(outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
+    const index = await indexed(url)
+    expect(index).toContain(changed.digest.slice('sha256:'.length))
+    expect(index).not.toContain('1.1.0')
+    expect((await fetch(`${url}/charts/${one.file}.prov`)).status).toBe(404)
+    expect((await here.run(yaml)).outcome.execution).toMatchObject({ total: 0, unchanged: 1 })
+  })
+
+  test('takes the provenance of a chart that it has', async () => {
+    const from = await registry()
+    await push(from, 'demo', one)
+    const { url } = await chartMuseum()
+    const here = workplace()
+    const yaml = policy({ from: oci(from.url), to: museum(url) }, '    referrers: all\n')
+    await here.run(yaml)
+    await push(from, 'demo', one, '1.0.0', provenance(one))
+    const { outcome, tasks } = await here.run(yaml)
+    expect(outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
+    expect(tasks[0]).toMatchObject({ action: 'update' })
+    expect((await fetch(`${url}/charts/${one.file}.prov`)).status).toBe(200)
+    expect((await here.run(yaml)).outcome.execution).toMatchObject({ total: 0, unchanged: 1 })
+  })
+
+  test('holds charts only, under their own names and versions', async () => {
+    const from = await registry()
+    await push(from, 'demo', one)
+    await push(from, 'demo', build, 'latest')
+    await push(from, 'renamed', one)
+    await seed(from, 'app', 'v1', image({ seed: 'app' }))
+    const { url } = await chartMuseum()
+    const here = workplace()
+    const { outcome, tasks } = await here.run(policy({ from: oci(from.url), to: museum(url) }))
+    expect(outcome.execution).toMatchObject({ status: 'failed', succeed: 1, failed: 3 })
+    const said = tasks.map(({ error }) => error?.message ?? '').join('\n')
+    expect(said).toContain('holds nothing else')
+    expect(said).toContain('its last part is not its name')
+    expect(said).toContain('the tag latest is not the version')
+    const charts = policy(
+      { from: oci(from.url), to: museum(url) },
+      '    filters: { resource: chart, name: [demo, app], tag: ["1.*", v1], exclude: { name: app } }\n',
+    )
+    expect((await here.run(charts)).outcome.execution).toMatchObject({ status: 'succeeded', total: 0, unchanged: 1 })
+  })
+
+  test.each([
+    [['--max-upload-size=100'], /413/, /--max-upload-size/],
+    [['--storage-timestamp-tolerance=1s', '--max-storage-objects=0', '--disable-api'], /404/, /--disable-api/],
+  ])('says what its flags %j refuse', async (flags, message, hint) => {
+    const from = await registry()
+    await push(from, 'demo', one)
+    const { url } = await chartMuseum(...flags)
+    const { tasks } = await workplace().run(policy({ from: oci(from.url), to: museum(url) }))
+    expect(tasks[0]?.error?.message).toMatch(message)
+    expect(tasks[0]?.error?.hint).toMatch(hint)
+  })
+
+  test('that lets nothing be overwritten or deleted says so', async () => {
+    const from = await registry()
+    await push(from, 'demo', one)
+    await push(from, 'demo', build)
+    const { url } = await chartMuseum('--disable-force-overwrite', '--disable-delete')
+    const here = workplace()
+    const yaml = policy({ from: oci(from.url), to: museum(url) }, '    deletion: mirror\n    max_deletions: 5\n')
+    await here.run(yaml)
+    from.repositories.get('demo')?.tags.delete('1.1.0_b.1')
+    const deleting = await here.run(yaml)
+    expect(deleting.tasks[0]?.error?.message).toContain('does not let charts be deleted')
+    const changed = chart('demo', '1.0.0', {}, 'changed')
+    await push(from, 'demo', changed, '1.0.0', provenance(changed))
+    const { tasks } = await here.run(yaml)
+    const said = tasks.map(({ error }) => error?.message ?? '').join('\n')
+    expect(said).toContain('does not let chart demo 1.0.0 be overwritten')
+    expect(await indexed(url)).toContain(one.digest.slice('sha256:'.length))
+  })
+
+  test('lets only those in whom it knows', async () => {
+    const from = await registry()
+    await push(from, 'demo', one)
+    const { url } = await chartMuseum('--basic-auth-user=ann', '--basic-auth-pass=pw')
+    const yaml = policy({ from: oci(from.url), to: museum(url) })
+    const known = workplace({ REPLICATE_TO_USERNAME: 'ann', REPLICATE_TO_PASSWORD: 'pw' })
+    expect((await known.run(yaml)).outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
+    expect((await workplace().run(yaml)).outcome).toMatchObject({ exitCode: 3 })
+    const wrong = workplace({ REPLICATE_TO_USERNAME: 'ann', REPLICATE_TO_PASSWORD: 'no' })
+    expect((await wrong.run(yaml)).outcome).toMatchObject({ exitCode: 3 })
+  })
+
+  test('may be that of an old Harbor', async () => {
+    const from = await registry()
+    await push(from, 'library/demo', one, '1.0.0', provenance(one))
+    const { url } = await oldHarbor()
+    const here = workplace()
+    const api = ', options: { api: chartrepo }'
+    const yaml = policy({ from: oci(from.url), to: museum(url, api) }, '    deletion: mirror\n    max_deletions: 5\n')
+    expect((await here.run(yaml)).outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
+    expect(await (await fetch(`${url}/chartrepo/library/charts/${one.file}.prov`)).text()).toContain('PGP')
+    await push(from, 'library/demo', build)
+    from.repositories.get('library/demo')?.tags.delete('1.0.0')
+    expect((await here.run(yaml)).outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
+    expect(await indexed(`${url}/chartrepo/library`)).not.toContain('1.0.0')
+    const away = policy(
+      { from: museum(url, api), to: oci((await registry()).url) },
+      '    filters: { name: library/* }\n',
+    )
+    expect((await here.run(away)).outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
+  })
+})
