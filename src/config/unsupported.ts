@@ -8,8 +8,6 @@ export const FUTURE_TYPES: readonly string[] = [
   'volcengine-cr',
   'netease',
   'dtr',
-  'chartmuseum',
-  'artifact-hub',
 ]
 
 /** Identities of services that are gone, with the adapter that has what they had. */
