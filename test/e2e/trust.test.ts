@@ -131,3 +131,28 @@ test('a certificate for other hosts is told with their names', async () => {
   expect(stderr).toContain('certificate for another host (registry.example.com, *.example.org) at 127.0.0.1')
   expect([...from.requests, ...to.requests]).toEqual([])
 })
+
+test('a login for a part of a registry is enough for what is there', async () => {
+  const [from, to] = await Promise.all([
+    registry({ auth: { kind: 'basic', user: 'robot', password: 'right' } }),
+    registry({ auth: { kind: 'bearer', user: 'writer', password: 'right' } }),
+  ])
+  from.add('team/app', image({ seed: 'parts' }), '1')
+  const here = program()
+  const login = (user: string) => ({ auth: Buffer.from(`${user}:right`).toString('base64') })
+  const auths = { [`${from.host}/team`]: login('robot'), [`${to.host}/mirror/team`]: login('writer') }
+  put(here.directory, { 'nothing/containers/auth.json': JSON.stringify({ auths }) })
+  const yaml = policyBetween(from.url, to.url).replace(
+    'registry: from }',
+    'registry: from }\n    filters: { name: team/app }',
+  )
+  here.write('policy.yaml', yaml)
+  const { code, stderr } = await here.run(['run', 'policy.yaml'])
+  expect({ code, stderr }).toMatchObject({ code: 0 })
+  expect(to.repository('mirror/team/app').tags.has('1')).toBe(true)
+  const checked = await here.run(['-c', 'policy.yaml', 'credentials', 'check', 'from'])
+  expect(checked.stdout).toContain('no credential for all of it')
+  expect(checked.stdout).toMatch(
+    /\n {4}for team: podman config .*\(auths, 127\.0\.0\.1:\d+\/team\), robot, not tried\n/,
+  )
+})

@@ -4,7 +4,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigurationError, errorCode } from '../../core/errors.ts'
-import { checkPair, usablePem } from './pem.ts'
+import { checkPair, type PemKind, usablePem } from './pem.ts'
 
 export interface TrustSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -20,6 +20,8 @@ export interface HostCertificates {
   /** The first `*.cert` with its `*.key`. */
   readonly pair: { readonly cert: string; readonly key: string } | undefined
 }
+
+type Warn = TrustSurroundings['warn']
 
 /** The first directory with such a file counts, as it does for Podman. Undefined where there is none. Throws a `ConfigurationError` that
  *  names a file of it that cannot be used. `etc` is for tests. */
@@ -65,11 +67,7 @@ async function namesIn(directory: string): Promise<readonly string[]> {
   }
 }
 
-async function read(
-  directory: string,
-  files: readonly string[],
-  warn: TrustSurroundings['warn'],
-): Promise<HostCertificates> {
+async function read(directory: string, files: readonly string[], warn: Warn): Promise<HostCertificates> {
   const named = (ending: string): readonly string[] =>
     files.filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length))
   const [certs, keys] = [named('.cert'), named('.key')]
@@ -79,23 +77,35 @@ async function read(
   for (const name of keys) {
     if (!certs.includes(name)) throw alone(directory, `${name}.key`, `${name}.cert`)
   }
-  const authorities = await Promise.all(
-    named('.crt').map((name) => usablePem(join(directory, `${name}.crt`), 'certificate')),
-  )
+  const authorities = (
+    await Promise.all(named('.crt').map((name) => openPem(join(directory, `${name}.crt`), 'certificate', warn)))
+  ).filter((text) => text !== undefined)
   const [first, ...others] = certs
   for (const name of others) warn(`${join(directory, `${name}.cert`)} is passed over: ${first}.cert is shown`)
   return {
     ca: authorities.length === 0 ? undefined : authorities.join('\n'),
-    pair: first === undefined ? undefined : await pairOf(directory, first),
+    pair: first === undefined ? undefined : await pairOf(directory, first, warn),
   }
 }
 
-async function pairOf(directory: string, name: string): Promise<{ readonly cert: string; readonly key: string }> {
+async function pairOf(directory: string, name: string, warn: Warn): Promise<HostCertificates['pair']> {
   const paths = { cert: join(directory, `${name}.cert`), key: join(directory, `${name}.key`) }
-  const cert = await usablePem(paths.cert, 'certificate')
-  const key = await usablePem(paths.key, 'private key')
+  const cert = await openPem(paths.cert, 'certificate', warn)
+  const key = await openPem(paths.key, 'private key', warn)
+  if (cert === undefined || key === undefined) return undefined
   checkPair(cert, key, '', paths.cert, paths.key)
   return { cert, key }
+}
+
+/** Undefined for a file that this user may not read: Docker runs as root, and keeps its keys to itself. */
+async function openPem(path: string, kind: PemKind, warn: Warn): Promise<string | undefined> {
+  try {
+    return await usablePem(path, kind)
+  } catch (error) {
+    if (!(error instanceof ConfigurationError) || errorCode(error.cause) !== 'EACCES') throw error
+    warn(`${path} is passed over: this user may not read it`)
+    return undefined
+  }
 }
 
 function alone(directory: string, file: string, missing: string): ConfigurationError {

@@ -1,6 +1,6 @@
 /** What Docker and Podman keep for the host of one registry. */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { hostCertificates } from '../../../src/app/trust/host-certificates.ts'
@@ -75,4 +75,16 @@ test.each([
     Object.fromEntries(Object.entries(files).map(([name, text]) => [`${directory}/${name}`, text])),
   )
   await expect(look('https://h')).rejects.toThrow(message)
+})
+
+test.skipIf(process.getuid?.() === 0)('a key that only root may read is passed over aloud', async () => {
+  const { look, warnings, folder } = machine({
+    'etc/docker/certs.d/h/ca.crt': root.ca,
+    'etc/docker/certs.d/h/c.cert': client.cert,
+    'etc/docker/certs.d/h/c.key': client.key,
+  })
+  const key = join(folder, 'etc/docker/certs.d/h/c.key')
+  chmodSync(key, 0)
+  expect(await look('https://h')).toEqual({ ca: root.ca, pair: undefined })
+  expect(warnings).toEqual([`${key} is passed over: this user may not read it`])
 })
