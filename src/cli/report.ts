@@ -4,11 +4,14 @@ import { appendFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { App, PolicyOutcome } from '../app/app.ts'
 import { ConfigurationError } from '../core/errors.ts'
+import type { Policy } from '../core/policy.ts'
 import type { History, LogLine } from '../history/history.ts'
 import { jsonDocument } from './render/json.ts'
 import { renderJunit } from './render/junit.ts'
 import { renderMarkdown } from './render/markdown.ts'
-import type { ReportedExecution } from './render/reported.ts'
+import type { ReportedExecution, ReportedLogs } from './render/reported.ts'
+import { headingOf, splitRate } from './render/summary.ts'
+import type { Heading } from './render/view.ts'
 import type { Session } from './session.ts'
 
 interface ReportFlags {
@@ -63,7 +66,7 @@ export function gather(history: History, ids: readonly number[], kind: ReportKin
   return ids.map((id) => ({
     execution: history.executions.get(id),
     tasks: [...history.tasks.list(id)],
-    ...(kind === 'html' ? { logs: lastLines(history, id) } : {}),
+    ...(kind === 'html' ? { logs: lastLines(history, id), heading: headingIn(history, id) } : {}),
   }))
 }
 
@@ -88,13 +91,21 @@ function kindOf(file = ''): ReportKind {
 /** More lines than this make a page slow. */
 const MOST_LINES = 10_000
 
-function lastLines(history: History, id: number): { readonly lines: readonly LogLine[]; readonly total: number } {
+function headingIn(history: History, id: number): Heading {
+  // Our own column, written when the execution began.
+  return headingOf(JSON.parse(history.executions.beginning(id).snapshot) as Policy)
+}
+
+function lastLines(history: History, id: number): ReportedLogs {
+  let rate: string | undefined
   let lines: LogLine[] = []
   let total = 0
   for (const line of history.logs.list(id, { level: 'info' })) {
     total += 1
     lines.push(line)
+    const { event } = line
+    if (event?.type === 'stage' && event.stage === 'transfer') rate = splitRate(event.text).rate ?? rate
     if (lines.length === 2 * MOST_LINES) lines = lines.slice(MOST_LINES)
   }
-  return { lines: lines.slice(-MOST_LINES), total }
+  return { lines: lines.slice(-MOST_LINES), total, rate }
 }

@@ -52,6 +52,8 @@ export interface Task {
   readonly digest: string | null
   /** What was written: `digest`, or what it became where the policy narrows indexes or the tag had moved. Null until then, and for a delete. */
   readonly dest_digest: Digest | null
+  /** Why the plan keeps, blocks or deletes it. */
+  readonly reason: string | null
   readonly status: TaskStatus
   readonly attempts: number
   readonly bytes_copied: number

@@ -45,6 +45,7 @@ export const task: Task = {
   dest_resource: 'harbor/mirror/redis:7',
   digest: null,
   dest_digest: null,
+  reason: null,
   status: 'succeeded',
   attempts: 1,
   bytes_copied: 10,

@@ -54,6 +54,13 @@ test('an execution of before is reported in every kind', async () => {
   expect((await here.run(['executions', 'report', 'last:copy', '--markdown'])).stdout).toBe(read('run.md'))
 })
 
+test('the page has the rate that the run said, and where it goes', async () => {
+  const { stderr } = await here.run(['run', 'policy.yaml', '--report', 'r.html'])
+  const [, rate = 'no rate'] = /^.* transfer {2}.* (\S+ \S+\/s)$/m.exec(stderr) ?? []
+  expect(read('r.html')).toContain(`<b>${rate}</b><span>on average</span>`)
+  expect(read('r.html')).toContain('<p class="route">from → to/mirror</p>')
+})
+
 test('a report that nobody could read or write is refused with what to do', async () => {
   const none = await here.run(['executions', 'report', 'last', '--markdown'])
   expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('the history is empty') })

@@ -111,6 +111,7 @@ test('shows a task as the interface promises', async () => {
     dest_resource: 'harbor/mirror/library/alpine:v0',
     digest: `sha256:${'a'.repeat(64)}`,
     dest_digest: `sha256:${'a'.repeat(64)}`,
+    reason: null,
     status: 'succeeded',
     attempts: 1,
     ...MOVED,

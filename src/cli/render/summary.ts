@@ -17,12 +17,17 @@ export function headingLine(heading: Heading, colors: Colors): string {
 
 /** `prepare   2 registries reachable · …`; the rate at the end of what was transferred stands at the right edge. */
 export function stageLine(stage: Stage, text: string, colors: Colors, columns = Number.POSITIVE_INFINITY): string {
-  const rate = /^(.*\S) {2,}(\S+ \S+\/s)$/.exec(printable(text))
-  const left = `${stage.padEnd(8)}  ${rate?.[1] ?? printable(text)}`
-  const right = rate?.[2] ?? ''
+  const { said, rate: right = '' } = splitRate(printable(text))
+  const left = `${stage.padEnd(8)}  ${said}`
   const room = Math.min(LINE_WIDTH, columns - 1) - left.length
   const line = right ? left + right.padStart(Math.max(room, right.length + 2)) : left
   return `${colors.cyan(line.slice(0, 8))}${line.slice(8)}\n`
+}
+
+/** The rate at the end of what a stage says, apart from the rest. */
+export function splitRate(text: string): { readonly said: string; readonly rate?: string | undefined } {
+  const [, said = text, rate] = /^(.*\S) {2,}(\S+ \S+\/s)$/.exec(text) ?? []
+  return { said, rate }
 }
 
 /** `Execution 42 succeeded in 2.4 s` and its counts. */

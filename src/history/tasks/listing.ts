@@ -35,6 +35,7 @@ export interface TaskRow
     | 'dest_resource'
     | 'digest'
     | 'dest_digest'
+    | 'reason'
     | 'start_time'
     | 'end_time'
     | 'error'
@@ -97,6 +98,7 @@ export function toTask(row: TaskRow): Task {
     dest_resource: formatResource({ ...spec.destination, digest: spec.digest }),
     digest: spec.digest ?? null,
     dest_digest: spec.written ?? (isWritten ? (spec.digest ?? null) : null),
+    reason: spec.reason ?? null,
     status,
     attempts,
     bytes_copied,

@@ -1,6 +1,7 @@
 /** Reports for other programs. */
 
 import { expect, test } from 'vitest'
+import metadata from '../../../package.json' with { type: 'json' }
 import { renderJunit } from '../../../src/cli/render/junit.ts'
 import { renderMarkdown } from '../../../src/cli/render/markdown.ts'
 import { renderReport } from '../../../src/cli/render/report/report.ts'
@@ -86,6 +87,26 @@ test('HTML shows a rate only for bytes that were copied, and a bar only for task
   const page = renderReport([idle], 0)
   expect(page).not.toContain('on average')
   expect(page).not.toContain('class="share"')
+})
+
+test('HTML names source, destination and version, and the rate that the run itself said', () => {
+  const heading = { policy: 'base-images', source: 'hub', destination: 'harbor/mirror' }
+  const page = renderReport([{ ...one, heading, logs: { lines: [], total: 0, rate: '23.6 MiB/s' } }], 0)
+  expect(page).toContain('hub → harbor/mirror</p>')
+  expect(page).toContain(`<code>replicate</code> ${metadata.version}</p>`)
+  expect(page).toContain('<b>23.6 MiB/s</b><span>on average</span>')
+})
+
+test('HTML groups failures by what they have in common, not by their texts', () => {
+  const tasks = ['a', 'b', 'c'].map((name, id) => {
+    const error = { code: 'registry', kind: '403 DENIED by harbor', message: `403 DENIED (push to ${name})` }
+    return { ...failed, id, dest_resource: `harbor/${name}:1`, error }
+  })
+  const page = renderReport([{ ...one, tasks }], 0)
+  expect(page).toContain(
+    '<b>403 DENIED by harbor: 3 tasks (harbor/a, harbor/b, harbor/c)</b><p>403 DENIED (push to a)</p>',
+  )
+  expect(page.match(/<div class="error">/g)).toHaveLength(1)
 })
 
 test('Markdown does not call failed what still runs', () => {

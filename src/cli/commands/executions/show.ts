@@ -30,7 +30,7 @@ export async function show(session: Session, id: string, flags: { readonly faile
   await writeAll(session, head)
   const shown = flags.failed ? execution.failed : execution.total
   if (shown > 0) stdout.write('\n')
-  await writeAll(session, shown > 0 ? taskTable(tasks, session) : [])
+  await writeAll(session, shown > 0 ? taskTable(tasks, execution.skipped > 0, session) : [])
   await writeAll(session, failures())
   return 0
 
@@ -45,7 +45,7 @@ export async function show(session: Session, id: string, flags: { readonly faile
   }
 }
 
-function taskTable(tasks: Iterable<Task>, { stdout, colors }: Session): Generator<string> {
+function taskTable(tasks: Iterable<Task>, hasKept: boolean, { stdout, colors }: Session): Generator<string> {
   const right = { align: 'right' } as const
   return tablePieces(
     [
@@ -55,6 +55,8 @@ function taskTable(tasks: Iterable<Task>, { stdout, colors }: Session): Generato
       { title: 'ATTEMPTS', ...right, leave: 3 },
       { title: 'COPIED', ...right, leave: 1 },
       { title: 'TOOK', leave: 2 },
+      // Of what failed, the reason stands below with what to do.
+      ...(hasKept ? [{ title: 'WHY', leave: 4 }] : []),
     ],
     rowsOf(tasks),
     stdout.columns,
@@ -65,7 +67,9 @@ function taskTable(tasks: Iterable<Task>, { stdout, colors }: Session): Generato
 function* rowsOf(tasks: Iterable<Task>): Generator<readonly string[]> {
   for (const task of tasks) {
     const { id, status, attempts, bytes_copied } = task
-    yield [String(id), statusWords(status), taskName(task), String(attempts), formatBytes(bytes_copied), tookOf(task)]
+    const why = status === 'skipped' ? (task.reason ?? task.error?.message ?? '') : ''
+    const bytes = formatBytes(bytes_copied)
+    yield [String(id), statusWords(status), taskName(task), String(attempts), bytes, tookOf(task), why]
   }
 }
 

@@ -1,6 +1,7 @@
 /** Executions as one HTML page that needs nothing else: no network, no other file, and no script to be read. */
 
 import { createHash } from 'node:crypto'
+import metadata from '../../../../package.json' with { type: 'json' }
 import type { RecordedError } from '../../../core/execution.ts'
 import { formatBytes } from '../../../core/size.ts'
 import { type FailureGroup, groupFailures } from '../failures.ts'
@@ -31,12 +32,12 @@ export function renderReport(executions: readonly ReportedExecution[], now: numb
 <style>${verbatim(STYLE)}</style>
 </head>
 <body>
-<header><h1>Replication report</h1><p>Made ${formatUtc(new Date(now).toISOString())}</p></header>
+<header><h1>Replication report</h1><p>Made ${formatUtc(new Date(now).toISOString())} by <code>replicate</code> ${metadata.version}</p></header>
 <main>
 ${executions.length === 0 ? html`<p class="card none">Nothing ran.</p>` : undefined}${executions.length > 1 ? overview(executions) : undefined}
 ${executions.map(section)}
 </main>
-<footer>Made by <code>replicate</code>. Times are UTC.</footer>
+<footer>Times are UTC.</footer>
 <script>${verbatim(SCRIPT)}</script>
 </body>
 </html>
@@ -54,13 +55,14 @@ function overview(executions: readonly ReportedExecution[]): Html {
 }
 
 function section(reported: ReportedExecution): Html {
-  const { execution, tasks } = reported
+  const { execution, tasks, heading } = reported
   const { id } = execution
   const taskRows = taskList(reported)
   const logRows = logList(reported)
   const left = leftBehind(execution.left_behind)
   return html`<section id="execution-${id}" data-id="${id}">
 <div class="head"><h2>${execution.policy}</h2>${pill(execution.status)}</div>
+${heading ? html`<p class="route">${heading.source} → ${heading.destination}</p>` : undefined}
 <p class="when">Execution ${id} · ${execution.trigger} · ${formatUtc(execution.start_time)}${execution.duration_ms === null ? '' : ` · ${formatDuration(execution.duration_ms)}`}</p>
 ${execution.error ? html`<div class="card">${errorBlock(execution.error)}</div>` : undefined}
 ${tiles(reported)}
@@ -75,9 +77,10 @@ ${logRows.html}
 </section>`
 }
 
-function tiles({ execution }: ReportedExecution): Html {
+function tiles({ execution, logs }: ReportedExecution): Html {
   const { total, succeed, failed, in_progress, stopped, skipped, unchanged, duration_ms } = execution
-  const rate = duration_ms ? formatRate((execution.bytes_copied * 1000) / duration_ms) : undefined
+  const whole = duration_ms ? formatRate((execution.bytes_copied * 1000) / duration_ms) : undefined
+  const rate = logs?.rate ?? whole
   const shown: readonly (readonly [value: string | number | undefined, label: string, className?: string])[] = [
     [total, 'tasks'],
     [succeed, 'succeeded'],

@@ -14,7 +14,8 @@ body { margin: 0; padding: 2rem 1.25rem 3rem; background: var(--page); color: va
 main, header, footer { max-width: 1180px; margin: 0 auto; }
 h1 { font-size: 1.5rem; margin: 0; letter-spacing: -0.01em; } h2 { font-size: 1.3rem; margin: 0; letter-spacing: -0.01em; }
 h3 { font-size: 1rem; margin: 0 0 0.75rem; } a { color: var(--blue); }
-header p, .when, .note, .none, footer, .count { color: var(--dim); margin: 0.2rem 0 0; } .note { font-size: 0.85rem; margin-top: 0.6rem; }
+header p, .when, .note, .none, .count { color: var(--dim); margin: 0.2rem 0 0; }
+.route { margin: 0.2rem 0 0; overflow-wrap: anywhere; } .note { font-size: 0.85rem; margin-top: 0.6rem; }
 code, .names, pre, .line { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: 0.86em;
   overflow-wrap: anywhere; }
 section { margin-top: 2rem; } .head { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4rem 0.75rem; overflow-wrap: anywhere; }
@@ -56,7 +57,7 @@ td.names { width: 100%; } td.names i { font-style: normal; color: var(--dim); } 
 .lines { max-height: 32rem; overflow-y: auto; } .line { padding: 0.15rem 0; white-space: pre-wrap; } .line span { color: var(--dim); }
 .line.warning b { color: var(--amber); } .line.error b { color: var(--red); } .line b { font-weight: 600; }
 summary { cursor: pointer; } summary h3 { display: inline; } details[open] summary { margin-bottom: 0.75rem; } [hidden] { display: none; }
-footer { margin-top: 2.5rem; font-size: 0.85rem; }
+footer { margin-top: 2.5rem; font-size: 0.85rem; color: var(--dim); }
 @media (max-width: 760px) { body { padding: 1.25rem 0.75rem 2rem; } .two { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .card { padding: 0.9rem; } .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0.5rem; } .tile b { font-size: 1.15rem; }
   input { max-width: none; flex-basis: 100%; } .controls .count { margin: 0; flex-basis: 100%; }
