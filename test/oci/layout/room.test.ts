@@ -1,9 +1,11 @@
 /** A full disk is noticed before it is filled. */
 
+import { truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { image } from '../../support/images.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
-import { context, openLayout } from './support.ts'
+import { context, finish, openLayout, push } from './support.ts'
 
 const HUGE = { mediaType: '', digest: `sha256:${'0'.repeat(64)}`, size: Number.MAX_SAFE_INTEGER } as const
 
@@ -23,6 +25,19 @@ test.each(['layout', 'images.tar'])('a plan is told how much fits into %s, which
   const { quota, refused } = await openLayout(path).writeRules('a', context)
   expect(refused).toBeUndefined()
   expect(quota?.bytesLeft).toBeGreaterThan(0)
+})
+
+test('a plan is told that a tar, when something is added, is written anew beside itself', async () => {
+  const path = join(temporaryDirectory(), 'images.tar')
+  const layout = openLayout(path)
+  await push(layout.repository('a'), image(), '1')
+  await finish(layout)
+  const before = (await openLayout(path).writeRules('a', context)).quota?.bytesLeft ?? 0
+  // A hole: it takes no room itself.
+  truncateSync(path, 2 ** 40)
+  const left = (await openLayout(path).writeRules('a', context)).quota?.bytesLeft ?? -1
+  expect(left).toBeGreaterThanOrEqual(0)
+  expect(left).toBeLessThanOrEqual(Math.max(0, before - 2 ** 39))
 })
 
 test('a plan is told of a destination that holds other files', async () => {

@@ -7,7 +7,7 @@ import { type Bytes, bytesOf, type Checkpoint, type OpenBlob } from '../../../co
 import type { Context } from '../../../core/context.ts'
 import { type Digest, digestParts } from '../../../core/descriptor.ts'
 import { IntegrityError, UnsupportedError } from '../../../core/errors.ts'
-import { fileError, MAX_JSON_SIZE, readExactly, readRange, syncDirectory } from '../file.ts'
+import { fileError, fileSize, MAX_JSON_SIZE, readExactly, readRange, syncDirectory } from '../file.ts'
 import {
   type Absence,
   checkedDigest,
@@ -123,7 +123,8 @@ export class TarLayout implements LayoutFiles {
 
   async room(): Promise<number> {
     await this.#checkWritable()
-    return roomIn(dirname(this.path))
+    // What the tar holds is written anew beside it.
+    return Math.max(0, (await roomIn(dirname(this.path))) - ((await fileSize(this.path)) ?? 0))
   }
 
   /** Returns the names of the blobs that are in the tar now. */
