@@ -4,7 +4,10 @@ import { execFile } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { computeDigest } from '../../src/core/manifest.ts'
 import { BIN } from '../e2e/program.ts'
+import { tarOf } from '../oci/layout/support.ts'
+import { randomBytes } from '../support/random.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 export interface Typed {
@@ -44,6 +47,8 @@ export async function type(lines: readonly string[], options: SessionOptions): P
   cpSync(EXAMPLES, path('home'), { recursive: true, filter })
   for (const [name, text] of Object.entries(options.files)) writeFileSync(path(`home/${name}`), text)
 
+  writeFileSync(path('home/saved.tar'), await savedByDocker())
+
   // The next command may ask for the status of the one before.
   const script = lines.map((line, at) => {
     const said = path(`said/${at}`)
@@ -63,4 +68,20 @@ export async function type(lines: readonly string[], options: SessionOptions): P
     const said = INSTALLED.reduce((text, [here, there]) => text.replaceAll(here, there), readFileSync(file, 'utf8'))
     return { said: said.replaceAll(path('home'), '/home/ann').replaceAll(/(created [\d-]+ by) .*/g, '$1 ann'), status }
   })
+}
+
+/** What `docker save alpine:3.20` wrote. */
+async function savedByDocker(): Promise<Buffer> {
+  const layer = randomBytes(300_000, 'saved')
+  const config = {
+    architecture: 'amd64',
+    os: 'linux',
+    rootfs: { type: 'layers', diff_ids: [computeDigest(layer)] },
+  }
+  const saved = [{ Config: 'config.json', RepoTags: ['alpine:3.20'], Layers: ['layer.tar'] }]
+  return tarOf([
+    ['config.json', Buffer.from(JSON.stringify(config))],
+    ['layer.tar', layer],
+    ['manifest.json', Buffer.from(JSON.stringify(saved))],
+  ])
 }

@@ -40,8 +40,7 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
       const opened = await open()
       const found = (await find(opened, name, tagOrDigest, ctx)) ?? (await child(opened, tagOrDigest))
       if (found) return opened.subjects.manifest(opened.files, found)
-      const separator = looksLikeDigest(tagOrDigest) ? '@' : ':'
-      throw notFound(opened.files, `${name || opened.plain}${separator}${tagOrDigest}`)
+      throw await missingManifest(opened, name || opened.plain, tagOrDigest)
     },
 
     async readBlob(blob, offset) {
@@ -238,6 +237,17 @@ async function absentOf(files: LayoutFiles, children: readonly Descriptor[]): Pr
   return absent
 }
 
-function notFound(files: LayoutFiles, what: string): StorageError {
-  return new StorageError(`${what} is not in ${files.path}`, { missing: true })
+/** A child that was left out when its index was written is not lost. */
+async function missingManifest({ files }: Opened, repository: string, tagOrDigest: string): Promise<StorageError> {
+  if (!looksLikeDigest(tagOrDigest)) return notFound(files, `${repository}:${tagOrDigest}`)
+  const index = await files.readIndex()
+  const parent = index?.entries(repository).find(({ absent }) => absent.some((digest) => digest === tagOrDigest))
+  if (!parent) return notFound(files, `${repository}@${tagOrDigest}`)
+  const of = `${repository}${parent.tag === undefined ? `@${parent.digest}` : `:${parent.tag}`}`
+  const hint = 'name the `platforms` that are there in this policy too; `replicate ls` shows them'
+  return notFound(files, `a platform of ${of}, which was written without it (${tagOrDigest}),`, hint)
+}
+
+function notFound(files: LayoutFiles, what: string, hint?: string): StorageError {
+  return new StorageError(`${what} is not in ${files.path}`, { missing: true, hint })
 }

@@ -150,6 +150,10 @@ it('notes the children of an index that were left out, until they are there', as
   await push(openLayout(path).repository('a'), first)
   await openLayout(path).repository('a').writeManifest(both, '1', context)
   expect(await absent()).toEqual([[second.digest]])
+  await expect(openLayout(path).repository('a').readManifest(second.digest, context)).rejects.toMatchObject({
+    message: expect.stringContaining(`a platform of a:1, which was written without it (${second.digest}), is not in`),
+    hint: expect.stringContaining('`platforms`'),
+  })
   expect(both.mediaType).toBe(OCI_INDEX)
   await push(openLayout(path).repository('a'), both, '1')
   expect(await absent()).toEqual([undefined])
