@@ -5,19 +5,23 @@ import type { Endpoint } from './endpoint.ts'
 
 /** The endpoint as one side of a policy: whatever its adapter, or a store of it, throws names that side and the registry. */
 export function sidedEndpoint(endpoint: Endpoint, side: Side): Endpoint {
-  return { ...endpoint, adapter: sided(endpoint.adapter, (error) => onSide(error, side, endpoint.registry.name)) }
+  const name: Name = (error) => onSide(error, side, endpoint.registry.name)
+  return { ...endpoint, adapter: sided(endpoint.adapter, name, new WeakMap()) }
 }
 
 type Name = (error: unknown) => unknown
 
+/** The sided stores of an adapter, by the stores that it has given: each has one, however often it is asked for. */
+type Stores = WeakMap<object, object>
+
 /** An object with the same methods, also those that `target` inherits. */
-function sided<T extends object>(target: T, name: Name): T {
+function sided<T extends object>(target: T, name: Name, stores: Stores): T {
   const methods: Record<string, unknown> = {}
   for (const key of keysOf(target)) {
     const method: unknown = Reflect.get(target, key)
     methods[key] =
       typeof method === 'function'
-        ? (...args: unknown[]) => called(key, () => Reflect.apply(method, target, args), name)
+        ? (...args: unknown[]) => called(key, () => Reflect.apply(method, target, args), name, stores)
         : method
   }
   return methods as T
@@ -31,13 +35,14 @@ function keysOf(target: object): ReadonlySet<string> {
   return keys
 }
 
-function called(key: string, call: () => unknown, name: Name): unknown {
+function called(key: string, call: () => unknown, name: Name, stores: Stores): unknown {
   try {
     const result = call()
     // The only method that gives an object with methods of its own.
-    return key === 'repository' && typeof result === 'object' && result
-      ? sided(result, name)
-      : sidedResult(result, name)
+    if (key !== 'repository' || typeof result !== 'object' || !result) return sidedResult(result, name)
+    const store = stores.get(result) ?? sided(result, name, stores)
+    stores.set(result, store)
+    return store
   } catch (error) {
     throw name(error)
   }

@@ -145,3 +145,13 @@ describe('the program blames', () => {
 async function broken(is: (method: string, route: string) => boolean): Promise<MemoryRegistry> {
   return memoryRegistry({ fault: ({ method, route }) => (is(method, route) ? { status: 409 } : undefined) })
 }
+
+test('a store has one side, however often it is asked for', async () => {
+  const store = { resolve: async () => undefined }
+  const given = {
+    ...endpoint('from', await memoryRegistry()),
+    adapter: { repository: () => store } as unknown as Adapter,
+  }
+  const { adapter } = sidedEndpoint(given, 'source')
+  expect(adapter.repository('a')).toBe(adapter.repository('a'))
+})
