@@ -35,8 +35,12 @@ export function indexReader(read: ReadManifest): ReadManifest {
     return index
   }
   return (digest) => {
-    const reading = known.get(digest) ?? bounded(digest)
+    const before = known.get(digest)
+    if (before) return before
+    const reading = bounded(digest)
     known.set(digest, reading)
+    // A failure is forgotten: a further attempt reads it again.
+    reading.catch(() => known.delete(digest))
     return reading
   }
 }

@@ -66,3 +66,16 @@ test('of indexes that weigh too much in sum is refused', async () => {
   const failed = (await Promise.allSettled(reads)).filter(({ status }) => status === 'rejected')
   expect(failed).toHaveLength(1)
 })
+
+test('an index that could not be read is read again', async () => {
+  let fails = true
+  const inner = index([arm])
+  const read = indexReader(async () => {
+    if (!fails) return inner
+    fails = false
+    throw new Error('reset')
+  })
+  await expect(read(inner.digest)).rejects.toThrow('reset')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(await read(inner.digest)).toBe(inner)
+})
