@@ -51,3 +51,23 @@ test('what is there already, put by no execution known, is copied again, but not
   expect(taken.outcome.execution).toMatchObject({ succeed: 1 })
   expect(destination.repository('mirror/app').tags.get('v1')).toBe(image().digest)
 })
+
+test('what has no tag and may not be pulled is there, since the registry says so of its digest', async () => {
+  const source = await startMemoryRegistry()
+  const built = image()
+  let there = false
+  const destination = await startMemoryRegistry({
+    fault: ({ method, path }) =>
+      there && method === 'HEAD' && path.includes(built.digest) ? { status: 412 } : undefined,
+  })
+  opened.push(source, destination)
+  source.add('app', built)
+  const here = workplace()
+  const policy = policyBetween(source.url, destination.url).replace(
+    'source: { registry: from }',
+    `source: "from/app@${built.digest}"`,
+  )
+  expect((await here.run(policy)).outcome.execution).toMatchObject({ succeed: 1, failed: 0 })
+  there = true
+  expect((await here.run(policy)).outcome.execution).toMatchObject({ total: 0, unchanged: 1 })
+})

@@ -31,7 +31,7 @@ export async function comparedTag(
   const previous = async (): Promise<Digest | undefined> => {
     const listed = there.digests.get(landing)
     if (listed || (there.complete && !there.digests.has(landing))) return listed
-    return resolvedThere({ repository: to.repository, tag: landing }, comparison, ctx)
+    return resolvedThere({ repository: to.repository, tag: landing }, undefined, comparison, ctx)
   }
   // A tag that the destination lacks will be copied, so its manifest is read at once instead of a HEAD first.
   const read = there.complete && !there.digests.has(landing)
@@ -46,17 +46,20 @@ export async function comparedTag(
   return outcomeOf(now, from, to, old, there, comparison, ctx)
 }
 
-/** What the destination's tag points at. One that is there and may not be pulled (412), such as an unsigned image in a Harbor that wants
- *  signatures, is what this policy put there last, as its history has it. Without that, it is copied again where that is allowed. */
+/** What the destination's tag points at, or whether it has the digest where there is no tag. What is there and may not be pulled (412), such as
+ *  an unsigned image in a Harbor that wants signatures, is what this policy put there last, as its history has it. Without that, it is copied
+ *  again where that is allowed. */
 async function resolvedThere(
-  { repository, tag }: { readonly repository: string; readonly tag: string },
+  { repository, tag }: LocalLocation,
+  untagged: Digest | undefined,
   { policy, destination, brought }: Comparison,
   ctx: Context,
 ): Promise<Digest | undefined> {
   try {
-    return (await destination.adapter.repository(repository).resolve(tag, ctx))?.digest
+    return (await destination.adapter.repository(repository).resolve(tag ?? untagged ?? ':', ctx))?.digest
   } catch (error) {
     if (!(error instanceof RegistryError) || error.status !== 412) throw error
+    if (tag === undefined) return untagged
     const place = { registry: destination.registry.name, repository, tag }
     const digest = brought?.find(policy.name, place)?.digest
     if (digest === undefined && !policy.override) throw error
@@ -109,13 +112,13 @@ export async function comparedDigest(
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
-  const { source, destination } = comparison
+  const { source } = comparison
   const [old, now] = await Promise.all([
-    destination.adapter.repository(to.repository).resolve(to.tag ?? digest, ctx),
+    resolvedThere(to, digest, comparison, ctx),
     source.adapter.repository(repository).resolve(digest, ctx),
   ])
   if (!now) return absent({ repository, digest }, comparison, ctx)
-  return outcomeOf(now, { repository }, to, old?.digest, UNKNOWN, comparison, ctx)
+  return outcomeOf(now, { repository }, to, old, UNKNOWN, comparison, ctx)
 }
 
 /** Compares the tag or artifact of an unresolved task again. Throws if the comparison fails again. */
