@@ -8,13 +8,16 @@ export interface Remembered<K, T> {
   forget(key: K): void
 }
 
-/** `ask` runs once for each key until it fails. A caller that waits for an answer while the task that asked for it is stopped asks again. */
-export function remembered<K, T>(ask: (key: K, ctx: Context) => Promise<T>): Remembered<K, T> {
+/** `ask` runs once for each key until it fails; beyond `limit` keys, each time. A caller that waits for an answer while the task that asked for it is stopped asks again. */
+export function remembered<K, T>(
+  ask: (key: K, ctx: Context) => Promise<T>,
+  limit = Number.POSITIVE_INFINITY,
+): Remembered<K, T> {
   const known = new Map<K, { readonly answer: Promise<T>; readonly signal: AbortSignal }>()
 
   async function first(key: K, ctx: Context): Promise<T> {
     const entry = { answer: ask(key, ctx), signal: ctx.signal }
-    known.set(key, entry)
+    if (known.size < limit) known.set(key, entry)
     try {
       return await entry.answer
     } catch (error) {

@@ -1,10 +1,10 @@
 /** One plan for several destinations: the source is asked once, and tasks for the same artifact stand beside each other. */
 
-import type { Adapter, ListedTag } from '../../core/adapter.ts'
+import type { Adapter } from '../../core/adapter.ts'
 import { gathered } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
-import type { Descriptor } from '../../core/descriptor.ts'
 import type { TaskSpec } from '../../core/plan.ts'
+import { remembered } from '../../core/remembered.ts'
 import { createLongLists } from '../../history/scratch.ts'
 import type { Endpoint, Route } from '../endpoint.ts'
 import { makePlan, type PlanRequest, type PlanSink, type PlanTotals } from './plan.ts'
@@ -64,43 +64,43 @@ function sum(a: PlanTotals, b: PlanTotals): PlanTotals {
 /** The same source, which is asked for its repositories, tags and digests once while a plan is made. */
 function remembering(source: Endpoint): Endpoint {
   const { adapter } = source
-  const catalogue = new Map<string, Promise<readonly string[]>>()
-  const lists = new Map<string, Promise<readonly string[]>>()
-  const infos = new Map<string, Promise<readonly ListedTag[]>>()
-  const resolved = new Map<string, Promise<Descriptor | undefined>>()
   const { repositories, listTags } = adapter
-  const remembered: Adapter = {
+  const tags = remembered((name: string, ctx) => gathered(adapter.repository(name).tags(ctx)), REMEMBERED)
+  const places = remembered((place: string, ctx) => {
+    const [name = '', reference = ''] = place.split('@')
+    return adapter.repository(name).resolve(reference, ctx)
+  }, REMEMBERED)
+  const once: Adapter = {
     ...adapter,
-    repository(name) {
-      const asked = adapter.repository(name)
-      return {
-        ...asked,
-        async *tags(ctx) {
-          yield* await once(lists, name, () => gathered(asked.tags(ctx)))
-        },
-        resolve: (reference, ctx) => once(resolved, `${name}@${reference}`, () => asked.resolve(reference, ctx)),
-      }
-    },
-    ...(repositories && {
-      async *repositories(wanted, ctx) {
-        yield* await once(catalogue, JSON.stringify(wanted), () => gathered(repositories(wanted, ctx)))
+    repository: (name) => ({
+      ...adapter.repository(name),
+      async *tags(ctx) {
+        yield* await tags(name, ctx)
       },
+      // Neither a name nor a reference has an `@`.
+      resolve: (reference, ctx) => places(`${name}@${reference}`, ctx),
     }),
-    ...(listTags && {
-      async *listTags(name, ctx, wanted) {
-        yield* await once(infos, name, () => gathered(listTags(name, ctx, wanted)))
-      },
-    }),
+    ...(repositories && { repositories: catalogueOf(repositories) }),
+    ...(listTags && { listTags: listingOf(listTags) }),
   }
-  return { ...source, adapter: remembered }
+  return { ...source, adapter: once }
 }
 
-/** A failed answer is not remembered: the next caller asks again. */
-function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
-  const before = known.get(key)
-  if (before) return before
-  const result = ask()
-  if (known.size < REMEMBERED) known.set(key, result)
-  result.catch(() => known.delete(key))
-  return result
+function catalogueOf(repositories: NonNullable<Adapter['repositories']>): NonNullable<Adapter['repositories']> {
+  const catalogue = remembered((wanted: string, ctx) => gathered(repositories(JSON.parse(wanted), ctx)), REMEMBERED)
+  return async function* (wanted, ctx) {
+    yield* await catalogue(JSON.stringify(wanted), ctx)
+  }
+}
+
+function listingOf(listTags: NonNullable<Adapter['listTags']>): NonNullable<Adapter['listTags']> {
+  const ask = (untagged: boolean | undefined) =>
+    remembered(
+      (name: string, ctx) => gathered(listTags(name, ctx, untagged === undefined ? undefined : { untagged })),
+      REMEMBERED,
+    )
+  const lists = new Map([true, false, undefined].map((untagged) => [untagged, ask(untagged)]))
+  return async function* (name, ctx, wanted) {
+    yield* (await lists.get(wanted?.untagged)?.(name, ctx)) ?? []
+  }
 }
