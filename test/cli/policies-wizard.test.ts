@@ -66,18 +66,18 @@ describe.runIf(hasTerminal)('the questions', () => {
       ['Time zone:', `Europe/Berlin${ENTER}`],
       ['next: ', ''],
       ['+     source:', ''],
-      ['❯ Save it to', DOWN.repeat(14)],
+      ['❯ Save it', DOWN.repeat(14)],
       ['❯ another setting', ENTER],
       ['❯ Description', ENTER],
       ['Description', `Base${ENTER}`],
       ['+     description: Base', ''],
-      ['❯ Save it to', DOWN.repeat(15)],
+      ['❯ Save it', DOWN.repeat(15)],
       ['❯ another setting', ENTER],
       ['❯ Enabled', DOWN],
       ['❯ Override', ENTER],
       ['❯ are replaced', DOWN],
       ['❯ are kept', ENTER],
-      ['❯ Save it to', ENTER],
+      ['❯ Save it', ENTER],
       ['created base-images', ''],
     ])
     expect((await running.ended).code).toBe(0)
@@ -115,7 +115,7 @@ policies:
       ['Are these the ones?', ENTER],
       ['Destination registry:', ENTER],
       ['Namespace there:', ENTER],
-      ['❯ Save it to', ENTER],
+      ['❯ Save it', ENTER],
     ])
     expect((await running.ended).code).toBe(0)
     expect(shown(running)).not.toContain('Tags (')
@@ -149,7 +149,7 @@ policies:
       ['Destination registry:', ENTER],
       ['Namespace there', ENTER],
       ['When does it run?', ENTER],
-      ['❯ Save it to', DOWN.repeat(20)],
+      ['❯ Save it', DOWN.repeat(20)],
       ['❯ Leave; nothing is written', ENTER],
       ['nothing was written', ''],
     ])
@@ -209,7 +209,7 @@ policies:
       ['Where does library/alpine land?', ENTER],
       ['When does it run?', `${DOWN}${ENTER}`],
       ['Time zone:', ENTER],
-      ['❯ Save it to', ESC],
+      ['❯ Save it', ESC],
       ['Time zone:', ESC],
       ['When does it run?', ESC],
       ['Where does library/alpine land?', ESC],
@@ -255,18 +255,18 @@ policies:
   test('and changes what was changed, and nothing else', async () => {
     const text = await changed(
       'plain',
-      ['❯ Save it to', DOWN.repeat(4)],
+      ['❯ Save it', DOWN.repeat(4)],
       ['❯ Tags', ENTER],
       ['Tags (such as 3.* or latest), - for all: (3.*)', `7${ENTER}`],
       ['✓ they match 1 repository, 1 tag', ''],
       ['❯ continue with them', ENTER],
       ['-     filters: { tag: 3.*, newest: 1 }', ''],
       ['+     filters: { tag: "7", newest: 1 }', ''],
-      ['❯ Save it to', DOWN.repeat(6)],
+      ['❯ Save it', DOWN.repeat(6)],
       ['❯ Newest', ENTER],
       ['- for all: (1)', `-${ENTER}`],
       ['❯ continue with them', ENTER],
-      ['❯ Save it to', ENTER],
+      ['❯ Save it', ENTER],
       ['changed plain', ''],
     )
     expect(text).toBe(FILE(opened?.url ?? '').replace('{ tag: 3.*, newest: 1 }', '{ tag: "7" }'))
@@ -275,12 +275,12 @@ policies:
   test('also of a source that is written as one reference', async () => {
     const text = await changed(
       'short',
-      ['❯ Save it to', DOWN.repeat(4)],
+      ['❯ Save it', DOWN.repeat(4)],
       ['❯ Tags', ENTER],
       ['- for all: (3.*)', `edge${ENTER}`],
       ['✓ they match 1 repository, 1 tag', ''],
       ['❯ continue with them', ENTER],
-      ['❯ Save it to', ENTER],
+      ['❯ Save it', ENTER],
       ['changed short', ''],
     )
     expect(text).toContain(
@@ -289,7 +289,7 @@ policies:
   })
 
   test('and writes nothing where nothing was changed', async () => {
-    const text = await changed('plain', ['❯ Save it to', ENTER], ['nothing was written', ''])
+    const text = await changed('plain', ['❯ Save it', ENTER], ['nothing was written', ''])
     expect(text).toBe(FILE(opened?.url ?? ''))
   })
 })

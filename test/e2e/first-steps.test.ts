@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { image } from '../support/images.ts'
 import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
 import { missingPrograms, type SecretService, startSecretService } from '../support/secret-service.ts'
-import { answer, ENTER, shown } from './keyboard.ts'
+import { answer, DOWN, ENTER, shown } from './keyboard.ts'
 import { type Program, program } from './program.ts'
 import { hasTerminal, inTerminal } from './terminal.ts'
 
@@ -64,7 +64,7 @@ describe.skipIf(missingPrograms().length > 0)('the first steps', () => {
         ['Credential:', ENTER],
         ['User name:', `${user}${ENTER}`],
         ['Password:', `${password}${ENTER}`],
-        ['Save it to', ENTER],
+        ['❯ Save it', ENTER],
       ])
       expect((await adding.ended).code, shown(adding)).toBe(0)
       screens.push(shown(adding))
@@ -74,8 +74,9 @@ describe.skipIf(missingPrograms().length > 0)('the first steps', () => {
     await answer(creating, [
       ['Name of the policy:', `app${ENTER}`],
       ['Source registry:', ENTER],
-      ['Namespaces there', `team${ENTER}`],
-      ['Repositories', ENTER],
+      ['Namespaces:', DOWN],
+      ['❯ team', ENTER],
+      ['Repositories:', ENTER],
       ['Tags', `1.*${ENTER}`],
       ['Only versions', ENTER],
       ['Only the newest', ENTER],
@@ -85,8 +86,7 @@ describe.skipIf(missingPrograms().length > 0)('the first steps', () => {
       ['Namespace there', `mirror${ENTER}`],
       ['land?', ENTER],
       ['When does it run?', ENTER],
-      ['Other settings than the usual?', ENTER],
-      ['Save this to', ENTER],
+      ['❯ Save it', ENTER],
     ])
     expect((await creating.ended).code, shown(creating)).toBe(0)
     screens.push(shown(creating))

@@ -61,7 +61,7 @@ describe('by options', () => {
       [['hub', '--url', 'ftp://x'], 'is not a URL'],
       [['hub', '--url', hub.url, '--type', 'docker-regstry'], 'did you mean `docker-registry`?'],
       [['hub', '--url', hub.url, '--connections', '0'], 'whole number from 1 on'],
-      [['hub', '--url', hub.url, '--proxy', 'nowhere'], 'is not a URL such as `http://proxy'],
+      [['hub', '--url', hub.url, '--proxy', 'ftp://x'], '`ftp://x` is not a'],
     ] as const) {
       const { code, stderr } = await here.run(['registries', 'add', ...args])
       expect(stderr).toContain(said)
@@ -261,10 +261,10 @@ describe.runIf(hasTerminal)('by questions', () => {
       // It begins at the answer that the test speaks of.
       ['❯ Secret', ENTER],
       ['Password:', `r1ght-password${ENTER}`],
-      ['❯ Save it to', `${DOWN}${DOWN}${DOWN}${DOWN}`],
+      ['❯ Save it', `${DOWN}${DOWN}${DOWN}${DOWN}`],
       ['❯ Description', ENTER],
       ['Description', `Ours${ENTER}`],
-      ['❯ Save it to', ENTER],
+      ['❯ Save it', ENTER],
     ])
     const { code } = await running.ended
     expect(code, shown(running)).toBe(0)
@@ -291,7 +291,7 @@ describe.runIf(hasTerminal)('by questions', () => {
       ['this machine has no keychain to keep it', ''],
       ['❯ the variables REPLICATE_HUB_USERNAME and REPLICATE_HUB_PASSWORD', ENTER],
       ['Password, for the test only:', `r1ght-password${ENTER}`],
-      ['❯ Save it to', ENTER],
+      ['❯ Save it', ENTER],
     ])
     const { code } = await running.ended
     expect(code, shown(running)).toBe(0)
@@ -331,7 +331,7 @@ describe.runIf(hasTerminal)('by questions', () => {
       ['Name,', ENTER],
       ['Description', ENTER],
       ['Credential:', `${DOWN}${DOWN}${ENTER}`],
-      ['❯ Save it to', DOWN.repeat(8)],
+      ['❯ Save it', DOWN.repeat(8)],
       ['❯ Leave; nothing is written', ENTER],
     ])
     expect((await denied.ended).code, shown(denied)).toBe(0)
@@ -358,7 +358,7 @@ describe.runIf(hasTerminal)('an answer can be changed', () => {
       ['URL: (http://127.0.0.1:1)', `${hub.url}${ENTER}`],
       ['Description (- for none): (Theirs)', `-${ENTER}`],
       ['Credential:', `${DOWN}${DOWN}${ENTER}`],
-      ['❯ Save it to', ENTER],
+      ['❯ Save it', ENTER],
     ])
     expect((await running.ended).code, shown(running)).toBe(0)
     expect(here.text()).toBe(`registries:\n  right:\n    type: docker-registry\n    url: ${hub.url}\n`)
@@ -378,7 +378,7 @@ describe.runIf(hasTerminal)('an answer can be changed', () => {
       ['Name of the variable: (HUB_PASSWORD)', `s3cret!${ENTER}`],
       ['takes the name of a variable', `\u0015HUB_PW${ENTER}`],
       ['Password, for the test only:', `r1ght-password${ENTER}`],
-      ['❯ Save it to', ENTER],
+      ['❯ Save it', ENTER],
       ['first: export HUB_PW=…', ''],
     ])
     expect((await running.ended).code, shown(running)).toBe(0)
@@ -394,20 +394,20 @@ describe.runIf(hasTerminal)('an answer can be changed', () => {
     here.write('conf/config.yaml', text)
     const update = () => here.start(['registries', 'update', 'hub'], { wrap: inTerminal, keyboard: true })
     const unchanged = update()
-    await answer(unchanged, [['❯ Save it to', ENTER]])
+    await answer(unchanged, [['❯ Save it', ENTER]])
     expect((await unchanged.ended).code, shown(unchanged)).toBe(0)
     expect(shown(unchanged)).toContain('nothing was written')
     const running = update()
     await answer(running, [
-      ['❯ Save it to', `${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}`],
+      ['❯ Save it', `${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}`],
       ['❯ Bandwidth', ENTER],
       ['Bandwidth (such as 50MiB/s), - for none: (', `much${ENTER}`],
       ['`much` is not a rate', `\u001510MiB/s${ENTER}`],
       ['✓ listing', ''],
-      ['❯ Save it to', `${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}`],
+      ['❯ Save it', `${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}${DOWN}`],
       ['❯ another setting', ENTER],
       ['❯ Proxy', ESC],
-      ['❯ Save it to', ENTER],
+      ['❯ Save it', ENTER],
       ['changed hub in', ''],
     ])
     expect((await running.ended).code, shown(running)).toBe(0)

@@ -2,7 +2,7 @@
 
 import { PassThrough } from 'node:stream'
 import { confirm, input, password, select } from '@inquirer/prompts'
-import { wrapped } from '../render/format.ts'
+import { truncate, wrapped } from '../render/format.ts'
 import { type Keyboard, listen } from './keyboard.ts'
 import { type Asker, Back, left, type Prompts, type TextQuestion } from './question.ts'
 
@@ -31,7 +31,7 @@ export function drawnPrompts(asker: Asker): Prompts {
         // By their places, so that a choice may be anything.
         const listed = choices.map(({ name, description }, value) => ({
           value,
-          name,
+          name: truncate(name, asker.stderr.columns - 3),
           ...(description === undefined ? {} : { description }),
         }))
         return select({ message, choices: listed, theme, pageSize: lines(), loop: false, default: first }, context)

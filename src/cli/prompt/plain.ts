@@ -1,4 +1,4 @@
-/** Questions on a terminal that cannot be drawn on (`TERM=dumb`): each a line, and its answer another. `<` returns to the question before. */
+/** Questions on a terminal that cannot be drawn on, or has only ASCII: each a line, and its answer another. `<` returns to the question before. */
 
 import { StringDecoder } from 'node:string_decoder'
 import { abortReason } from '../../core/cancel.ts'
@@ -16,8 +16,7 @@ export function plainPrompts(asker: Asker): Prompts {
     hidden = false,
   ): Promise<T> {
     for (;;) {
-      say(question)
-      const answer = await line(asker, hidden)
+      const answer = await line(asker, question, hidden)
       if (hidden) say('\n')
       if (asker.back && answer.trim() === '<') throw new Back()
       const result = await read(hidden ? answer : answer.trim())
@@ -65,7 +64,7 @@ const BACKSPACES: readonly number[] = [8, 127]
 const ENTERS: readonly number[] = [10, 13]
 
 /** The terminal itself echoes and edits what is not hidden. */
-async function line({ signal }: Asker, hidden: boolean): Promise<string> {
+async function line({ signal, stderr }: Asker, question: string, hidden: boolean): Promise<string> {
   let typed: number[] = []
   let keyboard: Keyboard | undefined
   let forget = (): void => {}
@@ -84,6 +83,8 @@ async function line({ signal }: Asker, hidden: boolean): Promise<string> {
         }
       }
       keyboard = listen({ raw: hidden, take, gone: () => reject(left()) })
+      // Only now: what is typed as soon as it is asked for must not be echoed.
+      stderr.write(question)
     })
   } finally {
     forget()

@@ -2,7 +2,8 @@
 
 import { abortReason } from '../../core/cancel.ts'
 import { ConfigurationError } from '../../core/errors.ts'
-import type { Session } from '../session.ts'
+import { showsUnicode } from '../render/symbols.ts'
+import { movesCursor, type Session } from '../session.ts'
 import type { Asker, Choice, Prompts, Question, TextQuestion } from './question.ts'
 
 export { type Asker, Back, type Choice, type Question, type TextQuestion } from './question.ts'
@@ -66,7 +67,7 @@ async function ask<T>(asker: Asker, question: Question, work: (prompts: Prompts)
     })
   }
   const prompts =
-    asker.env.TERM === 'dumb'
+    !movesCursor(asker) || !showsUnicode(asker.env)
       ? (await import('./plain.ts')).plainPrompts(asker)
       : (await import('./drawn.ts')).drawnPrompts(asker)
   try {

@@ -33,8 +33,8 @@ export interface Dialog<A> {
   readonly answers: A
   /** The keys of topics that options have answered already. */
   readonly answered: Iterable<string>
-  /** `Save it to FILE`. */
-  readonly save: string
+  /** Where it would be saved. */
+  readonly file: string
   /** Shows what would be saved, or tests it. Called again after each change. */
   readonly review: (answers: A) => Promise<Verdict>
   /** It is saved without a look at the overview, unless something speaks against it. */
@@ -55,7 +55,7 @@ const LEAVE = Symbol('leave')
 const OTHERS = Symbol('others')
 
 /** Undefined where the user leaves. */
-export async function dialog<A>(asker: Asker, { topics, save, review, ...start }: Dialog<A>): Promise<A | undefined> {
+export async function dialog<A>(asker: Asker, { topics, file, review, ...start }: Dialog<A>): Promise<A | undefined> {
   const answered = new Set(start.answered)
   /** What was asked, in that order. */
   const path: string[] = []
@@ -79,7 +79,7 @@ export async function dialog<A>(asker: Asker, { topics, save, review, ...start }
       verdict ??= await review(answers)
       if (direct && verdict.ok) return answers
       direct = false
-      const chosen = await overview(asker, applying(), answers, { save, verdict })
+      const chosen = await overview(asker, applying(), answers, { file, verdict })
       if (chosen === LEAVE) return undefined
       if (chosen === SAVE) return answers
       wanted = { key: chosen, fromOverview: true }
@@ -114,13 +114,13 @@ async function overview<A>(
   asker: Asker,
   topics: readonly Topic<A>[],
   answers: A,
-  { save, verdict: { ok, likely } }: { readonly save: string; readonly verdict: Verdict },
+  { file, verdict: { ok, likely } }: { readonly file: string; readonly verdict: Verdict },
 ): Promise<Chosen> {
   const answersOf = topics.map((topic) => ({ ...topic, answer: topic.shown(answers) }))
   const said = answersOf.filter(({ key, answer }) => answer !== undefined || key === likely)
   const others = answersOf.filter((topic) => !said.includes(topic))
   const widest = Math.max(...said.map(({ label }) => label.length))
-  const room = Number.isFinite(asker.stderr.columns) ? asker.stderr.columns - 3 : 200
+  const room = Number.isFinite(asker.stderr.columns) ? asker.stderr.columns - 6 : 200
   const lines = said.map(({ key, label, answer = '' }) => ({
     value: key,
     name: truncate(`${label.padEnd(widest)}  ${printable(answer)}`.trimEnd(), room),
@@ -129,7 +129,7 @@ async function overview<A>(
     value: OTHERS,
     name: truncate(`another setting: ${others.map(({ label }) => label.toLowerCase()).join(', ')}`, room),
   }
-  const saving = { value: SAVE, name: ok ? save : `${save} all the same` }
+  const saving = { value: SAVE, name: ok ? `Save it to ${printable(file)}` : 'Save it all the same' }
   const leaving = { value: LEAVE, name: 'Leave; nothing is written' }
   const choices: readonly Choice<string | symbol>[] = [
     ...(ok ? [saving] : []),
@@ -152,7 +152,7 @@ async function overview<A>(
     const settings = others.map(({ key, label }) => ({ value: key, name: label }))
     return await select({ ...asker, back: true }, { message: 'Which setting?', option: '--yes', choices: settings })
   } catch (error) {
-    if (error instanceof Back) return overview(asker, topics, answers, { save, verdict: { ok, likely } })
+    if (error instanceof Back) return overview(asker, topics, answers, { file, verdict: { ok, likely } })
     throw error
   }
 }

@@ -60,9 +60,8 @@ async function talk(table: Table, answers: Answers, answered: readonly string[])
     ...triggerTopics(table),
     ...settingTopics(table),
   ]
-  const save = `Save it to ${printable(table.file)}`
   const review = (now: Answers): Promise<Verdict> => shownDraft(table, now)
-  const saved = await dialog(table.session, { topics, answers, answered, save, review, direct: false })
+  const saved = await dialog(table.session, { topics, answers, answered, file: table.file, review, direct: false })
   return saved && { name: saved.name, flags: saved.flags }
 }
 
@@ -108,11 +107,12 @@ async function shownDraft(table: Table, answers: Answers): Promise<Verdict> {
   }
 }
 
-/** The middle, in which two texts differ. */
+/** The middle, in which two texts differ, without its empty lines. */
 function difference(before: readonly string[], after: readonly string[]) {
   let first = 0
   while (first < before.length && before[first] === after[first]) first += 1
   let [old, now] = [before.length, after.length]
   while (old > first && now > first && before[old - 1] === after[now - 1]) [old, now] = [old - 1, now - 1]
-  return { gone: before.slice(first, old), come: after.slice(first, now) }
+  const filled = (line: string): boolean => line.trim() !== ''
+  return { gone: before.slice(first, old).filter(filled), come: after.slice(first, now).filter(filled) }
 }

@@ -141,7 +141,9 @@ function facts({
     ['subject', subject],
     ['issuer', issuer],
     ['valid', `${day(notBefore)} to ${day(notAfter)}`],
-    ['SHA-256', sha256],
+    // In two halves, which fit into narrow terminals.
+    ['SHA-256', sha256.slice(0, 47)],
+    ['', sha256.slice(48)],
   ]
 }
 

@@ -8,9 +8,9 @@ import type { Topic } from '../dialog.ts'
 import { type Answers, complaint, type Kind, type Place, type Table } from './answers.ts'
 
 const KINDS = [
-  { value: 'basic', name: 'A user name with a password or an access token' },
-  { value: 'token', name: 'A bearer token' },
-  { value: 'access_key', name: 'An access key of the cloud' },
+  { value: 'basic', name: 'A user name with a password or an access token', short: 'user name and password' },
+  { value: 'token', name: 'A bearer token', short: 'bearer token' },
+  { value: 'access_key', name: 'An access key of the cloud', short: 'access key' },
 ] as const
 
 const SECRETS = {
@@ -39,11 +39,9 @@ export function credentialTopics(table: Table, hasKeychain: boolean): readonly T
     after: ['type'],
     applies: (answers) => kinds(answers).length > 0,
     shown: ({ kind, flags }) =>
-      KINDS.find(({ value }) => value === kind)?.name ??
+      KINDS.find(({ value }) => value === kind)?.short ??
       secretPlace(flags) ??
-      (before?.credential
-        ? `${before.credential.type}, as the file says`
-        : 'none here: what the environment and other tools have'),
+      (before?.credential ? `${before.credential.type}, as the file says` : 'none here: what is found elsewhere'),
     async ask(asker, answers) {
       const none: Choice<Kind> = {
         value: 'as-found',

@@ -77,7 +77,7 @@ async function talk(
       topics,
       answers,
       answered,
-      save: `Save it to ${printable(places.file)}`,
+      file: places.file,
       direct,
       review: async (now) => (isSame(now, answers) && before ? { ok: true } : review(table, now, topics, mayTest)),
     })
