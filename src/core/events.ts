@@ -43,6 +43,7 @@ export type Event =
       readonly attempt: number
       readonly delay: number
       readonly reason: string
+      readonly task?: number
     }
   /** No byte moves until it is resumed. */
   | { readonly type: 'paused'; readonly paused: boolean }

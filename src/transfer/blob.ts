@@ -6,6 +6,7 @@ import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
 import { blobKey, type Job } from './job.ts'
 import { sendBlob } from './send.ts'
+import { namedBlob, tell } from './story.ts'
 
 /** Resolves when the blob is in the destination repository. Safe to call any number of times, also at once. */
 export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
@@ -27,7 +28,9 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
   } finally {
     state.siblings.declineBlob(job.artifact, blob, job.member)
   }
-  if (!mine) job.moved.bytes_present += blob.size
+  if (mine) return
+  job.moved.bytes_present += blob.size
+  tell(`${namedBlob(blob)} came with another task`, ctx)
 }
 
 async function bring(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
@@ -66,6 +69,7 @@ async function mounted(
   asked.add(repository)
   if (!(await destination.store.mountBlob(blob, repository, ctx))) return false
   moved.bytes_mounted += blob.size
+  tell(`mounted ${namedBlob(blob)} from ${repository}`, ctx)
   ctx.emit({ type: 'blob-ended', id: '', outcome: 'mounted', size: blob.size })
   return true
 }
@@ -75,6 +79,7 @@ async function arrive(blob: Descriptor, asked: Set<string>, job: Job, ctx: Conte
   const isDamaged = job.damaged?.has(blob.digest) ?? false
   if (!job.newRepository && !isDamaged && (await destination.store.hasBlob(blob, ctx))) {
     moved.bytes_present += blob.size
+    tell(`${namedBlob(blob)} was already there`, ctx)
     ctx.emit({ type: 'blob-ended', id: '', outcome: 'present', size: blob.size })
     return
   }

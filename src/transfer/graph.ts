@@ -5,12 +5,14 @@ import type { Context } from '../core/context.ts'
 import type { Descriptor, Referrer } from '../core/descriptor.ts'
 import { isNotFound, onSide, RegistryError, UnsupportedError } from '../core/errors.ts'
 import { contentsOf, isIndex, type Manifest } from '../core/manifest.ts'
+import { plural } from '../core/plural.ts'
 import { copyBlob } from './blob.ts'
 import { isAttestation, isGiven, isNotGiven, wantedChildren } from './children.ts'
 import { checkDepth, childrenOf, familyOf, indexReader, type ReadManifest } from './family.ts'
 import type { Job } from './job.ts'
 import { type NarrowSource, narrow } from './narrow.ts'
 import { nameOf, referrersOf } from './referrers.ts'
+import { tell } from './story.ts'
 
 /** Referrers copied at once, of those at the same distance from the artifact. */
 const REFERRERS_AT_ONCE = 8
@@ -105,7 +107,8 @@ async function copyChild(child: Descriptor, job: Job, depth: number, ctx: Contex
   try {
     await state.manifests.run(key, async () => {
       const mayBeThere = !job.thorough && !job.newRepository && !isIndex(child.mediaType)
-      if (mayBeThere && (await isThere(child.digest, child.digest, job, ctx))) return
+      if (mayBeThere && (await isThere(child.digest, child.digest, job, ctx)))
+        return tell(`manifest ${child.digest} was already there`, ctx)
       const manifest = await job.source.readManifest(child.digest, ctx)
       await copyContents(manifest, job, depth, ctx)
       await writeManifest(manifest, manifest.digest, job, ctx)
@@ -147,6 +150,7 @@ async function copyReferrers(
       level.push(referrer)
     }
   }
+  tell(names.size === 0 ? 'no referrers found' : `${plural(names.size, 'referrer')} found`, ctx)
   if (names.size > 0) await prepare()
   for (const level of levels.values()) {
     await forEachConcurrent(level, REFERRERS_AT_ONCE, (referrer) => copyReferrer(referrer, job, ctx))
@@ -196,6 +200,8 @@ async function writeManifest(manifest: Manifest, tagOrDigest: string, job: Job, 
       throw onSide(notYetSeen(again), 'destination', registry)
     })
   }
+  const { digest } = manifest
+  tell(`wrote manifest ${digest}${tagOrDigest === digest ? '' : ` as ${tagOrDigest}`}, digest verified`, ctx)
 }
 
 /** True for an index of which children were left out on purpose. */

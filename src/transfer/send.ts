@@ -10,6 +10,7 @@ import { type Job, REMEMBERED_BLOB } from './job.ts'
 import { acrossPauses, keeping, lettingGo } from './pauses.ts'
 import { resumable } from './resumable.ts'
 import type { Leader, Share } from './siblings.ts'
+import { namedBlob, tell } from './story.ts'
 import { BlobHash, checked } from './stream.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -49,6 +50,7 @@ async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx:
     ctx.emit({ type: 'blob-ended', id, outcome: 'failed', size: blob.size })
     throw error
   }
+  tell(`copied ${namedBlob(blob)}`, ctx)
   ctx.emit({ type: 'blob-ended', id, outcome: 'copied', size: blob.size })
 }
 

@@ -1,7 +1,9 @@
 /** What a run says of what it copied: lines, objects, digests, logs. */
 
 import { expect, test } from 'vitest'
-import { image, index } from '../support/images.ts'
+import { SMALL_BLOB } from '../../src/core/content.ts'
+import { image, index, referrer } from '../support/images.ts'
+import { randomBytes } from '../support/random.ts'
 import { registry } from '../support/registries.ts'
 import { policyBetween } from './harness.ts'
 import { program } from './program.ts'
@@ -104,4 +106,52 @@ test('copy ends with the digests that it wrote, one a line on standard output', 
   const byDigest = await here.run(['copy', `${from}/app@${two.digest}`, `${to}/byte/`])
   expect(byDigest.stdout).toMatch(new RegExp(`\n${to}/byte/app@${two.digest}\n$`))
   expect(await here.run(['copy', `${from}/app:v1`, `${to}/quiet:v1`, '--quiet'])).toMatchObject({ code: 0, stdout: '' })
+})
+
+test('the log of a task that succeeded tells its story: what was copied, mounted, there already, found, tried again', async () => {
+  const source = await registry({
+    fault: ({ route, method }, seen) =>
+      route === 'blob' && method === 'GET' && seen === 0 ? { status: 503 } : undefined,
+  })
+  const destination = await registry()
+  const base = [randomBytes(SMALL_BLOB + 1, 'base')]
+  const signed = image({ seed: 'one', base })
+  source.add('app', signed, 'v1')
+  source.add('app', referrer(signed.descriptor))
+  source.add('tool', image({ seed: 'two', base }), 'v1')
+  const here = program()
+  here.write('policy.yaml', policyBetween(source.url, destination.url, '    filters: { name: [app] }'))
+  expect(await here.run(['run', 'policy.yaml'])).toMatchObject({ code: 0 })
+  const story = (await here.run(['executions', 'logs', '1', '1'])).stdout
+  const [layer] = signed.blobs.keys()
+  expect(story).toMatch(new RegExp(`copied ${layer} \\(.*B\\)\\n`))
+  expect(story).toMatch(/GET \/v2\/app\/blobs\/\S+: 503 Service Unavailable; again in \d+ ms\n/)
+  expect(story).toContain('1 referrer found\n')
+  expect(story).toContain(`wrote manifest ${signed.digest} as v1, digest verified\n`)
+
+  // The base is mounted from the repository that has it.
+  const both = policyBetween(source.url, destination.url, '    filters: { name: [tool] }')
+  here.write('both.yaml', both)
+  expect(await here.run(['run', 'both.yaml'])).toMatchObject({ code: 0 })
+  expect((await here.run(['executions', 'logs', '2', '1'])).stdout).toMatch(
+    /mounted sha256:\S+ \([^)]+ [KM]iB\) from mirror\/app\n/,
+  )
+
+  // A further tag with the same base, in a repository that is there.
+  source.add('tool', image({ seed: 'three', base }), 'v2')
+  expect(await here.run(['run', 'both.yaml'])).toMatchObject({ code: 0 })
+  expect((await here.run(['executions', 'logs', '3', '1'])).stdout).toMatch(
+    /sha256:\S+ \([^)]+ [KM]iB\) was already there\n/,
+  )
+})
+
+test('the story of a task has an end, however many layers its image has', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  source.add('app', image({ layers: 300, size: 10 }), 'v1')
+  const here = program()
+  here.write('policy.yaml', policyBetween(source.url, destination.url))
+  expect(await here.run(['run', 'policy.yaml'])).toMatchObject({ code: 0 })
+  const lines = (await here.run(['executions', 'logs', '1', '1'])).stdout.trimEnd().split('\n')
+  expect(lines).toHaveLength(200)
+  expect(lines.at(-1)).toContain('what follows is not listed')
 })

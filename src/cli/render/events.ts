@@ -49,7 +49,14 @@ function lineOf(event: Event, about: About & { readonly time: string }, verbose:
       return { type: 'task', ...event.task }
     case 'retry': {
       const { what, reason, attempt, delay } = event
-      return { ...log, level: 'info', task_id: null, text: `${what}: ${reason}`, attempt, delay_ms: delay }
+      return {
+        ...log,
+        level: 'info',
+        task_id: event.task ?? null,
+        text: `${what}: ${reason}`,
+        attempt,
+        delay_ms: delay,
+      }
     }
     case 'request': {
       if (verbose < 2) return undefined

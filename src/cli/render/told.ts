@@ -45,7 +45,8 @@ function textOf(event: Event, scene: Scene): string | undefined {
       if (event.level === 'error') {
         return event.task === undefined ? `${colors.red('error:')} ${printable(event.text)}\n` : undefined
       }
-      return verbose >= (event.level === 'info' ? 1 : 2) ? dim(event.text) : undefined
+      if (verbose < (event.level === 'info' ? 1 : 2)) return undefined
+      return dim(event.task === undefined ? event.text : `[${event.task}] ${event.text}`)
     case 'retry': {
       const { what, reason, attempt, delay } = event
       return verbose >= 1 ? dim(`${what}: ${reason}; attempt ${attempt} in ${formatDuration(delay)}`) : undefined

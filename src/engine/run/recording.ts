@@ -18,7 +18,14 @@ function keep(event: Event, history: History, id: number, now: number): void {
   else if (event.type === 'stage')
     history.logs.add(id, undefined, 'info', `${event.stage} ${event.state}: ${event.text}`, now, event)
   else if (event.type === 'retry')
-    history.logs.add(id, undefined, 'warning', `${event.what}: ${event.reason}; again in ${event.delay} ms`, now, event)
+    history.logs.add(
+      id,
+      event.task,
+      'warning',
+      `${event.what}: ${event.reason}; again in ${event.delay} ms`,
+      now,
+      event,
+    )
   else if (event.type === 'waiting') history.logs.add(id, undefined, 'info', event.reason, now, event)
 }
 

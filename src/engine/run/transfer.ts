@@ -128,8 +128,7 @@ async function runTask(
   figures.begin(task.id, done)
   const again = task.attempts > 1 && !tried.has(task.id)
   const name = `${formatResource(task.spec.source)} → ${formatResource(task.spec.destination)}`
-  const emit: Context['emit'] = (event) =>
-    ctx.emit(event.type === 'log' || event.type === 'planned' ? { task: task.number, ...event } : event)
+  const emit = ofTask(task.number, ctx)
   const failed = await failureOf(() => options.run(task.spec, done, { ...ctx, emit }, again))
   const moved = figures.rest(task.id)
   if (broken.signal.aborted || isLost(ctx.signal)) return
@@ -158,11 +157,27 @@ async function runTask(
   if (delay !== undefined) {
     history.tasks.putBack(task.id, round.time() + delay, kept, moved)
     lane.drained = false
-    ctx.emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
+    emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
     return
   }
   end('failed', kept)
   options.onFailure()
+}
+
+/** Of a task's story more lines than these are left out of its log. */
+const MOST_LINES = 200
+
+/** Passes events on with the number of the task. */
+function ofTask(task: number, ctx: Context): Context['emit'] {
+  let lines = 0
+  return (event) => {
+    if (event.type === 'log' && event.level === 'debug') {
+      lines += 1
+      if (lines === MOST_LINES) ctx.emit({ type: 'log', level: 'debug', text: 'what follows is not listed', task })
+      if (lines >= MOST_LINES) return
+    }
+    ctx.emit(event.type === 'log' || event.type === 'planned' || event.type === 'retry' ? { task, ...event } : event)
+  }
 }
 
 /** True once another process has taken the execution over: its rows, this task's among them, are that process's. */
