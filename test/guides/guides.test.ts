@@ -24,7 +24,6 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
     'replicate registries add hub --url https://hub.example.com --username ann --password-env HUB_PASSWORD',
     'replicate registries add mirror --url https://mirror.example.com --username bob --password-env MIRROR_PASSWORD',
   ],
-  'Verify and repair': ['replicate run between-registries.yaml'],
 }
 
 /** What the README's policy is called in the text of the guides. */
