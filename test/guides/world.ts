@@ -1,6 +1,9 @@
 /** The registries that the guides name, with what is in them. */
 
+import { startArtifactHub } from '../fakes/artifact-hub.ts'
 import { startDockerHub } from '../fakes/docker-hub.ts'
+import { startHelmHttp } from '../fakes/helm-http.ts'
+import { chart, entryOf, indexOf } from '../support/charts.ts'
 import { type Artifact, cosignSignature, image, index } from '../support/images.ts'
 import { startInternet } from '../support/internet.ts'
 import { type AuthOptions, startMemoryRegistry } from '../support/memory-registry.ts'
@@ -45,7 +48,16 @@ export async function startWorld(): Promise<World> {
   for (const tag of ['3.17', '3.18', '3.19', '3.20', 'edge']) build.add('library/alpine', multiplatform(tag), tag)
   for (const tag of ['1.0', '1.1', 'edge']) build.add('team/app', multiplatform(`app ${tag}`), tag)
 
+  const charts = await startHelmHttp()
+  const versions = ['25.0.0', '25.1.0', '26.0.0'].map((version) => chart('prometheus', version))
+  for (const { file, archive } of versions) charts.files.set(file, archive)
+  charts.files.set('index.yaml', Buffer.from(indexOf(versions.map((one) => entryOf(one)))))
+  const publisher = { name: 'prometheus-community', url: 'https://prometheus-community.github.io/charts' }
+  const artifacts = await startArtifactHub([{ name: 'prometheus', repository: publisher }])
+
   const internet = await startInternet({
+    'artifacthub.io': artifacts.url,
+    'prometheus-community.github.io': new URL(charts.url).origin,
     'registry-1.docker.io': hub.content.url,
     'hub.docker.com': hub.apiUrl,
     'registry.example.com': registry.url,
@@ -55,7 +67,7 @@ export async function startWorld(): Promise<World> {
     'hub.example.com': build.url,
     'mirror.example.com': mirror.url,
   })
-  const all = [internet, hub, registry, old, fresh, internal, build, mirror]
+  const all = [internet, hub, charts, artifacts, registry, old, fresh, internal, build, mirror]
   return {
     env: internet.env,
     async close() {
