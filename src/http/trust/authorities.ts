@@ -109,20 +109,26 @@ function named(
 
 /** Throws what reading it failed with. */
 function certificatesOf(file: string): readonly string[] {
-  if (statSync(file).size > LARGEST_FILE) return []
-  return pemCertificates(readFileSync(file, 'utf8'))
+  return textOf(file, statSync(file))
+}
+
+function textOf(file: string, { size }: { readonly size: number }): readonly string[] {
+  return size > LARGEST_FILE ? [] : pemCertificates(readFileSync(file, 'latin1'))
 }
 
 /** Of all files in it, whatever their names: others than OpenSSL need no hashes. */
 function certificatesIn(directory: string): readonly string[] {
-  const names = readdirSync(directory).slice(0, MOST_FILES)
-  const files = new Map<number, string>()
-  for (const name of names) {
-    // Most entries are two links to one file.
-    const stat = quietly(join(directory, name), (path) => statSync(path))
-    if (stat?.isFile()) files.set(stat.ino, join(directory, name))
-  }
-  return [...files.values()].flatMap((file) => quietly(file, certificatesOf) ?? [])
+  const seen = new Set<number>()
+  return readdirSync(directory)
+    .slice(0, MOST_FILES)
+    .flatMap((name) => {
+      const path = join(directory, name)
+      // Most entries are two links to one file; a link may lead nowhere.
+      const stat = quietly(path, () => statSync(path, { throwIfNoEntry: false }))
+      if (!stat?.isFile() || seen.has(stat.ino)) return []
+      seen.add(stat.ino)
+      return quietly(path, () => textOf(path, stat)) ?? []
+    })
 }
 
 /** The certificates in a PEM text, as they stand there. */
@@ -132,5 +138,5 @@ export function pemCertificates(text: string): readonly string[] {
 
 /** Without the breaks of its lines, which differ. */
 function contentOf(pem: string): string {
-  return pem.replace(/-----[A-Z ]+-----|\s+/g, '')
+  return pem.replace(/\s+/g, '')
 }

@@ -20,6 +20,7 @@ test('those of SSL_CERT_FILE and of all directories in SSL_CERT_DIR count, each 
   writeFileSync(join(folder, 'a', 'any-name'), `${third?.ca}${first?.ca}`)
   symlinkSync(join(folder, 'a', 'any-name'), join(folder, 'a', '0123abcd.0'))
   symlinkSync(join(folder, 'gone'), join(folder, 'a', 'dangling.0'))
+  symlinkSync('circle.0', join(folder, 'a', 'circle.0'))
   mkdirSync(join(folder, 'a', 'java'))
   writeFileSync(join(folder, 'b', 'key.pem'), '-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n')
   const { certificates, problems } = trusted({
