@@ -18,7 +18,6 @@ import { type History, openHistory, type RegistryStatus } from '../history/histo
 import { createLongLists } from '../history/scratch.ts'
 import { createRedactor, redactAll } from '../http/redact.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
-import { authoritiesFrom } from '../http/trust/authorities.ts'
 import type { Handshake } from '../http/trust/handshake.ts'
 import { createCache } from './cache.ts'
 import { createConnections, type Timing } from './connections.ts'
@@ -209,7 +208,7 @@ export function createApp(options: AppOptions): App {
         await trial.close()
       }
     },
-    peer: (url, ctx) => peerOf(url, authoritiesFrom(options.env), ctx),
+    peer: (url, ctx) => peerOf(url, options.env, ctx),
     async statuses(registries) {
       const records = await readHistory()
       try {

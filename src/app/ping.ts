@@ -7,9 +7,10 @@ import { ConfigurationError, NetworkError, ReplicateError } from '../core/errors
 import type { Credential, Registry } from '../core/registry.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import type { History, RegistryStatus } from '../history/history.ts'
-import { networkError } from '../http/failure.ts'
+import { hostWithPort, networkError } from '../http/failure.ts'
 import { probeAddress, probeApi, probeTls, type TlsOptions } from '../http/probe.ts'
-import type { Authorities } from '../http/trust/authorities.ts'
+import { type ProxyAddress, proxyAddress, proxyFromEnvironment } from '../http/proxy/address.ts'
+import { authoritiesFrom } from '../http/trust/authorities.ts'
 import { secureContext } from '../http/trust/context.ts'
 import { type Handshake, shakeHands } from '../http/trust/handshake.ts'
 import type { Connections } from './connections.ts'
@@ -33,6 +34,8 @@ export async function pingRegistry(
   }
   return steps
 }
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 /** What is seen; undefined where there is nothing to see. */
 type Work = () => Promise<string | undefined>
@@ -92,20 +95,28 @@ function wayTo(
   ]
 }
 
-async function inWords<T>({ host, protocol }: URL, work: () => Promise<T>): Promise<T> {
+async function inWords<T>({ host, protocol }: URL, work: () => Promise<T>, proxy?: ProxyAddress): Promise<T> {
   try {
     return await work()
   } catch (error) {
     if (error instanceof ReplicateError) throw error
-    throw networkError(error, { host, protocol: protocol === 'https:' ? protocol : 'http:', reached: false })
+    throw networkError(error, {
+      host,
+      protocol: protocol === 'https:' ? protocol : 'http:',
+      proxy: proxy && hostWithPort(proxy.url),
+      signedIn: proxy?.credential !== undefined,
+      reached: false,
+    })
   }
 }
 
 /** The certificates that the server at `url` shows, which need not be trusted. Nothing is asked of it. */
-export async function peerOf(url: string, authorities: Authorities, ctx: Context): Promise<Handshake> {
+export async function peerOf(url: string, env: Environment, ctx: Context): Promise<Handshake> {
   const target = new URL(url)
-  const tls = { secureContext: secureContext({ authorities }) }
-  return inWords(target, () => shakeHands(target, { tls, distrusted: true }, ctx.signal))
+  const tls = { secureContext: secureContext({ authorities: authoritiesFrom(env) }) }
+  const named = proxyFromEnvironment(url, env)
+  const proxy = named === undefined ? undefined : proxyAddress(named)
+  return inWords(target, () => shakeHands(target, { tls, distrusted: true, proxy }, ctx.signal), proxy)
 }
 
 /** Whether patterns of names work. A user who may not list repositories can still name them, so a refusal is not a failure. */

@@ -60,7 +60,14 @@ export function networkError(error: unknown, peer: Peer): ReplicateError {
       return fail(`${peer.host} ended its answer too early`, true)
   }
   const certificate = certificateProblem(code, text, namesOf(error))
-  if (certificate) return fail(`${certificate.message} at ${near}`, false, certificate.hint)
+  if (certificate) {
+    // The proxy only passes TLS on, unless it opens it.
+    const through = peer.proxy === undefined ? '' : ` through proxy ${peer.proxy}`
+    const { message, hint } = certificate
+    const opened =
+      through !== '' && hint === UNKNOWN_AUTHORITY ? 'the proxy may open TLS by an authority of its own: ' : ''
+    return fail(`${message} at ${peer.host}${through}`, false, hint && opened + hint)
+  }
   if (/HTTP Tunneling|Proxy Authentication|Proxy Connection/i.test(text))
     return tunnelError(text, near, peer.signedIn ?? false, fail)
   if (code.startsWith('HPE_') || (error instanceof Error && error.name === 'HTTPParserError'))

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { authority } from '../support/authority.ts'
 import { alice, client, context, failure, json, listen, read, serve } from './server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'replicate-tls-'))
@@ -128,6 +129,16 @@ test.each([false, true])('goes through a proxy with its credential (TLS inside: 
   expect(proxy.seen[0]).toMatch(`${server.host}`)
   expect(proxy.authorization[0]).toBe(`Basic ${Buffer.from('u:p@').toString('base64')}`)
   expect(server.seen[0]?.headers['proxy-authorization']).toBeUndefined()
+})
+
+test('names the registry whose certificate is not trusted, and the proxy before it', async () => {
+  const server = await serve((_, response) => response.end('ok'), authority('Root').issue('IP:127.0.0.1'))
+  const proxy = await startProxy()
+  const http = client(server, { proxy: `127.0.0.1:${proxy.port}` })
+  expect(await failure(http.request({ method: 'GET', url: '/' }, context()))).toMatchObject({
+    message: `certificate of an unknown authority at ${server.host} through proxy 127.0.0.1:${proxy.port}`,
+    hint: expect.stringMatching(/^the proxy may open TLS by an authority of its own: .*`ca:`/),
+  })
 })
 
 test('explains a proxy that wants a credential', async () => {

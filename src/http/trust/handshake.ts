@@ -5,6 +5,8 @@ import { isIP } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { abortReason, throwIfAborted } from '../../core/cancel.ts'
 import { certificateProblem, subjectNames } from '../failure.ts'
+import type { ProxyAddress } from '../proxy/address.ts'
+import { tunnel } from './tunnel.ts'
 
 /** One certificate of a chain, as people compare it. */
 export interface ShownCertificate {
@@ -35,6 +37,8 @@ export interface HandshakeOptions {
   readonly tls: Required<Pick<ConnectionOptions, 'secureContext'>>
   /** true: the chain is told although it is not trusted. */
   readonly distrusted: boolean
+  /** Absent: straight to the server. */
+  readonly proxy?: ProxyAddress | undefined
 }
 
 const WITHIN = 10_000
@@ -44,15 +48,16 @@ const LONGEST_CHAIN = 10
 /** Throws Node's error where the server cannot be reached or, unless `distrusted`, is not trusted. Nothing is asked of the server. */
 export async function shakeHands(
   url: URL,
-  { tls, distrusted }: HandshakeOptions,
+  { tls, distrusted, proxy }: HandshakeOptions,
   signal: AbortSignal,
 ): Promise<Handshake> {
   throwIfAborted(signal)
+  const within = AbortSignal.any([signal, AbortSignal.timeout(WITHIN)])
+  const through = proxy === undefined ? undefined : await tunnel(url, proxy, within)
   const host = url.hostname.replace(/^\[|\]$/g, '')
   return new Promise((resolve, reject) => {
     const socket = connect({
-      host,
-      port: Number(url.port || 443),
+      ...(through === undefined ? { host, port: Number(url.port || 443) } : { socket: through }),
       ...(isIP(host) ? {} : { servername: host }),
       ...tls,
       rejectUnauthorized: !distrusted,

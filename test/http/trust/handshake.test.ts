@@ -1,7 +1,9 @@
 /** What a TLS server shows of itself. */
 
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import { expect, test } from 'vitest'
+import { proxyAddress } from '../../../src/http/proxy/address.ts'
 import { secureContext } from '../../../src/http/trust/context.ts'
 import { shakeHands, shownCertificate } from '../../../src/http/trust/handshake.ts'
 import { authority } from '../../support/authority.ts'
@@ -45,4 +47,28 @@ test('ends with the signal where the server never answers', async () => {
   const met = failure(shakeHands(new URL(`https://127.0.0.1:${port}`), { tls, distrusted: true }, controller.signal))
   silent.once('connection', () => controller.abort(new Error('enough')))
   expect(await met).toMatchObject({ message: 'stopped', code: 'cancelled' })
+})
+
+test('goes through a proxy, with its credential', async () => {
+  const server = await serve((_, response) => response.end('ok'), authority('Root').issue('IP:127.0.0.1'))
+  const asked: (string | undefined)[] = []
+  const proxy = createServer()
+  proxy.on('connect', (request, socket) => {
+    asked.push(request.url, request.headers['proxy-authorization'])
+    if (request.headers['proxy-authorization'] === undefined) return socket.end('HTTP/1.1 407 No\r\n\r\n')
+    const [host, port] = (request.url ?? '').split(':')
+    const inner = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      inner.pipe(socket).pipe(inner)
+    })
+    inner.on('error', () => socket.destroy())
+    return socket.on('error', () => inner.destroy())
+  })
+  const port = await listen(proxy)
+  const through = (address: string) =>
+    shakeHands(new URL(server.url), { tls, distrusted: true, proxy: proxyAddress(address) }, signal)
+  expect((await through(`u:p@127.0.0.1:${port}`)).chain).toMatchObject([{ issuer: 'O=Example, CN=Root' }])
+  expect(asked).toEqual([server.host, `Basic ${Buffer.from('u:p').toString('base64')}`])
+  await expect(through(`127.0.0.1:${port}`)).rejects.toThrow('(407)')
+  expect(server.seen).toEqual([])
 })
