@@ -38,6 +38,21 @@ sync:
     target: {registry: b.example.org, skip-tls-verify: true}\n    mappings:
       - {from: 'regex:^x/.*', to: 'regex:^x/,y/', platform: all, tags: ['semver: >=1.0.0', 'keep: .+-a', 'regex: !b|c', 'keep: latest 3', '1@sha256:${'b'.repeat(64)}']}`,
   ],
+  'flux-mirror': [
+    `apiVersion: mirror.plugin.fluxcd.io/v1beta1\nkind: Config\nartifacts:
+  - {source: a.example.org/x, destination: b.example.org/y/x, selector: {regex: {pattern: '^v(?P<n>\\d+)$', extract: $n}, semver: '>=1.2 <2', limit: 2}, includeReferrers: true}
+charts:\n  - {name: app, source: 'https://charts.example.org', destination: 'oci://b.example.org/charts', version: 6.x, limit: 0}
+hosts:\n  - {host: b.example.org, username: ann, credential: {value: $` +
+      '{T}}, tls: {serverAuth: {fromPath: ./ca.pem}}}',
+  ],
+  'charts-syncer': [
+    `source:\n  repo: {kind: OCI, url: 'https://a.example.org/x/y', auth: {username: ann, password: x}}
+target:\n  repo: {kind: CHARTMUSEUM, url: 'http://b.example.org:8080/m'}\n  containerRegistry: c.example.org
+charts: [redis, 'etc*']\nskipCharts: [mariadb]\nskipArtifacts: true\n`,
+  ],
+  chartmuseum: [
+    'port: 8080\ncontextpath: /charts\ndepth: 1\nbasicauth: {user: ann, pass: x}\ntls: {cert: a.pem}\nstorage: {backend: local}\n',
+  ],
   harbor: [
     JSON.stringify(
       {
@@ -179,7 +194,7 @@ test.each(Object.entries(FILES) as [Format, readonly string[]][])(
   (from, files) => {
     const property = fc.property(fc.constantFrom(...files), cuts, (file, all) => {
       const text = damaged(file, all)
-      const to = from === 'skopeo' ? { to: 'mirror.example.org/m' } : {}
+      const to = from === 'skopeo' || from === 'chartmuseum' ? { to: 'mirror.example.org/m' } : {}
       // Its result is loaded before it is given.
       const read = () =>
         importConfiguration({ from, file: { path: '/p/a', text }, ...to }, { cwd: '/p', types: adapters })

@@ -4,6 +4,17 @@ import { type Command, Option } from 'commander'
 import type { ImportFlags } from '../commands/import.ts'
 import { example, type Start } from './command.ts'
 
+const TOOLS: readonly ImportFlags['from'][] = [
+  'regsync',
+  'skopeo',
+  'image-syncer',
+  'dregsy',
+  'harbor',
+  'flux-mirror',
+  'charts-syncer',
+  'chartmuseum',
+]
+
 export function addImport(group: Command, start: Start): void {
   const command = group
     .command('import <file>')
@@ -12,10 +23,10 @@ export function addImport(group: Command, start: Start): void {
     )
     .addOption(
       new Option('--from <tool>', 'whose file it is')
-        .choices(['regsync', 'skopeo', 'image-syncer', 'dregsy', 'harbor'])
+        .choices(TOOLS)
         .makeOptionMandatory(),
     )
-    .option('--to <registry/namespace>', 'of skopeo, whose file does not say: the destination')
+    .option('--to <registry/namespace>', 'of skopeo and chartmuseum, whose files do not say: the destination')
     .option('--scoped', 'of skopeo: keep whole names, below that of their registry')
     .option('--auth <file>', 'of image-syncer: the file with its credentials')
     .action((file: string, flags: ImportFlags) =>

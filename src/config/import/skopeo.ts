@@ -15,7 +15,7 @@ import { knownHost, parseImageName, repositoryAt } from './image-name.ts'
 import { withoutVerification } from './tls.ts'
 import { noteUnknown } from './unknown.ts'
 import { truth } from './values.ts'
-import { versionRange } from './versions.ts'
+import { rangeIn } from './versions.ts'
 
 const registry = z.strictObject({
   images: z
@@ -138,21 +138,8 @@ function expressionPicks(draft: Draft, expression: string, at: Origin): readonly
 }
 
 function rangePicks(draft: Draft, text: string, at: Origin): readonly Pick[] {
-  const range = versionRange(text)
-  if (range !== undefined && /\d-[0-9A-Za-z]/.test(range)) {
-    draft.note(
-      at,
-      'skopeo then takes pre-releases of all versions; `semver` only those of the version that names one',
-      'take those that are wanted by `tag` in a policy of their own',
-    )
-  }
-  if (range !== undefined) return [{ semver: range }]
-  draft.leaveOut(
-    at,
-    `\`${literal(text)}\` is not a range of versions here`,
-    'write it as `semver: ">=1.2 <2"`, with `exclude.tag` for single versions',
-  )
-  return []
+  const range = rangeIn(draft, text, at, 'skopeo')
+  return range === undefined ? [] : [{ semver: range }]
 }
 
 function addImage(
