@@ -167,10 +167,27 @@ skipArtifacts: true
   })
 })
 
+test('a Harbor of before takes charts into its project', () => {
+  const harbor = 'https://harbor.example.com/chartrepo/team'
+  const result = imported(
+    `source: { repo: { kind: HELM, url: "https://charts.example.com" } }\ntarget: { repo: { kind: HARBOR, url: "${harbor}" } }\n`,
+    { from: 'charts-syncer' },
+  )
+  const configuration = loaded(result)
+  expect(configuration.registries.get('harbor.example.com')).toMatchObject({
+    type: 'chartmuseum',
+    url: 'https://harbor.example.com',
+    options: { api: 'chartrepo' },
+  })
+  expect(copied(configuration, 'charts.example.com', ['redis:1.0.0'])).toEqual([
+    'redis:1.0.0 → harbor.example.com/team/redis:1.0.0',
+  ])
+})
+
 describe('the configuration of ChartMuseum', () => {
   test('becomes the registry that all charts leave', () => {
     const result = imported(
-      `port: 9000\ncontextpath: /museum\nbasicauth: { user: ann, pass: hunter2 }\nstorage: { backend: local }\n`,
+      `port: 9000\ncontextpath: /museum\ndepth: 1\nbasicauth: { user: ann, pass: hunter2 }\nstorage: { backend: local }\n`,
       { from: 'chartmuseum', to: 'reg.example.com/charts' },
     )
     const configuration = loaded(result, { LOCALHOST_9000_MUSEUM_PASSWORD: 'x' })
@@ -183,6 +200,7 @@ describe('the configuration of ChartMuseum', () => {
       'redis:1.0.0 → reg.example.com/charts/redis:1.0.0',
     ])
     expect(said(result).join()).toContain('the server knows its port, not its name')
+    expect(said(result).join()).toContain('the tenants of the server cannot be listed')
     expect(JSON.stringify(result)).not.toContain('hunter2')
   })
 

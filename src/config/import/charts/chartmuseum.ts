@@ -15,6 +15,7 @@ const text = z.string().exactOptional()
 const schema = z.looseObject({
   port: whole.exactOptional(),
   contextpath: text,
+  depth: whole.exactOptional(),
   charturl: text,
   bearerauth: truth.exactOptional(),
   basicauth: z.looseObject({ user: text, pass: text }).exactOptional(),
@@ -46,6 +47,10 @@ export function importChartmuseum(file: ConfigurationFile, to: string | undefine
       'write the name into `url`, where it is not this machine',
       on,
     )
+  }
+  if (data.depth) {
+    const hint = 'name its tenants: `filters: { name: [org/repo/*] }` in the policy'
+    draft.note(below(origin, 'depth'), 'the tenants of the server cannot be listed', hint, ['policies', 'charts'])
   }
   if (data.bearerauth) {
     const hint = `give it a token: replicate credentials set ${registry}`

@@ -84,7 +84,7 @@ export function importChartsSyncer(file: ConfigurationFile, draft: Draft, cwd: s
   if (!from || !to) return
   const name = (chart: string): string => literal([from.namespace, chart].filter((part) => part !== '').join('/'))
   const depth = from.namespace === '' ? 0 : from.namespace.split('/').length
-  const charts = data.charts?.map(name) ?? (from.namespace === '' ? undefined : [name('**')])
+  const charts = data.charts?.map(name) ?? (from.namespace === '' ? undefined : [name(from.isClassic ? '*' : '**')])
   const filters = given({
     name: charts,
     ...(data.skipCharts ? { exclude: { name: data.skipCharts.map(name) } } : {}),
@@ -117,9 +117,15 @@ function placeOf(
   const url = at.url ?? ''
   const credential = (name: string): PlainMapping => credentialOf(draft, at, name, below(origin, 'repo', 'auth'))
   if (at.kind !== 'OCI') {
+    // Of Harbor the project is in the address.
+    const [, harbor, project = ''] = /^(.*)\/chartrepo\/([^/]+)\/*$/.exec(at.kind === 'HARBOR' ? url : '') ?? []
+    const body = (name: string): PlainMapping => ({
+      ...(harbor === undefined ? {} : { options: { api: 'chartrepo' } }),
+      ...credential(name),
+    })
     const type = at.kind === 'HELM' ? 'helm-http' : 'chartmuseum'
-    const registry = chartRepository(draft, type, url, below(origin, 'repo', 'url'), credential)
-    return registry === undefined ? undefined : { registry, namespace: '', isClassic: true }
+    const registry = chartRepository(draft, type, harbor ?? url, below(origin, 'repo', 'url'), body)
+    return registry === undefined ? undefined : { registry, namespace: project, isClassic: true }
   }
   const [, scheme, host = '', path = ''] = /^(?:(https?|oci):\/\/)?([^/$]+)\/?(.*?)\/*$/.exec(url) ?? []
   if (host === '') {
