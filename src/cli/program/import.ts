@@ -21,11 +21,7 @@ export function addImport(group: Command, start: Start): void {
     .description(
       "print another tool's file (- for standard input; of harbor what its API answers) as a configuration; what could not be taken over is listed on standard error",
     )
-    .addOption(
-      new Option('--from <tool>', 'whose file it is')
-        .choices(TOOLS)
-        .makeOptionMandatory(),
-    )
+    .addOption(new Option('--from <tool>', 'whose file it is').choices(TOOLS).makeOptionMandatory())
     .option('--to <registry/namespace>', 'of skopeo and chartmuseum, whose files do not say: the destination')
     .option('--scoped', 'of skopeo: keep whole names, below that of their registry')
     .option('--auth <file>', 'of image-syncer: the file with its credentials')
