@@ -8,7 +8,9 @@ import { begin, copies } from '../history/setup.ts'
 import { image } from '../support/images.ts'
 import { registry } from '../support/registries.ts'
 import { policyBetween } from './harness.ts'
+import { answer, ENTER, shown } from './keyboard.ts'
 import { type Program, program } from './program.ts'
+import { hasTerminal, inTerminal } from './terminal.ts'
 
 /** Ended executions with so many tasks, oldest first. */
 async function grown(...tasks: readonly number[]): Promise<Program> {
@@ -72,6 +74,19 @@ test('prune says what it deletes, deletes it, and gives the space back', async (
   const json = await here.run(['executions', 'prune', '--keep', '1', '--older-than', '90d', '--json'])
   expect(JSON.parse(json.stdout)).toMatchObject({ dry_run: false, deleted: 1, tasks: 2, executions: [3] })
   expect(await here.run(['executions', 'prune', '--keep', '1'])).toMatchObject({ stdout: 'nothing to delete\n' })
+})
+
+test.runIf(hasTerminal)('prune asks on a terminal, where Enter means no; --yes is not asked', async () => {
+  const here = await grown(1, 1, 1)
+  const prune = (...args: readonly string[]) =>
+    here.start(['executions', 'prune', '--keep', '1', ...args], { wrap: inTerminal, keyboard: true })
+  const asked = prune()
+  await answer(asked, [['Delete 2 executions with 2 tasks, begun 2020-01-01 to 2020-01-02?', ENTER]])
+  expect((await asked.ended).code, shown(asked)).toBe(0)
+  expect(await here.executions()).toHaveLength(3)
+  const agreed = prune('--yes')
+  expect((await agreed.ended).code, shown(agreed)).toBe(0)
+  expect(await here.executions()).toHaveLength(1)
 })
 
 test('prune without a word of what may go is refused, and so is nonsense', async () => {

@@ -6,8 +6,15 @@ import { printable } from '../render/format.ts'
 import { type Keyboard, listen } from './keyboard.ts'
 import { type Asker, Back, left, type Prompts, type TextQuestion } from './question.ts'
 
+/** Said once in a process. */
+let isTold = false
+
 export function plainPrompts(asker: Asker): Prompts {
   const say = (text: string): void => asker.stderr.write(text)
+  if (asker.back && !isTold) {
+    isTold = true
+    say('  `<` returns to the question before\n')
+  }
 
   /** Asks until `read` understands the answer. */
   async function until<T>(

@@ -3,7 +3,7 @@
 import { nearest } from '../../../config/suggest.ts'
 import { CancelledError, ReplicateError } from '../../../core/errors.ts'
 import { compilePattern, PatternError } from '../../../core/pattern.ts'
-import { namespaceOf } from '../../../core/reference.ts'
+import { isRepositoryName, namespaceOf } from '../../../core/reference.ts'
 import { drafted } from '../../commands/policies/draft.ts'
 import { statusLine } from '../../commands/policies/preview.ts'
 import { refuseUnset } from '../../commands/registries/desk.ts'
@@ -76,7 +76,8 @@ async function gathered(
     if (!listed) return undefined
     for await (const name of listed) {
       if (names.size >= most) return { names: sorted(names), complete: false }
-      if (name !== '') names.add(name)
+      // What is not a name could not be written into the file, and may be meant for the terminal.
+      if (isRepositoryName(name)) names.add(name)
     }
     return { names: sorted(names), complete: true }
   } catch (error) {

@@ -97,7 +97,9 @@ export function placeTopics(table: Table): readonly Topic<Answers>[] {
       const message = 'Directory, or .tar file:'
       const fallback = answers.flags.path ?? before?.path ?? './archive'
       const { url: _, ...flags } = answers.flags
-      const given = await text(asker, { message, option: '--path', fallback, check: filled })
+      const check = async (answer: string) =>
+        filled(answer) ?? (await complaint(table, { ...answers, flags }, { path: answer, ...gone('url', before?.url) }))
+      const given = await text(asker, { message, option: '--path', fallback, check })
       return { ...answers, flags: { ...flags, path: given, ...gone('url', before?.url) } }
     },
   }
