@@ -4,6 +4,8 @@ import { until } from '../e2e/program.ts'
 import type { OnScreen } from '../e2e/terminal.ts'
 
 const ENTER = '\r'
+/** Milliseconds that a question may take on a busy machine: it looks at the registry. */
+const WITHIN = 60_000
 const DOWN = '\u001b[B'
 
 /** What stands before the question that is open, and before one that is answered. */
@@ -20,7 +22,7 @@ async function answerAll(on: OnScreen, shown: string, secret: string): Promise<v
   for (const line of shown.split('\n')) {
     if (!line.startsWith(ANSWERED)) continue
     const wanted = line.slice(ANSWERED.length)
-    await until(`it asks for: ${wanted}`, () => isOver(on) || openQuestion(on, wanted) !== undefined)
+    await until(`it asks for: ${wanted}`, () => isOver(on) || openQuestion(on, wanted) !== undefined, WITHIN)
     const question = openQuestion(on, wanted)
     // What comes after the last question begins in the same way.
     if (question === undefined) return
@@ -43,10 +45,10 @@ async function answer(on: OnScreen, question: string, text: string, secret: stri
     for (let moves = 0; moves < 50 && !chosen()?.includes(text); moves += 1) {
       const before = chosen()
       on.type(DOWN)
-      await until('the next choice is marked', () => chosen() !== before)
+      await until('the next choice is marked', () => chosen() !== before, WITHIN)
     }
     on.type(ENTER)
   } else if (/^(Yes|No)$/.test(text)) on.type(`${text[0]}${ENTER}`)
   else on.type(`${question.startsWith('Password') ? secret : text}${ENTER}`)
-  await until(`${question} is answered`, () => isOver(on) || openQuestion(on, question) === undefined)
+  await until(`${question} is answered`, () => isOver(on) || openQuestion(on, question) === undefined, WITHIN)
 }

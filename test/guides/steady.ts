@@ -7,6 +7,8 @@ const CHANGES: readonly (readonly [RegExp, string])[] = [
   [/(?<![\w.])\d+(?:\.\d+)? ?(?:ms|s|min|h)\b(?: ago)?/g, 'TIME'],
   [/"(duration_ms|pid)": ?\d+/g, '"$1": N'],
   [/\bprocess \d+/g, 'process N'],
+  // A run that lasts says every ten seconds how far it is.
+  [/^CLOCK transfer +\d+\/\d+ +[\d.]+ \S+ of .*\n/gm, ''],
   // Which of several tasks moves the layers that they share is a matter of chance.
   [/^(CLOCK [+~] .* sha256:[0-9a-f]+) .*/gm, '$1'],
   // A report holds times.
