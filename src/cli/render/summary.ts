@@ -42,8 +42,7 @@ export function executionSummary(execution: Execution, colors: Colors): string {
     ...counted('succeeded', execution.succeed),
     ...counted('failed', execution.failed),
     ...counted('in progress', execution.in_progress),
-    // What the process that died had not ended.
-    ...counted(execution.status === 'interrupted' ? 'interrupted' : 'stopped', execution.stopped),
+    ...counted('stopped', execution.stopped),
     ...counted('skipped', execution.skipped),
     ...counted('unchanged', execution.unchanged),
   ]

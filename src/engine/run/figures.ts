@@ -1,4 +1,4 @@
-/** What running tasks have moved so far, written into the history every few seconds: other processes see it grow, and a killed process
+/** What running tasks have moved so far, written into the history every second: other processes see it grow, and a killed process
  *  leaves it behind. */
 
 import type { Moved } from '../../core/execution.ts'
@@ -15,7 +15,7 @@ export interface Figures {
 }
 
 /** In milliseconds. */
-const INTERVAL = 2000
+const INTERVAL = 1000
 const NOTHING: Moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
 
 export function tellFigures({ tasks }: Pick<History, 'tasks'>): Figures {

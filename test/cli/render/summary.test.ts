@@ -38,14 +38,6 @@ test('stopped and skipped tasks are counted where there are any', () => {
   expect(text).toContain('succeeded 3 · stopped 2 · skipped 1 · unchanged 58')
 })
 
-test('what the process that died had not ended was interrupted, not in progress', () => {
-  const text = executionSummary(
-    { ...execution, status: 'interrupted', succeed: 1, in_progress: 0, stopped: 2, unchanged: 0 },
-    plain,
-  )
-  expect(text).toBe('Execution 42 interrupted\n  total 3 · succeeded 1 · interrupted 2\n')
-})
-
 test('what was left behind is counted by what left it out, the most first', () => {
   const text = executionSummary({ ...execution, left_behind: { min_age: 8, 'exclude.tag': 12 } }, plain)
   expect(text.split('\n').at(-2)).toBe('  left behind 20 · exclude.tag 12 · min_age 8')
