@@ -49,7 +49,7 @@ export function isMistake(result: Reference | Mistake): result is Mistake {
 }
 
 export function parseReference(text: string, names: Names): Reference | Mistake {
-  const foreign = foreignForm(text)
+  const foreign = foreignForm(text) ?? bareFile(text, names)
   if (foreign) return foreign
   const [, scheme, rest = ''] = /^([a-z][a-z-]*:\/\/)(.*)$/is.exec(text) ?? []
   if (scheme !== undefined) return schemeMistake(scheme, rest)
@@ -81,6 +81,16 @@ function foreignForm(text: string): Mistake | undefined {
   const hint =
     own === undefined ? `convert it first: skopeo copy ${form}:${place} oci:DIRECTORY:TAG` : `write \`${own}:${place}\``
   return { message: `\`${form}:\` is not a form of reference here`, offset: 0, hint }
+}
+
+/** A file or directory as shells know it. A name that ends like an archive is hardly a host. */
+function bareFile(text: string, { registries }: Names): Mistake | undefined {
+  if (registries.has(text.split('/')[0] ?? '')) return undefined
+  const isArchive = /\.(?:tar|tar\.gz|tgz|tar\.zst)$/.test(text)
+  const isPath = /^(?:\/|~|\.{1,2}(?:\/|$))/.test(text)
+  if (!isPath && !(isArchive && /^[^:@/]+$/.test(text))) return undefined
+  const form = isArchive ? `\`tar:${text}\` (or \`docker-archive:${text}\`)` : `\`oci:${text}\``
+  return { message: `\`${text}\` is a path, not a reference`, offset: 0, hint: `write ${form}` }
 }
 
 /** For references with a scheme, as other tools and browsers write them. */

@@ -329,6 +329,14 @@ describe('the other commands', () => {
     expect(JSON.parse((await command(['executions', 'list', '--json'])).stdout)).toEqual([execution])
   })
 
+  test('executions list says when, once that is more than an hour ago, and show always does', async () => {
+    const executions = [{ ...execution, start_time: '2026-05-01T11:04:00Z', end_time: '2026-05-01T11:04:02Z' }]
+    const when = '2026-\\d\\d-\\d\\d \\d\\d:04'
+    expect((await command(['executions', 'list'], { executions })).stdout).toMatch(new RegExp(`${when} `))
+    const { stdout } = await command(['executions', 'show', '42'], { executions })
+    expect(stdout).toMatch(new RegExp(`^base-images {2}started ${when}:00 \\(1 h ago\\), ended ${when}:02, manual\n`))
+  })
+
   test('executions show adds the tasks', async () => {
     const { stdout } = await command(['executions', 'show', 'last', '--json'], { tasks: [task] })
     expect(JSON.parse(stdout)).toEqual({ ...execution, tasks: [task] })

@@ -106,6 +106,9 @@ describe('a reference', () => {
     ['tar:dir', '`dir` does not end in `.tar`', 4],
     ['https://hub.example.com/a', '`https://` has no place in a reference', 0],
     ['oci://hub/charts/a', '`oci://` has no place in a reference', 0],
+    ['/tmp/dir', '`/tmp/dir` is a path, not a reference', 0],
+    ['./dir', '`./dir` is a path, not a reference', 0],
+    ['images.tar', '`images.tar` is a path, not a reference', 0],
   ])('%s is refused at its place', (text, message, offset) => {
     expect(parseReference(text, NAMES)).toMatchObject({ message, offset })
   })
@@ -113,6 +116,22 @@ describe('a reference', () => {
   test('is told how it would be right without the scheme of other tools', () => {
     expect(parseReference('docker://hub/a:1', NAMES)).toMatchObject({ hint: 'write `hub/a:1`' })
     expect(parseReference('http://hub/a', NAMES)).toMatchObject({ hint: expect.stringContaining('`url: http://…`') })
+  })
+
+  test.each([
+    ['/tmp/dir', 'write `oci:/tmp/dir`'],
+    ['../dir', 'write `oci:../dir`'],
+    ['~/dir', 'write `oci:~/dir`'],
+    ['.', 'write `oci:.`'],
+    ['images.tar', 'write `tar:images.tar` (or `docker-archive:images.tar`)'],
+    ['/tmp/images.tar.gz', 'write `tar:/tmp/images.tar.gz` (or `docker-archive:/tmp/images.tar.gz`)'],
+  ])('%s is a path: its form here is told', (text, hint) => {
+    expect(parseReference(text, NAMES)).toMatchObject({ hint })
+  })
+
+  test('may have a repository that is called like an archive', () => {
+    expect(parseReference('hub/images.tar', NAMES)).toMatchObject({ path: 'images.tar' })
+    expect(parseReference('b.example.com/x/images.tar:1', NAMES)).toMatchObject({ path: 'x/images.tar', tag: '1' })
   })
 
   test('of one part lies in library on Docker Hub only', () => {

@@ -35,6 +35,18 @@ export function formatClock(time: number): string {
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
 }
 
+/** Day and time here, `2026-05-01 22:14:03`; without the seconds where they say nothing. `time` is RFC 3339. */
+export function formatTime(time: string, precise = true): string {
+  const at = Date.parse(time)
+  if (Number.isNaN(at)) return printable(time)
+  return `${formatDay(at)} ${precise ? formatClock(at) : formatClock(at).slice(0, 5)}`
+}
+
+/** As long ago as people count; after an hour when it was. `now` in milliseconds. */
+export function formatRecent(time: string, now: number): string {
+  return now - Date.parse(time) < 3_600_000 ? formatRelative(time, now) : formatTime(time, false)
+}
+
 /** The day here, `2026-05-01`. */
 export function formatDay(time: number): string {
   const at = new Date(time)

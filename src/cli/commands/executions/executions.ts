@@ -8,7 +8,7 @@ import { formatBytes } from '../../../core/size.ts'
 import { EXECUTION_MOVES, type ExecutionStatus, isFinal } from '../../../core/states.ts'
 import { runOptions, showRun } from '../../execute.ts'
 import type { RunFlags } from '../../options.ts'
-import { formatDuration, formatRelative } from '../../render/format.ts'
+import { formatDuration, formatRecent } from '../../render/format.ts'
 import { paintStatus, statusWords } from '../../render/summary.ts'
 import { renderTable } from '../../render/table.ts'
 import { print, type Session } from '../../session.ts'
@@ -136,7 +136,7 @@ function executionTable(executions: readonly Execution[], { stdout, colors, time
       String(one.in_progress),
       String(one.unchanged),
       formatBytes(one.bytes_copied),
-      formatRelative(one.start_time, now),
+      formatRecent(one.start_time, now),
       one.status === 'interrupted'
         ? ''
         : formatDuration(one.duration_ms ?? Math.max(0, now - Date.parse(one.start_time))),

@@ -3,7 +3,7 @@
 import { type Task, taskName } from '../../../core/execution.ts'
 import { formatBytes } from '../../../core/size.ts'
 import { createFailures } from '../../render/failures.ts'
-import { formatDuration, formatRelative, printable } from '../../render/format.ts'
+import { formatDuration, formatRelative, formatTime, printable } from '../../render/format.ts'
 import { jsonPieces } from '../../render/json.ts'
 import { executionSummary, paintStatus, statusWords } from '../../render/summary.ts'
 import { tablePieces } from '../../render/table.ts'
@@ -19,10 +19,11 @@ export async function show(session: Session, id: string, flags: { readonly faile
     return 0
   }
   const { colors, timer, stdout } = session
-  const { policy, start_time, trigger, error } = execution
-  const started = formatRelative(start_time, timer.now())
+  const { policy, start_time, end_time, trigger, error } = execution
+  const ended = end_time === null ? '' : `, ended ${formatTime(end_time)}`
+  const times = `started ${formatTime(start_time)} (${formatRelative(start_time, timer.now())})${ended}`
   const head = [
-    `${colors.bold(printable(policy))}  started ${started}, ${trigger}\n`,
+    `${colors.bold(printable(policy))}  ${times}, ${trigger}\n`,
     executionSummary(execution, colors),
     error ? `  ${colors.red(printable(error.message))}\n` : '',
     error?.hint ? `  ${printable(error.hint)}\n` : '',
