@@ -55,7 +55,7 @@ function listenToSignals(controller: AbortController): void {
   for (const [signal, exitCode] of Object.entries(SIGNALS)) {
     process.on(signal, () => {
       if (controller.signal.aborted) {
-        if (process.stderr.isTTY) process.stderr.write('ended at once\n')
+        if (process.stderr.isTTY) process.stderr.write('\nended at once\n')
         process.exit(exitCode)
       }
       controller.abort(new CancelledError(`interrupted by ${signal}`, exitCode))

@@ -3,6 +3,8 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { type CountingProxy, startCountingProxy } from '../support/counting-proxy.ts'
 import { image } from '../support/images.ts'
+import { listener } from '../support/listener.ts'
+import { randomBytes } from '../support/random.ts'
 import { registry } from '../support/registries.ts'
 import { gatedSource } from './gate.ts'
 import { policyBetween } from './harness.ts'
@@ -61,6 +63,47 @@ function bytesOn(line = ''): { readonly now: number; readonly all: number } {
   const bytes = (amount: string | undefined, of: string | undefined): number =>
     Number(amount) * 1024 ** units.indexOf(of ?? allUnit ?? '')
   return { now: bytes(now, unit), all: bytes(all, allUnit) }
+}
+
+interface Seen {
+  readonly line: string
+  readonly now: number
+  readonly all: number
+  /** Bytes a second. */
+  readonly speed: number | undefined
+  /** Seconds. */
+  readonly left: number | undefined
+}
+
+/** Each different line of the whole run, until it ends. */
+async function readings(run: OnScreen): Promise<readonly Seen[]> {
+  const lines = new Set<string>()
+  let isOver = false
+  run.ended.then(
+    () => {
+      isOver = true
+    },
+    () => {},
+  )
+  await until(
+    'it ends',
+    () => {
+      const [line] = bars(run)
+      if (line !== undefined) lines.add(line)
+      return isOver
+    },
+    60_000,
+  )
+  // Before the first bytes nothing is known.
+  return [...lines].flatMap((line) => {
+    const { now, all } = bytesOn(line)
+    if (!all) return []
+    const [, amount, unit] = /([\d.]+) (B|KiB|MiB)\/s/.exec(line) ?? []
+    const [, minutes = '0', seconds = '0'] = / {2}(?:(\d+) min ?)?(?:(\d+) s )?left/.exec(line) ?? []
+    const speed = amount === undefined ? undefined : bytesOn(`0 of ${amount} ${unit}`).all
+    const left = line.includes(' left') ? Number(minutes) * 60 + Number(seconds) : undefined
+    return [{ line, now, all, speed, left }]
+  })
 }
 
 const WIDTHS = [60, 100, 200]
@@ -146,6 +189,88 @@ describe.runIf(hasScreen)('a run on a terminal', () => {
     expect(run.screen.cursor).toBe(true)
     for (const line of run.screen.lines) expect(line.length, line).toBeLessThanOrEqual(60)
     expect(Math.abs(proxy.bytesDown - half)).toBeLessThan(SLACK)
+  })
+
+  test('that a second Ctrl-C ends at once says so', async () => {
+    const gate = await gatedSource()
+    closing.push(
+      () => gate.source.close(),
+      () => gate.open(),
+    )
+    // A run that was stopped tells of it, and waits for an answer.
+    const { url, heard } = await listener({ answer: () => undefined })
+    const told = `    notify:\n      - { on: [stopped], webhook: "${url}/told" }\n`
+    const here = program({ TERM: 'xterm-256color', LANG: 'C.UTF-8' })
+    here.write('policy.yaml', policyBetween(gate.source.url, (await registry()).url, told))
+    const run = onScreen(here, ['run', 'policy.yaml', '--no-color'])
+    await untilShown(run, 'a bar stands', /^━.* 0\/1 .*of 1\.9 MiB/m)
+    run.type('\u0003')
+    await until('it tells that it was stopped', () => heard.length > 0)
+    run.type('\u0003')
+    expect(await run.ended).toMatchObject({ code: 130 })
+    expect(run.screen.lines.join('\n')).toMatch(/^stopping; once more to end at once$[^]*^ended at once$/m)
+    expect(bars(run)).toEqual([])
+    expect(run.screen.cursor).toBe(true)
+  })
+
+  test('has the total of its plan from the first second, though images share layers', async () => {
+    const source = await registry()
+    const base = [randomBytes(3_000_000, 'base'), randomBytes(1_000_000, 'more')]
+    for (const name of ['a', 'b', 'c']) source.add(name, image({ seed: name, size: 500_000, base }), 'v1')
+    // One of the layers is there already.
+    const destination = await registry()
+    destination.add('mirror/a', image({ base: base.slice(1), layers: 0 }), 'old')
+    const here = program({ TERM: 'xterm-256color', LANG: 'C.UTF-8' })
+    here.write('policy.yaml', policyBetween(source.url, destination.url))
+    const { stdout } = await here.run(['plan', 'policy.yaml', '--json'])
+    const planned = JSON.parse(stdout).policies[0].actions.reduce(
+      (sum: number, { bytes_to_copy }: { readonly bytes_to_copy: number }) => sum + bytes_to_copy,
+      0,
+    )
+    const rate = 1024 * 1024
+    const run = onScreen(here, ['run', 'policy.yaml', '--no-color', '--bandwidth', '1MiB/s'], { columns: 100 })
+    const seen = await readings(run)
+    expect(seen.length).toBeGreaterThan(5)
+    for (const { line, all, now, speed, left } of seen) {
+      expect(Math.abs(all - planned), `${line}; planned ${planned}`).toBeLessThan(SLACK)
+      expect(now, line).toBeLessThanOrEqual(all)
+      if (speed === undefined || left === undefined) continue
+      expect(speed, line).toBeLessThan(rate * 1.1)
+      // In the middle: what is left, at the rate that is shown.
+      if (now < all * 0.3 || now > all * 0.7) continue
+      const expected = (all - now) / speed
+      // Whole seconds are shown, rounded up.
+      expect(left, line).toBeGreaterThan(expected * 0.8)
+      expect(left, line).toBeLessThan(expected * 1.2 + 1)
+    }
+  })
+
+  test('that is resumed does not count what was there as speed', async () => {
+    const source = await registry()
+    source.add('app', image({ layers: 1, size: 24_000_000 }), 'v1')
+    const here = program({ TERM: 'xterm-256color', LANG: 'C.UTF-8' })
+    here.write('policy.yaml', policyBetween(source.url, (await registry()).url))
+    const rate = 4 * 1024 * 1024
+    const flags = ['--no-color', '--bandwidth', '4MiB/s']
+    const first = onScreen(here, ['run', 'policy.yaml', ...flags], { columns: 100 })
+    await untilShown(first, 'more than half is there', /^━.* 0\/1 {2}1[3-9]\.\d (MiB )?of/m)
+    first.type('\u0003')
+    expect(await first.ended).toMatchObject({ code: 130 })
+    const second = onScreen(here, ['executions', 'resume', 'last', ...flags], { columns: 100 })
+    const seen = await readings(second)
+    expect(await second.ended).toMatchObject({ code: 0 })
+    expect(seen.some(({ now }) => now > 12 * 1024 * 1024)).toBe(true)
+    for (const { line, speed } of seen) expect(speed ?? 0, line).toBeLessThan(rate * 1.1)
+  })
+
+  test('has help that fits', async () => {
+    const help = onScreen(program({ TERM: 'xterm-256color', LANG: 'C.UTF-8' }), ['policies', 'create', '--help'], {
+      columns: 60,
+    })
+    expect(await help.ended).toMatchObject({ code: 0 })
+    const lines = help.ended.then(({ stdout }) => stdout.split('\r\n'))
+    // Commands to copy stay whole.
+    for (const line of await lines) if (!line.startsWith('  $ ')) expect(line.length, line).toBeLessThanOrEqual(60)
   })
 
   test('without cursor movement (TERM=dumb) is plain lines', async () => {

@@ -20,6 +20,7 @@ import { addCredentials, addDoctor } from './credentials.ts'
 import { addExecutions } from './executions.ts'
 import { addHelp } from './help.ts'
 import { addImport } from './import.ts'
+import { narrowHelp } from './narrow.ts'
 import { addPolicies, addSchedule } from './policies.ts'
 import { addRegistries } from './registries.ts'
 
@@ -33,7 +34,7 @@ export function buildProgram(dispatch: Dispatch): Command {
     .version(metadata.version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, ...narrowHelp })
     .exitOverride()
     // The error is printed where all errors are.
     .configureOutput({ outputError: () => undefined })
