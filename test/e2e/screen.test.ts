@@ -208,7 +208,7 @@ describe.runIf(hasScreen)('a run on a terminal', () => {
     await until('it tells that it was stopped', () => heard.length > 0)
     run.type('\u0003')
     expect(await run.ended).toMatchObject({ code: 130 })
-    expect(run.screen.lines.join('\n')).toMatch(/^stopping; once more to end at once$[^]*^ended at once$/m)
+    expect(run.screen.lines.join('\n')).toMatch(/^stopping; once more to end at once$[\s\S]*^ended at once$/m)
     expect(bars(run)).toEqual([])
     expect(run.screen.cursor).toBe(true)
   })
