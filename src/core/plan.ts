@@ -72,6 +72,8 @@ export interface PlannedAction {
   readonly layers: number | null
   readonly layers_to_copy: number | null
   readonly platforms: readonly string[]
+  /** What refers to the artifact itself and travels with it, such as signatures; null where that was not looked for. */
+  readonly referrers: number | null
   readonly reason: string | null
   readonly hint: string | null
 }

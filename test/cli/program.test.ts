@@ -45,6 +45,7 @@ const plan: PolicyPlan = {
       layers: 1,
       layers_to_copy: 1,
       platforms: [],
+      referrers: null,
       reason: null,
       hint: null,
     },

@@ -140,7 +140,9 @@ function rowOf(action: PlannedAction, plan: PolicyPlan, platforms: string | unde
     destination: withoutRegistry(action.destination, plan.destination),
     size: copies && bytes !== null ? formatBytes(bytes) : '',
     layers: copies && layers !== null && missing !== null ? ` in ${missing} of ${plural(layers, 'layer')}` : '',
-    remark: printable(remarkOf(action, platforms)),
+    remark: printable(
+      [remarkOf(action, platforms), referrersOf(action)].filter((text) => text !== '').join(REMARK_GAP),
+    ),
     hint: action.action === 'blocked' && action.hint !== null ? printable(action.hint) : '',
   }
 }
@@ -152,6 +154,11 @@ function remarkOf(action: PlannedAction, platforms: string | undefined): string 
   }
   if (action.action === 'copy') return platforms === undefined ? action.platforms.join(', ') : ''
   return action.reason ?? ''
+}
+
+/** Signatures, SBOMs and whatever else travels with it. */
+function referrersOf({ referrers }: PlannedAction): string {
+  return referrers === null || referrers === 0 ? '' : `+ ${plural(referrers, 'referrer')}`
 }
 
 /** The heading says which registry; `place` is the heading's `REGISTRY/NAMESPACE`. A path has slashes of its own: all of it goes. */

@@ -9,6 +9,7 @@ import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy } from '../../core/policy.ts'
 import { isAttestation } from '../../transfer/children.ts'
 import { familyOf, indexReader } from '../../transfer/family.ts'
+import { collect } from '../../transfer/referrers.ts'
 import { type Endpoint, type ManifestMemory, readTagged } from '../endpoint.ts'
 import { selectionOf } from './filter.ts'
 import type { Pulls } from './pulls.ts'
@@ -23,6 +24,8 @@ export interface Measure {
   readonly layers: number
   readonly layers_to_copy: number
   readonly platforms: readonly string[]
+  /** Of the artifact itself; null where they stay behind. */
+  readonly referrers: number | null
 }
 
 /** Measures one action after another; a blob that two of them need is counted as copied once for each destination registry, and for the
@@ -36,7 +39,7 @@ export function createMeasure(
 ) {
   const counted = new Set<string>()
   let before: Promise<unknown> = Promise.resolve()
-  const wanted = selectionOf(policy).children
+  const { children: wanted, narrows } = selectionOf(policy)
 
   /** Undefined where its manifests may not be read. */
   return async (task: TaskSpec, ctx: Context): Promise<Measure | undefined> => {
@@ -79,12 +82,15 @@ export function createMeasure(
       for (const blob of contents.blobs) if (policy.foreign_layers || !isForeign(blob)) blobs.set(blob.digest, blob)
       if (contents.config) configs.add(contents.config.digest)
     })
-    return { blobs, configs, platforms: [...new Set(platforms)] }
+    const [root] = family
+    const travel = policy.referrers !== false && !narrows && root
+    const referrers = travel ? (await collect(from.referrers?.(root, ctx))).length : null
+    return { blobs, configs, platforms: [...new Set(platforms)], referrers }
   }
 
   async function measured(
     task: TaskSpec,
-    { blobs, configs, platforms, mine }: Contents & { readonly mine: readonly Descriptor[] },
+    { blobs, configs, platforms, referrers, mine }: Contents & { readonly mine: readonly Descriptor[] },
     ctx: Context,
   ): Promise<Measure> {
     const to = destination.adapter.repository(task.destination.repository)
@@ -99,7 +105,7 @@ export function createMeasure(
     )
     const bytes = [...blobs.values()].reduce((sum, { size }) => sum + size, 0)
     const layers = [...blobs.keys()].filter((digest) => !configs.has(digest)).length
-    return { bytes, bytes_to_copy, layers, layers_to_copy, platforms }
+    return { bytes, bytes_to_copy, layers, layers_to_copy, platforms, referrers }
   }
 }
 
@@ -109,4 +115,5 @@ interface Contents {
   /** Digests of blobs that are no layers. */
   readonly configs: ReadonlySet<string>
   readonly platforms: readonly string[]
+  readonly referrers: number | null
 }

@@ -144,6 +144,7 @@ function actionOf(task: TaskSpec, measure: Measure | undefined): PlannedAction {
     layers: measure?.layers ?? null,
     layers_to_copy: measure?.layers_to_copy ?? null,
     platforms: measure?.platforms ?? [],
+    referrers: measure?.referrers ?? null,
     reason: task.reason ?? null,
     hint: task.hint ?? null,
   }

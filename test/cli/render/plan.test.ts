@@ -21,6 +21,7 @@ const nothing: PlannedAction = {
   layers: null,
   layers_to_copy: null,
   platforms: [],
+  referrers: null,
   reason: null,
   hint: null,
 }
@@ -86,6 +87,17 @@ test('a plan shows each action, what is unchanged, and the totals', () => {
   - mirror/redis:5                              gone from the source (deletion: mirror)
   = 58 tags unchanged
 1 to add, 1 to change, 1 to delete, 1 kept, 58 unchanged; 15.5 MiB to copy
+`)
+})
+
+test('a plan says what travels with an image', () => {
+  const [first] = actions
+  const one = { ...first, referrers: 1 } as PlannedAction
+  const two = { ...one, source: 'hub/b:1', destination: 'harbor/mirror/b:1', platforms: [], referrers: 2 }
+  expect(renderPlan({ ...plan, actions: [one, two], unchanged: 0 }, plain)).toBe(`base-images  hub → harbor/mirror
+  + library/alpine:3.20 → mirror/alpine:3.20    3.4 MiB in 3 of 4 layers   linux/amd64, linux/arm64   + 1 referrer
+  + b:1                 → mirror/b:1            3.4 MiB in 3 of 4 layers   + 2 referrers
+2 to add; 6.8 MiB to copy
 `)
 })
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { TaskSpec } from '../../../src/core/plan.ts'
 import { type Endpoint, ManifestMemory } from '../../../src/engine/endpoint.ts'
 import { createMeasure } from '../../../src/engine/plan/measure.ts'
-import { image } from '../../support/images.ts'
+import { cosignSignature, image, referrer } from '../../support/images.ts'
 import { randomBytes } from '../../support/random.ts'
 import { endpoint, memoryRegistry, policyOf } from '../setup.ts'
 
@@ -61,4 +61,27 @@ test('a layer that several images share counts for the first of them, whichever 
     return all.map((one) => one?.layers_to_copy)
   }
   for (const late of NAMES) expect(await measured(late), `${late} comes last`).toEqual([3, 2, 2])
+})
+
+test('what refers to an artifact counts, by every convention, unless it stays behind', async () => {
+  const [source, destination] = [await memoryRegistry(), await memoryRegistry()]
+  const artifact = image()
+  const signature = cosignSignature(artifact.descriptor)
+  source.add('app', artifact, 'v1')
+  source.add('app', referrer(artifact.descriptor))
+  source.add('app', signature.artifact, signature.tag)
+  const task: TaskSpec = {
+    action: 'copy',
+    resource_type: 'image',
+    source: { registry: 'from', repository: 'app', tag: 'v1' },
+    destination: { registry: 'to', repository: 'app', tag: 'v1' },
+    digest: artifact.digest,
+  }
+  const ctx = { signal: new AbortController().signal, emit: () => {} }
+  const counted = async (policy: Parameters<typeof policyOf>[0]): Promise<number | null | undefined> => {
+    const [from, to] = [endpoint('from', source), endpoint('to', destination)]
+    return (await createMeasure(policyOf(policy), from, to, new ManifestMemory(), undefined)(task, ctx))?.referrers
+  }
+  expect(await counted({})).toBe(2)
+  expect(await counted({ referrers: false })).toBeNull()
 })
