@@ -131,7 +131,10 @@ export function certificateProblem(
     return { message: 'no TLS, the server speaks plain HTTP', hint: 'set `url:` to http://… for this registry' }
   }
   if (/CERTIFICATE_REQUIRED|certificate required|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA/i.test(code + text)) {
-    return { message: 'TLS handshake refused', hint: 'the server may want a client certificate: `client_cert:` and `client_key:`, or `certs.d` of Docker or Podman' }
+    return {
+      message: 'TLS handshake refused',
+      hint: 'the server may want a client certificate: `client_cert:` and `client_key:`, or `certs.d` of Docker or Podman',
+    }
   }
   if (/^CERT_|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^ERR_OSSL_|^EPROTO$/.test(code))
     return { message: `TLS failure (${code})` }
