@@ -1,5 +1,6 @@
 /** A pause stops the bytes in the middle of a blob, whatever way they take, and a resumed run continues at that byte. */
 
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { AppOptions } from '../../src/app/app.ts'
@@ -7,6 +8,7 @@ import type { Event } from '../../src/core/events.ts'
 import { type History, openHistory } from '../../src/history/history.ts'
 import { type CountingProxy, startCountingProxy } from '../support/counting-proxy.ts'
 import { image } from '../support/images.ts'
+import { startInternet } from '../support/internet.ts'
 import type { MemoryRegistry } from '../support/memory-registry.ts'
 import { registry } from '../support/registries.ts'
 import { EVERYTHING_CARRIED, policyBetween, type Ran, type Workplace, workplace } from './harness.ts'
@@ -207,6 +209,77 @@ test('what a registry has not kept in a long pause is sent again, and the log of
   expect(outcome.execution?.bytes_copied).toBeLessThan(SIZE + 10_000)
   expect(destination.repository('mirror/app').tags.get('v1')).toBe(digest)
   expect(logs.filter((text) => text.includes('had got: begun anew'))).toHaveLength(1)
+})
+
+test('a server that ends an idle upload in a pause has failed nothing: it is continued where it stood', async () => {
+  const { source, digest } = await pacedSource()
+  const destination = await registry()
+  const up = await counted(destination.url)
+  const relay = await startRelay(up.url)
+  const run = begin(policyBetween(source.url, relay.url), KEPT)
+  await until('some is sent', () => up.bytesUp > SIZE * 0.3)
+  await pause(run, [up])
+  relay.endAll()
+  await until('it has noticed', () => run.events.some(({ type }) => type === 'retry'))
+  const before = up.requests
+  await still(() => up.requests)
+  // Nothing is asked before it is resumed.
+  expect(up.requests).toBe(before)
+  await resume(run)
+  const { outcome } = await run.ended
+  expect(outcome).toMatchObject({ exitCode: 0, execution: { status: 'succeeded', succeed: 1 } })
+  expect(destination.repository('mirror/app').tags.get('v1')).toBe(digest)
+  expect(up.bytesUp).toBeLessThan(SIZE + 10_000)
+})
+
+/** Passes bytes to a server; `endAll` ends every connection. */
+async function startRelay(url: string): Promise<{ readonly url: string; endAll(): void }> {
+  const target = new URL(url)
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    const upstream = connect(Number(target.port), target.hostname)
+    for (const one of [socket, upstream]) {
+      sockets.add(one)
+      one.on('error', () => {}).on('close', () => sockets.delete(one))
+    }
+    socket.pipe(upstream).pipe(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const endAll = (): void => {
+    for (const socket of sockets) socket.destroy()
+  }
+  onTestFinished(() => {
+    endAll()
+    server.close()
+  })
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('the relay has no address')
+  return { url: `http://127.0.0.1:${address.port}`, endAll }
+}
+
+test('what goes over TLS and through a proxy is paused as well', async () => {
+  const { source, digest } = await pacedSource()
+  const destination = await registry()
+  const [down, up] = [await counted(source.url), await counted(destination.url)]
+  const internet = await startInternet({ 'from.example.com': down.url, 'to.example.com': up.url })
+  onTestFinished(() => internet.close())
+  const here = program(internet.env)
+  here.write('policy.yaml', policyBetween('https://from.example.com', 'https://to.example.com'))
+  const running = here.start(['run', 'policy.yaml'])
+  await until('some is sent', () => up.bytesUp > SIZE * 0.2)
+  expect(await here.run(['executions', 'pause'])).toMatchObject({ code: 0 })
+  await until('it is paused', async () => (await here.execution('last')).status === 'paused')
+  const moved = (): number => up.bytesUp + down.bytesDown
+  await still(moved)
+  const then = moved()
+  await new Promise((resolve) => setTimeout(resolve, 700))
+  expect(moved()).toBe(then)
+  expect(up.bytesUp).toBeLessThan(SIZE)
+  expect(await here.run(['executions', 'resume'])).toMatchObject({ code: 0 })
+  expect(await running.ended).toMatchObject({ code: 0 })
+  expect(destination.repository('mirror/app').tags.get('v1')).toBe(digest)
+  expect(up.bytesUp).toBeLessThan(SIZE + 10_000)
 })
 
 test('a pause holds the making of a plan, which then goes on', async () => {
