@@ -39,7 +39,7 @@ test('schema.json is what `config schema` prints', async () => {
   expect(isPresent, 'it is stale: npm run dev -s -- config schema > examples/schema.json').toBe(true)
 })
 
-test('every-key.yaml has every key of the schema', () => {
+test('every-key.yaml has every key of the schema, and the reference tells of each', () => {
   const keys = new Set<string>()
   const collect = (schema: unknown): void => {
     if (typeof schema !== 'object' || schema === null) return
@@ -51,6 +51,8 @@ test('every-key.yaml has every key of the schema', () => {
   const text = textOf('every-key.yaml')
   expect(keys.size).toBeGreaterThan(60)
   expect([...keys].filter((key) => !new RegExp(`(^|[\\s{])${key}: ?`, 'm').test(text))).toEqual([])
+  const reference = textOf('reference.md')
+  expect([...keys].filter((key) => !new RegExp(`\\b${key}\\b`).test(reference))).toEqual([])
 })
 
 async function registry(): Promise<MemoryRegistry> {
