@@ -232,6 +232,7 @@ policies:
 describe.runIf(hasTerminal)('policies update asks on a terminal', () => {
   const FILE = (hub: string) => `registries:
   hub: { type: docker-registry, url: ${hub} }
+  same: { type: docker-registry, url: ${hub} }
 policies:
   # Ours
   plain:
@@ -286,6 +287,24 @@ policies:
     expect(text).toContain(
       '  short:\n    source: hub\n    destination: hub/copy\n    filters:\n      name: library/alpine\n      tag: edge\n',
     )
+  })
+
+  test('and keeps what a reference said of tags where its registry changes', async () => {
+    const text = await changed(
+      'short',
+      ['❯ Save it', DOWN],
+      ['❯ Source', ENTER],
+      ['❯ hub', DOWN],
+      ['❯ same', ENTER],
+      ['Namespaces:', ENTER],
+      ['Repositories:', ENTER],
+      ['✓ they match 1 repository, 2 of 3 tags', ''],
+      ['❯ continue with them', ENTER],
+      ['Namespace there:', ENTER],
+      ['Namespace there (such as mirror)', ENTER],
+      ['❯ Save it', ENTER],
+    )
+    expect(text).toContain('    filters:\n      name: library/alpine\n      tag: 3.*\n')
   })
 
   test('and writes nothing where nothing was changed', async () => {

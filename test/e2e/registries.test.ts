@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { image } from '../support/images.ts'
 import { registry } from '../support/registries.ts'
 import { missingPrograms, type SecretService, startSecretService } from '../support/secret-service.ts'
-import { answer, CTRL_C, DOWN, ENTER, ESC, shown } from './keyboard.ts'
+import { answer, CTRL_C, DOWN, ENTER, ESC, shown, UP } from './keyboard.ts'
 import { type Program, program } from './program.ts'
 import { hasTerminal, inTerminal } from './terminal.ts'
 
@@ -385,6 +385,36 @@ describe.runIf(hasTerminal)('an answer can be changed', () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what the file says
     expect(here.text()).toContain('      type: basic\n      username: ann\n      password: ${HUB_PW}\n')
   })
+
+  test.skipIf(missingPrograms().length > 0)(
+    'of where its secret stands: what the file said is gone from it',
+    async () => {
+      const hub = await registry(GUARDED)
+      const here = place(await keychain())
+      mkdirSync(join(here.directory, 'conf'))
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what the file says
+      const credential = '{ type: basic, username: ann, password: "${PW}" }'
+      here.write(
+        'conf/config.yaml',
+        `registries:\n  hub: { type: docker-registry, url: ${hub.url}, credential: ${credential} }\n`,
+      )
+      const running = here.start(['registries', 'update', 'hub'], { wrap: inTerminal, keyboard: true })
+      await answer(running, [
+        ['❯ Save it', DOWN.repeat(4)],
+        ['❯ Credential   basic, as the file says', ENTER],
+        ['❯ As it is', UP.repeat(2)],
+        ['❯ A user name', ENTER],
+        ['User name: (ann)', ENTER],
+        ['Password:', `r1ght-password${ENTER}`],
+        ['✓ credential', ''],
+        ['❯ Save it', ENTER],
+        ['changed hub', ''],
+      ])
+      expect((await running.ended).code, shown(running)).toBe(0)
+      expect(here.text()).toBe(`registries:\n  hub: { type: docker-registry, url: ${hub.url} }\n`)
+      expect(await here.run(['registries', 'ping', 'hub'])).toMatchObject({ code: 0 })
+    },
+  )
 
   test('of a registry in the file, and only its line changes', async () => {
     const hub = await registry()

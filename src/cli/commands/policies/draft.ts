@@ -35,8 +35,8 @@ export async function drafted({ app, name, before }: PolicyDraft, flags: PolicyF
 export async function changesOf(app: App, policy: Policy, flags: PolicyFlags): Promise<readonly Edit[]> {
   const edits = policyEdits(policy, flags)
   const wrong = await complaintOf(() => app.edit(edits, { dry: true }))
-  if (wrong === undefined || !/`source` gives it too/.test(wrong)) return edits
-  const { name, tag } = policy.filters
+  const { digest, name, tag } = policy.filters
+  if (wrong === undefined || !/`source` gives it too/.test(wrong) || digest !== undefined) return edits
   const apart = { source: policy.source.registry, ...(name ? { name } : {}), ...(tag ? { tag } : {}), ...flags }
   return policyEdits(policy, apart)
 }

@@ -138,7 +138,11 @@ function added({ colors }: Session, { name, first }: NewRegistry, path: string):
 }
 
 /** What is kept in the keychain is not used where another place of the chain has one. */
-async function warnOfOther({ session, app }: Desk, draft: NewRegistry, configuration: Configuration): Promise<void> {
+export async function warnOfOther(
+  { session, app }: Desk,
+  draft: NewRegistry,
+  configuration: Configuration,
+): Promise<void> {
   if (!draft.credential || !draft.keep || session.quiet) return
   const { origin } = await app.credential(draft.name, configuration, quietContext(session))
   if (origin === KEYCHAIN_ORIGIN) return

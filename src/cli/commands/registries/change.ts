@@ -8,7 +8,7 @@ import { KeychainError } from '../../../credentials/keychain.ts'
 import { canAsk, confirm, mayDelete, type YesFlag } from '../../prompt/prompt.ts'
 import { plural, printable } from '../../render/format.ts'
 import { print, type Session } from '../../session.ts'
-import { keepCredential } from './add.ts'
+import { keepCredential, warnOfOther } from './add.ts'
 import { secretOptions } from './credential.ts'
 import { checked, deskOf, editsOf, takenBy } from './desk.ts'
 import { definedRegistry, registryJson } from './registries.ts'
@@ -40,7 +40,9 @@ export async function update(
     return 0
   }
   await keepCredential(desk, draft, await checked(desk, draft))
-  return said(session, name, await app.edit(editsOf(desk, draft)), draft.first)
+  const edited = await app.edit(editsOf(desk, draft))
+  await warnOfOther(desk, draft, edited.configuration)
+  return said(session, name, edited, draft.first)
 }
 
 async function said(

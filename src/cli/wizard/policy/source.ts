@@ -35,7 +35,12 @@ export function sourceTopics(table: Table): readonly Topic<Answers>[] {
           check: (answer) => wrongWith(table, answers, { source: answer }),
           likely: sourceOf(table, answers) || undefined,
         })
-        return source === sourceOf(table, answers) ? answers : changed(answers, { source })
+        if (source === sourceOf(table, answers)) return answers
+        const moved = changed(answers, { source })
+        if (hasPath(table, moved)) return moved
+        // They may stand in the reference that goes.
+        const kept = (['name', 'tag'] as const).map((key) => [key, listOf(table, answers, key)] as const)
+        return changed(moved, Object.fromEntries(kept.filter(([, words]) => words.length > 0)))
       },
     },
     namesTopic(table, 'namespace', 'Namespaces', {

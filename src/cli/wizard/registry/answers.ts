@@ -28,7 +28,7 @@ export interface Table extends Desk {
   readonly before: Registry | undefined
 }
 
-export function draftOf({ session }: Desk, { name, flags, kind, place, secret }: Answers): NewRegistry {
+export function draftOf({ session, before }: Table, { name, flags, kind, place, secret }: Answers): NewRegistry {
   const { username } = flags
   const credential =
     kind === 'as-found' || secret === undefined
@@ -45,7 +45,9 @@ export function draftOf({ session }: Desk, { name, flags, kind, place, secret }:
           : undefined
   // In the file the user stands beside the place of the secret, and nowhere else.
   const { username: _, ...others } = flags
-  const written = place === 'variable' || place === 'file' || kind === 'as-found' ? flags : others
+  // What the file says comes before the keychain.
+  const elsewhere = before?.credential ? { ...others, passwordEnv: '' } : others
+  const written = place === 'variable' || place === 'file' || kind === 'as-found' ? flags : elsewhere
   return { name, flags: written, credential, keep: place === 'keychain', first }
 }
 
