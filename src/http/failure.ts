@@ -26,11 +26,21 @@ export function networkError(error: unknown, peer: Peer): ReplicateError {
     new NetworkError(message, { cause: error, retryable, hint })
   const silence = (message: string) => new NetworkError(message, { cause: error, silent: true })
 
+  const proxied = peer.proxy === undefined ? undefined : PROXY_HINT
+
   switch (code) {
     case 'ECONNREFUSED':
-      return fail(`connection refused by ${near}`, peer.reached, 'check the address and that the server is running')
+      return fail(
+        `connection refused by ${near}`,
+        peer.reached,
+        proxied ?? 'check the address and that the server is running',
+      )
     case 'ENOTFOUND':
-      return fail(`host not found: ${near}`, peer.reached, 'check the spelling of the host and the name server')
+      return fail(
+        `host not found: ${near}`,
+        peer.reached,
+        proxied ?? 'check the spelling of the host and the name server',
+      )
     case 'EAI_AGAIN':
       return fail(`the name server does not answer for ${near}`, true)
     case 'EHOSTUNREACH':
@@ -38,7 +48,11 @@ export function networkError(error: unknown, peer: Peer): ReplicateError {
       return fail(`no route to ${near}`, peer.reached)
     case 'UND_ERR_CONNECT_TIMEOUT':
     case 'ETIMEDOUT':
-      return fail(`no connection to ${near}: timed out`, peer.reached, 'check the address, firewall and proxy')
+      return fail(
+        `no connection to ${near}: timed out`,
+        peer.reached,
+        proxied ?? 'check the address, firewall and proxy',
+      )
     case 'EMFILE':
     case 'ENFILE':
       return fail(
@@ -74,6 +88,9 @@ export function networkError(error: unknown, peer: Peer): ReplicateError {
     return fail(`${peer.host} does not answer in HTTP/1.1`, peer.reached)
   return fail(`request to ${near} failed: ${text || code}`, true)
 }
+
+const PROXY_HINT =
+  'check HTTPS_PROXY and HTTP_PROXY, or `proxy:` of the registry; NO_PROXY names what is reached without a proxy'
 
 /** `registry.example.com:443`. */
 export function hostWithPort(url: URL): string {

@@ -78,7 +78,7 @@ test('a certificate that nobody signed, until its authority is trusted', async (
   const destination = await registry({ tls: { key: readFileSync(key), cert: readFileSync(cert) } })
   const { stderr } = await refused(destination.url)
   expect(stderr).toContain(
-    `error: destination to: self-signed certificate at ${destination.host}\n  put the certificate`,
+    `error: destination to: self-signed certificate at ${destination.host}\n  add the certificate`,
   )
   expect(stderr).toMatch(/`ca:`.*`insecure: true`/)
   expect(destination.requests).toEqual([])

@@ -131,6 +131,14 @@ test.each([false, true])('goes through a proxy with its credential (TLS inside: 
   expect(server.seen[0]?.headers['proxy-authorization']).toBeUndefined()
 })
 
+test('says where a proxy that is not there was named', async () => {
+  const http = client({ url: 'https://registry.invalid', host: 'registry.invalid' }, { proxy: '127.0.0.1:1' })
+  expect(await failure(http.request({ method: 'GET', url: '/' }, context()))).toMatchObject({
+    message: 'connection refused by proxy 127.0.0.1:1',
+    hint: expect.stringContaining('HTTPS_PROXY'),
+  })
+})
+
 test('names the registry whose certificate is not trusted, and the proxy before it', async () => {
   const server = await serve((_, response) => response.end('ok'), authority('Root').issue('IP:127.0.0.1'))
   const proxy = await startProxy()
