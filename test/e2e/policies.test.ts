@@ -242,6 +242,19 @@ test('list and show tell the last execution and the next run', async () => {
   expect((await here.policies('show', 'base')).stdout).toMatch(/filters\.tag +3\.\*\n/)
 })
 
+test('list and show tell who created a policy and when, and nothing of one that was written by hand', async () => {
+  const here = place()
+  await here.policies('create', 'fresh', '--source', 'hub', '--name', 'app', '--destination', 'mirror/fresh')
+  await here.policies('update', 'fresh', '--newest', '3')
+  const noted = JSON.parse((await here.policies('show', 'fresh', '--json')).stdout)
+  const day = expect.stringMatching(/^\d{4}-\d\d-\d\d$/)
+  expect(noted).toMatchObject({ creator: expect.stringMatching(/./), creation_time: day, update_time: day })
+  const listed = JSON.parse((await here.policies('list', '--json')).stdout)
+  const { creator } = noted
+  expect(listed).toContainEqual(expect.objectContaining({ name: 'fresh', creator }))
+  expect(listed).toContainEqual(expect.objectContaining({ name: 'other', creator: null, creation_time: null }))
+})
+
 test('validate --online asks the registries and counts what filters match', async () => {
   const [source, destination] = [await startMemoryRegistry(), await startMemoryRegistry()]
   opened.push(source, destination)

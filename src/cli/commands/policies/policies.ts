@@ -9,18 +9,25 @@ import { headingOf, statusWords } from '../../render/summary.ts'
 import { renderFields, renderTable } from '../../render/table.ts'
 import { policyOf } from '../../selection.ts'
 import { print, type Session } from '../../session.ts'
+import { notesOf } from './notes.ts'
 import { checkOnline } from './online.ts'
 
 export async function list(session: Session): Promise<number> {
   const app = await session.app()
-  const { policies } = await app.editable()
+  const configuration = await app.editable()
+  const { policies } = configuration
+  const noted = notesOf(configuration)
   const { configuration: file } = await session.parts.paths(session.options)
   const history = policies.length > 0 ? await app.records() : undefined
   const now = session.timer.now()
   const rows = policies.map((policy) => ({ policy, last: history?.executions.lastOf(policy.name) }))
   print(
     session,
-    rows.map(({ policy, last }) => ({ ...policyJson(policy, now), last_execution: last ?? null })),
+    rows.map(({ policy, last }) => ({
+      ...policyJson(policy, now),
+      ...noted(policy.name),
+      last_execution: last ?? null,
+    })),
     () =>
       rows.length === 0
         ? `no policy is configured in ${file}; \`replicate policies create\` makes one\n`
@@ -49,8 +56,9 @@ export async function list(session: Session): Promise<number> {
 }
 
 export async function show(session: Session, name: string): Promise<number> {
-  const policy = policyOf(await (await session.app()).editable(), name)
-  const document = policyJson(policy, session.timer.now())
+  const configuration = await (await session.app()).editable()
+  const policy = policyOf(configuration, name)
+  const document = { ...policyJson(policy, session.timer.now()), ...notesOf(configuration)(name) }
   print(session, document, () => renderFields(document, session.colors))
   return 0
 }
