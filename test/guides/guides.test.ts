@@ -33,6 +33,24 @@ const POLICY = /```yaml\n((?:.*\n)*?)```/.exec(guides[0]?.text ?? '')?.[1] ?? ''
 const isOfNpm = (line: string): boolean => line.split(' && ').every((part) => part.startsWith('npm '))
 const typedOf = (line: string): string => line.replace(/^npm ci && (?=npx )/, '')
 
+test('every block is of a kind that a test reads', () => {
+  const fences = guides.flatMap(({ name, text }) =>
+    [...text.matchAll(/^( *)```(.*)\n([\s\S]*?)^ *```$/gm)].map(([, indent, info = '', body = '']) => ({
+      name,
+      isIndented: indent !== '',
+      info,
+      body,
+    })),
+  )
+  expect(fences.length).toBeGreaterThan(20)
+  const unread = fences.filter(
+    ({ isIndented, info, body }) =>
+      !/^(console( asks| not run: .+)?|yaml|ts|)$/.test(info) ||
+      (info.startsWith('console') ? isIndented : /^ *\$ /m.test(body)),
+  )
+  expect(unread).toEqual([])
+})
+
 test('a block that is not run says why', () => {
   const notRun = guides.flatMap(({ name, blocks }) =>
     blocks.filter((block) => block.notRun !== undefined).map((block) => `${name}: ${block.notRun}`),
