@@ -73,6 +73,19 @@ describe('a registry', () => {
     expect(lines).toContainEqual(expect.stringContaining(`${signature.tag}`))
   })
 
+  test('reads each manifest of a tag once, and no layer', async () => {
+    const registry = await filled()
+    const reads = async (reference: string): Promise<readonly number[]> => {
+      registry.requests.length = 0
+      await ls(program(), `${hostOf(registry)}/${reference}`)
+      const gets = asked(registry).filter((request) => request.startsWith('GET '))
+      return ['GET manifest', 'GET blob'].map((request) => gets.filter((one) => one === request).length)
+    }
+    // An image alone has its platform in its config.
+    expect(await reads('team/app:1.0')).toEqual([1, 1])
+    expect(await reads('library/alpine:3.20')).toEqual([3, 0])
+  })
+
   test('shows as much of every tag with --long, and each referrer beside what it refers to', async () => {
     const registry = await filled()
     const here = program()

@@ -33,7 +33,7 @@ export async function describe(
   const members = await familyOf(root, undefined, tolerant(readIndex))
   const parts = new Map<string, Part>()
   await forEachConcurrent(members, AT_ONCE, async (member) => {
-    parts.set(member.digest, await partOf(member, readIndex, store, ctx))
+    parts.set(member.digest, await partOf(member, digest, readIndex, store, ctx))
   })
   const present = members.filter((member) => parts.get(member.digest))
   const referrers: ListedReferrer[] = []
@@ -73,14 +73,14 @@ function tolerant(read: (digest: string) => Promise<Manifest>): (digest: string)
 
 async function partOf(
   member: Descriptor,
+  root: Digest,
   readIndex: (digest: string) => Promise<Manifest>,
   store: ContentSource,
   ctx: Context,
 ): Promise<Part> {
   try {
-    const manifest = isIndex(member.mediaType)
-      ? await readIndex(member.digest)
-      : await store.readManifest(member.digest, ctx)
+    const isRead = member.digest === root || isIndex(member.mediaType)
+    const manifest = isRead ? await readIndex(member.digest) : await store.readManifest(member.digest, ctx)
     return { manifest, contents: contentsOf(manifest) }
   } catch (error) {
     if (isNotFound(error)) return undefined
