@@ -168,6 +168,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: 'too many files are open',
 }
 
+const HINTS: Readonly<Record<string, string>> = {
+  EFBIG: 'a FAT file system takes files up to 4 GiB: write a directory, whose files are single layers',
+}
+
 /** The system's refusal as a `StorageError`; any other error is returned unchanged. */
 export function fileError(error: unknown, verb: 'read' | 'write', path: string, advice?: string): unknown {
   const code = error instanceof Error && 'syscall' in error ? errorCode(error) : ''
@@ -176,7 +180,7 @@ export function fileError(error: unknown, verb: 'read' | 'write', path: string, 
   const mayNot = ['EACCES', 'EPERM', 'EROFS'].includes(code)
   const mount = noSpace ? mountOf(path) : ''
   const reason = noSpace ? `no space left on the file system of ${mount}` : (REASONS[code] ?? code)
-  const hint = noSpace ? `free some space in ${mount}` : mayNot ? `give this user the right to ${verb} it` : undefined
+  const hint = noSpace ? `free some space in ${mount}` : mayNot ? `give this user the right to ${verb} it` : HINTS[code]
   return new StorageError(`cannot ${verb} ${path}: ${reason}`, {
     cause: error,
     missing: code === 'ENOENT',

@@ -160,6 +160,35 @@ describe('an archive of `docker save`', () => {
     expect(await imagesIn(await archive([...layoutFiles(null), ...OLD]))).toEqual({ 'team/app:1.0': digests })
   })
 
+  it('of a version before 1.10 has a config made of its chain of layers', async () => {
+    const v1 = (extra: object): Buffer => Buffer.from(JSON.stringify({ created: '2015-01-01T00:00:00Z', ...extra }))
+    const top = { id: 'bbb', parent: 'aaa', os: 'linux', architecture: 'arm64', config: { Cmd: ['sh'] } }
+    const files: [string, Buffer][] = [
+      ['aaa/json', v1({ id: 'aaa', container_config: { Cmd: ['/bin/sh', '-c', 'true'] } })],
+      ['aaa/layer.tar', layers[0] ?? Buffer.alloc(0)],
+      ['bbb/json', v1(top)],
+      ['bbb/layer.tar', layers[1] ?? Buffer.alloc(0)],
+      ['repositories', Buffer.from('{"old":{"1":"bbb","latest":"bbb"}}')],
+    ]
+    const path = await archive(files)
+    expect(await imagesIn(path)).toEqual({ 'library/old:1': digests, 'library/old:latest': digests })
+    const store = openLayout(path).repository('library/old')
+    const { config: named } = contentsOf(await store.readManifest('1', context))
+    expect(JSON.parse((named && (await read(store, named)).toString()) ?? '')).toEqual({
+      architecture: 'arm64',
+      os: 'linux',
+      created: '2015-01-01T00:00:00Z',
+      config: { Cmd: ['sh'] },
+      history: [
+        { created: '2015-01-01T00:00:00Z', created_by: '/bin/sh -c true' },
+        { created: '2015-01-01T00:00:00Z', created_by: '' },
+      ],
+      rootfs: { type: 'layers', diff_ids: digests },
+    })
+    const endless = await archive([...files.slice(1), ['aaa/json', v1({ parent: 'bbb' })]])
+    await expect(openLayout(endless).repository('library/old').resolve('1', context)).rejects.toThrow(/without an end/)
+  })
+
   it('is never written into', async () => {
     const layout = openLayout(await archive(OLD))
     await expect(push(layout.repository('a'), image(), '1')).rejects.toThrow(
@@ -178,7 +207,7 @@ describe('an archive of a stranger', () => {
   const link = (linkname: string): TarMember => ({ name: 'y', type: 'symlink', linkname })
 
   it.each<[string, [string, Buffer][], TarMember[], RegExp]>([
-    ['lacks a layer', [...files, saved(image1)], [], /saved.tar lacks "y", which its manifest.json names/],
+    ['lacks a layer', [...files, saved(image1)], [], /saved.tar lacks "y", which it names/],
     ['links out of it', [...files, saved(image1)], [link('/etc/passwd')], /lacks "y"/],
     ['links above it', [...files, saved(image1)], [link('../../../etc/passwd')], /lacks "y"/],
     ['links in a circle', [...files, saved(image1)], [link('z'), { ...link('y'), name: 'z' }], /lacks "y"/],

@@ -10,12 +10,15 @@ import { parseJson } from '../../../core/foreign.ts'
 import { computeDigest, OCI_INDEX, OCI_MANIFEST } from '../../../core/manifest.ts'
 import { MAX_JSON_SIZE, readExactly, readRange } from '../file.ts'
 import { dockerName, namedEntry } from '../names.ts'
+import { legacyImages, type Saved } from './legacy.ts'
 import type { Archive } from './open.ts'
 import type { Member } from './scan.ts'
 
 /** In bytes, of one config and of all of them. */
 const MAX_CONFIG = 4 * 1024 * 1024
 const MAX_CONFIGS = 64 * 1024 * 1024
+/** Of all images together, each as often as an image has it. */
+const MAX_LAYERS = 100_000
 /** A link leads to a file, not to a long chain of links. */
 const MOST_LINKS = 8
 
@@ -45,21 +48,21 @@ interface Layer {
   readonly member: Member
 }
 
-/** Throws an `IntegrityError` where it does not hold what its manifest.json names. */
+/** Throws an `IntegrityError` where it does not hold what it names. */
 export async function readDockerImages(archive: Archive, path: string): Promise<DockerImages> {
   const reader = readerOf(archive, path)
-  const saved = parsed(savedSchema, await reader.small('manifest.json', MAX_JSON_SIZE), `manifest.json in ${path}`)
   const blobs = new Map<Digest, Member | Uint8Array>()
   const manifests: object[] = []
-  let configs = 0
-  for (const { Config, RepoTags, Layers } of saved) {
-    const config = await reader.small(Config, MAX_CONFIG)
+  let [configs, all] = [0, 0]
+  for await (const { config, what, tags, layers: names } of savedIn(archive, reader, path)) {
     configs += config.byteLength
-    if (configs > MAX_CONFIGS) throw new IntegrityError(`${path} holds more than ${MAX_CONFIGS} bytes of configs`)
-    const ids = parsed(configSchema, config, `${Config} in ${path}`).rootfs?.diff_ids ?? []
-    const names = Layers ?? []
+    all += names.length
+    if (configs > MAX_CONFIGS || all > MAX_LAYERS) {
+      throw new IntegrityError(`${path} holds more than ${MAX_CONFIGS} bytes of configs, or ${MAX_LAYERS} layers`)
+    }
+    const ids = parsed(configSchema, config, `${what} in ${path}`).rootfs?.diff_ids ?? []
     if (ids.length !== names.length) {
-      throw new IntegrityError(`${Config} in ${path} has ${ids.length} layers, and manifest.json names ${names.length}`)
+      throw new IntegrityError(`${what} in ${path} has ${ids.length} layers, and manifest.json names ${names.length}`)
     }
     const layers: Layer[] = []
     for (const [at, name] of names.entries()) layers.push(await reader.layer(name, ids[at] ?? ''))
@@ -69,10 +72,25 @@ export async function readDockerImages(archive: Archive, path: string): Promise<
     blobs.set(computeDigest(config), config)
     for (const layer of layers) blobs.set(layer.digest, layer.member)
     const descriptor = { mediaType: OCI_MANIFEST, digest, size: manifest.byteLength }
-    const named = (RepoTags ?? []).flatMap((tag) => dockerName(tag) ?? [])
+    const named = tags.flatMap((tag) => dockerName(tag) ?? [])
     manifests.push(...(named.length > 0 ? named.map((name) => namedEntry(descriptor, name)) : [descriptor]))
   }
   return { json: { schemaVersion: 2, mediaType: OCI_INDEX, manifests }, blobs }
+}
+
+async function* savedIn(archive: Archive, reader: Reader, path: string): AsyncIterable<Saved> {
+  if (!archive.members.has('manifest.json')) {
+    const digest = async (name: string): Promise<Digest> => reader.digest(name)
+    const json = async <T>(schema: z.ZodType<T>, name: string): Promise<T> =>
+      parsed(schema, await reader.small(name, MAX_CONFIG), `${name} in ${path}`)
+    yield* legacyImages({ digest, json }, path)
+    return
+  }
+  const saved = parsed(savedSchema, await reader.small('manifest.json', MAX_JSON_SIZE), `manifest.json in ${path}`)
+  for (const { Config, RepoTags, Layers } of saved) {
+    const config = await reader.small(Config, MAX_CONFIG)
+    yield { config, what: Config, tags: RepoTags ?? [], layers: Layers ?? [] }
+  }
 }
 
 /** The same bytes for the same image: an order and a form that never change. */
@@ -86,7 +104,10 @@ function manifestOf(config: Uint8Array, layers: readonly Layer[]): Uint8Array {
   return Buffer.from(JSON.stringify(manifest))
 }
 
+type Reader = ReturnType<typeof readerOf>
+
 function readerOf(archive: Archive, path: string) {
+  const hashes = new Map<string, Promise<Digest>>()
   const known = new Map<string, Promise<Layer>>()
 
   /** By name, or by way of links within the archive. Names come from strangers: nothing but the archive is looked into. */
@@ -100,7 +121,7 @@ function readerOf(archive: Archive, path: string) {
       if (!link) break
       name = link.symbolic ? join(dirname(name), link.target) : normalize(link.target)
     }
-    throw new IntegrityError(`${path} lacks ${JSON.stringify(written.slice(0, 200))}, which its manifest.json names`)
+    throw new IntegrityError(`${path} lacks ${JSON.stringify(written.slice(0, 200))}, which it names`)
   }
 
   async function small(name: string, limit: number): Promise<Uint8Array> {
@@ -127,6 +148,12 @@ function readerOf(archive: Archive, path: string) {
 
   return {
     small,
+    /** Of a member's bytes, which are read once. */
+    digest(name: string): Promise<Digest> {
+      const digest = hashes.get(name) ?? hashOf(memberOf(name))
+      hashes.set(name, digest)
+      return digest
+    },
     /** Each is looked at once, however many images have it. */
     layer(name: string, id: string): Promise<Layer> {
       const key = `${name}\n${id}`

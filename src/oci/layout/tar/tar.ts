@@ -257,7 +257,7 @@ export class TarLayout implements LayoutFiles {
 
   async #readImages(): Promise<DockerImages | undefined> {
     const archive = await this.#open()
-    if (!archive?.members.has('manifest.json')) return undefined
+    if (!archive?.members.has('manifest.json') && !archive?.others.files.has('repositories')) return undefined
     const layout = await this.#readLayout()
     for (const _ of layout?.all() ?? []) return undefined
     const { readDockerImages } = await import('./docker.ts')
