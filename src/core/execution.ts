@@ -50,7 +50,8 @@ export interface Task {
   readonly src_resource: string
   readonly dest_resource: string
   readonly digest: string | null
-  /** What was written: `digest`, or what it became where the policy narrows indexes or the tag had moved. Null until then, and for a delete. */
+  /** What was written: `digest`, or what it became where the policy narrows indexes or the tag had moved. Null until then, and
+   *  for a delete, unless the tag was kept because the source has it again. */
   readonly dest_digest: Digest | null
   /** Why the plan keeps, blocks or deletes it. */
   readonly reason: string | null

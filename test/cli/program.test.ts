@@ -174,6 +174,8 @@ describe('run', () => {
       { type: 'task', task: done },
       { type: 'task', task: { ...done, action: 'update', bytes_present: 2048, bytes_mounted: 1024 } },
       { type: 'task', task: { ...done, action: 'delete', dest_digest: null } },
+      // The source had it again.
+      { type: 'task', task: { ...done, action: 'delete' } },
       // Was compared again and found unchanged.
       { type: 'task', task: { ...done, dest_digest: null } },
     ] as const

@@ -86,7 +86,8 @@ const SIGNS = { copy: '+', update: '~', delete: '-' } as const
 export function taskLine(task: Task, colors: Colors): string | undefined {
   const { status, action, dest_digest, bytes_copied, start_time, end_time } = task
   if (status !== 'succeeded' || action === 'keep' || action === 'blocked') return undefined
-  if (action !== 'delete' && dest_digest === null) return undefined
+  // A delete after which the tag still points at something was none.
+  if ((action === 'delete') !== (dest_digest === null)) return undefined
   const already = task.bytes_mounted + task.bytes_present
   const size = `${formatBytes(bytes_copied)}${already > 0 ? ` copied, ${formatBytes(already)} already there` : ''}`
   const parts = [

@@ -294,9 +294,10 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
     {
       history,
       execution: id,
-      run: async (task, _moved, context) => {
+      run: async (task, done, context) => {
         const destination = destinations.get(task.destination.registry)
-        if (destination) await removeTag(task, source, destination, context)
+        const isGone = !destination || (await removeTag(task, source, destination, context))
+        if (!isGone && task.previous_digest) done.written = task.previous_digest
       },
       kind: 'delete',
       tasksAtOnce: concurrency,

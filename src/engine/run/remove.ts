@@ -16,18 +16,24 @@ export const NOT_DELETED = 'not_deleted'
 const TAGS_AT_ONCE = 32
 
 /** Deletes what the plan said, unless something has moved since: nothing that came after the plan is ever deleted. What is gone already is
- *  a success. */
-export async function removeTag(task: TaskSpec, source: Endpoint, destination: Endpoint, ctx: Context): Promise<void> {
+ *  a success. False where it is kept, as the source has it again. */
+export async function removeTag(
+  task: TaskSpec,
+  source: Endpoint,
+  destination: Endpoint,
+  ctx: Context,
+): Promise<boolean> {
   const { tag } = task.destination
   if (tag === undefined || task.previous_digest === undefined) throw new TypeError('a delete without its tag')
   const name = formatResource(task.destination)
   if (task.source.tag !== undefined && (await isAtSource(task.source.repository, task.source.tag, source, ctx))) {
     ctx.emit({ type: 'log', level: 'info', text: `${name} is kept: the source has it again` })
-    return
+    return false
   }
   const store = destination.adapter.repository(task.destination.repository)
   const { previous_digest: digest, removal } = task
   await remove(store, tag, digest, name, removal, ctx)
+  return true
 }
 
 async function remove(

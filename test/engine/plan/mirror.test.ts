@@ -393,6 +393,21 @@ test('a saved plan with a delete is refused where the source has the tag again, 
   expect(tagsOf(destination, 'mirror/app')).not.toContain('v3')
 })
 
+test('a tag that comes back to the source while the run goes on is kept, and its task says so', async () => {
+  const { source, destination, place, yaml } = await scene(['v3'], '    deletion: mirror')
+  const back = image({ seed: 3 })
+  const { outcome, tasks, logs } = await place.run(yaml, {
+    onEvent(event) {
+      if (event.type === 'stage' && event.stage === 'prepare' && event.state === 'ended') source.add('app', back, 'v3')
+    },
+  })
+  expect(outcome).toMatchObject({ exitCode: 0 })
+  const kept = destination.repository('mirror/app').tags.get('v3')
+  expect(tasks).toMatchObject([{ action: 'delete', status: 'succeeded', dest_digest: kept }])
+  expect(kept).toBeDefined()
+  expect(logs).toContain('to/mirror/app:v3 is kept: the source has it again')
+})
+
 test('two mirrors in opposite directions settle: the second pass of both writes nothing', async () => {
   const { source, destination, place } = await scene(['v3'], '    deletion: mirror')
   const mirror = 'filters: { name: app }, deletion: mirror, max_deletions: 1'
