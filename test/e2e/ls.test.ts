@@ -130,7 +130,12 @@ describe('a registry', () => {
   test('without a catalogue says so, and lists the tags of what is named', async () => {
     const registry = await filled({ catalog: false })
     const here = program()
-    expect((await here.run(['ls', hostOf(registry)])).code).not.toBe(0)
+    expect(await here.run(['ls', hostOf(registry)])).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(
+        /cannot list the repositories of .*\n.*`ls HOST\/REPOSITORY` lists the tags of one/,
+      ),
+    })
     expect(await ls(here, `${hostOf(registry)}/team/app`)).toEqual(['team/app:1.0'])
   })
 })

@@ -97,7 +97,7 @@ function noRegistry(http: HttpClient, why: string, status: number, cause?: Regis
   })
 }
 
-const NO_CATALOGUE = "give repository names in the policy's name filter"
+const NO_CATALOGUE = 'name the repositories, in a policy by its name filter; `ls HOST/REPOSITORY` lists the tags of one'
 
 async function* catalogue(
   http: HttpClient,

@@ -75,7 +75,7 @@ describe('the catalogue', () => {
     const registry = await memoryRegistry({ catalog })
     const { adapter, ctx } = connect(registry.url)
     await expect(collect(adapter.repositories?.(ALL, ctx) ?? [])).rejects.toMatchObject({
-      hint: "give repository names in the policy's name filter",
+      hint: 'name the repositories, in a policy by its name filter; `ls HOST/REPOSITORY` lists the tags of one',
     })
   })
 })
