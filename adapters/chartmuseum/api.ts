@@ -76,10 +76,13 @@ export function createServer(place: Place, tenant: string, http: HttpClient, cha
   return {
     async push({ chart, version }, archive, provenance, isOver, ctx) {
       const file = `${chart}-${version}.tgz`
-      const body = multipart([
-        { field: 'chart', file, content: archive },
-        ...(provenance ? [{ field: 'prov', file: `${file}.prov`, content: provenance }] : []),
-      ])
+      const body = multipart(
+        [
+          { field: 'chart', file, content: archive },
+          ...(provenance ? [{ field: 'prov', file: `${file}.prov`, content: provenance }] : []),
+        ],
+        ctx,
+      )
       if (await post('charts', body, isOver, ctx)) return true
       // An attempt whose answer was lost has succeeded.
       if (await hasArchive(file, archive, ctx)) return true
@@ -90,7 +93,7 @@ export function createServer(place: Place, tenant: string, http: HttpClient, cha
     },
     async pushProvenance({ chart, version }, provenance, ctx) {
       const file = `${chart}-${version}.tgz.prov`
-      const body = multipart([{ field: 'prov', file, content: provenance }])
+      const body = multipart([{ field: 'prov', file, content: provenance }], ctx)
       if (!(await post('charts', body, false, ctx))) await post('charts', body, true, ctx)
     },
     async remove({ chart, version }, ctx) {
@@ -137,7 +140,7 @@ interface Multipart {
   open(): Promise<Bytes>
 }
 
-function multipart(parts: readonly Part[]): Multipart {
+function multipart(parts: readonly Part[], ctx: Context): Multipart {
   const boundary = `replicate-${randomUUID()}`
   const head = ({ field, file }: Part): Buffer =>
     Buffer.from(
@@ -148,7 +151,7 @@ function multipart(parts: readonly Part[]): Multipart {
   async function* bytes(): Bytes {
     for (const part of parts) {
       yield head(part)
-      yield* part.content.open(0)
+      yield* part.content.open(0, ctx)
       yield gap
     }
     yield end

@@ -33,7 +33,7 @@ export const helmHttp: AdapterType = {
     'Labels are the keywords of the index.',
     'Where the index has no digest, or a wrong one, the archive is read once and then asked for only where it has changed.',
     'A provenance file (.prov) beside the archive goes along.',
-    'An index that names oci:// addresses can be read; the charts are at those registries.',
+    'Charts that the index has at oci:// addresses are read there, with the credential of that host; one HEAD each tells whether they changed.',
   ],
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -19,6 +19,7 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
       ...(passes ? { elsewhere: (other: URL) => tools.api({ url: other.origin }) } : {}),
       cache: tools.cache,
     }),
+    tools.registryAt,
   )
   /** Of a repository; one outside of the namespace is not there. */
   const chartOf = (name: string): string => (name.startsWith(prefix) ? name.slice(prefix.length) : '')

@@ -1,6 +1,7 @@
 /** Opens registries: from what the configuration says of one to an adapter that is ready to be used. */
 
 import { adapters } from '../../adapters/index.ts'
+import { registryOfHost } from '../config/hosts.ts'
 import type { Configuration } from '../config/load.ts'
 import { userHome } from '../config/paths.ts'
 import { type Adapter, type AdapterTools, type AdapterType, type Cache, isForeignType } from '../core/adapter.ts'
@@ -18,6 +19,7 @@ import type { Endpoint, Route } from '../engine/endpoint.ts'
 import { sidedEndpoint } from '../engine/sided.ts'
 import { EXPIRY_MARGIN } from '../http/auth/auth.ts'
 import { createHttpClient, type HttpClientOptions } from '../http/client.ts'
+import { createGuard } from '../http/guard.ts'
 import { isMetadata, proxyFromEnvironment } from '../http/proxy/address.ts'
 import type { Redactor } from '../http/redact.ts'
 import type { TrustOptions } from '../http/trust/context.ts'
@@ -76,6 +78,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   const throttles = new Map<string, Throttle>()
   const foreign = new Map<string, Promise<AdapterType>>()
   const opened: Adapter[] = []
+  const byHost = new Map<string, Promise<Adapter>>()
   const closing = new AbortController()
   const told = new Set<string>()
 
@@ -173,9 +176,28 @@ export function createConnections(options: ConnectionOptions): Connections {
       },
       api,
       credential: () => credential(registry),
+      registryAt: (host) => namedBy(registry, host),
       cache: options.cache,
     }
     return { type, tools }
+  }
+
+  /** A registry that another one names, by its host. */
+  async function namedBy({ url, allow_addresses: allowed }: Registry, host: string): Promise<Adapter> {
+    const named = registryOfHost(host, adapters)
+    if (named.url !== undefined) await createGuard({ registry: url, allowed }).check(new URL(named.url))
+    const known = byHost.get(host) ?? opening(named).then(({ adapter }) => adapter)
+    byHost.set(host, known)
+    known.catch(() => byHost.delete(host))
+    return known
+  }
+
+  async function opening(registry: Registry): Promise<Endpoint> {
+    const { type, tools } = await lend(registry)
+    const own = isForeignType(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
+    const adapter = await type.open(own, tools)
+    opened.push(adapter)
+    return { registry, type, adapter, throttle: throttle(registry) }
   }
 
   return {
@@ -185,13 +207,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     userAgent: ({ user_agent }) => user_agent ?? options.userAgent,
     proxy: (registry) => proxyOf(registry, options.env),
     http: async (registry) => (await lend(registry)).tools.http(),
-    async open(registry) {
-      const { type, tools } = await lend(registry)
-      const own = isForeignType(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
-      const adapter = await type.open(own, tools)
-      opened.push(adapter)
-      return { registry, type, adapter, throttle: throttle(registry) }
-    },
+    open: opening,
     async close() {
       closing.abort(new NetworkError('the connections were closed', { retryable: false }))
       await Promise.allSettled(opened.map((adapter) => adapter.close?.()))

@@ -86,6 +86,9 @@ export interface AdapterTools {
   readonly api: (options: ApiOptions) => HttpClient
   /** As it was found, before `signIn`. */
   readonly credential: () => Promise<Credential>
+  /** The registry at a host that this one names, with what this machine has for that host: nothing of this one's credential. Refused where
+   *  only this machine reaches it and `allow_addresses` does not say that it may. */
+  readonly registryAt?: (host: string) => Promise<Adapter>
   /** Kept from run to run; absent where nothing is. */
   readonly cache?: Cache | undefined
 }

@@ -80,6 +80,7 @@ describe.skipIf(!available)('a ChartMuseum', () => {
     const { url } = await chartMuseum()
     const here = workplace()
     const there = policy({ from: oci(from.url), to: museum(url) })
+    expect((await here.plan(there)).warnings.join()).toContain('stay behind')
     expect((await here.run(there)).outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
     expect(await indexed(url)).toContain(build.digest.slice('sha256:'.length))
     expect(digestOf(Buffer.from(await (await fetch(`${url}/charts/${build.file}`)).arrayBuffer()))).toBe(build.digest)

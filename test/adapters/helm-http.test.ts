@@ -1,6 +1,7 @@
 /** Classic chart repositories: read as the artifacts that `helm push` makes, gently, and each bad chart alone. */
 
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { artifactOf } from '../../src/charts/chart/artifact.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type Answer, type FakeOptions, type FakeRepository, startHelmHttp } from '../fakes/helm-http.ts'
 import {
@@ -241,6 +242,51 @@ describe('URLs of an index', () => {
     const to = await registry()
     const { outcome } = await workplace().run(policy(from.url, to.url))
     expect(outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
+  })
+
+  test('lead to OCI registries, which get their own credential', async () => {
+    const at = await registry({ auth: { kind: 'basic', user: 'bob', password: 'other' } })
+    const config = Buffer.from('{"name":"demo","version":"1.1.0+b.1","apiVersion":"v2"}')
+    const made = artifactOf(
+      { name: 'demo', version: BUILD.version },
+      { digest: BUILD.digest, size: BUILD.archive.byteLength },
+      undefined,
+      undefined,
+    )
+    at.add(
+      'pool/demo',
+      {
+        digest: made.manifest.digest,
+        mediaType: made.manifest.mediaType,
+        bytes: Buffer.from(made.manifest.bytes),
+        blobs: new Map([
+          [digestOf(made.config), made.config],
+          [BUILD.digest, BUILD.archive],
+        ]),
+        children: [],
+        descriptor: { mediaType: made.manifest.mediaType, digest: made.manifest.digest, size: config.byteLength },
+      } as never,
+      '1.1.0_b.1',
+    )
+    const from = await repository([DEMO], { credential: 'ann:pw' })
+    put(
+      from,
+      [DEMO],
+      [entryOf(BUILD, { digest: 'ab'.repeat(32), urls: [`oci://${at.host}/pool/demo:${BUILD.version}`] })],
+    )
+    const to = await registry()
+    const host = at.host.toUpperCase().replace(/[^A-Z0-9]/g, '_')
+    const env = {
+      REPLICATE_CHARTS_USERNAME: 'ann',
+      REPLICATE_CHARTS_PASSWORD: 'pw',
+      [`REPLICATE_${host}_USERNAME`]: 'bob',
+      [`REPLICATE_${host}_PASSWORD`]: 'other',
+    }
+    const here = workplace(env)
+    const { outcome, tasks } = await here.run(policy(from.url, to.url))
+    expect(outcome.execution, JSON.stringify(tasks)).toMatchObject({ status: 'succeeded', total: 2 })
+    expect(archives(to, 'mirror/demo')).toEqual({ '1.0.0': DEMO.digest, '1.1.0_b.1': BUILD.digest })
+    expect((await here.run(policy(from.url, to.url))).outcome.execution).toMatchObject({ total: 0, unchanged: 2 })
   })
 
   test('keep the query of the repository', async () => {

@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { program } from '../e2e/program.ts'
+import { startHelmHttp } from '../fakes/helm-http.ts'
+import { chart, entryOf, indexOf } from '../support/charts.ts'
 import { artifact, image, index } from '../support/images.ts'
 import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
 
@@ -129,9 +131,25 @@ test('charts.yaml takes charts and leaves images', async () => {
   const [upstream, mirror] = [await registry(), await registry()]
   upstream.add('team/web', artifact(CHART), '1.2.0', '0.9.0')
   upstream.add('team/tool', image(), '1.2.0')
-  await run('charts.yaml', { 'https://charts.example.com': upstream.url, 'https://registry.example.com': mirror.url })
+  const [jetstack, museum] = [await startHelmHttp(), await startHelmHttp()]
+  onTestFinished(async () => void (await Promise.all([jetstack.close(), museum.close()])))
+  for (const [to, charts] of [
+    [jetstack, ['1.0.0', '1.9.0', '1.10.0', '1.11.0'].map((version) => chart('cert-manager', version))],
+    [museum, [chart('web', '0.1.0+b')]],
+  ] as const) {
+    for (const one of charts) to.files.set(one.file, one.archive)
+    to.files.set('index.yaml', Buffer.from(indexOf(charts.map((one) => entryOf(one)))))
+  }
+  await run('charts.yaml', {
+    'https://charts.example.com': upstream.url,
+    'https://charts.jetstack.io': jetstack.url,
+    'https://museum.example.com': museum.url,
+    'https://registry.example.com': mirror.url,
+  })
+  expect(tagsOf(mirror, 'jetstack/charts/cert-manager')).toEqual(['1.10.0', '1.11.0', '1.9.0'])
+  expect(tagsOf(mirror, 'museum/web')).toEqual(['0.1.0_b'])
   const filled = [...mirror.repositories].filter(([, { tags }]) => tags.size > 0).map(([name]) => name)
-  expect(filled).toEqual(['platform/charts/web'])
+  expect(filled.toSorted()).toEqual(['jetstack/charts/cert-manager', 'museum/web', 'platform/charts/web'])
   expect(tagsOf(mirror, 'platform/charts/web')).toEqual(['1.2.0'])
 })
 

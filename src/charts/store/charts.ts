@@ -11,6 +11,7 @@ import { readArchive } from '../chart/archive.ts'
 import { artifactOf, tagOf } from '../chart/artifact.ts'
 import { isChartVersion } from '../chart/metadata.ts'
 import type { ChartIndex, ChartVersion } from '../index/index.ts'
+import { isOci, ociPlace, type RegistryAt, readOciChart } from './elsewhere.ts'
 import { type Held, heldBytes, hold } from './held.ts'
 import { isSameState, type Learned, type Origin, type Validators, validatorsOf } from './origin.ts'
 import { isProvenance, LARGEST_PROVENANCE, signs } from './provenance.ts'
@@ -42,8 +43,12 @@ export class Charts {
   /** Digests of archives that this run has made sure of. */
   readonly #sure = new Map<ChartVersion, Digest>()
 
-  constructor(origin: Origin) {
+  readonly #registryAt: RegistryAt | undefined
+
+  /** `registryAt`: absent, what an index has at OCI registries is refused. */
+  constructor(origin: Origin, registryAt?: RegistryAt) {
     this.#origin = origin
+    this.#registryAt = registryAt
     this.#index = once((ctx) => origin.readIndex(ctx))
   }
 
@@ -101,7 +106,7 @@ export class Charts {
 
   /** The digest of a version's archive as the index has it; undefined where that is missing, known to be wrong, or no use. */
   async told(version: ChartVersion): Promise<Digest | undefined> {
-    if (!isChartVersion(version.version) || (await this.#learned(version))) return undefined
+    if (!isChartVersion(version.version) || isOci(version) || (await this.#learned(version))) return undefined
     return version.digest
   }
 
@@ -112,7 +117,7 @@ export class Charts {
       const known = this.#sure.get(version) ?? (await this.told(version))
       if (known) return known
       const learned = await this.#learned(version)
-      if (learned && (await this.#isUnchanged(learned, ctx))) {
+      if (learned && (await this.#isUnchanged(version, learned, ctx))) {
         this.#sure.set(version, learned.digest)
         return learned.digest
       }
@@ -160,10 +165,11 @@ export class Charts {
 
   async #read(version: ChartVersion, ctx: Context): Promise<OpenChart> {
     checkVersion(version)
+    if (isOci(version)) return this.#readOci(version, ctx)
     const { url, held, validators } = await this.#archive(version, ctx)
     try {
       await this.#compareDigest(version, url, held.digest, validators, ctx)
-      const { metadata, newest } = await readArchive(held.open(0))
+      const { metadata, newest } = await readArchive(held.open(0, ctx))
       if (metadata.name !== version.chart || metadata.version !== version.version) {
         const is = `${foreignName(metadata.name)} ${foreignName(metadata.version)}`
         throw new IntegrityError(`its archive holds ${is}`)
@@ -179,6 +185,17 @@ export class Charts {
       held.drop()
       throw error
     }
+  }
+
+  /** The index may say any digest of it: the registry's own decides. */
+  async #readOci(version: ChartVersion, ctx: Context): Promise<OpenChart> {
+    const opened = await readOciChart(await ociPlace(version, this.#registryAt), ctx)
+    for (const digest of [opened.manifest.digest, ...opened.contents.keys()]) this.#homes.set(digest, version)
+    this.#sure.set(version, opened.archive)
+    const claimed = version.digest ? { claimed: version.digest } : {}
+    const learned = { digest: opened.archive, url: version.urls[0] ?? '', etag: opened.manifest.digest, ...claimed }
+    await this.#origin.learn(keyOf(version), learned)
+    return opened
   }
 
   async #compareDigest(
@@ -243,7 +260,11 @@ export class Charts {
   }
 
   /** Whether an archive is still what it was when an earlier run read it. */
-  async #isUnchanged(learned: Learned, ctx: Context): Promise<boolean> {
+  async #isUnchanged(version: ChartVersion, learned: Learned, ctx: Context): Promise<boolean> {
+    if (isOci(version)) {
+      const { store, tag } = await ociPlace(version, this.#registryAt)
+      return (await store.resolve(tag, ctx))?.digest === learned.etag
+    }
     if ((learned.etag ?? learned.modified) === undefined) return false
     const response = await this.#origin.read(this.#origin.locate(learned.url), [200, 304], learned, ctx)
     await response.discard()

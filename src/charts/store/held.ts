@@ -5,6 +5,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Bytes } from '../../core/content.ts'
+import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { IntegrityError, messageOf, StorageError } from '../../core/errors.ts'
 
@@ -16,7 +17,8 @@ const CHUNK = 64 * 1024
 export interface Held {
   readonly digest: Digest
   readonly size: number
-  open(offset: number): Bytes
+  /** `ctx` is of whoever reads. */
+  open(offset: number, ctx: Context): Bytes
   drop(): void
 }
 

@@ -35,7 +35,7 @@ export function chartSource(charts: Charts, chart: string): ContentSource {
       const version = charts.homeOf(blob.digest) ?? (await found(blob.digest, ctx))
       const held = (await charts.open(version, ctx)).contents.get(blob.digest)
       if (!held) throw new IntegrityError(`chart ${chart} ${version.version} has changed: ${blob.digest} is gone`)
-      return held.open(offset)
+      return held.open(offset, ctx)
     },
     async *tags(ctx) {
       yield* (await listed(charts, chart, ctx)).keys()

@@ -96,7 +96,7 @@ export function chartStore(
       return
     }
     if (!archive || (parts.provenance && !provenance)) throw missing(parts.archive.digest)
-    const { metadata } = await readArchive(archive.open(0))
+    const { metadata } = await readArchive(archive.open(0, ctx))
     checkPlace(metadata, chart, tag, repository)
     const version: ChartVersion = { chart, version: metadata.version, digest: archive.digest, urls: [urlOf(metadata)] }
     if (there && !provenance) await server.remove(there, ctx)

@@ -87,9 +87,25 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     left_behind: Object.fromEntries(totals.left),
     ...(totals.refused ? { refused: { message: totals.refused.message, hint: totals.refused.hint ?? null } } : {}),
     explanations: lastWords(explained),
-    warnings: [...(await quotas.warnings(ctx)), ...(pulls?.spared ? [SPARED(source.registry.name)] : [])],
+    warnings: [
+      ...(await quotas.warnings(ctx)),
+      ...leftBehind(request, tasks),
+      ...(pulls?.spared ? [SPARED(source.registry.name)] : []),
+    ],
     tasks,
   }
+}
+
+/** What a destination that makes its own manifests cannot take. */
+function leftBehind({ policy, source, destination }: PreviewRequest, tasks: Iterable<TaskSpec>): readonly string[] {
+  const [task] = tasks
+  if (!task || policy.referrers === false || !destination.adapter.repository(task.destination.repository).nameOf)
+    return []
+  if (source.adapter.repository(task.source.repository).nameOf) return []
+  const { registry, type } = destination
+  return [
+    `${registry.name} (${type.name}) keeps no manifests: signatures and what else refers to those of ${source.registry.name} stay behind`,
+  ]
 }
 
 /** The last explanation of each resource: a later rule may drop what an earlier one kept. */
