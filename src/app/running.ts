@@ -161,6 +161,7 @@ function callsOf(policy: Policy | undefined): Pick<Policy, 'prepare' | 'notify'>
 
 /** What may run only once at a time: a policy of a file; a one-kick copy is its two references. */
 function lockOf(policy: Policy, configuration: Configuration): string {
-  const file = configuration.policyFile(policy.name)
+  // A copy may have the name of a policy in a file.
+  const file = configuration.policies.includes(policy) ? configuration.policyFile(policy.name) : undefined
   return file === undefined ? `${policy.name} ${policy.description ?? ''}` : `${file}#${policy.name}`
 }

@@ -328,3 +328,14 @@ test('a run that was left out because the policy was running is said in the hist
   expect((await here.run(['executions', 'logs', '1'])).stdout).toContain('another run of the policy was left out')
   expect(await here.executions()).toHaveLength(1)
 })
+
+test('a policy that is named like the copy of one reference does not keep it waiting', async () => {
+  const { here, gate, running } = await halfWay()
+  const [other, elsewhere] = [await registry(), await registry()]
+  other.add('tool', image(), 'v1')
+  const [from, to] = [other, elsewhere].map(({ host }) => host)
+  const copy = await here.run(['copy', `${from}/tool:v1`, `${to}/tool:v1`, '--config', 'policy.yaml'])
+  expect(copy, copy.stderr).toMatchObject({ code: 0 })
+  gate.open()
+  expect(await running.ended).toMatchObject({ code: 0 })
+})
