@@ -92,15 +92,15 @@ async function pause({ history, events }: Controlled, proxies: readonly Counting
   expect(moved()).toBe(then)
 }
 
-/** Until the number stays for 300 ms. */
-async function still(number: () => number): Promise<void> {
+/** Until the number stays for so many milliseconds. */
+async function still(number: () => number, quiet = 300): Promise<void> {
   let last = number()
   let since = performance.now()
   await until('nothing moves', () => {
     const now = number()
     if (now !== last) since = performance.now()
     last = now
-    return performance.now() - since > 300
+    return performance.now() - since > quiet
   })
 }
 
@@ -271,7 +271,7 @@ test('what goes over TLS and through a proxy is paused as well', async () => {
   expect(await here.run(['executions', 'pause'])).toMatchObject({ code: 0 })
   await until('it is paused', async () => (await here.execution('last')).status === 'paused')
   const moved = (): number => up.bytesUp + down.bytesDown
-  await still(moved)
+  await still(moved, 1000)
   const then = moved()
   await new Promise((resolve) => setTimeout(resolve, 700))
   expect(moved()).toBe(then)
@@ -321,7 +321,7 @@ async function paused() {
   await until('some is sent', () => up.bytesUp > 2_000_000)
   expect(await here.run(['executions', 'pause'])).toMatchObject({ code: 0 })
   await until('it is paused', async () => (await here.execution('last')).status === 'paused')
-  await still(() => up.bytesUp)
+  await still(() => up.bytesUp, 1000)
   const arrived = (): boolean => destination.repository('mirror/app').tags.get('v1') === digest
   return { here, running, up, arrived }
 }

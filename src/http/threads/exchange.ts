@@ -79,16 +79,27 @@ export class CarrierExchange {
         }
         break
       case 'copied':
-        this.#copying?.resolve(message.bytes)
-        this.#copying = undefined
+        this.#copied(message.bytes)
         break
       case 'failed':
-        this.fail(this.#errorOf(message.failure))
+        this.#fail(this.#errorOf(message.failure))
         break
     }
   }
 
+  /** The thread is gone. */
   fail(error: unknown): void {
+    this.#fail(error)
+    this.#copied(0)
+  }
+
+  #copied(bytes: number): void {
+    this.#copying?.resolve(bytes)
+    this.#copying = undefined
+    if (this.#over) this.#link.end()
+  }
+
+  #fail(error: unknown): void {
     if (this.#over) return
     this.#failure = this.#context.failure(error)
     this.#end()
@@ -99,7 +110,7 @@ export class CarrierExchange {
 
   readonly #onAbort = (): void => {
     this.#link.post({ type: 'abort', id: this.id })
-    this.fail(this.#request.signal.reason)
+    this.#fail(this.#request.signal.reason)
   }
 
   #answer({ status, headers }: FromCarrier & { readonly type: 'head' }): void {
@@ -182,10 +193,9 @@ export class CarrierExchange {
   #end(): void {
     if (this.#over) return
     this.#over = true
-    // The request that these bytes were copied into is given up, too.
-    this.#copying?.resolve(0)
     this.#request.signal.removeEventListener('abort', this.#onAbort)
-    this.#link.end()
+    // The request that bytes are copied into may continue: the thread must say how many there were.
+    if (!this.#copying) this.#link.end()
     if (this.#answered) this.#request.done()
   }
 }

@@ -29,7 +29,7 @@ const EMPTY = new Uint8Array(0)
 /** How long a chunk under way may still take to arrive after the run was stopped, in milliseconds. */
 const LAST_CHUNK = 3000
 /** How long a stopped run waits for the registry to say what it keeps, in milliseconds. */
-const LAST_ANSWER = 1000
+const LAST_ANSWER = 1500
 
 /** What an upload can begin with. */
 export interface UploadStart {
