@@ -2,12 +2,15 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { answer, CTRL_C, DOWN, ENTER, ESC, shown, UP } from '../e2e/keyboard.ts'
 import { type Program, program, type Running } from '../e2e/program.ts'
 import { hasTerminal, inTerminal } from '../e2e/terminal.ts'
 import { image } from '../support/images.ts'
 import { type MemoryRegistry, startMemoryRegistry } from '../support/memory-registry.ts'
+
+// Dozens of questions one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 })
 
 let opened: MemoryRegistry | undefined
 afterEach(() => opened?.close())

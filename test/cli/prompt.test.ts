@@ -1,10 +1,13 @@
 /** Questions on a real terminal, and what is said where there is none. */
 
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { answer, CTRL_C, CTRL_D, DOWN, ENTER, shown } from '../e2e/keyboard.ts'
 import { type Ended, program, type Running } from '../e2e/program.ts'
 import { hasTerminal, inTerminal } from '../e2e/terminal.ts'
+
+// Dozens of questions one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 })
 
 const ASKING = fileURLToPath(new URL('asking.ts', import.meta.url))
 

@@ -2,13 +2,16 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { shownCertificate } from '../../src/http/trust/handshake.ts'
 import { answer, DOWN, ENTER, shown } from '../e2e/keyboard.ts'
 import { type Program, program, type Running } from '../e2e/program.ts'
 import { hasTerminal, inTerminal } from '../e2e/terminal.ts'
 import { authority } from '../support/authority.ts'
 import { registry } from '../support/registries.ts'
+
+// Dozens of questions one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 })
 
 function place(): Program & { text(): string; files(): readonly string[] } {
   const here = program({ REPLICATE_CONFIG: 'conf/config.yaml', TERM: 'xterm' })

@@ -9,15 +9,19 @@ export const ESC = '\u001b'
 export const CTRL_C = '\u0003'
 export const CTRL_D = '\u0004'
 
+/** Milliseconds that a busy machine may take for a question, with what is asked of registries before it. */
+const WITHIN = 60_000
+
 /** Waits for each question and types its answer: `[question, keys]`. A question is looked for behind the one before it. */
 export async function answer(running: Running, dialog: readonly (readonly [string, string])[]): Promise<void> {
   let from = 0
   for (const [question, keys] of dialog) {
-    await until(`it asks "${question}"`, () => {
+    const isAsked = (): boolean => {
       const at = shown(running).indexOf(question, from)
       if (at >= 0) from = at + question.length
       return at >= 0
-    }).catch((error: unknown) => {
+    }
+    await until(`it asks "${question}"`, isAsked, WITHIN).catch((error: unknown) => {
       throw new Error(`what it said instead: ${shown(running).slice(from)}`, { cause: error })
     })
     running.process.stdin?.write(keys)

@@ -2,13 +2,16 @@
 
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { image } from '../support/images.ts'
 import { registry } from '../support/registries.ts'
 import { missingPrograms, type SecretService, startSecretService } from '../support/secret-service.ts'
 import { answer, CTRL_C, DOWN, ENTER, ESC, shown, UP } from './keyboard.ts'
 import { type Program, program } from './program.ts'
 import { hasTerminal, inTerminal } from './terminal.ts'
+
+// Dozens of questions one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 })
 
 const services: SecretService[] = []
 afterEach(async () => {

@@ -17,7 +17,7 @@ export interface Listed {
 }
 
 /** Milliseconds that a list may take. */
-const PATIENCE = 5_000
+const PATIENCE = 15_000
 const MOST_NAMESPACES = 200
 const MOST_REPOSITORIES = 2_000
 
