@@ -357,7 +357,7 @@ describe('an archive of `docker save`', () => {
     const first = await here.run(['copy', 'docker-archive:saved.tar', `${host}/mirror/`])
     expect(first, first.stderr).toMatchObject({ code: 0 })
     const again = await here.run(['copy', 'docker-archive:saved.tar', `${host}/mirror/`])
-    expect(again.stdout).toContain('total 0 · succeeded 0 · failed 0 · in progress 0 · unchanged 2')
+    expect(again.stdout).toMatch(/total 0 .*unchanged 2/)
     const one = await here.run(['copy', 'docker-archive:saved.tar:alpine:3', `${host}/one/alpine:3`])
     expect(one, one.stderr).toMatchObject({ code: 0 })
     expect(to.repository('one/alpine').tags.get('3')).toBe(to.repository('mirror/alpine').tags.get('3'))
