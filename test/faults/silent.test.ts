@@ -5,7 +5,7 @@ import { policyBetween, workplace } from '../e2e/harness.ts'
 import { image } from '../support/images.ts'
 import { startMemoryRegistry } from '../support/memory-registry.ts'
 
-test('the next attempt gets the one connection that the source has', { timeout: 60_000 }, async () => {
+test('the next attempt gets the one connection that the source has', async () => {
   const size = 2 * 2 ** 20
   const artifact = image({ layers: 1, size, seed: 'silent' })
   const source = await startMemoryRegistry()
@@ -47,7 +47,7 @@ test('the next attempt gets the one connection that the source has', { timeout: 
   expect(destination.repository('mirror/app').blobs.get(digest)).toEqual(bytes)
 })
 
-test('a source may be silent for as long as `idle` says, and no longer', { timeout: 60_000 }, async () => {
+test('a source may be silent for as long as `idle` says, and no longer', async () => {
   const artifact = image({ layers: 1, seed: 'scanned' })
   const source = await startMemoryRegistry()
   const destination = await startMemoryRegistry()

@@ -56,7 +56,7 @@ describe.each(availableServers())('%s', (name) => {
       await source.close()
       await server.stop()
     }
-  }, 60_000)
+  })
 
   test('gets back a blob and a child manifest that its storage lost', async () => {
     const server = await startServer(name)
@@ -81,7 +81,7 @@ describe.each(availableServers())('%s', (name) => {
       await source.close()
       await server.stop()
     }
-  }, 60_000)
+  })
 
   test('with --full tells bytes that have changed, and says where sending them again has not helped', async () => {
     const server = await startServer(name)
@@ -105,7 +105,7 @@ describe.each(availableServers())('%s', (name) => {
       await source.close()
       await server.stop()
     }
-  }, 60_000)
+  })
 })
 
 /** Takes the bytes away behind the registry's back. */

@@ -58,7 +58,7 @@ test('one that answers 503 for longer has failed, and can be tried again', async
   const again = await cli.run(['executions', 'retry', 'last'])
   expect({ code: again.code, stderr: again.stderr }).toMatchObject({ code: 0 })
   expect(again.stdout).toContain('succeeded 1')
-}, 60_000)
+})
 
 test('a repository that answers 503 while it is listed is listed again, and its tags are tasks of their own', async () => {
   const { place, yaml, source } = await scene(({ path }) => path.startsWith('/v2/app/tags/'), 7)

@@ -280,7 +280,7 @@ describe('replicate verify', () => {
     })
     const clean = await cli.run(['verify', 'policy.yaml'])
     expect(clean).toMatchObject({ code: 0, stdout: expect.stringContaining('2 artifacts compared, no difference\n') })
-  }, 30_000)
+  })
 
   test('with --json prints one document, also of a repair', async () => {
     const { yaml } = await copied((there) => app(there).blobs.delete(layer))
@@ -296,7 +296,7 @@ describe('replicate verify', () => {
       policies: [{ differences: [{}], repair: { execution: { id: 1, status: 'succeeded' }, differences: [] } }],
     })
     expect(repaired.code).toBe(0)
-  }, 30_000)
+  })
 
   test('exits with 3 where a registry cannot be reached, and says which', async () => {
     const { destination, yaml } = await copied(() => {})
@@ -306,5 +306,5 @@ describe('replicate verify', () => {
     const { code, stderr } = await cli.run(['verify', 'policy.yaml'])
     expect(code).toBe(3)
     expect(stderr).toContain('destination to:')
-  }, 30_000)
+  })
 })
