@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { withPass } from '../../../src/core/carrier.ts'
 import type { Bytes } from '../../../src/core/content.ts'
 import type { Descriptor } from '../../../src/core/descriptor.ts'
-import { IntegrityError, NetworkError } from '../../../src/core/errors.ts'
+import { IntegrityError, NetworkError, PausedError } from '../../../src/core/errors.ts'
 import { hashBlob } from '../../../src/core/hash.ts'
 import { CarrierThread } from '../../../src/http/threads/carrier.ts'
 import { createCarriers } from '../../../src/http/threads/carriers.ts'
@@ -153,6 +153,45 @@ test('bytes of this thread are hashed and sent there just as well', async () => 
   await (await client(server).request(request, { ...context(), carrier })).discard()
   expect(await hash.digest()).toMatchObject({ hex: DIGEST, length: BLOB.length })
   expect(got.map((bytes) => bytes.equals(BLOB))).toEqual([true])
+})
+
+test('what was copied from an answer that is given up alone is counted, so that the rest follows it', async () => {
+  const carrier = thread()
+  const half = Math.floor(BLOB.length / 2)
+  const got: Buffer[] = []
+  const arrived = Promise.withResolvers<void>()
+  const server = await serve((request, response) => {
+    if (request.method === 'GET') {
+      response.setHeader('content-length', BLOB.length).write(BLOB.subarray(0, half))
+      return
+    }
+    let size = 0
+    request.on('data', (chunk: Buffer) => {
+      got.push(chunk)
+      size += chunk.byteLength
+      if (size >= half) arrived.resolve()
+    })
+    request.on('end', () => response.end())
+  })
+  const http = client(server)
+  const giveUp = new AbortController()
+  const { body } = await http.request(get, { ...context(giveUp.signal), carrier })
+  let passed = 0
+  // The thread may copy as much as it wants; the rest, which that source never gives, is read from here.
+  async function* rest(): AsyncGenerator<Uint8Array> {
+    yield BLOB.subarray(passed)
+  }
+  const source = withPass(rest(), async (order) => {
+    const count = (await body.pass?.({ ...order, limit: BLOB.length })) ?? 0
+    passed += count
+    return count
+  })
+  const upload = { size: BLOB.length, open: async () => source }
+  const sent = http.request({ method: 'PUT', url: '/u', body: upload, kind: 'blob' }, { ...context(), carrier })
+  await arrived.promise
+  giveUp.abort(new PausedError('paused'))
+  await (await sent).discard()
+  expect(Buffer.concat(got).equals(BLOB)).toBe(true)
 })
 
 test('small requests do not go there', async () => {
