@@ -10,6 +10,7 @@ export const artifactHub: AdapterType = {
   hosts: [/^artifacthub\.io$/],
   home: 'https://artifacthub.io',
   isReadOnly: true,
+  greeting: 'GET /api/v1/packages/search',
   resources: ['chart'],
   filters: ['name', 'tag', 'label', 'deprecated'],
   listing:

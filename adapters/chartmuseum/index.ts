@@ -7,6 +7,7 @@ export const chartmuseum: AdapterType = {
   name: 'ChartMuseum',
   description: 'ChartMuseum, with any depth of tenants; also the chart repositories of Harbor 1.6 to 2.7',
   short: 'charts',
+  greeting: 'GET index.yaml',
   resources: ['chart'],
   filters: ['name', 'tag', 'label', 'deprecated'],
   depth: { min: 1 },

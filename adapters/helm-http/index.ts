@@ -8,6 +8,7 @@ export const helmHttp: AdapterType = {
   description: 'a classic chart repository, as `helm repo add` takes it: an index.yaml on any web server; read only',
   short: 'charts',
   isReadOnly: true,
+  greeting: 'GET index.yaml',
   resources: ['chart'],
   filters: ['name', 'tag', 'label', 'deprecated'],
   listing:

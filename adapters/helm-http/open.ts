@@ -12,26 +12,33 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
   if (url === undefined) throw new ConfigurationError(`registry ${registry.name} has no url`)
   const prefix = typeof options.namespace === 'string' && options.namespace ? `${options.namespace}/` : ''
   const passes = options.pass_credentials === true
-  const charts = new Charts(
-    new Origin({
-      http: tools.http(),
-      url: typeof options.query === 'string' ? `${url}?${options.query}` : url,
-      ...(passes ? { elsewhere: (other: URL) => tools.api({ url: other.origin }) } : {}),
-      cache: tools.cache,
-    }),
-    tools.registryAt,
-  )
+  // Made when it is first asked: an adapter is also opened only to be shown.
+  let made: Charts | undefined
+  const charts = (): Charts => {
+    made ??= opened()
+    return made
+  }
+  const opened = (): Charts =>
+    new Charts(
+      new Origin({
+        http: tools.http(),
+        url: typeof options.query === 'string' ? `${url}?${options.query}` : url,
+        ...(passes ? { elsewhere: (other: URL) => tools.api({ url: other.origin }) } : {}),
+        cache: tools.cache,
+      }),
+      tools.registryAt,
+    )
   /** Of a repository; one outside of the namespace is not there. */
   const chartOf = (name: string): string => (name.startsWith(prefix) ? name.slice(prefix.length) : '')
   return {
     async ping(ctx) {
-      await charts.index(ctx)
+      await charts().index(ctx)
     },
-    repository: (name) => readOnlyStore(chartSource(charts, chartOf(name)), registry.name),
+    repository: (name) => readOnlyStore(chartSource(charts(), chartOf(name)), registry.name),
     async *repositories(_, ctx) {
-      for (const chart of (await charts.index(ctx)).charts.keys()) yield prefix + chart
+      for (const chart of (await charts().index(ctx)).charts.keys()) yield prefix + chart
     },
-    listTags: (name, ctx) => chartTags(charts, chartOf(name), ctx),
-    close: () => charts.close(),
+    listTags: (name, ctx) => chartTags(charts(), chartOf(name), ctx),
+    close: async () => made?.close(),
   }
 }

@@ -1,5 +1,6 @@
 /** Checks one registry: step by step, each with its time; where its credential comes from; whether that is taken. Writes nothing to it. */
 
+import { adapters } from '../../adapters/index.ts'
 import type { Adapter, PingStep } from '../core/adapter.ts'
 import { abortReason, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
@@ -65,8 +66,19 @@ function stepsOf(registry: Registry, connections: Connections, ctx: Context): re
   const way: readonly NamedWork[] =
     connections.proxy(registry) === undefined
       ? wayTo(new URL(registry.url), registry, connections, answered, ctx)
-      : [['GET /v2/', answered]]
+      : [[greetingOf(registry), answered]]
   return [...way, ['credential', credential], ['listing', listing]]
+}
+
+/** What a check asks for first. */
+function greetingOf({ type }: Registry): string {
+  return adapters.find(({ identity }) => identity === type)?.greeting ?? V2
+}
+
+const V2 = 'GET /v2/'
+
+function speaksV2(registry: Registry): boolean {
+  return greetingOf(registry) === V2
 }
 
 function wayTo(
@@ -91,7 +103,12 @@ function wayTo(
       'TLS',
       plainly(async () => (url.protocol === 'https:' ? probeTls(url, await tls(), Date.now(), ctx.signal) : undefined)),
     ],
-    ['GET /v2/', plainly(async () => (await probeApi(url, await tls(), ctx.signal)) ?? answered())],
+    [
+      greetingOf(registry),
+      plainly(
+        async () => (speaksV2(registry) ? await probeApi(url, await tls(), ctx.signal) : undefined) ?? answered(),
+      ),
+    ],
   ]
 }
 

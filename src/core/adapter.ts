@@ -32,6 +32,8 @@ export interface AdapterType<Tools = AdapterTools> {
   readonly filters: readonly FilterType[]
   /** How many path parts a repository name has here. Checked in the plan. */
   readonly depth?: { readonly min?: number; readonly max?: number }
+  /** The request that tells whether the registry is one of its type; default `GET /v2/`. */
+  readonly greeting?: string
   /** How tags and their digests are listed, one sentence for `adapters show`. */
   readonly listing: string
   /** The credential types it takes. */

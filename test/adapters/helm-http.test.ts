@@ -3,6 +3,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { artifactOf } from '../../src/charts/chart/artifact.ts'
 import { workplace } from '../e2e/harness.ts'
+import { program } from '../e2e/program.ts'
 import { type Answer, type FakeOptions, type FakeRepository, startHelmHttp } from '../fakes/helm-http.ts'
 import {
   chart,
@@ -132,6 +133,18 @@ describe('a chart repository', () => {
     const yaml = policy(from.url, to.url, 'name: acme/*', ', options: { namespace: acme }')
     expect((await workplace().run(yaml)).outcome.execution).toMatchObject({ status: 'succeeded', total: 1 })
     expect([...to.repositories.keys()]).toEqual(['mirror/acme/demo'])
+  })
+
+  test('is checked by its index, and shown with what it can', async () => {
+    const from = await repository([DEMO])
+    const here = program()
+    const added = await here.run(['registries', 'add', 'charts', '--type', 'helm-http', '--url', from.url])
+    expect(added.code, added.stderr).toBe(0)
+    const checked = await here.run(['registries', 'ping', 'charts'])
+    expect(checked.stdout + checked.stderr).toMatch(/✓ GET index\.yaml .*answered as Helm repository/)
+    expect(new Set(from.said())).toEqual(new Set(['GET index.yaml']))
+    const shown = await here.run(['adapters', 'show', 'helm-http'])
+    expect(shown.stdout).toMatch(/✓ repositories are listed/)
   })
 
   test('is no destination', async () => {
