@@ -126,7 +126,7 @@ export function program(env: Readonly<Record<string, string>> = {}): Program {
 }
 
 /** Looks again and again until it is true; the message says what was waited for. */
-export async function until(what: string, isTrue: () => boolean | Promise<boolean>, within = 20_000): Promise<void> {
+export async function until(what: string, isTrue: () => boolean | Promise<boolean>, within = 60_000): Promise<void> {
   const deadline = performance.now() + within
   while (!(await isTrue())) {
     if (performance.now() > deadline) throw new Error(`waited ${within} ms in vain until ${what}`)

@@ -39,7 +39,7 @@ export const SERVER_USER = { user: 'tester', password: 'correct-horse' } as cons
 const HTPASSWD = 'tester:$2y$05$abcdefghijklmnopqrstuuZ0Fx87Pb/Aqb0E90lfvCwzXnaFKUHpS\n'
 
 const ATTEMPTS = 3
-const READY_WITHIN = 20_000
+const READY_WITHIN = 60_000
 const POLL = 25
 
 export function availableServers(): readonly ServerName[] {
