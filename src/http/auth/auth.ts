@@ -275,7 +275,7 @@ function covers(had: string, wanted: string): boolean {
 }
 
 /** Waits for work that several requests share. A cancelled request stops waiting; the work continues for the others. */
-function shared<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function shared<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) return Promise.reject(abortReason(signal))
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(abortReason(signal))

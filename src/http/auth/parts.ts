@@ -1,7 +1,8 @@
 /** Signs each request with the credential that is for its repository: a login may be for a part of a registry only. */
 
+import type { Context } from '../../core/context.ts'
 import type { PartCredential } from '../../core/registry.ts'
-import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from './auth.ts'
+import { type Authenticator, type AuthenticatorOptions, createAuthenticator, shared } from './auth.ts'
 
 export interface PartOptions extends AuthenticatorOptions {
   /** Credentials for parts of the registry; of those that fit the first counts. Called once. */
@@ -25,8 +26,10 @@ export function createPartAuthenticator(options: PartOptions): Authenticator {
     return asked
   }
 
-  async function of(scopes: readonly string[]): Promise<Authenticator> {
-    const found = parts ? await listed(parts) : []
+  /** The search may hang in a helper that never answers: who is stopped does not wait for it. */
+  async function of(scopes: readonly string[], ctx?: Context): Promise<Authenticator> {
+    const asked = parts ? listed(parts) : Promise.resolve([])
+    const found = await (ctx ? shared(asked, ctx.signal) : asked)
     const [first] = found
     if (!first) return whole
     const repository = scopes.map((scope) => /^repository:(.+):[^:]*$/.exec(scope)?.[1]).find(Boolean)
@@ -41,9 +44,9 @@ export function createPartAuthenticator(options: PartOptions): Authenticator {
   }
 
   return {
-    authorization: async (scopes, ctx, anew) => (await of(scopes)).authorization(scopes, ctx, anew),
-    renew: async (refused, ctx) => (await of(refused.scopes)).renew(refused, ctx),
-    expired: async (refused, ctx) => (await of(refused.scopes)).expired(refused, ctx),
+    authorization: async (scopes, ctx, anew) => (await of(scopes, ctx)).authorization(scopes, ctx, anew),
+    renew: async (refused, ctx) => (await of(refused.scopes, ctx)).renew(refused, ctx),
+    expired: async (refused, ctx) => (await of(refused.scopes, ctx)).expired(refused, ctx),
     rejected: async (refused) => (await of(refused.scopes)).rejected(refused),
     forbiddenHint: async (scopes) => (await of(scopes)).forbiddenHint(scopes),
   }
