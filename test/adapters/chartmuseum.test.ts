@@ -1,47 +1,25 @@
 /** A real ChartMuseum: written from artifacts, read back, deleted from, and refusing what its flags say. */
 
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { readArchive } from '../../src/charts/chart/archive.ts'
-import { artifactOf } from '../../src/charts/chart/artifact.ts'
-import { bytesOf } from '../../src/core/content.ts'
 import { workplace } from '../e2e/harness.ts'
-import { chart, digestOf, provenance, type TestChart } from '../support/charts.ts'
+import { chart, digestOf, provenance, pushed, type TestChart } from '../support/charts.ts'
 import { missingHelm } from '../support/clients.ts'
 import { chartMuseum, oldHarbor } from '../support/helm.ts'
 import { image } from '../support/images.ts'
+import { listener } from '../support/listener.ts'
 import type { MemoryRegistry } from '../support/memory-registry.ts'
 import { registry } from '../support/registries.ts'
 import { seed } from '../support/seed.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 const available = !missingHelm().includes('chartmuseum')
 
 /** Puts a chart into a registry, as `helm push` would. */
-async function push(
-  to: MemoryRegistry,
-  name: string,
-  one: TestChart,
-  tag = one.version,
-  signature?: Buffer,
-): Promise<void> {
-  const { metadata } = await readArchive(bytesOf(one.archive))
-  const signed = signature && { digest: digestOf(signature), size: signature.byteLength }
-  const archive = { digest: one.digest, size: one.archive.byteLength }
-  const { manifest, config } = artifactOf(metadata, archive, signed, new Date('2024-01-01T00:00:00Z'))
-  to.add(
-    name,
-    {
-      digest: manifest.digest,
-      mediaType: manifest.mediaType,
-      bytes: Buffer.from(manifest.bytes),
-      blobs: new Map([
-        [digestOf(config), config],
-        [one.digest, one.archive],
-        ...(signature ? [[digestOf(signature), signature] as const] : []),
-      ]),
-      children: [],
-    } as never,
-    tag.replaceAll('+', '_'),
-  )
+async function push(to: MemoryRegistry, name: string, one: TestChart, tag = one.version, signature?: Buffer) {
+  to.add(name, await pushed(one, signature), tag.replaceAll('+', '_'))
 }
 
 interface Sides {
@@ -218,6 +196,46 @@ describe.skipIf(!available)('a ChartMuseum', () => {
     expect((await workplace().run(yaml)).outcome).toMatchObject({ exitCode: 3 })
     const wrong = workplace({ REPLICATE_TO_USERNAME: 'ann', REPLICATE_TO_PASSWORD: 'no' })
     expect((await wrong.run(yaml)).outcome).toMatchObject({ exitCode: 3 })
+  })
+
+  test('gives tokens of its token server to those it knows, each for its tenant', async () => {
+    const from = await registry()
+    await push(from, 'team/demo', one)
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const tokens = await listener({
+      answer({ url, headers }) {
+        const known = `Basic ${Buffer.from('ann:pw').toString('base64')}`
+        if (headers.authorization !== known) return { status: 401 }
+        const access = new URL(url, 'http://tokens').searchParams.getAll('scope').flatMap((scope) => {
+          const [type, name, actions = ''] = scope.split(':')
+          return [{ type, name, actions: actions.split(',') }]
+        })
+        const signed = `${part({ alg: 'RS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + 300, access })}`
+        const signature = sign('RSA-SHA256', Buffer.from(signed), privateKey).toString('base64url')
+        return { status: 200, body: JSON.stringify({ token: `${signed}.${signature}` }) }
+      },
+    })
+    const certificate = join(temporaryDirectory(), 'key.pem')
+    writeFileSync(certificate, publicKey.export({ type: 'spki', format: 'pem' }))
+    const bearer = [
+      '--bearer-auth',
+      `--auth-realm=${tokens.url}/token`,
+      '--auth-service=museum',
+      `--auth-cert-path=${certificate}`,
+    ]
+    const { url } = await chartMuseum('--depth=1', ...bearer)
+    const here = workplace({ REPLICATE_TO_USERNAME: 'ann', REPLICATE_TO_PASSWORD: 'pw' })
+    const yaml = policy({ from: oci(from.url), to: museum(url) })
+    const { outcome, tasks } = await here.run(yaml)
+    expect(outcome.execution, JSON.stringify({ tasks, error: String(outcome.error) })).toMatchObject({
+      status: 'succeeded',
+      total: 1,
+    })
+    expect(
+      tokens.heard.some(({ url: asked }) => decodeURIComponent(asked).includes('artifact-repository:team:pull,push')),
+    ).toBe(true)
+    expect((await here.run(yaml)).outcome.execution).toMatchObject({ total: 0, unchanged: 1 })
   })
 
   test('may be that of an old Harbor', async () => {

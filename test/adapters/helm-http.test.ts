@@ -1,7 +1,6 @@
 /** Classic chart repositories: read as the artifacts that `helm push` makes, gently, and each bad chart alone. */
 
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { artifactOf } from '../../src/charts/chart/artifact.ts'
 import { workplace } from '../e2e/harness.ts'
 import { program } from '../e2e/program.ts'
 import { type Answer, type FakeOptions, type FakeRepository, startHelmHttp } from '../fakes/helm-http.ts'
@@ -13,6 +12,7 @@ import {
   indexOf,
   packed,
   provenance,
+  pushed,
   type TestChart,
 } from '../support/charts.ts'
 import { registry } from '../support/registries.ts'
@@ -259,28 +259,7 @@ describe('URLs of an index', () => {
 
   test('lead to OCI registries, which get their own credential', async () => {
     const at = await registry({ auth: { kind: 'basic', user: 'bob', password: 'other' } })
-    const config = Buffer.from('{"name":"demo","version":"1.1.0+b.1","apiVersion":"v2"}')
-    const made = artifactOf(
-      { name: 'demo', version: BUILD.version },
-      { digest: BUILD.digest, size: BUILD.archive.byteLength },
-      undefined,
-      undefined,
-    )
-    at.add(
-      'pool/demo',
-      {
-        digest: made.manifest.digest,
-        mediaType: made.manifest.mediaType,
-        bytes: Buffer.from(made.manifest.bytes),
-        blobs: new Map([
-          [digestOf(made.config), made.config],
-          [BUILD.digest, BUILD.archive],
-        ]),
-        children: [],
-        descriptor: { mediaType: made.manifest.mediaType, digest: made.manifest.digest, size: config.byteLength },
-      } as never,
-      '1.1.0_b.1',
-    )
+    at.add('pool/demo', await pushed(BUILD), '1.1.0_b.1')
     const from = await repository([DEMO], { credential: 'ann:pw' })
     put(
       from,

@@ -2,6 +2,11 @@
 
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
+import { readArchive } from '../../src/charts/chart/archive.ts'
+import { artifactOf } from '../../src/charts/chart/artifact.ts'
+import { bytesOf } from '../../src/core/content.ts'
+import { descriptorOf } from '../../src/core/manifest.ts'
+import type { Artifact } from './images.ts'
 
 export interface ChartFiles {
   /** Below the chart's directory: path → text. `Chart.yaml` is made where it is not given. */
@@ -92,4 +97,19 @@ export function indexOf(charts: readonly IndexedChart[]): string {
 /** The entry of a chart, by its file's name. */
 export function entryOf({ name, version, file, digest }: TestChart, more: object = {}): IndexedChart {
   return { name, version, digest: digest.slice('sha256:'.length), urls: [file], ...more }
+}
+
+/** A chart as `helm push` puts it into a registry, with its provenance where that is given. */
+export async function pushed(one: TestChart, signature?: Buffer): Promise<Artifact> {
+  const { metadata } = await readArchive(bytesOf(one.archive))
+  const contents = [one.archive, ...(signature ? [signature] : [])]
+  const [archive, signed] = contents.map((bytes) => ({ digest: digestOf(bytes), size: bytes.byteLength }))
+  if (!archive) throw new Error('a chart without its archive')
+  const { manifest, config } = artifactOf(metadata, archive, signed, new Date('2024-01-01T00:00:00Z'))
+  return {
+    ...manifest,
+    descriptor: descriptorOf(manifest),
+    blobs: new Map([config, ...contents].map((bytes) => [digestOf(bytes), bytes])),
+    children: [],
+  }
 }
