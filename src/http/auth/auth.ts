@@ -276,7 +276,10 @@ function covers(had: string, wanted: string): boolean {
 
 /** Waits for work that several requests share. A cancelled request stops waiting; the work continues for the others. */
 export function shared<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(abortReason(signal))
+  if (signal.aborted) {
+    work.catch(() => {})
+    return Promise.reject(abortReason(signal))
+  }
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(abortReason(signal))
     signal.addEventListener('abort', onAbort, { once: true })
