@@ -1,7 +1,7 @@
 /** The questions that a guide shows are asked, and answered as it shows. */
 
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { program } from '../e2e/program.ts'
 import { hasScreen, onScreen } from '../e2e/terminal.ts'
 import { missingPrograms, startSecretService } from '../support/secret-service.ts'
@@ -9,9 +9,6 @@ import { readGuide } from './blocks.ts'
 import { answerAsShown } from './dialog.ts'
 import { isShown } from './steady.ts'
 import { startWorld } from './world.ts'
-
-// Many commands, one after the other.
-vi.setConfig({ testTimeout: 180_000 })
 
 const { blocks } = readGuide(join(import.meta.dirname, '..', '..', 'examples', 'README.md'))
 const commands = blocks.filter(({ asks }) => asks).flatMap((block) => block.commands)

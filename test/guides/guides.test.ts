@@ -3,14 +3,11 @@
 
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { type ConsoleBlock, readGuide } from './blocks.ts'
 import { type } from './session.ts'
 import { isShown } from './steady.ts'
 import { startWorld } from './world.ts'
-
-// Many commands, one after the other.
-vi.setConfig({ testTimeout: 180_000 })
 
 const root = join(import.meta.dirname, '..', '..')
 const guides = ['.', 'examples', 'adapters', 'src', 'test/bench']

@@ -2,14 +2,11 @@
 
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { readGuide } from './blocks.ts'
 import { type } from './session.ts'
 import { startWorld } from './world.ts'
-
-// Many commands, one after the other.
-vi.setConfig({ testTimeout: 180_000 })
 
 const folder = join(import.meta.dirname, '..', '..', 'examples')
 const { pipelines } = readGuide(join(folder, 'README.md'))

@@ -2,16 +2,13 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { program } from '../e2e/program.ts'
 import { hasScreen } from '../e2e/terminal.ts'
 import { steady } from '../guides/steady.ts'
 import { startWorld } from '../guides/world.ts'
 import { draw, wordsOf } from './draw.ts'
 import { record } from './record.ts'
-
-// Many commands, one after the other.
-vi.setConfig({ testTimeout: 180_000 })
 
 const root = join(import.meta.dirname, '..', '..')
 const PICTURE = join(root, 'examples', 'run.svg')
