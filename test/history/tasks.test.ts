@@ -1,4 +1,6 @@
+import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
+import { MIGRATIONS } from '../../src/history/database/schema.ts'
 import { begin, copies, open, startChild, temporaryDirectory } from './setup.ts'
 
 const ERROR = { code: 'network', message: 'connection reset' }
@@ -184,4 +186,32 @@ test('deletes are taken only when they are asked for, and can be skipped with a 
     { id: 3, error: { message: 'a copy failed' } },
   ])
   expect(history.executions.finish(id)).toMatchObject({ status: 'succeeded', succeed: 1, skipped: 2, in_progress: 0 })
+})
+
+test('of a history of an older version are numbered within their execution, and so are their logs', async () => {
+  const directory = temporaryDirectory()
+  const old = new Sqlite(`${directory}/history.db`)
+  const before = MIGRATIONS.findIndex((sql) => sql.includes('ADD COLUMN number'))
+  for (const sql of MIGRATIONS.slice(0, before)) old.exec(sql)
+  old.exec(`PRAGMA application_id = ${0x7265706c}; PRAGMA user_version = ${before};
+    INSERT INTO policies (name) VALUES ('base');
+    INSERT INTO executions (policy_id, snapshot, trigger_kind, status, start_time) VALUES (1, '{}', 'manual', 'failed', 1), (1, '{}', 'manual', 'failed', 2)`)
+  const add = old.prepare('INSERT INTO tasks (execution_id, spec, status) VALUES (?, ?, ?)')
+  const log = old.prepare('INSERT INTO logs (execution_id, task_id, level, text, time) VALUES (?, ?, ?, ?, 1)')
+  for (const [index, spec] of copies(5).entries()) {
+    const execution = index < 3 ? 1 : 2
+    const { lastInsertRowid } = add.run(execution, JSON.stringify(spec), index === 4 ? 'pending' : 'failed')
+    log.run(execution, lastInsertRowid, 'error', `of ${spec.source.tag}`)
+  }
+  log.run(2, null, 'info', 'of none')
+  old.close()
+  const history = await open(directory)
+  const numbers = (execution: number) => [...history.tasks.list(execution)].map(({ id }) => id)
+  expect([numbers(1), numbers(2)]).toEqual([
+    [1, 2, 3],
+    [1, 2],
+  ])
+  const lines = [...history.logs.list(2)].map(({ task_id, text }) => `${task_id} ${text}`)
+  expect(lines).toEqual(['1 of v3', '2 of v4', 'null of none'])
+  expect([...history.logs.list(1, { task: 3 })].map(({ text }) => text)).toEqual(['of v2'])
 })
