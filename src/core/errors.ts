@@ -196,12 +196,14 @@ export function onSide<T>(error: T, side: Side, registry: string): T {
   return about(error, { side, registry })
 }
 
-/** What ends a command before it has done anything: as a new error, whose exit status says so whatever has failed. Stopped on purpose it
- *  keeps the status of that. */
+/** What ends a command before it has done anything: as a new error, whose exit status says so whatever has failed. Stopped on purpose, or
+ *  for a file of this machine that is wrong, it keeps the status of that. */
 export function notBegun(error: unknown): unknown {
-  if (!(error instanceof ReplicateError) || error instanceof CancelledError || error.exitCode >= NOT_BEGUN) return error
-  return about(error, { exitCode: NOT_BEGUN })
+  if (!(error instanceof ReplicateError) || OF_ITS_OWN.some((kind) => error instanceof kind)) return error
+  return error.exitCode >= NOT_BEGUN ? error : about(error, { exitCode: NOT_BEGUN })
 }
+
+const OF_ITS_OWN = [CancelledError, ConfigurationError] as const
 
 const NOT_BEGUN = 3
 
