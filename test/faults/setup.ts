@@ -98,6 +98,11 @@ function expectEnd(ran: Ran, artifact: Artifact, destination: MemoryRegistry): v
   }
 }
 
+/** What the log says of wrong bytes. */
+export function complaintsIn({ logs }: Ran): readonly string[] {
+  return logs.filter((line) => /digest|damaged|length/i.test(line) && !line.endsWith('digest verified'))
+}
+
 async function memory(options: MemoryRegistryOptions = {}): Promise<MemoryRegistry> {
   const started = await startMemoryRegistry(options)
   endings.push(() => started.close())
