@@ -80,7 +80,7 @@ policies:
 `
   const { outcome } = await place.run(yaml)
   expect(outcome.exitCode).toBe(3)
-  expect(String(outcome.error)).toContain('refused the credential')
+  expect(String(outcome.error)).toMatch(/refused \S+ \(from .*\): 401/)
 })
 
 function typeOf(name: ServerName): string {
