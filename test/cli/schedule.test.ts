@@ -1,5 +1,6 @@
 /** The coming times of policies, and what crontabs, timers and cluster jobs are made of them. */
 
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import type { Entry, Place } from '../../src/cli/commands/schedule/entry.ts'
@@ -68,7 +69,11 @@ policies:
     // What must be there when the time comes is named, without its value.
     for (const name of ['CORP', 'REPLICATE_HUB_TOKEN']) expect(stdout).toContain(name)
     expect(stdout).not.toContain('hidden')
-    if (format === 'systemd') expect(stdout).toContain('\nEnvironmentFile=-%E/replicate/environment\n')
+    if (format === 'systemd') {
+      expect(stdout).toContain('\nEnvironmentFile=-%E/replicate/environment\n')
+      // The command that makes the files is run elsewhere.
+      expect(stdout).toContain(`export --format systemd ${join(here.directory, 'policy.yaml')} | awk`)
+    }
     if (format !== 'kubernetes') expect(stdout).toMatch(/^# .*no keychain/m)
   }
   expect(await here.run(['schedule', 'next', 'policy.yaml'])).toMatchObject({ code: 0, stderr: '' })

@@ -47,10 +47,13 @@ export function timers(entries: readonly Entry[], place: Place): string {
       'WantedBy=timers.target',
     ].join('\n')
   })
+  const user = place.user
+  const again = [...policies.keys()].map((name) => (place.fileOf(name) === user ? name : place.fileOf(name)))
+  const targets = [...new Set(again)].map(shellWord).join(' ')
   const names = [...policies.keys()].map((name) => shellWord(`replicate-${name}.timer`)).join(' ')
   const head = [
     `# Made by replicate ${metadata.version}. Each part is a file of the name above it, in ~/.config/systemd/user; in that directory:`,
-    `#   replicate schedule export --format systemd | awk '/^# replicate-.*\\.(service|timer)$/ { file = $2 } file { print > file }'`,
+    `#   replicate schedule export --format systemd ${targets} | awk '/^# replicate-.*\\.(service|timer)$/ { file = $2 } file { print > file }'`,
     `#   systemctl --user daemon-reload && systemctl --user enable --now ${names}`,
     '# `loginctl enable-linger` lets them run while no one is logged in.',
     '# They have no variable of your shell, and no keychain while no one is logged in. Their credentials come from ~/.config/replicate/environment',
