@@ -2,6 +2,7 @@
 
 import { bandwidth } from './corpora/bandwidth.ts'
 import { broken, killed } from './corpora/broken.ts'
+import { charts } from './corpora/charts.ts'
 import { dropped, memory } from './corpora/dropped.ts'
 import { history } from './corpora/history.ts'
 import { families, indexed, single, slow, tags } from './corpora/images.ts'
@@ -26,4 +27,5 @@ export const corpora: readonly Corpus[] = [
   planned,
   start,
   history,
+  charts,
 ]

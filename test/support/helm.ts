@@ -1,20 +1,18 @@
 /** Helm and ChartMuseum as they really are: found where they are installed, the server started on a free port and ended with the process. */
 
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
+import { startChartMuseum } from './chartmuseum.ts'
 import type { TestChart } from './charts.ts'
 import { pathOf } from './clients.ts'
-import { freePort } from './servers.ts'
 import { temporaryDirectory } from './temporary.ts'
 
 const run = promisify(execFile)
-const READY_WITHIN = 60_000
 
 /** Helm with a home of its own. */
 export interface Helm {
@@ -74,26 +72,9 @@ export interface ChartMuseum {
 /** Ends with the test. */
 export async function chartMuseum(...flags: readonly string[]): Promise<ChartMuseum> {
   const storage = temporaryDirectory()
-  const port = await freePort()
-  const args = ['--listen-host', '127.0.0.1', '--port', String(port), '--storage', 'local']
-  const child = spawn(pathOf('chartmuseum') ?? '', [...args, '--storage-local-rootdir', storage, ...flags], {
-    stdio: 'ignore',
-    env: { PATH: process.env.PATH, HOME: storage },
-  })
-  const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
-  onTestFinished(() => {
-    process.off('exit', kill)
-    kill()
-  })
-  const at = flags.find((flag) => flag.startsWith('--context-path='))?.replace('--context-path=', '') ?? ''
-  const url = `http://127.0.0.1:${port}${at}`
-  for (let waited = 0; waited < READY_WITHIN && child.exitCode === null; waited += 50) {
-    const answer = await fetch(`${url}/health`).catch(() => undefined)
-    if (answer?.ok) return { url, storage }
-    await sleep(50)
-  }
-  throw new Error(`chartmuseum ${flags.join(' ')} did not answer`)
+  const { url, stop } = await startChartMuseum(storage, flags)
+  onTestFinished(stop)
+  return { url, storage }
 }
 
 /** Harbor 2.7's paths before a ChartMuseum that has a tenant for each project. Ends with the test. */
