@@ -24,7 +24,8 @@ function works(command: readonly string[]): boolean {
 const STRANGER = ['setpriv', '--reuid', '10001', '--regid', '10001', '--clear-groups']
 /** All but some directories is read-only. */
 const MOUNTS = ['unshare', '--mount']
-const canChangeUser = works(STRANGER)
+// Node or this program may be in a directory of root's alone.
+const canChangeUser = works([...STRANGER, 'env', process.execPath, 'bin/replicate.js', '--version'])
 const canMount = works(MOUNTS)
 
 /** `env -u` takes away what the harness always sets. */

@@ -15,9 +15,11 @@ export function recording(history: History, id: number, clock: Clock, ctx: Conte
 
 function keep(event: Event, history: History, id: number, now: number): void {
   if (event.type === 'log') history.logs.add(id, event.task, event.level, event.text, now)
-  else if (event.type === 'stage')
+  else if (event.type === 'stage') {
     history.logs.add(id, undefined, 'info', `${event.stage} ${event.state}: ${event.text}`, now, event)
-  else if (event.type === 'retry')
+    // Ends of tasks are written at once: whoever watches is to see them after the stage that they belong to has begun.
+    history.logs.flush()
+  } else if (event.type === 'retry')
     history.logs.add(
       id,
       event.task,
