@@ -107,6 +107,8 @@ async function readings(run: OnScreen): Promise<readonly Seen[]> {
 }
 
 const WIDTHS = [60, 100, 200]
+/** How far a rate of one decimal may be above that of the limit: it is rounded, and a part that was waited for counts when it moves. */
+const ROUNDED = 1.3
 /** Manifests and the like, and what a figure of one decimal hides. */
 const SLACK = 100_000
 
@@ -235,13 +237,13 @@ describe.runIf(hasScreen)('a run on a terminal', () => {
       expect(Math.abs(all - planned), `${line}; planned ${planned}`).toBeLessThan(SLACK)
       expect(now, line).toBeLessThanOrEqual(all)
       if (speed === undefined || left === undefined) continue
-      expect(speed, line).toBeLessThan(rate * 1.1)
+      expect(speed, line).toBeLessThan(rate * ROUNDED)
       // In the middle: what is left, at the rate that is shown.
       if (now < all * 0.3 || now > all * 0.7) continue
       const expected = (all - now) / speed
       // Whole seconds are shown, rounded up.
-      expect(left, line).toBeGreaterThan(expected * 0.8)
-      expect(left, line).toBeLessThan(expected * 1.2 + 1)
+      expect(left, line).toBeGreaterThan(expected * 0.7)
+      expect(left, line).toBeLessThan(expected * 1.3 + 1)
     }
   })
 
@@ -260,7 +262,7 @@ describe.runIf(hasScreen)('a run on a terminal', () => {
     const seen = await readings(second)
     expect(await second.ended).toMatchObject({ code: 0 })
     expect(seen.some(({ now }) => now > 12 * 1024 * 1024)).toBe(true)
-    for (const { line, speed } of seen) expect(speed ?? 0, line).toBeLessThan(rate * 1.1)
+    for (const { line, speed } of seen) expect(speed ?? 0, line).toBeLessThan(rate * ROUNDED)
   })
 
   test('has help that fits', async () => {
