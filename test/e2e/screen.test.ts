@@ -233,18 +233,20 @@ describe.runIf(hasScreen)('a run on a terminal', () => {
     const run = onScreen(here, ['run', 'policy.yaml', '--no-color', '--bandwidth', '1MiB/s'], { columns: 100 })
     const seen = await readings(run)
     expect(seen.length).toBeGreaterThan(5)
+    /** What is left in the middle, by what it would be at the rate that is shown. */
+    const ratios: number[] = []
     for (const { line, all, now, speed, left } of seen) {
       expect(Math.abs(all - planned), `${line}; planned ${planned}`).toBeLessThan(SLACK)
       expect(now, line).toBeLessThanOrEqual(all)
       if (speed === undefined || left === undefined) continue
       expect(speed, line).toBeLessThan(rate * ROUNDED)
-      // In the middle: what is left, at the rate that is shown.
-      if (now < all * 0.3 || now > all * 0.7) continue
-      const expected = (all - now) / speed
       // Whole seconds are shown, rounded up.
-      expect(left, line).toBeGreaterThan(expected * 0.7)
-      expect(left, line).toBeLessThan(expected * 1.3 + 1)
+      if (now > all * 0.3 && now < all * 0.7) ratios.push((left - 0.5) / ((all - now) / speed))
     }
+    // Of a machine that stands still for a second some are off.
+    const [middle = 1] = ratios.sort((a, b) => a - b).slice(ratios.length / 2)
+    expect(middle, ratios.join()).toBeGreaterThan(0.7)
+    expect(middle, ratios.join()).toBeLessThan(1.3)
   })
 
   test('that is resumed does not count what was there as speed', async () => {
