@@ -2,16 +2,15 @@
 
 import { z } from 'zod'
 import { parseDigest } from '../../core/descriptor.ts'
-import { ConfigurationError } from '../../core/errors.ts'
 import { pinnedTag } from '../../core/pinned-tag.ts'
 import { isTag } from '../../core/reference.ts'
-import { isMistake, parseReference } from '../reference.ts'
 import type { ConfigurationFile } from '../source.ts'
 import { addCopies, type Pick, type Side, takesAll } from './copies.ts'
 import { type Draft, type EntryPath, literal } from './draft.ts'
 import { wholeExpressions } from './expressions.ts'
 import { below, type Origin, readForeign } from './foreign.ts'
 import { knownHost, parseImageName, repositoryAt } from './image-name.ts'
+import { namedTarget } from './target.ts'
 import { withoutVerification } from './tls.ts'
 import { noteUnknown } from './unknown.ts'
 import { truth } from './values.ts'
@@ -38,17 +37,11 @@ export interface SkopeoTarget {
 }
 
 export function importSkopeo(file: ConfigurationFile, target: SkopeoTarget, draft: Draft, cwd: string): void {
-  const [host = '', ...namespace] = (target.to ?? '').replace(/\/+$/, '').split('/')
-  if (host === '') {
-    throw new ConfigurationError('skopeo has the destination on its command line', {
-      hint: 'name it: --to registry.example.com/mirror',
-    })
-  }
-  refuseTarget(target.to ?? '', cwd)
+  const { host, namespace } = namedTarget(target.to, 'skopeo has the destination on its command line', cwd)
   const foreign = readForeign(file, z.record(z.string(), registry), { format: 'skopeo', cwd, dropEmpty: false })
   noteUnknown(draft, foreign)
   const { origin } = foreign
-  const to: Landing = { registry: draft.registry(knownHost(host), origin), namespace, scoped: target.scoped }
+  const to: Landing = { registry: draft.registry(host, origin), namespace, scoped: target.scoped }
   const made = Object.entries(foreign.data).flatMap(([name, entry]) => {
     defineRegistry(draft, name, entry, below(origin, name))
     return addImages(draft, name, entry, to, below(origin, name))
@@ -56,15 +49,6 @@ export function importSkopeo(file: ConfigurationFile, target: SkopeoTarget, draf
   if (made.length === 0) return
   const message = 'without `--all` skopeo copies only the platform it runs on; here all are copied'
   draft.note(origin, message, 'where one is meant write `platforms: [linux/amd64]` into `filters`')
-}
-
-/** Throws a `ConfigurationError` for what is not a registry's host with a namespace. */
-function refuseTarget(to: string, directory: string): void {
-  const target = parseReference(to, { registries: new Map(), types: [], directory })
-  if (isMistake(target)) throw new ConfigurationError(`--to: ${target.message}`, { hint: target.hint })
-  if (target.registry.path === undefined) return
-  const hint = 'name a registry here, and change `destination:` in the result'
-  throw new ConfigurationError('--to: a layout is not a registry', { hint })
 }
 
 interface Landing {

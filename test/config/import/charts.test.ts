@@ -208,5 +208,8 @@ describe('the configuration of ChartMuseum', () => {
     expect(refused('port: 9000\n', { from: 'chartmuseum' })).toEqual([
       expect.stringContaining('does not say where its charts are to go'),
     ])
+    expect(refused('port: 9000\n', { from: 'chartmuseum', to: 'https://reg.example.com/charts' })).toEqual([
+      expect.stringContaining('--to: `https://` has no place in a reference'),
+    ])
   })
 })

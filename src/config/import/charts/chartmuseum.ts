@@ -1,11 +1,10 @@
 /** ChartMuseum's own configuration: the server that charts are to leave. Where to, the command line says. */
 
 import { z } from 'zod'
-import { ConfigurationError } from '../../../core/errors.ts'
 import type { ConfigurationFile } from '../../source.ts'
 import { type Draft, literal } from '../draft.ts'
 import { below, readForeign } from '../foreign.ts'
-import { knownHost } from '../image-name.ts'
+import { namedTarget } from '../target.ts'
 import { truth, whole } from '../values.ts'
 import { chartRepository, environmentSecret } from './repository.ts'
 
@@ -23,12 +22,8 @@ const schema = z.looseObject({
 })
 
 export function importChartmuseum(file: ConfigurationFile, to: string | undefined, draft: Draft, cwd: string): void {
-  const [host = '', ...namespace] = (to ?? '').replace(/\/+$/, '').split('/')
-  if (host === '') {
-    throw new ConfigurationError('the configuration of ChartMuseum does not say where its charts are to go', {
-      hint: 'name it: --to registry.example.com/charts',
-    })
-  }
+  const absent = 'the configuration of ChartMuseum does not say where its charts are to go'
+  const { host, namespace } = namedTarget(to, absent, cwd)
   const { data, origin } = readForeign(file, schema, { format: 'ChartMuseum', cwd })
   const { port = 8080, contextpath = '', charturl, basicauth, tls } = data
   const own = `${tls?.cert === undefined ? 'http' : 'https'}://localhost:${port}/${contextpath.replace(/^\/+/, '')}`
@@ -60,6 +55,6 @@ export function importChartmuseum(file: ConfigurationFile, to: string | undefine
     const hint = 'name those of a client: `client_cert`, `client_key`'
     draft.note(below(origin, 'tls', 'cacert'), 'the server asks for a client certificate', hint, on)
   }
-  const target = [draft.registry(knownHost(host), origin), ...namespace].join('/')
+  const target = [draft.registry(host, origin), ...namespace].join('/')
   draft.policy('charts', { source: registry, destination: target }, origin)
 }

@@ -90,12 +90,13 @@ export function importChartsSyncer(file: ConfigurationFile, draft: Draft, cwd: s
     ...(data.skipCharts ? { exclude: { name: data.skipCharts.map(name) } } : {}),
     ...(from.isClassic ? {} : { resource: 'chart' }),
   })
-  const flatten = depth <= 1 ? depth : depth > 3 ? 'all' : depth
+  // A namespace takes the place of the first part anyhow.
+  const isUsual = depth === 0 || (depth === 1 && to.namespace !== '')
   const body = given({
     source: from.registry,
     destination: destinationOf(to.registry, {
       ...(to.namespace === '' ? {} : { namespace: to.namespace }),
-      ...(depth === 1 && to.namespace !== '' ? {} : depth === 0 ? {} : { flatten }),
+      ...(isUsual ? {} : { flatten: depth > 3 ? 'all' : depth }),
     }),
     filters,
     ...(data.skipArtifacts ? { referrers: false } : {}),
