@@ -2,8 +2,8 @@
 
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pathOf } from './clients.ts'
 import { freePort } from './servers.ts'
+import { pathOfTool } from './tools.ts'
 
 const READY_WITHIN = 60_000
 
@@ -14,7 +14,7 @@ export async function startChartMuseum(
 ): Promise<{ readonly url: string; stop(): void }> {
   const port = await freePort()
   const args = ['--listen-host', '127.0.0.1', '--port', String(port), '--storage', 'local']
-  const child = spawn(pathOf('chartmuseum') ?? '', [...args, '--storage-local-rootdir', storage, ...flags], {
+  const child = spawn(pathOfTool('chartmuseum') ?? '', [...args, '--storage-local-rootdir', storage, ...flags], {
     stdio: 'ignore',
     env: { PATH: process.env.PATH, HOME: storage },
   })

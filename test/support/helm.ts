@@ -9,8 +9,8 @@ import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
 import { startChartMuseum } from './chartmuseum.ts'
 import type { TestChart } from './charts.ts'
-import { pathOf } from './clients.ts'
 import { temporaryDirectory } from './temporary.ts'
+import { pathOfTool } from './tools.ts'
 
 const run = promisify(execFile)
 
@@ -38,7 +38,7 @@ export function helm(): Helm {
     HELM_DATA_HOME: join(directory, 'data'),
   }
   const call = async (program: string, args: readonly string[], encoding: 'utf8' | 'buffer' = 'utf8') =>
-    (await run(pathOf(program) ?? program, args, { cwd: directory, env, encoding, maxBuffer: 64 << 20 })).stdout
+    (await run(pathOfTool(program) ?? program, args, { cwd: directory, env, encoding, maxBuffer: 64 << 20 })).stdout
   const helmRun: Helm['run'] = async (...args) => String(await call('helm', args))
   return {
     directory,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { startHelmHttp } from '../../fakes/helm-http.ts'
 import { startChartMuseum } from '../../support/chartmuseum.ts'
 import { chart, entryOf, indexOf } from '../../support/charts.ts'
-import { pathOf } from '../../support/clients.ts'
+import { pathOfTool } from '../../support/tools.ts'
 import type { Corpus } from '../corpus.ts'
 import { best, type Command, type Measured, measure, mebibytes, seconds } from '../measure.ts'
 import { ENTRY } from '../tools.ts'
@@ -16,7 +16,7 @@ export const charts: Corpus = {
   name: 'charts',
   title: 'A classic chart repository',
   async run(bench) {
-    if (pathOf('chartmuseum') === undefined) throw new Error('chartmuseum is not installed')
+    if (pathOfTool('chartmuseum') === undefined) throw new Error('chartmuseum is not installed')
     const count = bench.quick ? 500 : 5000
     bench.say(`making ${count * VERSIONS} charts`)
     const source = await startHelmHttp()
@@ -45,7 +45,7 @@ policies:
 `,
       )
       const run: Command = { file: process.execPath, args: [ENTRY, '-q', '--home', 'home', 'run', 'policy.yaml'] }
-      const helm = pathOf('helm')
+      const helm = pathOfTool('helm')
       const add = ['repo', 'add', '--force-update', 'bench', source.url]
       const rows: string[][] = []
       const notes: string[] = []
