@@ -49,11 +49,11 @@ export interface AppOptions {
 
 export type { Damage, Difference, Soundness, Verification } from '../core/drift.ts'
 export type { Explanation, PlannedAction, PolicyPlan, SavedPlan } from '../core/plan.ts'
+export type { PlanOptions, PolicyOutcome, RunOptions, VerifyOptions } from '../core/requests.ts'
 export type { Match } from '../engine/plan/matches.ts'
 export type { RegistryStatus } from '../history/history.ts'
 export type { Handshake, ShownCertificate } from '../http/trust/handshake.ts'
 export type { FoundCredential } from './ping.ts'
-export type { PlanOptions, PolicyOutcome, RunOptions, VerifyOptions } from './requests.ts'
 
 /** The program, without its command line. */
 export interface App extends Running, Looking {

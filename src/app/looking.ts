@@ -7,6 +7,7 @@ import { IntegrityError, notBegun } from '../core/errors.ts'
 import type { Listed } from '../core/inventory.ts'
 import type { PolicyPlan } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
+import type { PlanOptions, VerifyOptions } from '../core/requests.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import { type Match, matches } from '../engine/plan/matches.ts'
 import { mergePlans, preview } from '../engine/plan/preview.ts'
@@ -15,7 +16,6 @@ import { mergeVerifications, verify } from '../engine/verify/verify.ts'
 import type { History } from '../history/history.ts'
 import type { LongLists } from '../history/scratch.ts'
 import { type Connections, openSides } from './connections.ts'
-import type { PlanOptions, VerifyOptions } from './requests.ts'
 
 /** What fails before anything was looked at ends with the status of a run that never began. */
 export interface Looking {

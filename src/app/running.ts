@@ -7,13 +7,13 @@ import { spelledDuration } from '../core/duration.ts'
 import { CancelledError, ReplicateError } from '../core/errors.ts'
 import type { Execution } from '../core/execution.ts'
 import type { Policy } from '../core/policy.ts'
+import type { PolicyOutcome, RunOptions } from '../core/requests.ts'
 import type { Again } from '../engine/run/again.ts'
 import { type ExecuteRequest, execute } from '../engine/run/execute.ts'
 import type { History } from '../history/history.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
 import { type Connections, openSides, type Timing } from './connections.ts'
 import { earlierExecution, filesAgain, originText } from './origin.ts'
-import type { PolicyOutcome, RunOptions } from './requests.ts'
 
 export interface Running {
   /** Runs policies one after another, in order. `started` is called once an execution has its number. */

@@ -14,7 +14,7 @@ export interface Interpolation {
 /** How every complaint about a variable ends that the environment does not have. */
 export const UNSET = 'is not set'
 
-const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'secret', 'slack'])
+const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'secret', 'slack', 'hook_secret'])
 /** These may be written out, and are not to be shown where they came from the environment. */
 const PRIVATE_KEYS: ReadonlySet<string> = new Set([...SECRET_KEYS, 'webhook', 'handler'])
 const VARIABLE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?/g
@@ -95,7 +95,9 @@ function plainSecrets(source: Source, plain: ReadonlySet<Scalar>): readonly Find
       hint: `take it from the environment, as in \`proxy: http://USER:\${VARIABLE}@HOST:PORT\``,
     }))
   const values = secretScalars(source)
-    .filter(({ node }) => plain.has(node) && node.value !== '')
+    .filter(
+      ({ node, key }) => plain.has(node) && node.value !== '' && !(key === 'hook_secret' && node.value === 'none'),
+    )
     .map(({ path, key }) => ({
       path,
       message: `\`${key}\` is written out in the file`,

@@ -13,6 +13,7 @@ import { salvage } from './salvage.ts'
 import { policySchema, registrySchema } from './schema.ts'
 import { ownership } from './scope.ts'
 import { missingNames, type Read, readSections } from './sections.ts'
+import { builtServe, defaultServe, type ServeSettings } from './serve.ts'
 import { type ConfigurationFile, lineOf, problemOf, type Source, writtenAt } from './source.ts'
 
 export type { ConfigurationFile } from './source.ts'
@@ -29,6 +30,8 @@ export interface Configuration {
   readonly registries: ReadonlyMap<string, Registry>
   /** In the order of the files, and of their keys. */
   readonly policies: readonly Policy[]
+  /** How `replicate serve` works; its defaults where no file says anything of it. */
+  readonly serve: ServeSettings
   readonly files: readonly ConfigurationFile[]
   /** Values of secrets that came from the environment: never to be shown. */
   readonly secrets: readonly string[]
@@ -61,12 +64,14 @@ export function loadConfiguration(files: readonly ConfigurationFile[], options: 
   const { types } = options
   const names: Names = { registries: byName(registries), types, directory: options.cwd }
   const policies = allPolicies(read, names, problems)
+  const serve = serveOf(read, problems)
   checkScopes(policies, registries, problems)
   checkLabels(policies, names, problems)
   if (problems.length > 0) throw new ConfigurationError(tidied(problems))
   return {
     registries: names.registries,
     policies: [...policies.values()].map(({ value }) => value),
+    serve,
     files,
     secrets: [...new Set(secrets)],
     cwd: options.cwd,
@@ -134,6 +139,18 @@ function allPolicies(read: readonly Read[], names: Names, problems: Problem[]): 
     }
   }
   return found
+}
+
+function serveOf(read: readonly Read[], problems: Problem[]): ServeSettings {
+  const saying = read.filter(({ content, fallback }) => content.serve !== undefined && !fallback)
+  const [first, ...others] = saying
+  for (const { source } of others) {
+    const message = `\`serve\` is defined twice, first at ${first?.source.shown}`
+    problems.push(problemOf(source, { path: ['serve'], atKey: true, message }))
+  }
+  const built = first && builtServe(first.content.serve, first.source.directory)
+  if (first && built) problems.push(...built.findings.map((finding) => problemOf(first.source, finding)))
+  return built?.value ?? defaultServe()
 }
 
 function twice(source: Source, path: readonly [string, string], before: Source): Problem {

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import { type AdapterFacts, isAdapterFile, isForeignType } from '../core/adapter.ts'
 import type { CredentialConfig, Registry } from '../core/registry.ts'
+import { secret } from '../core/secret.ts'
 import { homeUrl } from './hosts.ts'
 import { builtOptions } from './options.ts'
 import type { RegistryInput } from './schema.ts'
@@ -22,7 +23,7 @@ export function buildRegistry(
   directory: string,
   types: readonly AdapterFacts[],
 ): Built<Registry> {
-  const { path, ca, client_cert, client_key, credential, limits, options, url: _, ...plain } = input
+  const { path, ca, client_cert, client_key, credential, limits, options, hook_secret, url: _, ...plain } = input
   const facts = types.find(({ identity }) => identity === input.type)
   const { values, findings: wrong } = builtOptions(options ?? {}, input.type, facts)
   const url =
@@ -40,6 +41,7 @@ export function buildRegistry(
     ...(credential === undefined ? {} : { credential: builtCredential(credential, directory) }),
     ...(limits === undefined ? {} : { limits }),
     ...(options === undefined ? {} : { options: values }),
+    ...(hook_secret === undefined ? {} : { hook_secret: hook_secret === 'none' ? hook_secret : secret(hook_secret) }),
   }
   const known = facts ? [...placeFindings(input, url), ...kindFindings(input, facts), ...wrong] : []
   const foreign = isForeignType(input.type)
@@ -134,7 +136,7 @@ function credentialFindings({ credential }: RegistryInput): readonly Finding[] {
   if (!credential) return []
   const { type, ...rest } = credential
   const path = ['credential']
-  const { secret, needed, allowed } = CREDENTIAL_KEYS[type]
+  const { secret: key, needed, allowed } = CREDENTIAL_KEYS[type]
   const given = Object.entries(rest).flatMap(([key, value]) => (value === undefined ? [] : [key]))
   const missing = (what: string): Finding => ({
     path,
@@ -143,17 +145,17 @@ function credentialFindings({ credential }: RegistryInput): readonly Finding[] {
     absence: true,
   })
   const findings: Finding[] = given
-    .filter((key) => !allowed.includes(key))
-    .map((key) => ({ path: [...path, key], atKey: true, message: `a \`${type}\` credential has no \`${key}\`` }))
-  findings.push(...needed.filter((key) => !given.includes(key)).map((key) => missing(`\`${key}\``)))
-  if (secret === undefined) return findings
-  const [plain, filed] = [given.includes(secret), given.includes('password_file')]
-  if (!plain && !filed) findings.push(missing(`\`${secret}\` or \`password_file\``))
+    .filter((one) => !allowed.includes(one))
+    .map((one) => ({ path: [...path, one], atKey: true, message: `a \`${type}\` credential has no \`${one}\`` }))
+  findings.push(...needed.filter((one) => !given.includes(one)).map((one) => missing(`\`${one}\``)))
+  if (key === undefined) return findings
+  const [plain, filed] = [given.includes(key), given.includes('password_file')]
+  if (!plain && !filed) findings.push(missing(`\`${key}\` or \`password_file\``))
   if (plain && filed) {
     findings.push({
       path: [...path, 'password_file'],
       atKey: true,
-      message: `give \`${secret}\` or \`password_file\`, not both`,
+      message: `give \`${key}\` or \`password_file\`, not both`,
     })
   }
   return findings

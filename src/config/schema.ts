@@ -96,6 +96,9 @@ export const registrySchema = mapping(
         'a host, an address or a network, with a port if need be, such as `127.0.0.1:8081`',
       ),
     ).exactOptional(),
+    hook_secret: filled(
+      'What its webhooks prove themselves with, as an environment variable; `none`: anybody may send them',
+    ).exactOptional(),
     options: z
       .record(z.string(), z.union([z.string(), z.array(z.string()), z.record(z.string(), z.string())]))
       .meta({ description: 'What only this type of registry has: see `replicate adapters show`' })
@@ -191,10 +194,26 @@ const filters = mapping(
 
 const trigger = mapping(
   {
-    schedule: filled('Cron with 5 fields, or 6 with seconds first; also @hourly, @daily, @weekly, @monthly'),
+    schedule: filled(
+      'Cron with 5 fields, or 6 with seconds first; also @hourly, @daily, @weekly, @monthly',
+    ).exactOptional(),
     timezone: filled('Of the schedule, such as Europe/Berlin').exactOptional(),
+    catch_up: duration(
+      'Of the schedule: a time that passed while `serve` was down is made up for if it is no older; default 1h',
+    ).exactOptional(),
+    event: list(
+      "What a registry's webhook tells: a push, a delete, a new scan result, new labels",
+      z.enum(['push', 'delete', 'scan', 'label']),
+    ).exactOptional(),
+    poll: duration(
+      'How often the source is asked what has changed, for registries that send no events',
+    ).exactOptional(),
+    pull: either("A client's pull through `serve` brings what it asks for").exactOptional(),
+    max_age: duration(
+      'Of `pull`: how long a tag counts as fresh before the source is asked again; default 1m',
+    ).exactOptional(),
   },
-  'When, besides by hand',
+  'When, besides by hand: one of `schedule`, `event`, `poll` and `pull`',
 )
 
 const notification = mapping(
@@ -245,7 +264,9 @@ export const policySchema = mapping(
       'What a name or a tag without wildcards that the source lacks is: a failure (default), or a warning',
       ['fail', 'warn'],
     ).exactOptional(),
-    deletion: choice('What happens to what is gone from the source', ['never', 'owned', 'mirror']).default('never'),
+    deletion: choice('What happens to what is gone from the source', ['never', 'events', 'owned', 'mirror']).default(
+      'never',
+    ),
     max_deletions: share(
       "How much `owned` and `mirror` delete at most: a share of the destination's tags, or a number",
     ).exactOptional(),
@@ -269,15 +290,47 @@ export const policySchema = mapping(
   'What goes from where to where, when, and how gently',
 )
 
+/** What `replicate serve` is told beside its policies. */
+export const serveSchema = mapping(
+  {
+    listen: formed(
+      'Where it answers; default 127.0.0.1:7080. Anything but loopback needs `tls`, or `behind_proxy`',
+      /^(\[[\da-f:]+\]|[\w.-]+)?:\d{1,5}$/i,
+      'an address and a port such as `127.0.0.1:7080`',
+    ).default('127.0.0.1:7080'),
+    tls: mapping(
+      {
+        cert: filled('A PEM file with its certificate and those above it, relative to this file'),
+        key: filled('A PEM file with its key, relative to this file'),
+      },
+      'What it shows its clients',
+    ).exactOptional(),
+    behind_proxy: flag('A proxy before it ends TLS: it may listen elsewhere than on loopback without `tls`', false),
+    settle: duration('Events of one artifact that come within this time are one').default(2000),
+    health_interval: duration('How often each registry is checked').default(60_000),
+    max_executions: count('How many executions run at once; the others wait in order', 1, 1000).default(4),
+    history: mapping(
+      {
+        keep: count('How many executions of each policy are kept', 1).exactOptional(),
+        older_than: duration('How old an execution is when it is deleted').exactOptional(),
+      },
+      'What is kept of executions that have ended; without it everything',
+    ).exactOptional(),
+  },
+  'How `replicate serve` works',
+)
+
 const name = z.string().regex(NAME)
 
 export const configurationSchema = z.strictObject({
   registries: z.record(name, registrySchema).meta({ description: 'Endpoints by name' }).exactOptional(),
   policies: z.record(name, policySchema).meta({ description: 'Policies by name' }).exactOptional(),
+  serve: serveSchema.exactOptional(),
 })
 
 export type RegistryInput = z.output<typeof registrySchema>
 export type PolicyInput = z.output<typeof policySchema>
+export type ServeInput = z.output<typeof serveSchema>
 
 /** What editors use to check and complete a file. */
 export function jsonSchema(): Record<string, unknown> {

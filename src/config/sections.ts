@@ -27,6 +27,8 @@ export interface Read {
 export interface Sections {
   readonly registries: ReadonlyMap<string, unknown>
   readonly policies: ReadonlyMap<string, unknown>
+  /** Absent where the file says nothing of it. */
+  readonly serve?: unknown
 }
 
 const NOTHING: Sections = { registries: new Map(), policies: new Map() }
@@ -59,6 +61,7 @@ export function readSections(
   const sections = {
     registries: section(content, 'registries', source),
     policies: section(content, 'policies', source),
+    ...(isMapping(content) && content.serve !== undefined ? { serve: content.serve } : {}),
   }
   return { ...about, content: sections }
 }
@@ -78,7 +81,8 @@ function contentFor(source: Source, only: ReadonlySet<string> | undefined): unkn
   }
   if (!isMapping(content)) return content
   const entries = Object.entries(content).filter(
-    ([key, value]) => !key.startsWith('x-') && (value !== '' || !(key === 'registries' || key === 'policies')),
+    ([key, value]) =>
+      !key.startsWith('x-') && (value !== '' || !(key === 'registries' || key === 'policies' || key === 'serve')),
   )
   if (only === undefined) return Object.fromEntries(entries)
   const registries = entries.find(([key]) => key === 'registries')?.[1]
@@ -87,7 +91,7 @@ function contentFor(source: Source, only: ReadonlySet<string> | undefined): unkn
 }
 
 /** In the order of the file, which objects lose for names such as `1`. */
-function section(content: unknown, key: keyof Sections, source: Source): ReadonlyMap<string, unknown> {
+function section(content: unknown, key: 'registries' | 'policies', source: Source): ReadonlyMap<string, unknown> {
   const value = isMapping(content) ? Object.entries(content).find(([name]) => name === key)?.[1] : undefined
   if (!isMapping(value)) return new Map()
   const placed = Object.entries(value).map(([name, entry]) => ({ name, entry, line: lineOf(source, [key, name]) }))

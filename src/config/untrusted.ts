@@ -11,6 +11,7 @@ export function refusals(content: unknown, types: readonly AdapterFacts[]): read
   if (!isMapping(content)) return []
   const sections = (name: string) => Object.entries(isMapping(content[name]) ? content[name] : {})
   return [
+    ...(content.serve === undefined ? [] : [refused(['serve'], 'opens a port of this machine')]),
     ...sections('registries').flatMap(([name, entry]) => ofRegistry(name, entry, types)),
     ...sections('policies').flatMap(([name, entry]) => ofPolicy(name, entry)),
   ]

@@ -4,7 +4,7 @@ import type { ContentStore } from './content.ts'
 import type { Context } from './context.ts'
 import type { Digest } from './descriptor.ts'
 import type { Expiry, HttpClient } from './http.ts'
-import type { ResourceType } from './policy.ts'
+import type { EventKind, ResourceType } from './policy.ts'
 import type { Credential, Registry, SentCredential } from './registry.ts'
 
 export type FilterType = 'name' | 'tag' | 'label' | 'resource' | 'deprecated'
@@ -126,7 +126,7 @@ export interface Delivery {
 }
 
 export interface RegistryEvent {
-  readonly action: 'push' | 'delete'
+  readonly action: EventKind
   readonly repository: string
   readonly tag?: string
   readonly digest?: Digest

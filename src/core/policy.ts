@@ -57,10 +57,36 @@ export interface PolicyDestination {
   readonly public: boolean
 }
 
-/** What starts a policy besides a user. */
-export interface Trigger {
+/** What starts a policy besides a user. All but schedules need `replicate serve`. */
+export type Trigger = ScheduleTrigger | EventTrigger | PollTrigger | PullTrigger
+
+export interface ScheduleTrigger {
   readonly schedule: string
   readonly timezone?: string
+  /** Milliseconds: a time that passed while nothing could start it is made up for if it is no older; default 1 h. */
+  readonly catch_up?: number
+}
+
+/** What happens to an artifact: `scan` is a new scan result, `label` a change of its labels. */
+export type EventKind = 'push' | 'delete' | 'scan' | 'label'
+
+export interface EventTrigger {
+  readonly event: readonly EventKind[]
+}
+
+export interface PollTrigger {
+  /** Milliseconds from one look at the source to the next. */
+  readonly poll: number
+}
+
+export interface PullTrigger {
+  readonly pull: true
+  /** Milliseconds that a tag counts as fresh; default 1 min. */
+  readonly max_age?: number
+}
+
+export function schedulesIn(triggers: readonly Trigger[]): readonly ScheduleTrigger[] {
+  return triggers.filter((trigger) => 'schedule' in trigger)
 }
 
 /** Called before anything is created or copied. */
@@ -103,8 +129,8 @@ export interface Policy {
    *  A platform that no image has is a failure only with an explicit `fail`. */
   readonly missing?: 'fail' | 'warn'
   /** What happens to destination tags that the source no longer has: `mirror` deletes all that the filters select, `owned` only those
-   *  that earlier executions of the policy have put there. */
-  readonly deletion: 'never' | 'owned' | 'mirror'
+   *  that earlier executions of the policy have put there; `events` only those whose deletion an event tells. */
+  readonly deletion: 'never' | 'events' | 'owned' | 'mirror'
   /** At most this many tags, or this share of the destination's, are deleted by one execution; default 10 %. */
   readonly max_deletions?: number | `${number}%`
   readonly triggers: readonly Trigger[]

@@ -1,6 +1,7 @@
 /** A registry as the configuration defines it, or as a bare host implies it. */
 
 import type { Problem } from './errors.ts'
+import type { Secret } from './secret.ts'
 
 export interface Limits {
   /** Open connections to this host. */
@@ -53,6 +54,8 @@ export interface Registry {
   /** Addresses, networks or host names, each with or without a port, that the registry may send this machine to although only this
    *  machine reaches them. */
   readonly allow_addresses?: readonly string[]
+  /** What its webhooks prove themselves with; `none`: anybody may send them. Absent: they are refused. */
+  readonly hook_secret?: Secret | 'none'
   /** A stranger's file gave it its name: what this machine keeps under that name is not for it. */
   readonly untrusted?: boolean
   /** What only its adapter knows, by the names of `AdapterType.options`. */

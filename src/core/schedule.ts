@@ -1,7 +1,7 @@
 /** Schedules: cron with five fields, or six with seconds first, or a word such as `@daily`; and when they come. */
 
 import { type CronExpression, CronExpressionParser } from 'cron-parser'
-import type { Policy } from './policy.ts'
+import { type Policy, schedulesIn } from './policy.ts'
 
 export interface Schedule {
   /** As it was written. */
@@ -64,7 +64,7 @@ export function parseSchedule(text: string, timezone?: string): Schedule {
 }
 
 export function schedulesOf({ triggers }: Pick<Policy, 'triggers'>): readonly Schedule[] {
-  return triggers.map(({ schedule, timezone }) => parseSchedule(schedule, timezone))
+  return schedulesIn(triggers).map(({ schedule, timezone }) => parseSchedule(schedule, timezone))
 }
 
 /** When the policy comes next; undefined where nothing starts it. Milliseconds since 1970. */

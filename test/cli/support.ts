@@ -5,6 +5,7 @@ import { execute } from '../../src/cli/main.ts'
 import type { Parts } from '../../src/cli/parts.ts'
 import type { Output, Surroundings } from '../../src/cli/session.ts'
 import type { Configuration } from '../../src/config/load.ts'
+import { defaultServe } from '../../src/config/serve.ts'
 import type { PingStep } from '../../src/core/adapter.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
 import type { Event } from '../../src/core/events.ts'
@@ -141,6 +142,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
   const configuration: Configuration = {
     registries,
     policies: behaviour.policies ?? [policy],
+    serve: defaultServe(),
     files: [],
     secrets: [],
     cwd: '/nowhere',

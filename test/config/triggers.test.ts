@@ -32,9 +32,15 @@ describe('a trigger', () => {
   })
 
   test.each([
-    ['{}', '5:16 `schedule` is missing'],
-    ['{timezone: UTC}', '5:16 `schedule` is missing'],
-    ['{schedule: "@daily", poll: 5m}', '5:37 unknown key `poll`'],
+    ['{}', '5:16 a trigger has one of `schedule`, `event`, `poll` and `pull`'],
+    ['{timezone: UTC}', '5:16 a trigger has one of `schedule`, `event`, `poll` and `pull`'],
+    ['{schedule: "@daily", poll: 5m}', '5:16 a trigger has one of `schedule`, `event`, `poll` and `pull`, not several'],
+    ['{poll: 10ms}', '5:23 `poll` is at least 1s'],
+    ['{poll: 0s}', '5:23 `poll` is at least 1s'],
+    ['{event: []}', '5:24 `event` is an empty list'],
+    ['{event: pull, timezone: UTC}', '5:24 `event` must be one of push, delete, scan, label'],
+    ['{event: push, timezone: UTC}', '5:30 `timezone` belongs to a `schedule`'],
+    ['{pull: false}', '5:23 `pull: false` is no trigger'],
   ])('%s is refused', (trigger, expected) => {
     expect(wrong(trigger).map((line) => line.replace(/ \[.*/, ''))).toEqual([`policy.yaml:${expected}`])
   })

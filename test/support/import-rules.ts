@@ -15,7 +15,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   charts: ['http', 'core'],
   adapters: ['oci', 'charts', 'core'],
   engine: ['transfer', 'history', 'core'],
-  serve: ['engine', 'core'],
+  serve: ['engine', 'config', 'core'],
   app: ['adapters', 'serve', 'engine', 'config', 'credentials', 'history', 'process', 'core'],
   cli: ['app', 'core'],
   bin: ['cli', 'app'],
@@ -40,6 +40,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   // Schedules are checked at load and asked for their times by commands.
   'cron-parser': ['src/core/schedule.ts'],
   yaml: ['src/config/', 'src/charts/'],
+  fastify: ['src/serve/'],
+  'prom-client': ['src/serve/metrics/'],
   'tar-stream': ['src/oci/', 'src/charts/'],
   'google-auth-library': ['adapters/google-gar/'],
   '@aws-sdk/client-ecr': ['adapters/aws-ecr/'],

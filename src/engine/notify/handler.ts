@@ -5,7 +5,7 @@ import type { Context } from '../../core/context.ts'
 import { CancelledError, describeError, onSide, PrepareError } from '../../core/errors.ts'
 import type { Post } from '../../core/http.ts'
 import type { TaskSpec } from '../../core/plan.ts'
-import type { Policy, PrepareHandler } from '../../core/policy.ts'
+import { type Policy, type PrepareHandler, schedulesIn } from '../../core/policy.ts'
 import { namespaceOf } from '../../core/reference.ts'
 import type { TriggerKind } from '../../core/states.ts'
 import type { Route } from '../endpoint.ts'
@@ -69,7 +69,7 @@ export async function callHandler(
 
 /** Its fields are part of the interface. */
 function bodyOf({ policy, trigger }: HandlerRequest, { policy: one }: Route, execution: number, pair: NamespacePair) {
-  const [first] = policy.triggers
+  const [first] = schedulesIn(policy.triggers)
   return {
     events: 'prepare_replication',
     replicate_policy_name: policy.name,

@@ -4,8 +4,16 @@ import { dirname, resolve } from 'node:path'
 import type { Edit, Value } from '../../../config/edit/edit.ts'
 import { isMapping } from '../../../config/edit/render.ts'
 import { isLayoutPlace } from '../../../config/hosts.ts'
+import { spelledDuration } from '../../../core/duration.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
-import { type Policy, type PolicyDestination, routesOf } from '../../../core/policy.ts'
+import {
+  type Policy,
+  type PolicyDestination,
+  routesOf,
+  type ScheduleTrigger,
+  schedulesIn,
+  type Trigger,
+} from '../../../core/policy.ts'
 import type { FilterFlags } from '../../values.ts'
 
 /** As commander hands them over. What is empty takes a setting away. */
@@ -205,17 +213,25 @@ function destinationValue({ registry, namespace = '', ...rest }: Place, given: s
 
 function triggerSettings({ schedule, timezone }: PolicyFlags, current: Policy | undefined): readonly Setting[] {
   if (schedule === undefined && timezone === undefined) return []
-  const before = current?.triggers.map((trigger) => trigger.schedule) ?? []
+  const before = schedulesIn(current?.triggers ?? []).map((trigger) => trigger.schedule)
   const schedules = (schedule ?? before).filter((text) => text !== '')
   if (schedules.length === 0 && timezone) {
     throw new ConfigurationError('--timezone belongs to a schedule', { hint: 'give --schedule, too' })
   }
   const zone = timezone ?? timezoneOf(current)
-  const triggers = schedules.map((text) => ({ schedule: text, ...(zone ? { timezone: zone } : {}) }))
+  const others = current?.triggers.flatMap((trigger) => ('schedule' in trigger ? [] : [writtenTrigger(trigger)])) ?? []
+  const triggers = [...schedules.map((text) => ({ schedule: text, ...(zone ? { timezone: zone } : {}) })), ...others]
   return [[['triggers'], triggers.length === 0 ? undefined : triggers]]
 }
 
 function timezoneOf(current: Policy | undefined): string | undefined {
-  const zones = current?.triggers.map((trigger) => trigger.timezone) ?? []
+  const zones = schedulesIn(current?.triggers ?? []).map((trigger) => trigger.timezone)
   return zones.every((zone) => zone === zones[0]) ? zones[0] : undefined
+}
+
+/** As a file has it. */
+function writtenTrigger(trigger: Exclude<Trigger, ScheduleTrigger>): Value {
+  if ('event' in trigger) return { event: [...trigger.event] }
+  if ('poll' in trigger) return { poll: spelledDuration(trigger.poll) }
+  return { pull: true, ...(trigger.max_age === undefined ? {} : { max_age: spelledDuration(trigger.max_age) }) }
 }

@@ -1,5 +1,6 @@
 /** Questions for when a policy runs. */
 
+import { schedulesIn } from '../../../core/policy.ts'
 import { parseSchedule, ScheduleError } from '../../../core/schedule.ts'
 import { localTimezone, wallClock } from '../../commands/schedule/schedule.ts'
 import { type Asker, select, text } from '../../prompt/prompt.ts'
@@ -20,8 +21,9 @@ const TIMES = [
 export function triggerTopics(table: Table): readonly Topic<Answers>[] {
   const { before, session } = table
   const schedules = ({ flags }: Answers): readonly string[] =>
-    (flags.schedule ?? before?.triggers.map(({ schedule }) => schedule) ?? []).filter((one) => one !== '')
-  const timezone = ({ flags }: Answers): string => flags.timezone ?? before?.triggers[0]?.timezone ?? ''
+    (flags.schedule ?? schedulesIn(before?.triggers ?? []).map(({ schedule }) => schedule)).filter((one) => one !== '')
+  const timezone = ({ flags }: Answers): string =>
+    flags.timezone ?? schedulesIn(before?.triggers ?? [])[0]?.timezone ?? ''
   return [
     {
       key: 'schedule',

@@ -1,9 +1,20 @@
 /** What a command may ask of the program, and how a run of a policy ended. */
 
-import type { Execution } from '../core/execution.ts'
-import type { SavedPlan, TaskSpec } from '../core/plan.ts'
-import type { Resource } from '../core/reference.ts'
-import type { TriggerKind } from '../core/states.ts'
+import type { Digest } from './descriptor.ts'
+import type { Execution } from './execution.ts'
+import type { SavedPlan, TaskSpec } from './plan.ts'
+import type { EventKind } from './policy.ts'
+import type { Resource } from './reference.ts'
+import type { TriggerKind } from './states.ts'
+
+/** What happened to one artifact of a policy's source; plain JSON, so that an interrupted execution can go on with it. */
+export interface ArtifactEvent {
+  readonly action: EventKind
+  readonly repository: string
+  /** Absent for an artifact without a tag: then it has a digest. */
+  readonly tag?: string
+  readonly digest?: Digest
+}
 
 export interface RunOptions {
   /** What starts it; default `manual`. */
@@ -28,6 +39,9 @@ export interface RunOptions {
   readonly plan?: SavedPlan
   /** Send again whatever the destination lacks, also below child manifests that it has. */
   readonly thorough?: boolean
+  /** Only what these are about, as far as the policy's filters select it: other tags are not looked at. What they tell as deleted is
+   *  deleted where the policy's `deletion` is `events` or `mirror` and the source has it no more. */
+  readonly events?: readonly ArtifactEvent[]
   /** Told of what the destination has already. */
   readonly same?: (resource: Resource) => void
 }

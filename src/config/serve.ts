@@ -1,0 +1,61 @@
+/** What a file says of `replicate serve`. */
+
+import { resolve } from 'node:path'
+import { isLoopback } from '../core/registry.ts'
+import { salvage } from './salvage.ts'
+import { serveSchema } from './schema.ts'
+import type { Finding } from './source.ts'
+
+/** Times in milliseconds. */
+export interface ServeSettings {
+  readonly host: string
+  readonly port: number
+  /** Absolute paths of PEM files. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly behind_proxy: boolean
+  /** Events of one artifact that come within this time are one. */
+  readonly settle: number
+  readonly health_interval: number
+  readonly max_executions: number
+  readonly history?: { readonly keep?: number; readonly older_than?: number }
+}
+
+/** Paths are relative to `directory`. The value may be used only if there are no findings. */
+export function builtServe(
+  input: unknown,
+  directory: string,
+): { readonly value: ServeSettings; readonly findings: readonly Finding[] } | undefined {
+  // What is wrong with its form was reported with the whole file.
+  const parsed = salvage(serveSchema, input)
+  if (!parsed) return undefined
+  const { listen, tls, ...plain } = parsed.data
+  const colon = listen.lastIndexOf(':')
+  const host = listen.slice(0, colon).replace(/^\[|\]$/g, '')
+  const port = Number(listen.slice(colon + 1))
+  const findings: Finding[] = []
+  if (port > 65535) findings.push({ path: ['listen'], message: `\`${port}\` is not a port` })
+  if (!tls && !plain.behind_proxy && !isLoopback(listen)) {
+    const hint = 'give it `tls: {cert: …, key: …}`, or say `behind_proxy: true` where a proxy does that'
+    findings.push({
+      path: ['listen'],
+      message: `\`${listen}\` is not only this machine, and would be without TLS`,
+      hint,
+    })
+  }
+  return {
+    value: {
+      ...plain,
+      host,
+      port,
+      ...(tls ? { tls: { cert: resolve(directory, tls.cert), key: resolve(directory, tls.key) } } : {}),
+    },
+    findings: findings.map((finding) => ({ ...finding, path: ['serve', ...finding.path] })),
+  }
+}
+
+/** Of a file that says nothing of it. */
+export function defaultServe(): ServeSettings {
+  const built = builtServe({}, '/')
+  if (!built) throw new TypeError('serve has no defaults')
+  return built.value
+}

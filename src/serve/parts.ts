@@ -1,0 +1,120 @@
+/** What the parts of `replicate serve` are given, and what they are to each other. */
+
+import type { Configuration } from '../config/load.ts'
+import type { ServeSettings } from '../config/serve.ts'
+import type { AdapterType, PingStep } from '../core/adapter.ts'
+import type { Clock } from '../core/cancel.ts'
+import type { Context } from '../core/context.ts'
+import type { Event } from '../core/events.ts'
+import type { Execution } from '../core/execution.ts'
+import type { Policy } from '../core/policy.ts'
+import type { Registry } from '../core/registry.ts'
+import type { ArtifactEvent, PolicyOutcome, RunOptions } from '../core/requests.ts'
+import type { TriggerKind } from '../core/states.ts'
+import type { Endpoint } from '../engine/endpoint.ts'
+import type { Again } from '../engine/run/again.ts'
+import type { History } from '../history/history.ts'
+
+/** What the program lends: the same functions that its commands use. */
+export interface Program {
+  readonly history: History
+  readonly clock: Clock
+  /** Reads the configuration anew; throws a `ConfigurationError` that names all that is wrong. */
+  read(): Promise<Configuration>
+  /** One execution of one policy, as `replicate run` does it. Never throws: how it ended is the outcome. */
+  run(
+    policy: Policy,
+    configuration: Configuration,
+    options: RunOptions,
+    started: (execution: Execution) => void,
+    ctx: Context,
+  ): Promise<PolicyOutcome>
+  /** Goes on with one that was interrupted, or does again what failed in it. */
+  again(
+    earlier: Again,
+    options: RunOptions,
+    started: (execution: Execution) => void,
+    ctx: Context,
+  ): Promise<PolicyOutcome>
+  /** Checks a registry; the history keeps how it was. */
+  ping(registry: Registry, configuration: Configuration, ctx: Context): Promise<readonly PingStep[]>
+  /** Opened once for each registry as long as it is configured like that. */
+  open(registry: Registry): Promise<Endpoint>
+  typeOf(registry: Registry): Promise<AdapterType>
+}
+
+/** The configuration in force. A part reads it anew each time: it is replaced as a whole. */
+export interface Current {
+  readonly configuration: Configuration
+  readonly settings: ServeSettings
+  /** Set where a newer one is broken and this one stayed in force. */
+  readonly broken: { readonly message: string; readonly since: Date } | undefined
+}
+
+/** Something that a policy is to do. */
+export interface Wish {
+  readonly policy: string
+  readonly trigger: TriggerKind
+  readonly events?: readonly ArtifactEvent[]
+  /** Called once, when nothing more becomes of it in this process: it ran, or it was left out because the policy still runs. */
+  readonly settled?: (end: WishEnd) => void
+}
+
+export type WishEnd =
+  | { readonly kind: 'ran'; readonly outcome: PolicyOutcome }
+  /** Another execution of the policy runs, and `on_overlap` is `skip`; or the policy is gone or disabled. */
+  | { readonly kind: 'left'; readonly reason: string }
+  /** The process ends first: it is to be wished again at the next start. */
+  | { readonly kind: 'dropped' }
+
+/** Starts all executions: at most `max_executions` at once, fair between policies, one at a time of each policy. */
+export interface Executions {
+  wish(wish: Wish): void
+  readonly waiting: number
+  readonly running: readonly { readonly execution: Execution; readonly policy: string; readonly since: number }[]
+}
+
+/** What happens in the daemon, for logs, metrics, and whoever watches. */
+export type ServeNews =
+  | { readonly type: 'execution_started'; readonly execution: Execution }
+  /** An event of a running execution. */
+  | { readonly type: 'execution_event'; readonly execution: number; readonly policy: string; readonly event: Event }
+  | {
+      readonly type: 'execution_ended'
+      readonly policy: string
+      readonly trigger: TriggerKind
+      readonly outcome: PolicyOutcome
+    }
+  | { readonly type: 'wish_left'; readonly policy: string; readonly trigger: TriggerKind; readonly reason: string }
+  | {
+      readonly type: 'registry_changed'
+      readonly registry: string
+      readonly healthy: boolean
+      readonly reason?: string
+    }
+  | { readonly type: 'delivery'; readonly registry: string; readonly status: number; readonly events: number }
+  | { readonly type: 'polled'; readonly policy: string; readonly events: number; readonly error?: string }
+  | { readonly type: 'reloaded'; readonly policies: number }
+  | { readonly type: 'reload_failed'; readonly message: string }
+  | { readonly type: 'gateway'; readonly policy: string; readonly hit: boolean; readonly bytes: number }
+  | { readonly type: 'log'; readonly level: 'info' | 'warning' | 'error'; readonly text: string }
+
+/** What every part of the daemon gets. */
+export interface Daemon {
+  readonly program: Program
+  readonly current: () => Current
+  readonly executions: Executions
+  readonly tell: (news: ServeNews) => void
+  /** The result ends it. */
+  readonly listen: (listener: (news: ServeNews) => void) => () => void
+  /** Aborted when the daemon ends. */
+  readonly signal: AbortSignal
+}
+
+/** A part that runs until the daemon's signal is aborted, and looks at the configuration again when told. */
+export interface Part {
+  /** The configuration in force has changed. */
+  reloaded?(): void
+  /** Resolves when everything of it has ended; the signal is aborted then. */
+  ended(): Promise<void>
+}
