@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from 'vitest'
 import { readArchive } from '../../src/charts/chart/archive.ts'
-import { artifactOf, chartIn } from '../../src/charts/chart/artifact.ts'
+import { artifactOf } from '../../src/charts/chart/artifact.ts'
 import { readMetadata } from '../../src/charts/chart/metadata.ts'
+import { chartIn } from '../../src/core/chart.ts'
 import { bytesOf } from '../../src/core/content.ts'
 import { chart, packed, provenance } from '../support/charts.ts'
 

@@ -1,23 +1,11 @@
-/** A classic chart as the OCI artifact that `helm push` of Helm 4 makes of it, byte for byte; and the chart in such an artifact. */
+/** A classic chart as the OCI artifact that `helm push` of Helm 4 makes of it, byte for byte. */
 
+import { CHART_LAYER, PROVENANCE_LAYER } from '../../core/chart.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
-import {
-  computeDigest,
-  contentsOf,
-  HELM_CONFIG,
-  isIndex,
-  isSchema1,
-  type Manifest,
-  OCI_MANIFEST,
-} from '../../core/manifest.ts'
+import { computeDigest, HELM_CONFIG, type Manifest, OCI_MANIFEST } from '../../core/manifest.ts'
 import { goJson } from './go-json.ts'
 import { byBytes } from './go-yaml.ts'
 import type { ChartMetadata } from './metadata.ts'
-
-export const CHART_LAYER = 'application/vnd.cncf.helm.chart.content.v1.tar+gzip'
-export const PROVENANCE_LAYER = 'application/vnd.cncf.helm.chart.provenance.v1.prov'
-/** Of Helm 3.0 to 3.6. */
-const OLD_LAYER = 'application/tar+gzip'
 
 export interface Artifact {
   readonly manifest: Manifest
@@ -71,22 +59,6 @@ function annotationsOf(metadata: ChartMetadata, created: Date | undefined): Read
 
 function blankless(told: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined && value.trim() !== ''))
-}
-
-/** The parts of a chart that an artifact holds; undefined where it is no chart. */
-export interface ChartParts {
-  readonly config: Descriptor
-  readonly archive: Descriptor
-  readonly provenance?: Descriptor
-}
-
-export function chartIn(manifest: Manifest): ChartParts | undefined {
-  if (isIndex(manifest.mediaType) || isSchema1(manifest.mediaType)) return undefined
-  const { config, blobs } = contentsOf(manifest)
-  const archive = blobs.find(({ mediaType }) => mediaType === CHART_LAYER || mediaType === OLD_LAYER)
-  if (config?.mediaType !== HELM_CONFIG || !archive) return undefined
-  const provenance = blobs.find(({ mediaType }) => mediaType === PROVENANCE_LAYER)
-  return { config, archive, ...(provenance ? { provenance } : {}) }
 }
 
 /** A chart's version as a tag, which cannot hold `+`. */

@@ -1,6 +1,7 @@
 /** A chart that a classic index has at an OCI registry (`oci://HOST/PATH:TAG`), read there as it is. */
 
 import type { Adapter } from '../../core/adapter.ts'
+import { chartIn } from '../../core/chart.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
@@ -8,7 +9,7 @@ import { IntegrityError } from '../../core/errors.ts'
 import { foreignName } from '../../core/foreign.ts'
 import type { Manifest } from '../../core/manifest.ts'
 import { isRepositoryName, isTag } from '../../core/reference.ts'
-import { chartIn, tagOf } from '../chart/artifact.ts'
+import { tagOf } from '../chart/artifact.ts'
 import type { ChartVersion } from '../index/index.ts'
 import type { Held } from './held.ts'
 

@@ -1,12 +1,12 @@
 /** One chart of an index as content that can be read: each version a tag, presented as the artifact that `helm push` makes. */
 
 import type { TagInfo, UndigestedTag } from '../../core/adapter.ts'
+import { chartIn } from '../../core/chart.ts'
 import type { ContentSource, ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import { IntegrityError, RegistryError, UnsupportedError } from '../../core/errors.ts'
 import { type Manifest, OCI_MANIFEST } from '../../core/manifest.ts'
 import { plausible, timeFrom } from '../../core/time.ts'
-import { chartIn } from '../chart/artifact.ts'
 import type { ChartVersion } from '../index/index.ts'
 import type { Charts } from './charts.ts'
 

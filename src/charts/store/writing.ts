@@ -1,5 +1,6 @@
 /** One chart of a server that takes charts: the parts of an artifact wait until its manifest tells what they are together. */
 
+import { CHART_LAYER, chartIn, PROVENANCE_LAYER } from '../../core/chart.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
@@ -7,7 +8,7 @@ import { IntegrityError, RegistryError, UnsupportedError } from '../../core/erro
 import { foreignName } from '../../core/foreign.ts'
 import { HELM_CONFIG, type Manifest } from '../../core/manifest.ts'
 import { readArchive } from '../chart/archive.ts'
-import { CHART_LAYER, chartIn, PROVENANCE_LAYER, tagOf } from '../chart/artifact.ts'
+import { tagOf } from '../chart/artifact.ts'
 import type { ChartVersion } from '../index/index.ts'
 import { type Charts, LARGEST_ARCHIVE } from './charts.ts'
 import { type Held, hold } from './held.ts'
