@@ -5,7 +5,7 @@ import type { Adapter, PingStep } from '../core/adapter.ts'
 import { abortReason, throwIfAborted } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { ConfigurationError, NetworkError, ReplicateError } from '../core/errors.ts'
-import type { Credential, Registry } from '../core/registry.ts'
+import { type Credential, placeOf, type Registry } from '../core/registry.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import type { History, RegistryStatus } from '../history/history.ts'
 import { hostWithPort, networkError } from '../http/failure.ts'
@@ -186,11 +186,6 @@ export function statusesIn(
     if (status) found.set(registry.name, status)
   }
   return found
-}
-
-/** What the history knows it by, beside its name. */
-export function placeOf({ url, path = '' }: Registry): string {
-  return url ?? path
 }
 
 export interface FoundCredential {

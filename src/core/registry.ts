@@ -62,6 +62,11 @@ export interface Registry {
   readonly options?: Readonly<Record<string, OptionValue>>
 }
 
+/** What the history knows it by, beside its name. */
+export function placeOf({ url, path = '' }: Registry): string {
+  return url ?? path
+}
+
 export type OptionValue = string | number | boolean | readonly string[] | Readonly<Record<string, string>>
 
 /** A credential that was found, and where. */

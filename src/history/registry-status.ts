@@ -1,4 +1,4 @@
-/** The result of the last check of each registry. */
+/** The result of the last check of each registry, since when it is like that, and when it changed before. */
 
 import type { Database } from './database/database.ts'
 import { formatTime } from './database/sql.ts'
@@ -7,16 +7,28 @@ export interface RegistryStatus {
   readonly status: 'healthy' | 'unhealthy'
   /** Why it is unhealthy. */
   readonly reason: string | undefined
+  /** The first check with this status after one with the other; of a registry that never changed its first check. RFC 3339. */
+  readonly since: string
   /** RFC 3339. */
   readonly checked_at: string
+}
+
+/** A check with another status than the one before. */
+export interface RegistryChange {
+  readonly status: RegistryStatus['status']
+  readonly reason: string | undefined
+  /** RFC 3339. */
+  readonly time: string
 }
 
 /** `address` is the registry's URL or path: under another one it is another registry. */
 export interface RegistryStatuses {
   /** Undefined before the first check. */
   status(name: string, address: string): RegistryStatus | undefined
-  /** The newest is kept. Without a reason it is healthy. */
-  keepStatus(name: string, address: string, reason?: string): void
+  /** The newest is kept. Without a reason it is healthy. Returns the status before. */
+  keepStatus(name: string, address: string, reason?: string): RegistryStatus | undefined
+  /** Newest first, the first check included; at most 100. */
+  changes(name: string, address: string): readonly RegistryChange[]
 }
 
 export function createRegistryStatuses(
@@ -24,22 +36,66 @@ export function createRegistryStatuses(
   now: () => number,
   redact: (text: string) => string,
 ): RegistryStatuses {
+  function status(name: string, address: string): RegistryStatus | undefined {
+    const row = database.get<StatusRow>(LOOK, { name, address })
+    if (!row) return undefined
+    const { since, time } = row
+    return { ...stateOf(row.reason), since: formatTime(since), checked_at: formatTime(time) }
+  }
+
   return {
-    status(name, address) {
-      const row = database.get<{ reason: string | null; time: number }>(LOOK, { name, address })
-      if (!row) return undefined
-      const status = row.reason === null ? 'healthy' : 'unhealthy'
-      return { status, reason: row.reason ?? undefined, checked_at: formatTime(row.time) }
-    },
+    status,
     keepStatus(name, address, reason) {
       const kept = reason === undefined ? null : redact(reason)
-      database.run(KEEP, { name, address, reason: kept, time: now() })
+      return database.transaction(() => {
+        const before = status(name, address)
+        const time = now()
+        const isChange = before?.status !== stateOf(kept).status
+        const since = before && !isChange ? Date.parse(before.since) : time
+        database.run(KEEP, { name, address, reason: kept, since, time })
+        if (isChange) {
+          database.run(ADD_CHANGE, { name, address, reason: kept, time })
+          database.run(FORGET_OLD, { name, most: MOST_CHANGES })
+        }
+        return before
+      })
     },
+    changes: (name, address) =>
+      database
+        .all<ChangeRow>(CHANGES, { name, address })
+        .map(({ reason, time }) => ({ ...stateOf(reason), time: formatTime(time) })),
   }
 }
 
-const LOOK = 'SELECT reason, time FROM registry_status WHERE name = @name AND address = @address'
+interface ChangeRow {
+  readonly reason: string | null
+  readonly time: number
+}
+
+interface StatusRow extends ChangeRow {
+  readonly since: number
+}
+
+function stateOf(reason: string | null): Pick<RegistryStatus, 'status' | 'reason'> {
+  return { status: reason === null ? 'healthy' : 'unhealthy', reason: reason ?? undefined }
+}
+
+/** Kept of each name. */
+const MOST_CHANGES = 100
+
+const LOOK = 'SELECT reason, since, time FROM registry_status WHERE name = @name AND address = @address'
 
 const KEEP = `
-  INSERT INTO registry_status (name, address, reason, time) VALUES (@name, @address, @reason, @time)
-  ON CONFLICT DO UPDATE SET address = excluded.address, reason = excluded.reason, time = excluded.time`
+  INSERT INTO registry_status (name, address, reason, since, time) VALUES (@name, @address, @reason, @since, @time)
+  ON CONFLICT DO UPDATE SET address = excluded.address, reason = excluded.reason, since = excluded.since,
+    time = excluded.time`
+
+const ADD_CHANGE = `
+  INSERT INTO registry_changes (name, address, reason, time) VALUES (@name, @address, @reason, @time)`
+
+const FORGET_OLD = `
+  DELETE FROM registry_changes WHERE name = @name AND id <= (
+    SELECT id FROM registry_changes WHERE name = @name ORDER BY id DESC LIMIT 1 OFFSET @most)`
+
+const CHANGES = `
+  SELECT reason, time FROM registry_changes WHERE name = @name AND address = @address ORDER BY id DESC`

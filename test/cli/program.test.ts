@@ -433,6 +433,7 @@ describe('the other commands', () => {
         insecure: false,
         status: 'unknown',
         status_reason: null,
+        status_since: null,
         checked_at: null,
       },
     ])

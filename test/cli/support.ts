@@ -301,7 +301,7 @@ function historyOf(behaviour: Behaviour): History {
     firstSeen: { times: unused },
     narrowed: { find: unused, keep: unused },
     names: { find: unused, keep: unused },
-    registries: { status: unused, keepStatus: unused },
+    registries: { status: unused, keepStatus: unused, changes: unused },
     prune: { candidates: unused, delete: unused, giveSpaceBack: unused },
     identity: unused,
     close: unused,

@@ -67,7 +67,16 @@ test('each step is told: address, certificate, the API, the credential, the list
   expect(known).toMatchObject({ status: 'unhealthy' })
   expect(known?.status_reason).toContain('401')
   expect(JSON.stringify(known)).not.toContain('wrong')
-  expect((await here.run(['registries', 'list'])).stdout).toMatch(/^hub .* unhealthy: .* just now$/m)
+  expect((await here.run(['registries', 'list'])).stdout).toMatch(/^hub .* unhealthy: .* just now +just now$/m)
+
+  const { changes, status_since: since } = JSON.parse((await here.run(['registries', 'show', 'hub', '--json'])).stdout)
+  expect(changes).toMatchObject([
+    { status: 'unhealthy', status_reason: known?.status_reason, time: since },
+    { status: 'healthy', status_reason: null },
+  ])
+  expect((await here.run(['registries', 'show', 'hub'])).stdout).toMatch(
+    /^CHANGED +STATUS\n.* unhealthy: .*\n.* healthy$/m,
+  )
 })
 
 test('a file of trust that holds no certificate is named, before the certificate is blamed', async () => {

@@ -254,4 +254,17 @@ export const MIGRATIONS: readonly string[] = [
     used INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Since when a registry is as it is, and when it changed. reason: NULL where it is healthy.
+  ALTER TABLE registry_status ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+  UPDATE registry_status SET since = time;
+  CREATE TABLE registry_changes (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    reason TEXT,
+    time INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX registry_changes_by_name ON registry_changes (name, id);
+  `,
 ]

@@ -1,11 +1,11 @@
 /** `replicate registries list` and `show`: what the configuration has, and how it was when it was last checked. */
 
-import type { RegistryStatus } from '../../../app/app.ts'
+import type { RegistryChange, RegistryStatus } from '../../../app/app.ts'
 import { didYouMean } from '../../../config/suggest.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
-import type { Registry } from '../../../core/registry.ts'
+import { placeOf, type Registry } from '../../../core/registry.ts'
 import { withoutUserinfo } from '../../../core/secret.ts'
-import { formatRelative } from '../../render/format.ts'
+import { formatRelative, formatTime } from '../../render/format.ts'
 import { renderFields, renderTable } from '../../render/table.ts'
 import { print, type Session } from '../../session.ts'
 
@@ -21,7 +21,14 @@ export async function list(session: Session): Promise<number> {
       registries.length === 0
         ? `no registry is configured in ${file}; \`replicate registries add\` adds one\n`
         : renderTable(
-            [{ title: 'NAME' }, { title: 'TYPE' }, { title: 'URL' }, { title: 'STATUS' }, { title: 'CHECKED' }],
+            [
+              { title: 'NAME' },
+              { title: 'TYPE' },
+              { title: 'URL' },
+              { title: 'STATUS' },
+              { title: 'SINCE' },
+              { title: 'CHECKED' },
+            ],
             registries.map((registry) => row(registry, statuses.get(registry.name), session.timer.now())),
             session.stdout.columns,
             session.colors,
@@ -35,8 +42,11 @@ export async function show(session: Session, name: string): Promise<number> {
   const configuration = await app.editable()
   const registry = definedRegistry(configuration.registries, name)
   const status = (await app.statuses([registry])).get(name)
+  const changes = (await app.records()).registries.changes(name, placeOf(registry))
   const document = { ...registryJson(registry, status), ...settings(registry), file: configuration.registryFile(name) }
-  print(session, document, () => renderFields(document, session.colors))
+  print(session, { ...document, changes: changes.map(changeJson) }, () =>
+    [renderFields(document, session.colors), changesText(changes, session)].filter((part) => part !== '').join('\n'),
+  )
   return 0
 }
 
@@ -62,6 +72,7 @@ export function registryJson(registry: Registry, status: RegistryStatus | undefi
     insecure: registry.insecure ?? false,
     status: status?.status ?? 'unknown',
     status_reason: status?.reason ?? null,
+    status_since: status?.since ?? null,
     checked_at: status?.checked_at ?? null,
   }
 }
@@ -83,11 +94,25 @@ function settings(registry: Registry): object {
 
 function row(registry: Registry, status: RegistryStatus | undefined, now: number): readonly string[] {
   const { name, type, url, path = '' } = registry
-  const checked = status === undefined ? 'never' : formatRelative(status.checked_at, now)
-  return [name, type, url ?? path, statusText(status), checked]
+  const [since, checked] = status ? [status.since, status.checked_at].map((time) => formatRelative(time, now)) : []
+  return [name, type, url ?? path, status ? statusText(status) : 'unknown', since ?? '', checked ?? 'never']
 }
 
-function statusText(status: RegistryStatus | undefined): string {
-  if (status === undefined) return 'unknown'
-  return status.reason === undefined ? status.status : `${status.status}: ${status.reason}`
+function statusText({ status, reason }: RegistryChange | RegistryStatus): string {
+  return reason === undefined ? status : `${status}: ${reason}`
+}
+
+function changeJson({ status, reason, time }: RegistryChange): object {
+  return { status, status_reason: reason ?? null, time }
+}
+
+/** How many changes people are shown; `--json` has all that are kept. */
+const SHOWN_CHANGES = 10
+
+/** Empty before the first change: what is now stands above. */
+function changesText(changes: readonly RegistryChange[], session: Session): string {
+  if (changes.length < 2) return ''
+  const rows = changes.slice(0, SHOWN_CHANGES).map((change) => [formatTime(change.time, false), statusText(change)])
+  const heads = [{ title: 'CHANGED' }, { title: 'STATUS' }]
+  return renderTable(heads, rows, session.stdout.columns, session.colors)
 }
