@@ -54,13 +54,34 @@ export function parseSchedule(text: string, timezone?: string): Schedule {
     text,
     timezone,
     fields: valuesOf(parsed),
-    after: (time) =>
-      attempt(() =>
-        CronExpressionParser.parse(expression, { ...zone, currentDate: new Date(time) })
-          .next()
-          .getTime(),
-      ),
+    after: timesOf(parsed, offsetIn(timezone)),
   }
+}
+
+/** The parser tells a time that is skipped, or comes twice, only if it began before the clocks were moved: it begins there, so that the
+ *  answer does not depend on when it is asked for. */
+function timesOf(expression: CronExpression, offset: (time: number) => string): Schedule['after'] {
+  let last: number | undefined
+  return (time) => {
+    // Times that are asked for one after the other need no new beginning.
+    if (time !== last) {
+      const before = time - LONGEST_CHANGE
+      expression.reset(new Date(offset(before) === offset(time) ? time : before))
+    }
+    do last = attempt(() => expression.next().getTime())
+    while (last !== undefined && last <= time)
+    return last
+  }
+}
+
+/** Longer than clocks are ever moved, and than the hours that such a move touches, in milliseconds. */
+const LONGEST_CHANGE = 3 * 60 * 60 * 1000
+
+/** What a time zone has been moved by at a time, in any spelling. */
+function offsetIn(timezone: string | undefined): (time: number) => string {
+  if (timezone === undefined) return (time) => String(new Date(time).getTimezoneOffset())
+  const format = new Intl.DateTimeFormat('en', { timeZone: timezone, timeZoneName: 'longOffset', year: 'numeric' })
+  return (time) => format.formatToParts(time).find(({ type }) => type === 'timeZoneName')?.value ?? ''
 }
 
 export function schedulesOf({ triggers }: Pick<Policy, 'triggers'>): readonly Schedule[] {

@@ -114,6 +114,27 @@ describe('where clocks are moved', () => {
   })
 })
 
+describe('where clocks are moved, whenever it is asked', () => {
+  const moves = [Date.parse('2026-03-29T01:00:00Z'), Date.parse('2026-10-25T01:00:00Z')]
+
+  test.each(['30 2 * * *', '15,45 2 * * *', '0 2,3 * * *', '*/20 * * * *', '0 */2 * * *', '30 1-3 * * *'])(
+    '%s comes at the same times',
+    (text) => {
+      const schedule = parseSchedule(text, 'Europe/Berlin')
+      for (const move of moves) {
+        const all: number[] = []
+        for (let time = schedule.after(move - 12 * 3_600_000); time && time < move + 48 * 3_600_000; ) {
+          all.push(time)
+          time = schedule.after(time)
+        }
+        for (let time = move - 4 * 3_600_000; time < move + 6 * 3_600_000; time += 5 * 60_000) {
+          expect(schedule.after(time), new Date(time).toISOString()).toBe(all.find((each) => each > time))
+        }
+      }
+    },
+  )
+})
+
 describe('the coming runs', () => {
   const now = Date.parse('2026-11-21T10:30:00Z')
   const hourly = { ...policy, name: 'hourly', triggers: [{ schedule: '@hourly', timezone: 'UTC' }] }
