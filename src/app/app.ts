@@ -9,6 +9,7 @@ import type { Configuration } from '../config/load.ts'
 import { homeDirectory } from '../config/paths.ts'
 import { readConfiguration } from '../config/read.ts'
 import type { PingStep } from '../core/adapter.ts'
+import { systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { HistoryError, notBegun } from '../core/errors.ts'
 import { placeOf, type Registry } from '../core/registry.ts'
@@ -26,6 +27,7 @@ import { createLooking, type Looking } from './looking.ts'
 import { type FoundCredential, foundCredential, peerOf, pingRegistry, signIn, statusesIn } from './ping.ts'
 import { commandEnvironment, createPost } from './post.ts'
 import { createRunning, type Running } from './running.ts'
+import type { ServeRequest } from './serving.ts'
 
 /** What every command needs to know of its surroundings. */
 export interface AppOptions {
@@ -53,7 +55,9 @@ export type { PlanOptions, PolicyOutcome, RunOptions, VerifyOptions } from '../c
 export type { Match } from '../engine/plan/matches.ts'
 export type { RegistryChange, RegistryStatus } from '../history/history.ts'
 export type { Handshake, ShownCertificate } from '../http/trust/handshake.ts'
+export type { ServeNews } from '../serve/parts.ts'
 export type { FoundCredential } from './ping.ts'
+export type { ServeRequest } from './serving.ts'
 
 /** The program, without its command line. */
 export interface App extends Running, Looking {
@@ -88,6 +92,8 @@ export interface App extends Running, Looking {
   /** Throws what went wrong, where the registry does not accept it. */
   signIn(registry: string, configuration: Configuration, ctx: Context): Promise<void>
   readonly keychain: Keychain
+  /** Runs policies by their triggers until the signal is aborted. Throws where it could not start. */
+  serve(request: ServeRequest): Promise<void>
   /** Checks versions, files, keychain, registries and clock, one after another. */
   examine(ctx: Context): AsyncIterable<Check>
   /** Opens the history on first use, to be written. */
@@ -179,6 +185,19 @@ export function createApp(options: AppOptions): App {
     commandEnv: () => commandEnvironment(options.env, homeDirectory(options), redactor),
   })
 
+  async function ping(
+    name: string,
+    configuration: Configuration,
+    ctx: Context,
+    ended?: (step: PingStep) => void,
+  ): Promise<readonly PingStep[]> {
+    const registry = configuration.registryOf(name)
+    const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
+    const reason = steps.find(({ ok }) => !ok)?.detail
+    await keepStatus(registry, reason, ctx)
+    return steps
+  }
+
   return {
     configuration: (files) => read(files, options.config),
     offline: (files) => read(files, options.config, true),
@@ -188,13 +207,7 @@ export function createApp(options: AppOptions): App {
       (await import('../config/edit/file.ts')).editConfiguration(edits, { ...options, types: adapters, ...how }),
     ...running,
     ...createLooking({ connections, guarded, readHistory, lists }),
-    async ping(name, configuration, ctx, ended) {
-      const registry = configuration.registryOf(name)
-      const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
-      const reason = steps.find(({ ok }) => !ok)?.detail
-      await keepStatus(registry, reason, ctx)
-      return steps
-    },
+    ping,
     async tryOut(registry, credential, ctx, ended) {
       const from = { origin: 'what was entered', whose: 'what was entered' }
       const entered = credential && credentialOf(credential, from, { secrets: redactor.add })
@@ -225,6 +238,19 @@ export function createApp(options: AppOptions): App {
     async signIn(name, configuration, ctx) {
       await signIn(configuration.registryOf(name), connections, guarded(ctx)).catch((error: unknown) => {
         throw notBegun(error)
+      })
+    },
+    async serve(request) {
+      const { serveWith } = await import('./serving.ts')
+      const history = await openedHistory()
+      const clock = options.timing?.clock ?? systemClock
+      await serveWith(request, {
+        ...running,
+        connections,
+        history,
+        clock,
+        read: (files) => read(files, options.config),
+        ping,
       })
     },
     keychain: connections.keychain,

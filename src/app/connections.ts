@@ -30,6 +30,8 @@ import { trustOf } from './trust/trust.ts'
 export interface Connections {
   /** One client a registry, shared by all that use it, so that its limits and tokens are too. */
   open(registry: Registry): Promise<Endpoint>
+  /** What speaks to its type. */
+  typeOf(registry: Registry): Promise<AdapterType>
   /** That client. */
   http(registry: Registry): Promise<HttpClient>
   credential(registry: Registry): Promise<Credential>
@@ -208,6 +210,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     proxy: (registry) => proxyOf(registry, options.env),
     http: async (registry) => (await lend(registry)).tools.http(),
     open: opening,
+    typeOf,
     async close() {
       closing.abort(new NetworkError('the connections were closed', { retryable: false }))
       await Promise.allSettled(opened.map((adapter) => adapter.close?.()))

@@ -35,6 +35,11 @@ export interface VerifyFlags {
   readonly repair?: boolean
 }
 
+export interface ServeFlags {
+  /** Milliseconds. */
+  readonly drain?: number
+}
+
 export function addGlobalOptions(program: Command): Command {
   return program
     .option('-c, --config <file>', "the user's configuration (default: $REPLICATE_CONFIG, then the XDG place)")

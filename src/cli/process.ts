@@ -16,8 +16,9 @@ const LARGEST_INPUT = 4 * 1024 * 1024
 /** Listens to signals, to broken pipes and to errors that nothing caught from now on. */
 export function processSurroundings(parts: Parts, report: ReportStray): Surroundings {
   const controller = new AbortController()
-  listenToSignals(controller)
-  const surroundings = surroundingsOf(parts, controller)
+  const hangups = new Set<() => void>()
+  listenToSignals(controller, hangups)
+  const surroundings = surroundingsOf(parts, controller, hangups)
   listenToStrays(controller, (error) => report(error, surroundings))
   return surroundings
 }
@@ -25,7 +26,7 @@ export function processSurroundings(parts: Parts, report: ReportStray): Surround
 /** Says what went wrong; the result is the exit status. */
 type ReportStray = (error: unknown, surroundings: Surroundings) => Promise<number>
 
-function surroundingsOf(parts: Parts, controller: AbortController): Surroundings {
+function surroundingsOf(parts: Parts, controller: AbortController, hangups: Set<() => void>): Surroundings {
   const surroundings: Surroundings = {
     // The reader of the results has gone, or the disk is full: what still runs is stopped cleanly. Only the latter is reported.
     stdout: outputOf(process.stdout, (error) => {
@@ -37,6 +38,10 @@ function surroundingsOf(parts: Parts, controller: AbortController): Surroundings
     cwd: process.cwd(),
     stdin: readStdin,
     signal: controller.signal,
+    onHangup(callback) {
+      hangups.add(callback)
+      return () => hangups.delete(callback)
+    },
     timer: {
       now: Date.now,
       every: (milliseconds, callback) => {
@@ -51,9 +56,13 @@ function surroundingsOf(parts: Parts, controller: AbortController): Surroundings
   return { ...surroundings, stderr: messages(surroundings) }
 }
 
-function listenToSignals(controller: AbortController): void {
+function listenToSignals(controller: AbortController, hangups: ReadonlySet<() => void>): void {
   for (const [signal, exitCode] of Object.entries(SIGNALS)) {
     process.on(signal, () => {
+      if (signal === 'SIGHUP' && hangups.size > 0) {
+        for (const callback of hangups) callback()
+        return
+      }
       if (controller.signal.aborted) {
         if (process.stderr.isTTY) process.stderr.write('\nended at once\n')
         process.exit(exitCode)

@@ -38,6 +38,8 @@ export interface Surroundings {
   readonly cwd: string
   readonly stdin: () => Promise<string>
   readonly signal: AbortSignal
+  /** Calls back for SIGHUP, which otherwise ends the program; the result ends it. */
+  onHangup(callback: () => void): () => void
   readonly timer: Timer
   /** What starts this program from anywhere: absolute paths. */
   readonly program: readonly string[]

@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly filter?: Readonly<Record<string, readonly string[]>>
   readonly failFast?: boolean
   readonly maxFailures?: number
-  /** Wait for a running execution of the same policy instead of failing. */
+  /** Wait for a running execution of the same policy instead of failing; absent: as the policy's `on_overlap` says. */
   readonly wait?: boolean
   /** Milliseconds. */
   readonly timeout?: number

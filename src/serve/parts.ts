@@ -1,5 +1,6 @@
 /** What the parts of `replicate serve` are given, and what they are to each other. */
 
+import type { FastifyInstance } from 'fastify'
 import type { Configuration } from '../config/load.ts'
 import type { ServeSettings } from '../config/serve.ts'
 import type { AdapterType, PingStep } from '../core/adapter.ts'
@@ -56,6 +57,8 @@ export interface Wish {
   readonly policy: string
   readonly trigger: TriggerKind
   readonly events?: readonly ArtifactEvent[]
+  /** Its execution has a number now, and is in the history. */
+  readonly started?: (execution: Execution) => void
   /** Called once, when nothing more becomes of it in this process: it ran, or it was left out because the policy still runs. */
   readonly settled?: (end: WishEnd) => void
 }
@@ -67,7 +70,12 @@ export type WishEnd =
   /** The process ends first: it is to be wished again at the next start. */
   | { readonly kind: 'dropped' }
 
-/** Starts all executions: at most `max_executions` at once, fair between policies, one at a time of each policy. */
+/**
+ * Starts all executions: at most `max_executions` at once, fair between policies, one at a time of each policy.
+ *
+ * A wish without events is left out while the policy runs (`on_overlap: skip`), or waits (`queue`); a second one that would wait is left
+ * out too. Wishes with events always wait, and one execution does those of the same trigger together: each is `started` and `settled`.
+ */
 export interface Executions {
   wish(wish: Wish): void
   readonly waiting: number
@@ -104,12 +112,21 @@ export interface Daemon {
   readonly program: Program
   readonly current: () => Current
   readonly executions: Executions
+  /** Executions that the last process left and this one goes on with, events of theirs included; each has its `execution_ended` later. */
+  readonly resuming: ReadonlySet<number>
+  /** Not listening yet while parts start: each registers its routes then, in a plugin of its own (`http.register`). */
+  readonly http: FastifyInstance
   readonly tell: (news: ServeNews) => void
   /** The result ends it. */
   readonly listen: (listener: (news: ServeNews) => void) => () => void
+  /** True from the first signal to end: nothing new is taken. */
+  readonly draining: () => boolean
   /** Aborted when the daemon ends. */
   readonly signal: AbortSignal
 }
+
+/** What starts a part, before the daemon listens. */
+export type StartPart = (daemon: Daemon) => Part | Promise<Part>
 
 /** A part that runs until the daemon's signal is aborted, and looks at the configuration again when told. */
 export interface Part {

@@ -23,6 +23,7 @@ import { addImport } from './import.ts'
 import { narrowHelp } from './narrow.ts'
 import { addPolicies, addSchedule } from './policies.ts'
 import { addRegistries } from './registries.ts'
+import { addServe } from './serve.ts'
 
 /** Called by the command that was asked for. */
 export type Dispatch = (flags: GlobalFlags, execute: Execute) => Promise<void>
@@ -55,6 +56,7 @@ export function buildProgram(dispatch: Dispatch): Command {
   addExecutions(program, start)
   addPolicies(program, start)
   addSchedule(program, start)
+  addServe(program, start)
   addRegistries(program, start)
   addCredentials(program, start)
   addDoctor(program, start)

@@ -21,7 +21,8 @@ export interface BeginRequest {
   readonly again?: Again | undefined
   /** Registries that keep nothing of a run that was interrupted. */
   readonly late?: readonly string[]
-  /** Wait for a running execution of the policy instead of failing. */
+  /** Wait for a running execution of the policy instead of failing; absent: as the policy's `on_overlap` says. false: the caller says what
+   *  becomes of it. */
   readonly wait?: boolean | undefined
 }
 
@@ -31,15 +32,20 @@ export async function begin(request: BeginRequest, clock: Clock, ctx: Context): 
   for (let waiting = false; ; waiting = true) {
     const begun = beginOnce(request)
     if ('id' in begun) return begun
-    if (!request.wait && policy.on_overlap !== 'queue') {
-      const text = `another run of the policy was left out (trigger: ${trigger}): this one is still running`
-      history.logs.add(begun.owner.execution, undefined, 'warning', text, clock.now())
-      history.logs.flush()
+    if (!(request.wait ?? policy.on_overlap === 'queue')) {
+      if (request.wait === undefined) sayLeftOut(history, begun.owner.execution, trigger, clock.now())
       throw locked(policy.name, begun.owner)
     }
     if (!waiting) ctx.emit({ type: 'waiting', reason: `policy ${policy.name} is running: ${ownerText(begun.owner)}` })
     await clock.sleep(CONTROL_INTERVAL, ctx.signal)
   }
+}
+
+/** The execution that runs tells it in its log. */
+export function sayLeftOut(history: History, running: number, trigger: TriggerKind, time: number): void {
+  const text = `another run of the policy was left out (trigger: ${trigger}): this one is still running`
+  history.logs.add(running, undefined, 'warning', text, time)
+  history.logs.flush()
 }
 
 export interface Begun {

@@ -29,6 +29,7 @@ test('without a terminal there is a line each ten seconds while bytes move', () 
       cwd: '/nowhere',
       stdin: unused,
       signal: new AbortController().signal,
+      onHangup: () => () => undefined,
       timer: {
         now: () => 0,
         every: (milliseconds, callback) => {

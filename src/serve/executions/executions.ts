@@ -1,0 +1,227 @@
+/** Starts executions: at most so many at once, fair between policies, one at a time of each policy. */
+
+import { LockedError } from '../../core/errors.ts'
+import type { Execution } from '../../core/execution.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { PolicyOutcome } from '../../core/requests.ts'
+import type { Current, Executions, Program, ServeNews, Wish, WishEnd } from '../parts.ts'
+import { type Group, joined, openGroup } from './group.ts'
+
+export interface ExecutionOptions {
+  readonly program: Program
+  readonly current: () => Current
+  readonly tell: (news: ServeNews) => void
+  /** Stops what runs. */
+  readonly signal: AbortSignal
+}
+
+export interface ExecutionQueue extends Executions {
+  /** Goes on with an execution that an earlier process left. */
+  resume(execution: Execution): void
+  /** `max_executions` may have grown, or a policy be gone. */
+  reloaded(): void
+  /** Starts nothing more: what waits is dropped. Resolves when nothing runs. */
+  close(): Promise<void>
+}
+
+/** How long a policy that another process runs is left alone, in milliseconds. */
+const LOCKED_PAUSE = 5000
+
+/** What one policy does and is to do. */
+interface Line {
+  readonly policy: string
+  running: boolean
+  /** Another process runs it: it is tried again later. */
+  held: boolean
+  /** In the order in which they are started. */
+  readonly waiting: Work[]
+}
+
+type Work =
+  | { readonly kind: 'wishes'; readonly group: Group }
+  | { readonly kind: 'resume'; readonly execution: Execution }
+
+type Running = Executions['running'][number]
+
+export function createExecutions({ program, current, tell, signal }: ExecutionOptions): ExecutionQueue {
+  /** Those that wait or run, the next to be served first. */
+  const lines = new Map<string, Line>()
+  const running = new Set<Running>()
+  /** Those that run, also those that have no number yet. */
+  let busy = 0
+  let closed = false
+  const idle: (() => void)[] = []
+
+  function lineOf(policy: string): Line {
+    const line = lines.get(policy) ?? { policy, running: false, held: false, waiting: [] }
+    lines.set(policy, line)
+    return line
+  }
+
+  function policyNamed(name: string): Policy | undefined {
+    return current().configuration.policies.find((policy) => policy.name === name && policy.enabled)
+  }
+
+  function end(wish: Wish, how: WishEnd): void {
+    if (how.kind === 'left') {
+      tell({ type: 'wish_left', policy: wish.policy, trigger: wish.trigger, reason: how.reason })
+    }
+    wish.settled?.(how)
+  }
+
+  function endAll({ wishes }: Group, how: WishEnd): void {
+    for (const wish of wishes) end(wish, how)
+  }
+
+  function wish(wanted: Wish): void {
+    const at = once(wanted)
+    if (at) end(wanted, at)
+    else serve()
+  }
+
+  /** Puts it where it waits; its end where it does not. */
+  function once(wanted: Wish): WishEnd | undefined {
+    if (closed) return { kind: 'dropped' }
+    const policy = policyNamed(wanted.policy)
+    if (!policy) return gone()
+    const line = lineOf(policy.name)
+    const isWaiting = line.waiting.some((work) => work.kind === 'wishes' && joined(work.group, wanted))
+    if (isWaiting) return wanted.events ? undefined : { kind: 'left', reason: 'the same waits already' }
+    const left = wanted.events ? undefined : overlap(line, policy)
+    if (!left) line.waiting.push({ kind: 'wishes', group: openGroup(wanted) })
+    return left
+  }
+
+  function overlap(line: Line, { on_overlap }: Policy): WishEnd | undefined {
+    if (!line.running || on_overlap === 'queue') return undefined
+    return { kind: 'left', reason: 'the policy is still running' }
+  }
+
+  function serve(): void {
+    for (const line of [...lines.values()]) {
+      if (closed || busy >= current().settings.max_executions) return
+      if (line.running || line.held) continue
+      const work = line.waiting.shift()
+      if (!work) continue
+      // Served last, it is the last to be served again.
+      lines.delete(line.policy)
+      lines.set(line.policy, line)
+      void start(line, work)
+    }
+  }
+
+  async function start(line: Line, work: Work): Promise<void> {
+    line.running = true
+    busy += 1
+    try {
+      await (work.kind === 'resume' ? resumeOne(line, work.execution) : runGroup(line, work.group))
+    } finally {
+      line.running = false
+      busy -= 1
+      if (line.waiting.length === 0) lines.delete(line.policy)
+      serve()
+      if (busy === 0) for (const resolve of idle.splice(0)) resolve()
+    }
+  }
+
+  async function runGroup(line: Line, group: Group): Promise<void> {
+    const { configuration } = current()
+    const policy = policyNamed(line.policy)
+    if (!policy) return endAll(group, gone())
+    const { trigger, events } = group
+    const options = { trigger, wait: false, ...(events ? { events } : {}) }
+    const outcome = await watched(line.policy, group, (started, ctx) =>
+      program.run(policy, configuration, options, started, ctx),
+    )
+    if (!isLocked(outcome)) {
+      tell({ type: 'execution_ended', policy: line.policy, trigger, outcome })
+      return endAll(group, { kind: 'ran', outcome })
+    }
+    if (events === undefined && policy.on_overlap === 'skip') {
+      return endAll(group, { kind: 'left', reason: 'another process runs the policy' })
+    }
+    if (closed) return endAll(group, { kind: 'dropped' })
+    line.waiting.unshift({ kind: 'wishes', group })
+    hold(line)
+  }
+
+  async function resumeOne(line: Line, { id, trigger }: Execution): Promise<void> {
+    const outcome = await watched(line.policy, undefined, (started, ctx) =>
+      program.again({ how: 'resume', execution: id }, {}, started, ctx),
+    )
+    tell({ type: 'execution_ended', policy: line.policy, trigger, outcome })
+  }
+
+  async function watched(
+    policy: string,
+    group: Group | undefined,
+    run: (
+      started: (execution: Execution) => void,
+      ctx: { readonly signal: AbortSignal; readonly emit: Parameters<Program['run']>[4]['emit'] },
+    ) => Promise<PolicyOutcome>,
+  ): Promise<PolicyOutcome> {
+    let own: Running | undefined
+    try {
+      return await run(
+        (execution) => {
+          own = { execution, policy, since: program.clock.now() }
+          running.add(own)
+          tell({ type: 'execution_started', execution })
+          for (const wanted of group?.wishes ?? []) wanted.started?.(execution)
+        },
+        {
+          signal,
+          emit: (event) => {
+            if (own) tell({ type: 'execution_event', execution: own.execution.id, policy, event })
+          },
+        },
+      )
+    } finally {
+      if (own) running.delete(own)
+    }
+  }
+
+  function hold(line: Line): void {
+    line.held = true
+    const over = (): void => {
+      line.held = false
+      serve()
+    }
+    program.clock.sleep(LOCKED_PAUSE, signal).then(over, over)
+  }
+
+  return {
+    wish,
+    resume(execution) {
+      lineOf(execution.policy).waiting.push({ kind: 'resume', execution })
+      serve()
+    },
+    reloaded: serve,
+    get waiting() {
+      let count = 0
+      for (const { waiting } of lines.values()) count += waiting.length
+      return count
+    },
+    get running() {
+      return [...running]
+    },
+    async close() {
+      closed = true
+      for (const line of [...lines.values()]) {
+        for (const work of line.waiting.splice(0)) {
+          if (work.kind === 'wishes') endAll(work.group, { kind: 'dropped' })
+        }
+        if (!line.running) lines.delete(line.policy)
+      }
+      if (busy > 0) await new Promise<void>((resolve) => idle.push(resolve))
+    },
+  }
+}
+
+function isLocked({ execution, error }: PolicyOutcome): boolean {
+  return execution === undefined && error instanceof LockedError
+}
+
+function gone(): WishEnd {
+  return { kind: 'left', reason: 'the policy is gone or disabled' }
+}
