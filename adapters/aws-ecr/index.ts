@@ -32,6 +32,13 @@ export const awsEcr: AdapterType = {
   ],
   expired: [{ status: 403, text: /authorization token has expired/i }],
   signIn: async (found, registry, tools) => (await import('./open.ts')).signIn(found, registry, tools),
+  hooks: {
+    events: ['push', 'delete', 'scan'],
+    setup:
+      'a rule of EventBridge for `source: aws.ecr` (and `aws.inspector2`, for enhanced scans) whose target is an API destination: POST to URL, with a connection of type API key, `x-api-key` being SECRET, or of type Basic with SECRET as the password. Through a topic of SNS the endpoint is `URL?token=SECRET`, and `replicate serve` logs the link that confirms the subscription.',
+    header: 'x-api-key',
+  },
+  greetHook: async (delivery) => (await import('./events.ts')).greetHook(delivery),
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

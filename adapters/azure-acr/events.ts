@@ -4,6 +4,7 @@
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
+import type { HookGreeting } from '../../src/core/hooks.ts'
 import { malformedDelivery } from '../../src/oci/registry/delivery.ts'
 import { eventOf } from '../told.ts'
 
@@ -25,6 +26,21 @@ const ENVELOPE = z.looseObject({
 export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
   const isGrid = Array.isArray(body) || (typeof body === 'object' && body !== null && 'data' in body)
   return isGrid ? [body].flat().flatMap(unpacked) : eventsOf(body)
+}
+
+const VALIDATION = z.array(
+  z.looseObject({
+    eventType: z.literal('Microsoft.EventGrid.SubscriptionValidationEvent'),
+    data: z.looseObject({ validationCode: z.string().max(200) }),
+  }),
+)
+
+/** Event Grid sends nothing before the code of its first delivery has come back.
+ *
+ *  https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema */
+export function greetHook({ body }: Delivery): HookGreeting | undefined {
+  const [validation] = VALIDATION.safeParse(body).data ?? []
+  return validation && { answer: { validationResponse: validation.data.validationCode } }
 }
 
 function unpacked(envelope: unknown): readonly RegistryEvent[] {

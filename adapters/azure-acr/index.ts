@@ -22,6 +22,12 @@ export const azureAcr: AdapterType = {
     '`untagged: true` lists the manifests too, among them those of the platforms of an image.',
   ],
   signIn: async (found, registry, tools) => (await import('./sign-in.ts')).signIn(found, registry, tools),
+  hooks: {
+    events: ['push', 'delete'],
+    setup:
+      'under Services, Webhooks: service URI `URL`, custom header `Authorization: Bearer SECRET`, actions push and delete. Or under Events, a Web Hook subscription of Event Grid in either schema, endpoint `URL?token=SECRET`: its validation is answered.',
+  },
+  greetHook: async (delivery) => (await import('./events.ts')).greetHook(delivery),
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

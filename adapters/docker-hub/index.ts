@@ -25,6 +25,10 @@ export const dockerHub: AdapterType = {
     'Tags are deleted through the API, which needs an access token with the permission to delete.',
   ],
   options: [{ name: 'api_url', description: 'Where its API answers; default https://hub.docker.com', type: 'text' }],
+  hooks: {
+    events: ['push'],
+    setup: 'in the repository, under Webhooks: `URL?token=SECRET`, as an address is all that can be set there.',
+  },
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

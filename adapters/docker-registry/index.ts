@@ -17,7 +17,11 @@ export const dockerRegistry: AdapterType = {
     'Deleting must be allowed in the registry (storage.delete.enabled); version 2 cannot delete a tag alone.',
     'There is no referrers API; referrers are kept under the tags sha256-<hex>.',
   ],
-  parseEvents: async (delivery) =>
-    (await import('../../src/oci/registry/notifications.ts')).distributionEvents(delivery),
+  hooks: {
+    events: ['push', 'delete'],
+    setup:
+      'under notifications.endpoints in its configuration: `url: URL`, `headers: {Authorization: [Bearer SECRET]}`, a `timeout` of some seconds. Webhooks of Mirantis Secure Registry (DTR), Tencent (TCR) and of Harbor and zot used as plain registries are read too.',
+  },
+  parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: (registry, tools) => ociRegistry(registry, tools),
 }

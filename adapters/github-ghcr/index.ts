@@ -34,6 +34,13 @@ export const githubGhcr: AdapterType = {
   ],
   // Its token server takes the token as a password; as a bearer token the registry wants it in another form.
   signIn: async (found) => asPassword(found),
+  hooks: {
+    events: ['push'],
+    setup:
+      "in the settings of the organization or repository, under Webhooks: payload URL `URL`, secret SECRET, and of the individual events 'Packages' and 'Registry packages'.",
+    signature: 'x-hub-signature-256',
+    form: true,
+  },
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

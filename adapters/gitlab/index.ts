@@ -32,6 +32,12 @@ export const gitlab: AdapterType = {
     },
   ],
   signIn: async (found) => asPassword(found),
+  hooks: {
+    events: ['push', 'delete'],
+    setup:
+      "on a GitLab of your own, in gitlab.rb: `registry['notifications'] = [{'name' => 'replicate', 'url' => 'URL', 'timeout' => '5s', 'threshold' => 5, 'backoff' => '1s', 'headers' => {'Authorization' => ['Bearer SECRET']}}]`. gitlab.com sends none: `poll` does there.",
+    header: 'x-gitlab-token',
+  },
   parseEvents: async (delivery) =>
     (await import('../../src/oci/registry/notifications.ts')).distributionEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),

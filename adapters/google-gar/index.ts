@@ -35,8 +35,26 @@ export const googleGar: AdapterType = {
       description: 'Where its API answers; default https://artifactregistry.googleapis.com',
       type: 'text',
     },
+    {
+      name: 'hook_service_account',
+      description:
+        'The account of the Pub/Sub push subscription, NAME@PROJECT.iam.gserviceaccount.com: only what its token signs is a webhook',
+      type: 'text',
+    },
+    { name: 'hook_audience', description: 'The audience of that token, as the push subscription has it', type: 'text' },
+    {
+      name: 'keys_url',
+      description: "Where Google's keys for such tokens are; default https://www.googleapis.com/oauth2/v1/certs",
+      type: 'text',
+    },
   ],
   signIn: async (found, registry, tools) => (await import('./sign-in.ts')).signIn(found, registry, tools),
+  hooks: {
+    events: ['push', 'delete'],
+    setup:
+      'a push subscription of the Pub/Sub topic `gcr` to URL, with authentication enabled: its service account and audience are the options `hook_service_account` and `hook_audience`, and no `hook_secret` is needed. Without authentication the endpoint is `URL?token=SECRET`.',
+    verifiedBy: 'hook_service_account',
+  },
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

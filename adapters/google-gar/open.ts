@@ -26,6 +26,7 @@ import {
   UPLOAD,
 } from './api.ts'
 import { listRepositories, listTags, repositoriesOf } from './listing.ts'
+import { pushTokens } from './push-token.ts'
 
 export function open(registry: Registry, tools: AdapterTools): Adapter {
   const adapter = ociRegistry(registry, tools, {
@@ -50,6 +51,7 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
     repositories: (wanted, ctx) => listRepositories(wanted, gar, ctx),
     listTags: (name, ctx) => listTags(name, gar, ctx),
     writeRules: (name, ctx) => writeRules(name, gar, ctx),
+    ...pushTokens(registry, tools),
   }
 }
 

@@ -1,4 +1,5 @@
-/** Harbor's webhooks, in its own format and as CloudEvents. Neither is signed: all there is is an `Authorization` of the user's choice. */
+/** Harbor's webhooks, in its own format and as CloudEvents. Neither is signed: all there is is an `Authorization` of the user's choice.
+ *  Tencent's registry and Harbor 1 have other names for the same events. */
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
@@ -9,8 +10,13 @@ import { eventOf } from '../told.ts'
 const ACTIONS: Readonly<Record<string, RegistryEvent['action']>> = {
   PUSH_ARTIFACT: 'push',
   DELETE_ARTIFACT: 'delete',
+  SCANNING_COMPLETED: 'scan',
   'harbor.artifact.pushed': 'push',
   'harbor.artifact.deleted': 'delete',
+  'harbor.scan.completed': 'scan',
+  pushImage: 'push',
+  deleteImage: 'delete',
+  scanningCompleted: 'scan',
 }
 
 const DATA = z.object({
@@ -28,7 +34,7 @@ const PAYLOAD = z.union([
     .transform(({ occur_at: time, event_data }) => ({ id: undefined, time, ...event_data })),
 ])
 
-/** Nothing for scans, quotas, pulls and other events. */
+/** Nothing for quotas, pulls, replications and other events. A scan of an index names each of its platforms, without a tag. */
 export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
   const action = ACTIONS[TYPE.safeParse(body).data?.type ?? '']
   if (!action) return []

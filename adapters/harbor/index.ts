@@ -21,6 +21,11 @@ export const harbor: AdapterType = {
     'Labels that the destination lacks are created in its project; global labels of the same name are used where they exist.',
     'Its webhooks do not tell of a tag that was made or deleted by its API or web pages, and of several tags of a deleted artifact they name one.',
   ],
+  hooks: {
+    events: ['push', 'delete', 'scan'],
+    setup:
+      "in the project, under Webhooks: notify type http, either payload format, endpoint URL, auth header `Bearer SECRET`, events 'Artifact pushed', 'Artifact deleted' and, for `scan`, 'Scanning finished'.",
+  },
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

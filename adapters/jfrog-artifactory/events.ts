@@ -1,6 +1,7 @@
-/** Artifactory's predefined webhooks of the domain `docker`.
+/** Artifactory's predefined webhooks of the domains `docker` and `artifact_property`: its properties are its labels.
  *
- *  https://jfrog.com/help/r/jfrog-platform-administration-documentation/domain-docker */
+ *  https://jfrog.com/help/r/jfrog-platform-administration-documentation/domain-docker
+ *  https://jfrog.com/help/r/jfrog-platform-administration-documentation/domain-artifact-properties */
 
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
@@ -18,9 +19,16 @@ const PAYLOAD = z.union([
   // Older versions say it all on one level.
   DATA.extend({ event_type: z.string() }).transform((data) => ({ event_type: data.event_type, data })),
 ])
+const PROPERTY = z.looseObject({ repo_key: z.string(), path: z.string(), property_key: z.string() })
+const CHANGE = z.union([
+  z.looseObject({ domain: z.literal('artifact_property'), data: PROPERTY }).transform(({ data }) => data),
+  PROPERTY.extend({ domain: z.literal('artifact_property') }),
+])
 const OTHER_DOMAIN = z.looseObject({ domain: z.string().refine((domain) => domain !== 'docker') })
 
 export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
+  const change = CHANGE.safeParse(body)
+  if (change.success) return changeOf(change.data)
   if (OTHER_DOMAIN.safeParse(body).success) return []
   const parsed = PAYLOAD.safeParse(body)
   if (!parsed.success) throw malformedDelivery('Artifactory', parsed.error)
@@ -30,4 +38,11 @@ export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
   const repository = `${data.repo_key}/${data.image_name}`
   const digest = `sha256:${data.sha256 ?? ''}`
   return [eventOf(type === 'deleted' ? 'delete' : 'push', repository, { tag: data.tag, digest })]
+}
+
+/** Of an image, by its manifest: `IMAGE/TAG/manifest.json`. Those that Artifactory itself sets at a push are not news. */
+function changeOf({ repo_key, path, property_key: key }: z.output<typeof PROPERTY>): readonly RegistryEvent[] {
+  const [, image, tag] = /^(.+)\/([^/]+)\/(?:list\.)?manifest\.json$/.exec(path) ?? []
+  if (!image || !tag || tag.startsWith('sha256:') || /^(docker|oci|sha256)(\.|$)/.test(key)) return []
+  return [eventOf('label', `${repo_key}/${image}`, { tag })]
 }

@@ -31,6 +31,13 @@ export const jfrogArtifactory: AdapterType = {
     },
   ],
   preemptive: true,
+  hooks: {
+    events: ['push', 'delete', 'label'],
+    setup:
+      "under Administration, General, Webhooks: a predefined webhook to URL with SECRET as its secret token (with or without signing the payload), events 'Docker tag was pushed', 'was deleted' and 'was promoted' and, for `label`, 'Property was added' and 'was deleted'.",
+    header: 'x-jfrog-event-auth',
+    signature: 'x-jfrog-event-auth',
+  },
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -24,6 +24,11 @@ export const quay: AdapterType = {
     'Quay.io takes a few requests a second from one address: limits.requests_per_second: 5 keeps it content.',
   ],
   signIn: async (found) => asPassword(found, (await import('./api.ts')).OAUTH_USER),
+  hooks: {
+    events: ['push', 'scan'],
+    setup:
+      "in the repository's settings, under Events and notifications: 'Push to Repository' and, for `scan`, 'Package Vulnerability Found', by Webhook POST to `URL?token=SECRET`, without a template of your own.",
+  },
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

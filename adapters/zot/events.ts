@@ -19,6 +19,7 @@ const STRUCTURED = z.looseObject({
 const ACTIONS: Readonly<Record<string, RegistryEvent['action']>> = {
   'zotregistry.image.updated': 'push',
   'zotregistry.image.deleted': 'delete',
+  'zotregistry.image.scanned': 'scan',
 }
 
 export function parseEvents({ headers, body }: Delivery): readonly RegistryEvent[] {

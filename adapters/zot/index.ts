@@ -16,6 +16,11 @@ export const zot: AdapterType = {
     'A manifest that an index names cannot be deleted before the index.',
     'With `extensions.search` in its configuration an unchanged repository costs three requests, however many tags it has.',
   ],
+  hooks: {
+    events: ['push', 'delete', 'scan'],
+    setup:
+      'under extensions.events in its configuration: `"sinks": [{"type": "http", "address": "URL", "timeout": "5s", "headers": {"Authorization": "Bearer SECRET"}}]`. It sends each event once, and again never: a `schedule` beside it finds what was lost.',
+  },
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

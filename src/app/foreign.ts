@@ -21,6 +21,7 @@ const ADAPTER = z.looseObject({
   listing: z.string(),
   credentials: z.array(z.string()),
   quirks: z.array(z.string()),
+  hooks: z.looseObject({ events: z.array(z.enum(['push', 'delete', 'scan', 'label'])), setup: z.string() }).optional(),
   open: z.custom<AdapterType['open']>((value) => typeof value === 'function', 'must be a function'),
 })
 

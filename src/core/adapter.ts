@@ -3,6 +3,7 @@
 import type { ContentStore } from './content.ts'
 import type { Context } from './context.ts'
 import type { Digest } from './descriptor.ts'
+import type { HookFacts, HookGreeting } from './hooks.ts'
 import type { Expiry, HttpClient } from './http.ts'
 import type { EventKind, ResourceType } from './policy.ts'
 import type { Credential, Registry, SentCredential } from './registry.ts'
@@ -49,8 +50,13 @@ export interface AdapterType<Tools = AdapterTools> {
   /** Makes of the credential that was found what the registry takes: a cloud's key, role or own chain. Asked again when that has expired.
    *  Where nothing was found it gets `anonymous`. Absent: only what can be sent as it is. */
   signIn?(found: Credential, registry: Registry, tools: SignInTools): Promise<SentCredential>
-  /** What a webhook of such a registry tells; empty for anything but a push or a delete. Throws a `RegistryError` for what is malformed. */
+  /** How it sends webhooks; `parseEvents` reads them. */
+  readonly hooks?: HookFacts
+  /** What a webhook of such a registry tells; empty for anything that no policy can be started by. Throws a `RegistryError` for what is
+   *  malformed. */
   parseEvents?(delivery: Delivery): readonly RegistryEvent[] | Promise<readonly RegistryEvent[]>
+  /** Undefined for a delivery: for all but what asks whether the hook is meant. */
+  greetHook?(delivery: Delivery): HookGreeting | undefined | Promise<HookGreeting | undefined>
   /** What it needs for that is loaded only now: most runs know two types of registry. */
   open(registry: Registry, tools: Tools): Adapter | Promise<Adapter>
 }
@@ -209,6 +215,9 @@ export interface Adapter {
   /** Tags with their digests, where that costs less than a HEAD each; of a tag whose digest the API does not tell just the name.
    *  Artifacts without a tag may be left out where they cost more and are not wanted. */
   listTags?(repository: string, ctx: Context, wanted?: { readonly untagged: boolean }): AsyncIterable<ListedTag>
+  /** Checks the token that a delivery carries, where the option that `hooks.verifiedBy` names is set. Throws a `CredentialError` for one that
+   *  is not from this registry, and whatever else kept it from being checked. */
+  verifyDelivery?(headers: Delivery['headers'], ctx: Context): Promise<void>
   /** What is written lasts only once `commit` has returned. Absent: at once. */
   readonly commitsLate?: boolean
   /** Makes last what was written, where that happens only at the end: a tar is packed here. Until it returns, a crash or a full disk may

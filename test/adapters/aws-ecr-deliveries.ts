@@ -60,9 +60,28 @@ export const ECR_DELIVERIES: NonNullable<AdapterSpecimen['deliveries']> = [
     ),
     events: [PUSHED],
   },
-  // A platform of an image, what failed, what is archived, a scan.
+  // One of ECR's own, and one of Inspector, which names the repository in another way.
+  {
+    delivery: plain(bridge({ 'image-tags': ['latest'], 'scan-status': 'COMPLETE' }, 'ECR Image Scan')),
+    events: [{ ...PUSHED, action: 'scan' }],
+  },
+  {
+    delivery: plain({
+      ...bridge(
+        {
+          'repository-name': 'arn:aws:ecr:eu-west-1:123456789012:repository/team/app',
+          'image-tags': ['latest'],
+          'scan-status': 'INITIAL_SCAN_COMPLETE',
+        },
+        'Inspector2 Scan',
+      ),
+      source: 'aws.inspector2',
+    }),
+    events: [{ ...PUSHED, action: 'scan' }],
+  },
+  // A platform of an image, what failed, what is archived, a scan that failed.
   { delivery: plain(bridge({ 'action-type': 'PUSH' })), events: [] },
   { delivery: plain(bridge({ 'action-type': 'PUSH', 'image-tag': 'v1', result: 'FAILURE' })), events: [] },
   { delivery: plain(bridge({ 'action-type': 'ARCHIVE', 'image-tag': 'v1' })), events: [] },
-  { delivery: plain(bridge({ 'image-tags': ['v1'], 'scan-status': 'COMPLETE' }, 'ECR Image Scan')), events: [] },
+  { delivery: plain(bridge({ 'image-tags': ['v1'], 'scan-status': 'FAILED' }, 'ECR Image Scan')), events: [] },
 ]

@@ -2,7 +2,7 @@
 
 import type { AdapterSpecimen, AdapterUnderTest } from '../contract/adapter/specimen.ts'
 import { describeAdapter } from '../contract/adapter/suite.ts'
-import { DISTRIBUTION_DELIVERIES } from '../contract/deliveries.ts'
+import { DISTRIBUTION_DELIVERIES, PLAIN_DELIVERIES } from '../contract/deliveries.ts'
 import { createSwitches } from '../fakes/switches.ts'
 import { type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
 import { basic, seed } from '../support/seed.ts'
@@ -14,7 +14,7 @@ const plain: AdapterSpecimen = {
   identity: 'docker-registry',
   listing: /^GET \/v2\/.*\/tags\/list/,
   wrong,
-  deliveries: DISTRIBUTION_DELIVERIES,
+  deliveries: [...DISTRIBUTION_DELIVERIES, ...PLAIN_DELIVERIES],
 }
 
 async function inMemory(options: MemoryRegistryOptions): Promise<AdapterUnderTest> {

@@ -90,6 +90,25 @@ const specimen: AdapterSpecimen = {
     },
     {
       delivery: {
+        headers: { 'content-type': 'application/json' },
+        body: {
+          type: 'SCANNING_COMPLETED',
+          occur_at: 1795240015,
+          operator: 'auto',
+          event_data: {
+            resources: [
+              { digest: PUSHED, tag: '1.0', scan_overview: { 'application/vnd.security.x': { severity: 'None' } } },
+            ],
+            repository: { name: 'team/app', namespace: 'mine', repo_full_name: 'mine/team/app', repo_type: 'private' },
+          },
+        },
+      },
+      events: [
+        { action: 'scan', repository: 'mine/team/app', tag: '1.0', digest: PUSHED, time: new Date(1795240015000) },
+      ],
+    },
+    {
+      delivery: {
         headers: {},
         body: {
           type: 'QUOTA_EXCEED',

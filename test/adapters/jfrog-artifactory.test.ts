@@ -27,6 +27,12 @@ const data = {
   image_name: 'library/ubuntu',
   tag: 'latest',
 }
+/** A change of a property, as newer and as older versions tell it. */
+function property(path: string, key: string, form: 'nested' | 'flat' = 'nested') {
+  const told = { repo_key: 'docker-local', event_type: 'added', path, property_key: key, property_values: ['good'] }
+  const domain = { domain: 'artifact_property', event_type: 'added' }
+  return form === 'nested' ? { ...domain, data: told } : { ...domain, ...told }
+}
 const pushed = { action: 'push', repository: 'docker-local/library/ubuntu', tag: 'latest', digest: DIGEST } as const
 
 describeAdapter('jfrog-artifactory', () => startArtifactory(), {
@@ -57,6 +63,15 @@ describeAdapter('jfrog-artifactory', () => startArtifactory(), {
       delivery: { headers: {}, body: { domain: 'artifact', event_type: 'deployed', data: { path: 'x' } } },
       events: [],
     },
+    ...(['nested', 'flat'] as const).map((form) => ({
+      delivery: { headers: {}, body: property('team/app/v1/list.manifest.json', 'quality', form) },
+      events: [{ action: 'label', repository: 'docker-local/team/app', tag: 'v1' } as const],
+    })),
+    ...[
+      property(`team/app/${DIGEST}/manifest.json`, 'quality'),
+      property('team/app/v1/manifest.json', 'docker.repoName'),
+      property('team/app/v1/sha256__abc', 'quality'),
+    ].map((body) => ({ delivery: { headers: {}, body }, events: [] })),
   ],
 })
 

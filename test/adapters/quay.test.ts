@@ -45,6 +45,21 @@ describeAdapter('quay', () => startQuay(), {
       events: [{ action: 'push', repository: 'acme/app', tag: 'v1' }],
     },
     { delivery: { headers: {}, body: { repository: 'acme/app', message: 'mirrored' } }, events: [] },
+    {
+      delivery: {
+        headers: {},
+        body: {
+          repository: 'acme/app',
+          tags: ['latest', 'v1'],
+          vulnerability: { id: 'CVE-2026-1', priority: 'High', has_fix: true, link: 'https://cve.example.com' },
+        },
+      },
+      events: [
+        { action: 'scan', repository: 'acme/app', tag: 'latest' },
+        { action: 'scan', repository: 'acme/app', tag: 'v1' },
+      ],
+    },
+    { delivery: { headers: {}, body: { repository: 'acme/app', tags: ['v1'], expiring_in: '1 days' } }, events: [] },
   ],
 })
 

@@ -72,6 +72,13 @@ const specimen: AdapterSpecimen = {
       events: [{ action: 'push', repository: 'app', digest: DIGEST, time: new Date(time), id: 'i' }],
     },
     { delivery: { headers: binary('zotregistry.repository.created'), body: { name: 'app' } }, events: [] },
+    {
+      delivery: {
+        headers: binary('zotregistry.image.scanned'),
+        body: { name: 'app', reference: 'v1', digest: DIGEST, summary: { count: 0 } },
+      },
+      events: [{ ...pushed, action: 'scan' }],
+    },
   ],
 }
 

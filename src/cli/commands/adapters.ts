@@ -3,6 +3,7 @@
 import { didYouMean } from '../../config/suggest.ts'
 import type { AdapterType } from '../../core/adapter.ts'
 import { ConfigurationError } from '../../core/errors.ts'
+import type { HookFacts } from '../../core/hooks.ts'
 import { type Ability, abilitiesOf } from '../abilities.ts'
 import { wrapped } from '../render/format.ts'
 import { renderTable } from '../render/table.ts'
@@ -75,11 +76,18 @@ function text({ adapter, abilities }: Shown, { stdout, colors }: Session): strin
       abilities.map(({ can, text: ability }) => paragraph(can ? '✓' : '–', ability)),
     ),
     section('options', options),
+    section('webhooks', adapter.hooks ? webhooks(adapter.hooks).map((words) => paragraph('·', words)) : []),
     section(
       'good to know',
       adapter.quirks.map((quirk) => paragraph('·', quirk)),
     ),
   ].join('')
+}
+
+/** What `POST /hooks/REGISTRY` of `replicate serve` takes. */
+function webhooks({ events, setup }: HookFacts): readonly string[] {
+  const places = 'URL is https://HOST/hooks/REGISTRY, and SECRET the `hook_secret` of the registry.'
+  return [`They tell \`replicate serve\` of: ${events.join(', ')}. ${places}`, `Set up ${setup}`]
 }
 
 function depthOf({ depth }: AdapterType): string {
@@ -105,6 +113,7 @@ function asJson({ adapter, abilities }: Shown): Record<string, unknown> {
         type,
         values: values ?? null,
       })),
+      webhooks: adapter.hooks ? { events: adapter.hooks.events, setup: adapter.hooks.setup } : null,
     },
     limits: {
       depth_min: adapter.depth?.min ?? null,

@@ -90,11 +90,14 @@ export function describeAdapter(
       })
 
     test('reads what its webhooks tell', async () => {
-      const { parseEvents } = typeOf(specimen.identity)
+      const { parseEvents, hooks } = typeOf(specimen.identity)
       expect(Boolean(parseEvents)).toBe((specimen.deliveries ?? []).length > 0)
+      expect(Boolean(hooks)).toBe(Boolean(parseEvents))
       for (const { delivery, events } of specimen.deliveries ?? []) {
         expect(await parseEvents?.(delivery)).toEqual(events)
       }
+      const told = (specimen.deliveries ?? []).flatMap(({ events }) => events.map(({ action }) => action))
+      expect(told).toEqual(expect.arrayContaining([...(hooks?.events ?? [])]))
       if (!parseEvents) return
       for (const body of [undefined, null, 'text', 7, [], {}, { events: 'none' }]) {
         // Whatever it is: an error of ours or nothing, never a crash.
