@@ -76,4 +76,14 @@ export interface PolicyOutcome {
   readonly execution?: Execution
   readonly exitCode: number
   readonly error?: unknown
+  /** Of a run of events: what `min_age` holds back. */
+  readonly held?: readonly HeldArtifact[]
+}
+
+/** An artifact that `min_age` holds back, and until when, in milliseconds since 1970. */
+export interface HeldArtifact {
+  readonly repository: string
+  readonly tag?: string
+  readonly digest?: Digest
+  readonly until: number
 }

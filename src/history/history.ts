@@ -8,6 +8,8 @@ import { type ContentNames, createContentNames } from './content-names.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrations.ts'
 import { createErrorText } from './database/recorded-error.ts'
+import { createEventRecords, type EventRecords } from './events/events.ts'
+import { createReactions, type Reactions } from './events/reactions.ts'
 import { type Attempts, createAttempts } from './executions/attempts.ts'
 import { type Control, createControl } from './executions/control.ts'
 import { createExecutions, type Executions } from './executions/executions.ts'
@@ -24,6 +26,8 @@ import { createTaskListing, type TaskListing } from './tasks/listing.ts'
 import { createTasks, type Tasks } from './tasks/tasks.ts'
 import { createUploads, type Uploads } from './uploads.ts'
 
+export type { EventOrigin, EventRecords, EventWay, SettledEvent, ShownEvent } from './events/events.ts'
+export type { Reaction, Reactions } from './events/reactions.ts'
 export type { Beginning } from './executions/attempts.ts'
 export type { BeginRequest } from './executions/executions.ts'
 export type { ExecutionFilter } from './executions/listing.ts'
@@ -57,6 +61,8 @@ export interface History {
   readonly narrowed: NarrowedIndexes
   readonly names: ContentNames
   readonly registries: RegistryStatuses
+  readonly events: EventRecords
+  readonly reactions: Reactions
   readonly prune: Prune
   /** Tells this history from every other one. */
   identity(): string
@@ -131,6 +137,8 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     narrowed: createNarrowedIndexes(database, now),
     names: createContentNames(database, now),
     registries: createRegistryStatuses(database, now, redact),
+    events: createEventRecords(database),
+    reactions: createReactions(database),
     prune: createPrune(database, locks),
     identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',
     close() {

@@ -1,0 +1,237 @@
+/** Events of registries: kept before they are acknowledged, so that a crash loses none, and each delivery once. */
+
+import type { RegistryEvent } from '../../core/adapter.ts'
+import type { Digest } from '../../core/descriptor.ts'
+import { HistoryError } from '../../core/errors.ts'
+import { plural } from '../../core/plural.ts'
+import type { EventKind } from '../../core/policy.ts'
+import type { ArtifactEvent } from '../../core/requests.ts'
+import type { Database } from '../database/database.ts'
+import { formatTime } from '../database/sql.ts'
+import { artifactOf } from './artifact.ts'
+
+/** How a registry's news came: it was told, or a look at the registry showed it. */
+export type EventWay = 'event' | 'poll'
+
+/** Where events come from. */
+export interface EventOrigin {
+  /** The registry's name in the configuration. */
+  readonly registry: string
+  /** Its URL or path: under another one it is another registry. */
+  readonly address: string
+  readonly via: EventWay
+  /** The only policy that they are for. */
+  readonly policy?: string
+  /** Milliseconds since 1970. */
+  readonly received: number
+}
+
+/** The last event of an artifact, for all those that came shortly before it. */
+export interface SettledEvent extends ArtifactEvent, Omit<EventOrigin, 'received'> {
+  readonly id: number
+  readonly artifact: string
+}
+
+/** An event as it is shown. */
+export interface ShownEvent extends ArtifactEvent {
+  readonly id: number
+  readonly registry: string
+  readonly via: EventWay
+  /** RFC 3339, UTC. */
+  readonly received: string
+  /** `received`: it waits for others of its artifact; `taken`: a policy acts on it; `passed`: no policy does. */
+  readonly state: EventState
+}
+
+export type EventState = 'received' | 'taken' | 'passed'
+
+export interface EventRecords {
+  /** Keeps those that are new, all or none, and returns how many. One that has come before is not new: it has the same delivery, or it is the
+   *  artifact's last event and says the same of the same time. Throws a `HistoryError` where too many wait. */
+  add(events: readonly RegistryEvent[], origin: EventOrigin): number
+  /** Artifacts without an event since `quiet`, or with one before `longest`; polled ones at once. In order of their last events, at most 1000. */
+  settled(times: { readonly quiet: number; readonly longest: number; readonly now: number }): readonly SettledEvent[]
+  /** When the first artifact of those that wait is settled, in milliseconds since 1970. */
+  nextSettled(settle: number, longest: number): number | undefined
+  /** These, and earlier ones of their artifacts, no longer wait. */
+  close(events: readonly SettledEvent[], state: Exclude<EventState, 'received'>): void
+  /** True where an event of the artifact came after this one. */
+  isNewer(
+    registry: string,
+    artifact: Pick<ArtifactEvent, 'repository' | 'tag' | 'digest'>,
+    action: EventKind,
+    than: number,
+  ): boolean
+  /** Newest first. */
+  list(limit: number): readonly ShownEvent[]
+  /** How many wait for others of their artifact, or for a policy. */
+  waiting(): number
+  /** Forgets those that no longer wait, received before a time or beyond the newest 100,000. */
+  forget(before: number): void
+}
+
+/** Events and reactions that may wait at once. */
+const MOST_WAITING = 100_000
+/** Kept to know deliveries that come again. */
+const MOST_KEPT = 100_000
+/** Events between two counts of those that wait. */
+const COUNTED_EACH = 1000
+
+export function createEventRecords(database: Database): EventRecords {
+  /** How many more may be added before those that wait are counted again. */
+  let room = 0
+
+  function waiting(): number {
+    return database.get<{ count: number }>(WAITING)?.count ?? 0
+  }
+
+  function checkRoom(more: number): void {
+    if (more > room) {
+      const count = waiting()
+      if (count + more > MOST_WAITING) {
+        throw new HistoryError(`${plural(count, 'event')} wait to be acted on: no more are taken`, {
+          hint: 'see `replicate executions list` for what keeps their policies',
+        })
+      }
+      room = Math.max(more, Math.min(COUNTED_EACH, MOST_WAITING - count))
+    }
+    room -= more
+  }
+
+  return {
+    add: (events, { registry, address, via, policy = '', received }) =>
+      database.transaction(() => {
+        checkRoom(events.length)
+        let added = 0
+        for (const { action, repository, tag = null, digest = null, time, id: delivery = null } of events) {
+          const artifact = artifactOf({ repository, tag, digest })
+          const at = time?.getTime() ?? null
+          const last =
+            delivery === null && at !== null ? database.get<LastRow>(LAST, { registry, artifact }) : undefined
+          if (last && last.action === action && last.digest === digest && last.time === at) continue
+          added += database.run(ADD, {
+            registry,
+            address,
+            via,
+            policy,
+            delivery,
+            action,
+            artifact,
+            repository,
+            tag,
+            digest,
+            time: at,
+            received,
+          })
+        }
+        return added
+      }),
+    settled: (times) => database.all<SettledRow>(SETTLED, times).map(settledOf),
+    nextSettled(settle, longest) {
+      const row = database.get<{ next: number | null }>(NEXT, { settle, longest })
+      return row?.next ?? undefined
+    },
+    close(events, state) {
+      database.transaction(() => {
+        for (const { registry, policy = '', artifact, id } of events) {
+          database.run(CLOSE, { registry, policy, artifact, id, state })
+        }
+      })
+    },
+    isNewer: (registry, { repository, tag = null, digest = null }, action, than) =>
+      database.get(NEWER, { registry, artifact: artifactOf({ repository, tag, digest }), action, than }) !== undefined,
+    list: (limit) =>
+      database.all<ShownRow>(LIST, { limit }).map(({ id, registry, via, state, received, ...row }) => ({
+        ...eventOf(row),
+        id,
+        registry,
+        via,
+        state,
+        received: formatTime(received),
+      })),
+    waiting,
+    forget(before) {
+      database.run(FORGET, { before, kept: MOST_KEPT })
+    },
+  }
+}
+
+export interface EventRow {
+  readonly action: EventKind
+  readonly repository: string
+  readonly tag: string | null
+  readonly digest: Digest | null
+}
+
+export function eventOf({ action, repository, tag, digest }: EventRow): ArtifactEvent {
+  return { action, repository, ...(tag === null ? {} : { tag }), ...(digest === null ? {} : { digest }) }
+}
+
+interface SettledRow extends EventRow {
+  readonly id: number
+  readonly registry: string
+  readonly address: string
+  readonly via: EventWay
+  readonly policy: string
+  readonly artifact: string
+}
+
+function settledOf({ id, registry, address, via, policy, artifact, ...row }: SettledRow): SettledEvent {
+  return { ...eventOf(row), id, registry, address, via, artifact, ...(policy === '' ? {} : { policy }) }
+}
+
+interface LastRow {
+  readonly action: EventKind
+  readonly digest: string | null
+  readonly time: number | null
+}
+
+interface ShownRow extends EventRow {
+  readonly id: number
+  readonly registry: string
+  readonly via: EventWay
+  readonly state: EventState
+  readonly received: number
+}
+
+const WAITING = `
+  SELECT (SELECT count(*) FROM events WHERE state = 'received') + (SELECT count(*) FROM reactions) AS count`
+
+const LAST = `
+  SELECT action, digest, time FROM events WHERE registry = @registry AND artifact = @artifact ORDER BY id DESC LIMIT 1`
+
+const ADD = `
+  INSERT INTO events (registry, address, via, policy, delivery, action, artifact, repository, tag, digest, time, received, state)
+  VALUES (@registry, @address, @via, @policy, @delivery, @action, @artifact, @repository, @tag, @digest, @time, @received, 'received')
+  ON CONFLICT DO NOTHING`
+
+/** A time that is not there yet: the clock was put back. */
+const SETTLED = `
+  SELECT events.id, events.registry, address, via, events.policy, events.artifact, action, repository, tag, digest
+  FROM (
+    SELECT max(id) AS id, min(received) AS first, max(received) AS last FROM events WHERE state = 'received'
+    GROUP BY registry, policy, artifact
+  ) AS artifacts JOIN events ON events.id = artifacts.id
+  WHERE via = 'poll' OR last <= @quiet OR first <= @longest OR last > @now
+  ORDER BY events.id LIMIT 1000`
+
+const NEXT = `
+  SELECT min(iif(via = 'poll', first, min(last + @settle, first + @longest))) AS next
+  FROM (
+    SELECT via, min(received) AS first, max(received) AS last FROM events WHERE state = 'received'
+    GROUP BY registry, policy, artifact
+  )`
+
+const CLOSE = `
+  UPDATE events SET state = @state
+  WHERE state = 'received' AND registry = @registry AND policy = @policy AND artifact = @artifact AND id <= @id`
+
+const NEWER = `
+  SELECT 1 FROM events WHERE registry = @registry AND artifact = @artifact AND action = @action AND id > @than LIMIT 1`
+
+const LIST = `
+  SELECT id, registry, via, state, received, action, repository, tag, digest FROM events ORDER BY id DESC LIMIT @limit`
+
+const FORGET = `
+  DELETE FROM events WHERE state <> 'received'
+    AND (received < @before OR id <= (SELECT max(id) FROM events) - @kept)`

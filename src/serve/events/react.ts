@@ -1,0 +1,101 @@
+/** Lets policies do what events ask of them: one wish of a policy at a time, with all that is due, until it is done. */
+
+import { messageOf } from '../../core/errors.ts'
+import { plural } from '../../core/plural.ts'
+import type { Reaction } from '../../history/history.ts'
+import type { Daemon, WishEnd } from '../parts.ts'
+import { fatesOf, HELD } from './fate.ts'
+import { reacts } from './match.ts'
+
+export interface Reacting {
+  /** Wishes what is due, and returns when more will be, in milliseconds since 1970. */
+  react(): number
+  /** A registry answers again: what was tried in vain with it is due now. */
+  hasten(registry: string): void
+}
+
+/** Events of one execution at most: they are kept with it, so that it can be resumed. */
+const MOST = 1000
+
+/** `ended` is called when a wish has ended, and more may be due. */
+export function createReacting({ program, executions, current, tell, signal }: Daemon, ended: () => void): Reacting {
+  const { history, clock } = program
+  const { reactions } = history
+  /** Policies with a wish that has not ended. */
+  const wished = new Set<string>()
+  /** The daemon ends: what is left is for the next one. */
+  let closed = false
+
+  function isActive(name: string): boolean {
+    return current().configuration.policies.some((policy) => policy.name === name && policy.enabled && reacts(policy))
+  }
+
+  function drop(policy: string): void {
+    const events = plural(reactions.drop(policy), 'event')
+    const text = `${events} for policy ${policy} will not be acted on: it is gone, disabled, or no longer triggered by events`
+    tell({ type: 'log', level: 'warning', text })
+  }
+
+  function wish(policy: string, batch: readonly Reaction[]): void {
+    wished.add(policy)
+    executions.wish({
+      policy,
+      trigger: batch.some(({ via }) => via === 'event') ? 'event' : 'poll',
+      events: batch.map(({ event }) => event),
+      settled: (end) => {
+        try {
+          finish(policy, batch, end)
+        } catch (error) {
+          // Nothing is lost: it is done again, which changes nothing.
+          tell({
+            type: 'log',
+            level: 'error',
+            text: `what policy ${policy} has done for events is not noted: ${messageOf(error)}`,
+          })
+        }
+        wished.delete(policy)
+        ended()
+      },
+    })
+  }
+
+  function finish(policy: string, batch: readonly Reaction[], end: WishEnd): void {
+    const now = clock.now()
+    if (end.kind === 'dropped') closed = true
+    else if (end.kind === 'left') {
+      // It is gone or disabled, which `react` will see, or another execution keeps it from beginning.
+      for (const reaction of batch) reactions.putOff([reaction], isActive(policy) ? now + HELD : now, reaction.tries)
+    } else {
+      const { outcome } = end
+      const id = outcome.execution?.id
+      const failedTasks = id === undefined ? [] : history.tasks.list(id, { status: 'failed' })
+      const { again, givenUp } = fatesOf(batch, { outcome, failedTasks, now, ending: signal.aborted })
+      reactions.done(batch.filter((reaction) => !again.has(reaction)))
+      for (const [reaction, { due, tries }] of again) reactions.putOff([reaction], due, tries)
+      if (!givenUp) return
+      const events = plural(givenUp.count, 'event')
+      const text = `policy ${policy} gives up on ${events}, only a run of it makes up for that: ${givenUp.reason}`
+      tell({ type: 'log', level: 'error', text })
+    }
+  }
+
+  return {
+    react() {
+      const now = clock.now()
+      let next = Number.POSITIVE_INFINITY
+      for (const { policy, due } of closed ? [] : reactions.policies()) {
+        if (wished.has(policy)) continue
+        if (due > now) next = Math.min(next, due)
+        else if (isActive(policy)) wish(policy, reactions.due(policy, now, MOST))
+        else drop(policy)
+      }
+      return next
+    },
+    hasten(registry) {
+      for (const { name, source, destination, also } of current().configuration.policies) {
+        if ([source, destination, ...also].some((side) => side.registry === registry))
+          reactions.hasten(name, clock.now())
+      }
+    },
+  }
+}

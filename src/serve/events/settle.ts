@@ -1,0 +1,41 @@
+/** Events that have settled become what each policy has to do. */
+
+import type { Configuration } from '../../config/load.ts'
+import { ConfigurationError } from '../../core/errors.ts'
+import type { SettledEvent } from '../../history/history.ts'
+import type { Daemon } from '../parts.ts'
+import { concerns } from './match.ts'
+
+/** `quiet` and `longest` are times in milliseconds since 1970: see `EventRecords.settled`. False once nothing more has settled. */
+export function settle({ program, current }: Daemon, quiet: number, longest: number): boolean {
+  const { history, clock } = program
+  const { configuration } = current()
+  const now = clock.now()
+  const events = history.events.settled({ quiet, longest, now })
+  if (events.length === 0) return false
+  const taken: SettledEvent[] = []
+  const passed: SettledEvent[] = []
+  const wanted = events.flatMap((event) => {
+    const isOurs = addressOf(event.registry, configuration) === event.address
+    const policies = isOurs ? configuration.policies.filter((policy) => concerns(event, policy)) : []
+    if (policies.length === 0) passed.push(event)
+    else taken.push(event)
+    return policies.map(({ name }) => ({ policy: name, event, via: event.via, due: now }))
+  })
+  // What is to be done first: after a crash between the two it is only noted again.
+  history.reactions.add(wanted)
+  history.events.close(taken, 'taken')
+  history.events.close(passed, 'passed')
+  return true
+}
+
+/** Undefined where no registry has that name any more. */
+export function addressOf(registry: string, configuration: Configuration): string | undefined {
+  try {
+    const { url, path = '' } = configuration.registryOf(registry)
+    return url ?? path
+  } catch (error) {
+    if (error instanceof ConfigurationError) return undefined
+    throw error
+  }
+}
