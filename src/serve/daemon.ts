@@ -1,6 +1,7 @@
 /** `replicate serve` as a whole: starts its parts, listens, reloads, and ends in order. */
 
 import { ConfigurationError, messageOf } from '../core/errors.ts'
+import { createEvents } from './events/events.ts'
 import { createExecutions } from './executions/executions.ts'
 import { createListener } from './http/listener.ts'
 import { addProbes } from './http/probes.ts'
@@ -35,17 +36,19 @@ export async function serve({ program, signal, onReload, ...options }: ServeOpti
   const { tell } = news
   const executions = createExecutions({ program, current: () => current, tell, signal: end.signal })
   const listener = createListener()
-  const daemon: Daemon = {
+  const base = {
     ...news,
     program,
     executions,
     current: () => current,
-    resuming: new Set(),
+    resuming: new Set<number>(),
     http: listener.app,
     draining: () => signal.aborted,
     signal: end.signal,
   }
-  const parts: Part[] = []
+  const events = createEvents(base)
+  const daemon: Daemon = { ...base, events }
+  const parts: Part[] = [events]
 
   async function reload(): Promise<void> {
     try {

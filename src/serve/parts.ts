@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Configuration } from '../config/load.ts'
 import type { ServeSettings } from '../config/serve.ts'
-import type { AdapterType, PingStep } from '../core/adapter.ts'
+import type { AdapterType, PingStep, RegistryEvent } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import type { Event } from '../core/events.ts'
@@ -14,7 +14,7 @@ import type { ArtifactEvent, PolicyOutcome, RunOptions } from '../core/requests.
 import type { TriggerKind } from '../core/states.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import type { Again } from '../engine/run/again.ts'
-import type { History } from '../history/history.ts'
+import type { EventWay, History } from '../history/history.ts'
 
 /** What the program lends: the same functions that its commands use. */
 export interface Program {
@@ -82,6 +82,13 @@ export interface Executions {
   readonly running: readonly { readonly execution: Execution; readonly policy: string; readonly since: number }[]
 }
 
+/** Turns what registries tell into executions. */
+export interface Events {
+  /** Keeps what a webhook or a look at a registry has told, and returns how many of the events are new; `policy` is the only one they are for.
+   *  Once it returns, they outlive a crash. Throws a `HistoryError` where they cannot be kept or too many wait: they are to be sent again. */
+  take(registry: string, events: readonly RegistryEvent[], via: EventWay, policy?: string): number
+}
+
 /** What happens in the daemon, for logs, metrics, and whoever watches. */
 export type ServeNews =
   | { readonly type: 'execution_started'; readonly execution: Execution }
@@ -112,6 +119,7 @@ export interface Daemon {
   readonly program: Program
   readonly current: () => Current
   readonly executions: Executions
+  readonly events: Events
   /** Executions that the last process left and this one goes on with, events of theirs included; each has its `execution_ended` later. */
   readonly resuming: ReadonlySet<number>
   /** Not listening yet while parts start: each registers its routes then, in a plugin of its own (`http.register`). */

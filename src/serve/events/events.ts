@@ -1,18 +1,10 @@
 /** Events of registries become executions: kept first, settled, matched with the policies, and wished until they are done. */
 
-import type { RegistryEvent } from '../../core/adapter.ts'
 import { ConfigurationError, messageOf } from '../../core/errors.ts'
-import type { EventWay } from '../../history/history.ts'
-import type { Daemon, Part } from '../parts.ts'
+import type { Daemon, Events, Part } from '../parts.ts'
 import { createAlarm } from './alarm.ts'
 import { createReacting } from './react.ts'
 import { addressOf, settle } from './settle.ts'
-
-export interface Events extends Part {
-  /** Keeps what a webhook or a look at a registry has told, and returns how many of the events are new; `policy` is the only one they are for.
-   *  Once it returns, they outlive a crash. Throws a `HistoryError` where they cannot be kept or too many wait: they are to be sent again. */
-  take(registry: string, events: readonly RegistryEvent[], via: EventWay, policy?: string): number
-}
 
 /** An artifact whose events never end is acted on after this many times of `settle`. */
 const LONGEST = 10
@@ -22,7 +14,8 @@ const FORGOTTEN_EACH = 60 * 60 * 1000
 /** Milliseconds until the next try where the history could not be written. */
 const TROUBLED = 10_000
 
-export function createEvents(daemon: Daemon): Events {
+/** Begins with what an earlier process has left. */
+export function createEvents(daemon: Omit<Daemon, 'events'>): Events & Part {
   const { history, clock } = daemon.program
   const alarm = createAlarm(clock, daemon.signal)
   const reacting = createReacting(daemon, () => alarm.ring())

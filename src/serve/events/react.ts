@@ -18,7 +18,10 @@ export interface Reacting {
 const MOST = 1000
 
 /** `ended` is called when a wish has ended, and more may be due. */
-export function createReacting({ program, executions, current, tell, signal }: Daemon, ended: () => void): Reacting {
+export function createReacting(
+  { program, executions, current, tell, signal }: Omit<Daemon, 'events'>,
+  ended: () => void,
+): Reacting {
   const { history, clock } = program
   const { reactions } = history
   /** Policies with a wish that has not ended. */

@@ -7,7 +7,7 @@ import type { Daemon } from '../parts.ts'
 import { concerns } from './match.ts'
 
 /** `quiet` and `longest` are times in milliseconds since 1970: see `EventRecords.settled`. False once nothing more has settled. */
-export function settle({ program, current }: Daemon, quiet: number, longest: number): boolean {
+export function settle({ program, current }: Omit<Daemon, 'events'>, quiet: number, longest: number): boolean {
   const { history, clock } = program
   const { configuration } = current()
   const now = clock.now()
