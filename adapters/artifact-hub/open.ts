@@ -89,6 +89,7 @@ function packageSource(find: (ctx: Context) => Promise<Found>): ContentSource {
       })
       return found?.resolve(tagOrDigest, ctx)
     },
+    beside: async (name, tag, fresh, ctx) => (await (await source(ctx)).beside?.(name, tag, fresh, ctx)) ?? [],
     readManifest: async (tagOrDigest, ctx) => (await source(ctx)).readManifest(tagOrDigest, ctx),
     readBlob: async (blob, offset, ctx) => (await source(ctx)).readBlob(blob, offset, ctx),
     async *tags(ctx) {

@@ -26,6 +26,9 @@ export interface ContentSource {
    *  and which `resolve` gives; undefined for what it cannot hold. Two sides have the same where either's name of the other's manifest is
    *  the same, whoever made the manifests. */
   nameOf?(manifest: Manifest): Digest | undefined
+  /** Goes with `nameOf`: what stands beside the content that the store calls `name`, such as the provenance of a chart. What earlier runs have seen
+   *  is believed, unless `fresh` is set. */
+  beside?(name: Digest, tag: string | undefined, fresh: boolean, ctx: Context): Promise<readonly Digest[]>
   /** What a tag or digest points at, or undefined if it does not exist. Does not count as a pull (HEAD, not GET). */
   resolve(tagOrDigest: string, ctx: Context): Promise<Descriptor | undefined>
   /** The exact bytes, checked against the requested digest, or for a tag against the digest that the registry named.

@@ -1,37 +1,46 @@
-/** By what name a store that makes manifests knows a manifest, so that the next run need not read it. */
+/** What manifests are called by their content, so that the next run need not read them. */
 
+import type { ContentName } from '../core/chart.ts'
 import { type Digest, parseDigest } from '../core/descriptor.ts'
 import type { Database } from './database/database.ts'
 import { createUsage } from './unused.ts'
 
 export interface ContentNames {
   /** Undefined where the manifest has not been read yet, or not for 90 days. */
-  find(manifest: Digest): Digest | undefined
+  find(manifest: Digest): ContentName | undefined
   /** Does nothing in a read-only history. */
-  keep(manifest: Digest, name: Digest): void
+  keep(manifest: Digest, name: ContentName): void
+}
+
+interface Row {
+  readonly name: string
+  /** Digests with spaces between them; null in a row of a version that did not note them. */
+  readonly beside: string | null
+  readonly used: number
 }
 
 export function createContentNames(database: Database, now: () => number): ContentNames {
   const usage = createUsage(database, 'content_names', 'used', now)
-  const keep: ContentNames['keep'] = (manifest, name) => {
+  const keep: ContentNames['keep'] = (manifest, { name, beside }) => {
     if (database.readonly) return
     usage.forget()
-    database.run(KEEP, { manifest, name, used: now() })
+    database.run(KEEP, { manifest, name, beside: beside.join(' '), used: now() })
   }
   return {
     find(manifest) {
-      const row = database.get<{ name: string; used: number }>(
-        'SELECT name, used FROM content_names WHERE manifest = @manifest',
-        { manifest },
-      )
+      const row = database.get<Row>(LOOK, { manifest })
       const name = parseDigest(row?.name ?? '')
-      if (name && row && usage.isStale(row.used)) keep(manifest, name)
-      return name
+      if (!row || !name || row.beside === null) return undefined
+      const found = { name, beside: row.beside.split(' ').flatMap((text) => parseDigest(text) ?? []) }
+      if (usage.isStale(row.used)) keep(manifest, found)
+      return found
     },
     keep,
   }
 }
 
+const LOOK = 'SELECT name, beside, used FROM content_names WHERE manifest = @manifest'
+
 const KEEP = `
-  INSERT INTO content_names (manifest, name, used) VALUES (@manifest, @name, @used)
-  ON CONFLICT DO UPDATE SET name = excluded.name, used = excluded.used`
+  INSERT INTO content_names (manifest, name, beside, used) VALUES (@manifest, @name, @beside, @used)
+  ON CONFLICT DO UPDATE SET name = excluded.name, beside = excluded.beside, used = excluded.used`

@@ -71,7 +71,8 @@ describe.skipIf(!available)('a ChartMuseum', () => {
     expect((await here.run(away)).outcome.execution).toMatchObject({ status: 'succeeded', total: 2 })
     const bytes = [...(back.repositories.get('demo')?.manifests.values() ?? [])].map(({ bytes }) => String(bytes))
     expect(bytes.some((text) => text.includes(digestOf(provenance(one))))).toBe(true)
-    expect((await here.run(policy({ from: oci(back.url), to: oci(from.url) }))).outcome.execution?.total).toBe(2)
+    const round = policy({ from: oci(back.url), to: oci(from.url) })
+    expect((await here.run(round)).outcome.execution).toMatchObject({ total: 0, unchanged: 2 })
     expect((await here.run(there)).outcome.execution).toMatchObject({ total: 0, unchanged: 2 })
   })
 

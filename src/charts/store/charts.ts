@@ -1,5 +1,6 @@
 /** The charts of one index, each read at most once while it is needed. */
 
+import { chartIn } from '../../core/chart.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { IntegrityError, isNotFound, RegistryError } from '../../core/errors.ts'
@@ -11,17 +12,16 @@ import { readArchive } from '../chart/archive.ts'
 import { artifactOf, tagOf } from '../chart/artifact.ts'
 import { isChartVersion } from '../chart/metadata.ts'
 import type { ChartIndex, ChartVersion } from '../index/index.ts'
+import { Archives, type Learned } from './archives.ts'
 import { isOci, ociPlace, type RegistryAt, readOciChart } from './elsewhere.ts'
 import { type Held, heldBytes, hold } from './held.ts'
-import { isSameState, type Learned, type Origin, type Validators, validatorsOf } from './origin.ts'
-import { isProvenance, LARGEST_PROVENANCE, signs } from './provenance.ts'
+import { isSameState, type Origin, type Validators, validatorsOf } from './origin.ts'
+import { findProvenance, readProvenance, signs } from './provenance.ts'
 
 /** In bytes; what Helm unpacks is smaller. */
 export const LARGEST_ARCHIVE = 100 * 1024 * 1024
 /** Charts kept open: those that running tasks read, and some more. */
 const MOST_OPEN = 48
-/** What hosts answer for a provenance file that is not there. */
-const NO_PROVENANCE = [200, 403, 404, 410]
 
 /** A chart whose archive was read, as the artifact it is presented as. */
 export interface OpenChart {
@@ -35,6 +35,7 @@ export interface OpenChart {
 export class Charts {
   readonly #origin: Origin
   readonly #index: (ctx: Context) => Promise<ChartIndex>
+  readonly #archives: Archives
   readonly #open = new Map<ChartVersion, Promise<OpenChart>>()
   /** By the digest of a manifest, a config, an archive or a provenance file: the open chart that it belongs to. */
   readonly #homes = new Map<string, ChartVersion>()
@@ -44,12 +45,20 @@ export class Charts {
   readonly #sure = new Map<ChartVersion, Digest>()
 
   readonly #registryAt: RegistryAt | undefined
+  #read: ChartIndex | undefined
 
   /** `registryAt`: absent, what an index has at OCI registries is refused. */
   constructor(origin: Origin, registryAt?: RegistryAt) {
     this.#origin = origin
     this.#registryAt = registryAt
-    this.#index = once((ctx) => origin.readIndex(ctx))
+    this.#index = once(async (ctx) => {
+      this.#read = await origin.readIndex(ctx)
+      return this.#read
+    })
+    this.#archives = new Archives(origin.kept, async (ctx) => {
+      await this.index(ctx)
+      return origin.state
+    })
   }
 
   index(ctx: Context): Promise<ChartIndex> {
@@ -95,7 +104,7 @@ export class Charts {
     const all = [...versions.values()]
     const claimed = all.find(({ digest }) => digest === tagOrDigest)
     if (claimed) return claimed
-    for (const version of all) if ((await this.#learned(version))?.digest === tagOrDigest) return version
+    for (const version of all) if ((await this.#learned(version, ctx))?.digest === tagOrDigest) return version
     return undefined
   }
 
@@ -105,8 +114,8 @@ export class Charts {
   }
 
   /** The digest of a version's archive as the index has it; undefined where that is missing, known to be wrong, or no use. */
-  async told(version: ChartVersion): Promise<Digest | undefined> {
-    if (!isChartVersion(version.version) || isOci(version) || (await this.#learned(version))) return undefined
+  async told(version: ChartVersion, ctx: Context): Promise<Digest | undefined> {
+    if (!isChartVersion(version.version) || isOci(version) || (await this.#learned(version, ctx))) return undefined
     return version.digest
   }
 
@@ -114,15 +123,33 @@ export class Charts {
   async archiveOf(version: ChartVersion, ctx: Context): Promise<Digest> {
     return explained(version, async () => {
       checkVersion(version)
-      const known = this.#sure.get(version) ?? (await this.told(version))
+      const known = this.#sure.get(version) ?? (await this.told(version, ctx))
       if (known) return known
-      const learned = await this.#learned(version)
+      const learned = await this.#learned(version, ctx)
       if (learned && (await this.#isUnchanged(version, learned, ctx))) {
         this.#sure.set(version, learned.digest)
         return learned.digest
       }
       return (await this.open(version, ctx)).archive
     })
+  }
+
+  /** The provenance beside a version's archive. It is looked for where no run has seen this archive, or where `fresh` is set. */
+  async beside(version: ChartVersion, archive: Digest, fresh: boolean, ctx: Context): Promise<readonly Digest[]> {
+    const known = fresh ? undefined : await this.#archives.provenance(archive, ctx)
+    if (known !== undefined) return known === 'none' ? [] : [known]
+    return explained(version, async () => {
+      const found = isOci(version)
+        ? chartIn((await this.open(version, ctx)).manifest)?.provenance
+        : await findProvenance(this.#origin, version.urls, ctx)
+      await this.#archives.noteProvenance(archive, found?.digest, ctx)
+      return found ? [found.digest] : []
+    })
+  }
+
+  /** Notes what this run has written beside an archive. */
+  async noteProvenance(archive: Digest, provenance: Digest | undefined, ctx: Context): Promise<void> {
+    await this.#archives.noteProvenance(archive, provenance, ctx)
   }
 
   /** Reads a chart's archive and provenance, and checks them. */
@@ -134,7 +161,7 @@ export class Charts {
       this.#open.set(version, known)
       return known
     }
-    const opening = explained(version, () => this.#read(version, ctx))
+    const opening = explained(version, () => this.#readChart(version, ctx))
     this.#open.set(version, opening)
     opening.catch(() => {
       if (this.#open.get(version) === opening) this.#open.delete(version)
@@ -148,7 +175,13 @@ export class Charts {
 
   async close(): Promise<void> {
     for (const version of [...this.#open.keys()]) this.#drop(version)
-    await this.#origin.close()
+    await this.#archives.close(() => this.#digests())
+  }
+
+  /** Of all archives, as the index and this run's changes have them. */
+  #digests(): ReadonlySet<Digest> {
+    const all = [...(this.#read?.charts.values() ?? []), ...this.#changed.values()]
+    return new Set(all.flatMap((versions) => [...versions.values()].flatMap(({ digest }) => digest ?? [])))
   }
 
   #drop(version: ChartVersion): void {
@@ -163,7 +196,7 @@ export class Charts {
     opened?.then(drop, () => {})
   }
 
-  async #read(version: ChartVersion, ctx: Context): Promise<OpenChart> {
+  async #readChart(version: ChartVersion, ctx: Context): Promise<OpenChart> {
     checkVersion(version)
     if (isOci(version)) return this.#readOci(version, ctx)
     const { url, held, validators } = await this.#archive(version, ctx)
@@ -174,7 +207,8 @@ export class Charts {
         const is = `${foreignName(metadata.name)} ${foreignName(metadata.version)}`
         throw new IntegrityError(`its archive holds ${is}`)
       }
-      const provenance = await this.#provenance(version, url, held.digest, ctx)
+      const provenance = await readProvenance(this.#origin, url, ctx)
+      await this.#noteSigned(version, held.digest, provenance, ctx)
       const created = timeFrom(version.created) ?? newest
       const { manifest, config } = artifactOf(metadata, held, provenance, created)
       const parts = [heldBytes(config, computeDigest(config)), held, ...(provenance ? [provenance] : [])]
@@ -194,7 +228,8 @@ export class Charts {
     this.#sure.set(version, opened.archive)
     const claimed = version.digest ? { claimed: version.digest } : {}
     const learned = { digest: opened.archive, url: version.urls[0] ?? '', etag: opened.manifest.digest, ...claimed }
-    await this.#origin.learn(keyOf(version), learned)
+    await this.#archives.learn(keyOf(version), learned, ctx)
+    await this.#archives.noteProvenance(opened.archive, chartIn(opened.manifest)?.provenance?.digest, ctx)
     return opened
   }
 
@@ -212,7 +247,7 @@ export class Charts {
       ctx.emit({ type: 'log', level: 'warning', text })
     }
     const claimed = version.digest ? { claimed: version.digest } : {}
-    await this.#origin.learn(keyOf(version), { digest, url: url.href, ...claimed, ...validators })
+    await this.#archives.learn(keyOf(version), { digest, url: url.href, ...claimed, ...validators }, ctx)
   }
 
   /** The first of its URLs that has it. */
@@ -223,7 +258,7 @@ export class Charts {
     if (version.urls.length === 0) throw new IntegrityError('the index has no URL for it')
     let missing: unknown
     for (const text of version.urls) {
-      for (const url of spellings(this.#origin.locate(text))) {
+      for (const url of this.#origin.spellings(text)) {
         try {
           const response = await this.#origin.read(url, [200], undefined, ctx)
           const held = await hold(response.body, LARGEST_ARCHIVE, 'its archive')
@@ -237,25 +272,15 @@ export class Charts {
     throw missing
   }
 
-  async #provenance(version: ChartVersion, url: URL, archive: Digest, ctx: Context): Promise<Held | undefined> {
-    const place = new URL(url)
-    place.pathname += '.prov'
-    const response = await this.#origin.read(place, NO_PROVENANCE, undefined, ctx)
-    if (response.status !== 200) {
-      await response.discard()
-      return undefined
-    }
-    const content = Buffer.from(await response.bytes(LARGEST_PROVENANCE))
-    if (!isProvenance(content)) return undefined
-    if (!signs(content, archive)) {
-      const text = `chart ${version.chart} ${version.version}: its provenance signs another archive`
-      ctx.emit({ type: 'log', level: 'warning', text })
-    }
-    return heldBytes(content, computeDigest(content))
+  async #noteSigned(version: ChartVersion, archive: Digest, provenance: Held | undefined, ctx: Context): Promise<void> {
+    await this.#archives.noteProvenance(archive, provenance?.digest, ctx)
+    if (!provenance || (await signs(provenance, archive, ctx))) return
+    const text = `chart ${version.chart} ${version.version}: its provenance signs another archive`
+    ctx.emit({ type: 'log', level: 'warning', text })
   }
 
-  async #learned(version: ChartVersion): Promise<Learned | undefined> {
-    const learned = await this.#origin.learned(keyOf(version))
+  async #learned(version: ChartVersion, ctx: Context): Promise<Learned | undefined> {
+    const learned = await this.#archives.learned(keyOf(version), ctx)
     return learned?.claimed === version.digest ? learned : undefined
   }
 
@@ -278,14 +303,6 @@ function keyOf({ chart, version }: ChartVersion): string {
 
 function checkVersion({ version }: ChartVersion): void {
   if (!isChartVersion(version)) throw new IntegrityError(`${foreignName(version)} is not a semantic version`)
-}
-
-/** Some hosts take a `+` in a path for a space. */
-function spellings(url: URL): readonly URL[] {
-  if (!url.pathname.includes('+')) return [url]
-  const escaped = new URL(url)
-  escaped.pathname = url.pathname.replaceAll('+', '%2B')
-  return [url, escaped]
 }
 
 /** Errors that name the chart, so that one of thousands is found. */

@@ -1,17 +1,16 @@
 /** Where a repository of charts is served from: one index, and the archives that it names. */
 
 import { createHash } from 'node:crypto'
-import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Cache } from '../../core/adapter.ts'
 import type { Bytes } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import type { Digest } from '../../core/descriptor.ts'
 import { IntegrityError, RegistryError, ReplicateError } from '../../core/errors.ts'
 import { foreignName } from '../../core/foreign.ts'
 import type { HttpClient, HttpResponse } from '../../core/http.ts'
 import type { ChartIndex } from '../index/index.ts'
 import { packed, unpacked } from '../index/packed.ts'
 import { readIndex } from '../index/read.ts'
+import { createKept, type Kept } from './kept.ts'
 
 export interface OriginOptions {
   readonly http: HttpClient
@@ -30,27 +29,19 @@ export interface Validators {
   readonly modified?: string
 }
 
-/** What was learned by reading an archive whose digest the index does not have, or has wrong. */
-export interface Learned extends Validators {
-  /** Where it was read. */
-  readonly url: string
-  readonly digest: Digest
-  /** What the index said then. */
-  readonly claimed?: Digest
-}
-
 export class Origin {
   readonly #options: OriginOptions
   readonly #base: URL
-  readonly #key: string
-  #learned: Promise<Map<string, Learned>> | undefined
-  #isChanged = false
+  /** What this repository keeps from run to run. */
+  readonly kept: Kept
+  /** Tells one state of the index from another: of the one that was read first, empty before that. */
+  state = ''
 
   constructor(options: OriginOptions) {
     this.#options = options
     this.#base = new URL(options.url)
     if (!this.#base.pathname.endsWith('/')) this.#base.pathname += '/'
-    this.#key = createHash('sha256').update(this.#base.href).digest('hex')
+    this.kept = createKept(options.cache, createHash('sha256').update(this.#base.href).digest('hex'))
   }
 
   /** Where the index is. */
@@ -66,26 +57,38 @@ export class Origin {
     return found
   }
 
+  /** The same in all spellings: some hosts take a `+` in a path for a space. */
+  spellings(url: string): readonly URL[] {
+    const found = this.locate(url)
+    if (!found.pathname.includes('+')) return [found]
+    const escaped = new URL(found)
+    escaped.pathname = found.pathname.replaceAll('+', '%2B')
+    return [found, escaped]
+  }
+
   isHere(url: URL): boolean {
     return url.protocol === this.#base.protocol && url.host === this.#base.host
   }
 
   /** Asked for only where it has changed since the last run. */
   async readIndex(ctx: Context): Promise<ChartIndex> {
-    const key = `index-${this.#key}`
-    const kept: Kept | undefined = await this.#read(key, keptIn)
+    const kept = await this.kept.read('index', keptIn)
     const response = await this.#request(new URL(this.index), { expect: [200, 304], validators: kept }, ctx)
     if (response.status === 304 && kept) {
       await response.discard()
+      this.state ||= kept.etag ?? kept.modified ?? ''
       return kept.index
     }
-    const index = await explainedIndex(response)
+    const hash = createHash('sha256')
+    const index = await explainedIndex(response, (chunk) => hash.update(chunk))
     if (index.nameless > 0) {
       const text = `${this.index} has entries that name no chart or no version: ${index.nameless} are left out`
       ctx.emit({ type: 'log', level: 'warning', text })
     }
     const validators = validatorsOf(response)
-    if (validators.etag ?? validators.modified) await this.#write(key, { ...validators, ...packed(index) })
+    const told = validators.etag ?? validators.modified
+    this.state ||= told ?? hash.digest('hex')
+    if (told) await this.kept.write('index', { ...validators, ...packed(index) })
     return index
   }
 
@@ -97,28 +100,6 @@ export class Origin {
     ctx: Context,
   ): Promise<HttpResponse> {
     return this.#request(url, { expect, validators }, ctx)
-  }
-
-  async learned(chart: string): Promise<Learned | undefined> {
-    return (await this.#known()).get(chart)
-  }
-
-  async learn(chart: string, learned: Learned): Promise<void> {
-    const known = await this.#known()
-    known.set(chart, learned)
-    this.#isChanged = true
-  }
-
-  /** Keeps what was learned. */
-  async close(): Promise<void> {
-    if (!this.#isChanged) return
-    this.#isChanged = false
-    await this.#write(`archives-${this.#key}`, { learned: [...(await this.#known())] })
-  }
-
-  #known(): Promise<Map<string, Learned>> {
-    this.#learned ??= this.#read(`archives-${this.#key}`, learnedIn).then((found) => found ?? new Map())
-    return this.#learned
   }
 
   async #request(
@@ -134,37 +115,18 @@ export class Origin {
     }
     return client.request({ method: 'GET', url: url.href, headers, expect, scopes, isBlob: true }, ctx)
   }
-
-  async #read<T>(key: string, read: (json: unknown) => T): Promise<T | undefined> {
-    const bytes = await this.#options.cache?.read(key)
-    if (!bytes) return undefined
-    try {
-      return read(JSON.parse(gunzipSync(bytes).toString('utf8')))
-    } catch {
-      // Written by another version, or damaged: it is made anew.
-      return undefined
-    }
-  }
-
-  async #write(key: string, json: unknown): Promise<void> {
-    await this.#options.cache?.write(key, gzipSync(JSON.stringify(json), { level: 1 }))
-  }
 }
 
-interface Kept extends Validators {
+interface KeptIndex extends Validators {
   readonly index: ChartIndex
 }
 
 /** Of JSON that this program has written, as all below. */
-function keptIn(json: unknown): Kept | undefined {
+function keptIn(json: unknown): KeptIndex | undefined {
   const index = unpacked(json)
   if (!index) return undefined
   const { etag, modified }: Validators = Object(json)
   return { index, ...(etag ? { etag } : {}), ...(modified ? { modified } : {}) }
-}
-
-function learnedIn(json: unknown): Map<string, Learned> {
-  return new Map(Object(json).learned)
 }
 
 export function validatorsOf({ headers }: HttpResponse): Validators {
@@ -178,9 +140,10 @@ export function isSameState(a: Validators, b: Validators): boolean {
   return a.modified !== undefined && a.modified === b.modified
 }
 
-async function explainedIndex(response: HttpResponse): Promise<ChartIndex> {
+/** `seen` is told each chunk as the server sent it. */
+async function explainedIndex(response: HttpResponse, seen: (chunk: Uint8Array) => void): Promise<ChartIndex> {
   try {
-    return await readIndex(decoded(response))
+    return await readIndex(decoded(response, seen))
   } catch (error) {
     await response.discard()
     if (!(error instanceof IntegrityError)) throw error
@@ -197,9 +160,15 @@ async function explainedIndex(response: HttpResponse): Promise<ChartIndex> {
 }
 
 /** Some hosts compress, although they were asked not to. */
-function decoded({ headers, body }: HttpResponse): Bytes {
+function decoded({ headers, body }: HttpResponse, seen: (chunk: Uint8Array) => void): Bytes {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
-  return encoding === 'gzip' || encoding === 'x-gzip' ? unzipped(body) : body
+  const watched = async function* (): Bytes {
+    for await (const chunk of body) {
+      seen(chunk)
+      yield chunk
+    }
+  }
+  return encoding === 'gzip' || encoding === 'x-gzip' ? unzipped(watched()) : watched()
 }
 
 async function* unzipped(body: Bytes): Bytes {

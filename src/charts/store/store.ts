@@ -28,6 +28,10 @@ export function chartSource(charts: Charts, chart: string): ContentSource {
       // Its size is known once its archive was read, which no comparison needs.
       return version && { mediaType: OCI_MANIFEST, digest: await charts.archiveOf(version, ctx), size: 0 }
     },
+    async beside(name, tag, fresh, ctx) {
+      const version = await charts.find(chart, tag ?? name, ctx)
+      return version ? charts.beside(version, name, fresh, ctx) : []
+    },
     async readManifest(tagOrDigest, ctx) {
       return (await charts.open(await found(tagOrDigest, ctx), ctx)).manifest
     },
@@ -52,7 +56,7 @@ async function listed(charts: Charts, chart: string, ctx: Context): Promise<Read
 /** What the index says of each version. */
 export async function* chartTags(charts: Charts, chart: string, ctx: Context): AsyncIterable<TagInfo | UndigestedTag> {
   for (const [tag, version] of await listed(charts, chart, ctx)) {
-    const digest = await charts.told(version)
+    const digest = await charts.told(version, ctx)
     const pushed = plausible(timeFrom(version.created))
     const told = {
       tag,

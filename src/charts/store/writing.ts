@@ -93,7 +93,7 @@ export function chartStore(
     const provenance = parts.provenance && waiting.get(repository, parts.provenance.digest)
     if (there?.digest === parts.archive.digest) {
       if (provenance) await server.pushProvenance(there, provenance, ctx)
-      if (parts.provenance) waiting.written(repository, parts.provenance.digest)
+      if (parts.provenance) await written(parts.archive.digest, parts.provenance.digest, ctx)
       return
     }
     if (!archive || (parts.provenance && !provenance)) throw missing(parts.archive.digest)
@@ -114,7 +114,12 @@ export function chartStore(
       )
     }
     await charts.note(version, true, ctx)
-    if (provenance) waiting.written(repository, provenance.digest)
+    await written(archive.digest, provenance?.digest, ctx)
+  }
+
+  async function written(archive: Digest, provenance: Digest | undefined, ctx: Context): Promise<void> {
+    if (provenance) waiting.written(repository, provenance)
+    await charts.noteProvenance(archive, provenance, ctx)
   }
 
   return {

@@ -14,7 +14,8 @@ import type { Comparison } from './outcome.ts'
 export interface Taken {
   readonly digest: Digest
   readonly mediaType: string
-  /** True where the destination gets a smaller index with another digest, so that the source's attachments do not belong to it. */
+  /** True where the destination has another digest, of a smaller index or of the same chart in another manifest, so that the source's attachments do
+   *  not belong to it. */
   readonly narrowed?: boolean
 }
 
@@ -40,14 +41,16 @@ export async function attachmentsOfTheirOwn(
   if (!attachments.every(hangs)) {
     for (const digest of await childrenOf(taken, repository, mapped, comparison, ctx)) subjects.add(cutDigest(digest))
   }
-  const narrowed = new Set(taken.flatMap((one) => (one.narrowed ? [cutDigest(one.digest)] : [])))
+  const narrowed = new Map(
+    taken.flatMap((one) => (one.narrowed ? [[cutDigest(one.digest), ruleOf(one)] as const] : [])),
+  )
   for (const attachment of attachments) {
     const { tag } = attachment
     const subject = attachmentSubject(tag)
     if (!hangs(attachment)) continue
     if (!policy.referrers) explain({ repository, tag }, { kept: false, rule: 'referrers: false' })
     else if (subject && narrowed.has(subject))
-      explain({ repository, tag }, { kept: false, rule: 'platforms_index: narrow' })
+      explain({ repository, tag }, { kept: false, rule: narrowed.get(subject) ?? '' })
     else explain({ repository, tag }, { kept: true, rule: 'attached to an image that is selected, travels with it' })
   }
   const own: Attachment[] = []
@@ -59,6 +62,10 @@ export async function attachmentsOfTheirOwn(
     own.push(attachment)
   }
   return ownTags(repository, own, explain)
+}
+
+function ruleOf({ mediaType }: Taken): string {
+  return isIndex(mediaType) ? 'platforms_index: narrow' : 'the destination has the same chart in another manifest'
 }
 
 /** An attachment of an image that exists but is not selected is left out too, unless a filter selects the attachment's own tag. */

@@ -236,7 +236,7 @@ function hasMoved(repository: string, tag: string, now: Digest, request: MirrorR
   if (digest === undefined || digest === now || narrowing?.known(digest) === now) return false
   // The other side may know the same by another name.
   const name = manifest && source.adapter.repository(repository).nameOf?.(manifest)
-  return name !== digest && names?.find(digest) !== now
+  return name !== digest && names?.find(digest)?.name !== now
 }
 
 const NOT_ALLOWED = {

@@ -8,10 +8,11 @@ import type { Location, TaskSpec } from '../../core/plan.ts'
 import type { ResourceType } from '../../core/policy.ts'
 import type { BroughtTags } from '../../history/brought.ts'
 import type { ContentNames } from '../../history/content-names.ts'
+import { referrersOf } from '../../transfer/referrers.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import { type Endpoint, type ManifestMemory, readTagged } from '../endpoint.ts'
 import type { Reason } from '../reason.ts'
-import { isSame, lacksParts, type Pointed } from '../same.ts'
+import { compareContent, type Pointed, type Sameness } from '../same.ts'
 import { lacksReferrers } from '../verify/late-referrers.ts'
 import type { Listed } from './destination-tags.ts'
 import type { Discovery } from './discover.ts'
@@ -94,38 +95,42 @@ export async function outcomeOf(
     platforms.sawNone()
     return withoutPlatform({ ...from, ...digestUnlessTagged(from, now.digest) }, comparison)
   }
-  if (old !== undefined && (await isUnchanged({ ...now, digest: wanted }, old, from, to, comparison, ctx))) {
+  const sameness =
+    old === undefined ? 'other' : await sameAs({ ...now, digest: wanted }, old, from, to, comparison, ctx)
+  if (old !== undefined && sameness === 'same') {
     if (platforms.mustKnow && isIndex(now.mediaType))
       platforms.saw(await readTagged(comparison.source.adapter.repository(from.repository), now.digest, from.tag, ctx))
     else platforms.passedOver()
-    return unchanged(now, from, to, old, comparison, ctx)
+    return unchanged(now, from, to, old, there, comparison, ctx)
   }
-  return actionFor(now, from, to, old, there, comparison, ctx)
+  return actionFor(now, from, to, old, there, sameness === 'lacking' ? NEW_PROVENANCE : undefined, comparison, ctx)
 }
 
-async function isUnchanged(
-  { digest }: Described,
+/** Why an artifact is written again whose content is the same. */
+type Why = Required<Pick<TaskSpec, 'reason' | 'reason_code'>>
+
+const NEW_PROVENANCE: Why = { reason: 'new provenance', reason_code: 'new_content' }
+const NEW_REFERRERS: Why = { reason: 'new referrers', reason_code: 'new_referrers' }
+
+async function sameAs(
+  now: Described,
   old: Digest,
   from: LocalLocation,
   to: LocalLocation,
   comparison: Comparison,
   ctx: Context,
-): Promise<boolean> {
-  const [here, there] = pointed(digest, old, from, to, comparison)
-  return isSame(here, there, comparison.names, ctx)
-}
-
-function pointed(
-  digest: Digest,
-  old: Digest,
-  from: LocalLocation,
-  to: LocalLocation,
-  { source, destination }: Comparison,
-): readonly [here: Pointed, there: Pointed] {
-  return [
-    { store: source.adapter.repository(from.repository), digest, tag: from.tag },
-    { store: destination.adapter.repository(to.repository), digest: old, tag: to.tag },
-  ]
+): Promise<Sameness> {
+  const { source, destination, names, policy, lateReferrers } = comparison
+  const here: Pointed = {
+    store: source.adapter.repository(from.repository),
+    digest: now.digest,
+    tag: from.tag,
+    mediaType: now.mediaType,
+    read: (inner) => manifestFor(now, from, 'if possible', comparison, inner),
+  }
+  const there: Pointed = { store: destination.adapter.repository(to.repository), digest: old, tag: to.tag }
+  const looking = { names, beside: policy.referrers !== false, fresh: lateReferrers, again: !policy.override }
+  return compareContent(here, there, looking, ctx)
 }
 
 /** What the destination should have; undefined where no wanted platform is in it. */
@@ -145,32 +150,28 @@ async function unchanged(
   now: Described,
   from: LocalLocation,
   to: LocalLocation,
-  there: Digest,
+  old: Digest,
+  there: Listed,
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
   const { policy, source, destination, selection, narrowing } = comparison
-  const same: Outcome = { kind: 'unchanged', digest: now.digest, mediaType: now.mediaType, there, to }
+  const same: Outcome = { kind: 'unchanged', digest: now.digest, mediaType: now.mediaType, there: old, to }
   if (!comparison.lateReferrers || !policy.referrers) return same
-  const [here, beside] = pointed(now.digest, there, from, to, comparison)
-  if (here.store.nameOf ?? beside.store.nameOf) {
-    if (!(await lacksParts(here, beside, ctx))) return same
-    const reason = { reason: 'new provenance', reason_code: 'new_content' }
-    const task = { ...endsOf(from, to, comparison), digest: now.digest, media_type: now.mediaType, ...reason }
-    return {
-      kind: 'task',
-      task: {
-        action: 'update',
-        resource_type: onlyType(source) ?? onlyType(destination) ?? 'image',
-        previous_digest: there,
-        ...task,
-      },
-    }
+  const [here, beside] = [source.adapter.repository(from.repository), destination.adapter.repository(to.repository)]
+  if (here.nameOf ?? beside.nameOf) return same
+  if (now.digest !== old && !isIndex(now.mediaType)) {
+    // The same chart in another manifest, which referrers of the source's do not match.
+    const { digest, mediaType } = now
+    const attached = referrersOf([{ digest, mediaType, size: 0 }], here, ctx)
+    for await (const { referrers } of attached)
+      if (referrers.length > 0) return actionFor(now, from, to, old, there, NEW_REFERRERS, comparison, ctx)
+    return same
   }
   const artifact = {
-    digest: { source: now.digest, destination: there },
-    source: source.adapter.repository(from.repository),
-    destination: destination.adapter.repository(to.repository),
+    digest: { source: now.digest, destination: old },
+    source: here,
+    destination: beside,
     keep: narrowing ? undefined : selection.children,
   }
   if (!(await lacksReferrers(artifact, ctx))) return same
@@ -182,8 +183,7 @@ async function unchanged(
       ...endsOf(from, to, comparison),
       digest: now.digest,
       media_type: now.mediaType,
-      reason: 'new referrers',
-      reason_code: 'new_referrers',
+      ...NEW_REFERRERS,
       referrers_only: true,
     },
   }
@@ -218,6 +218,7 @@ async function actionFor(
   to: LocalLocation,
   old: Digest | undefined,
   there: Listed,
+  why: Why | undefined,
   comparison: Comparison,
   ctx: Context,
 ): Promise<Outcome> {
@@ -238,7 +239,9 @@ async function actionFor(
       task: { ...base, action: 'blocked', resource_type: 'image', reason, hint, reason_code: 'unsupported' },
     }
   }
-  const manifest = await manifestFor(now, from, comparison, ctx)
+  const isByType = policy.filters.resource !== 'all' || onlyType(destination) !== undefined
+  const isNeeded = isByType || selection.platform !== undefined
+  const manifest = await manifestFor(now, from, isNeeded ? 'always' : 'if cheap', comparison, ctx)
   if (manifest) comparison.platforms.saw(manifest)
   else comparison.platforms.passedOver()
   const type = manifest ? resourceTypeOf(manifest) : (onlyType(source) ?? 'image')
@@ -253,12 +256,13 @@ async function actionFor(
     return withoutPlatform(location, comparison)
   }
   if (old !== undefined && !policy.override) {
-    const reason = 'differs, kept (override: false)'
+    const reason = why ? `${why.reason}, kept as it is (override: false)` : 'differs, kept (override: false)'
     return { kind: 'task', task: { ...base, action: 'keep', resource_type: type, reason, reason_code: 'kept' } }
   }
   const objection = await objectionTo(to, old !== undefined, destination, ctx)
   if (objection) return { kind: 'task', task: { ...base, action: 'blocked', resource_type: type, ...objection } }
-  return { kind: 'task', task: { ...base, action: old === undefined ? 'copy' : 'update', resource_type: type } }
+  const action = old === undefined ? 'copy' : 'update'
+  return { kind: 'task', task: { ...base, action, resource_type: type, ...why } }
 }
 
 /** The type of everything that a registry has, where it has only one. */
@@ -290,19 +294,19 @@ async function objectionTo(
     : { reason, reason_code: 'immutable', hint: 'exclude the tag, or set override: false' }
 }
 
+/** `if cheap`: only where it stays in memory for the transfer; `if possible`: unless no manifest is to be read. */
 async function manifestFor(
   now: Pick<Descriptor, 'digest' | 'mediaType'>,
   { repository, tag }: LocalLocation,
+  wanted: 'always' | 'if cheap' | 'if possible',
   comparison: Comparison,
   ctx: Context,
 ): Promise<Manifest | undefined> {
-  const { memory, source, destination, policy, selection, shallow, pulls } = comparison
+  const { memory, source, shallow, pulls } = comparison
   // A manifest that must be made of the whole content is not worth it for a plan.
   if (source.adapter.repository(repository).nameOf) return undefined
   const kept = memory.peek(repository, now.digest)
-  const isByType = policy.filters.resource !== 'all' || onlyType(destination) !== undefined
-  const needed = isByType || selection.platform !== undefined
-  if (kept || (!needed && (shallow || !memory.hasRoom))) return kept
+  if (kept || (wanted !== 'always' && shallow) || (wanted === 'if cheap' && !memory.hasRoom)) return kept
   if (pulls && !(await pulls.mayRead(repository, now.digest, ctx))) return undefined
   const manifest = await readTagged(source.adapter.repository(repository), now.digest, tag, ctx)
   memory.keep(repository, manifest)

@@ -1,5 +1,6 @@
 /** Runs one task in this process: opens both stores and copies the graph between them. */
 
+import { contentNameOf } from '../../core/chart.ts'
 import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
@@ -145,8 +146,7 @@ export function createRunner(options: RunnerOptions): RunTask {
       })
       root = await copyArtifact(moved, task.destination.tag, job, ctx)
     }
-    const name = (from.nameOf ?? to.nameOf)?.(root)
-    if (name !== undefined) names?.keep(root.digest, name)
+    if (from.nameOf ?? to.nameOf) names?.keep(root.digest, contentNameOf(root))
     if (policy.verify === 'full') await verifyContents(root, job, ctx)
     return root.digest
   }

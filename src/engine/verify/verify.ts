@@ -19,7 +19,7 @@ import { createOddNames } from '../plan/odd-names.ts'
 import { shardOf } from '../plan/plan.ts'
 import { stagePing } from '../plan/prepare.ts'
 import { placeOf } from '../plan/preview.ts'
-import { isSame } from '../same.ts'
+import { compareContent } from '../same.ts'
 import { createInspect, type Finding, type Inspect } from './inspect.ts'
 import {
   type Artifact,
@@ -252,15 +252,20 @@ async function findingsOf(
   }
   if (!old) return [{ kind: 'missing_tag', digest, message: 'missing' }]
   const { source, destination, records } = request
-  const here = { store: source.adapter.repository(artifact.from.repository), digest, tag: artifact.from.tag }
+  const { mediaType } = at
+  const here = { store: source.adapter.repository(artifact.from.repository), digest, tag: artifact.from.tag, mediaType }
   const there = {
     store: destination.adapter.repository(artifact.to.repository),
     digest: old.digest,
     tag: artifact.to.tag,
   }
-  if (!(await isSame(here, there, records?.names, ctx))) {
-    const kept = request.policy.override ? '' : ' (override: false keeps it)'
-    return [{ kind: 'differs', digest, message: `differs: is ${old.digest}, should be ${digest}${kept}` }]
+  const { override, referrers } = request.policy
+  const looking = { names: records?.names, beside: referrers !== false, fresh: true, again: true }
+  const sameness = await compareContent(here, there, looking, ctx)
+  if (sameness !== 'same') {
+    const kept = override ? '' : ' (override: false keeps it)'
+    const what = sameness === 'lacking' ? 'lacks the provenance' : `differs: is ${old.digest}, should be ${digest}`
+    return [{ kind: 'differs', digest, message: `${what}${kept}` }]
   }
   return inspect(old, { made: old.digest !== at.digest }, ctx)
 }

@@ -307,4 +307,8 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX reactions_due ON reactions (policy, due, id);
   `,
+  `
+  -- Digests of what stands beside the content, such as a chart's provenance; null: not noted.
+  ALTER TABLE content_names ADD COLUMN beside TEXT;
+  `,
 ]
