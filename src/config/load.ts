@@ -148,7 +148,9 @@ function serveOf(read: readonly Read[], problems: Problem[]): ServeSettings {
     const message = `\`serve\` is defined twice, first at ${first?.source.shown}`
     problems.push(problemOf(source, { path: ['serve'], atKey: true, message }))
   }
-  const built = first && builtServe(first.content.serve, first.source.directory)
+  const built =
+    first &&
+    builtServe(first.content.serve, first.source.directory, (path) => writtenAt(first.source, ['serve', ...path]))
   if (first && built) problems.push(...built.findings.map((finding) => problemOf(first.source, finding)))
   return built?.value ?? defaultServe()
 }

@@ -1,7 +1,7 @@
 /** Builds what a policy calls besides its registries: the prepare handler and the notifications. */
 
 import { resolve } from 'node:path'
-import type { Notification, Policy, PrepareHandler } from '../core/policy.ts'
+import type { Channel, Policy, PrepareHandler } from '../core/policy.ts'
 import { type Secret, secret, secretUrl } from '../core/secret.ts'
 import { type Names, registryNamed } from './reference.ts'
 import type { PolicyInput } from './schema.ts'
@@ -12,6 +12,10 @@ const NO_USER = 'with `http://` or `https://` and without a user name; what is s
 
 function isUrl(text: string): boolean {
   return /^https?:\/\/[^\s/@?#]+([/?]\S*)?$/.test(text) && URL.canParse(text)
+}
+
+type NotificationInput<On extends string> = Omit<NonNullable<PolicyInput['notify']>[number], 'on'> & {
+  readonly on: readonly On[]
 }
 
 export interface PolicyNames extends Names {
@@ -42,13 +46,13 @@ export function builtHandler(
   return { handler: secretUrl(handler), abort_on }
 }
 
-/** Commands with a `/` are relative to the file. */
-export function builtNotifications(
-  notify: NonNullable<PolicyInput['notify']>,
+/** Commands with a `/` are relative to the file. `written` takes a path beside which `notify` stands. */
+export function builtNotifications<On extends string>(
+  notify: readonly NotificationInput<On>[],
   { directory, written }: Pick<PolicyNames, 'directory' | 'written'>,
   findings: Finding[],
-): readonly Notification[] {
-  return notify.flatMap((one, index): Notification[] => {
+): readonly (Channel & { readonly on: readonly On[] })[] {
+  return notify.flatMap((one, index): (Channel & { readonly on: readonly On[] })[] => {
     const { on, webhook, slack, exec, secret: key } = one
     const path = ['notify', index]
     const ways = [webhook, slack, exec].filter((way) => way !== undefined)

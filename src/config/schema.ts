@@ -216,18 +216,15 @@ const trigger = mapping(
   'When, besides by hand: one of `schedule`, `event`, `poll` and `pull`',
 )
 
+const channel = {
+  webhook: filled('A URL that is sent a CloudEvent').exactOptional(),
+  secret: filled('What signs it, as an environment variable').exactOptional(),
+  slack: filled('The URL of an incoming webhook of Slack, or alike, as an environment variable').exactOptional(),
+  exec: z.array(z.string()).min(1, 'it is empty').meta({ description: 'A command and its arguments' }).exactOptional(),
+}
+
 const notification = mapping(
-  {
-    on: list('After which end', z.enum(['failed', 'succeeded', 'stopped'])),
-    webhook: filled('A URL that is sent a CloudEvent').exactOptional(),
-    secret: filled('What signs it, as an environment variable').exactOptional(),
-    slack: filled('The URL of an incoming webhook of Slack, or alike, as an environment variable').exactOptional(),
-    exec: z
-      .array(z.string())
-      .min(1, 'it is empty')
-      .meta({ description: 'A command and its arguments' })
-      .exactOptional(),
-  },
+  { on: list('After which end', z.enum(['failed', 'succeeded', 'stopped'])), ...channel },
   'Who is told',
 )
 
@@ -316,6 +313,15 @@ export const serveSchema = mapping(
       },
       'What is kept of executions that have ended; without it everything',
     ).exactOptional(),
+    notify: z
+      .array(
+        mapping(
+          { on: list('After which change of a registry', z.enum(['unhealthy', 'healthy'])), ...channel },
+          'Who is told',
+        ),
+      )
+      .meta({ description: 'Who is told when a registry becomes unhealthy, or healthy again' })
+      .exactOptional(),
   },
   'How `replicate serve` works',
 )

@@ -1,7 +1,9 @@
 /** What a file says of `replicate serve`. */
 
 import { resolve } from 'node:path'
+import type { Channel } from '../core/policy.ts'
 import { isLoopback } from '../core/registry.ts'
+import { builtNotifications, type PolicyNames } from './outside.ts'
 import { salvage } from './salvage.ts'
 import { serveSchema } from './schema.ts'
 import type { Finding } from './source.ts'
@@ -18,22 +20,33 @@ export interface ServeSettings {
   readonly health_interval: number
   readonly max_executions: number
   readonly history?: { readonly keep?: number; readonly older_than?: number }
+  readonly notify?: readonly HealthNotification[]
 }
 
-/** Paths are relative to `directory`. The value may be used only if there are no findings. */
+/** A notification about a registry that has changed. */
+export type HealthNotification = { readonly on: readonly ('unhealthy' | 'healthy')[] } & Channel
+
+/** More often than this a registry is not checked, in milliseconds. */
+const SHORTEST_INTERVAL = 1000
+
+/** Paths are relative to `directory`; `written` is what the file says at a place below `serve`. The value may be used only if there are no findings. */
 export function builtServe(
   input: unknown,
   directory: string,
+  written: PolicyNames['written'] = () => undefined,
 ): { readonly value: ServeSettings; readonly findings: readonly Finding[] } | undefined {
   // What is wrong with its form was reported with the whole file.
   const parsed = salvage(serveSchema, input)
   if (!parsed) return undefined
-  const { listen, tls, ...plain } = parsed.data
+  const { listen, tls, notify, ...plain } = parsed.data
   const colon = listen.lastIndexOf(':')
   const host = listen.slice(0, colon).replace(/^\[|\]$/g, '')
   const port = Number(listen.slice(colon + 1))
   const findings: Finding[] = []
   if (port > 65535) findings.push({ path: ['listen'], message: `\`${port}\` is not a port` })
+  if (plain.health_interval < SHORTEST_INTERVAL) {
+    findings.push({ path: ['health_interval'], message: '`health_interval` is at least 1s' })
+  }
   if (!tls && !plain.behind_proxy && !isLoopback(listen)) {
     const hint = 'give it `tls: {cert: …, key: …}`, or say `behind_proxy: true` where a proxy does that'
     findings.push({
@@ -47,6 +60,7 @@ export function builtServe(
       ...plain,
       host,
       port,
+      ...(notify ? { notify: builtNotifications(notify, { directory, written }, findings) } : {}),
       ...(tls ? { tls: { cert: resolve(directory, tls.cert), key: resolve(directory, tls.key) } } : {}),
     },
     findings: findings.map((finding) => ({ ...finding, path: ['serve', ...finding.path] })),

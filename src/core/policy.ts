@@ -100,12 +100,14 @@ export interface PrepareHandler {
 export type NotifiedEnd = 'failed' | 'succeeded' | 'stopped'
 
 /** A notification about the end of an execution. */
-export type Notification = { readonly on: readonly NotifiedEnd[] } & (
+export type Notification = { readonly on: readonly NotifiedEnd[] } & Channel
+
+/** The way that a notification goes. */
+export type Channel =
   | { readonly webhook: Secret; readonly secret?: Secret }
   | { readonly slack: Secret }
   /** A command and its arguments, shown as the file has them; a command with a `/` in it is an absolute path. */
   | { readonly exec: readonly [Secret, ...Secret[]] }
-)
 
 export interface Policy {
   readonly name: string

@@ -13,6 +13,7 @@ import type { Registry } from '../core/registry.ts'
 import type { ArtifactEvent, PolicyOutcome, RunOptions } from '../core/requests.ts'
 import type { TriggerKind } from '../core/states.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
+import type { Outside } from '../engine/notify/send.ts'
 import type { Again } from '../engine/run/again.ts'
 import type { EventWay, History } from '../history/history.ts'
 
@@ -41,6 +42,8 @@ export interface Program {
   ping(registry: Registry, configuration: Configuration, ctx: Context): Promise<readonly PingStep[]>
   /** Opened once for each registry as long as it is configured like that. */
   open(registry: Registry): Promise<Endpoint>
+  /** What notifications are sent with. */
+  readonly outside: Outside
   typeOf(registry: Registry): Promise<AdapterType>
 }
 

@@ -1,6 +1,5 @@
 /** The end of an execution as a notification: a CloudEvent, a chat message, or environment variables for a command. */
 
-import { createHmac } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Execution, Task } from '../../core/execution.ts'
 import { type Policy, routesOf } from '../../core/policy.ts'
@@ -21,30 +20,46 @@ export interface Ended {
 export const MOST_FAILED = 20
 const MOST_LINES = 5
 
-/** CloudEvents 1.0, structured mode. `source` and `id` together are unique for ever. */
 export function cloudEvent({ execution, attempt, failed, history }: Ended): string {
-  return JSON.stringify({
-    specversion: '1.0',
+  return enveloped({
     id: attempt === 1 ? String(execution.id) : `${execution.id}.${attempt}`,
-    source: `/replicate/${encodeURIComponent(hostname())}/${history}`,
     type: `io.replicate.execution.${execution.status}`,
     subject: execution.policy,
     time: execution.end_time ?? execution.start_time,
-    datacontenttype: 'application/json',
+    history,
     data: { ...execution, failed_tasks: failed },
   })
 }
 
-/** Signs the time together with the body, so that a captured request cannot be replayed later. `seconds` since 1970. */
-export function signature(secret: string, seconds: number, body: string): Readonly<Record<string, string>> {
-  const hash = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')
-  return { 'x-replicate-timestamp': String(seconds), 'x-replicate-signature': `sha256=${hash}` }
+export interface Envelope {
+  readonly id: string
+  readonly type: string
+  readonly subject: string
+  /** RFC 3339. */
+  readonly time: string
+  /** Tells the history from every other one. */
+  readonly history: string
+  readonly data: object
+}
+
+/** CloudEvents 1.0, structured mode. `source` and `id` together are unique for ever. */
+export function enveloped({ id, type, subject, time, history, data }: Envelope): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id,
+    source: `/replicate/${encodeURIComponent(hostname())}/${history}`,
+    type,
+    subject,
+    time,
+    datacontenttype: 'application/json',
+    data,
+  })
 }
 
 const MARKS: Readonly<Record<string, string>> = { succeeded: ':white_check_mark:', failed: ':x:' }
 
-/** A message for Slack's incoming webhooks and compatible services. */
-export function slackMessage({ policy, execution, failed }: Ended): string {
+/** For Slack's incoming webhooks and compatible services. */
+export function slackText({ policy, execution, failed }: Ended): string {
   const { id, status, total, succeed, unchanged, error } = execution
   const { source, destination } = sidesOf(policy)
   const seconds = ((execution.duration_ms ?? 0) / 1000).toFixed(1)
@@ -64,7 +79,7 @@ export function slackMessage({ policy, execution, failed }: Ended): string {
       .map((task) => `• \`${escaped(task.dest_resource)}\`: ${escaped(task.error?.message ?? 'failed')}`),
     ...(left > 0 ? [`…and ${left} more: \`replicate executions show ${id} --failed\``] : []),
   ]
-  return JSON.stringify({ text: lines.join('\n') })
+  return lines.join('\n')
 }
 
 /** For a command's environment. */
@@ -96,6 +111,6 @@ function sidesOf(policy: Policy): { readonly source: string; readonly destinatio
 }
 
 /** https://api.slack.com/reference/surfaces/formatting#escaping */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;')
 }

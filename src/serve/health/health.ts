@@ -1,0 +1,179 @@
+/** Checks each registry from time to time, keeps in the history how it is, and tells when that changes. */
+
+import type { Configuration } from '../../config/load.ts'
+import { abortReason, after } from '../../core/cancel.ts'
+import { describeError, HistoryError, NetworkError, ReplicateError } from '../../core/errors.ts'
+import { routesOf } from '../../core/policy.ts'
+import { placeOf, type Registry } from '../../core/registry.ts'
+import type { Daemon, Part } from '../parts.ts'
+import { type Change, notifyChange } from './notify.ts'
+import { createTurns } from './turns.ts'
+
+/** How many registries are checked at once. */
+const AT_ONCE = 4
+
+/** Milliseconds for one check. */
+const LIMIT = 30_000
+
+/** Milliseconds until a check that contradicts what is known is made again. */
+const CONFIRM_AFTER = 10_000
+
+/** How long a registry that is down is left alone at most, in milliseconds; longer only where the interval is. */
+const LONGEST_BACK_OFF = 5 * 60_000
+
+/** Milliseconds between the first checks of two registries. */
+const STAGGER = 1000
+
+/** What is known of one registry. It belongs to its own loop, which nothing but `stop` ends. */
+interface Watched {
+  registry: Registry
+  readonly interval: number
+  readonly stop: AbortController
+  /** Undefined before the first check that this or an earlier process has made. */
+  healthy: boolean | undefined
+  /** Checks in a row that contradict it. */
+  contradictions: number
+  /** Checks in a row that found it down, since it is known to be. */
+  down: number
+}
+
+export function startHealth(daemon: Daemon): Part {
+  const watched = new Map<string, Watched>()
+  const loops = new Set<Promise<void>>()
+  const turns = createTurns(AT_ONCE)
+
+  function look(): void {
+    const { configuration, settings } = daemon.current()
+    const registries = registriesIn(configuration)
+    for (const [name, one] of watched) {
+      const now = registries.get(name)
+      const isSame = now && placeOf(now) === placeOf(one.registry) && one.interval === settings.health_interval
+      if (isSame) one.registry = now
+      else one.stop.abort()
+      if (!isSame) watched.delete(name)
+    }
+    const fresh = [...registries.values()].filter(({ name }) => !watched.has(name))
+    const step = Math.min(STAGGER, settings.health_interval / Math.max(1, fresh.length))
+    for (const [index, registry] of fresh.entries()) begin(registry, settings.health_interval, index * step)
+  }
+
+  function begin(registry: Registry, interval: number, delay: number): void {
+    const known = attempt(daemon, () => daemon.program.history.registries.status(registry.name, placeOf(registry)))
+    const one: Watched = {
+      registry,
+      interval,
+      stop: new AbortController(),
+      healthy: known && known.status === 'healthy',
+      contradictions: 0,
+      down: 0,
+    }
+    watched.set(registry.name, one)
+    const loop = watch(one, delay).finally(() => loops.delete(loop))
+    loops.add(loop)
+  }
+
+  async function watch(one: Watched, first: number): Promise<void> {
+    const { signal } = one.stop
+    let delay = first
+    while (!signal.aborted) {
+      await daemon.program.clock.sleep(delay, signal).catch(() => {})
+      if (signal.aborted) return
+      const reason = await turns.take(() => reasonOf(daemon, one.registry, signal), signal)
+      // It says nothing of the registry that its check was stopped.
+      if (signal.aborted) return
+      const change = judge(daemon, one, reason)
+      if (change) {
+        daemon.tell({ type: 'registry_changed', ...told(change) })
+        await notifyChange(daemon, change, signal)
+      }
+      delay = nextDelay(one)
+    }
+  }
+
+  const endAll = (): void => {
+    for (const { stop } of watched.values()) stop.abort()
+  }
+  if (daemon.signal.aborted) endAll()
+  daemon.signal.addEventListener('abort', endAll, { once: true })
+  look()
+  return {
+    reloaded: look,
+    async ended() {
+      await Promise.all(loops)
+    },
+  }
+}
+
+/** All of the configuration that have an address, and the bare hosts of its policies. */
+function registriesIn(configuration: Configuration): ReadonlyMap<string, Registry> {
+  const used = configuration.policies
+    .filter(({ enabled }) => enabled)
+    .flatMap((policy) => [policy.source.registry, ...routesOf(policy).map(({ destination }) => destination.registry)])
+    .map(configuration.registryOf)
+  const all = [...configuration.registries.values(), ...used].filter(({ url }) => url !== undefined)
+  return new Map(all.map((registry) => [registry.name, registry]))
+}
+
+/** Why the registry is unhealthy; undefined where it answers. */
+async function reasonOf(daemon: Daemon, registry: Registry, stop: AbortSignal): Promise<string | undefined> {
+  const late = new AbortController()
+  const seconds = LIMIT / 1000
+  const end = after(LIMIT, () => late.abort(new NetworkError(`it did not answer within ${seconds} s`)), true)
+  const signal = AbortSignal.any([stop, late.signal])
+  try {
+    const { adapter } = await daemon.program.open(registry)
+    const stopped = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(abortReason(signal)), { once: true })
+    })
+    await Promise.race([adapter.ping({ signal, emit: () => {} }), stopped])
+    return undefined
+  } catch (error) {
+    if (!(error instanceof ReplicateError)) daemon.tell({ type: 'log', level: 'error', text: bugIn(registry, error) })
+    const hint = error instanceof ReplicateError && error.hint !== undefined ? `; ${error.hint}` : ''
+    return `${describeError(error)}${hint}`
+  } finally {
+    end()
+  }
+}
+
+function bugIn({ name }: Registry, error: unknown): string {
+  return `the check of registry ${name}: ${(error instanceof Error && error.stack) || String(error)}`
+}
+
+/** Keeps what a check has found. A status changes with the second check in a row that contradicts it: a registry that fails now and then
+ *  is not down, and one that answers now and then is not up. */
+function judge(daemon: Daemon, one: Watched, reason: string | undefined): Change | undefined {
+  const { registry, healthy: before } = one
+  const healthy = reason === undefined
+  one.contradictions = healthy === (before ?? true) ? 0 : one.contradictions + 1
+  if (one.contradictions === 1) return undefined
+  one.contradictions = 0
+  one.down = healthy ? 0 : one.down + 1
+  one.healthy = healthy
+  const { history, clock } = daemon.program
+  attempt(daemon, () => history.registries.keepStatus(registry.name, placeOf(registry), reason))
+  if (healthy === (before ?? true)) return undefined
+  return { registry, reason, time: clock.now() }
+}
+
+function told({ registry, reason }: Change) {
+  const { name } = registry
+  return reason === undefined ? { registry: name, healthy: true } : { registry: name, healthy: false, reason }
+}
+
+/** The one of a registry that is down doubles. */
+function nextDelay({ interval, contradictions, down }: Watched): number {
+  if (contradictions > 0) return Math.min(interval, CONFIRM_AFTER)
+  return Math.min(interval * 2 ** down, Math.max(interval, LONGEST_BACK_OFF))
+}
+
+/** A check is worth something also where its result cannot be kept. */
+function attempt<T>(daemon: Daemon, work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof HistoryError)) throw error
+    daemon.tell({ type: 'log', level: 'warning', text: error.message })
+    return undefined
+  }
+}

@@ -1,0 +1,88 @@
+/** What a part of the daemon is given, with a clock that stands, a history of its own, and no HTTP server. */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { adapters } from '../../adapters/index.ts'
+import type { Configuration } from '../../src/config/load.ts'
+import { readConfiguration } from '../../src/config/read.ts'
+import { type History, openHistory } from '../../src/history/history.ts'
+import type { Daemon, Part, Program, ServeNews, Wish } from '../../src/serve/parts.ts'
+import { type ManualClock, manualClock } from '../support/manual-clock.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+export interface DaemonDouble extends Daemon {
+  readonly clock: ManualClock
+  readonly history: History
+  /** Everything that was told, oldest first. */
+  readonly news: readonly ServeNews[]
+  /** Everything that was wished; nothing runs. */
+  readonly wishes: readonly Wish[]
+  /** Puts another configuration into force, and says so to `parts`. */
+  reload(yaml: string, ...parts: readonly Part[]): Promise<void>
+  end(): void
+}
+
+const nothing = (): never => {
+  throw new Error('this daemon is a double')
+}
+
+export async function daemonDouble(
+  yaml: string,
+  program: Partial<Program> = {},
+  env: Readonly<Record<string, string>> = {},
+  clock: ManualClock = manualClock(),
+): Promise<DaemonDouble> {
+  const directory = temporaryDirectory()
+  const history = await openHistory(directory, { clock })
+  const ending = new AbortController()
+  const listeners = new Set<(one: ServeNews) => void>()
+  const news: ServeNews[] = []
+  const wishes: Wish[] = []
+
+  function read(text: string): Promise<Configuration> {
+    writeFileSync(join(directory, 'config.yaml'), text)
+    const options = { env, cwd: directory, types: adapters, stdin: nothing, secrets: () => {} }
+    return readConfiguration({ ...options, config: join(directory, 'config.yaml'), home: directory, files: [] })
+  }
+
+  let configuration = await read(yaml)
+  onTestFinished(() => {
+    ending.abort()
+    history.close()
+  })
+  return {
+    clock,
+    history,
+    news,
+    wishes,
+    program: {
+      history,
+      clock,
+      outside: {},
+      read: async () => configuration,
+      run: nothing,
+      again: nothing,
+      ping: nothing,
+      open: nothing,
+      typeOf: nothing,
+      ...program,
+    },
+    current: () => ({ configuration, settings: configuration.serve, broken: undefined }),
+    executions: { wish: (wish) => void wishes.push(wish), waiting: 0, running: [] },
+    tell(one) {
+      news.push(one)
+      for (const listener of listeners) listener(one)
+    },
+    listen(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    signal: ending.signal,
+    async reload(text, ...parts) {
+      configuration = await read(text)
+      for (const part of parts) part.reloaded?.()
+    },
+    end: () => ending.abort(),
+  }
+}
