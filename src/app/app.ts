@@ -173,6 +173,7 @@ export function createApp(options: AppOptions): App {
       secrets: (secret) => redactor.add(secret),
     })
 
+  const commandEnv = () => commandEnvironment(options.env, homeDirectory(options), redactor)
   const running = createRunning({
     connections,
     history: openedHistory,
@@ -182,7 +183,7 @@ export function createApp(options: AppOptions): App {
     timing: options.timing,
     carriers,
     post,
-    commandEnv: () => commandEnvironment(options.env, homeDirectory(options), redactor),
+    commandEnv,
   })
 
   async function ping(
@@ -241,17 +242,25 @@ export function createApp(options: AppOptions): App {
       })
     },
     async serve(request) {
+      const redact = (text: string): string => redactor.text(text)
       const { serveWith } = await import('./serving.ts')
       const history = await openedHistory()
       const clock = options.timing?.clock ?? systemClock
-      await serveWith(request, {
-        ...running,
-        connections,
-        history,
-        clock,
-        read: (files) => read(files, options.config),
-        ping,
-      })
+      // What happens in an execution has been through this already.
+      const listen: ServeRequest['listen'] = (news) =>
+        request.listen(news.type === 'execution_event' ? news : redactAll(news, redact))
+      await serveWith(
+        { ...request, listen },
+        {
+          ...running,
+          connections,
+          history,
+          clock,
+          read: (files) => read(files, options.config),
+          outside: { post, commandEnv },
+          ping,
+        },
+      )
     },
     keychain: connections.keychain,
     examine: (ctx) =>

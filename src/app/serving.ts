@@ -6,6 +6,7 @@ import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { ReplicateError } from '../core/errors.ts'
 import type { PolicyOutcome } from '../core/requests.ts'
+import type { Outside } from '../engine/notify/send.ts'
 import type { History } from '../history/history.ts'
 import { type ServeOptions, serve } from '../serve/daemon.ts'
 import type { Program } from '../serve/parts.ts'
@@ -23,6 +24,7 @@ export interface ServingParts extends Running {
   readonly clock: Clock
   readonly connections: Connections
   readonly read: (files: readonly string[]) => Promise<Configuration>
+  readonly outside: Outside
   readonly ping: (registry: string, configuration: Configuration, ctx: Context) => Promise<readonly PingStep[]>
 }
 
@@ -44,6 +46,7 @@ function createProgram(files: readonly string[], { run, again, connections, ...p
       ),
     ping: (registry, configuration, ctx) => parts.ping(registry.name, configuration, ctx),
     open: connections.open,
+    outside: parts.outside,
     typeOf: connections.typeOf,
   }
 }

@@ -1,4 +1,4 @@
-/** What a part of the daemon is given, with a clock that stands, a history of its own, and no HTTP server. */
+/** What a part of the daemon is given, with a clock that stands, a history of its own, and an HTTP server that does not listen. */
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { adapters } from '../../adapters/index.ts'
 import type { Configuration } from '../../src/config/load.ts'
 import { readConfiguration } from '../../src/config/read.ts'
 import { type History, openHistory } from '../../src/history/history.ts'
+import { createListener } from '../../src/serve/http/listener.ts'
 import type { Daemon, Part, Program, ServeNews, Wish } from '../../src/serve/parts.ts'
 import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -36,6 +37,7 @@ export async function daemonDouble(
   const directory = temporaryDirectory()
   const history = await openHistory(directory, { clock })
   const ending = new AbortController()
+  const listener = createListener()
   const listeners = new Set<(one: ServeNews) => void>()
   const news: ServeNews[] = []
   const wishes: Wish[] = []
@@ -47,8 +49,9 @@ export async function daemonDouble(
   }
 
   let configuration = await read(yaml)
-  onTestFinished(() => {
+  onTestFinished(async () => {
     ending.abort()
+    await listener.close()
     history.close()
   })
   return {
@@ -69,14 +72,17 @@ export async function daemonDouble(
       ...program,
     },
     current: () => ({ configuration, settings: configuration.serve, broken: undefined }),
+    resuming: new Set(),
+    http: listener.app,
+    draining: () => ending.signal.aborted,
     executions: { wish: (wish) => void wishes.push(wish), waiting: 0, running: [] },
     tell(one) {
       news.push(one)
-      for (const listener of listeners) listener(one)
+      for (const hear of listeners) hear(one)
     },
-    listen(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
+    listen(hear) {
+      listeners.add(hear)
+      return () => void listeners.delete(hear)
     },
     signal: ending.signal,
     async reload(text, ...parts) {
