@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest'
 import { adapters } from '../../adapters/index.ts'
 import type { Configuration } from '../../src/config/load.ts'
 import { readConfiguration } from '../../src/config/read.ts'
+import type { RegistryEvent } from '../../src/core/adapter.ts'
 import { type History, openHistory } from '../../src/history/history.ts'
 import { createListener } from '../../src/serve/http/listener.ts'
 import type { Daemon, Part, Program, ServeNews, Wish } from '../../src/serve/parts.ts'
@@ -19,9 +20,18 @@ export interface DaemonDouble extends Daemon {
   readonly news: readonly ServeNews[]
   /** Everything that was wished; nothing runs. */
   readonly wishes: readonly Wish[]
+  /** What was handed in as events. */
+  readonly taken: readonly Taken[]
   /** Puts another configuration into force, and says so to `parts`. */
   reload(yaml: string, ...parts: readonly Part[]): Promise<void>
   end(): void
+}
+
+export interface Taken {
+  readonly registry: string
+  readonly events: readonly RegistryEvent[]
+  readonly via: 'event' | 'poll'
+  readonly policy?: string
 }
 
 const nothing = (): never => {
@@ -41,6 +51,7 @@ export async function daemonDouble(
   const listeners = new Set<(one: ServeNews) => void>()
   const news: ServeNews[] = []
   const wishes: Wish[] = []
+  const taken: Taken[] = []
 
   function read(text: string): Promise<Configuration> {
     writeFileSync(join(directory, 'config.yaml'), text)
@@ -59,6 +70,7 @@ export async function daemonDouble(
     history,
     news,
     wishes,
+    taken,
     program: {
       history,
       clock,
@@ -72,6 +84,12 @@ export async function daemonDouble(
       ...program,
     },
     current: () => ({ configuration, settings: configuration.serve, broken: undefined }),
+    events: {
+      take(registry, events, via, policy) {
+        taken.push({ registry, events, via, ...(policy === undefined ? {} : { policy }) })
+        return events.length
+      },
+    },
     resuming: new Set(),
     http: listener.app,
     draining: () => ending.signal.aborted,
