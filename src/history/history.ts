@@ -22,6 +22,7 @@ import { createLogs, type Logs } from './logs.ts'
 import { createNarrowedIndexes, type NarrowedIndexes } from './narrowed.ts'
 import { createNotifications, type Notifications } from './notifications.ts'
 import { createRegistryStatuses, type RegistryStatuses } from './registry-status.ts'
+import { createScheduleRuns, type ScheduleRuns } from './schedules.ts'
 import { createTaskListing, type TaskListing } from './tasks/listing.ts'
 import { createTasks, type Tasks } from './tasks/tasks.ts'
 import { createUploads, type Uploads } from './uploads.ts'
@@ -39,6 +40,7 @@ export type { LogFilter, LogLine } from './logs.ts'
 export type { NarrowedIndexes } from './narrowed.ts'
 export type { OwedEnd } from './notifications.ts'
 export type { RegistryChange, RegistryStatus } from './registry-status.ts'
+export type { NewScheduleRun, ScheduleRun, WaitingRun } from './schedules.ts'
 export type { TaskFilter } from './tasks/listing.ts'
 export type { PendingTask, TaskEnd, TaskKind } from './tasks/tasks.ts'
 export type { AbandonedUpload, UploadKey } from './uploads.ts'
@@ -63,6 +65,7 @@ export interface History {
   readonly registries: RegistryStatuses
   readonly events: EventRecords
   readonly reactions: Reactions
+  readonly schedules: ScheduleRuns
   readonly prune: Prune
   /** Tells this history from every other one. */
   identity(): string
@@ -139,6 +142,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     registries: createRegistryStatuses(database, now, redact),
     events: createEventRecords(database),
     reactions: createReactions(database),
+    schedules: createScheduleRuns(database, now),
     prune: createPrune(database, locks),
     identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',
     close() {

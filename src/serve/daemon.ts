@@ -8,6 +8,7 @@ import { createListener } from './http/listener.ts'
 import { addProbes } from './http/probes.ts'
 import { createNews } from './news.ts'
 import type { Current, Daemon, Part, Program, ServeNews, StartPart } from './parts.ts'
+import { startSchedules } from './schedule/schedule.ts'
 
 export interface ServeOptions {
   readonly program: Program
@@ -25,7 +26,7 @@ export interface ServeOptions {
 }
 
 /** In this order they start, and in the other one they end. */
-const PARTS: readonly StartPart[] = [startHealth]
+const PARTS: readonly StartPart[] = [startHealth, startSchedules]
 
 /** Resolves when the daemon has ended. Throws where it could not start. */
 export async function serve({ program, signal, onReload, ...options }: ServeOptions): Promise<void> {

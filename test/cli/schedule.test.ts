@@ -8,6 +8,7 @@ import { exported } from '../../src/cli/commands/schedule/export.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
 import type { Policy, Trigger } from '../../src/core/policy.ts'
 import { schedulesOf } from '../../src/core/schedule.ts'
+import type { ScheduleRun } from '../../src/history/history.ts'
 import { program } from '../e2e/program.ts'
 import { command, policy } from './support.ts'
 
@@ -41,6 +42,24 @@ describe('schedule next', () => {
     expect(code).toBe(0)
     expect(stdout).toContain('none of these policies has a schedule')
   })
+})
+
+test('schedule past says what became of each time', async () => {
+  const run = { policy: 'nightly', times: 1, execution: null, reason: null } as const
+  const at = (hour: number): string => `2026-05-01T0${hour}:00:00.000Z`
+  const scheduleRuns: readonly ScheduleRun[] = [
+    { ...run, due: at(1), last: at(4), times: 4, outcome: 'missed', reason: 'it did not run' },
+    { ...run, due: at(5), last: at(5), outcome: 'caught_up', execution: 12 },
+  ]
+  const { stdout } = await command(['schedule', 'past'], { scheduleRuns })
+  expect(stdout.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
+    ['DUE', 'POLICY', 'OUTCOME', 'EXECUTION', 'REASON'],
+    ['Fri 2026-05-01 01:00:00 to Fri 2026-05-01 04:00:00, 4 times', 'nightly', 'missed', 'it did not run'],
+    ['Fri 2026-05-01 05:00:00', 'nightly', 'caught up', '12'],
+    [''],
+  ])
+  const { stdout: none } = await command(['schedule', 'past', 'nightly'])
+  expect(none).toBe('no schedule of nightly has come due in `replicate serve`\n')
 })
 
 test('schedule export needs a schedule, and a format', async () => {

@@ -12,7 +12,7 @@ import type { Event } from '../../src/core/events.ts'
 import type { Execution, Task } from '../../src/core/execution.ts'
 import type { Policy } from '../../src/core/policy.ts'
 import type { Registry } from '../../src/core/registry.ts'
-import type { History } from '../../src/history/history.ts'
+import type { History, ScheduleRun } from '../../src/history/history.ts'
 
 export const execution: Execution = {
   id: 42,
@@ -89,6 +89,7 @@ export interface Behaviour {
   readonly statuses?: ReadonlyMap<string, RegistryStatus>
   readonly executions?: readonly Execution[]
   readonly tasks?: readonly Task[]
+  readonly scheduleRuns?: readonly ScheduleRun[]
   /** What runs is paused. */
   readonly paused?: boolean
   readonly env?: Readonly<Record<string, string>>
@@ -297,6 +298,16 @@ function historyOf(behaviour: Behaviour): History {
     locks: { markInterrupted: unused, heartbeat: unused, release: unused },
     progress: { tell: unused, of: unused },
     uploads: { checkpoint: unused, takeAbandoned: unused, mayHaveLeft: unused },
+    schedules: {
+      follow: unused,
+      followOnly: unused,
+      see: unused,
+      isNoted: unused,
+      waiting: unused,
+      began: unused,
+      left: unused,
+      past: () => behaviour.scheduleRuns ?? [],
+    },
     notifications: { owe: unused, owed: unused, settle: unused },
     brought: { find: unused },
     blobHomes: { find: unused, remember: unused },

@@ -5,6 +5,8 @@ import { abortReason, type Clock } from '../../src/core/cancel.ts'
 export interface ManualClock extends Clock {
   /** Moves on, and wakes who sleeps in the order of their times; what they do then may sleep again. */
   advance(milliseconds: number): Promise<void>
+  /** Sets the time that people see, as an administrator does; nothing passes. */
+  set(now: number): void
   /** How many sleep. */
   readonly sleeping: number
 }
@@ -17,11 +19,12 @@ interface Sleeper {
 export function manualClock(start = Date.UTC(2026, 0, 1)): ManualClock {
   const sleepers = new Set<Sleeper>()
   let passed = 0
+  let set = start
   return {
     get sleeping() {
       return sleepers.size
     },
-    now: () => start + passed,
+    now: () => set + passed,
     monotonic: () => passed,
     sleep: (milliseconds, signal) =>
       new Promise((resolve, reject) => {
@@ -38,6 +41,9 @@ export function manualClock(start = Date.UTC(2026, 0, 1)): ManualClock {
         sleepers.add(sleeper)
         signal.addEventListener('abort', onAbort, { once: true })
       }),
+    set(now) {
+      set = now - passed
+    },
     async advance(milliseconds) {
       const end = passed + milliseconds
       await settled()

@@ -3,6 +3,7 @@
 import { type Command, Option } from 'commander'
 import type { PolicyFlags } from '../commands/policies/fields.ts'
 import type { ValidateFlags } from '../commands/policies/policies.ts'
+import type { PastFlags } from '../commands/schedule/past.ts'
 import type { ExportFlags, NextFlags } from '../commands/schedule/schedule.ts'
 import type { YesFlag } from '../prompt/prompt.ts'
 import { collect, duration, filterSetting, positiveInteger, regexSetting } from '../values.ts'
@@ -186,7 +187,7 @@ export function addSchedule(program: Command, start: Start): void {
   const group = program
     .command('schedule')
     .helpCommand(false)
-    .description('when policies come next, and what makes them run then')
+    .description('when policies come next, what makes them run then, and what became of the times before')
   example(group, 'replicate schedule next')
   const load = () => import('../commands/schedule/schedule.ts')
   const targets = [
@@ -202,6 +203,15 @@ export function addSchedule(program: Command, start: Start): void {
       start(next)(async (session) => (await load()).next(session, names, flags)),
     )
   example(next, 'replicate schedule next', 'replicate schedule next base-images --count 3')
+  const before = group
+    .command('past')
+    .description('what became of the times that came while `replicate serve` ran, or did not run')
+    .argument('[policy...]', 'all if none is named')
+    .addOption(new Option('--count <n>', 'how many of the newest').argParser(positiveInteger).default(20))
+    .action((names: string[], flags: PastFlags) =>
+      start(before)(async (session) => (await import('../commands/schedule/past.ts')).past(session, names, flags)),
+    )
+  example(before, 'replicate schedule past', 'replicate schedule past base-images --count 5')
   const exporting = group
     .command('export')
     .description('print what runs the policies at their times; nothing is installed')

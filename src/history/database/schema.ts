@@ -311,4 +311,30 @@ export const MIGRATIONS: readonly string[] = [
   -- Digests of what stands beside the content, such as a chart's provenance; null: not noted.
   ALTER TABLE content_names ADD COLUMN beside TEXT;
   `,
+  `
+  -- Up to which time each schedule of a policy has been seen to. timezone: '' is the machine's.
+  CREATE TABLE schedules (
+    policy TEXT NOT NULL,
+    schedule TEXT NOT NULL,
+    timezone TEXT NOT NULL,
+    handled INTEGER NOT NULL,
+    PRIMARY KEY (policy, schedule, timezone)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What became of times of schedules: as many as \`times\` from due to last. late: begun later, as nothing could start it when it was due.
+  CREATE TABLE schedule_runs (
+    id INTEGER PRIMARY KEY,
+    policy TEXT NOT NULL,
+    due INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    times INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    late INTEGER NOT NULL,
+    execution_id INTEGER,
+    reason TEXT,
+    time INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX schedule_runs_by_policy ON schedule_runs (policy, id);
+  CREATE INDEX schedule_runs_waiting ON schedule_runs (policy) WHERE outcome = 'waiting';
+  `,
 ]
