@@ -4,6 +4,7 @@ import { ConfigurationError, messageOf } from '../core/errors.ts'
 import { createEvents } from './events/events.ts'
 import { createExecutions } from './executions/executions.ts'
 import { startHealth } from './health/health.ts'
+import { startHooks } from './hooks/hooks.ts'
 import { createListener } from './http/listener.ts'
 import { addProbes } from './http/probes.ts'
 import { createNews } from './news.ts'
@@ -26,7 +27,7 @@ export interface ServeOptions {
 }
 
 /** In this order they start, and in the other one they end. */
-const PARTS: readonly StartPart[] = [startHealth, startSchedules]
+const PARTS: readonly StartPart[] = [startHealth, startSchedules, startHooks]
 
 /** Resolves when the daemon has ended. Throws where it could not start. */
 export async function serve({ program, signal, onReload, ...options }: ServeOptions): Promise<void> {
