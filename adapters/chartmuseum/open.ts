@@ -11,6 +11,7 @@ import { ConfigurationError, isNotFound, RegistryError, UnsupportedError } from 
 import { compilePattern } from '../../src/core/pattern.ts'
 import { namespaceOf } from '../../src/core/reference.ts'
 import type { Registry } from '../../src/core/registry.ts'
+import { restated } from '../../src/oci/registry/restate.ts'
 import { createServer, indexUrl, type Place, pullScope } from './api.ts'
 
 /** How long the server is given to tell what was written, in milliseconds: it makes its index a moment later. */
@@ -29,7 +30,13 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
     if (known) return known
     const scopes = [pullScope(tenant)]
     const charts = new Charts(
-      new Origin({ http: tools.http(), url: indexUrl(place, tenant), scopes, cache: tools.cache }),
+      new Origin({
+        http: tools.http(),
+        url: indexUrl(place, tenant),
+        scopes,
+        explain: (error) => noTenant(error, tenant),
+        cache: tools.cache,
+      }),
     )
     tenants.set(tenant, charts)
     return charts
@@ -41,7 +48,8 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
         await chartsOf('').index(ctx)
       } catch (error) {
         if (!isNoIndex(error)) throw error
-        await checkHealth(place, tools, error, ctx)
+        // Where it is not a ChartMuseum at all, tenants explain nothing.
+        await checkHealth(place, tools, error.cause ?? error, ctx)
       }
     },
     repository(name) {
@@ -105,6 +113,13 @@ function tenantsIn(patterns: readonly string[], tenantOf: (pattern: string) => s
 /** A server with tenants has no index at its root: none at all, or a web page in its place. */
 function isNoIndex(error: unknown): error is RegistryError {
   return error instanceof RegistryError && (error.status === 404 || error.status === 200)
+}
+
+function noTenant(error: unknown, tenant: string): unknown {
+  if (!isNoIndex(error)) return error
+  const what = tenant === '' ? 'the server has no charts outside of tenants' : `${tenant} is not a tenant of the server`
+  const hint = 'before the name of a chart stand as many parts as the server was given for --depth: none by default'
+  return restated(error, `${what}: ${error.message}`, hint)
 }
 
 async function checkHealth(

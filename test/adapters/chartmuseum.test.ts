@@ -1,9 +1,11 @@
 /** A real ChartMuseum: written from artifacts, read back, deleted from, and refusing what its flags say. */
 
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { workplace } from '../e2e/harness.ts'
 import { chart, digestOf, provenance, pushed, type TestChart } from '../support/charts.ts'
 import { missingHelm } from '../support/clients.ts'
@@ -42,6 +44,34 @@ ${more}`
 
 const oci = (url: string): string => `{ type: docker-registry, url: ${url} }`
 const museum = (url: string, more = ''): string => `{ type: chartmuseum, url: "${url}"${more} }`
+
+/** In front of a ChartMuseum: whatever posts the archive `file` gets the status that `before` resolves with, or the museum's own answer. */
+async function fronted(url: string, before: (file: string) => Promise<number | undefined>): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const body = Buffer.concat(chunks)
+    const { method = '', url: path = '' } = request
+    const isPost = method === 'POST'
+    const [, file] = /filename="([^"]+)"/.exec(isPost ? body.toString('latin1', 0, 400) : '') ?? []
+    const refused = file && (await before(file))
+    if (refused) {
+      response.writeHead(refused, { 'content-type': 'application/json' })
+      response.end('{"error":"repo has reached storage limit"}')
+      return
+    }
+    const headers = { 'content-type': request.headers['content-type'] ?? '' }
+    const reply = await fetch(`${url}${path}`, { method, ...(isPost ? { body: new Uint8Array(body), headers } : {}) })
+    response.writeHead(reply.status, { 'content-type': reply.headers.get('content-type') ?? 'text/plain' })
+    response.end(Buffer.from(await reply.arrayBuffer()))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
 
 async function indexed(url: string): Promise<string> {
   return (await fetch(`${url}/index.yaml`)).text()
@@ -157,15 +187,80 @@ describe.skipIf(!available)('a ChartMuseum', () => {
   })
 
   test.each([
-    [['--max-upload-size=100'], /413/, /--max-upload-size/],
-    [['--storage-timestamp-tolerance=1s', '--max-storage-objects=0', '--disable-api'], /404/, /--disable-api/],
-  ])('says what its flags %j refuse', async (flags, message, hint) => {
+    ['takes nothing so large', 413, /--max-upload-size/],
+    ['is full', 507, /--max-storage-objects/],
+  ])('that %s (%i) refuses one chart, by name and with the reason, and takes others', async (_, status, hint) => {
     const from = await registry()
     await push(from, 'demo', one)
-    const { url } = await chartMuseum(...flags)
+    const large = chart('large', '1.0.0', { 'noise.txt': randomBytes(8192).toString('hex') })
+    await push(from, 'large', large)
+    const real = await chartMuseum('--max-upload-size=900')
+    // The real one counts its objects for other uploads only.
+    const url =
+      status === 413 ? real.url : await fronted(real.url, async (file) => (file === large.file ? 507 : undefined))
+    const { outcome, tasks } = await workplace().run(policy({ from: oci(from.url), to: museum(url) }))
+    expect(outcome.execution).toMatchObject({ status: 'failed', failed: 1, succeed: 1 })
+    const failed = tasks.find((task) => task.status === 'failed')
+    expect(failed).toMatchObject({ src_resource: 'from/large:1.0.0', attempts: 1 })
+    expect(failed?.error?.message).toContain(String(status))
+    expect(failed?.error?.hint).toMatch(hint)
+    expect(await indexed(url)).toContain(one.digest.slice('sha256:'.length))
+    expect(await indexed(url)).not.toContain('large')
+  })
+
+  test('that refuses another archive keeps the version that it has', async () => {
+    const from = await registry()
+    await push(from, 'demo', one)
+    const { url } = await chartMuseum('--max-upload-size=900')
+    const here = workplace()
+    const yaml = policy({ from: oci(from.url), to: museum(url) })
+    await here.run(yaml)
+    await push(from, 'demo', chart('demo', '1.0.0', { 'noise.txt': randomBytes(8192).toString('hex') }))
+    expect((await here.run(yaml)).outcome.execution).toMatchObject({ status: 'failed', failed: 1 })
+    expect(digestOf(Buffer.from(await (await fetch(`${url}/charts/${one.file}`)).arrayBuffer()))).toBe(one.digest)
+  })
+
+  test('without its API says so', async () => {
+    const from = await registry()
+    await push(from, 'demo', one)
+    const { url } = await chartMuseum('--disable-api')
     const { tasks } = await workplace().run(policy({ from: oci(from.url), to: museum(url) }))
-    expect(tasks[0]?.error?.message).toMatch(message)
-    expect(tasks[0]?.error?.hint).toMatch(hint)
+    expect(tasks[0]?.error?.message).toMatch(/404/)
+    expect(tasks[0]?.error?.hint).toMatch(/--disable-api/)
+  })
+
+  test('with tenants refuses a chart at another depth, by name, and takes others', async () => {
+    const from = await registry()
+    await push(from, 'team/demo', one)
+    await push(from, 'org/team/demo', one)
+    await push(from, 'demo', one)
+    const { url } = await chartMuseum('--depth=1')
+    const { outcome, tasks } = await workplace().run(policy({ from: oci(from.url), to: museum(url) }))
+    expect(outcome.execution, JSON.stringify(tasks)).toMatchObject({ status: 'failed', succeed: 1, failed: 2 })
+    const said = Object.fromEntries(tasks.map(({ src_resource, error }) => [src_resource, error]))
+    expect(said['from/team/demo:1.0.0']).toBeNull()
+    expect(said['from/demo']?.message).toContain('the server has no charts outside of tenants')
+    expect(said['from/org/team/demo:1.0.0']?.message).toContain('org/team is not a tenant of the server')
+    for (const name of ['from/demo', 'from/org/team/demo:1.0.0']) expect(said[name]?.hint).toMatch(/--depth/)
+  })
+
+  test('which another process writes to meanwhile: the same archive is a success, another one a failure', async () => {
+    const from = await registry()
+    await push(from, 'demo', one)
+    await push(from, 'other', chart('other', '1.0.0'))
+    const { url } = await chartMuseum()
+    const rival = chart('other', '1.0.0', {}, 'of somebody else')
+    const rivals: Readonly<Record<string, Buffer>> = { [one.file]: one.archive, [rival.file]: rival.archive }
+    const proxy = await fronted(url, async (file) => {
+      await fetch(`${url}/api/charts`, { method: 'POST', body: new Uint8Array(rivals[file] ?? []) })
+      return undefined
+    })
+    const { outcome, tasks } = await workplace().run(policy({ from: oci(from.url), to: museum(proxy) }))
+    expect(outcome.execution, JSON.stringify(tasks)).toMatchObject({ status: 'failed', succeed: 1, failed: 1 })
+    const failed = tasks.find(({ status }) => status === 'failed')
+    expect(failed).toMatchObject({ src_resource: 'from/other:1.0.0' })
+    expect(failed?.error?.message).toContain('chart other 1.0.0 was pushed by somebody else meanwhile')
+    expect(await indexed(url)).toContain(rival.digest.slice('sha256:'.length))
   })
 
   test('that lets nothing be overwritten or deleted says so', async () => {

@@ -1,5 +1,6 @@
 /** Classic chart repositories: read as the artifacts that `helm push` makes, gently, and each bad chart alone. */
 
+import { gzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { workplace } from '../e2e/harness.ts'
 import { program } from '../e2e/program.ts'
@@ -200,6 +201,19 @@ describe('an index without digests, or with wrong ones', () => {
   })
 })
 
+/** A chart with so many files of so many MiB, all zeros. */
+function bomb(files: number, size: number): Buffer {
+  const yaml = Buffer.from('name: bad\nversion: 1.0.0\n')
+  const members = Array.from({ length: files }, (_, at) => [`bad/${at}`, Buffer.alloc(size << 20)] as const)
+  return packed([['bad/Chart.yaml', yaml], ...members])
+}
+
+/** Members of a gzip follow each other: many that are the same unpack to `mebibytes`. */
+function zeros(mebibytes: number): Buffer {
+  const one = gzipSync(Buffer.alloc(1 << 20))
+  return Buffer.concat(Array.from({ length: mebibytes }, () => one))
+}
+
 describe('a bad chart', () => {
   const good = chart('good', '1.0.0')
   const cases: readonly (readonly [string, IndexedChart, Buffer | Answer | undefined, RegExp])[] = [
@@ -219,7 +233,52 @@ describe('a bad chart', () => {
       'leaves its archive',
       entryOf(chart('bad', '1.0.0')),
       packed([['bad/../../x', Buffer.from('x')]]),
-      /leaves the directory/,
+      /bad 1\.0\.0: .*leaves the directory/,
+    ],
+    [
+      'is an absolute path',
+      entryOf(chart('bad', '1.0.0')),
+      packed([['bad//etc/passwd', Buffer.from('x')]]),
+      /bad 1\.0\.0: .*is an absolute path/,
+    ],
+    [
+      'is cut off',
+      entryOf(chart('bad', '1.0.0')),
+      chart('bad', '1.0.0').archive.subarray(0, 150),
+      /bad 1\.0\.0: not a/,
+    ],
+    ['has a file that is too large', entryOf(chart('bad', '1.0.0')), bomb(1, 6), /bad 1\.0\.0: .*larger than 5 MiB/],
+    ['unpacks to too much', entryOf(chart('bad', '1.0.0')), bomb(26, 4), /bad 1\.0\.0: .*more than 100 MiB/],
+    [
+      'is nothing but a gigabyte of zeros',
+      entryOf(chart('bad', '1.0.0')),
+      zeros(1024),
+      /bad 1\.0\.0: .*(more than 100 MiB|no Chart\.yaml)/,
+    ],
+    [
+      'has no version in its Chart.yaml',
+      entryOf(chart('bad', '1.0.0')),
+      packed([['bad/Chart.yaml', Buffer.from('name: bad')]]),
+      /bad 1\.0\.0: .*no version/,
+    ],
+    [
+      'has a version that is none in its Chart.yaml',
+      entryOf(chart('bad', '1.0.0')),
+      packed([['bad/Chart.yaml', Buffer.from('name: bad\nversion: latest')]]),
+      /bad 1\.0\.0: .*not a semantic version/,
+    ],
+    ['is refused by its host', entryOf(chart('bad', '1.0.0')), { status: 403 }, /403/],
+    [
+      'has a URL that is none',
+      entryOf(chart('bad', '1.0.0'), { urls: ['http://['] }),
+      undefined,
+      /bad 1\.0\.0: .*not a URL/,
+    ],
+    [
+      'has the address of nothing',
+      entryOf(chart('bad', '1.0.0'), { urls: ['oci://nowhere'] }),
+      undefined,
+      /bad 1\.0\.0: .*not the address of a chart/,
     ],
   ]
   test.each(cases)('that %s fails alone, by name', async (_, entry, file, reason) => {

@@ -19,6 +19,8 @@ export interface OriginOptions {
   /** The repository's URL, whose query goes along with every request to it. */
   readonly url: string
   readonly scopes?: readonly string[]
+  /** Says more of why the index cannot be read. */
+  readonly explain?: (error: unknown) => unknown
   /** Keeps the index and what was learned of its archives from run to run. */
   readonly cache?: Cache | undefined
 }
@@ -72,6 +74,13 @@ export class Origin {
 
   /** Asked for only where it has changed since the last run. */
   async readIndex(ctx: Context): Promise<ChartIndex> {
+    const { explain } = this.#options
+    return this.#readIndex(ctx).catch((error: unknown) => {
+      throw explain ? explain(error) : error
+    })
+  }
+
+  async #readIndex(ctx: Context): Promise<ChartIndex> {
     const kept = await this.kept.read('index', keptIn)
     const response = await this.#request(new URL(this.index), { expect: [200, 304], validators: kept }, ctx)
     if (response.status === 304 && kept) {

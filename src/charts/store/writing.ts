@@ -100,8 +100,12 @@ export function chartStore(
     const { metadata } = await readArchive(archive.open(0, ctx))
     checkPlace(metadata, chart, tag, repository)
     const version: ChartVersion = { chart, version: metadata.version, digest: archive.digest, urls: [urlOf(metadata)] }
-    if (there && !provenance) await server.remove(there, ctx)
-    const isWritten = await server.push(version, archive, provenance, there !== undefined, ctx)
+    let isWritten = await server.push(version, archive, provenance, there !== undefined, ctx)
+    if (there?.digest && !provenance && (await charts.beside(there, there.digest, true, ctx)).length > 0) {
+      // The old provenance goes only together with the chart, which the server has just shown to take.
+      await server.remove(there, ctx)
+      isWritten = await server.push(version, archive, undefined, false, ctx)
+    }
     if (!isWritten) {
       throw new RegistryError(
         `chart ${chart} ${version.version} was pushed by somebody else meanwhile, with other content`,
