@@ -84,6 +84,7 @@ export function createRunning(parts: RunningParts): Running {
           maxFailures: run.failFast ? 1 : run.maxFailures,
           wait: run.wait,
           thorough: run.thorough,
+          audience: run.audience,
           ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
           clock: timing?.clock,
           patience: timing?.patience,
@@ -147,7 +148,8 @@ function limitedBy({ bandwidth, timeout }: RunOptions, ctx: Context): Limited {
 
 /** The options that say what is planned; the others say how it is done. */
 function narrowingOf(run: RunOptions): RunOptions {
-  const { plan, trigger, concurrency, bandwidth, failFast, maxFailures, wait, timeout, same, ...narrowing } = run
+  const { plan, trigger, concurrency, bandwidth, failFast, maxFailures, wait, timeout, same, audience, ...narrowing } =
+    run
   return narrowing
 }
 

@@ -1,5 +1,6 @@
 /** What a command may ask of the program, and how a run of a policy ended. */
 
+import type { Audience } from './audience.ts'
 import type { Digest } from './descriptor.ts'
 import type { Execution } from './execution.ts'
 import type { SavedPlan, TaskSpec } from './plan.ts'
@@ -42,6 +43,8 @@ export interface RunOptions {
   /** Only what these are about, as far as the policy's filters select it: other tags are not looked at. What they tell as deleted is
    *  deleted where the policy's `deletion` is `events` or `mirror` and the source has it no more. */
   readonly events?: readonly ArtifactEvent[]
+  /** Clients that wait for what is copied. */
+  readonly audience?: Audience
   /** Told of what the destination has already. */
   readonly same?: (resource: Resource) => void
 }

@@ -4,7 +4,7 @@ import { SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
-import { blobKey, type Job } from './job.ts'
+import { audienceOf, blobKey, type Job } from './job.ts'
 import { sendBlob } from './send.ts'
 import { namedBlob, tell } from './story.ts'
 
@@ -14,7 +14,8 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
     ctx.emit({ type: 'log', level: 'debug', text: `left out foreign layer ${blob.digest}` })
     return
   }
-  const { state } = job
+  const { state, destination } = job
+  const audience = audienceOf(state, destination)
   let mine = false
   const there = state.blobs.run(blobKey(blob, job.destination), () => {
     mine = true
@@ -25,6 +26,10 @@ export async function copyBlob(blob: Descriptor, job: Job, ctx: Context): Promis
   if (!mine) state.siblings.declineBlob(job.artifact, blob, job.member)
   try {
     await there
+    if (mine) audience?.arrived(blob)
+  } catch (error) {
+    if (mine) audience?.failed(blob, error)
+    throw error
   } finally {
     state.siblings.declineBlob(job.artifact, blob, job.member)
   }

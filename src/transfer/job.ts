@@ -1,5 +1,6 @@
 /** What a run shares between its transfers, and what one task's transfer is about. */
 
+import type { Audience } from '../core/audience.ts'
 import type { Carriers } from '../core/carrier.ts'
 import type { Checkpoint, ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
@@ -43,6 +44,8 @@ export interface TransferState {
   /** Remembers the upload of a large blob. Absent: no upload is remembered. */
   readonly checkpoint?: OpenCheckpoint | undefined
   readonly hints?: BlobHints | undefined
+  /** Clients that wait for what is copied. */
+  readonly audience?: Audience | undefined
 }
 
 /** Where blobs of a destination registry (its name) are, as earlier runs have seen it; the registry has the last word. */
@@ -69,6 +72,7 @@ export function createTransferState(options: {
   /** Milliseconds that destinations which share a stream wait for one that takes nothing. */
   readonly patience?: number | undefined
   readonly unkept?: TransferState['unkept']
+  readonly audience?: Audience | undefined
 }): TransferState {
   return {
     slots: slotsOf(options.concurrency),
@@ -84,6 +88,7 @@ export function createTransferState(options: {
     mayRetry: options.mayRetry,
     checkpoint: options.checkpoint,
     hints: options.hints,
+    audience: options.audience,
   }
 }
 
@@ -109,6 +114,14 @@ export interface OpenRepository extends Pick<Location, 'registry' | 'repository'
 /** A blob at one destination. */
 export function blobKey({ digest }: Descriptor, { registry, repository }: OpenRepository): string {
   return `${registry} ${repository} ${digest}`
+}
+
+/** Those who wait for what arrives at this destination. */
+export function audienceOf(
+  { audience }: TransferState,
+  { registry, repository }: OpenRepository,
+): Audience | undefined {
+  return audience?.place.registry === registry && audience.place.repository === repository ? audience : undefined
 }
 
 /** What one transfer copies, from where to where, and how. */

@@ -1,12 +1,14 @@
 /** Sends one blob as one stream from source to destination, resumed where either side broke off, and shared with sibling tasks. */
 
+import type { Listener } from '../core/audience.ts'
+import { throwIfAborted } from '../core/cancel.ts'
 import { withPass } from '../core/carrier.ts'
 import { type Bytes, SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { IntegrityError, onSide, RegistryError } from '../core/errors.ts'
 import { Arrival } from './arrival.ts'
-import { type Job, REMEMBERED_BLOB } from './job.ts'
+import { audienceOf, type Job, REMEMBERED_BLOB } from './job.ts'
 import { acrossPauses, keeping, lettingGo } from './pauses.ts'
 import { resumable } from './resumable.ts'
 import type { Leader, Share } from './siblings.ts'
@@ -18,14 +20,20 @@ import type { Throttle } from './throttle.ts'
 export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
   const { state, destination, member } = job
   const isSmall = blob.size <= SMALL_BLOB
+  const urgent = await turn(blob, job, ctx)
   const leader: Leader = {
-    open: async () => reading(blob, 0, new BlobHash(blob, !job.unhashed), [], () => {}, job, ctx),
+    open: async () => reading(blob, 0, new BlobHash(blob, isHashed(job)), [], () => {}, job, ctx),
     isHeld: () => ctx.gate?.closed ?? false,
     holdSlot: (isShared, work) =>
-      state.slots(isShared ? undefined : destination.registry, isSmall).use(member, ctx.signal, async () => {
-        await ctx.gate?.pass(ctx.signal)
-        await work()
-      }),
+      state.slots(isShared ? undefined : destination.registry, isSmall).use(
+        member,
+        ctx.signal,
+        async () => {
+          await ctx.gate?.pass(ctx.signal)
+          await work()
+        },
+        urgent,
+      ),
   }
   // Reading a small blob again is quicker than waiting for the siblings.
   if (isSmall) return leader.holdSlot(false, () => stream(blob, undefined, job, ctx))
@@ -35,6 +43,16 @@ export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promis
   })
 }
 
+/** Waits until clients wait for this blob, or for none. The result is aborted once they wait for it. */
+async function turn(blob: Descriptor, { state, destination }: Job, ctx: Context): Promise<AbortSignal | undefined> {
+  const audience = audienceOf(state, destination)
+  if (!audience) return undefined
+  const wanted = audience.wanted(blob.digest)
+  // The reason of the run comes before that of a client.
+  await audience.calm(AbortSignal.any([ctx.signal, wanted])).catch(() => throwIfAborted(ctx.signal))
+  return wanted
+}
+
 let lastStream = 0
 
 async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx: Context): Promise<void> {
@@ -42,10 +60,12 @@ async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx:
   const id = String(lastStream)
   ctx.emit({ type: 'blob-started', id, digest: blob.digest, size: blob.size, name: job.name })
   try {
-    // A shared stream stays in this thread: each sibling writes from it.
-    const carriers = !share && isCostly(job) ? job.state.carriers : undefined
-    if (carriers) await carriers.share(blob.size, (carrier) => writeOrTell(blob, id, share, job, { ...ctx, carrier }))
-    else await writeOrTell(blob, id, share, job, ctx)
+    const listener = audienceOf(job.state, job.destination)?.listener(blob)
+    // A shared stream stays in this thread: each sibling writes from it. So does one that clients hear.
+    const carriers = !share && !listener && isCostly(job) ? job.state.carriers : undefined
+    const one = { blob, id, share, listener }
+    if (carriers) await carriers.share(blob.size, (carrier) => writeOrTell(one, job, { ...ctx, carrier }))
+    else await writeOrTell(one, job, ctx)
   } catch (error) {
     ctx.emit({ type: 'blob-ended', id, outcome: 'failed', size: blob.size })
     throw error
@@ -56,21 +76,29 @@ async function stream(blob: Descriptor, share: Share | undefined, job: Job, ctx:
 
 /** Writes the blob. If nothing is hashed on the way and the destination refuses the digest, the blob is sent once more and hashed, to learn
  *  which side damaged it. */
-async function writeOrTell(
-  blob: Descriptor,
-  id: string,
-  share: Share | undefined,
-  job: Job,
-  ctx: Context,
-): Promise<void> {
-  const unhashed = job.unhashed || job.destination.store.checksDigest === true
+async function writeOrTell(one: Sending, job: Job, ctx: Context): Promise<void> {
+  const { blob, listener } = one
+  const hashed = listener !== undefined || (isHashed(job) && job.destination.store.checksDigest !== true)
   try {
-    return await write(blob, id, new BlobHash(blob, !unhashed, ctx.carrier), share, job, ctx)
+    return await write(one, new BlobHash(blob, hashed, ctx.carrier), job, ctx)
   } catch (error) {
-    if (!unhashed || ctx.signal.aborted || !isWrongDigest(error)) throw error
+    if (hashed || ctx.signal.aborted || !isWrongDigest(error)) throw error
     ctx.emit({ type: 'log', level: 'warning', text: `${blob.digest} was refused, sending it again hashed` })
-    return write(blob, id, new BlobHash(blob, true, ctx.carrier), undefined, job, ctx)
+    return write({ ...one, share: undefined }, new BlobHash(blob, true, ctx.carrier), job, ctx)
   }
+}
+
+interface Sending {
+  readonly blob: Descriptor
+  /** Of its events. */
+  readonly id: string
+  readonly share: Share | undefined
+  readonly listener: Listener | undefined
+}
+
+/** What clients hear is hashed even if the policy leaves that to the destination. */
+function isHashed({ unhashed, state }: Job): boolean {
+  return !unhashed || state.audience !== undefined
 }
 
 function isWrongDigest(error: unknown): boolean {
@@ -78,14 +106,7 @@ function isWrongDigest(error: unknown): boolean {
   return error instanceof RegistryError && error.codes.includes('DIGEST_INVALID')
 }
 
-async function write(
-  blob: Descriptor,
-  id: string,
-  hash: BlobHash,
-  share: Share | undefined,
-  job: Job,
-  ctx: Context,
-): Promise<void> {
+async function write({ blob, id, share, listener }: Sending, hash: BlobHash, job: Job, ctx: Context): Promise<void> {
   const { state, destination } = job
   const arrival = new Arrival(id, blob, job, ctx)
   const progress = (bytes: number): void => arrival.pass(bytes)
@@ -98,11 +119,12 @@ async function write(
     const first = shared
     shared = undefined
     const together = offset === 0 ? first?.read() : undefined
-    if (together) return metered(together, own, progress, ctx)
+    if (together) return overheard(metered(together, own, progress, ctx), offset, listener)
     first?.leave()
     // The source has failed for good (its own retries are used up), so a further attempt of the upload must not open it again.
     if (lost.error !== undefined) throw lost.error
-    return reading(blob, offset, hash, own, progress, job, given ? { ...ctx, signal: given } : ctx, lost)
+    const bytes = reading(blob, offset, hash, own, progress, job, given ? { ...ctx, signal: given } : ctx, lost)
+    return overheard(bytes, offset, listener)
   }
   const remembered = blob.size >= REMEMBERED_BLOB
   const checkpoint = keeping(
@@ -167,6 +189,20 @@ function reading(
     }
   }
   return withPass(chunks(), async (order) => (await bytes.pass?.(order)) ?? 0)
+}
+
+/** The same bytes, which `listener` hears. */
+function overheard(bytes: Bytes, offset: number, listener: Listener | undefined): Bytes {
+  if (!listener) return bytes
+  listener.begin(offset)
+  return told(bytes, listener)
+}
+
+async function* told(bytes: Bytes, listener: Listener): Bytes {
+  for await (const chunk of bytes) {
+    await listener.hear(chunk)
+    yield chunk
+  }
 }
 
 async function* metered(

@@ -15,9 +15,10 @@ export class Slots {
     this.#free = count
   }
 
-  /** Waits for a slot, runs `work`, gives the slot back. `owner` shares fairly with other owners: a task. */
-  async use<T>(owner: unknown, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#take(owner, signal)
+  /** Waits for a slot, runs `work`, gives the slot back. `owner` shares fairly with other owners: a task. Once `urgent` is aborted, nothing is
+   *  waited for: the work runs without a slot. */
+  async use<T>(owner: unknown, signal: AbortSignal, work: () => Promise<T>, urgent?: AbortSignal): Promise<T> {
+    if (urgent?.aborted || !(await this.#take(owner, signal, urgent))) return work()
     try {
       return await work()
     } finally {
@@ -25,28 +26,42 @@ export class Slots {
     }
   }
 
-  async #take(owner: unknown, signal: AbortSignal): Promise<void> {
+  /** False where `urgent` was aborted before a slot was free. */
+  async #take(owner: unknown, signal: AbortSignal, urgent: AbortSignal | undefined): Promise<boolean> {
     if (signal.aborted) throw abortReason(signal)
     if (this.#free > 0) {
       this.#free -= 1
-      return
+      return true
     }
-    await new Promise<void>((resolve, reject) => {
+    return new Promise<boolean>((resolve, reject) => {
       const queue = this.#queues.get(owner) ?? []
-      const onAbort = (): void => {
+      const leave = (): void => {
         queue.splice(queue.indexOf(waiter), 1)
         if (queue.length === 0) this.#queues.delete(owner)
+        forget()
+      }
+      const onAbort = (): void => {
+        leave()
         reject(abortReason(signal))
+      }
+      const onUrgent = (): void => {
+        leave()
+        resolve(false)
+      }
+      const forget = (): void => {
+        signal.removeEventListener('abort', onAbort)
+        urgent?.removeEventListener('abort', onUrgent)
       }
       const waiter: Waiter = {
         grant: () => {
-          signal.removeEventListener('abort', onAbort)
-          resolve()
+          forget()
+          resolve(true)
         },
       }
       queue.push(waiter)
       this.#queues.set(owner, queue)
       signal.addEventListener('abort', onAbort, { once: true })
+      urgent?.addEventListener('abort', onUrgent, { once: true })
     })
   }
 

@@ -1,5 +1,6 @@
 /** One execution of one policy: prepare, transfer, post, each recorded before it starts and when it ends. */
 
+import type { Audience } from '../../core/audience.ts'
 import { abortReason, type Clock, systemClock } from '../../core/cancel.ts'
 import type { Carriers } from '../../core/carrier.ts'
 import type { Context } from '../../core/context.ts'
@@ -40,6 +41,8 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   readonly maxFailures?: number | undefined
   /** Send again whatever the destination lacks, also below child manifests that it has. */
   readonly thorough?: boolean | undefined
+  /** Clients that wait for what is copied. */
+  readonly audience?: Audience | undefined
   readonly started: (execution: Execution) => void
   readonly clock?: Clock | undefined
   /** Milliseconds that destinations which read a blob together wait for one that takes nothing. */
@@ -219,6 +222,7 @@ async function transfer(
     hints,
     patience,
     unkept: run.unkept,
+    audience: request.audience,
   })
   const leftovers = request.again !== undefined || history.uploads.mayHaveLeft(id)
   // What could not be planned has failed already.

@@ -70,7 +70,8 @@ export function createRunner(options: RunnerOptions): RunTask {
         async readManifest(digest, context) {
           const { repository, tag } = task.source
           const isRoot = digest === task.digest
-          const manifest = await memory.take(repository, from, digest, isRoot ? tag : undefined, context)
+          const read = (): Promise<Manifest> => memory.take(repository, from, digest, isRoot ? tag : undefined, context)
+          const manifest = await (state.audience?.manifest(digest, read) ?? read())
           if (isRoot && policy.verify === 'full') checkName(from, manifest, digest)
           return manifest
         },
