@@ -36,6 +36,8 @@ export interface ContentSource {
   readManifest(tagOrDigest: string, ctx: Context): Promise<Manifest>
   /** The blob from `offset` on, as the source sends it; the caller checks length and digest. */
   readBlob(blob: Descriptor, offset: number, ctx: Context): Promise<Bytes>
+  /** How many bytes the blob has, by its digest alone; undefined if it does not exist. Absent: only a descriptor tells. */
+  sizeOfBlob?(digest: Digest, ctx: Context): Promise<number | undefined>
   /** Every tag, in no order, each once. Throws a `RegistryError` with status 404 for a repository that does not exist. */
   tags(ctx: Context): AsyncIterable<string>
   /** What refers to `subject`, by every convention the source knows, not recursive. A manifest on several tags comes once for each. */

@@ -10,8 +10,8 @@ import { descriptorOfEntry, type Entry, type IndexChange, isLoose, type LayoutIn
 import { describeBlob, writeManifestBytes } from './manifest.ts'
 import { addToFallback, dropFromFallback, referrersIn, type Subjects } from './referrers.ts'
 
-/** A repository of a layout supports every optional method but these two. */
-export type LayoutStore = Required<Omit<ContentStore, 'deletes' | 'discardBlob' | 'nameOf' | 'beside'>>
+/** A repository of a layout supports every optional method but these. */
+export type LayoutStore = Required<Omit<ContentStore, 'deletes' | 'discardBlob' | 'nameOf' | 'beside' | 'sizeOfBlob'>>
 
 /** A layout as one connection uses it, and what it remembers of the manifests. */
 export interface Opened {

@@ -2,7 +2,7 @@
 
 import { type Bytes, bytesOf } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import type { Descriptor } from '../../core/descriptor.ts'
+import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import { ABSENT, IntegrityError, NetworkError, ReplicateError } from '../../core/errors.ts'
 import { type HttpResponse, REDIRECTS } from '../../core/http.ts'
 import type { RepositoryClient } from './manifests.ts'
@@ -30,6 +30,28 @@ export async function hasBlob(
   if (response.status !== 200) return false
   const length = Number(response.headers['content-length'] ?? 0)
   return length === 0 || length === blob.size
+}
+
+/** How many bytes the blob has, also where storage elsewhere answers only GET: then its first byte is asked for. */
+export async function sizeOfBlob(place: RepositoryClient, digest: Digest, ctx: Context): Promise<number | undefined> {
+  const { http, name, path } = place
+  const base = { url: `${path}/blobs/${digest}`, scopes: [`repository:${name}:pull`], isBlob: true } as const
+  const head = await http.request(
+    { ...base, method: 'HEAD', redirect: false, expect: [200, ...ABSENT, ...REDIRECTS] },
+    ctx,
+  )
+  await head.discard()
+  if (!REDIRECTS.includes(head.status)) return head.status === 200 ? sizeIn(head.headers['content-length']) : undefined
+  const headers = { range: 'bytes=0-0' }
+  const first = await http.request({ ...base, method: 'GET', headers, expect: [200, 206, 416, ...ABSENT] }, ctx)
+  await first.discard()
+  const [, total] = /\/(\d+)$/.exec(first.headers['content-range'] ?? '') ?? []
+  return first.status === 200 ? sizeIn(first.headers['content-length']) : sizeIn(total)
+}
+
+function sizeIn(text: string | undefined): number | undefined {
+  const size = Number(text ?? Number.NaN)
+  return Number.isSafeInteger(size) ? size : undefined
 }
 
 /** The blob from `offset` on, also from a server that ignores `Range`. */

@@ -7,7 +7,7 @@ import type { HttpClient } from '../../core/http.ts'
 import { contentsOf, type Manifest } from '../../core/manifest.ts'
 import { isTag } from '../../core/reference.ts'
 import { Attachments } from './attachments.ts'
-import { hasBlob, mountBlob, readBlob } from './blobs.ts'
+import { hasBlob, mountBlob, readBlob, sizeOfBlob } from './blobs.ts'
 import { listNames } from './listing.ts'
 import { deleteManifestAt, putManifest, readManifest, resolveManifest } from './manifests.ts'
 import { addToFallback, isListed, type ReferrersSource, referrersOf } from './referrers.ts'
@@ -87,6 +87,7 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
     },
     tags,
     readBlob: (blob, offset, ctx) => readBlob(place, blob, offset, ctx),
+    sizeOfBlob: (digest, ctx) => sizeOfBlob(place, digest, ctx),
     async hasBlob(blob, ctx) {
       const isThere = await hasBlob(place, blob, ctx)
       if (isThere) await abandon(blob.digest, ctx)
