@@ -3,6 +3,7 @@
 import { ConfigurationError, messageOf } from '../core/errors.ts'
 import { createEvents } from './events/events.ts'
 import { createExecutions } from './executions/executions.ts'
+import { startGateway } from './gateway/gateway.ts'
 import { startHealth } from './health/health.ts'
 import { startHooks } from './hooks/hooks.ts'
 import { createListener } from './http/listener.ts'
@@ -27,7 +28,7 @@ export interface ServeOptions {
 }
 
 /** In this order they start, and in the other one they end. */
-const PARTS: readonly StartPart[] = [startHealth, startSchedules, startHooks]
+const PARTS: readonly StartPart[] = [startHealth, startSchedules, startHooks, startGateway]
 
 /** Resolves when the daemon has ended. Throws where it could not start. */
 export async function serve({ program, signal, onReload, ...options }: ServeOptions): Promise<void> {

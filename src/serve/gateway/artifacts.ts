@@ -1,0 +1,299 @@
+/** Finds what clients ask for: at the destination, or on its way there from the source. */
+
+import type { Clock } from '../../core/cancel.ts'
+import type { Context } from '../../core/context.ts'
+import type { Descriptor, Digest } from '../../core/descriptor.ts'
+import { isNotFound } from '../../core/errors.ts'
+import { descriptorOf, type Manifest } from '../../core/manifest.ts'
+import { attachmentSubject } from '../../core/reference.ts'
+import type { History } from '../../history/history.ts'
+import { Bounded } from './bounded.ts'
+import { createManifests } from './manifests.ts'
+import { type Admission, admit } from './policy/admission.ts'
+import type { Pulled } from './policy/narrowed.ts'
+import type { Place } from './policy/targets.ts'
+import type { Flight } from './pull/flight.ts'
+import { failureOf, type Pull } from './pull/pull.ts'
+import type { Bring, Pulls } from './pull/pulls.ts'
+import { Refusal } from './refusal.ts'
+import { createTags, landing } from './tags.ts'
+
+/** A manifest for a client; without its bytes for a HEAD of what was not read. */
+export interface FoundManifest {
+  readonly place: Place
+  readonly descriptor: Descriptor
+  readonly manifest?: Manifest
+  /** Of a copy whose source was not asked, or has it no more. */
+  readonly warning?: string
+  /** The source was not read for it. */
+  readonly hit: boolean
+}
+
+/** A blob for a client: the destination's, or one on its way there. */
+export interface FoundBlob {
+  readonly place: Place
+  readonly blob: Descriptor
+  readonly flight?: Flight
+}
+
+export interface Artifacts {
+  /** `head`: nothing is copied for it. Throws a `Refusal`. */
+  tagged(places: readonly Place[], tag: string, head: boolean): Promise<FoundManifest>
+  byDigest(places: readonly Place[], digest: Digest, head: boolean): Promise<FoundManifest>
+  blob(places: readonly Place[], digest: Digest): Promise<FoundBlob>
+  /** Waits until what refers to the subject has been copied with it, if it is on its way. */
+  settled(place: Place, subject: Digest): Promise<void>
+  /** A pull names a blob. */
+  named(pull: Pull, blob: Descriptor): void
+  /** Another configuration is in force. */
+  clear(): void
+}
+
+export interface ArtifactParts {
+  readonly history: History
+  readonly clock: Clock
+  readonly pulls: Pulls
+  readonly ctx: Context
+}
+
+/** Blobs and roots that are remembered, so that a client may ask for one by its digest. */
+const MOST_BLOBS = 50_000
+const MOST_ROOTS = 20_000
+
+interface Named {
+  readonly blob: Descriptor
+  readonly pulled: Pulled
+}
+
+export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): Artifacts {
+  const tags = createTags(clock, ctx)
+  const manifests = createManifests(clock, ctx, (place, blob) => remember(place, blob))
+  const blobs = new Bounded<string, Named>(MOST_BLOBS)
+  /** By digest: the tag that a client found it by. */
+  const roots = new Bounded<string, Pulled>(MOST_ROOTS)
+  const admitting = new Map<string, Promise<Admission>>()
+
+  function remember(place: Place, blob: Descriptor, pulled?: Pulled): void {
+    const key = at(place, blob.digest)
+    const known = blobs.get(key)
+    blobs.set(key, { blob, pulled: pulled ?? known?.pulled ?? { repository: place.repository } })
+  }
+
+  /** One plan for all clients that ask for the same at once. */
+  async function admission(place: Place, pulled: Pulled, shallow: boolean): Promise<Admission> {
+    const { selection } = place.target
+    // What is remembered of one policy says nothing of another, nor of a newer one.
+    const verdict = pulled.tag === undefined ? undefined : selection.tag(pulled.tag)
+    if (pulled.repository !== place.repository || verdict?.kept === false) {
+      return { kind: 'refused', reason: verdict?.rule ?? 'another repository' }
+    }
+    const key = `${place.target.policy.name} ${pulled.repository}:${pulled.tag}@${pulled.digest} ${shallow}`
+    const known = admitting.get(key)
+    if (known) return known
+    const asked = admit(place, pulled, { records: history, now: clock.now(), shallow }, ctx).finally(() =>
+      admitting.delete(key),
+    )
+    admitting.set(key, asked)
+    return asked
+  }
+
+  async function there(place: Place, descriptor: Descriptor, tag?: string): Promise<FoundManifest> {
+    const manifest = await manifests.read(place, descriptor.digest, tag === undefined ? undefined : landing(place, tag))
+    return { place, descriptor: descriptorOf(manifest), manifest, hit: true }
+  }
+
+  /** Its manifest from the source at once, or from the destination once the run has ended, where the two are not the same. */
+  async function brought(place: Place, pulled: Pulled, pull: Pull): Promise<FoundManifest> {
+    if (!isMade(place)) {
+      const manifest = await pull.readManifest(pull.root, ctx)
+      return { place, descriptor: descriptorOf(manifest), manifest, hit: false }
+    }
+    const failure = failureOf(await pull.done)
+    if (failure) throw failure
+    const reference = pulled.tag === undefined ? pull.root : landing(place, pulled.tag)
+    const now = await place.to.resolve(reference, ctx)
+    if (!now) throw new Refusal(404, 'MANIFEST_UNKNOWN', 'it was copied, and the destination does not have it')
+    return { ...(await there(place, now, pulled.tag)), hit: false }
+  }
+
+  function started(place: Place, pulled: Pulled, admitted: Bring): Pull {
+    const pull = pulls.start(place, pulled, admitted)
+    const { tag } = pulled
+    if (tag !== undefined) {
+      roots.set(at(place, pull.root), pulled)
+      void pull.done.then(async (outcome) => {
+        tags.forget(place, tag)
+        // Its blobs may be asked for again: then another run brings the rest.
+        if (outcome.exitCode === 0 && !isMade(place)) {
+          const manifest = await pull.readManifest(pull.root, ctx).catch(() => undefined)
+          if (manifest) tags.put(place, tag, descriptorOf(manifest))
+        }
+      })
+    }
+    return pull
+  }
+
+  async function taggedIn(place: Place, tag: string, head: boolean): Promise<FoundManifest> {
+    const pulled = { repository: place.repository, tag }
+    const seen = await tags.see(place, tag)
+    if (seen.kind === 'absent') {
+      throw new Refusal(404, 'MANIFEST_UNKNOWN', `${place.target.policy.source.registry} does not have ${tag}`)
+    }
+    if (seen.kind === 'there') {
+      const { warning } = seen
+      if (head) return { place, descriptor: seen.there, hit: true, ...(warning === undefined ? {} : { warning }) }
+      return { ...(await there(place, seen.there, tag)), ...(warning === undefined ? {} : { warning }) }
+    }
+    const { upstream } = seen
+    const active = pulls.of(place, pulled, upstream.digest)
+    if (active) return { ...(await brought(place, pulled, active)), hit: true }
+    const isShallow = head && !isMade(place)
+    const admitted = await admission(place, pulled, isShallow)
+    if (admitted.kind === 'bring') {
+      roots.set(at(place, upstream.digest), pulled)
+      if (isShallow) return { place, descriptor: upstream, hit: false }
+      return brought(place, pulled, started(place, pulled, admitted))
+    }
+    // An earlier content of the tag, which the policy let through then.
+    const now = admitted.kind === 'there' ? await place.to.resolve(landing(place, tag), ctx) : seen.there
+    if (now) {
+      tags.put(place, tag, now)
+      return there(place, now, tag)
+    }
+    const reason = admitted.kind === 'refused' ? admitted.reason : 'the destination does not have it any more'
+    throw new Refusal(404, 'MANIFEST_UNKNOWN', reason)
+  }
+
+  /** An attachment travels with its image, and is not asked for at the source by itself. */
+  async function attached(place: Place, tag: string, subject: Digest): Promise<FoundManifest | undefined> {
+    await settled(place, subject)
+    const now = await place.to.resolve(tag, ctx)
+    return now && there(place, now, tag)
+  }
+
+  async function settled(place: Place, subject: Digest): Promise<void> {
+    const known = roots.get(at(place, subject))
+    const active = pulls.in(place).find((pull) => pull.hasManifest(subject))
+    if (active) await active.done
+    else if (known?.tag !== undefined && !(await place.to.resolve(subject, ctx))) {
+      const admitted = await admission(place, known, false)
+      if (admitted.kind === 'bring') await started(place, known, admitted).done
+    }
+  }
+
+  async function fromSource(place: Place, digest: Digest, head: boolean): Promise<FoundManifest | undefined> {
+    const known = roots.get(at(place, digest))
+    if (known?.tag !== undefined) {
+      const found = await taggedIn(place, known.tag, head)
+      if (found.descriptor.digest === digest) return found
+    }
+    const pulled = pulledBy(digest, place)
+    if (!pulled) return undefined
+    const admitted = await admission(place, pulled, head)
+    if (admitted.kind !== 'bring') return undefined
+    if (!head) return brought(place, pulled, started(place, pulled, admitted))
+    const descriptor = await place.from.resolve(digest, ctx)
+    return descriptor && { place, descriptor, hit: false }
+  }
+
+  return {
+    async tagged(places, tag, head) {
+      const rules: string[] = []
+      for (const place of places) {
+        const { selection, policy } = place.target
+        const subject = attachmentSubject(tag)
+        const verdict = selection.tag(tag)
+        if (subject && !selection.tags?.includes(tag)) {
+          const found = await attached(place, tag, subject)
+          if (found) return found
+          rules.push(`${tag} did not come with its image`)
+        } else if (selection.digest !== undefined) rules.push(`policy ${policy.name} has digest: ${selection.digest}`)
+        else if (verdict.kept) return taggedIn(place, tag, head)
+        else rules.push(`policy ${policy.name} has ${verdict.rule}`)
+      }
+      throw new Refusal(404, 'MANIFEST_UNKNOWN', `${tag} is not selected: ${rules.join('; ')}`)
+    },
+    async byDigest(places, digest, head) {
+      for (const place of places) {
+        const active = pulls.in(place).find((pull) => pull.hasManifest(digest))
+        if (active) {
+          const manifest = await active.readManifest(digest, ctx)
+          return { place, descriptor: descriptorOf(manifest), manifest, hit: true }
+        }
+        const manifest = await manifests.find(place, digest)
+        if (manifest) return { place, descriptor: descriptorOf(manifest), manifest, hit: true }
+      }
+      for (const place of places) {
+        const found = await fromSource(place, digest, head)
+        if (found) return found
+      }
+      const hint = 'the destination does not have it, and it was not pulled by a tag that a policy selects'
+      throw new Refusal(404, 'MANIFEST_UNKNOWN', hint)
+    },
+    async blob(places, digest) {
+      for (const place of places) {
+        for (const pull of pulls.in(place)) {
+          const flight = pull.wantBlob(digest)
+          if (flight) return { place, blob: flight.blob, flight }
+        }
+        const blob = await blobThere(place, blobs.get(at(place, digest))?.blob, digest, ctx)
+        if (blob) return { place, blob }
+      }
+      for (const place of places) {
+        const { pulled } = blobs.get(at(place, digest)) ?? {}
+        if (pulled?.tag === undefined) continue
+        // The run that was to bring it has failed, or the destination has lost it.
+        const admitted = await admission(place, pulled, false)
+        if (admitted.kind !== 'bring') continue
+        const pull = started(place, pulled, admitted)
+        await pull.readManifest(pull.root, ctx)
+        const flight = pull.wantBlob(digest)
+        if (flight) return { place, blob: flight.blob, flight }
+      }
+      throw new Refusal(404, 'BLOB_UNKNOWN', 'no manifest that was pulled names it')
+    },
+    settled,
+    named: (pull, blob) => remember(pull.where, blob, pull.pulled),
+    clear() {
+      tags.clear()
+      roots.clear()
+    },
+  }
+}
+
+function at({ destination, mapped }: Place, digest: Digest): string {
+  return `${destination.registry.name} ${mapped}@${digest}`
+}
+
+/** The destination's manifest may differ from the source's: a smaller index, or what a store makes itself. */
+function isMade({ target, from, to }: Place): boolean {
+  return target.selection.narrows || from.nameOf !== undefined || to.nameOf !== undefined
+}
+
+/** A digest without a tag is pulled where the policy has no rule that needs a tag. */
+function pulledBy(digest: Digest, { target, repository }: Place): Pulled | undefined {
+  const { filters } = target.policy
+  if (target.selection.digest !== undefined) {
+    return target.selection.digest === digest ? { repository, digest } : undefined
+  }
+  for (const [tag, pinned] of target.selection.pinned) if (pinned === digest) return { repository, tag }
+  const rules = [filters.tag, filters.semver, filters.regex?.tag, filters.regex?.exclude?.tag, filters.exclude?.tag]
+  const others = [filters.newest, filters.label, filters.exclude?.label, filters.deprecated, filters.pushed_within]
+  return [...rules, ...others].every((rule) => rule === undefined) ? { repository, digest } : undefined
+}
+
+async function blobThere(
+  { to }: Place,
+  known: Descriptor | undefined,
+  digest: Digest,
+  ctx: Context,
+): Promise<Descriptor | undefined> {
+  try {
+    if (known) return (await to.hasBlob(known, ctx)) ? known : undefined
+    const size = await to.sizeOfBlob?.(digest, ctx)
+    return size === undefined ? undefined : { mediaType: 'application/octet-stream', digest, size }
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,129 @@
+/** The pull gateway: answers the read half of the distribution API, and brings what clients pull and the destination lacks. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import type { Context } from '../../core/context.ts'
+import { describeError } from '../../core/errors.ts'
+import { isLoopback } from '../../core/registry.ts'
+import type { Daemon, Part } from '../parts.ts'
+import { type Artifacts, createArtifacts, type FoundManifest } from './artifacts.ts'
+import { answerBlob } from './http/blobs.ts'
+import { answerReferrers, answerTags } from './http/lists.ts'
+import { type Asked, askedBy, namespaceIn } from './http/path.ts'
+import { type Exchange, exchangeOf, refuse, reply } from './http/reply.ts'
+import { placesOf, type Target, targetsOf } from './policy/targets.ts'
+import { Pulls } from './pull/pulls.ts'
+import { createSpools } from './pull/spool.ts'
+import { Refusal, refusalFor } from './refusal.ts'
+
+/** What of blobs that are on their way is kept for clients, in sum. */
+const SPOOLED = { memory: 64 * 1024 * 1024, disk: 2 * 1024 * 1024 * 1024 }
+
+export function startGateway(daemon: Daemon): Part {
+  const { program, signal } = daemon
+  const ctx: Context = { signal, emit: () => {} }
+  const spools = createSpools(tmpdir(), SPOOLED)
+  const pulls = new Pulls({ daemon, spools, named: (pull, blob) => artifacts.named(pull, blob) })
+  const artifacts: Artifacts = createArtifacts({ history: program.history, clock: program.clock, pulls, ctx })
+  let targets: readonly Target[] | undefined
+
+  const current = (): readonly Target[] => {
+    targets ??= targetsOf(daemon.current().configuration, program)
+    return targets
+  }
+
+  async function answer(exchange: Exchange, url: string): Promise<void> {
+    const { host, behind_proxy } = daemon.current().settings
+    if (!isLoopback(host.includes(':') ? `[${host}]` : host) || behind_proxy) {
+      throw new Refusal(403, 'DENIED', 'pulls are answered only where `serve` listens on loopback, without a proxy')
+    }
+    const asked = askedBy(url)
+    if (asked.kind === 'base') return reply(exchange, 200, { 'content-type': 'application/json' }, '{}')
+    const places = await placesOf({ name: asked.name, host: namespaceIn(url) }, current())
+    if (asked.kind === 'tags') return answerTags(exchange, asked, places, ctx)
+    if (asked.kind === 'referrers') {
+      for (const place of places) await artifacts.settled(place, asked.digest)
+      return answerReferrers(exchange, asked, places, ctx)
+    }
+    if (asked.kind === 'blob') {
+      const found = await artifacts.blob(places, asked.digest)
+      const { hit, bytes } = await answerBlob(exchange, found, ctx)
+      return daemon.tell({ type: 'gateway', policy: found.place.target.policy.name, hit, bytes })
+    }
+    const isHead = exchange.request.method === 'HEAD'
+    const found = await (asked.tag === undefined
+      ? artifacts.byDigest(places, asked.digest, isHead)
+      : artifacts.tagged(places, asked.tag, isHead))
+    answerManifest(exchange, found)
+    const bytes = isHead ? 0 : found.descriptor.size
+    daemon.tell({ type: 'gateway', policy: found.place.target.policy.name, hit: found.hit, bytes })
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const exchange = exchangeOf(request, response)
+    const url = request.url ?? '/'
+    try {
+      await answer(exchange, url)
+    } catch (error) {
+      failed(exchange, url, error)
+    }
+  }
+
+  function failed(exchange: Exchange, url: string, error: unknown): void {
+    const { response } = exchange
+    const refusal = refusalFor(error, codeFor(url))
+    if (!refusal)
+      daemon.tell({
+        type: 'log',
+        level: 'error',
+        text: `gateway: ${String(error instanceof Error ? error.stack : error)}`,
+      })
+    else if (refusal.status >= 500) daemon.tell({ type: 'log', level: 'warning', text: `gateway: ${refusal.detail}` })
+    if (response.headersSent || response.destroyed) response.destroy()
+    else refuse(exchange, refusal ?? new Refusal(500, 'UNAVAILABLE', describeError(error)))
+  }
+
+  daemon.http.register(async (app) => {
+    app.route({
+      method: ['GET', 'HEAD'],
+      url: '/v2/*',
+      handler: async (request, response) => {
+        response.hijack()
+        await handle(request.raw, response.raw)
+      },
+    })
+  })
+
+  return {
+    reloaded() {
+      targets = undefined
+      artifacts.clear()
+    },
+    async ended() {
+      await pulls.ended()
+      await spools.close()
+    },
+  }
+}
+
+function codeFor(url: string): 'BLOB_UNKNOWN' | 'MANIFEST_UNKNOWN' {
+  let asked: Asked | undefined
+  try {
+    asked = askedBy(url)
+  } catch {
+    // It was refused for what it is.
+  }
+  return asked?.kind === 'blob' ? 'BLOB_UNKNOWN' : 'MANIFEST_UNKNOWN'
+}
+
+function answerManifest(exchange: Exchange, { descriptor, manifest, warning }: FoundManifest): void {
+  const { digest, mediaType, size } = descriptor
+  const headers = {
+    'content-type': mediaType,
+    'docker-content-digest': digest,
+    etag: `"${digest}"`,
+    ...(warning === undefined ? {} : { warning }),
+  }
+  if (manifest) reply(exchange, 200, headers, manifest.bytes)
+  else exchange.response.writeHead(200, { ...headers, 'content-length': String(size) }).end()
+}

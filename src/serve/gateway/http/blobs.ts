@@ -1,0 +1,97 @@
+/** Answers with blobs: the destination's, or one that is on its way there. */
+
+import type { Context } from '../../../core/context.ts'
+import type { Descriptor } from '../../../core/descriptor.ts'
+import { NetworkError } from '../../../core/errors.ts'
+import type { FoundBlob } from '../artifacts.ts'
+import { type Part, partOf } from './range.ts'
+import { type Exchange, reply, send } from './reply.ts'
+
+export interface SentBlob {
+  /** Nothing of it was read from the source for this client. */
+  readonly hit: boolean
+  readonly bytes: number
+}
+
+/** Throws where the blob cannot be had; once its first byte was sent, the connection is ended instead, so that it never looks complete. */
+export async function answerBlob(exchange: Exchange, found: FoundBlob, ctx: Context): Promise<SentBlob> {
+  const { request, response, signal } = exchange
+  const { blob, flight } = found
+  const part = partOf(request.headers.range, blob.size)
+  const headers = {
+    'content-type': 'application/octet-stream',
+    'docker-content-digest': blob.digest,
+    etag: `"${blob.digest}"`,
+    'accept-ranges': 'bytes',
+  }
+  if (part === 'unsatisfiable') {
+    reply(exchange, 416, { ...headers, 'content-range': `bytes */${blob.size}` }, '')
+    return { hit: true, bytes: 0 }
+  }
+  const { first, end } = part === 'whole' ? { first: 0, end: blob.size } : part
+  const hit = flight === undefined || flight.isOver || flight.isLive
+  const head = {
+    ...headers,
+    'content-length': String(end - first),
+    ...(part === 'whole' ? {} : { 'content-range': `bytes ${first}-${end - 1}/${blob.size}` }),
+  }
+  const status = part === 'whole' ? 200 : 206
+  if (request.method === 'HEAD') {
+    response.writeHead(status, head).end()
+    return { hit: true, bytes: 0 }
+  }
+  const chunks = bytesOf(found, { first, end }, { ...ctx, signal: AbortSignal.any([ctx.signal, signal]) })
+  // What cannot be had at all is refused with a status of its own.
+  const begun = await chunks.next()
+  let bytes = 0
+  response.writeHead(status, head)
+  try {
+    await send(exchange, joined(begun, chunks), (count) => {
+      bytes += count
+    })
+  } catch (error) {
+    response.destroy()
+    if (!signal.aborted) throw error
+  }
+  return { hit, bytes }
+}
+
+async function* joined(
+  first: IteratorResult<Uint8Array, void>,
+  rest: AsyncGenerator<Uint8Array, void>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (!first.done) yield first.value
+    yield* rest
+  } finally {
+    await rest.return()
+  }
+}
+
+/** Exactly the bytes of the part; throws where the source of them ends before. */
+async function* bytesOf(
+  { place, blob, flight }: FoundBlob,
+  { first, end }: Part,
+  ctx: Context,
+): AsyncGenerator<Uint8Array, void> {
+  let at = first
+  while (flight && at < end) {
+    const chunk = await flight.read(at, ctx.signal)
+    if (!chunk) break
+    const wanted = chunk.subarray(0, end - at)
+    at += wanted.byteLength
+    yield wanted
+  }
+  if (at >= end) return
+  for await (const chunk of await place.to.readBlob(blob, at, ctx)) {
+    const wanted = chunk.subarray(0, end - at)
+    at += wanted.byteLength
+    if (wanted.byteLength > 0) yield wanted
+    if (at >= end) return
+  }
+  throw tooShort(blob, at)
+}
+
+function tooShort({ digest, size }: Descriptor, at: number): NetworkError {
+  return new NetworkError(`blob ${digest} ended at ${at} of ${size} bytes`)
+}

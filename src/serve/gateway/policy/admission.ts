@@ -1,0 +1,88 @@
+/** Whether a policy lets one artifact of its source through right now, by the same plan that a run makes. */
+
+import type { Context } from '../../../core/context.ts'
+import { NetworkError } from '../../../core/errors.ts'
+import type { Manifest } from '../../../core/manifest.ts'
+import type { TaskSpec } from '../../../core/plan.ts'
+import { type Policy, routesOf } from '../../../core/policy.ts'
+import { ManifestMemory } from '../../../engine/endpoint.ts'
+import type { PlanRecords } from '../../../engine/plan/plan.ts'
+import { planRoutes } from '../../../engine/plan/routes.ts'
+import { narrowedTo, type Pulled } from './narrowed.ts'
+import type { Place } from './targets.ts'
+
+export type Admission =
+  /** A run is to bring it. */
+  | { readonly kind: 'bring'; readonly policy: Policy; readonly tasks: readonly TaskSpec[]; readonly read?: Manifest }
+  /** The destination has it already. */
+  | { readonly kind: 'there' }
+  | { readonly kind: 'refused'; readonly reason: string }
+
+export interface AdmissionRequest {
+  readonly records: PlanRecords
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Read no manifest. */
+  readonly shallow?: boolean
+}
+
+/** Throws where a registry does not answer. */
+export async function admit(
+  place: Place,
+  pulled: Pulled,
+  { records, now, shallow }: AdmissionRequest,
+  ctx: Context,
+): Promise<Admission> {
+  const { target, source, routes } = place
+  const policy = narrowedTo(pulled, target.policy, target.selection)
+  const memory = new ManifestMemory()
+  const tasks: TaskSpec[] = []
+  let isThere = false
+  let rule: string | undefined
+  const isIt = (one: { readonly tag?: string | undefined; readonly digest?: string | undefined }): boolean =>
+    pulled.tag === undefined ? one.digest === pulled.digest : one.tag === pulled.tag
+  await planRoutes(
+    {
+      source,
+      memory,
+      records,
+      now,
+      shallow,
+      explain: (resource, verdict) => {
+        if (!verdict.kept && (isIt(resource) || resource.tag === undefined)) rule = verdict.rule
+      },
+    },
+    routesOf(policy).flatMap((route, at) => (routes[at] ? [{ ...routes[at], policy: route }] : [])),
+    {
+      task: (task) => {
+        if (isOf(task, pulled)) tasks.push(task)
+      },
+      unchanged: ({ registry, tag, digest }) => {
+        const isMine = pulled.tag === undefined ? digest === pulled.digest : tag === pulled.tag
+        isThere ||= isMine && registry === place.destination.registry.name
+      },
+    },
+    ctx,
+  )
+  const mine = tasks.find(({ destination }) => destination.registry === place.destination.registry.name)
+  if (!mine || mine.referrers_only) {
+    if (mine || isThere) return { kind: 'there' }
+    return { kind: 'refused', reason: rule === undefined ? 'the policy does not select it' : `${policy.name}: ${rule}` }
+  }
+  if (mine.unresolved) throw new NetworkError(mine.reason ?? 'it could not be compared')
+  if (mine.action !== 'copy' && mine.action !== 'update') {
+    return { kind: 'refused', reason: mine.reason ?? `${mine.action} by policy ${policy.name}` }
+  }
+  const read = mine.digest && memory.peek(place.repository, mine.digest)
+  return { kind: 'bring', policy, tasks: tasks.filter(isTransfer), ...(read ? { read } : {}) }
+}
+
+/** A pinned tag has none at the source. */
+function isOf({ source, destination, digest }: TaskSpec, pulled: Pulled): boolean {
+  if (pulled.tag === undefined) return digest === pulled.digest
+  return source.tag === pulled.tag || destination.tag === pulled.tag
+}
+
+function isTransfer({ action, unresolved }: TaskSpec): boolean {
+  return (action === 'copy' || action === 'update') && !unresolved
+}

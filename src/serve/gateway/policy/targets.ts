@@ -1,0 +1,146 @@
+/** The policies that clients may pull through, opened, and where a name that a client gives is in them. */
+
+import type { Configuration } from '../../../config/load.ts'
+import type { AdapterFacts } from '../../../core/adapter.ts'
+import type { ContentStore } from '../../../core/content.ts'
+import { type Policy, routesOf } from '../../../core/policy.ts'
+import type { Registry } from '../../../core/registry.ts'
+import type { Endpoint, Route } from '../../../engine/endpoint.ts'
+import { type Selection, selectionOf } from '../../../engine/plan/filter.ts'
+import { mapRepository } from '../../../engine/plan/mapping.ts'
+import { sidedEndpoint } from '../../../engine/sided.ts'
+import type { Program } from '../../parts.ts'
+import { Refusal } from '../refusal.ts'
+
+export interface Target {
+  readonly policy: Policy
+  readonly configuration: Configuration
+  readonly selection: Selection
+  /** Milliseconds that a tag counts as fresh. */
+  readonly maxAge: number
+  /** Names of the source by which a client may mean it: its hosts. */
+  readonly hosts: readonly string[]
+  /** The namespace of names with one part, such as Docker Hub's `library`. */
+  readonly defaultNamespace: string | undefined
+  readonly open: () => Promise<Opened>
+}
+
+/** Both sides of a policy. Clients are served from the first destination. */
+export interface Opened {
+  readonly source: Endpoint
+  readonly routes: readonly Route[]
+  readonly destination: Endpoint
+}
+
+/** A repository of a policy. */
+export interface Place extends Opened {
+  readonly target: Target
+  /** As the source names it. */
+  readonly repository: string
+  /** As the destination names it. */
+  readonly mapped: string
+  readonly from: ContentStore
+  readonly to: ContentStore
+}
+
+/** Milliseconds. */
+const DEFAULT_MAX_AGE = 60_000
+
+export function targetsOf(configuration: Configuration, program: Program): readonly Target[] {
+  return configuration.policies.flatMap((policy): Target[] => {
+    const pull = policy.triggers.find((trigger) => 'pull' in trigger)
+    if (!pull || !policy.enabled) return []
+    const registry = configuration.registryOf(policy.source.registry)
+    const facts = configuration.types.find(({ identity }) => identity === registry.type)
+    let opened: Promise<Opened> | undefined
+    return [
+      {
+        policy,
+        configuration,
+        selection: selectionOf(policy),
+        maxAge: pull.max_age ?? DEFAULT_MAX_AGE,
+        hosts: hostsOf(registry, facts),
+        defaultNamespace: registry.url === facts?.home ? facts?.defaultNamespace : undefined,
+        open() {
+          opened ??= openTarget(policy, configuration, program).catch((error: unknown) => {
+            opened = undefined
+            throw error
+          })
+          return opened
+        },
+      },
+    ]
+  })
+}
+
+async function openTarget(policy: Policy, configuration: Configuration, program: Program): Promise<Opened> {
+  const open = (name: string): Promise<Endpoint> => program.open(configuration.registryOf(name))
+  const source = sidedEndpoint(await open(policy.source.registry), 'source')
+  const routes: Route[] = []
+  for (const route of routesOf(policy)) {
+    routes.push({ policy: route, destination: sidedEndpoint(await open(route.destination.registry), 'destination') })
+  }
+  const [first] = routes
+  if (!first) throw new TypeError(`policy ${policy.name} has no destination`)
+  return { source, routes, destination: first.destination }
+}
+
+function hostsOf({ name, url, type: _ }: Registry, facts: AdapterFacts | undefined): readonly string[] {
+  const host = url === undefined ? undefined : new URL(url).host
+  const isHome = url !== undefined && url === facts?.home
+  return [name, ...(host === undefined ? [] : [host]), ...(isHome ? (facts?.aliases ?? []) : [])].map((one) =>
+    one.toLowerCase(),
+  )
+}
+
+/** What a client gives for a repository. */
+export interface Named {
+  readonly name: string
+  /** The host that it means; absent: any. */
+  readonly host: string | undefined
+}
+
+/** The policies that select the repository, in the order of the configuration. Throws a `Refusal` that names the rules if none does. */
+export async function placesOf(named: Named, targets: readonly Target[]): Promise<readonly Place[]> {
+  const rules: string[] = []
+  const places: Place[] = []
+  const { name, host } = split(named, targets)
+  for (const target of targets) {
+    if (host !== undefined && !target.hosts.includes(host)) continue
+    const repository = fullName(name, target)
+    const verdict = target.selection.repository(repository)
+    if (verdict.kept) places.push(await placeIn(target, repository))
+    else rules.push(`policy ${target.policy.name} has ${verdict.rule}`)
+  }
+  if (places.length > 0) return places
+  const why = rules.length > 0 ? rules.slice(0, SHOWN_RULES).join('; ') : 'no policy with `pull: true` has that source'
+  throw new Refusal(404, 'NAME_UNKNOWN', `${name} is not selected: ${why}`)
+}
+
+const SHOWN_RULES = 3
+
+/** A host may also be the first part of the name, for clients that cannot say it otherwise. */
+function split({ name, host }: Named, targets: readonly Target[]): Named {
+  if (host !== undefined) return { name, host: host.toLowerCase() }
+  const slash = name.indexOf('/')
+  const first = name.slice(0, Math.max(0, slash))
+  const isHost = first.includes('.') && targets.some(({ hosts }) => hosts.includes(first))
+  return isHost ? { name: name.slice(slash + 1), host: first } : { name, host: undefined }
+}
+
+function fullName(name: string, { defaultNamespace }: Target): string {
+  return defaultNamespace === undefined || name.includes('/') ? name : `${defaultNamespace}/${name}`
+}
+
+async function placeIn(target: Target, repository: string): Promise<Place> {
+  const opened = await target.open()
+  const mapped = mapRepository(repository, target.policy.destination)
+  return {
+    ...opened,
+    target,
+    repository,
+    mapped,
+    from: opened.source.adapter.repository(repository),
+    to: opened.destination.adapter.repository(mapped),
+  }
+}

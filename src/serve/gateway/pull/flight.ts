@@ -1,0 +1,120 @@
+/** One blob on its way from the source to the destination, followed by any number of clients, each at its own pace. */
+
+import type { Listener } from '../../../core/audience.ts'
+import type { Descriptor } from '../../../core/descriptor.ts'
+import type { Spool } from './spool.ts'
+import { unlessAborted } from './waiting.ts'
+
+/** How much a client reads at once, in bytes. */
+const READ_BYTES = 256 * 1024
+
+/** Owned by a pull. The run writes it; clients only read it. */
+export class Flight implements Listener {
+  readonly blob: Descriptor
+  #state: 'waiting' | 'arrived' | 'failed' = 'waiting'
+  #error: unknown
+  #spool: Spool | undefined
+  /** The spool has all bytes before this one. */
+  #end = 0
+  /** Where the run's stream is. */
+  #position = 0
+  #changed = Promise.withResolvers<void>()
+
+  constructor(blob: Descriptor) {
+    this.blob = blob
+  }
+
+  /** The destination has it: what is not in the spool is there. */
+  get hasArrived(): boolean {
+    return this.#state === 'arrived'
+  }
+
+  get isOver(): boolean {
+    return this.#state !== 'waiting'
+  }
+
+  /** Bytes can be had before the blob has arrived. */
+  get isLive(): boolean {
+    return this.#spool !== undefined
+  }
+
+  /** The run begins to read it; without a spool clients wait until it has arrived. */
+  listen(spool: Spool | undefined): Listener | undefined {
+    if (!spool) return undefined
+    void this.#spool?.close()
+    this.#spool = spool
+    this.#end = 0
+    return this
+  }
+
+  begin(offset: number): void {
+    this.#position = offset
+    // The beginning was sent by an earlier run.
+    if (offset > this.#end) void this.closeSpool()
+  }
+
+  async hear(chunk: Uint8Array): Promise<void> {
+    const at = this.#position
+    this.#position += chunk.byteLength
+    const skipped = this.#end - at
+    if (!this.#spool || skipped >= chunk.byteLength) return
+    try {
+      await this.#spool.write(chunk.subarray(skipped), this.#end)
+      this.#end = this.#position
+    } catch {
+      // The disk is full, or the like: clients wait for the destination's copy.
+      await this.closeSpool()
+    }
+    this.#tell()
+  }
+
+  /** Bytes from `offset` on, once there are any. Undefined: the destination has them, and this has not. Throws why the blob did not arrive. */
+  async read(offset: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#spool && offset < this.#end) {
+        const bytes = await this.#fromSpool(this.#spool, offset)
+        if (bytes) return bytes
+      }
+      if (this.#state === 'arrived') return undefined
+      if (this.#state === 'failed') throw this.#error
+      await unlessAborted(this.#changed.promise, signal)
+    }
+  }
+
+  async #fromSpool(spool: Spool, offset: number): Promise<Uint8Array | undefined> {
+    try {
+      const bytes = await spool.read(offset, Math.min(READ_BYTES, this.#end - offset))
+      if (bytes.byteLength > 0) return bytes
+    } catch {
+      // It was closed meanwhile, or cannot be read: the destination will have the bytes.
+    }
+    if (this.#spool === spool) await this.closeSpool()
+    return undefined
+  }
+
+  arrive(): void {
+    this.#state = 'arrived'
+    this.#tell()
+  }
+
+  fail(error: unknown): void {
+    if (this.#state !== 'waiting') return
+    this.#state = 'failed'
+    this.#error = error
+    void this.closeSpool()
+    this.#tell()
+  }
+
+  /** From now on only the destination has its bytes. A read that is under way ends first. */
+  async closeSpool(): Promise<void> {
+    const spool = this.#spool
+    this.#spool = undefined
+    await spool?.close()
+  }
+
+  #tell(): void {
+    const changed = this.#changed
+    this.#changed = Promise.withResolvers()
+    changed.resolve()
+  }
+}

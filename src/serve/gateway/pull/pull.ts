@@ -1,0 +1,160 @@
+/** One artifact that clients pull while a run copies it: what is known of it, and which of its blobs are where. */
+
+import type { Audience, Listener } from '../../../core/audience.ts'
+import type { Clock } from '../../../core/cancel.ts'
+import type { Context } from '../../../core/context.ts'
+import type { Descriptor, Digest } from '../../../core/descriptor.ts'
+import { messageOf, NetworkError } from '../../../core/errors.ts'
+import { contentsOf, isSchema1, type Manifest } from '../../../core/manifest.ts'
+import type { Location } from '../../../core/plan.ts'
+import type { PolicyOutcome } from '../../../core/requests.ts'
+import { childrenOf } from '../../../transfer/family.ts'
+import type { Pulled } from '../policy/narrowed.ts'
+import type { Place } from '../policy/targets.ts'
+import { Attention } from './attention.ts'
+import { Flight } from './flight.ts'
+import type { Spools } from './spool.ts'
+
+/** Manifests of one artifact that are kept while it is copied; the rest is read again. */
+const MOST_MANIFESTS = 1000
+/** How long clients may go on reading a blob from here once the destination has it, in milliseconds. */
+const LINGER_MS = 30_000
+
+export interface PullParts {
+  readonly clock: Clock
+  readonly spools: Spools
+  /** Told of each blob that the artifact names. */
+  readonly named: (blob: Descriptor) => void
+  /** Aborted when the daemon ends. */
+  readonly signal: AbortSignal
+}
+
+export class Pull implements Audience {
+  readonly place: Pick<Location, 'registry' | 'repository'>
+  readonly where: Place
+  readonly pulled: Pulled
+  readonly root: Digest
+  /** Resolves when the run has ended. */
+  readonly done: Promise<PolicyOutcome>
+  readonly #parts: PullParts
+  readonly #attention: Attention
+  readonly #manifests = new Map<string, Promise<Manifest>>()
+  readonly #children = new Set<string>()
+  readonly #flights = new Map<Digest, Flight>()
+  #end: (outcome: PolicyOutcome) => void
+
+  constructor(where: Place, pulled: Pulled, root: Digest, parts: PullParts) {
+    this.where = where
+    this.place = { registry: where.destination.registry.name, repository: where.mapped }
+    this.pulled = pulled
+    this.root = root
+    this.#parts = parts
+    this.#attention = new Attention(parts.clock)
+    this.#children.add(root)
+    const { promise, resolve } = Promise.withResolvers<PolicyOutcome>()
+    this.done = promise
+    this.#end = resolve
+  }
+
+  /** True for a manifest of the artifact that the policy wants, as far as its indexes were read. */
+  hasManifest(digest: Digest): boolean {
+    return this.#children.has(digest) || this.#manifests.has(digest)
+  }
+
+  hasBlob(digest: Digest): boolean {
+    return this.#flights.has(digest)
+  }
+
+  /** For a client: read from the source at once, and for the run too. */
+  async readManifest(digest: Digest, ctx: Context): Promise<Manifest> {
+    this.#attention.touch()
+    const { from } = this.where
+    return this.manifest(digest, () => from.readManifest(digest, ctx))
+  }
+
+  /** For a client. Undefined where the artifact does not name the blob. */
+  wantBlob(digest: Digest): Flight | undefined {
+    const flight = this.#flights.get(digest)
+    if (!flight?.isOver) this.#attention.want(digest)
+    else this.#attention.touch()
+    return flight
+  }
+
+  async manifest(digest: string, read: () => Promise<Manifest>): Promise<Manifest> {
+    const known = this.#manifests.get(digest)
+    if (known) return known
+    if (this.#manifests.size >= MOST_MANIFESTS) return read()
+    const reading = read().then((manifest) => {
+      this.#note(manifest)
+      return manifest
+    })
+    this.#manifests.set(digest, reading)
+    reading.catch(() => this.#manifests.delete(digest))
+    return reading
+  }
+
+  /** What the plan has read. */
+  give(manifest: Manifest): void {
+    this.#note(manifest)
+    this.#manifests.set(manifest.digest, Promise.resolve(manifest))
+  }
+
+  #note(manifest: Manifest): void {
+    if (isSchema1(manifest.mediaType)) return
+    for (const child of childrenOf(manifest, this.where.target.selection.children)) this.#children.add(child.digest)
+    for (const blob of contentsOf(manifest).blobs) {
+      if (!this.#flights.has(blob.digest)) this.#flights.set(blob.digest, new Flight(blob))
+      this.#parts.named(blob)
+    }
+  }
+
+  wanted(digest: Digest): AbortSignal {
+    return this.#attention.wanted(digest)
+  }
+
+  calm(signal: AbortSignal): Promise<void> {
+    return this.#attention.calm(signal)
+  }
+
+  listener(blob: Descriptor): Listener | undefined {
+    if (!this.#attention.wanted(blob.digest).aborted) return undefined
+    return this.#flights.get(blob.digest)?.listen(this.#parts.spools.open(blob.size))
+  }
+
+  arrived(blob: Descriptor): void {
+    this.#attention.settle(blob.digest)
+    const flight = this.#flights.get(blob.digest)
+    flight?.arrive()
+    if (flight?.isLive) void this.#linger(flight)
+  }
+
+  failed(blob: Descriptor, error: unknown): void {
+    this.#attention.settle(blob.digest)
+    this.#flights.get(blob.digest)?.fail(error)
+  }
+
+  end(outcome: PolicyOutcome): void {
+    const why = outcome.error ?? new NetworkError('the run has ended without it')
+    for (const flight of this.#flights.values()) {
+      if (outcome.exitCode === 0) flight.arrive()
+      else flight.fail(why)
+    }
+    this.#end(outcome)
+  }
+
+  /** The destination has it, but whoever has begun to read it here may go on for a while. */
+  async #linger(flight: Flight): Promise<void> {
+    await this.#parts.clock.sleep(LINGER_MS, this.#parts.signal).catch(() => {})
+    await flight.closeSpool()
+  }
+}
+
+/** Why a run has not brought what it was to bring; undefined where it has. */
+export function failureOf({ exitCode, error, execution }: PolicyOutcome): Error | undefined {
+  if (exitCode === 0) return undefined
+  if (error instanceof Error) return error
+  const which = execution ? `execution ${execution.id}` : 'the run'
+  return new NetworkError(
+    error === undefined ? `${which} has failed: see \`replicate executions tasks\`` : messageOf(error),
+  )
+}

@@ -1,0 +1,68 @@
+/** A daemon in this process whose policies are pulled through, and what clients ask of it. */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { ServeNews } from '../../../src/app/app.ts'
+import { type App, createApp } from '../../../src/app/app.ts'
+import type { Timing } from '../../../src/app/connections.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
+
+export interface Gateway {
+  readonly url: string
+  readonly app: App
+  readonly news: readonly ServeNews[]
+  /** Below `/v2/`. */
+  get(path: string, init?: RequestInit): Promise<Response>
+  head(path: string): Promise<Response>
+  /** Ends the daemon. */
+  stop(): Promise<void>
+}
+
+export interface GatewayOptions {
+  readonly home?: string
+  readonly timing?: Timing
+}
+
+/** `yaml`: a configuration without `serve`. */
+export async function startGateway(yaml: string, options: GatewayOptions = {}): Promise<Gateway> {
+  const directory = temporaryDirectory()
+  writeFileSync(join(directory, 'serve.yaml'), `${yaml}\nserve: {listen: '127.0.0.1:0'}\n`)
+  const home = options.home ?? join(directory, 'home')
+  const app = createApp({
+    env: { HOME: directory, REPLICATE_HOME: home },
+    cwd: directory,
+    stdin: async () => '',
+    ...(options.timing ? { timing: options.timing } : {}),
+  })
+  const stop = new AbortController()
+  const news: ServeNews[] = []
+  const { promise: listening, resolve, reject } = Promise.withResolvers<string>()
+  const ended = app.serve({
+    files: ['serve.yaml'],
+    signal: stop.signal,
+    onReload: () => () => {},
+    listen: (one) => news.push(one),
+    drain: 0,
+    listening: resolve,
+  })
+  ended.catch(reject)
+  let isStopped = false
+  const end = async (): Promise<void> => {
+    if (isStopped) return
+    isStopped = true
+    stop.abort()
+    await ended
+    await app.close()
+  }
+  onTestFinished(end)
+  const url = await listening
+  return {
+    url,
+    app,
+    news,
+    get: (path, init) => fetch(`${url}/v2/${path}`, init),
+    head: (path) => fetch(`${url}/v2/${path}`, { method: 'HEAD' }),
+    stop: end,
+  }
+}
