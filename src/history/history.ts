@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { currentProcess, type IsAlive, isProcessAlive, type ProcessIdentity } from '../process/identity.ts'
 import { type BlobHomes, createBlobHomes } from './blob-homes.ts'
 import { type BroughtTags, createBroughtTags } from './brought.ts'
+import { type ChartImageRecords, createChartImageRecords } from './chart-images.ts'
 import { type ContentNames, createContentNames } from './content-names.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrations.ts'
@@ -62,6 +63,7 @@ export interface History {
   readonly firstSeen: FirstSeen
   readonly narrowed: NarrowedIndexes
   readonly names: ContentNames
+  readonly chartImages: ChartImageRecords
   readonly registries: RegistryStatuses
   readonly events: EventRecords
   readonly reactions: Reactions
@@ -139,6 +141,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     firstSeen: createFirstSeen(database, now),
     narrowed: createNarrowedIndexes(database, now),
     names: createContentNames(database, now),
+    chartImages: createChartImageRecords(database, now),
     registries: createRegistryStatuses(database, now, redact),
     events: createEventRecords(database),
     reactions: createReactions(database),

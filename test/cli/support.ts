@@ -314,6 +314,7 @@ function historyOf(behaviour: Behaviour): History {
     firstSeen: { times: unused },
     narrowed: { find: unused, keep: unused },
     names: { find: unused, keep: unused },
+    chartImages: { find: unused, keep: unused },
     registries: { status: unused, keepStatus: unused, changes: unused },
     events: {
       add: unused,

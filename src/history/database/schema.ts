@@ -337,4 +337,14 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX schedule_runs_by_policy ON schedule_runs (policy, id);
   CREATE INDEX schedule_runs_waiting ON schedule_runs (policy) WHERE outcome = 'waiting';
   `,
+  `
+  -- The images that a chart names, as JSON; NULL for what is not a chart. how: what found them.
+  CREATE TABLE chart_images (
+    chart TEXT NOT NULL,
+    how TEXT NOT NULL,
+    images TEXT,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (chart, how)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
