@@ -36,6 +36,7 @@ const taskFields = {
   removal: z
     .object({ attachments: z.array(z.string()), together: z.array(z.string()).exactOptional() })
     .exactOptional(),
+  named_by: z.string().exactOptional(),
 } satisfies Record<keyof TaskSpec, z.ZodType>
 const schema = {
   beginning: z.object({ version: z.literal(2), targets: z.array(z.string()) }),

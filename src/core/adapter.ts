@@ -72,6 +72,7 @@ export type AdapterFacts = Pick<
   | 'defaultNamespace'
   | 'harborType'
   | 'filters'
+  | 'resources'
   | 'isReadOnly'
   | 'credentials'
   | 'options'

@@ -45,6 +45,8 @@ export interface TaskSpec {
   readonly labels?: readonly string[]
   /** Of a delete: what goes with the tag. */
   readonly removal?: Removal
+  /** The chart that names this image, as `REGISTRY/REPOSITORY:TAG`; of several the first. */
+  readonly named_by?: string
 }
 
 /** What a delete takes away besides its tag. */
@@ -76,6 +78,8 @@ export interface PlannedAction {
   readonly referrers: number | null
   readonly reason: string | null
   readonly hint: string | null
+  /** The chart that names this image, as `REGISTRY/REPOSITORY:TAG`; null for what the policy itself selects. */
+  readonly named_by: string | null
 }
 
 /** Why a tag was taken or left: for `plan --explain`. */

@@ -135,6 +135,10 @@ export interface Policy {
   readonly deletion: 'never' | 'events' | 'owned' | 'mirror'
   /** At most this many tags, or this share of the destination's, are deleted by one execution; default 10 %. */
   readonly max_deletions?: number | `${number}%`
+  /** Charts bring the images that they name. Absent in policies of earlier versions. */
+  readonly with_images?: boolean
+  /** Files that charts are rendered with to find their images, absolute; the last counts most. */
+  readonly values?: readonly string[]
   readonly triggers: readonly Trigger[]
   readonly retry: { readonly attempts: number; readonly delay: number }
   readonly prepare?: PrepareHandler

@@ -48,6 +48,7 @@ const plan: PolicyPlan = {
       referrers: null,
       reason: null,
       hint: null,
+      named_by: null,
     },
   ],
   tasks: [

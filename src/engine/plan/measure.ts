@@ -28,14 +28,20 @@ export interface Measure {
   readonly referrers: number | null
 }
 
+/** Where a task reads. */
+export interface MeasuredSide {
+  readonly source: Endpoint
+  /** Absent where pulls may be spent. */
+  readonly pulls: Pulls | undefined
+}
+
 /** Measures one action after another; a blob that two of them need is counted as copied once for each destination registry, and for the
  *  action that was asked about first, however long each takes. */
 export function createMeasure(
   policy: Policy,
-  source: Endpoint,
+  sideOf: (task: TaskSpec) => Promise<MeasuredSide>,
   destination: Endpoint,
   memory: ManifestMemory,
-  pulls: Pulls | undefined,
 ) {
   const counted = new Set<string>()
   let before: Promise<unknown> = Promise.resolve()
@@ -58,6 +64,7 @@ export function createMeasure(
   }
 
   async function contents(task: TaskSpec, ctx: Context): Promise<Contents | undefined> {
+    const { source, pulls } = await sideOf(task)
     if (pulls && !(await pulls.mayRead(task.source.repository, task.digest ?? '', ctx))) return undefined
     const from = source.adapter.repository(task.source.repository)
     const blobs = new Map<string, Descriptor>()

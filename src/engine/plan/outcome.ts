@@ -32,11 +32,12 @@ export interface Comparison extends Discovery {
   readonly shard: ((repository: string, tag: string) => boolean) | undefined
   /** Only these resource types. */
   readonly resource: (type: ResourceType) => boolean
-  /** Throws where another source already landed on this tag. */
+  /** Throws where another source already landed on this tag. `registry`: default the policy's source. */
   readonly claim: (
     repository: string,
     destination: { readonly repository: string; readonly tag: string },
     tag: string,
+    registry?: string,
   ) => void
   /** True if several source repositories map to this destination repository. */
   readonly isShared: (mapped: string) => boolean
@@ -63,6 +64,7 @@ export type Outcome =
       readonly digest: Digest
       readonly mediaType: string
       readonly there: Digest
+      readonly from: LocalLocation
       readonly to: LocalLocation
     }
   /** The filters do not take it. */
@@ -156,7 +158,7 @@ async function unchanged(
   ctx: Context,
 ): Promise<Outcome> {
   const { policy, source, destination, selection, narrowing } = comparison
-  const same: Outcome = { kind: 'unchanged', digest: now.digest, mediaType: now.mediaType, there: old, to }
+  const same: Outcome = { kind: 'unchanged', digest: now.digest, mediaType: now.mediaType, there: old, from, to }
   if (!comparison.lateReferrers || !policy.referrers) return same
   const [here, beside] = [source.adapter.repository(from.repository), destination.adapter.repository(to.repository)]
   if (here.nameOf ?? beside.nameOf) return same

@@ -103,7 +103,7 @@ async function describe(
 }
 
 /** A destination repository that was not listed. */
-const UNKNOWN: Listed = { exists: true, complete: false, digests: new Map() }
+export const UNKNOWN: Listed = { exists: true, complete: false, digests: new Map() }
 
 export async function comparedDigest(
   digest: Digest,

@@ -5,51 +5,19 @@ import type { Context } from '../../core/context.ts'
 import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { plural } from '../../core/plural.ts'
-import type { Policy, ResourceType } from '../../core/policy.ts'
-import { formatResource, namespaceOf, type Resource } from '../../core/reference.ts'
-import type { History } from '../../history/history.ts'
-import type { Endpoint, ManifestMemory } from '../endpoint.ts'
-import { createAges } from './age.ts'
+import type { ResourceType } from '../../core/policy.ts'
+import { namespaceOf, type Resource } from '../../core/reference.ts'
+import { createBringing } from '../images/compare.ts'
 import { type Counts, compareRepository } from './compare.ts'
+import { comparisonFor, type PlanRequest } from './comparison.ts'
 import { selectRepositories } from './discover.ts'
 import { emptySelection } from './empty.ts'
-import { type Explain, selectionOf } from './filter.ts'
 import { mapRepository } from './mapping.ts'
 import { checkDeletes, type Deletes, deletesTags, isAnywhere, planDeletes, undecided } from './mirror.ts'
-import { createMissingNames } from './missing.ts'
-import { createNarrowing } from './narrowing.ts'
-import { createOddNames, ODD_NAME } from './odd-names.ts'
-import type { Comparison } from './outcome.ts'
-import { ABSENT } from './pair.ts'
-import { createWantedPlatforms } from './platforms.ts'
-import type { Pulls } from './pulls.ts'
+import type { Comparison, Outcome } from './outcome.ts'
 
 /** Repositories compared at once. */
 const REPOSITORIES_AT_ONCE = 8
-
-export interface PlanRequest {
-  readonly policy: Policy
-  readonly source: Endpoint
-  readonly destination: Endpoint
-  readonly memory: ManifestMemory
-  /** Further patterns by filter name, which must match too. */
-  readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
-  readonly shard?: { readonly index: number; readonly count: number } | undefined
-  readonly shallow?: boolean | undefined
-  /** Decides whether the source's manifests may be read; absent: always. */
-  readonly pulls?: Pulls | undefined
-  /** Make the whole plan even if a run of it would be refused. */
-  readonly onlyShown?: boolean | undefined
-  readonly explain?: Explain | undefined
-  /** `all`: referrers of unchanged artifacts are looked at too. Default `changed`. */
-  readonly referrers?: 'all' | 'changed' | undefined
-  /** What earlier runs have found out; without it nothing is known. */
-  readonly records?: PlanRecords | undefined
-  /** Milliseconds since 1970; default now. */
-  readonly now?: number | undefined
-}
-
-export type PlanRecords = Pick<History, 'firstSeen' | 'narrowed' | 'brought' | 'names'>
 
 /** Where a plan goes as it is made, so that a million tags need no memory. */
 export interface PlanSink {
@@ -102,19 +70,27 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   }
   let unlisted = 0
   const putOff: TaskSpec[] = []
+  const take = (outcome: Outcome): void => {
+    if (outcome.kind === 'unchanged') {
+      totals.unchanged += 1
+      sink.unchanged({ registry: destination.registry.name, ...outcome.to, digest: outcome.there })
+    } else if (outcome.kind === 'task') {
+      if (outcome.task.unresolved) putOff.push(outcome.task)
+      plan(outcome.task)
+    }
+  }
+  const bringing = createBringing(request, comparison)
   await forEachConcurrent(pairs(byDestination), REPOSITORIES_AT_ONCE, async ([repository, mapped]) => {
-    for await (const outcome of compareRepository(repository, mapped, comparison, counts, ctx)) {
-      if (outcome.kind === 'unchanged') {
-        totals.unchanged += 1
-        sink.unchanged({ registry: destination.registry.name, ...outcome.to, digest: outcome.there })
-      } else if (outcome.kind === 'task') {
+    const outcomes = compareRepository(repository, mapped, comparison, counts, ctx)
+    for await (const outcome of bringing?.noted(outcomes, ctx) ?? outcomes) {
+      if (outcome.kind === 'task') {
         const { action, unresolved, source: from } = outcome.task
         if ((action === 'blocked' || unresolved) && from.tag === undefined) unlisted += 1
-        if (unresolved) putOff.push(outcome.task)
-        plan(outcome.task)
       }
+      take(outcome)
     }
   })
+  for await (const outcome of bringing?.outcomes(ctx) ?? []) take(outcome)
   ages?.report(ctx)
   odd.report(ctx)
   if (putOff.length > 0) {
@@ -165,51 +141,12 @@ async function deletesFor(
     ctx.emit({ type: 'log', level: 'warning', text: 'nothing is deleted: not every repository could be listed' })
     return { tasks: [] }
   }
-  const request = { ...comparison, repositories }
+  // What charts bring is never deleted: other charts may need it, also those of other policies.
+  const { policy } = comparison
+  const resource = (type: ResourceType): boolean =>
+    comparison.resource(type) && (type === 'chart' || policy.with_images !== true)
+  const request = { ...comparison, repositories, resource }
   return planDeletes(request, ctx).catch((error: unknown) => ({ tasks: [undecided(error, request)] }))
-}
-
-/** `left` collects how many tags and artifacts each rule has dropped. */
-export function comparisonFor(
-  request: PlanRequest,
-  byDestination: ReadonlyMap<string, readonly string[]>,
-  left: Map<string, number>,
-  attempt: Comparison['attempt'] = request.onlyShown ? 'only' : 'first',
-): Comparison {
-  const { policy, source, destination, memory, records } = request
-  const shard = request.shard && shardOf(request.shard)
-  const explain: Explain = (resource, verdict) => {
-    request.explain?.(resource, verdict)
-    const name = resource.tag ?? resource.digest
-    const isCounted = name === undefined ? verdict.rule === ODD_NAME : (shard?.(resource.repository, name) ?? true)
-    const key = verdict.rule.replace(/:.*$/s, '')
-    if (!verdict.kept && isCounted && verdict.rule !== ABSENT) left.set(key, (left.get(key) ?? 0) + 1)
-  }
-  const selection = selectionOf(policy, request.narrow)
-  return {
-    policy,
-    selection,
-    source,
-    destination,
-    memory,
-    explain,
-    odd: createOddNames(source.registry.name, explain),
-    missing: createMissingNames(policy, selection, source, destination),
-    platforms: createWantedPlatforms(policy),
-    ownAttachments: new Set(),
-    shard,
-    resource: resourceRule(policy, request.narrow?.resource),
-    claim: claims(byDestination, policy),
-    isShared: (mapped) => (byDestination.get(mapped)?.length ?? 0) > 1,
-    shallow: request.shallow ?? false,
-    pulls: request.pulls,
-    attempt,
-    ages: createAges(policy, source, records?.firstSeen, request.now ?? Date.now()),
-    narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
-    brought: records?.brought,
-    names: records?.names,
-    lateReferrers: (request.referrers ?? policy.referrers) === 'all',
-  }
 }
 
 /** Notes the namespace that a task writes to. */
@@ -237,40 +174,5 @@ export function count(task: TaskSpec, totals: Tally): void {
 function* pairs(byDestination: ReadonlyMap<string, readonly string[]>): Iterable<readonly [string, string]> {
   for (const [mapped, sources] of byDestination) {
     for (const repository of sources) yield [repository, mapped]
-  }
-}
-
-/** Refuses a second source for one destination tag. Remembers only where a second one is possible. */
-function claims(byDestination: ReadonlyMap<string, readonly string[]>, policy: Policy) {
-  const claimed = new Map<string, string>()
-  const registry = policy.source.registry
-  return (repository: string, to: { readonly repository: string; readonly tag: string }, tag: string): void => {
-    if ((byDestination.get(to.repository)?.length ?? 0) < 2 && policy.destination.tag === undefined) return
-    const key = `${to.repository}:${to.tag}`
-    const other = claimed.get(key)
-    const mine = formatResource({ registry, repository, tag })
-    if (other !== undefined && other !== mine) {
-      throw new PrepareError(`${other} and ${mine} would both land on ${policy.destination.registry}/${key}`, {
-        hint: 'narrow the name filter, use exclude, or lower destination.flatten so that their paths stay apart',
-      })
-    }
-    claimed.set(key, mine)
-  }
-}
-
-export function resourceRule(policy: Policy, narrow: readonly string[] | undefined): (type: ResourceType) => boolean {
-  const wanted = policy.filters.resource
-  return (type) => (wanted === 'all' || wanted === type) && (!narrow || narrow.includes(type))
-}
-
-/** A stable split: the same tag is always in the same part. */
-export function shardOf(shard: {
-  readonly index: number
-  readonly count: number
-}): (repository: string, tag: string) => boolean {
-  return (repository, tag) => {
-    let hash = 2166136261
-    for (const character of `${repository}:${tag}`) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 16777619)
-    return (hash >>> 0) % shard.count === shard.index - 1
   }
 }

@@ -9,6 +9,7 @@ import { plural } from '../../core/plural.ts'
 import { formatResource, type Resource } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
 import type { Endpoint, ManifestMemory, Route } from '../endpoint.ts'
+import { type ImageTools, sourceOf } from '../images/tools.ts'
 import { callHandler, type HandlerRequest, namespacePairs } from '../notify/handler.ts'
 import { reasonOf } from '../reason.ts'
 import { isAtSource } from '../run/remove.ts'
@@ -24,6 +25,8 @@ export interface PrepareRequest extends HandlerRequest {
   readonly referrers?: 'all' | 'changed' | undefined
   /** Tasks of a saved plan, to be applied instead of making a plan. */
   readonly plan?: Iterable<TaskSpec> | undefined
+  /** Finds the images that charts name; absent: the policy does not bring them. */
+  readonly images?: ImageTools | undefined
   /** Told of what the destination has already. */
   readonly same?: ((resource: Resource) => void) | undefined
 }
@@ -57,7 +60,7 @@ export async function prepare(
     },
   }
   const totals = request.plan
-    ? await applyPlan(request.plan, source, sink, ctx)
+    ? await applyPlan(request.plan, request, sink, ctx)
     : await planRoutes(
         { ...request, memory, records: history, now: request.clock?.now() },
         routes.filter((route) => !down.has(route.destination)),
@@ -138,14 +141,14 @@ export function registriesText(routes: readonly Route[], down = 0): string {
 /** Applies a saved plan unchanged. Throws if a source tag has moved since the plan was made. */
 async function applyPlan(
   tasks: Iterable<TaskSpec>,
-  source: Endpoint,
+  request: Pick<PrepareRequest, 'source' | 'images'>,
   sink: { task: (task: TaskSpec) => void },
   ctx: Context,
 ): Promise<PlanTotals> {
   const totals = { copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
   const namespaces: Namespaces = new Map()
   let seen = 0
-  for await (const task of mapConcurrent(tasks, CHECKED_AT_ONCE, (task) => unmoved(task, source, ctx))) {
+  for await (const task of mapConcurrent(tasks, CHECKED_AT_ONCE, (task) => unmoved(task, request, ctx))) {
     seen += 1
     count(task, totals)
     noteNamespace(task, namespaces)
@@ -155,9 +158,16 @@ async function applyPlan(
 }
 
 /** Returns the task. Throws a `PrepareError` if the source has changed since the plan was made. */
-async function unmoved(task: TaskSpec, source: Endpoint, ctx: Context): Promise<TaskSpec> {
+async function unmoved(
+  task: TaskSpec,
+  { source: own, images }: Pick<PrepareRequest, 'source' | 'images'>,
+  ctx: Context,
+): Promise<TaskSpec> {
   const { repository, tag } = task.source
   if (tag === undefined) return task
+  // What could not be planned fails, whatever has become of its source.
+  if (task.action === 'blocked' && task.digest === undefined) return task
+  const source = await sourceOf(task, own, images)
   const name = formatResource(task.source)
   const hint = 'make the plan again with `replicate plan --out`'
   if (task.digest !== undefined) {

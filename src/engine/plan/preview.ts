@@ -5,10 +5,14 @@ import type { Context } from '../../core/context.ts'
 import { describeError, onSide } from '../../core/errors.ts'
 import type { Explanation, PlannedAction, PolicyPlan, TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
+import { remembered } from '../../core/remembered.ts'
 import type { LongList, LongLists } from '../../history/scratch.ts'
 import { ManifestMemory } from '../endpoint.ts'
-import { createMeasure, type Measure } from './measure.ts'
-import { isTransfer, makePlan, type PlanRequest } from './plan.ts'
+import { placing } from '../images/placing.ts'
+import { sourceOf } from '../images/tools.ts'
+import type { PlanRequest } from './comparison.ts'
+import { createMeasure, type Measure, type MeasuredSide } from './measure.ts'
+import { isTransfer, makePlan } from './plan.ts'
 import { createPulls } from './pulls.ts'
 import { createQuotaWatch } from './quota.ts'
 
@@ -34,6 +38,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   const planned = request.lists.create<TaskSpec>()
   const explained = request.lists.create<Explanation>()
   const pulls = request.sizes ? undefined : createPulls(source)
+  const placeOfTask = placing(policy)
   let unchanged = 0
   const totals = await makePlan(
     {
@@ -48,7 +53,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
       },
     },
     {
-      task: (task) => planned.add(task.destination.repository, task),
+      task: (task) => planned.add(placeOfTask(task), task),
       unchanged: () => {
         unchanged += 1
       },
@@ -57,20 +62,26 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   )
   const tasks = planned.items()
   const quotas = createQuotaWatch(destination)
-  const measure = createMeasure(policy, source, destination, memory, pulls)
+  const sides = remembered(async (registry: string): Promise<MeasuredSide> => {
+    if (registry === source.registry.name) return { source, pulls }
+    const named = await sourceOf({ source: { registry, repository: '' } }, source, request.images)
+    return { source: named, pulls: request.sizes ? undefined : createPulls(named) }
+  })
+  const measure = createMeasure(policy, (task) => sides(task.source.registry, ctx), destination, memory)
   const actions = request.lists.create<PlannedAction>()
   for await (const action of mapConcurrent(tasks, MEASURED_AT_ONCE, async (task) => {
     if (request.shallow || !isTransfer(task) || task.referrers_only) return actionOf(task, undefined)
     try {
-      const { repository } = task.source
+      const { repository, registry } = task.source
       // Its manifest is made of all of its content.
-      if (source.adapter.repository(repository).nameOf && !request.sizes) return actionOf(task, undefined)
+      const { adapter } = (await sides(registry, ctx)).source
+      if (adapter.repository(repository).nameOf && !request.sizes) return actionOf(task, undefined)
       const measured = await measure(task, ctx)
       if (measured) quotas.note(task.destination.repository, measured.bytes_to_copy)
       return actionOf(task, measured)
     } catch (error) {
       return actionOf(
-        { ...task, action: 'blocked', reason: describeError(onSide(error, 'source', source.registry.name)) },
+        { ...task, action: 'blocked', reason: describeError(onSide(error, 'source', task.source.registry)) },
         undefined,
       )
     }
@@ -163,5 +174,6 @@ function actionOf(task: TaskSpec, measure: Measure | undefined): PlannedAction {
     referrers: measure?.referrers ?? null,
     reason: task.reason ?? null,
     hint: task.hint ?? null,
+    named_by: task.named_by ?? null,
   }
 }

@@ -7,7 +7,8 @@ import type { TaskSpec } from '../../core/plan.ts'
 import { remembered } from '../../core/remembered.ts'
 import { createLongLists } from '../../history/scratch.ts'
 import type { Endpoint, Route } from '../endpoint.ts'
-import { makePlan, type PlanRequest, type PlanSink, type PlanTotals } from './plan.ts'
+import type { PlanRequest } from './comparison.ts'
+import { makePlan, type PlanSink, type PlanTotals } from './plan.ts'
 
 /** How many answers of the source are remembered at most. */
 const REMEMBERED = 100_000

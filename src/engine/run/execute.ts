@@ -236,6 +236,7 @@ async function transfer(
   const runner = createRunner({
     policy,
     source,
+    images: request.images,
     destinations,
     state,
     memory,

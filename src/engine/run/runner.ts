@@ -16,11 +16,14 @@ import { familyOf, indexReader } from '../../transfer/family.ts'
 import { copyArtifact, copyReferrersOf } from '../../transfer/graph.ts'
 import type { Job, OpenRepository, TransferState } from '../../transfer/job.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
+import { type ImageTools, sourceOf } from '../images/tools.ts'
 import { selectionOf } from '../plan/filter.ts'
 
 export interface RunnerOptions {
   readonly policy: Policy
   readonly source: Endpoint
+  /** Opens the registries of images that charts name. */
+  readonly images?: ImageTools | undefined
   /** By the registry's name. */
   readonly destinations: ReadonlyMap<string, Endpoint>
   readonly state: TransferState
@@ -46,7 +49,7 @@ export type Done = { -readonly [K in keyof Moved]: number } & {
 export type RunTask = (task: TaskSpec, done: Done, ctx: Context, again?: boolean) => Promise<void>
 
 export function createRunner(options: RunnerOptions): RunTask {
-  const { policy, source, destinations, state, memory, names, thorough = false, leftovers = false } = options
+  const { policy, destinations, state, memory, names, thorough = false, leftovers = false } = options
   const { children, narrows } = selectionOf(policy)
   const repositories = new Map<string, Promise<void>>()
   /** Tasks that may have left something at the destination. */
@@ -54,6 +57,7 @@ export function createRunner(options: RunnerOptions): RunTask {
   return async (task, done, ctx, again = false) => {
     const destination = destinations.get(task.destination.registry)
     if (!destination) throw new TypeError(`no destination ${task.destination.registry}`)
+    const source = await sourceOf(task, options.source, options.images)
     const from = source.adapter.repository(task.source.repository)
     const member = {}
     const name = formatResource({ ...task.destination, digest: task.digest })

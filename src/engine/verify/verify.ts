@@ -5,21 +5,22 @@ import { forEachConcurrent, mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import type { Difference, Verification } from '../../core/drift.ts'
-import { onSide } from '../../core/errors.ts'
+import { onSide, PrepareError } from '../../core/errors.ts'
 import { isIndex, isSchema1 } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import { createAges } from '../plan/age.ts'
 import { attachmentsOfTheirOwn, takenIn } from '../plan/attachments.ts'
+import { shardOf } from '../plan/comparison.ts'
 import { selectRepositories, selectTags } from '../plan/discover.ts'
 import { emptySelection } from '../plan/empty.ts'
 import { mapRepository } from '../plan/mapping.ts'
 import { createOddNames } from '../plan/odd-names.ts'
-import { shardOf } from '../plan/plan.ts'
 import { stagePing } from '../plan/prepare.ts'
 import { placeOf } from '../plan/preview.ts'
 import { compareContent } from '../same.ts'
+import { imageGroups } from './images.ts'
 import { createInspect, type Finding, type Inspect } from './inspect.ts'
 import {
   type Artifact,
@@ -51,17 +52,21 @@ export async function verify(
     differences.push(difference)
     found(difference)
   }
-  await forEachConcurrent(artifactsOf(verifying, tell, ctx), REPOSITORIES_AT_ONCE, async (group) => {
-    const inspect = inspectionOf(group, verifying)
+  const check = async (group: Group, by: Verifying): Promise<void> => {
+    const inspect = inspectionOf(group, by)
     const outcomes = mapConcurrent(group.artifacts, ARTIFACTS_AT_ONCE, (artifact) =>
-      verifyArtifact(artifact, inspect, verifying, ctx),
+      verifyArtifact(artifact, inspect, by, ctx),
     )
     for await (const { findings, repair, dropped } of outcomes) {
       if (!dropped) compared += 1
       for (const difference of findings) tell(difference)
       if (repair) repairs.push(repair)
     }
-  })
+  }
+  const groups = artifactsOf(verifying, tell, ctx)
+  await forEachConcurrent(groups, REPOSITORIES_AT_ONCE, (group) => check(group, verifying))
+  const images = imageGroups(verifying, tell, ctx)
+  await forEachConcurrent(images, REPOSITORIES_AT_ONCE, ({ group, by }) => check(group, by))
   for (const difference of await missingNames(verifying, compared)) tell(difference)
   const isWhole = !request.shard && !request.narrow && !request.only
   if (isWhole && compared === 0 && differences.length === 0 && !policy.allow_empty)
@@ -99,7 +104,8 @@ async function* artifactsOf(
   const { policy, source, destination } = request
   if (request.only) {
     const { name } = destination.registry
-    yield* groupsOf(request.only.filter((task) => task.destination.registry === name))
+    const isOurs = ({ destination, named_by }: TaskSpec) => destination.registry === name && named_by === undefined
+    yield* groupsOf(request.only.filter(isOurs))
     return
   }
   const ages = createAges(policy, source, request.records?.firstSeen, Date.now())
@@ -198,6 +204,8 @@ async function verifyArtifact(
     })
     if (!now) return { findings: [], dropped: true }
     const { at, digest } = now
+    const { from } = artifact
+    await verifying.named?.note({ ...from, digest: at.digest, mediaType: at.mediaType }, ctx)
     const to = destination.adapter.repository(artifact.to.repository)
     const old = await to.resolve(artifact.to.tag ?? digest, ctx)
     const findings = await findingsOf(now, old, artifact, inspect, verifying, ctx)
@@ -217,13 +225,18 @@ interface Expected {
   readonly digest: Digest
 }
 
-async function expectedOf({ name, from }: Artifact, verifying: Verifying, ctx: Context): Promise<Expected | undefined> {
+async function expectedOf(
+  { name, from, named_by }: Artifact,
+  verifying: Verifying,
+  ctx: Context,
+): Promise<Expected | undefined> {
   const { source, policy } = verifying.request
   const { selection, memory, narrowing, resource } = verifying
   const store = source.adapter.repository(from.repository)
   const at = await store.resolve(from.tag ?? from.digest ?? '', ctx)
   if (!at) {
     const text = `${formatResource({ registry: source.registry.name, ...from })} is not there`
+    if (named_by !== undefined && policy.missing !== 'warn') throw new PrepareError(`${text}, and ${named_by} names it`)
     ctx.emit({ type: 'log', level: 'warning', text })
     return undefined
   }
@@ -271,7 +284,7 @@ async function findingsOf(
 }
 
 async function repairOf(
-  { from, to }: Artifact,
+  { from, to, named_by }: Artifact,
   at: Descriptor,
   old: Descriptor | undefined,
   findings: readonly Finding[],
@@ -293,6 +306,7 @@ async function repairOf(
     media_type: at.mediaType,
     ...(old ? { previous_digest: old.digest } : {}),
     ...(damaged.length > 0 ? { damaged } : {}),
+    ...(named_by === undefined ? {} : { named_by }),
     reason: `repair: ${findings[0]?.message}${more}`,
   }
 }

@@ -8,17 +8,18 @@ import type { ResourceType } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
 import { Slots } from '../../transfer/slots.ts'
 import { type Endpoint, ManifestMemory } from '../endpoint.ts'
+import { createNamedImages, type NamedImages } from '../images/named.ts'
+import { type PlanRequest, resourceRule } from '../plan/comparison.ts'
 import { type Selection, selectionOf } from '../plan/filter.ts'
 import { createMissingNames, type MissingNames } from '../plan/missing.ts'
 import { createNarrowing, type Narrowing } from '../plan/narrowing.ts'
-import { type PlanRequest, resourceRule } from '../plan/plan.ts'
 import type { Finding } from './inspect.ts'
 
 /** Blobs read at once where all are read. */
 export const BLOBS_AT_ONCE = 8
 
 export interface VerifyRequest
-  extends Pick<PlanRequest, 'policy' | 'source' | 'destination' | 'narrow' | 'shard' | 'records'> {
+  extends Pick<PlanRequest, 'policy' | 'source' | 'destination' | 'narrow' | 'shard' | 'records' | 'images'> {
   /** Read and hash every blob of the destination, instead of asking whether it is there. */
   readonly full?: boolean | undefined
   /** Give the tasks that would put it right. */
@@ -37,6 +38,8 @@ export interface Verifying {
   readonly missing: MissingNames
   /** Those that were looked at. */
   readonly repositories: string[]
+  /** The images of the charts that were looked at; absent where the policy does not bring them. */
+  readonly named: NamedImages | undefined
 }
 
 /** A tag or a digest at the source, and where it belongs. */
@@ -45,6 +48,8 @@ export interface Artifact {
   readonly name?: string
   readonly from: { readonly repository: string; readonly tag?: string; readonly digest?: Digest }
   readonly to: { readonly repository: string; readonly tag?: string }
+  /** The chart that names this image. */
+  readonly named_by?: string
 }
 
 export interface Group {
@@ -66,6 +71,10 @@ export function verifyingOf(request: VerifyRequest): Verifying {
     full: request.full ? new Slots(BLOBS_AT_ONCE) : undefined,
     missing: createMissingNames(policy, selection, source, destination),
     repositories: [],
+    named:
+      request.images && !request.only
+        ? createNamedImages({ policy, source, memory, records: records?.chartImages, tools: request.images })
+        : undefined,
   }
 }
 

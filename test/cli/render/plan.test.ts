@@ -24,6 +24,7 @@ const nothing: PlannedAction = {
   referrers: null,
   reason: null,
   hint: null,
+  named_by: null,
 }
 
 const actions: readonly PlannedAction[] = [

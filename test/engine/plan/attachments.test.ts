@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { PlanRequest } from '../../../src/engine/plan/plan.ts'
+import type { PlanRequest } from '../../../src/engine/plan/comparison.ts'
 import type { Artifact } from '../../support/images.ts'
 import { image, index } from '../../support/images.ts'
 import { endpoint, memoryRegistry, type PolicyFields, planOf, policyOf } from '../setup.ts'

@@ -56,7 +56,12 @@ test('a layer that several images share counts for the first of them, whichever 
   const ctx = { signal: new AbortController().signal, emit: () => {} }
   const measured = async (late: string): Promise<readonly unknown[]> => {
     const from = withLate(endpoint('from', source), late)
-    const measure = createMeasure(policyOf(), from, endpoint('to', destination), new ManifestMemory(), undefined)
+    const measure = createMeasure(
+      policyOf(),
+      async () => ({ source: from, pulls: undefined }),
+      endpoint('to', destination),
+      new ManifestMemory(),
+    )
     const all = await Promise.all(tasks.map((task) => measure(task, ctx)))
     return all.map((one) => one?.layers_to_copy)
   }
@@ -80,7 +85,8 @@ test('what refers to an artifact counts, by every convention, unless it stays be
   const ctx = { signal: new AbortController().signal, emit: () => {} }
   const counted = async (policy: Parameters<typeof policyOf>[0]): Promise<number | null | undefined> => {
     const [from, to] = [endpoint('from', source), endpoint('to', destination)]
-    return (await createMeasure(policyOf(policy), from, to, new ManifestMemory(), undefined)(task, ctx))?.referrers
+    const side = async () => ({ source: from, pulls: undefined })
+    return (await createMeasure(policyOf(policy), side, to, new ManifestMemory())(task, ctx))?.referrers
   }
   expect(await counted({})).toBe(2)
   expect(await counted({ referrers: false })).toBeNull()
