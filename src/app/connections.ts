@@ -2,21 +2,18 @@
 
 import { adapters } from '../../adapters/index.ts'
 import { registryOfHost } from '../config/hosts.ts'
-import type { Configuration } from '../config/load.ts'
 import { userHome } from '../config/paths.ts'
 import { type Adapter, type AdapterTools, type AdapterType, type Cache, isForeignType } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import { ConfigurationError, NetworkError, type Side } from '../core/errors.ts'
+import { ConfigurationError, NetworkError } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import type { Grace } from '../core/gate.ts'
 import type { HttpClient } from '../core/http.ts'
-import { type Policy, routesOf } from '../core/policy.ts'
 import type { Credential, Registry, SentCredential } from '../core/registry.ts'
 import { createKeychain, type Keychain } from '../credentials/keychain.ts'
 import { resolveCredential } from '../credentials/resolve.ts'
-import type { Endpoint, Route } from '../engine/endpoint.ts'
-import { sidedEndpoint } from '../engine/sided.ts'
+import type { Endpoint } from '../engine/endpoint.ts'
 import { EXPIRY_MARGIN } from '../http/auth/auth.ts'
 import { createHttpClient, type HttpClientOptions } from '../http/client.ts'
 import { createGuard } from '../http/guard.ts'
@@ -32,6 +29,9 @@ export interface Connections {
   open(registry: Registry): Promise<Endpoint>
   /** What speaks to its type. */
   typeOf(registry: Registry): Promise<AdapterType>
+  /** A registry that another one's content names. Refused where only this machine reaches it, and `allow_addresses` of the other one does not
+   *  say that it may. */
+  named(by: Registry, registry: Registry): Promise<Endpoint>
   /** That client. */
   http(registry: Registry): Promise<HttpClient>
   credential(registry: Registry): Promise<Credential>
@@ -40,6 +40,8 @@ export interface Connections {
   trust(registry: Registry): Promise<TrustOptions>
   /** What its requests call this program. */
   userAgent(registry: Registry): string
+  /** The directories in which programs are looked for. */
+  readonly programs: string
   /** The URL of the proxy before it: its own, or that of the environment. */
   proxy(registry: Registry): string | undefined
   close(): Promise<void>
@@ -80,7 +82,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   const throttles = new Map<string, Throttle>()
   const foreign = new Map<string, Promise<AdapterType>>()
   const opened: Adapter[] = []
-  const byHost = new Map<string, Promise<Adapter>>()
+  const byName = new Map<string, Promise<Endpoint>>()
   const closing = new AbortController()
   const told = new Set<string>()
 
@@ -178,19 +180,18 @@ export function createConnections(options: ConnectionOptions): Connections {
       },
       api,
       credential: () => credential(registry),
-      registryAt: (host) => namedBy(registry, host),
+      registryAt: async (host) => (await namedBy(registry, registryOfHost(host, adapters))).adapter,
       cache: options.cache,
     }
     return { type, tools }
   }
 
-  /** A registry that another one names, by its host. */
-  async function namedBy({ url, allow_addresses: allowed }: Registry, host: string): Promise<Adapter> {
-    const named = registryOfHost(host, adapters)
-    if (named.url !== undefined) await createGuard({ registry: url, allowed }).check(new URL(named.url))
-    const known = byHost.get(host) ?? opening(named).then(({ adapter }) => adapter)
-    byHost.set(host, known)
-    known.catch(() => byHost.delete(host))
+  async function namedBy({ url, allow_addresses: allowed }: Registry, named: Registry): Promise<Endpoint> {
+    // What a file or a directory holds came from anywhere.
+    if (named.url !== undefined) await createGuard({ registry: url ?? ELSEWHERE, allowed }).check(new URL(named.url))
+    const known = byName.get(named.name) ?? opening(named)
+    byName.set(named.name, known)
+    known.catch(() => byName.delete(named.name))
     return known
   }
 
@@ -206,11 +207,13 @@ export function createConnections(options: ConnectionOptions): Connections {
     credential,
     keychain,
     trust: (registry) => trustOf(registry, surroundings),
+    programs: options.env.PATH ?? '',
     userAgent: ({ user_agent }) => user_agent ?? options.userAgent,
     proxy: (registry) => proxyOf(registry, options.env),
     http: async (registry) => (await lend(registry)).tools.http(),
     open: opening,
     typeOf,
+    named: namedBy,
     async close() {
       closing.abort(new NetworkError('the connections were closed', { retryable: false }))
       await Promise.allSettled(opened.map((adapter) => adapter.close?.()))
@@ -218,6 +221,9 @@ export function createConnections(options: ConnectionOptions): Connections {
     },
   }
 }
+
+/** The URL of what has none. */
+const ELSEWHERE = 'https://elsewhere.invalid'
 
 /** What a client can send as it is. */
 function sendable(found: Credential, { name, type }: Registry): SentCredential {
@@ -249,36 +255,4 @@ async function clientOptions(
 
 function proxyOf({ proxy, url }: Registry, env: ConnectionOptions['env']): string | undefined {
   return proxy ?? (url === undefined ? undefined : proxyFromEnvironment(url, env))
-}
-
-/** Both sides of a policy, opened. */
-export interface Sides {
-  readonly source: Endpoint
-  /** One for each destination. */
-  readonly routes: readonly Route[]
-}
-
-/** A registry that several destinations share is opened once. */
-export async function openSides(
-  policy: Policy,
-  configuration: Configuration,
-  connections: Connections,
-): Promise<Sides> {
-  const open = async (name: string, side: Side): Promise<Endpoint> =>
-    sidedEndpoint(await connections.open(configuration.registryOf(name)), side)
-  const routes = routesOf(policy)
-  const names = [...new Set(routes.map(({ destination }) => destination.registry))]
-  // Awaited together: a failure that nothing waits for would end the process. Of several the first side's is told.
-  const first = open(policy.source.registry, 'source')
-  const others = names.map((name) => open(name, 'destination'))
-  await Promise.allSettled([first, ...others])
-  const source = await first
-  const opened = await Promise.all(others)
-  return {
-    source,
-    routes: routes.flatMap((route): Route[] => {
-      const destination = opened[names.indexOf(route.destination.registry)]
-      return destination ? [{ policy: route, destination }] : []
-    }),
-  }
 }

@@ -15,7 +15,8 @@ import { sidedEndpoint } from '../engine/sided.ts'
 import { mergeVerifications, verify } from '../engine/verify/verify.ts'
 import type { History } from '../history/history.ts'
 import type { LongLists } from '../history/scratch.ts'
-import { type Connections, openSides } from './connections.ts'
+import type { Connections } from './connections.ts'
+import { openSides } from './sides.ts'
 
 /** What fails before anything was looked at ends with the status of a run that never began. */
 export interface Looking {
@@ -65,7 +66,9 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
   async function planRecords(policy: Policy): Promise<History | undefined> {
     const { min_age, platforms, platforms_index, attestations } = policy.filters
     const isNarrowed = attestations === false || (platforms !== undefined && platforms_index === 'narrow')
-    return min_age !== undefined || isNarrowed || policy.deletion === 'owned' ? readHistory() : undefined
+    return min_age !== undefined || isNarrowed || policy.deletion === 'owned' || policy.with_images
+      ? readHistory()
+      : undefined
   }
 
   const openedSource = (policy: Policy, configuration: Configuration): Promise<Endpoint> =>
@@ -80,7 +83,10 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
         const plans: PolicyPlan[] = []
         for (const route of opened.routes) {
           plans.push(
-            await preview({ ...route, source: opened.source, ...rest, narrow: filter, records, lists }, guarded(ctx)),
+            await preview(
+              { ...route, source: opened.source, images: opened.images, ...rest, narrow: filter, records, lists },
+              guarded(ctx),
+            ),
           )
         }
         return mergePlans(plans)
@@ -119,7 +125,8 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
         const opened = await openSides(policy, configuration, connections)
         const results: Verification[] = []
         for (const route of opened.routes) {
-          const one = { ...route, source: opened.source, ...rest, narrow: filter, records }
+          const { source, images } = opened
+          const one = { ...route, source, images, ...rest, narrow: filter, records }
           results.push(await verify(one, found, guarded(ctx)))
         }
         return mergeVerifications(results)

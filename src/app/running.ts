@@ -12,8 +12,9 @@ import type { Again } from '../engine/run/again.ts'
 import { type ExecuteRequest, execute } from '../engine/run/execute.ts'
 import type { History } from '../history/history.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
-import { type Connections, openSides, type Timing } from './connections.ts'
+import type { Connections, Timing } from './connections.ts'
 import { earlierExecution, filesAgain, originText } from './origin.ts'
+import { openSides } from './sides.ts'
 
 export interface Running {
   /** Runs policies one after another, in order. `started` is called once an execution has its number. */
@@ -62,13 +63,14 @@ export function createRunning(parts: RunningParts): Running {
     again?: Again & { readonly lock: string },
   ): Promise<PolicyOutcome> {
     try {
-      const { source, routes } = await openSides(policy, configuration, connections)
+      const { source, routes, images } = await openSides(policy, configuration, connections)
       const saved = run.plan?.policies.find((candidate) => candidate.policy === policy.name)
       const result = await execute(
         {
           policy,
           source,
           routes,
+          images,
           history: await parts.history(),
           trigger: run.trigger ?? 'manual',
           lock: again?.lock ?? lockOf(policy, configuration),

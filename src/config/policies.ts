@@ -13,6 +13,7 @@ import type { Built } from './registries.ts'
 import type { PolicyInput } from './schema.ts'
 import type { Finding } from './source.ts'
 import { builtTriggers } from './triggers.ts'
+import { builtImages } from './with-images.ts'
 
 /** The value may be used only if there are no findings. */
 export function buildPolicy(name: string, input: PolicyInput, names: PolicyNames): Built<Policy> {
@@ -22,7 +23,7 @@ export function buildPolicy(name: string, input: PolicyInput, names: PolicyNames
   checkWritable([destination, ...also], input.destination, names, findings)
   const filters: Filters = { ...input.filters, ...selected }
   checkFilters(input.filters, findings)
-  const { prepare, notify, triggers, ...plain } = input
+  const { prepare, notify, triggers, with_images: _, values: __, ...plain } = input
   const value: Policy = {
     name,
     ...plain,
@@ -30,6 +31,7 @@ export function buildPolicy(name: string, input: PolicyInput, names: PolicyNames
     destination,
     also,
     filters,
+    ...builtImages(input, { source, destination, also }, names, findings),
     triggers: builtTriggers(triggers, findings),
     ...(prepare ? { prepare: builtHandler(prepare, [destination, ...also], names, findings) } : {}),
     ...(notify ? { notify: builtNotifications(notify, names, findings) } : {}),

@@ -267,6 +267,13 @@ export const policySchema = mapping(
     max_deletions: share(
       "How much `owned` and `mirror` delete at most: a share of the destination's tags, or a number",
     ).exactOptional(),
+    with_images: either(
+      'Charts bring the images that they name, found by `helm template`, or in their values where there is no Helm',
+    ).exactOptional(),
+    values: list(
+      'Files of values that charts are rendered with to find their images, relative to this file; the last counts most',
+      filled('A file'),
+    ).exactOptional(),
     triggers: z.array(trigger).default([]).meta({ description: 'When, besides by hand' }),
     retry: mapping(
       {

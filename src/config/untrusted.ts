@@ -54,6 +54,7 @@ function ofPolicy(name: string, entry: unknown): readonly Finding[] {
   const notify: readonly unknown[] = Array.isArray(entry.notify) ? entry.notify : []
   const commands = notify.flatMap((one, index) => (isMapping(one) && one.exec !== undefined ? [index] : []))
   return [
+    ...(entry.values === undefined ? [] : [refused([...at, 'values'], 'names a file of this machine')]),
     ...commands.map((index) => refused([...at, 'notify', index, 'exec'], 'runs a command')),
     ...places(entry).flatMap(([path, place]) =>
       isLayoutPlace(place) ? [refused([...at, ...path], 'names a file of this machine')] : [],

@@ -35,6 +35,7 @@ export function factsOf(identity: string): AdapterFacts {
     identity,
     name: identity,
     filters: ['name', 'tag', 'resource', ...(hasMore ? (['label'] as const) : [])],
+    resources: ['chartmuseum', 'helm-http'].includes(identity) ? ['chart'] : ['image', 'chart'],
     credentials: identity === 'oci-layout' ? [] : ['anonymous', 'basic', 'token'],
     options: hasMore
       ? [

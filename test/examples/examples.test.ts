@@ -153,6 +153,30 @@ test('charts.yaml takes charts and leaves images', async () => {
   expect(tagsOf(mirror, 'platform/charts/web')).toEqual(['1.2.0'])
 })
 
+test('charts-with-images.yaml takes charts and their images into a file, and out of it', async () => {
+  const [quay, inside, jetstack] = [await registry(), await registry(), await startHelmHttp()]
+  onTestFinished(() => jetstack.close())
+  quay.add('jetstack/cert-manager-controller', image({ seed: 'controller' }), 'v1.1.0')
+  const values = `image: { repository: ${quay.host}/jetstack/cert-manager-controller, tag: v1.1.0 }\n`
+  const pod = 'apiVersion: v1\nkind: Pod\nspec: { image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}" }\n'
+  const all = ['v1.0.0', 'v1.1.0'].map((version) =>
+    chart('cert-manager', version, { 'values.yaml': values, 'templates/pod.yaml': pod }),
+  )
+  for (const { file, archive } of all) jetstack.files.set(file, archive)
+  jetstack.files.set('index.yaml', Buffer.from(indexOf(all.map((one) => entryOf(one)))))
+  const here = program()
+  const stands = { 'https://charts.jetstack.io': jetstack.url, 'https://registry.internal.example': inside.url }
+  let text = textOf('charts-with-images.yaml')
+  for (const [written, url] of Object.entries(stands)) text = text.replaceAll(written, url)
+  here.write('charts-with-images.yaml', text)
+  for (const policy of ['pack', 'unpack']) {
+    const { code, stderr } = await here.run(['run', 'charts-with-images.yaml', '--policy', policy])
+    expect(code, stderr).toBe(0)
+  }
+  expect(tagsOf(inside, 'jetstack/cert-manager')).toEqual(['v1.1.0'])
+  expect(tagsOf(inside, 'jetstack/cert-manager-controller')).toEqual(['v1.1.0'])
+})
+
 test('platforms.yaml makes a smaller index of the wanted platforms', async () => {
   const [hub, mirror] = [await registry(), await registry()]
   const linux = (architecture: string) => image({ seed: architecture, platform: { os: 'linux', architecture } })
