@@ -1,6 +1,7 @@
 /** The form of a configuration file, defined once: it checks, gives the types, and makes the editors' JSON Schema. */
 
 import { z } from 'zod'
+import { filtersSchema } from './filters.ts'
 import {
   amount,
   choice,
@@ -142,56 +143,6 @@ const destination = mapping(
   'Where to',
 )
 
-const filters = mapping(
-  {
-    resource: choice('What to copy', ['image', 'chart', 'all']).default('all'),
-    name: list('Patterns of the whole repository path', pattern).exactOptional(),
-    tag: list('Patterns of the tag', pattern).exactOptional(),
-    label: list(
-      'Labels, where the registry has them; of charts in a classic repository their keywords',
-      pattern,
-    ).exactOptional(),
-    semver: filled('Tags that are versions in this range').exactOptional(),
-    deprecated: either('Charts that are deprecated: `false` takes the others, `true` only those').exactOptional(),
-    newest: count('How many tags of each repository, after the other filters', 1).exactOptional(),
-    pushed_within: duration('Only what was pushed less than this ago').exactOptional(),
-    min_age: duration('Nothing that was pushed less than this ago').exactOptional(),
-    untagged: flag('Also artifacts without a tag, by digest', false),
-    platforms: list(
-      'Platforms of images',
-      formed('A platform', /^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9.]+)?$/, 'a platform such as `linux/amd64`'),
-    ).exactOptional(),
-    platforms_index: choice('`sparse` keeps the bytes of an index, `narrow` makes a smaller one', [
-      'sparse',
-      'narrow',
-    ]).default('sparse'),
-    attestations: flag('`false`: those that BuildKit puts into an index are left out of it, which narrows it', true),
-    exclude: mapping(
-      {
-        name: list('Patterns of the whole repository path', pattern).exactOptional(),
-        tag: list('Patterns of the tag', pattern).exactOptional(),
-        label: list('Labels, where the registry has them', pattern).exactOptional(),
-      },
-      'What to leave out of it',
-    ).exactOptional(),
-    regex: mapping(
-      {
-        name: list('Of the whole repository path', pattern).exactOptional(),
-        tag: list('Of the whole tag', pattern).exactOptional(),
-        exclude: mapping(
-          {
-            name: list('Of the whole repository path', pattern).exactOptional(),
-            tag: list('Of the whole tag', pattern).exactOptional(),
-          },
-          'What to leave out of it',
-        ).exactOptional(),
-      },
-      'Regular expressions in the syntax of RE2, where patterns do not suffice',
-    ).exactOptional(),
-  },
-  'What of it; without a filter all',
-)
-
 const trigger = mapping(
   {
     schedule: filled(
@@ -239,7 +190,7 @@ export const policySchema = mapping(
     destination: z
       .union([z.string(), destination, z.array(z.union([z.string(), destination]))])
       .meta({ description: 'REGISTRY[/NAMESPACE], `oci:DIR`, `tar:FILE`, or a mapping' }),
-    filters: filters.prefault({}),
+    filters: filtersSchema.prefault({}),
     order: choice('Which tag of a repository goes first', ['oldest', 'newest']).default('oldest'),
     on_overlap: choice('When it is still running', ['skip', 'queue']).default('skip'),
     allow_empty: flag('A selection that matches nothing is not an error', false),
