@@ -12,7 +12,9 @@ import type { PingStep } from '../core/adapter.ts'
 import { systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { HistoryError, notBegun } from '../core/errors.ts'
+import { registryNames } from '../core/policy.ts'
 import { placeOf, type Registry } from '../core/registry.ts'
+import type { PolicyOutcome } from '../core/requests.ts'
 import type { Keychain } from '../credentials/keychain.ts'
 import { credentialOf, type WrittenCredential } from '../credentials/kinds.ts'
 import { type History, openHistory, type RegistryStatus } from '../history/history.ts'
@@ -94,6 +96,8 @@ export interface App extends Running, Looking {
   readonly keychain: Keychain
   /** Runs policies by their triggers until the signal is aborted. Throws where it could not start. */
   serve(request: ServeRequest): Promise<void>
+  /** What Prometheus' node exporter is told of a run that has ended. */
+  metrics(outcomes: readonly PolicyOutcome[], configuration: Configuration): Promise<string>
   /** Checks versions, files, keychain, registries and clock, one after another. */
   examine(ctx: Context): AsyncIterable<Check>
   /** Opens the history on first use, to be written. */
@@ -261,6 +265,13 @@ export function createApp(options: AppOptions): App {
           ping,
         },
       )
+    },
+    async metrics(outcomes, configuration) {
+      const { metricsText } = await import('../serve/metrics/textfile.ts')
+      const ran = new Set(outcomes.map(({ policy }) => policy))
+      const policies = configuration.policies.filter(({ name }) => ran.has(name))
+      const registries = registryNames(policies).map(configuration.registryOf)
+      return metricsText({ outcomes, registries, history: await openedHistory() })
     },
     keychain: connections.keychain,
     examine: (ctx) =>

@@ -12,7 +12,7 @@ import { lineView } from './render/lines.ts'
 import { progressView } from './render/progress.ts'
 import { headingOf } from './render/summary.ts'
 import type { View } from './render/view.ts'
-import { checkReports, writeReports } from './report.ts'
+import { checkReports, writeMetrics, writeReports } from './report.ts'
 import type { Selection } from './selection.ts'
 import type { Session } from './session.ts'
 
@@ -26,7 +26,9 @@ export function executePolicies(
 ): Promise<number> {
   const options = { ...runOptions(flags), ...more }
   const run: StartRun = (started, ctx) => app.run(policies, configuration, options, started, ctx)
-  return showRun(session, app, flags, run, conclude)
+  const written = (outcomes: readonly PolicyOutcome[]) =>
+    writeMetrics(session, flags.metrics, () => app.metrics(outcomes, configuration))
+  return showRun(session, app, flags, run, conclude, written)
 }
 
 type StartRun = (started: (policy: Policy, execution: Execution) => void, ctx: Context) => AsyncIterable<PolicyOutcome>
@@ -34,15 +36,16 @@ type StartRun = (started: (policy: Policy, execution: Execution) => void, ctx: C
 /** Prints what is left to say of an execution that has ended. */
 export type Conclude = (outcome: PolicyOutcome) => Promise<void>
 
-/** Shows what `run` does as it happens; the result is the exit status. */
+/** Shows what `run` does as it happens, then `write`s more of it than reports; the result is the exit status. */
 export async function showRun(
   session: Session,
   app: App,
   flags: RunFlags,
   run: StartRun,
   conclude?: Conclude,
+  write: (outcomes: readonly PolicyOutcome[]) => Promise<number> = async () => 0,
 ): Promise<number> {
-  await checkReports(session, flags.report, flags.summary)
+  await checkReports(session, flags.report, flags.summary, flags.metrics)
   const view = viewOf(session)
   const outcomes: PolicyOutcome[] = []
   let shown = new Set<number>()
@@ -69,8 +72,8 @@ export async function showRun(
   } finally {
     view.close()
   }
-  const written = await writeReports(session, app, outcomes, flags)
-  const code = worstExitCode([...outcomes.map(({ exitCode }) => exitCode), written])
+  const written = [await writeReports(session, app, outcomes, flags), await write(outcomes)]
+  const code = worstExitCode([...outcomes.map(({ exitCode }) => exitCode), ...written])
   if (session.json) {
     const executions = outcomes.flatMap(({ execution }) => (execution ? [execution] : []))
     session.stdout.write(jsonLine({ type: 'exit', code, executions }))

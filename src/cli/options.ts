@@ -13,6 +13,7 @@ export interface RunFlags extends Omit<RunOptions, 'plan' | 'thorough'> {
   readonly plan?: string
   readonly report?: string
   readonly summary?: string
+  readonly metrics?: string
 }
 
 export interface PlanFlags {

@@ -1,9 +1,9 @@
 /** Reports of executions: `--report` and `--summary` once a run has ended, and `executions report` at any time. */
 
-import { appendFile, stat, writeFile } from 'node:fs/promises'
+import { appendFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { App, PolicyOutcome } from '../app/app.ts'
-import { ConfigurationError } from '../core/errors.ts'
+import { ConfigurationError, messageOf } from '../core/errors.ts'
 import type { Policy } from '../core/policy.ts'
 import type { History, LogLine } from '../history/history.ts'
 import { jsonDocument } from './render/json.ts'
@@ -57,6 +57,28 @@ export async function writeReports(
     session.stderr.write(
       `error: the report was not written: ${error instanceof Error ? error.message : String(error)}\n`,
     )
+    return 1
+  }
+}
+
+/** For the textfile collector of Prometheus' node exporter, which may read at any moment: the file is replaced as a whole. The exit status as
+ *  that of reports. */
+export async function writeMetrics(
+  session: Session,
+  file: string | undefined,
+  render: () => Promise<string>,
+): Promise<number> {
+  if (file === undefined) return 0
+  const path = resolve(session.cwd, file)
+  // The collector reads what ends in `.prom`.
+  const unfinished = `${path}.${process.pid}.tmp`
+  try {
+    await writeFile(unfinished, await render(), { mode: 0o644 })
+    await rename(unfinished, path)
+    return 0
+  } catch (error) {
+    await rm(unfinished, { force: true }).catch(() => {})
+    session.stderr.write(`error: the metrics were not written: ${messageOf(error)}\n`)
     return 1
   }
 }

@@ -203,6 +203,8 @@ export interface Adapter {
   blobHome?(repository: string): Promise<string>
   /** True once the registry has told that reading a manifest counts against an allowance of pulls. */
   countsPulls?(): boolean
+  /** What is left of that allowance, as it last told; undefined before. */
+  pullsLeft?(): number | undefined
   namespaces?(ctx: Context): AsyncIterable<string>
   ensureNamespace?(namespace: string, options: NamespaceOptions, ctx: Context): Promise<void>
   /** Creates a repository, where a push does not. Idempotent; called before the first write into one that was not there. */

@@ -91,5 +91,7 @@ export interface HttpClient {
   request(request: HttpRequest, ctx: Context): Promise<HttpResponse>
   /** True once the registry has told that `metered` requests count against an allowance. */
   countsPulls?(): boolean
+  /** What is left of that allowance, as it last told. */
+  pullsLeft?(): number | undefined
   close(): Promise<void>
 }

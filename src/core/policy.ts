@@ -149,3 +149,9 @@ export interface Policy {
 export function routesOf(policy: Policy): readonly Policy[] {
   return [policy, ...policy.also.map((destination) => ({ ...policy, destination, also: [] }))]
 }
+
+/** The names of the registries that policies copy between, each once. */
+export function registryNames(policies: readonly Policy[]): readonly string[] {
+  const destinations = policies.flatMap(routesOf).map(({ destination }) => destination.registry)
+  return [...new Set([...policies.map(({ source }) => source.registry), ...destinations])]
+}

@@ -12,8 +12,8 @@ export interface Allowance {
   take(look: () => Promise<void>, ctx: Context): Promise<void>
   /** Reads the headers of an answer. `spent`: the answer is to a pull that was taken. */
   note(headers: Readonly<Record<string, string>>, spent: boolean): void
-  /** True once an answer has told what is left. */
-  counts(): boolean
+  /** Undefined until an answer has told it. */
+  left(): number | undefined
 }
 
 export interface AllowanceOptions {
@@ -91,7 +91,7 @@ export function createAllowance(options: AllowanceOptions): Allowance {
       }
       open += 1
     },
-    counts: () => remaining !== Number.POSITIVE_INFINITY,
+    left: () => (remaining === Number.POSITIVE_INFINITY ? undefined : remaining),
     note(headers, spent) {
       if (spent) {
         open -= 1

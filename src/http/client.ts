@@ -293,7 +293,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     url: target.url,
     host: options.host,
     request,
-    countsPulls: () => allowance.counts(),
+    countsPulls: () => allowance.left() !== undefined,
+    pullsLeft: () => allowance.left(),
     async close() {
       closing.abort(new NetworkError('the client was closed', { retryable: false }))
       await transport.close()

@@ -8,6 +8,7 @@ import { startHealth } from './health/health.ts'
 import { startHooks } from './hooks/hooks.ts'
 import { createListener } from './http/listener.ts'
 import { addProbes } from './http/probes.ts'
+import { startMetrics } from './metrics/metrics.ts'
 import { createNews } from './news.ts'
 import type { Current, Daemon, Part, Program, ServeNews, StartPart } from './parts.ts'
 import { startSchedules } from './schedule/schedule.ts'
@@ -28,7 +29,7 @@ export interface ServeOptions {
 }
 
 /** In this order they start, and in the other one they end. */
-const PARTS: readonly StartPart[] = [startHealth, startSchedules, startHooks, startGateway]
+const PARTS: readonly StartPart[] = [startHealth, startMetrics, startSchedules, startHooks, startGateway]
 
 /** Resolves when the daemon has ended. Throws where it could not start. */
 export async function serve({ program, signal, onReload, ...options }: ServeOptions): Promise<void> {

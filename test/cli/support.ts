@@ -158,6 +158,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     offline: () => Promise.resolve(configuration),
     editable: () => Promise.resolve(configuration),
     edit: unused,
+    metrics: unused,
     async *run(policies, _configuration, options, started, ctx) {
       ran.push(options)
       for (const one of policies) {
@@ -245,6 +246,7 @@ function historyOf(behaviour: Behaviour): History {
       resolveId: (text) => (text === 'last' ? (executions[0]?.id ?? 0) : Number(text)),
       get: find,
       lastOf: (name) => executions.find((one) => one.policy === name),
+      lastEnded: unused,
       begin: unused,
       beginning: unused,
       resume: unused,

@@ -11,6 +11,9 @@ import { showPlans } from './plan.ts'
 export async function run(session: Session, targets: readonly string[], flags: RunFlags): Promise<number> {
   const app = await session.app()
   const { plan: file, ...others } = flags
+  if (flags.dryRun && flags.metrics !== undefined) {
+    throw new ConfigurationError('--dry-run runs nothing that --metrics could tell of')
+  }
   if (file === undefined) {
     const selection = await selectPolicies(app, session.cwd, targets, flags.policy)
     if (flags.dryRun) return showPlans(session, app, selection, others)

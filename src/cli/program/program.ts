@@ -13,7 +13,7 @@ import {
   type VerifyFlags,
 } from '../options.ts'
 import type { GlobalFlags } from '../session.ts'
-import { collect } from '../values.ts'
+import { collect, fileEnding } from '../values.ts'
 import { type Execute, example, type Start } from './command.ts'
 import { addCompletion } from './completion.ts'
 import { addCredentials, addDoctor } from './credentials.ts'
@@ -76,7 +76,13 @@ function addReplicationCommands(program: Command, start: Start): void {
       start(run)(async (session) => (await import('../commands/run.ts')).run(session, targets, flags)),
     )
   addRunOptions(addSelectionOptions(run))
-  run.option('--plan <file>', 'apply a plan that `plan --out` wrote; refuse if something has moved since')
+  run
+    .option('--plan <file>', 'apply a plan that `plan --out` wrote; refuse if something has moved since')
+    .addOption(
+      new Option('--metrics <file>', "write .prom for the textfile collector of Prometheus' node exporter").argParser(
+        fileEnding(['.prom']),
+      ),
+    )
   example(
     run,
     'replicate run policy.yaml --concurrency 16 --bandwidth 50MiB/s',

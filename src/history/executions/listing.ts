@@ -2,10 +2,10 @@
 
 import { HistoryError } from '../../core/errors.ts'
 import type { Execution } from '../../core/execution.ts'
-import type { ExecutionStatus } from '../../core/states.ts'
+import { type ExecutionStatus, FINAL_EXECUTIONS } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import { readError } from '../database/recorded-error.ts'
-import { formatTime } from '../database/sql.ts'
+import { anyOf, formatTime } from '../database/sql.ts'
 import type { Locks } from '../locks.ts'
 
 export interface ExecutionFilter {
@@ -24,6 +24,8 @@ export interface ExecutionListing {
   list(filter?: ExecutionFilter): readonly Execution[]
   /** The newest of a policy. */
   lastOf(policy: string): Execution | undefined
+  /** The newest of a policy that has ended, with this status where one is given. */
+  lastEnded(policy: string, status?: ExecutionStatus): Execution | undefined
   /** The number that `12`, `last` or `last:POLICY` means. Throws a `HistoryError` for an unknown execution. */
   resolveId(text: string): number
 }
@@ -71,6 +73,10 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
     get,
     list,
     lastOf: (policy) => list({ policy, limit: 1 })[0],
+    lastEnded(policy, status) {
+      const row = database.get<ExecutionRow>(LAST_ENDED, { abandoned: '[]', policy, status: status ?? null })
+      return row && toExecution(row)
+    },
     resolveId(text) {
       const [, policy] = /^last(?::(.+))?$/.exec(text) ?? []
       if (text === 'last' || policy !== undefined) {
@@ -131,6 +137,10 @@ const SHOWN = `
   FROM executions JOIN policies ON policies.id = policy_id`
 
 const ONE = `${SHOWN} WHERE executions.id = @id`
+
+const LAST_ENDED = `${SHOWN}
+  WHERE policy_id = (SELECT id FROM policies WHERE name = @policy) AND ${anyOf('executions.status', FINAL_EXECUTIONS)}
+    AND (@status IS NULL OR executions.status = @status) ORDER BY executions.id DESC LIMIT 1`
 
 const LIST = `
   SELECT * FROM (${SHOWN}) WHERE (@policy IS NULL OR policy = @policy) AND (@status IS NULL OR status = @status)

@@ -61,6 +61,7 @@ export function ociRegistry(registry: Registry, tools: AdapterTools, facts: Regi
       return store
     },
     countsPulls: () => http().countsPulls?.() ?? false,
+    pullsLeft: () => http().pullsLeft?.(),
     repositories: (_wanted, ctx) => catalogue(http(), registry.name, facts, ctx),
   }
 }

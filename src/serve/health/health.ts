@@ -3,7 +3,7 @@
 import type { Configuration } from '../../config/load.ts'
 import { abortReason, after } from '../../core/cancel.ts'
 import { describeError, HistoryError, NetworkError, ReplicateError } from '../../core/errors.ts'
-import { routesOf } from '../../core/policy.ts'
+import { registryNames } from '../../core/policy.ts'
 import { placeOf, type Registry } from '../../core/registry.ts'
 import type { Daemon, Part } from '../parts.ts'
 import { type Change, notifyChange } from './notify.ts'
@@ -106,10 +106,8 @@ export function startHealth(daemon: Daemon): Part {
 
 /** All of the configuration that have an address, and the bare hosts of its policies. */
 function registriesIn(configuration: Configuration): ReadonlyMap<string, Registry> {
-  const used = configuration.policies
-    .filter(({ enabled }) => enabled)
-    .flatMap((policy) => [policy.source.registry, ...routesOf(policy).map(({ destination }) => destination.registry)])
-    .map(configuration.registryOf)
+  const enabled = configuration.policies.filter((policy) => policy.enabled)
+  const used = registryNames(enabled).map(configuration.registryOf)
   const all = [...configuration.registries.values(), ...used].filter(({ url }) => url !== undefined)
   return new Map(all.map((registry) => [registry.name, registry]))
 }
