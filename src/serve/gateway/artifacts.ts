@@ -11,7 +11,7 @@ import { Bounded } from './bounded.ts'
 import { createManifests } from './manifests.ts'
 import { type Admission, admit } from './policy/admission.ts'
 import type { Pulled } from './policy/narrowed.ts'
-import type { Place } from './policy/targets.ts'
+import { isMade, type Place } from './policy/targets.ts'
 import type { Flight } from './pull/flight.ts'
 import { failureOf, type Pull } from './pull/pull.ts'
 import type { Bring, Pulls } from './pull/pulls.ts'
@@ -263,11 +263,6 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
 
 function at({ destination, mapped }: Place, digest: Digest): string {
   return `${destination.registry.name} ${mapped}@${digest}`
-}
-
-/** The destination's manifest may differ from the source's: a smaller index, or what a store makes itself. */
-function isMade({ target, from, to }: Place): boolean {
-  return target.selection.narrows || from.nameOf !== undefined || to.nameOf !== undefined
 }
 
 /** A digest without a tag is pulled where the policy has no rule that needs a tag. */

@@ -6,7 +6,40 @@ import { onTestFinished } from 'vitest'
 import type { ServeNews } from '../../../src/app/app.ts'
 import { type App, createApp } from '../../../src/app/app.ts'
 import type { Timing } from '../../../src/app/connections.ts'
+import { until } from '../../e2e/program.ts'
+import {
+  type LoggedRequest,
+  type MemoryRegistry,
+  type MemoryRegistryOptions,
+  startMemoryRegistry,
+} from '../../support/memory-registry.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
+
+/** Ended with the test. */
+export async function registry(options: MemoryRegistryOptions = {}) {
+  const started = await startMemoryRegistry(options)
+  onTestFinished(() => started.close())
+  return started
+}
+
+/** Pulls of `hub`'s namespace `team` land in `mine/mirror`; `rest` are further lines of the policy. */
+export function policies(source: { url: string }, destination: { url: string }, rest = '', maxAge = '1m'): string {
+  return `
+registries:
+  hub: {type: docker-registry, url: ${source.url}}
+  mine: {type: docker-registry, url: ${destination.url}}
+policies:
+  pulls:
+    source: {registry: hub, namespaces: [team]}
+    destination: {registry: mine, namespace: mirror}
+    triggers: [{pull: true, max_age: ${maxAge}}]
+${rest}`
+}
+
+/** Without what only checks the registry's health. */
+export function asked({ requests }: MemoryRegistry): readonly LoggedRequest[] {
+  return requests.filter(({ route }) => route !== 'ping')
+}
 
 export interface Gateway {
   readonly url: string
@@ -65,4 +98,17 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
     head: (path) => fetch(`${url}/v2/${path}`, { method: 'HEAD' }),
     stop: end,
   }
+}
+
+/** The body with its digest, or why it broke off. */
+export async function bodyOf(response: Response): Promise<Buffer> {
+  return Buffer.from(await response.arrayBuffer())
+}
+
+/** Resolves once an execution that a pull started has ended; its exit status. */
+export async function pulled({ news }: Gateway, times = 1): Promise<readonly number[]> {
+  const ends = (): readonly number[] =>
+    news.flatMap((one) => (one.type === 'execution_ended' && one.trigger === 'pull' ? [one.outcome.exitCode] : []))
+  await until(`${times} pulls have ended`, () => ends().length >= times)
+  return ends()
 }

@@ -1,40 +1,10 @@
 /** Pulls through the gateway: what clients get, what is asked of the source, and what the destination has then. */
 
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { computeDigest, OCI_INDEX } from '../../../src/core/manifest.ts'
 import { until } from '../../e2e/program.ts'
 import { cosignSignature, image, index, referrer } from '../../support/images.ts'
-import {
-  type LoggedRequest,
-  type MemoryRegistry,
-  type MemoryRegistryOptions,
-  startMemoryRegistry,
-} from '../../support/memory-registry.ts'
-import { startGateway } from './gateway.ts'
-
-async function registry(options: MemoryRegistryOptions = {}) {
-  const started = await startMemoryRegistry(options)
-  onTestFinished(() => started.close())
-  return started
-}
-
-function policies(source: { url: string }, destination: { url: string }, rest = ''): string {
-  return `
-registries:
-  hub: {type: docker-registry, url: ${source.url}}
-  mine: {type: docker-registry, url: ${destination.url}}
-policies:
-  pulls:
-    source: {registry: hub, namespaces: [team]}
-    destination: {registry: mine, namespace: mirror}
-    triggers: [{pull: true}]
-${rest}`
-}
-
-/** Without what only checks the registry's health. */
-function asked({ requests }: MemoryRegistry): readonly LoggedRequest[] {
-  return requests.filter(({ route }) => route !== 'ping')
-}
+import { asked, policies, registry, startGateway } from './gateway.ts'
 
 test('gives a client the source’s manifest and blobs, and leaves the whole artifact at the destination', async () => {
   const [source, destination] = [await registry(), await registry()]

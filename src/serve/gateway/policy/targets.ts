@@ -144,3 +144,8 @@ async function placeIn(target: Target, repository: string): Promise<Place> {
     to: opened.destination.adapter.repository(mapped),
   }
 }
+
+/** The destination's manifest may differ from the source's: a smaller index, or what a store makes itself. */
+export function isMade({ target, from, to }: Place): boolean {
+  return target.selection.narrows || from.nameOf !== undefined || to.nameOf !== undefined
+}

@@ -11,21 +11,24 @@ const LONGEST_MS = 10 * 60_000
 
 export class Attention {
   readonly #clock: Clock
+  readonly #quiet: number
   readonly #until: number
   readonly #wanted = new Map<Digest, AbortController>()
   readonly #waitedFor = new Set<Digest>()
   #quietFrom: number
   #changed = Promise.withResolvers<void>()
 
-  constructor(clock: Clock) {
+  /** `expects`: clients will ask for blobs. */
+  constructor(clock: Clock, expects: boolean) {
     this.#clock = clock
-    this.#quietFrom = clock.monotonic() + QUIET_MS
+    this.#quiet = expects ? QUIET_MS : 0
+    this.#quietFrom = clock.monotonic() + this.#quiet
     this.#until = clock.monotonic() + LONGEST_MS
   }
 
   /** A client asks for something of the artifact. */
   touch(): void {
-    this.#quietFrom = this.#clock.monotonic() + QUIET_MS
+    this.#quietFrom = this.#clock.monotonic() + this.#quiet
   }
 
   want(digest: Digest): void {

@@ -10,7 +10,7 @@ import type { Location } from '../../../core/plan.ts'
 import type { PolicyOutcome } from '../../../core/requests.ts'
 import { childrenOf } from '../../../transfer/family.ts'
 import type { Pulled } from '../policy/narrowed.ts'
-import type { Place } from '../policy/targets.ts'
+import { isMade, type Place } from '../policy/targets.ts'
 import { Attention } from './attention.ts'
 import { Flight } from './flight.ts'
 import type { Spools } from './spool.ts'
@@ -49,7 +49,7 @@ export class Pull implements Audience {
     this.pulled = pulled
     this.root = root
     this.#parts = parts
-    this.#attention = new Attention(parts.clock)
+    this.#attention = new Attention(parts.clock, !isMade(where))
     this.#children.add(root)
     const { promise, resolve } = Promise.withResolvers<PolicyOutcome>()
     this.done = promise
