@@ -83,6 +83,7 @@ export function createRunning(parts: RunningParts): Running {
           same: run.same,
           shard: run.shard,
           referrers: run.referrers,
+          events: run.events,
           maxFailures: run.failFast ? 1 : run.maxFailures,
           wait: run.wait,
           thorough: run.thorough,

@@ -12,6 +12,10 @@ export interface BroughtTag {
 export interface BroughtTags {
   /** Undefined for a tag that no execution of the policy has copied or updated, and for one that the policy has deleted since. */
   find(policy: string, destination: Location): BroughtTag | undefined
+  /** The tags that the policy has put into a repository, of all digests or of one; 10,000 at most. */
+  tags(policy: string, destination: Omit<Location, 'tag'>, digest?: Digest): readonly string[]
+  /** How many tags it has put into a registry. */
+  count(policy: string, registry: string): number
 }
 
 export function createBroughtTags(database: Database): BroughtTags {
@@ -22,6 +26,11 @@ export function createBroughtTags(database: Database): BroughtTags {
       const digest = parseDigest(row.digest ?? '')
       return digest === undefined ? {} : { digest }
     },
+    tags: (policy, { registry, repository }, digest) =>
+      database
+        .all<{ tag: string }>(TAGS, { policy, registry, repository, digest: digest ?? null })
+        .map(({ tag }) => tag),
+    count: (policy, registry) => database.get<{ count: number }>(COUNT, { policy, registry })?.count ?? 0,
   }
 }
 
@@ -29,3 +38,11 @@ export function createBroughtTags(database: Database): BroughtTags {
 const FIND = `
   SELECT digest FROM brought WHERE policy_id = (SELECT id FROM policies WHERE name = @policy)
     AND registry = @registry AND repository = @repository AND tag = @tag`
+
+const TAGS = `
+  SELECT tag FROM brought WHERE policy_id = (SELECT id FROM policies WHERE name = @policy)
+    AND registry = @registry AND repository = @repository AND (@digest IS NULL OR digest = @digest) LIMIT 10000`
+
+const COUNT = `
+  SELECT count(*) AS count FROM brought WHERE policy_id = (SELECT id FROM policies WHERE name = @policy)
+    AND registry = @registry`

@@ -311,7 +311,7 @@ function historyOf(behaviour: Behaviour): History {
       past: () => behaviour.scheduleRuns ?? [],
     },
     notifications: { owe: unused, owed: unused, settle: unused },
-    brought: { find: unused },
+    brought: { find: unused, tags: unused, count: unused },
     blobHomes: { find: unused, remember: unused },
     firstSeen: { times: unused },
     narrowed: { find: unused, keep: unused },

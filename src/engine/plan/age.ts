@@ -9,6 +9,7 @@ import { spelledDuration } from '../../core/duration.ts'
 import { ReplicateError } from '../../core/errors.ts'
 import { plural } from '../../core/plural.ts'
 import type { Policy } from '../../core/policy.ts'
+import type { HeldArtifact } from '../../core/requests.ts'
 import { plausible } from '../../core/time.ts'
 import type { FirstSeen } from '../../history/history.ts'
 import type { Endpoint } from '../endpoint.ts'
@@ -36,6 +37,19 @@ export interface Ages {
   report(ctx: Context): number
 }
 
+/** Told of each artifact that `min_age` holds back. */
+export type Holding = (held: HeldArtifact) => void
+
+/** How many artifacts that are held back are named. */
+const MOST_HELD = 10_000
+
+/** Puts them into a list, up to a number. */
+export function collectHeld(held: HeldArtifact[]): Holding {
+  return (one) => {
+    if (held.length < MOST_HELD) held.push(one)
+  }
+}
+
 /** The last time that a `Date` can hold. */
 const LAST_TIME = 8.64e15
 
@@ -51,6 +65,7 @@ export function createAges(
   source: Endpoint,
   records: FirstSeen | undefined,
   now: number,
+  holding: Holding = () => {},
 ): Ages | undefined {
   const { min_age: least, pushed_within: most } = policy.filters
   if (least === undefined && most === undefined) return undefined
@@ -73,10 +88,21 @@ export function createAges(
     return undefined
   }
 
-  function tooYoung(time: number, what: 'pushed' | 'first seen'): Verdict | undefined {
+  function tooYoung(
+    time: number,
+    what: 'pushed' | 'first seen',
+    repository: string,
+    { tag, info }: Candidate,
+  ): Verdict | undefined {
     if (least === undefined || now - time >= least) return undefined
     held += 1
     nextDue = Math.min(nextDue, time + least)
+    holding({
+      repository,
+      ...(tag === undefined ? {} : { tag }),
+      ...(info === undefined ? {} : { digest: info.digest }),
+      until: time + least,
+    })
     return { kept: false, rule: `min_age: ${spelledDuration(least)} (${what} ${new Date(time).toISOString()})` }
   }
 
@@ -92,14 +118,14 @@ export function createAges(
       })) {
         known.push(candidate)
         const pushed = plausible(candidate.info?.pushed)
-        const verdict = tooOld(pushed, ctx) ?? (pushed && tooYoung(pushed.getTime(), 'pushed'))
+        const verdict = tooOld(pushed, ctx) ?? (pushed && tooYoung(pushed.getTime(), 'pushed', repository, candidate))
         if (verdict) verdicts.set(candidate, verdict)
         else if (least !== undefined && !pushed && candidate.info) undated.push(candidate)
       }
       const seen = records?.times(address, repository, digestsOf(undated))
       for (const candidate of undated) {
         const time = (candidate.info && seen?.get(candidate.info.digest)) ?? now
-        const verdict = tooYoung(time, 'first seen')
+        const verdict = tooYoung(time, 'first seen', repository, candidate)
         if (verdict) verdicts.set(candidate, verdict)
       }
       return {

@@ -6,15 +6,20 @@ import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { isNotFound, ReplicateError } from '../../core/errors.ts'
 import { isIndex } from '../../core/manifest.ts'
+import type { Endpoint } from '../endpoint.ts'
 import { misfitOf } from '../reason.ts'
 import { attachmentsOfTheirOwn, type Taken } from './attachments.ts'
 import { type Listed, listDestination } from './destination-tags.ts'
 import { type Found, ofAge, selectTags } from './discover.ts'
 import type { Comparison, LocalLocation, Outcome } from './outcome.ts'
-import { comparedDigest, comparedTag, taskFor, unplanned } from './pair.ts'
+import { comparedDigest, comparedTag, taskFor, UNKNOWN, unplanned } from './pair.ts'
+import { compareSubjects } from './told/subjects.ts'
+import type { ToldRepository } from './told/told.ts'
 
 /** Tags compared at once; the hosts' own limits decide how many requests that is. */
 const TAGS_AT_ONCE = 64
+/** Up to this many tags that events tell of are looked up at the destination without a list of its tags. */
+const FEW_TOLD = 32
 
 export interface Counts {
   /** Tags seen at the source. */
@@ -62,12 +67,15 @@ async function* compareSelected(
   ctx: Context,
 ): AsyncIterable<Outcome> {
   const { selection, destination, missing, policy } = comparison
+  const told = comparison.told?.get(repository)
   let found: Found
   let there: Listed
   try {
     ;[found, there] = await Promise.all([
       selectTags(repository, comparison, ctx),
-      listDestination(destination, mapped, selection.tags !== undefined, ctx),
+      told && isFew(told, destination)
+        ? UNKNOWN
+        : listDestination(destination, mapped, (told ?? selection.tags) !== undefined, ctx),
     ])
     await checkDenied(there, found, mapped, comparison, ctx)
   } catch (error) {
@@ -121,7 +129,13 @@ async function* compareSelected(
     for (const tag of own) comparison.ownAttachments.add(`${mapped}:${tag}`)
     yield* compared(aged.tags, aged)
   }
-  await noteMissing(repository, found, present, comparison, ctx)
+  if (told) yield* compareSubjects(told, repository, mapped, comparison, ctx)
+  else await noteMissing(repository, found, present, comparison, ctx)
+}
+
+/** True if the destination's tags are resolved one by one. One whose repositories are to be created must be asked whether it has this one. */
+function isFew({ tags }: ToldRepository, { adapter }: Endpoint): boolean {
+  return tags !== 'all' && tags.size <= FEW_TOLD && !adapter.ensureRepository
 }
 
 /** Reports a named repository that does not exist. A named tag that another filter has dropped does exist, so it is not missing. */
@@ -222,6 +236,8 @@ async function* compareNamed(
 ): AsyncIterable<Outcome> {
   const { explain, missing } = comparison
   if (!isMine(digest, repository, comparison)) return
+  const told = comparison.told?.get(repository)
+  if (told && told.tags !== 'all' && told.tags.size === 0 && !told.digests.has(digest)) return
   counts.seen += 1
   explain({ repository, digest }, { kept: true, rule: 'the digest that is named' })
   const listed = { tags: [], infos: new Map(), untagged: [{ digest, mediaType: '' }] }

@@ -3,10 +3,11 @@
 import { PrepareError } from '../../core/errors.ts'
 import type { Policy, ResourceType } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
+import type { ArtifactEvent } from '../../core/requests.ts'
 import type { History } from '../../history/history.ts'
 import type { Endpoint, ManifestMemory } from '../endpoint.ts'
 import type { ImageTools } from '../images/tools.ts'
-import { createAges } from './age.ts'
+import { createAges, type Holding } from './age.ts'
 import { type Explain, selectionOf } from './filter.ts'
 import { createMissingNames } from './missing.ts'
 import { createNarrowing } from './narrowing.ts'
@@ -15,6 +16,7 @@ import type { Comparison } from './outcome.ts'
 import { ABSENT } from './pair.ts'
 import { createWantedPlatforms } from './platforms.ts'
 import type { Pulls } from './pulls.ts'
+import { toldBy } from './told/told.ts'
 
 export interface PlanRequest {
   readonly policy: Policy
@@ -32,6 +34,10 @@ export interface PlanRequest {
   readonly explain?: Explain | undefined
   /** `all`: referrers of unchanged artifacts are looked at too. Default `changed`. */
   readonly referrers?: 'all' | 'changed' | undefined
+  /** Only what these are about, as far as the policy selects it. */
+  readonly events?: readonly ArtifactEvent[] | undefined
+  /** Told what `min_age` holds back. */
+  readonly holding?: Holding | undefined
   /** What earlier runs have found out; without it nothing is known. */
   readonly records?: PlanRecords | undefined
   /** Milliseconds since 1970; default now. */
@@ -77,10 +83,11 @@ export function comparisonFor(
     shallow: request.shallow ?? false,
     pulls: request.pulls,
     attempt,
-    ages: createAges(policy, source, records?.firstSeen, request.now ?? Date.now()),
+    ages: createAges(policy, source, records?.firstSeen, request.now ?? Date.now(), request.holding),
     narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
     brought: records?.brought,
     names: records?.names,
+    told: request.events && toldBy(request.events, policy),
     lateReferrers: (request.referrers ?? policy.referrers) === 'all',
   }
 }

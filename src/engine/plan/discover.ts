@@ -11,6 +11,7 @@ import type { Ages, Candidate } from './age.ts'
 import type { Explain, Selection, Verdict } from './filter.ts'
 import type { OddNames } from './odd-names.ts'
 import { sortTags } from './order.ts'
+import { isTold, type Told, type ToldRepository } from './told/told.ts'
 
 /** What to look for at the source, and where to report it. */
 export interface Discovery {
@@ -21,6 +22,8 @@ export interface Discovery {
   readonly odd: OddNames
   /** Absent where the policy has no filter by age. */
   readonly ages: Ages | undefined
+  /** Only what events tell of; absent: everything. */
+  readonly told?: Told | undefined
 }
 
 /** Tags that were found, in the policy's order, with what the listing said of them. */
@@ -49,20 +52,20 @@ export interface Attachment {
 
 /** The repositories that the policy selects, each once. Names without wildcards are taken as they are. */
 export async function* selectRepositories(discovery: Discovery, ctx: Context): AsyncIterable<string> {
-  const { policy, selection, explain, odd } = discovery
+  const { policy, selection, explain, odd, told } = discovery
   const { adapter, registry, type } = discovery.source
-  if (!selection.repositories && !adapter.repositories) {
+  if (!selection.repositories && !adapter.repositories && !told) {
     throw new UnsupportedError(`registry ${registry.name}: ${type.name} cannot list its repositories`, {
       hint: 'name them in the filter: name: [group/app, …]',
     })
   }
   const wanted = { namespaces: policy.source.namespaces ?? [], names: policy.filters.name ?? [] }
-  const names = selection.repositories ?? adapter.repositories?.(wanted, ctx) ?? []
+  const names = told?.keys() ?? selection.repositories ?? adapter.repositories?.(wanted, ctx) ?? []
   const known = new Set<string>()
   for await (const repository of names) {
     if (known.has(repository)) continue
     // A layout may hold one repository without a name.
-    if (repository !== '' && !isRepositoryName(repository) && !selection.repositories) {
+    if (repository !== '' && !isRepositoryName(repository) && (told || !selection.repositories)) {
       odd.note(repository, undefined, ctx)
       continue
     }
@@ -78,8 +81,9 @@ export async function selectTags(repository: string, discovery: Discovery, ctx: 
   const { policy, explain } = discovery
   const listed = await listTags(repository, discovery, ctx)
   for (const { digest } of listed.untagged) explain({ repository, digest }, { kept: true, rule: 'untagged: true' })
+  const told = discovery.told?.get(repository)
   // A repository of attachments only is a repository of signatures: they are its ordinary tags.
-  const alone = listed.tags.length === 0
+  const alone = listed.tags.length === 0 && !told
   const own = alone ? ownTags(repository, listed.attachments, explain) : []
   const aged = await ofAge({ ...listed, tags: [...listed.tags, ...own] }, repository, discovery, ctx)
   const look = policy.filters.newest !== undefined
@@ -88,7 +92,7 @@ export async function selectTags(repository: string, discovery: Discovery, ctx: 
   return {
     ...aged,
     exists: listed.exists,
-    tags: newestOf(sorted, repository, discovery),
+    tags: newestOf(sorted, repository, discovery).filter((tag) => isTold(told, tag)),
     attachments: alone ? [] : listed.attachments,
     seen: listed.seen + (alone ? listed.attachments.length : 0),
   }
@@ -123,26 +127,32 @@ async function listTags(repository: string, discovery: Discovery, ctx: Context):
   const { policy, selection, explain, odd } = discovery
   const { adapter, registry, type } = discovery.source
   const { untagged } = policy.filters
+  const told = discovery.told?.get(repository)
   if (selection.labels && !adapter.listTags) {
     throw new UnsupportedError(`registry ${registry.name}: ${type.name} has no labels`)
   }
   if (selection.deprecated && !type.filters.includes('deprecated')) {
     throw new UnsupportedError(`registry ${registry.name}: ${type.name} does not tell which charts are deprecated`)
   }
-  if (untagged && !adapter.listTags) {
+  if (untagged && !adapter.listTags && !told) {
     throw new UnsupportedError(`registry ${registry.name}: ${type.name} cannot list untagged artifacts`)
   }
-  const named = new Set(selection.tags)
+  // Those that a list may lack: a pull-through cache lists only what was pulled.
+  const named = new Set(told && told.tags !== 'all' ? told.tags : selection.tags)
+  const exact = new Set(selection.tags)
   const listed: Listed = { exists: undefined, tags: [], attachments: [], infos: new Map(), untagged: [], seen: 0 }
   const consider = (tag: string, { labels, deprecated }: Pick<TagInfo, 'labels' | 'deprecated'> = {}): void => {
     if (!isTag(tag)) {
       odd.note(repository, tag, ctx)
       return
     }
+    // `newest` compares them with all others.
+    if (policy.filters.newest === undefined && !isTold(told, tag)) return
     const first = selection.tag(tag)
     const second = first.kept && selection.deprecated ? selection.deprecated(deprecated) : first
     const verdict = second.kept && selection.labels ? selection.labels(labels ?? []) : second
-    if (!named.delete(tag) && attachmentSubject(tag)) {
+    named.delete(tag)
+    if (!exact.has(tag) && attachmentSubject(tag)) {
       listed.attachments.push({ tag, verdict })
       return
     }
@@ -150,15 +160,19 @@ async function listTags(repository: string, discovery: Discovery, ctx: Context):
     explain({ repository, tag }, verdict)
     if (verdict.kept) listed.tags.push(tag)
   }
+  const bare = new Set(untagged ? told?.digests : [])
   try {
-    if (adapter.listTags && !areFew(policy, selection)) {
+    if (told && !needsList(told, discovery)) {
+      // Only these are asked for, one by one.
+    } else if (adapter.listTags && !areFew(policy, selection)) {
       for await (const info of adapter.listTags(repository, ctx, { untagged })) {
         if (typeof info === 'string') consider(info)
         else if (info.digest === undefined) consider(info.tag, info)
         else if (info.tag !== undefined) {
           listed.infos.set(info.tag, info)
           consider(info.tag, info)
-        } else if (untagged && (selection.labels?.(info.labels ?? []).kept ?? true)) listed.untagged.push(info)
+        } else if (told && !bare.delete(info.digest)) continue
+        else if (untagged && (selection.labels?.(info.labels ?? []).kept ?? true)) listed.untagged.push(info)
       }
       listed.exists = true
     } else if (!selection.tags) {
@@ -171,9 +185,17 @@ async function listTags(repository: string, discovery: Discovery, ctx: Context):
   }
   // A list may be incomplete: a pull-through cache lists only what was pulled. Named tags are resolved even if they are not listed.
   if (listed.exists !== false) for (const tag of named) consider(tag)
+  if (!selection.labels) for (const digest of bare) listed.untagged.push({ digest })
   for (const [tag, digest] of selection.pinned) listed.infos.set(tag, { tag, digest })
   listed.seen += listed.untagged.length
   return listed
+}
+
+/** True where a filter needs what only a list has, or compares a tag with all others. */
+function needsList({ tags }: ToldRepository, { policy, selection, source }: Discovery): boolean {
+  const { newest, pushed_within, min_age, deprecated } = policy.filters
+  const isDated = source.adapter.listTags !== undefined && (pushed_within ?? min_age) !== undefined
+  return tags === 'all' || (newest ?? deprecated) !== undefined || selection.labels !== undefined || isDated
 }
 
 /** Up to this many named tags are resolved one by one instead of listing a repository that may be large. */

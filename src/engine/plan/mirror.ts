@@ -4,14 +4,7 @@ import { forEachConcurrent, mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
-import {
-  CancelledError,
-  describeError,
-  isNotFound,
-  PrepareError,
-  ReplicateError,
-  UnsupportedError,
-} from '../../core/errors.ts'
+import { isNotFound, PrepareError, UnsupportedError } from '../../core/errors.ts'
 import { descriptorOf, isSchema1, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { plural } from '../../core/plural.ts'
@@ -21,6 +14,7 @@ import type { BroughtTags } from '../../history/brought.ts'
 import type { ContentNames } from '../../history/content-names.ts'
 import { lacksPlatforms, resourceTypeOf } from '../artifact.ts'
 import type { Endpoint } from '../endpoint.ts'
+import { reasonOf } from '../reason.ts'
 import { attachmentsOf, isAtSource, NOT_DELETED, neededBy, sharedManifest, tagsOf } from '../run/remove.ts'
 import type { Selection } from './filter.ts'
 import type { Narrowing } from './narrowing.ts'
@@ -80,7 +74,9 @@ export async function planDeletes(request: MirrorRequest, ctx: Context): Promise
     const wanted = own.filter((tag) => selection.tag(tag).kept && isOurs(mapped, tag, request))
     if (wanted.length === 0) return
     // Not `push(...tasks)`: very many arguments overflow the stack.
-    for (const task of await deletesIn({ mapped, sources, store, there, wanted }, request, ctx)) tasks.push(task)
+    const place = { mapped, sources, store, there, wanted }
+    const gone = await goneTags(place, request, ctx)
+    for (const task of await deletesIn(place, gone, request, ctx)) tasks.push(task)
   })
   const refused = refusal(
     tasks.filter(({ action }) => action === 'delete'),
@@ -90,12 +86,12 @@ export async function planDeletes(request: MirrorRequest, ctx: Context): Promise
   return refused ? { tasks, refused } : { tasks }
 }
 
-function isOurs(repository: string, tag: string, { policy, destination, brought }: MirrorRequest): boolean {
+export function isOurs(repository: string, tag: string, { policy, destination, brought }: MirrorRequest): boolean {
   if (policy.deletion !== 'owned') return true
   return brought?.find(policy.name, { registry: destination.registry.name, repository, tag }) !== undefined
 }
 
-interface Mirrored {
+export interface Mirrored {
   readonly mapped: string
   readonly sources: readonly string[]
   readonly store: ContentStore
@@ -105,9 +101,14 @@ interface Mirrored {
   readonly wanted: readonly string[]
 }
 
-async function deletesIn(place: Mirrored, request: MirrorRequest, ctx: Context): Promise<readonly TaskSpec[]> {
+/** The tasks that delete what is gone. */
+export async function deletesIn(
+  place: Mirrored,
+  gone: readonly Gone[],
+  request: MirrorRequest,
+  ctx: Context,
+): Promise<readonly TaskSpec[]> {
   const { destination, ownAttachments } = request
-  const gone = await goneTags(place, request, ctx)
   if (gone.length === 0) return []
   const { store, there, mapped } = place
   const able = (await store.deletes?.(ctx)) ?? 'tag'
@@ -134,12 +135,12 @@ async function deletesIn(place: Mirrored, request: MirrorRequest, ctx: Context):
     const same = (byDigest.get(manifest.digest) ?? []).map((other) => other.tag)
     const together = able === 'tag' ? {} : { together: same }
     const removal = attachments.length > 0 || able !== 'tag' ? { removal: { attachments, ...together } } : {}
-    const reason = reasonOf(request.policy, attachments.length, able === 'manifest')
+    const reason = whyGone(request.policy, attachments.length, able === 'manifest')
     return { ...base, reason, ...removal }
   })
 }
 
-interface Gone {
+export interface Gone {
   readonly tag: string
   readonly manifest: Pick<Descriptor, 'digest' | 'mediaType'>
   readonly type: ResourceType
@@ -158,10 +159,20 @@ async function goneTags(place: Mirrored, request: MirrorRequest, ctx: Context): 
     }
     for (const tag of listed) known.add(tag)
   }
-  const gone: Gone[] = []
   const unknown = place.wanted.filter((tag) => !known.has(tag))
-  for await (const found of mapConcurrent(unknown, TAGS_AT_ONCE, async (tag) =>
-    (await isAnywhere(tag, place.sources, source, ctx)) ? undefined : readOwn(tag, place, request, ctx),
+  return unresolvedTags(unknown, place, request, ctx)
+}
+
+/** Those of the tags that no source resolves, with what they point at. */
+export async function unresolvedTags(
+  tags: readonly string[],
+  place: Mirrored,
+  request: MirrorRequest,
+  ctx: Context,
+): Promise<readonly Gone[]> {
+  const gone: Gone[] = []
+  for await (const found of mapConcurrent(tags, TAGS_AT_ONCE, async (tag) =>
+    (await isAnywhere(tag, place.sources, request.source, ctx)) ? undefined : readOwn(tag, place, request, ctx),
   )) {
     if (found) gone.push(found)
   }
@@ -258,13 +269,13 @@ function specOf({ tag, manifest, type }: Gone, place: Mirrored, { source, destin
   }
 }
 
-function reasonOf({ deletion }: Policy, attachments: number, whole: boolean): string {
+function whyGone({ deletion }: Policy, attachments: number, whole: boolean): string {
   const attached = attachments === 0 ? '' : `, and ${plural(attachments, 'tag')} attached to it`
   const manifest = whole ? '; the registry cannot remove just a tag: the manifest goes' : ''
   return `gone from the source (deletion: ${deletion})${attached}${manifest}`
 }
 
-function refusal(deletes: readonly TaskSpec[], tags: number, policy: Policy): PrepareError | undefined {
+export function refusal(deletes: readonly TaskSpec[], tags: number, policy: Policy): PrepareError | undefined {
   const limit = policy.max_deletions ?? DEFAULT_LIMIT
   const most = typeof limit === 'number' ? limit : Math.floor((tags * Number.parseFloat(limit)) / 100 + 1e-9)
   if (deletes.length <= most) return undefined
@@ -281,14 +292,13 @@ function refusal(deletes: readonly TaskSpec[], tags: number, policy: Policy): Pr
 
 /** A failed task that says why no deletes could be planned. Rethrows bugs and cancellations. */
 export function undecided(error: unknown, { source, destination }: MirrorRequest): TaskSpec {
-  if (!(error instanceof ReplicateError) || error instanceof CancelledError) throw error
+  const { reason, ...why } = reasonOf(error)
   return {
     action: 'blocked',
     resource_type: 'image',
     source: { registry: source.registry.name, repository: '' },
     destination: { registry: destination.registry.name, repository: '' },
-    reason: `nothing is deleted: ${describeError(error)}`,
-    reason_code: error.code,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...why,
+    reason: `nothing is deleted: ${reason}`,
   }
 }

@@ -148,7 +148,7 @@ async function wantedDigest(
 }
 
 /** Unchanged, unless referrers are looked at and some came later. */
-async function unchanged(
+export async function unchanged(
   now: Described,
   from: LocalLocation,
   to: LocalLocation,

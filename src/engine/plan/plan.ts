@@ -5,7 +5,6 @@ import type { Context } from '../../core/context.ts'
 import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { plural } from '../../core/plural.ts'
-import type { ResourceType } from '../../core/policy.ts'
 import { namespaceOf, type Resource } from '../../core/reference.ts'
 import { createBringing } from '../images/compare.ts'
 import { type Counts, compareRepository } from './compare.ts'
@@ -13,8 +12,17 @@ import { comparisonFor, type PlanRequest } from './comparison.ts'
 import { selectRepositories } from './discover.ts'
 import { emptySelection } from './empty.ts'
 import { mapRepository } from './mapping.ts'
-import { checkDeletes, type Deletes, deletesTags, isAnywhere, planDeletes, undecided } from './mirror.ts'
+import {
+  checkDeletes,
+  type Deletes,
+  deletesTags,
+  isAnywhere,
+  type MirrorRequest,
+  planDeletes,
+  undecided,
+} from './mirror.ts'
 import type { Comparison, Outcome } from './outcome.ts'
+import { planToldDeletes } from './told/deletes.ts'
 
 /** Repositories compared at once. */
 const REPOSITORIES_AT_ONCE = 8
@@ -49,11 +57,11 @@ export type Namespaces = Map<string, Set<string>>
 /** Throws a `PrepareError` where two sources land on one destination tag, or where nothing matches at all. */
 export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Context): Promise<PlanTotals> {
   const { policy, source, destination } = request
-  checkDeletes(policy, destination)
+  if (!request.events) checkDeletes(policy, destination)
   const left = new Map<string, number>()
   const byDestination = new Map<string, string[]>()
   const comparison = comparisonFor(request, byDestination, left)
-  const { ages, odd, missing, shard } = comparison
+  const { ages, odd, missing, shard, told } = comparison
   for await (const repository of selectRepositories(comparison, ctx)) {
     const mapped = mapRepository(repository, policy.destination)
     const sources = byDestination.get(mapped)
@@ -98,15 +106,19 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
     ctx.emit({ type: 'log', level: 'warning', text })
   }
   const repositories = [...byDestination.values()].flat()
-  const isEmpty = counts.selected === 0 && !request.shard && !request.narrow
+  const isEmpty = counts.selected === 0 && !request.shard && !request.narrow && !told
   const noDeletes = !deletesTags(policy) || (isEmpty && !policy.allow_empty)
-  const { tasks: deletes, refused } = noDeletes
-    ? { tasks: [] }
-    : await deletesFor(comparison, byDestination, unlisted, ctx)
+  const deleting = { ...comparison, repositories: byDestination, resource: deletable(comparison) }
+  const { tasks: deletes, refused } = told
+    ? await planToldDeletes({ ...deleting, told }, ctx)
+    : noDeletes
+      ? { tasks: [] }
+      : await deletesFor(deleting, unlisted, ctx)
   if (refused && !request.onlyShown) throw refused
   // A named tag that the mirror deletes was expected to disappear, so it is not missing.
   for (const { action, source: gone } of deletes) if (action === 'delete' && gone.tag) missing.found(gone.tag)
-  const absent = await missing.tasks(repositories, async (name) => {
+  // What events tell of may be gone again.
+  const absent = await missing.tasks(told ? [] : repositories, async (name) => {
     if (shard === undefined) return true
     // This shard has not seen the other shards' tags; one shard checks them all.
     return shard('', name) && !(await isAnywhere(name, repositories, source, ctx))
@@ -114,7 +126,7 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   const isWarning = policy.missing === 'warn' || (policy.missing === undefined && policy.allow_empty && isEmpty)
   if (isWarning) for (const { reason = '' } of absent) ctx.emit({ type: 'log', level: 'warning', text: reason })
   else absent.forEach(plan)
-  const isWhole = shard === undefined && request.narrow === undefined
+  const isWhole = shard === undefined && request.narrow === undefined && !told
   const lacking = isWhole ? comparison.platforms.tasks(source, destination) : []
   for (const task of lacking) {
     if (policy.missing === 'fail') plan(task)
@@ -131,22 +143,17 @@ export async function makePlan(request: PlanRequest, sink: PlanSink, ctx: Contex
   return { repositories: repositories.length, seen: counts.seen, ...totals, namespaces, left, ...refusal }
 }
 
-async function deletesFor(
-  comparison: Comparison,
-  repositories: ReadonlyMap<string, readonly string[]>,
-  unlisted: number,
-  ctx: Context,
-): Promise<Deletes> {
+async function deletesFor(request: MirrorRequest, unlisted: number, ctx: Context): Promise<Deletes> {
   if (unlisted > 0) {
     ctx.emit({ type: 'log', level: 'warning', text: 'nothing is deleted: not every repository could be listed' })
     return { tasks: [] }
   }
-  // What charts bring is never deleted: other charts may need it, also those of other policies.
-  const { policy } = comparison
-  const resource = (type: ResourceType): boolean =>
-    comparison.resource(type) && (type === 'chart' || policy.with_images !== true)
-  const request = { ...comparison, repositories, resource }
   return planDeletes(request, ctx).catch((error: unknown) => ({ tasks: [undecided(error, request)] }))
+}
+
+/** What charts bring is never deleted: other charts may need it, also those of other policies. */
+function deletable({ policy, resource }: Comparison): Comparison['resource'] {
+  return (type) => resource(type) && (type === 'chart' || policy.with_images !== true)
 }
 
 /** Notes the namespace that a task writes to. */

@@ -7,14 +7,17 @@ import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { plural } from '../../core/plural.ts'
 import { formatResource, type Resource } from '../../core/reference.ts'
+import type { ArtifactEvent } from '../../core/requests.ts'
 import type { History } from '../../history/history.ts'
 import type { Endpoint, ManifestMemory, Route } from '../endpoint.ts'
 import { type ImageTools, sourceOf } from '../images/tools.ts'
 import { callHandler, type HandlerRequest, namespacePairs } from '../notify/handler.ts'
 import { reasonOf } from '../reason.ts'
 import { isAtSource } from '../run/remove.ts'
+import type { Holding } from './age.ts'
 import { count, type Namespaces, noteNamespace, type PlanTotals } from './plan.ts'
 import { planRoutes } from './routes.ts'
+import { toldLines } from './told/told.ts'
 
 export interface PrepareRequest extends HandlerRequest {
   readonly source: Endpoint
@@ -23,12 +26,16 @@ export interface PrepareRequest extends HandlerRequest {
   readonly shard?: { readonly index: number; readonly count: number } | undefined
   /** `all`: referrers of unchanged artifacts are looked at too. */
   readonly referrers?: 'all' | 'changed' | undefined
+  /** Only what these are about. */
+  readonly events?: readonly ArtifactEvent[] | undefined
   /** Tasks of a saved plan, to be applied instead of making a plan. */
   readonly plan?: Iterable<TaskSpec> | undefined
   /** Finds the images that charts name; absent: the policy does not bring them. */
   readonly images?: ImageTools | undefined
   /** Told of what the destination has already. */
   readonly same?: ((resource: Resource) => void) | undefined
+  /** Told what `min_age` holds back. */
+  readonly holding?: Holding | undefined
 }
 
 const TASK_BATCH = 500
@@ -42,7 +49,8 @@ export async function prepare(
   memory: ManifestMemory,
   ctx: Context,
 ): Promise<PlanTotals> {
-  const { source, routes, history } = request
+  const { source, routes, history, events = [] } = request
+  for (const text of toldLines(events, source.registry.name)) ctx.emit({ type: 'log', level: 'info', text })
   const down = await stagePing(source, routes, ctx, history)
   const batch: TaskSpec[] = []
   const write = (): void => history.tasks.add(id, batch.splice(0))

@@ -3,6 +3,7 @@
 import { throwIfAborted } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import { plural } from '../../core/plural.ts'
+import type { History } from '../../history/history.ts'
 import type { PlanTotals } from '../plan/plan.ts'
 import { type PrepareRequest, registriesText, stagePing } from '../plan/prepare.ts'
 
@@ -42,4 +43,16 @@ export async function prepareAgain(
     namespaces: new Map(),
     left: new Map(),
   }
+}
+
+/** The execution that made the plan which this one resumes. */
+export function plannedBefore({
+  history,
+  again,
+}: {
+  readonly history: History
+  readonly again?: Again | undefined
+}): number | undefined {
+  if (!again) return undefined
+  return again.how === 'retry' || history.executions.beginning(again.execution).prepared ? again.execution : undefined
 }

@@ -9,6 +9,7 @@ import type { Stage } from '../../core/events.ts'
 import type { Execution } from '../../core/execution.ts'
 import { createGate, type Grace } from '../../core/gate.ts'
 import { plural } from '../../core/plural.ts'
+import type { HeldArtifact } from '../../core/requests.ts'
 import { formatBytes } from '../../core/size.ts'
 import { isFinal } from '../../core/states.ts'
 import { createTransferState } from '../../transfer/job.ts'
@@ -16,9 +17,10 @@ import { type MayRetry, streamRetry } from '../../transfer/resumable.ts'
 import type { Throttle } from '../../transfer/throttle.ts'
 import { type Endpoint, ManifestMemory } from '../endpoint.ts'
 import { type NotifyRequest, notify, oweNotification } from '../notify/notify.ts'
+import { collectHeld } from '../plan/age.ts'
 import type { PlanTotals } from '../plan/plan.ts'
 import { type PrepareRequest, prepare } from '../plan/prepare.ts'
-import { prepareAgain } from './again.ts'
+import { plannedBefore, prepareAgain } from './again.ts'
 import { type BeginRequest, begin } from './begin.ts'
 import { type Committing, commit, lateRegistries, takeAllBack } from './commit.ts'
 import { type Control, listenToOthers } from './control.ts'
@@ -56,6 +58,8 @@ export interface ExecuteResult {
   readonly exitCode: number
   /** What ended the execution early: a failed preparation, or the reason it was stopped. */
   readonly error?: unknown
+  /** Of a run of events: what `min_age` holds back. */
+  readonly held?: readonly HeldArtifact[]
 }
 
 /** How long a run that is stopped may pack, or wait for another process that writes the same destination, in milliseconds. */
@@ -83,22 +87,26 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
   const control = listenToOthers({ history, execution: id, stop, gate, emit })
   const signal = AbortSignal.any([ctx.signal, stop.signal])
   let exitCode: number | undefined
+  const held: HeldArtifact[] = []
   try {
     request.started(history.executions.get(id))
     oweNotification(request, id)
     if (number !== undefined) emit({ type: 'log', level: 'info', text: `attempt ${number}: resumes what is left` })
-    const result = await stages(request, {
-      id,
-      began,
-      stop,
-      control,
-      clock,
-      ctx: { signal, emit, gate },
-      unkept: new Map(),
-    })
+    const result = await stages(
+      { ...request, holding: request.events && collectHeld(held) },
+      {
+        id,
+        began,
+        stop,
+        control,
+        clock,
+        ctx: { signal, emit, gate },
+        unkept: new Map(),
+      },
+    )
     exitCode = result.exitCode
     if (!control.lost) await notify(request, id, { signal, emit })
-    return result
+    return held.length > 0 ? { ...result, held } : result
   } finally {
     control.end()
     progress.end()
@@ -155,12 +163,6 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     const own = error instanceof ReplicateError && !(error instanceof HistoryError)
     return failed(request, run, error, own ? error.exitCode : 1)
   }
-}
-
-/** The execution that made the plan which this one resumes. */
-function plannedBefore({ history, again }: ExecuteRequest): number | undefined {
-  if (!again) return undefined
-  return again.how === 'retry' || history.executions.beginning(again.execution).prepared ? again.execution : undefined
 }
 
 /** Ends it as failed for a reason of its own, as far as the history can still be written. No task runs any more. */
@@ -287,8 +289,8 @@ async function deleteTags(request: ExecuteRequest, run: Running): Promise<Delete
   const { in_progress: tasks, succeed } = history.executions.get(id)
   if (tasks === 0) return NOTHING
   for (const { error } of history.tasks.list(id, { status: 'failed' })) {
-    // One tag that cannot be deleted does not keep the others.
-    if (error?.code === NOT_DELETED) continue
+    // One tag that cannot be deleted does not keep the others, nor does anything keep what events have told by name.
+    if (error?.code === NOT_DELETED || request.events) continue
     const message = 'not deleted: not every copy has succeeded'
     history.tasks.skipDeletes(id, { code: NOT_DELETED, message })
     ctx.emit({ type: 'log', level: 'warning', text: `${plural(tasks, 'tag is', 'tags are')} ${message}` })
