@@ -7,7 +7,7 @@ import { isNotFound } from '../../../core/errors.ts'
 import { contentsOf } from '../../../core/manifest.ts'
 import { attachmentSubject } from '../../../core/reference.ts'
 import { type Comparison, type Outcome, unchanged } from '../outcome.ts'
-import { unplanned } from '../pair.ts'
+import { UNKNOWN, unplanned } from '../pair.ts'
 import type { ToldRepository } from './told.ts'
 
 /** Subjects and manifests looked at at once; the hosts' own limits decide how many requests that is. */
@@ -75,7 +75,7 @@ async function compareSubject(
     const there = await destination.adapter.repository(mapped).resolve(digest, ctx)
     const here = there && (await source.adapter.repository(repository).resolve(digest, ctx))
     if (!here) return undefined
-    return await unchanged(here, from, to, there.digest, { ...comparison, lateReferrers: true }, ctx)
+    return await unchanged(here, from, to, there.digest, UNKNOWN, { ...comparison, lateReferrers: true }, ctx)
   } catch (error) {
     return unplanned({ ...from, digest }, to, error, blocking(comparison))
   }
