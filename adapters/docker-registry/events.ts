@@ -14,7 +14,7 @@ export function parseEvents(delivery: Delivery): readonly RegistryEvent[] {
   const { headers, body } = delivery
   const has = (key: string): boolean => typeof body === 'object' && body !== null && key in body
   const { type } = CLOUD_EVENT.safeParse(body).data ?? {}
-  if ((headers['ce-type'] ?? type)?.startsWith('zotregistry.')) return zotEvents(delivery)
   if (has('event_data') || type?.startsWith('harbor.')) return harborEvents(delivery)
+  if (headers['ce-type'] !== undefined || has('specversion')) return zotEvents(delivery)
   return has('contents') ? mirantisEvents(delivery) : distributionEvents(delivery)
 }

@@ -17,16 +17,19 @@ const STRUCTURED = z.looseObject({
 })
 
 const ACTIONS: Readonly<Record<string, RegistryEvent['action']>> = {
-  'zotregistry.image.updated': 'push',
-  'zotregistry.image.deleted': 'delete',
-  'zotregistry.image.scanned': 'scan',
+  updated: 'push',
+  deleted: 'delete',
+  scanned: 'scan',
 }
+
+/** What comes before that, by default `zotregistry`, may be set in the configuration of zot. */
+const TYPE = /\.image\.(updated|deleted|scanned)$/
 
 export function parseEvents({ headers, body }: Delivery): readonly RegistryEvent[] {
   const attributes = { type: headers['ce-type'], id: headers['ce-id'], time: headers['ce-time'], data: body }
   const parsed = STRUCTURED.safeParse(attributes.type === undefined ? body : attributes)
   if (!parsed.success) throw malformedDelivery('zot', parsed.error)
-  const action = ACTIONS[parsed.data.type]
+  const action = ACTIONS[TYPE.exec(parsed.data.type)?.[1] ?? '']
   if (!action) return []
   const data = DATA.safeParse(parsed.data.data)
   if (!data.success) throw malformedDelivery('zot', data.error)

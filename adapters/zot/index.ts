@@ -19,7 +19,7 @@ export const zot: AdapterType = {
   hooks: {
     events: ['push', 'delete', 'scan'],
     setup:
-      'under extensions.events in its configuration: `"sinks": [{"type": "http", "address": "URL", "timeout": "5s", "headers": {"Authorization": "Bearer SECRET"}}]`. It sends each event once, and again never: a `schedule` beside it finds what was lost.',
+      'under extensions in its configuration: `"events": {"enable": true, "sinks": [{"type": "http", "address": "URL", "timeout": "5s", "credentials": {"username": "replicate", "password": "SECRET"}}]}`. It sends each event once, and never again: a `schedule` beside it finds what was lost.',
   },
   parseEvents: async (delivery) => (await import('./events.ts')).parseEvents(delivery),
   open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),

@@ -74,7 +74,7 @@ const specimen: AdapterSpecimen = {
     { delivery: { headers: binary('zotregistry.repository.created'), body: { name: 'app' } }, events: [] },
     {
       delivery: {
-        headers: binary('zotregistry.image.scanned'),
+        headers: binary('com.example.image.scanned'),
         body: { name: 'app', reference: 'v1', digest: DIGEST, summary: { count: 0 } },
       },
       events: [{ ...pushed, action: 'scan' }],

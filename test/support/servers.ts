@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly search?: boolean
   /** PEM files; the URL is https then. Only of distribution. */
   readonly tls?: { readonly cert: string; readonly key: string }
+  /** Where it tells what happens in it, with the secret as a bearer token or, of zot, a password. */
+  readonly hook?: { readonly url: string; readonly secret: string }
 }
 
 export interface RealServer {
@@ -122,7 +124,13 @@ function distributionConfig({ data, host, htpasswd, options }: Settings): unknow
       ...(options.tls ? { tls: { certificate: options.tls.cert, key: options.tls.key } } : {}),
     },
     ...(options.auth ? { auth: { htpasswd: { realm: 'test', path: htpasswd } } } : {}),
+    ...(options.hook ? { notifications: { endpoints: [endpointOf(options.hook)] } } : {}),
   }
+}
+
+function endpointOf({ url, secret }: NonNullable<ServerOptions['hook']>): unknown {
+  const headers = { Authorization: [`Bearer ${secret}`] }
+  return { name: 'hook', url, headers, timeout: '5s', threshold: 3, backoff: '1s' }
 }
 
 function zotConfig({ data, host, htpasswd, options }: Settings): unknown {
@@ -137,8 +145,15 @@ function zotConfig({ data, host, htpasswd, options }: Settings): unknown {
       ...(options.docker ? { compat: ['docker2s2'] } : {}),
     },
     log: { level: 'error' },
-    ...(options.search === false ? {} : { extensions: { search: { enable: true } } }),
+    extensions: {
+      ...(options.search === false ? {} : { search: { enable: true } }),
+      ...(options.hook ? { events: { enable: true, sinks: [sinkOf(options.hook)] } } : {}),
+    },
   }
+}
+
+function sinkOf({ url, secret }: NonNullable<ServerOptions['hook']>): unknown {
+  return { type: 'http', address: url, timeout: '5s', credentials: { username: 'hook', password: secret } }
 }
 
 async function ready(name: ServerName, child: ChildProcess, url: string): Promise<void> {
