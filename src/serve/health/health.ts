@@ -6,8 +6,8 @@ import { describeError, HistoryError, NetworkError, ReplicateError } from '../..
 import { registryNames } from '../../core/policy.ts'
 import { placeOf, type Registry } from '../../core/registry.ts'
 import type { Daemon, Part } from '../parts.ts'
+import { createTurns } from '../turns.ts'
 import { type Change, notifyChange } from './notify.ts'
-import { createTurns } from './turns.ts'
 
 /** How many registries are checked at once. */
 const AT_ONCE = 4
