@@ -22,6 +22,7 @@ import { createLocks, type Locks } from './locks.ts'
 import { createLogs, type Logs } from './logs.ts'
 import { createNarrowedIndexes, type NarrowedIndexes } from './narrowed.ts'
 import { createNotifications, type Notifications } from './notifications.ts'
+import { createPolls, type Polls } from './polls.ts'
 import { createRegistryStatuses, type RegistryStatuses } from './registry-status.ts'
 import { createScheduleRuns, type ScheduleRuns } from './schedules.ts'
 import { createTaskListing, type TaskListing } from './tasks/listing.ts'
@@ -40,6 +41,7 @@ export type { LockOwner } from './locks.ts'
 export type { LogFilter, LogLine } from './logs.ts'
 export type { NarrowedIndexes } from './narrowed.ts'
 export type { OwedEnd } from './notifications.ts'
+export type { Poll, PollChange } from './polls.ts'
 export type { RegistryChange, RegistryStatus } from './registry-status.ts'
 export type { NewScheduleRun, ScheduleRun, WaitingRun } from './schedules.ts'
 export type { TaskFilter } from './tasks/listing.ts'
@@ -68,6 +70,7 @@ export interface History {
   readonly events: EventRecords
   readonly reactions: Reactions
   readonly schedules: ScheduleRuns
+  readonly polls: Polls
   readonly prune: Prune
   /** Tells this history from every other one. */
   identity(): string
@@ -146,6 +149,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     events: createEventRecords(database),
     reactions: createReactions(database),
     schedules: createScheduleRuns(database, now),
+    polls: createPolls(database),
     prune: createPrune(database, locks),
     identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',
     close() {

@@ -11,6 +11,7 @@ import { addProbes } from './http/probes.ts'
 import { startMetrics } from './metrics/metrics.ts'
 import { createNews } from './news.ts'
 import type { Current, Daemon, Part, Program, ServeNews, StartPart } from './parts.ts'
+import { startPolls } from './poll/poll.ts'
 import { startSchedules } from './schedule/schedule.ts'
 
 export interface ServeOptions {
@@ -29,7 +30,7 @@ export interface ServeOptions {
 }
 
 /** In this order they start, and in the other one they end. */
-const PARTS: readonly StartPart[] = [startHealth, startMetrics, startSchedules, startHooks, startGateway]
+const PARTS: readonly StartPart[] = [startHealth, startMetrics, startSchedules, startPolls, startHooks, startGateway]
 
 /** Resolves when the daemon has ended. Throws where it could not start. */
 export async function serve({ program, signal, onReload, ...options }: ServeOptions): Promise<void> {

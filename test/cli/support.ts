@@ -300,6 +300,16 @@ function historyOf(behaviour: Behaviour): History {
     locks: { markInterrupted: unused, heartbeat: unused, release: unused },
     progress: { tell: unused, of: unused },
     uploads: { checkpoint: unused, takeAbandoned: unused, mayHaveLeft: unused },
+    polls: {
+      open: unused,
+      keepOnly: unused,
+      repositories: unused,
+      snapshot: unused,
+      change: unused,
+      isWhole: unused,
+      isOwed: unused,
+      owed: unused,
+    },
     schedules: {
       follow: unused,
       followOnly: unused,

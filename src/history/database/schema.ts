@@ -347,4 +347,23 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (chart, how)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Policies that are polled. selection: what their snapshots are of. whole: the first one has been taken. owed: a run of all has yet to be made.
+  CREATE TABLE polls (
+    id INTEGER PRIMARY KEY,
+    policy TEXT NOT NULL UNIQUE,
+    selection TEXT NOT NULL,
+    whole INTEGER NOT NULL DEFAULT 0,
+    owed INTEGER NOT NULL DEFAULT 1
+  ) STRICT;
+
+  -- What the last look at a source saw. name: a tag, or the digest of an artifact without one.
+  CREATE TABLE polled (
+    poll_id INTEGER NOT NULL REFERENCES polls ON DELETE CASCADE,
+    repository TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (poll_id, repository, name)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
