@@ -12,6 +12,7 @@ import { chartIn } from '../core/chart.ts'
 import { ConfigurationError, messageOf, NetworkError } from '../core/errors.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Registry } from '../core/registry.ts'
+import type { Endpoint } from '../engine/endpoint.ts'
 import type { ImageTools } from '../engine/images/tools.ts'
 import { sidedEndpoint } from '../engine/sided.ts'
 import type { KnownImages } from '../history/chart-images.ts'
@@ -46,6 +47,22 @@ export async function createImageTools(
     return registry.name
   }
 
+  const opened = new Map<string, Promise<Endpoint>>()
+  async function opening(name: string): Promise<Endpoint> {
+    const registry = registries.get(name) ?? configuration.registryOf(name)
+    if (configuration.registries.has(name)) return sidedEndpoint(await connections.open(registry), 'source')
+    try {
+      return sidedEndpoint(await connections.named(source, registry), 'source')
+    } catch (error) {
+      if (!(error instanceof NetworkError) || error.retryable) throw error
+      throw new NetworkError(`a chart of ${source.name} names an image at ${name}: ${error.message}`, {
+        cause: error,
+        retryable: false,
+        hint: `if that is right, define a registry for ${name}, or put it into \`allow_addresses:\` of ${source.name}`,
+      })
+    }
+  }
+
   return {
     key: keyOf(values, found),
     registryAt,
@@ -62,18 +79,11 @@ export async function createImageTools(
       return looked
     },
     async open(name) {
-      const registry = registries.get(name) ?? configuration.registryOf(name)
-      if (configuration.registries.has(name)) return sidedEndpoint(await connections.open(registry), 'source')
-      try {
-        return sidedEndpoint(await connections.named(source, registry), 'source')
-      } catch (error) {
-        if (!(error instanceof NetworkError) || error.retryable) throw error
-        throw new NetworkError(`a chart of ${source.name} names an image at ${name}: ${error.message}`, {
-          cause: error,
-          retryable: false,
-          hint: `if that is right, define a registry for ${name}, or put it into \`allow_addresses:\` of ${source.name}`,
-        })
-      }
+      const endpoint = opened.get(name) ?? opening(name)
+      opened.set(name, endpoint)
+      // One that failed is opened again by whoever asks next.
+      endpoint.catch(() => opened.delete(name))
+      return endpoint
     },
   }
 }

@@ -161,8 +161,9 @@ describe('images of charts', () => {
     for (const _ of ['first', 'unchanged']) expect((await here.run(yaml())).logs.join('\n')).toMatch(text)
     const by = program({ PATH: process.env.PATH ?? '' })
     by.write('policy.yaml', yaml())
-    const planned = await by.run(['plan', 'policy.yaml'])
-    expect(planned, planned.stderr).toMatchObject({ code: 0 })
+    const planned = await by.run(['plan', 'policy.yaml', '--explain'])
+    expect(planned, planned.stderr).toMatchObject({ code: 0, stderr: expect.stringMatching(text) })
+    expect(planned.stdout).toContain(`kept    ${images.host}/team/app:1.0  named by charts/shop:1.0.0`)
   })
 
   test('are claimed like charts: what would land on one tag is refused, and both are named', async () => {

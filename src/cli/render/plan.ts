@@ -34,8 +34,14 @@ export function* renderPlan(plan: PolicyPlan, colors: Colors, columns = Number.P
   const layout = layoutOf(widths, columns)
   const fitted = (text: string): string => `${wrapLines(text, columns)}\n`
   yield headingLine(plan, colors)
+  let chart: string | null = null
   for (const action of plan.actions) {
     const row = rowOf(action, plan, platforms)
+    const { named_by } = action
+    if (named_by !== null && named_by !== chart) {
+      yield fitted(colors.dim(`  = ${withoutRegistry(named_by, plan.source)} is unchanged, its images are not`))
+    }
+    chart = named_by ?? action.source
     yield `${paint(row.action, wrapLines(lineOf(row, layout, columns), columns), colors)}\n`
     if (row.hint !== '') yield fitted(`    ${row.hint}`)
   }
@@ -98,8 +104,8 @@ function lineOf(row: Row, { source, place, size, layers, isStacked }: Layout, co
 function commonPlatforms(plan: PolicyPlan): string | undefined {
   let common: string | undefined
   let copies = 0
-  for (const { action, platforms } of plan.actions) {
-    if (action !== 'copy') continue
+  for (const { action, resource_type: type, platforms } of plan.actions) {
+    if (action !== 'copy' || type === 'chart') continue
     const own = platforms.join(', ')
     if (own === '' || (common !== undefined && own !== common)) return undefined
     common = own
@@ -136,7 +142,11 @@ function rowOf(action: PlannedAction, plan: PolicyPlan, platforms: string | unde
   return {
     action: action.action,
     sign: SIGNS[action.action],
-    source: action.action === 'delete' ? '' : withoutRegistry(action.source, plan.source),
+    // Images stand below the chart that names them.
+    source:
+      action.action === 'delete'
+        ? ''
+        : `${action.named_by === null ? '' : '  '}${withoutRegistry(action.source, plan.source)}`,
     destination: withoutRegistry(action.destination, plan.destination),
     size: copies && bytes !== null ? formatBytes(bytes) : '',
     layers: copies && layers !== null && missing !== null ? ` in ${missing} of ${plural(layers, 'layer')}` : '',

@@ -161,7 +161,8 @@ async function* compareLandings(
     return !(await listDestination(destination, repository, true, context)).exists
   })
   const outcomes = mapConcurrent(landings, IMAGES_AT_ONCE, async (landing): Promise<readonly ImageOutcome[]> => {
-    const { named_by, to } = landing
+    const { named_by, to, registry, from } = landing
+    request.explain?.({ registry, ...from }, { kept: true, rule: `named by ${named_by}` })
     const outcome = await compared(landing, comparisons, request, ctx)
     if (outcome.kind === 'unchanged') return [outcome]
     if (outcome.kind !== 'task') return lacking(landing, outcome.kind, request, ctx)

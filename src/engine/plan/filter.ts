@@ -16,9 +16,14 @@ export interface Verdict {
   readonly rule: string
 }
 
-/** Receives everything that was seen, with the rule that kept or dropped it. */
+/** Receives everything that was seen, with the rule that kept or dropped it. `registry`: default the policy's source. */
 export type Explain = (
-  resource: { readonly repository: string; readonly tag?: string; readonly digest?: string },
+  resource: {
+    readonly registry?: string
+    readonly repository: string
+    readonly tag?: string
+    readonly digest?: string
+  },
   verdict: Verdict,
 ) => void
 

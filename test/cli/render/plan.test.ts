@@ -209,3 +209,46 @@ test('a plan of every kind of action fits every width', () => {
     }
   }
 })
+
+test('images stand below the chart that names them, also where that is unchanged', () => {
+  const chart = {
+    ...nothing,
+    resource_type: 'chart',
+    source: 'charts/shop:1.0.0',
+    destination: 'to/shop:1.0.0',
+  } as const
+  const image = (name: string, named_by: string): PlannedAction => ({
+    ...nothing,
+    source: `quay.io/${name}`,
+    destination: `to/${name}`,
+    platforms: ['linux/amd64'],
+    named_by,
+  })
+  const plan: PolicyPlan = {
+    policy: 'p',
+    source: 'charts',
+    destination: 'to',
+    actions: [
+      chart,
+      image('a/app:1', 'charts/shop:1.0.0'),
+      image('a/side:1', 'charts/shop:1.0.0'),
+      image('a/old:1', 'charts/shop:0.9.0'),
+    ],
+    unchanged: 1,
+    seen: 2,
+    explanations: [],
+    left_behind: {},
+    warnings: [],
+    tasks: [],
+  }
+  expect([...pieces(plan, plain)].join('')).toBe(`p  charts → to
+  + shop:1.0.0         → shop:1.0.0
+  +   quay.io/a/app:1  → a/app:1
+  +   quay.io/a/side:1 → a/side:1
+  = shop:0.9.0 is unchanged, its images are not
+  +   quay.io/a/old:1  → a/old:1
+  = 1 tag unchanged
+  each for linux/amd64
+4 to add, 1 unchanged
+`)
+})
