@@ -102,6 +102,8 @@ describe('a change', () => {
       attestations: false,
       referrers: 'all',
       missing: 'warn',
+      withImages: true,
+      values: ['a.yaml', 'b.yaml'],
     }
     expect(policyEdits(policy, flags)).toEqual([
       { set: at('filters', 'attestations'), to: false },
@@ -110,6 +112,8 @@ describe('a change', () => {
       { set: at('filters', 'regex', 'exclude', 'tag'), to: ['.*-rc', '.*-debug'] },
       { set: at('referrers'), to: 'all' },
       { set: at('missing'), to: 'warn' },
+      { set: at('with_images'), to: true },
+      { set: at('values'), to: ['a.yaml', 'b.yaml'] },
     ])
   })
 

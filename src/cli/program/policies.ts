@@ -166,6 +166,9 @@ function addPolicyOptions(command: Command): void {
         'mirror',
       ]),
     )
+    .option('--with-images', 'charts bring the images that they name')
+    .option('--no-with-images', 'charts come alone (default)')
+    .addOption(many('--values <file>', 'what charts are rendered with to find their images'))
     .addOption(
       new Option('--scope <scope>', 'namespace: it alone owns the one that it lists (default: system)').choices([
         'system',

@@ -132,7 +132,24 @@ describe('a file of charts-syncer', () => {
     ])
     expect(JSON.stringify(result)).not.toContain('hunter2')
     const text = said(result).join('\n')
-    for (const key of ['repoName', 'containerRegistry', 'relocateContainerImages']) expect(text).toContain(`\`${key}\``)
+    for (const key of ['repoName', 'containerRegistry']) expect(text).toContain(`\`${key}\``)
+    expect(configuration.policies).toMatchObject([{ with_images: true }])
+  })
+
+  test.each([
+    ['relocateContainerImages: true', { with_images: true }],
+    ['containerPlatforms: [linux/amd64]', { with_images: true, filters: { platforms: ['linux/amd64'] } }],
+    ['skipArtifacts: false', { with_images: true }],
+    ['relocateContainerImages: false', {}],
+    ['charts: [redis]', {}],
+  ])('with %s brings images where that did', (line, wanted) => {
+    const to = (kind: string, url: string) =>
+      `source: { repo: { kind: HELM, url: "https://charts.example.com" } }\ntarget: { repo: { kind: ${kind}, url: "${url}" } }\n${line}\n`
+    const [policy] = loaded(imported(to('OCI', 'https://reg.example.com/charts'), { from: 'charts-syncer' })).policies
+    expect(policy).toMatchObject(wanted)
+    if (!('with_images' in wanted)) expect(policy).not.toHaveProperty('with_images')
+    const museum = imported(to('CHARTMUSEUM', 'https://museum.example.com'), { from: 'charts-syncer' })
+    expect(loaded(museum).policies[0]).not.toHaveProperty('with_images')
   })
 
   test.each([

@@ -9,7 +9,7 @@ import { canAsk, type YesFlag } from '../../prompt/prompt.ts'
 import { printable } from '../../render/format.ts'
 import { policyOf } from '../../selection.ts'
 import { print, type Session } from '../../session.ts'
-import { newPolicy, type PolicyFlags, referenceIn } from './fields.ts'
+import { newPolicy, type PolicyFlags, pathIn, referenceIn } from './fields.ts'
 import { policyJson } from './policies.ts'
 
 export async function create(
@@ -47,12 +47,13 @@ export async function create(
 /** With references that mean in the file what they mean here. */
 export async function located(session: Session, flags: PolicyFlags): Promise<PolicyFlags> {
   const { configuration } = await session.parts.paths(session.options)
-  const { source, destination } = flags
+  const { source, destination, values } = flags
   const inFile = (reference: string): string => referenceIn(configuration, reference, session.cwd)
   return {
     ...flags,
     ...(source === undefined ? {} : { source: inFile(source) }),
     ...(destination === undefined ? {} : { destination: destination.map(inFile) }),
+    ...(values === undefined ? {} : { values: values.map((path) => pathIn(configuration, path, session.cwd)) }),
   }
 }
 

@@ -47,6 +47,9 @@ export interface PolicyFlags {
   readonly override?: boolean
   readonly referrers?: boolean | 'all'
   readonly deletion?: string
+  readonly withImages?: boolean
+  /** Files. */
+  readonly values?: readonly string[]
 }
 
 /** Where it stands in a policy, and what is to stand there; undefined: nothing. */
@@ -56,6 +59,11 @@ type Setting = readonly [path: readonly string[], value: Value | undefined]
 export function referenceIn(file: string, reference: string, cwd: string): string {
   const [, scheme, path] = /^(oci|tar|docker-archive):(.+)$/.exec(reference) ?? []
   return path === undefined || dirname(file) === cwd ? reference : `${scheme}:${resolve(cwd, path)}`
+}
+
+/** The same for a path. */
+export function pathIn(file: string, path: string, cwd: string): string {
+  return path === '' || dirname(file) === cwd ? path : resolve(cwd, path)
 }
 
 /** The mapping of a new policy, its keys in the order in which people read them; without what the options do not say. */
@@ -115,6 +123,8 @@ function settingsOf(flags: PolicyFlags, current: Policy | undefined): readonly S
     ...setting(['override'], flags.override),
     ...setting(['missing'], flags.missing),
     ...setting(['deletion'], flags.deletion),
+    ...setting(['with_images'], flags.withImages),
+    ...setting(['values'], together(flags.values)),
   ]
 }
 

@@ -19,7 +19,16 @@ export function settingTopics(table: Table): readonly Topic<Answers>[] {
 }
 
 interface ChoiceSetting {
-  readonly key: 'resource' | 'override' | 'deletion' | 'referrers' | 'missing' | 'attestations' | 'untagged' | 'enabled'
+  readonly key:
+    | 'resource'
+    | 'override'
+    | 'deletion'
+    | 'referrers'
+    | 'missing'
+    | 'attestations'
+    | 'untagged'
+    | 'withImages'
+    | 'enabled'
   readonly label: string
   readonly message: string
   /** The first is the usual one. */
@@ -111,6 +120,16 @@ const CHOICES: readonly ChoiceSetting[] = [
     ],
     now: ({ filters }) => filters.attestations ?? true,
   },
+  {
+    key: 'withImages',
+    label: 'Images of charts',
+    message: 'The images that charts name:',
+    choices: [
+      [false, 'are left where they are'],
+      [true, 'are copied with their charts'],
+    ],
+    now: ({ with_images }) => with_images ?? false,
+  },
 ]
 
 function choiceTopic({ before }: Table, { key, label, message, choices, now }: ChoiceSetting): Topic<Answers> {
@@ -128,7 +147,7 @@ function choiceTopic({ before }: Table, { key, label, message, choices, now }: C
     async ask(asker, answers) {
       const value = await select<string | boolean>(asker, {
         message,
-        option: `--${key}`,
+        option: `--${key.replace('withImages', 'with-images')}`,
         choices: choices.map(([one, name]) => ({ value: one, name })),
         fallback: nowOf(answers),
       })

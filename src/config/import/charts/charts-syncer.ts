@@ -50,17 +50,22 @@ const schema = z.strictObject({
 })
 
 type Repo = z.output<typeof repo>
+type Syncer = z.output<typeof schema>
 
 const REWRITTEN = 'charts keep their bytes: name the registry of the images in the values, where a chart is installed'
+
+/** Where the destination holds charts only. */
+const NO_IMAGES: Without = {
+  relocateContainerImages: 'copy the images by a policy of their own, to a registry',
+  containerPlatforms: 'write `platforms` into the policy that copies the images',
+}
 
 const WITHOUT: Without = {
   repoName: 'charts keep their bytes, README included',
   containerRegistry: REWRITTEN,
   containerRepository: REWRITTEN,
-  containers: 'copy the images by a policy of their own',
-  containerAuth: 'copy the images by a policy of their own',
-  relocateContainerImages: 'copy the images by a policy of their own',
-  containerPlatforms: 'write `platforms` into the policy that copies the images',
+  containers: 'images land beside their charts; the credential of their registry is found by its host',
+  containerAuth: 'the credential of a registry is found by its host: `replicate credentials set HOST`',
   chartsIndex: 'repositories are listed, or named by `name`',
   ignoreTrustedRepos: 'leave their charts out by `exclude.name`',
   syncTrustedRepos: 'copy their charts by a policy of their own',
@@ -82,6 +87,8 @@ export function importChartsSyncer(file: ConfigurationFile, draft: Draft, cwd: s
   const from = placeOf(draft, data.source, below(origin, 'source'))
   const to = placeOf(draft, data.target, below(origin, 'target'))
   if (!from || !to) return
+  const brings = hasImages(data) && !to.isClassic
+  if (!brings) noteWithout(draft, data, origin, NO_IMAGES)
   const name = (chart: string): string => literal([from.namespace, chart].filter((part) => part !== '').join('/'))
   const depth = from.namespace === '' ? 0 : from.namespace.split('/').length
   const charts = data.charts?.map(name) ?? (from.namespace === '' ? undefined : [name(from.isClassic ? '*' : '**')])
@@ -89,6 +96,7 @@ export function importChartsSyncer(file: ConfigurationFile, draft: Draft, cwd: s
     name: charts,
     ...(data.skipCharts ? { exclude: { name: data.skipCharts.map(name) } } : {}),
     ...(from.isClassic ? {} : { resource: 'chart' }),
+    ...(brings && data.containerPlatforms ? { platforms: data.containerPlatforms.map(literal) } : {}),
   })
   // A namespace takes the place of the first part anyhow.
   const isUsual = depth === 0 || (depth === 1 && to.namespace !== '')
@@ -99,9 +107,16 @@ export function importChartsSyncer(file: ConfigurationFile, draft: Draft, cwd: s
       ...(isUsual ? {} : { flatten: depth > 3 ? 'all' : depth }),
     }),
     filters,
+    ...(brings ? { with_images: true } : {}),
     ...(data.skipArtifacts ? { referrers: false } : {}),
   })
   draft.policy('charts', body, origin)
+}
+
+/** Version 2, which some keys show, copies images unless told otherwise; version 1 where it is told to. */
+function hasImages({ relocateContainerImages, containerPlatforms, skipArtifacts, source, target }: Syncer): boolean {
+  if (relocateContainerImages !== undefined) return relocateContainerImages
+  return [containerPlatforms, skipArtifacts, source.containers, target.containers].some((key) => key !== undefined)
 }
 
 function placeOf(
