@@ -12,6 +12,7 @@ import { missingMoto } from './moto.ts'
 import { missingPrograms } from './secret-service.ts'
 import { missingServers } from './servers.ts'
 import { missingShells } from './shells.ts'
+import { missingCheckers } from './tools.ts'
 
 /** Where all processes that tests start keep their compiled code: each would compile the program anew. */
 let compiled: string | undefined
@@ -28,6 +29,7 @@ export function setup(): void {
     ...missingPrograms(),
     ...missingBrowsers(),
     ...missingShells(),
+    ...missingCheckers(),
   ]
   for (const name of missing) process.stderr.write(`skipped: ${name} is not installed\n`)
   if (missing.length > 0 && process.env.REPLICATE_TEST_REQUIRE_SERVERS === '1') {

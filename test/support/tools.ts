@@ -13,6 +13,13 @@ export function pathOfTool(name: string): string | undefined {
   return places.map((place) => join(place, name)).find(isExecutable)
 }
 
+/** What checks the deployments of the examples. */
+export const CHECKERS = ['kubeconform', 'systemd-analyze'] as const
+
+export function missingCheckers(): readonly string[] {
+  return CHECKERS.filter((name) => pathOfTool(name) === undefined)
+}
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
