@@ -28,6 +28,7 @@ export async function abilitiesOf(type: AdapterType): Promise<readonly Ability[]
   const adapter = await opened(async () =>
     type.open(registry, { http: unavailable, api: unavailable, credential: unavailable }),
   )
+  const filtersOnly = adapter.attachLabels === undefined && type.filters.includes('label')
   return [
     {
       key: 'digests_in_listing',
@@ -50,8 +51,8 @@ export async function abilitiesOf(type: AdapterType): Promise<readonly Ability[]
     {
       key: 'labels',
       word: 'labels',
-      text: 'labels are filtered by, and carried over',
-      can: adapter.attachLabels !== undefined,
+      text: `labels are filtered by${filtersOnly ? '' : ', and carried over'}`,
+      can: adapter.attachLabels !== undefined || filtersOnly,
     },
     {
       key: 'rules',

@@ -94,7 +94,7 @@ function noRegistry(http: HttpClient, why: string, status: number, cause?: Regis
       cause?.hint ??
       (status === 400 && http.url.startsWith('http:')
         ? 'this may be a TLS server that was spoken to in plain HTTP: try `url: https://…`'
-        : 'check `url`: the address without /v2/, and with a path only if the registry is served below it'),
+        : 'check `url`: the address without /v2/, and with a path only if the registry is served below it; charts behind an index.yaml are of `type: helm-http`'),
   })
 }
 

@@ -3,6 +3,7 @@
 import { isLayoutPlace } from '../../../config/hosts.ts'
 import { routesOf } from '../../../core/policy.ts'
 import { isRepositoryName } from '../../../core/reference.ts'
+import type { Registry } from '../../../core/registry.ts'
 import { mapRepository } from '../../../engine/plan/mapping.ts'
 import { type Asker, type Choice, select, text } from '../../prompt/prompt.ts'
 import { headingOf } from '../../render/summary.ts'
@@ -13,6 +14,9 @@ import { askReference } from './registry.ts'
 
 export function destinationTopics(table: Table): readonly Topic<Answers>[] {
   const { before, configuration } = table
+  const isWritable = ({ type }: Registry): boolean =>
+    !configuration.types.find(({ identity }) => identity === type)?.isReadOnly
+  const writable = [...configuration.registries.values()].filter(isWritable).map(({ name }) => name)
   const registryOf = (answers: Answers): string =>
     answers.flags.destination?.[0]?.split('/')[0] ?? before?.destination.registry ?? ''
   const namespaceOf = ({ flags }: Answers): string => {
@@ -35,7 +39,8 @@ export function destinationTopics(table: Table): readonly Topic<Answers>[] {
           message: 'Destination registry:',
           option: '--destination',
           check: (answer) => wrongWith(table, answers, { destination: [answer] }),
-          likely: registryOf(answers) || [...configuration.registries.keys()].find((name) => name !== source),
+          offers: isWritable,
+          likely: registryOf(answers) || writable.find((name) => name !== source),
         })
         return chosen === registryOf(answers)
           ? answers

@@ -14,6 +14,8 @@ export interface Listed {
   readonly names: readonly string[]
   /** False where there are more, or where the time was over. */
   readonly complete: boolean
+  /** There are repositories, and none of them is in a namespace. */
+  readonly flat?: boolean
 }
 
 /** Milliseconds that a list may take. */
@@ -35,6 +37,7 @@ export async function namespacesAt(table: Table, answers: Answers, registry: str
   return {
     names: [...names].slice(0, MOST_NAMESPACES),
     complete: repositories.complete && names.size <= MOST_NAMESPACES,
+    flat: repositories.complete && repositories.names.length > 0 && names.size === 0,
   }
 }
 

@@ -1,5 +1,6 @@
 /** The question for a registry: one of the configuration, or any other. */
 
+import type { Registry } from '../../../core/registry.ts'
 import { referenceIn } from '../../commands/policies/fields.ts'
 import { type Asker, select, text } from '../../prompt/prompt.ts'
 import type { Table } from './answers.ts'
@@ -10,6 +11,8 @@ export interface RegistryQuestion {
   readonly message: string
   readonly option: string
   readonly check: (answer: string) => Promise<string | undefined>
+  /** Which registries of the configuration are offered; default: all. */
+  readonly offers?: (registry: Registry) => boolean
   /** The one that Enter takes. */
   readonly likely?: string | undefined
 }
@@ -17,9 +20,10 @@ export interface RegistryQuestion {
 export async function askReference(
   asker: Asker,
   { configuration, session, file }: Table,
-  { message, option, check, likely }: RegistryQuestion,
+  { message, option, check, offers = () => true, likely }: RegistryQuestion,
 ): Promise<string> {
-  const choices = [...configuration.registries.values()].map(({ name, url, path, description }) => ({
+  const offered = [...configuration.registries.values()].filter(offers)
+  const choices = offered.map(({ name, url, path, description }) => ({
     value: name,
     name: `${name}  ${url ?? path ?? ''}`,
     description,
@@ -29,7 +33,7 @@ export async function askReference(
     name: 'another: a host such as docker.io, oci:DIR or tar:FILE',
     description: undefined,
   }
-  const isKnown = likely === undefined || configuration.registries.has(likely)
+  const isKnown = likely === undefined || offered.some(({ name }) => name === likely)
   const question = { message, option, choices: [...choices, other], fallback: isKnown ? likely : ANOTHER }
   const chosen = choices.length === 0 ? ANOTHER : await select(asker, question)
   if (chosen !== ANOTHER) return chosen

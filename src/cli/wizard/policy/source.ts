@@ -97,6 +97,7 @@ function namesTopic(table: Table, key: 'namespace' | 'name', label: string, name
     async ask(asker, answers) {
       const listed = await names.listed(answers)
       const now = listOf(table, answers, key)
+      if (listed?.flat && now.length === 0) return answers
       const offered = listed && listed.names.length > 0 && listed.names.length <= MOST_CHOICES ? listed.names : []
       const chosen = offered.length === 0 ? TYPED : await choose(asker, `${label}:`, `--${key}`, offered, now)
       if (chosen === ALL) return changed(answers, listFlag(table, key, []))

@@ -27,6 +27,9 @@ export function credentialTopics(table: Table, hasKeychain: boolean): readonly T
     const taken = takenBy(flags.type ?? before?.type, adapters)
     return KINDS.filter(({ value }) => taken.includes(value))
   }
+  /** What can only be read is mostly open to everyone. */
+  const isReadOnly = ({ flags }: Answers): boolean =>
+    adapters.find(({ identity }) => identity === flags.type)?.isReadOnly === true
   const isGiven = ({ kind }: Answers): boolean => kind !== 'as-found'
   const key = ({ kind, place }: Answers) =>
     kind === 'token' ? (place === 'file' ? 'tokenFile' : 'tokenEnv') : place === 'file' ? 'passwordFile' : 'passwordEnv'
@@ -53,7 +56,8 @@ export function credentialTopics(table: Table, hasKeychain: boolean): readonly T
         message: 'Credential:',
         option: '--username',
         choices: [...kinds(answers), none],
-        fallback: answers.kind !== 'as-found' || before ? answers.kind : kinds(answers)[0]?.value,
+        fallback:
+          answers.kind !== 'as-found' || before || isReadOnly(answers) ? answers.kind : kinds(answers)[0]?.value,
       })
       return kind === answers.kind ? answers : withoutPlaces({ ...answers, kind, secret: undefined })
     },
