@@ -148,9 +148,9 @@ function serveOf(read: readonly Read[], problems: Problem[]): ServeSettings {
     const message = `\`serve\` is defined twice, first at ${first?.source.shown}`
     problems.push(problemOf(source, { path: ['serve'], atKey: true, message }))
   }
-  const built =
-    first &&
-    builtServe(first.content.serve, first.source.directory, (path) => writtenAt(first.source, ['serve', ...path]))
+  const policies = new Set(read.flatMap(({ content }) => [...content.policies].map(([name]) => name)))
+  const written = (path: readonly (string | number)[]) => first && writtenAt(first.source, ['serve', ...path])
+  const built = first && builtServe(first.content.serve, first.source.directory, written, policies)
   if (first && built) problems.push(...built.findings.map((finding) => problemOf(first.source, finding)))
   return built?.value ?? defaultServe()
 }

@@ -271,6 +271,22 @@ export const serveSchema = mapping(
       },
       'What is kept of executions that have ended; without it everything',
     ).exactOptional(),
+    pull_users: z
+      .array(
+        mapping(
+          {
+            name: formed('Who pulls', /^[^:\s]{1,100}$/, 'a name without `:` and spaces'),
+            password: filled('The password, as an environment variable'),
+            policies: list(
+              'The policies through which that user may pull; without it all',
+              filled('A policy'),
+            ).exactOptional(),
+          },
+          'A user',
+        ),
+      )
+      .meta({ description: 'Who may pull; without it anyone on this machine, and no one else' })
+      .exactOptional(),
     notify: z
       .array(
         mapping(

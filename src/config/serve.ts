@@ -3,10 +3,12 @@
 import { resolve } from 'node:path'
 import type { Channel } from '../core/policy.ts'
 import { isLoopback } from '../core/registry.ts'
+import { type Secret, secret } from '../core/secret.ts'
 import { builtNotifications, type PolicyNames } from './outside.ts'
 import { salvage } from './salvage.ts'
-import { serveSchema } from './schema.ts'
+import { type ServeInput, serveSchema } from './schema.ts'
 import type { Finding } from './source.ts'
+import { didYouMean } from './suggest.ts'
 
 /** Times in milliseconds. */
 export interface ServeSettings {
@@ -20,7 +22,16 @@ export interface ServeSettings {
   readonly health_interval: number
   readonly max_executions: number
   readonly history?: { readonly keep?: number; readonly older_than?: number }
+  readonly pull_users?: readonly PullUser[]
   readonly notify?: readonly HealthNotification[]
+}
+
+/** Who may pull through the gateway. */
+export interface PullUser {
+  readonly name: string
+  readonly password: Secret
+  /** Names of policies; absent: all. */
+  readonly policies?: readonly string[]
 }
 
 /** A notification about a registry that has changed. */
@@ -29,16 +40,17 @@ export type HealthNotification = { readonly on: readonly ('unhealthy' | 'healthy
 /** More often than this a registry is not checked, in milliseconds. */
 const SHORTEST_INTERVAL = 1000
 
-/** Paths are relative to `directory`; `written` is what the file says at a place below `serve`. The value may be used only if there are no findings. */
+/** Paths are relative to `directory`; `written` is what the file says at a place below `serve`, `policies` the names of all. The value may be used only if there are no findings. */
 export function builtServe(
   input: unknown,
   directory: string,
   written: PolicyNames['written'] = () => undefined,
+  policies: ReadonlySet<string> = new Set(),
 ): { readonly value: ServeSettings; readonly findings: readonly Finding[] } | undefined {
   // What is wrong with its form was reported with the whole file.
   const parsed = salvage(serveSchema, input)
   if (!parsed) return undefined
-  const { listen, tls, notify, ...plain } = parsed.data
+  const { listen, tls, notify, pull_users: users, ...plain } = parsed.data
   const colon = listen.lastIndexOf(':')
   const host = listen.slice(0, colon).replace(/^\[|\]$/g, '')
   const port = Number(listen.slice(colon + 1))
@@ -60,11 +72,31 @@ export function builtServe(
       ...plain,
       host,
       port,
+      ...(users ? { pull_users: builtUsers(users, policies, findings) } : {}),
       ...(notify ? { notify: builtNotifications(notify, { directory, written }, findings) } : {}),
       ...(tls ? { tls: { cert: resolve(directory, tls.cert), key: resolve(directory, tls.key) } } : {}),
     },
     findings: findings.map((finding) => ({ ...finding, path: ['serve', ...finding.path] })),
   }
+}
+
+function builtUsers(
+  inputs: NonNullable<ServeInput['pull_users']>,
+  known: ReadonlySet<string>,
+  findings: Finding[],
+): readonly PullUser[] {
+  const names = new Set<string>()
+  return inputs.map(({ name, password, policies }, at): PullUser => {
+    const path = ['pull_users', at]
+    if (names.has(name)) findings.push({ path: [...path, 'name'], message: `there are two users \`${name}\`` })
+    names.add(name)
+    for (const [index, policy] of (policies ?? []).entries()) {
+      if (known.has(policy)) continue
+      const message = `there is no policy \`${policy}\``
+      findings.push({ path: [...path, 'policies', index], message, hint: didYouMean(policy, [...known]) })
+    }
+    return { name, password: secret(password), ...(policies ? { policies } : {}) }
+  })
 }
 
 /** Of a file that says nothing of it. */

@@ -15,6 +15,7 @@ const SECRETS = {
   OLD_PASSWORD: 'old',
   NEW_PASSWORD: 'new',
   HOOK_SECRET: 'key',
+  PULL_PASSWORD: 'key',
   SLACK_WEBHOOK: 'https://slack.example.com/x',
 }
 const CHART = { artifactType: 'application/vnd.cncf.helm.config.v1+json' }

@@ -4,9 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import type { Context } from '../../core/context.ts'
 import { describeError } from '../../core/errors.ts'
-import { isLoopback } from '../../core/registry.ts'
 import type { Daemon, Part } from '../parts.ts'
 import { type Artifacts, createArtifacts, type FoundManifest } from './artifacts.ts'
+import { createUsers } from './auth/users.ts'
 import { answerBlob } from './http/blobs.ts'
 import { answerReferrers, answerTags } from './http/lists.ts'
 import { type Asked, askedBy, namespaceIn } from './http/path.ts'
@@ -25,6 +25,7 @@ export function startGateway(daemon: Daemon): Part {
   const spools = createSpools(tmpdir(), SPOOLED)
   const pulls = new Pulls({ daemon, spools, named: (pull, blob) => artifacts.named(pull, blob) })
   const artifacts: Artifacts = createArtifacts({ history: program.history, clock: program.clock, pulls, ctx })
+  const users = createUsers(() => daemon.current().settings, program.clock)
   let targets: readonly Target[] | undefined
 
   const current = (): readonly Target[] => {
@@ -33,13 +34,13 @@ export function startGateway(daemon: Daemon): Part {
   }
 
   async function answer(exchange: Exchange, url: string): Promise<void> {
-    const { host, behind_proxy } = daemon.current().settings
-    if (!isLoopback(host.includes(':') ? `[${host}]` : host) || behind_proxy) {
-      throw new Refusal(403, 'DENIED', 'pulls are answered only where `serve` listens on loopback, without a proxy')
-    }
     const asked = askedBy(url)
-    if (asked.kind === 'base') return reply(exchange, 200, { 'content-type': 'application/json' }, '{}')
-    const places = await placesOf({ name: asked.name, host: namespaceIn(url) }, current())
+    const json = { 'content-type': 'application/json' }
+    if (asked.kind === 'token') return reply(exchange, 200, json, users.token(exchange.request, url))
+    const client = users.clientOf(exchange.request, asked.kind === 'base' ? undefined : asked.name)
+    if (asked.kind === 'base') return reply(exchange, 200, json, '{}')
+    const allowed = current().filter(({ policy }) => client.policies?.has(policy.name) ?? true)
+    const places = await placesOf({ name: asked.name, host: namespaceIn(url) }, allowed)
     if (asked.kind === 'tags') return answerTags(exchange, asked, places, ctx)
     if (asked.kind === 'referrers') {
       for (const place of places) await artifacts.settled(place, asked.digest)

@@ -54,16 +54,19 @@ export interface Gateway {
 
 export interface GatewayOptions {
   readonly home?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Further lines of `serve`. */
+  readonly serve?: string
   readonly timing?: Timing
 }
 
 /** `yaml`: a configuration without `serve`. */
 export async function startGateway(yaml: string, options: GatewayOptions = {}): Promise<Gateway> {
   const directory = temporaryDirectory()
-  writeFileSync(join(directory, 'serve.yaml'), `${yaml}\nserve: {listen: '127.0.0.1:0'}\n`)
+  writeFileSync(join(directory, 'serve.yaml'), `${yaml}\nserve:\n  listen: 127.0.0.1:0\n${options.serve ?? ''}`)
   const home = options.home ?? join(directory, 'home')
   const app = createApp({
-    env: { HOME: directory, REPLICATE_HOME: home },
+    env: { HOME: directory, REPLICATE_HOME: home, ...options.env },
     cwd: directory,
     stdin: async () => '',
     ...(options.timing ? { timing: options.timing } : {}),

@@ -6,11 +6,15 @@ import { Refusal } from '../refusal.ts'
 
 export type Asked =
   | { readonly kind: 'base' }
+  | { readonly kind: 'token' }
   | { readonly kind: 'manifest'; readonly name: string; readonly tag: string; readonly digest?: undefined }
   | { readonly kind: 'manifest'; readonly name: string; readonly digest: Digest; readonly tag?: undefined }
   | { readonly kind: 'blob'; readonly name: string; readonly digest: Digest }
   | { readonly kind: 'tags'; readonly name: string; readonly most: number; readonly after: string | undefined }
   | { readonly kind: 'referrers'; readonly name: string; readonly digest: Digest; readonly type: string | undefined }
+
+/** Where the gateway's own token service answers. */
+const TOKEN_PATH = '/v2/token'
 
 /** Tags of one page, unless the client wants fewer. */
 const TAGS_PAGE = 1000
@@ -28,6 +32,7 @@ export function askedBy(url: string): Asked {
   const path = decoded(mark < 0 ? url : url.slice(0, mark))
   const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
   if (path === '/v2' || path === '/v2/') return { kind: 'base' }
+  if (path === TOKEN_PATH) return { kind: 'token' }
   const tags = PATHS.tags.exec(path)
   if (tags) return { kind: 'tags', name: nameOf(tags), ...pageOf(query) }
   const manifest = PATHS.manifest.exec(path)

@@ -1,0 +1,112 @@
+/** Who a client is, and through which policies it may pull. */
+
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { PullUser, ServeSettings } from '../../../config/serve.ts'
+import type { Clock } from '../../../core/cancel.ts'
+import { isLoopback } from '../../../core/registry.ts'
+import { Refusal } from '../refusal.ts'
+import { createTokens } from './tokens.ts'
+
+export interface Client {
+  /** Undefined: through all. */
+  readonly policies: ReadonlySet<string> | undefined
+}
+
+export interface Users {
+  /** The client of a request about the repository `name`, or about none. Throws a `Refusal` that tells it how to sign in. */
+  clientOf(request: IncomingMessage, name: string | undefined): Client
+  /** Answers the token service: a token for whoever signs in with a password. Throws a `Refusal`. */
+  token(request: IncomingMessage, url: string): string
+}
+
+const SERVICE = 'replicate'
+/** How long a token is good for, in seconds. */
+const LIFE_S = 300
+/** A longer header is no credential. */
+const LONGEST = 8192
+const ANYONE: Client = { policies: undefined }
+
+export function createUsers(settings: () => ServeSettings, clock: Clock): Users {
+  const tokens = createTokens(clock)
+
+  function userOf(request: IncomingMessage): PullUser | undefined {
+    const [, encoded] = /^basic +(\S+)$/i.exec(authorizationOf(request)) ?? []
+    if (encoded === undefined) return undefined
+    const text = Buffer.from(encoded, 'base64').toString('utf8')
+    const colon = text.indexOf(':')
+    const name = text.slice(0, Math.max(0, colon))
+    const user = settings().pull_users?.find((one) => one.name === name)
+    // A name that does not exist takes as long.
+    const isRight = isSame(text.slice(colon + 1), user?.password.reveal() ?? '')
+    return user && isRight ? user : undefined
+  }
+
+  function holderOf(request: IncomingMessage, scope: string | undefined): PullUser | undefined {
+    const [, token] = /^bearer +(\S+)$/i.exec(authorizationOf(request)) ?? []
+    const claims = token === undefined ? undefined : tokens.read(token)
+    if (!claims || (scope !== undefined && !claims.scopes.includes(scope))) return undefined
+    return settings().pull_users?.find(({ name }) => name === claims.user)
+  }
+
+  return {
+    clientOf(request, name) {
+      const { pull_users: users, host, behind_proxy } = settings()
+      if (!users) {
+        if (!behind_proxy && isLoopback(host.includes(':') ? `[${host}]` : host)) return ANYONE
+        throw new Refusal(
+          403,
+          'DENIED',
+          'only this machine may pull without a user: name some under `serve.pull_users`',
+        )
+      }
+      const scope = name === undefined ? undefined : `repository:${name}:pull`
+      const user = userOf(request) ?? holderOf(request, scope)
+      if (user) return { policies: user.policies && new Set(user.policies) }
+      throw new Refusal(401, 'UNAUTHORIZED', 'sign in as a user of `serve.pull_users`', {
+        'www-authenticate': challenge(request, settings(), scope),
+      })
+    },
+    token(request, url) {
+      const user = userOf(request)
+      if (!user) {
+        const headers = { 'www-authenticate': `Basic realm="${SERVICE}"` }
+        throw new Refusal(401, 'UNAUTHORIZED', 'no such user, or another password', headers)
+      }
+      const asked = new URL(url, 'path://only').searchParams.getAll('scope').flatMap((scopes) => scopes.split(' '))
+      const token = tokens.issue(user.name, asked.flatMap(pullOf), LIFE_S)
+      const issued_at = new Date(clock.now()).toISOString()
+      return JSON.stringify({ token, access_token: token, expires_in: LIFE_S, issued_at })
+    },
+  }
+}
+
+/** Only pulls are granted, of whatever is asked for: which policies the user has is looked at with each request. */
+function pullOf(scope: string): readonly string[] {
+  const [, name, actions] = /^repository:([^:]{1,255}):(.*)$/.exec(scope) ?? []
+  return name !== undefined && actions?.split(',').includes('pull') ? [`repository:${name}:pull`] : []
+}
+
+function challenge(request: IncomingMessage, settings: ServeSettings, scope: string | undefined): string {
+  const realm = `${originOf(request, settings)}/v2/token`
+  return `Bearer realm="${realm}",service="${SERVICE}"${scope === undefined ? '' : `,scope="${scope}"`}`
+}
+
+/** The gateway as the client names it. */
+function originOf({ headers }: IncomingMessage, { host, port, tls, behind_proxy }: ServeSettings): string {
+  const named = headers.host ?? ''
+  const authority = /^[\w.-]+(:\d{1,5})?$|^\[[\da-f:]+\](:\d{1,5})?$/i.test(named) ? named : `${host}:${port}`
+  const forwarded = behind_proxy ? (headers['x-forwarded-proto'] ?? 'https') : undefined
+  const scheme = tls || forwarded === 'https' ? 'https' : 'http'
+  return `${scheme}://${authority}`
+}
+
+function authorizationOf({ headers: { authorization = '' } }: IncomingMessage): string {
+  return authorization.length > LONGEST ? '' : authorization
+}
+
+/** In a time that does not tell how much of it is right. */
+function isSame(given: string, right: string): boolean {
+  const hash = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(hash(given), hash(right)) && right !== ''
+}
