@@ -23,9 +23,9 @@ function run(history: History, specs: readonly TaskSpec[], end: 'succeeded' | 'f
 test('knows the tags that a policy has brought, and their digests, also once its executions are pruned', async () => {
   const history = await open()
   const id = run(history, copies(2))
-  expect(history.brought.find('base', tag('v1'))).toEqual({ digest })
+  expect(history.brought.find('base', tag('v1'))).toMatchObject({ digest })
   expect(history.prune.delete([id])).toBe(1)
-  expect(history.brought.find('base', tag('v1'))).toEqual({ digest })
+  expect(history.brought.find('base', tag('v1'))).toMatchObject({ digest })
   expect(history.brought.find('base', tag('v2'))).toBeUndefined()
   expect(history.brought.find('base', { ...tag('v1'), registry: 'quay' })).toBeUndefined()
   expect(history.brought.find('base', { ...tag('v1'), repository: 'library/alpine' })).toBeUndefined()
@@ -38,7 +38,7 @@ test('knows the digest that a policy brought last', async () => {
   run(history, [first])
   const newer = `sha256:${'b'.repeat(64)}` as const
   run(history, [{ ...first, action: 'update', digest: newer }])
-  expect(history.brought.find('base', tag('v0'))).toEqual({ digest: newer })
+  expect(history.brought.find('base', tag('v0'))).toEqual({ digest: newer, time: expect.any(Number) })
 })
 
 test('has not brought what another policy brought, what failed, what was there, and what only got referrers', async () => {
@@ -50,7 +50,7 @@ test('has not brought what another policy brought, what failed, what was there, 
   run(history, [{ ...first, action: 'keep' }])
   run(history, [{ ...first, referrers_only: true }])
   expect(history.brought.find('base', tag('v0'))).toBeUndefined()
-  expect(history.brought.find('other', tag('v0'))).toEqual({ digest })
+  expect(history.brought.find('other', tag('v0'))).toMatchObject({ digest })
 })
 
 test('no longer owns a tag that it has deleted', async () => {
@@ -62,7 +62,7 @@ test('no longer owns a tag that it has deleted', async () => {
     specs.slice(0, 1).map((spec) => ({ ...spec, action: 'delete' as const })),
   )
   expect(history.brought.find('base', tag('v0'))).toBeUndefined()
-  expect(history.brought.find('base', tag('v1'))).toEqual({ digest })
+  expect(history.brought.find('base', tag('v1'))).toMatchObject({ digest })
 })
 
 test('learns from a history of an older version what was brought', async () => {
@@ -80,4 +80,38 @@ test('learns from a history of an older version what was brought', async () => {
   const history = await open(directory)
   expect(history.brought.find('base', tag('v0'))).toEqual({ digest })
   expect(history.brought.find('base', tag('v1'))).toBeUndefined()
+})
+
+test('knows which tags a policy brought into a repository, of one digest too, and how many into a registry', async () => {
+  const history = await open()
+  const [first, second] = copies(2)
+  if (!first || !second) throw new Error('no tasks')
+  const other = `sha256:${'b'.repeat(64)}` as const
+  run(history, [first, { ...second, digest: other }])
+  const at = { registry: 'harbor', repository: 'mirror/library/alpine' }
+  expect(history.brought.tags('base', at)).toEqual(['v0', 'v1'])
+  expect(history.brought.tags('base', at, other)).toEqual(['v1'])
+  expect(history.brought.tags('other', at)).toEqual([])
+  expect(history.brought.count('base', 'harbor')).toBe(2)
+  expect(history.brought.count('base', 'hub')).toBe(0)
+})
+
+test('knows for a day which tags a policy has deleted, but not those that it kept after all', async () => {
+  let now = 1000
+  const history = await open(temporaryDirectory(), { clock: { now: () => now } })
+  const [first, second] = copies(2)
+  if (!first || !second) throw new Error('no tasks')
+  run(history, [{ ...first, action: 'delete' }])
+  expect(history.brought.removed('base', tag('v0'))).toBe(1000)
+  expect(history.brought.removed('base', tag('v1'))).toBeUndefined()
+  now += 25 * 60 * 60 * 1000
+  run(history, [{ ...second, action: 'delete' }])
+  expect(history.brought.removed('base', tag('v0'))).toBeUndefined()
+  expect(history.brought.removed('base', tag('v1'))).toBe(now)
+  const id = begin(history)
+  history.tasks.add(id, [{ ...first, action: 'delete' }])
+  for (const task of history.tasks.takePending(id, 9, now, 'delete')) {
+    history.tasks.finish(task.id, 'succeeded', { written: digest })
+  }
+  expect(history.brought.removed('base', tag('v0'))).toBeUndefined()
 })

@@ -1,5 +1,6 @@
 /** The tables of the history, as the steps that led to them. */
 
+import { DOINGS, EVENTS } from '../events/schema.ts'
 import { FIRST_STEPS } from './first-steps.ts'
 
 /** Entry N brings a file from version N to N + 1. Entries are never changed, only added. */
@@ -18,46 +19,7 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX registry_changes_by_name ON registry_changes (name, id);
   `,
-  `
-  -- What registries tell of their artifacts. artifact: repository and tag, or digest, or neither. registry: its name; address: its URL then.
-  -- delivery: the registry's own name of the event, which comes again where it did not hear the answer. policy: the only one it is for, or ''.
-  CREATE TABLE events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    registry TEXT NOT NULL,
-    address TEXT NOT NULL,
-    via TEXT NOT NULL,
-    policy TEXT NOT NULL,
-    delivery TEXT,
-    action TEXT NOT NULL,
-    artifact TEXT NOT NULL,
-    repository TEXT NOT NULL,
-    tag TEXT,
-    digest TEXT,
-    time INTEGER,
-    received INTEGER NOT NULL,
-    state TEXT NOT NULL
-  ) STRICT;
-  CREATE UNIQUE INDEX events_by_delivery ON events (registry, delivery, artifact, action) WHERE delivery IS NOT NULL;
-  CREATE INDEX events_by_artifact ON events (registry, artifact, id);
-  CREATE INDEX events_received ON events (registry, policy, artifact, id) WHERE state = 'received';
-
-  -- What a policy has yet to do for an event; due: not before. mark: changes with every event of the artifact.
-  CREATE TABLE reactions (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    policy TEXT NOT NULL,
-    artifact TEXT NOT NULL,
-    via TEXT NOT NULL,
-    action TEXT NOT NULL,
-    repository TEXT NOT NULL,
-    tag TEXT,
-    digest TEXT,
-    due INTEGER NOT NULL,
-    tries INTEGER NOT NULL,
-    mark INTEGER NOT NULL,
-    UNIQUE (policy, artifact)
-  ) STRICT;
-  CREATE INDEX reactions_due ON reactions (policy, due, id);
-  `,
+  EVENTS,
   `
   -- Digests of what stands beside the content, such as a chart's provenance; null: not noted.
   ALTER TABLE content_names ADD COLUMN beside TEXT;
@@ -117,4 +79,5 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (poll_id, repository, name)
   ) STRICT, WITHOUT ROWID;
   `,
+  DOINGS,
 ]

@@ -55,13 +55,8 @@ export interface EventRecords {
   nextSettled(settle: number, longest: number): number | undefined
   /** These, and earlier ones of their artifacts, no longer wait. */
   close(events: readonly SettledEvent[], state: Exclude<EventState, 'received'>): void
-  /** True where an event of the artifact came after this one. */
-  isNewer(
-    registry: string,
-    artifact: Pick<ArtifactEvent, 'repository' | 'tag' | 'digest'>,
-    action: EventKind,
-    than: number,
-  ): boolean
+  /** True where the artifact was pushed since a time, in milliseconds since 1970. */
+  pushedSince(registry: string, artifact: string, since: number): boolean
   /** Newest first. */
   list(limit: number): readonly ShownEvent[]
   /** How many wait for others of their artifact, or for a policy. */
@@ -138,8 +133,7 @@ export function createEventRecords(database: Database): EventRecords {
         }
       })
     },
-    isNewer: (registry, { repository, tag = null, digest = null }, action, than) =>
-      database.get(NEWER, { registry, artifact: artifactOf({ repository, tag, digest }), action, than }) !== undefined,
+    pushedSince: (registry, artifact, since) => database.get(PUSHED, { registry, artifact, since }) !== undefined,
     list: (limit) =>
       database.all<ShownRow>(LIST, { limit }).map(({ id, registry, via, state, received, ...row }) => ({
         ...eventOf(row),
@@ -226,8 +220,8 @@ const CLOSE = `
   UPDATE events SET state = @state
   WHERE state = 'received' AND registry = @registry AND policy = @policy AND artifact = @artifact AND id <= @id`
 
-const NEWER = `
-  SELECT 1 FROM events WHERE registry = @registry AND artifact = @artifact AND action = @action AND id > @than LIMIT 1`
+const PUSHED = `
+  SELECT 1 FROM events WHERE registry = @registry AND artifact = @artifact AND action = 'push' AND received > @since LIMIT 1`
 
 const LIST = `
   SELECT id, registry, via, state, received, action, repository, tag, digest FROM events ORDER BY id DESC LIMIT @limit`

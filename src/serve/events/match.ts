@@ -5,14 +5,13 @@ import { attachmentSubject } from '../../core/reference.ts'
 import { type Selection, selectionOf } from '../../engine/plan/filter.ts'
 import type { SettledEvent } from '../../history/history.ts'
 
-/** Compiled once: a newer configuration has other policies. */
+/** A newer configuration has other policies. */
 const selections = new WeakMap<Policy, Selection>()
 
 export function concerns(event: SettledEvent, policy: Policy): boolean {
   if (!policy.enabled || policy.source.registry !== event.registry) return false
   if (!isTriggered(event, policy)) return false
-  const selection = selections.get(policy) ?? selectionOf(policy)
-  selections.set(policy, selection)
+  const selection = selectionIn(policy)
   if (!selection.repository(event.repository).kept) return false
   if (event.action === 'delete') {
     return policy.deletion !== 'never' && (event.tag === undefined || selection.tag(event.tag).kept)
@@ -21,6 +20,13 @@ export function concerns(event: SettledEvent, policy: Policy): boolean {
   if (event.tag !== undefined) return selection.tag(event.tag).kept || hangsOn(event.tag, policy)
   // Without a tag it is one of those, or something that refers to an image.
   return event.digest === undefined || policy.filters.untagged || policy.referrers !== false || event.action !== 'push'
+}
+
+/** What the policy's filters select, compiled once. */
+export function selectionIn(policy: Policy): Selection {
+  const selection = selections.get(policy) ?? selectionOf(policy)
+  selections.set(policy, selection)
+  return selection
 }
 
 /** True where something besides a user and a schedule starts the policy, which is what reactions come from. */

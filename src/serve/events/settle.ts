@@ -2,8 +2,10 @@
 
 import type { Configuration } from '../../config/load.ts'
 import { ConfigurationError } from '../../core/errors.ts'
+import type { Policy } from '../../core/policy.ts'
 import type { SettledEvent } from '../../history/history.ts'
 import type { Daemon } from '../parts.ts'
+import { isEcho } from './echo.ts'
 import { concerns } from './match.ts'
 
 /** `quiet` and `longest` are times in milliseconds since 1970: see `EventRecords.settled`. False once nothing more has settled. */
@@ -16,8 +18,10 @@ export function settle({ program, current }: Omit<Daemon, 'events'>, quiet: numb
   const taken: SettledEvent[] = []
   const passed: SettledEvent[] = []
   const wanted = events.flatMap((event) => {
+    const isWanted = (policy: Policy): boolean =>
+      concerns(event, policy) && !isEcho(event, policy, configuration, history, now)
     const isOurs = addressOf(event.registry, configuration) === event.address
-    const policies = isOurs ? configuration.policies.filter((policy) => concerns(event, policy)) : []
+    const policies = isOurs ? configuration.policies.filter(isWanted) : []
     if (policies.length === 0) passed.push(event)
     else taken.push(event)
     return policies.map(({ name }) => ({ policy: name, event, via: event.via, due: now }))
