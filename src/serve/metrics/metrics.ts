@@ -46,6 +46,7 @@ function createGauges(register: Register, daemon: Daemon) {
   gauge('build_info', '1; its version is a label', 'version').set({ version: metadata.version }, 1)
   const running = gauge('executions_running', 'Executions that run now', 'policy')
   const waiting = gauge('executions_waiting', 'Executions that wait for their turn')
+  const events = gauge('events_waiting', 'Events of webhooks and polls that a policy has still to act on')
   const enabled = gauge('policy_enabled', '1 for a policy that triggers start, 0 for one that is disabled', 'policy')
   const broken = gauge(
     'config_last_reload_successful',
@@ -75,6 +76,7 @@ function createGauges(register: Register, daemon: Daemon) {
       for (const policy of policies) running.set({ policy }, 0)
       for (const { policy } of daemon.executions.running) running.inc({ policy })
       waiting.set(daemon.executions.waiting)
+      events.set(program.history.events.waiting())
       enabled.reset()
       for (const policy of configuration.policies) enabled.set({ policy: policy.name }, policy.enabled ? 1 : 0)
       broken.set(failure ? 0 : 1)

@@ -130,8 +130,16 @@ test('gauges tell how things are: policies, queue, registries, allowances, the c
   daemon.history.registries.keepStatus('hub', 'https://hub.example.com', 'down')
   await daemon.clock.advance(5000)
   daemon.history.registries.keepStatus('mirror', 'https://mirror.example.com')
+  const origin = {
+    registry: 'hub',
+    address: 'https://hub.example.com',
+    via: 'event',
+    received: daemon.clock.now(),
+  } as const
+  daemon.history.events.add([{ action: 'push', repository: 'team/app', tag: 'v1' }], origin)
   expect(await value('replicate_policy_enabled', { policy: 'team' })).toBe(0)
   expect(await value('replicate_executions_waiting')).toBe(0)
+  expect(await value('replicate_events_waiting')).toBe(1)
   expect(await value('replicate_executions_running', { policy: 'base' })).toBe(0)
   expect(await value('replicate_registry_healthy', { registry: 'hub' })).toBe(0)
   expect(await value('replicate_registry_healthy', { registry: 'mirror' })).toBe(1)
