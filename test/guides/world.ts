@@ -55,7 +55,16 @@ export async function startWorld(): Promise<World> {
   const publisher = { name: 'prometheus-community', url: 'https://prometheus-community.github.io/charts' }
   const artifacts = await startArtifactHub([{ name: 'prometheus', repository: publisher }])
 
+  const [jetstack, quay] = await Promise.all([startHelmHttp(), startMemoryRegistry()])
+  const parts = ['controller', 'webhook', 'cainjector']
+  for (const part of parts) quay.add(`jetstack/cert-manager-${part}`, multiplatform(`${part} v1.15.0`), 'v1.15.0')
+  const manager = chart('cert-manager', 'v1.15.0', managerFiles(parts))
+  jetstack.files.set(`/${manager.file}`, manager.archive)
+  jetstack.files.set('/index.yaml', Buffer.from(indexOf([entryOf(manager)])))
+
   const internet = await startInternet({
+    'charts.jetstack.io': new URL(jetstack.url).origin,
+    'quay.io': quay.url,
     'artifacthub.io': artifacts.url,
     'prometheus-community.github.io': new URL(charts.url).origin,
     'registry-1.docker.io': hub.content.url,
@@ -67,13 +76,25 @@ export async function startWorld(): Promise<World> {
     'hub.example.com': build.url,
     'mirror.example.com': mirror.url,
   })
-  const all = [internet, hub, charts, artifacts, registry, old, fresh, internal, build, mirror]
+  const all = [internet, jetstack, quay, hub, charts, artifacts, registry, old, fresh, internal, build, mirror]
   return {
     env: internet.env,
     async close() {
       await Promise.all(all.map((one) => one.close()))
     },
   }
+}
+
+/** Its values say all that its templates need, so that it does not matter whether there is a Helm to render them. */
+function managerFiles(parts: readonly string[]): Readonly<Record<string, string>> {
+  const values = parts.map(
+    (part) => `${part}: { image: { repository: quay.io/jetstack/cert-manager-${part}, tag: v1.15.0 } }\n`,
+  )
+  const pods = parts.map((part) => {
+    const image = `{{ .Values.${part}.image.repository }}:{{ .Values.${part}.image.tag }}`
+    return `---\napiVersion: v1\nkind: Pod\nmetadata: { name: ${part} }\nspec: { containers: [{ name: a, image: "${image}" }] }\n`
+  })
+  return { 'values.yaml': values.join(''), 'templates/pods.yaml': pods.join('') }
 }
 
 const made = new Map<string, Artifact>()
