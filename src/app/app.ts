@@ -7,7 +7,7 @@ import type { Edit } from '../config/edit/edit.ts'
 import type { Edited, EditMode } from '../config/edit/file.ts'
 import type { Configuration } from '../config/load.ts'
 import { homeDirectory } from '../config/paths.ts'
-import { readConfiguration } from '../config/read.ts'
+import { configurationFiles, readConfiguration } from '../config/read.ts'
 import type { PingStep } from '../core/adapter.ts'
 import { systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
@@ -142,7 +142,7 @@ export function createApp(options: AppOptions): App {
     listening = ctx
     for (const text of warnings.splice(0)) ctx.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
     told = (event) => ctx.emit(redactAll(event, (text) => redactor.text(text)))
-    return { signal: ctx.signal, emit: told }
+    return { ...ctx, emit: told }
   }
 
   /** A check is worth something also where its result cannot be kept. */
@@ -190,19 +190,6 @@ export function createApp(options: AppOptions): App {
     commandEnv,
   })
 
-  async function ping(
-    name: string,
-    configuration: Configuration,
-    ctx: Context,
-    ended?: (step: PingStep) => void,
-  ): Promise<readonly PingStep[]> {
-    const registry = configuration.registryOf(name)
-    const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
-    const reason = steps.find(({ ok }) => !ok)?.detail
-    await keepStatus(registry, reason, ctx)
-    return steps
-  }
-
   return {
     configuration: (files) => read(files, options.config),
     offline: (files) => read(files, options.config, true),
@@ -212,7 +199,13 @@ export function createApp(options: AppOptions): App {
       (await import('../config/edit/file.ts')).editConfiguration(edits, { ...options, types: adapters, ...how }),
     ...running,
     ...createLooking({ connections, guarded, readHistory, lists }),
-    ping,
+    async ping(name, configuration, ctx, ended) {
+      const registry = configuration.registryOf(name)
+      const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
+      const reason = steps.find(({ ok }) => !ok)?.detail
+      await keepStatus(registry, reason, ctx)
+      return steps
+    },
     async tryOut(registry, credential, ctx, ended) {
       const from = { origin: 'what was entered', whose: 'what was entered' }
       const entered = credential && credentialOf(credential, from, { secrets: redactor.add })
@@ -256,13 +249,17 @@ export function createApp(options: AppOptions): App {
       await serveWith(
         { ...request, listen },
         {
-          ...running,
-          connections,
+          about,
           history,
           clock,
-          read: (files) => read(files, options.config),
-          outside: { post, commandEnv },
-          ping,
+          carriers,
+          guarded,
+          config: options.config,
+          read,
+          filesOf: (files) => configurationFiles({ ...options, files }),
+          keepStatus,
+          commandEnv,
+          trace: options.trace,
         },
       )
     },

@@ -1,62 +1,100 @@
-/** Lends the program to the daemon: the same functions that commands use. */
+/** Lends the program to the daemon: the same functions that commands use, with connections that last for days. */
 
-import type { Configuration } from '../config/load.ts'
-import type { PingStep } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
-import { ReplicateError } from '../core/errors.ts'
+import { ConfigurationError, ReplicateError } from '../core/errors.ts'
+import type { Registry } from '../core/registry.ts'
 import type { PolicyOutcome } from '../core/requests.ts'
-import type { Outside } from '../engine/notify/send.ts'
 import type { History } from '../history/history.ts'
 import { type ServeOptions, serve } from '../serve/daemon.ts'
 import type { Program } from '../serve/parts.ts'
-import type { Connections } from './connections.ts'
-import type { Running } from './running.ts'
+import type { SystemdSurroundings } from '../serve/process/systemd.ts'
+import type { ConnectionOptions } from './connections.ts'
+import { pingRegistry } from './ping.ts'
+import { type ConnectionPool, createPool } from './pool.ts'
+import { createPost } from './post.ts'
+import { createRunning, type RunningParts } from './running.ts'
 
 /** What the command line gives the daemon. */
-export interface ServeRequest extends Omit<ServeOptions, 'program' | 'parts'> {
+export interface ServeRequest extends Omit<ServeOptions, 'program' | 'parts' | 'systemd'> {
   /** As the user wrote them. */
   readonly files: readonly string[]
 }
 
-export interface ServingParts extends Running {
+export interface ServingParts extends Pick<RunningParts, 'carriers' | 'guarded' | 'config' | 'read' | 'commandEnv'> {
   readonly history: History
   readonly clock: Clock
-  readonly connections: Connections
-  readonly read: (files: readonly string[]) => Promise<Configuration>
-  readonly outside: Outside
-  readonly ping: (registry: string, configuration: Configuration, ctx: Context) => Promise<readonly PingStep[]>
+  /** What all connections have in common. */
+  readonly about: Omit<ConnectionOptions, 'warn'>
+  readonly trace: boolean | undefined
+  /** The paths of files that the user named, and of the user's own configuration. */
+  readonly filesOf: (files: readonly string[]) => readonly string[]
+  /** How a registry was, for the history. */
+  readonly keepStatus: (registry: Registry, reason: string | undefined, ctx: Context) => Promise<void>
 }
 
-export function serveWith({ files, ...request }: ServeRequest, parts: ServingParts): Promise<void> {
-  return serve({ ...request, program: createProgram(files, parts) })
+export async function serveWith({ files, ...request }: ServeRequest, parts: ServingParts): Promise<void> {
+  if (files.includes('-')) {
+    throw new ConfigurationError('`serve` reads its configuration again and again, which standard input cannot be', {
+      hint: 'name a file',
+    })
+  }
+  const warn = (text: string): void => request.listen({ type: 'log', level: 'warning', text })
+  const pool = createPool({ ...parts.about, warn })
+  try {
+    await serve({ ...request, program: createProgram(files, parts, pool), systemd: systemdOf(parts.about.env) })
+  } finally {
+    await pool.close()
+  }
 }
 
-function createProgram(files: readonly string[], { run, again, connections, ...parts }: ServingParts): Program {
-  const { history, clock } = parts
+function createProgram(files: readonly string[], parts: ServingParts, pool: ConnectionPool): Program {
+  const { history, clock, about, trace, guarded, config, commandEnv } = parts
+  const post = createPost({ ...about, connections: pool, trace })
+  const { run, again } = createRunning({
+    ...parts,
+    connections: pool,
+    history: async () => history,
+    timing: about.timing,
+    post,
+  })
+
+  /** The one outcome of a run of one policy. */
+  async function outcomeOf(policy: string, running: () => AsyncIterable<PolicyOutcome>): Promise<PolicyOutcome> {
+    const release = pool.hold()
+    try {
+      for await (const outcome of running()) return outcome
+      return { policy, exitCode: 1 }
+    } catch (error) {
+      return { policy, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
+    } finally {
+      release()
+    }
+  }
+
   return {
     history,
     clock,
-    read: () => parts.read(files),
+    files: parts.filesOf(files),
+    read: () => parts.read(files, config),
     run: (policy, configuration, options, started, ctx) =>
       outcomeOf(policy.name, () => run([policy], configuration, options, (_policy, one) => started(one), ctx)),
     again: (earlier, options, started, ctx) =>
       outcomeOf(history.executions.get(earlier.execution).policy, () =>
         again(earlier, options, (_policy, one) => started(one), ctx),
       ),
-    ping: (registry, configuration, ctx) => parts.ping(registry.name, configuration, ctx),
-    open: connections.open,
-    outside: parts.outside,
-    typeOf: connections.typeOf,
+    async ping(registry, _configuration, ctx) {
+      const steps = await pingRegistry(registry, pool, guarded(ctx))
+      await parts.keepStatus(registry, steps.find(({ ok }) => !ok)?.detail, ctx)
+      return steps
+    },
+    outside: { post, commandEnv },
+    open: pool.open,
+    typeOf: pool.typeOf,
   }
 }
 
-/** The one outcome of a run of one policy. */
-async function outcomeOf(policy: string, run: () => AsyncIterable<PolicyOutcome>): Promise<PolicyOutcome> {
-  try {
-    for await (const outcome of run()) return outcome
-    return { policy, exitCode: 1 }
-  } catch (error) {
-    return { policy, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
-  }
+function systemdOf({ NOTIFY_SOCKET, ...env }: ConnectionOptions['env']): SystemdSurroundings | undefined {
+  const { WATCHDOG_USEC, WATCHDOG_PID, PATH } = env
+  return NOTIFY_SOCKET ? { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, PATH } : undefined
 }

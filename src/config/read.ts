@@ -36,6 +36,12 @@ export async function readConfiguration(options: ReadOptions): Promise<Configura
   return configuration
 }
 
+/** The paths of what `readConfiguration` reads, whether they exist or not: absolute; `-` is standard input. */
+export function configurationFiles(options: Pick<ReadOptions, 'files' | keyof PathOptions>): readonly string[] {
+  const named = options.files.map((file) => (file === '-' ? '-' : resolve(options.cwd, file)))
+  return [...new Set([...named, userConfiguration(options).path])]
+}
+
 /** The files, and beside them the user's configuration where there is one. Throws a `ConfigurationError`. */
 export async function readFiles(options: Omit<ReadOptions, 'types'>): Promise<readonly ConfigurationFile[]> {
   const paths = new Set(options.files.map((file) => (file === '-' ? '-' : resolve(options.cwd, file))))

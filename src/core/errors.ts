@@ -151,6 +151,12 @@ export class IntegrityError extends ReplicateError {
 export class LockedError extends ReplicateError {
   readonly code = 'locked'
   override readonly exitCode = 5
+  /** The execution that holds the lock, where one does. */
+  readonly execution: number | undefined
+  constructor(message: string, details: ErrorDetails & { readonly execution?: number } = {}) {
+    super(message, details)
+    this.execution = details.execution
+  }
 }
 
 /** Stopped on purpose: by a signal (`exitCode` 130 or 143), by `executions stop` (4) or by a time limit (1). */

@@ -6,6 +6,7 @@ import { type BlobHomes, createBlobHomes } from './blob-homes.ts'
 import { type BroughtTags, createBroughtTags } from './brought.ts'
 import { type ChartImageRecords, createChartImageRecords } from './chart-images.ts'
 import { type ContentNames, createContentNames } from './content-names.ts'
+import { createDaemonRecords, type DaemonRecords } from './daemon.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrations.ts'
 import { createErrorText } from './database/recorded-error.ts'
@@ -29,6 +30,7 @@ import { createTaskListing, type TaskListing } from './tasks/listing.ts'
 import { createTasks, type Tasks } from './tasks/tasks.ts'
 import { createUploads, type Uploads } from './uploads.ts'
 
+export type { DaemonOwner, DaemonRecords } from './daemon.ts'
 export type { EventOrigin, EventRecords, EventWay, SettledEvent, ShownEvent } from './events/events.ts'
 export type { Reaction, Reactions } from './events/reactions.ts'
 export type { Beginning } from './executions/attempts.ts'
@@ -71,6 +73,7 @@ export interface History {
   readonly reactions: Reactions
   readonly schedules: ScheduleRuns
   readonly polls: Polls
+  readonly daemon: DaemonRecords
   readonly prune: Prune
   /** Tells this history from every other one. */
   identity(): string
@@ -112,7 +115,8 @@ export async function openHistory(directory: string, options: HistoryOptions = {
   }
   const now = (): number => clock.now()
   const errorText = createErrorText(redact)
-  const locks = createLocks(database, now, me, options.isAlive ?? isProcessAlive)
+  const { isAlive = isProcessAlive } = options
+  const locks = createLocks(database, now, me, isAlive)
   const logs = createLogs(database, redact)
   const listing = createExecutionListing(database, locks)
   return {
@@ -150,6 +154,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     reactions: createReactions(database),
     schedules: createScheduleRuns(database, now),
     polls: createPolls(database),
+    daemon: createDaemonRecords(database, now, me, isAlive, locks.markInterrupted),
     prune: createPrune(database, locks),
     identity: () => database.get<{ id: string }>('SELECT id FROM identity')?.id ?? '',
     close() {

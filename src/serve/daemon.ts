@@ -1,93 +1,162 @@
 /** `replicate serve` as a whole: starts its parts, listens, reloads, and ends in order. */
 
-import { ConfigurationError, messageOf } from '../core/errors.ts'
+import { after } from '../core/cancel.ts'
+import { CancelledError, messageOf } from '../core/errors.ts'
+import { plural } from '../core/plural.ts'
+import { ALL_PARTS } from './all-parts.ts'
+import { createInForce } from './configuration/configuration.ts'
+import { watchFiles } from './configuration/files.ts'
 import { createEvents } from './events/events.ts'
 import { createExecutions } from './executions/executions.ts'
-import { startGateway } from './gateway/gateway.ts'
-import { startHealth } from './health/health.ts'
-import { startHooks } from './hooks/hooks.ts'
 import { createListener } from './http/listener.ts'
 import { addProbes } from './http/probes.ts'
-import { startMetrics } from './metrics/metrics.ts'
 import { createNews } from './news.ts'
-import type { Current, Daemon, Part, Program, ServeNews, StartPart } from './parts.ts'
-import { startPolls } from './poll/poll.ts'
-import { startSchedules } from './schedule/schedule.ts'
+import type { Daemon, Part, Program, ServeNews, StartPart } from './parts.ts'
+import { type Ownership, takeOwnership } from './process/owner.ts'
+import { createSystemd, type SystemdSurroundings } from './process/systemd.ts'
+import { pruneHourly } from './pruning.ts'
 
 export interface ServeOptions {
   readonly program: Program
   /** Aborted to end the daemon. */
   readonly signal: AbortSignal
+  /** How long running tasks may take to end then, in milliseconds. */
+  readonly drain: number
   /** Calls back when the configuration is to be read anew; the result ends it. */
   readonly onReload: (callback: () => void) => () => void
   readonly listen: (news: ServeNews) => void
-  /** How long running tasks may take to end, in milliseconds. */
-  readonly drain: number
-  /** Told where it listens, once it does. */
-  readonly listening: (url: string) => void
+  /** Where systemd has started it. */
+  readonly systemd?: SystemdSurroundings | undefined
   /** Default: all. */
   readonly parts?: readonly StartPart[]
 }
 
-/** In this order they start, and in the other one they end. */
-const PARTS: readonly StartPart[] = [startHealth, startMetrics, startSchedules, startPolls, startHooks, startGateway]
+/** Milliseconds that parts and requests have to end, after everything was stopped. */
+const LAST_WAIT = 10_000
 
-/** Resolves when the daemon has ended. Throws where it could not start. */
-export async function serve({ program, signal, onReload, ...options }: ServeOptions): Promise<void> {
-  const configuration = await program.read()
-  let current: Current = { configuration, settings: configuration.serve, broken: undefined }
+/** Resolves when the daemon has ended. Throws where it could not start, and where another daemon has taken its history over. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { program, signal } = options
   const news = createNews()
   news.listen(options.listen)
-  const end = new AbortController()
+  const inform = (text: string): void => news.tell({ type: 'log', level: 'info', text })
+  const configuration = await program.read()
+  const ownership = await takeOwnership(program, inform, signal)
+  try {
+    await work(options, news, configuration, ownership)
+  } finally {
+    ownership.release()
+  }
+  news.tell({ type: 'ended' })
+}
+
+async function work(
+  { program, signal, drain, onReload, systemd: surroundings, parts: starting = ALL_PARTS }: ServeOptions,
+  news: ReturnType<typeof createNews>,
+  configuration: Awaited<ReturnType<Program['read']>>,
+  ownership: Ownership,
+): Promise<void> {
+  const { clock, history } = program
   const { tell } = news
-  const executions = createExecutions({ program, current: () => current, tell, signal: end.signal })
-  const listener = createListener()
+  const warn = (text: string): void => tell({ type: 'log', level: 'warning', text })
+  const draining = new AbortController()
+  const end = new AbortController()
+  /** What must not happen, and ends the daemon. */
+  const broken = new AbortController()
+  const parts: Part[] = []
+  const systemd = createSystemd(surroundings, clock, warn)
+  const listener = await createListener(configuration.serve, (text) => tell({ type: 'log', level: 'error', text }))
+  const { current, reload, watch } = createInForce({
+    program,
+    first: configuration,
+    tell,
+    replaced() {
+      executions.reloaded()
+      for (const part of parts) part.reloaded?.()
+    },
+  })
+  const executions = createExecutions({ program, current, tell, draining: draining.signal, signal: end.signal })
+  const left = history.daemon.left().map((id) => history.executions.get(id))
   const base = {
     ...news,
     program,
     executions,
-    current: () => current,
-    resuming: new Set<number>(),
+    current,
+    resuming: new Set(left.map(({ id }) => id)),
     http: listener.app,
-    draining: () => signal.aborted,
+    draining: () => draining.signal.aborted,
     signal: end.signal,
   }
   const events = createEvents(base)
+  parts.push(events)
   const daemon: Daemon = { ...base, events }
-  const parts: Part[] = [events]
 
-  async function reload(): Promise<void> {
+  async function renewCertificate(): Promise<void> {
     try {
-      const read = await program.read()
-      current = { configuration: read, settings: read.serve, broken: undefined }
+      await listener.renew()
+      tell({ type: 'log', level: 'info', text: 'the certificate was read again' })
     } catch (error) {
-      if (!(error instanceof ConfigurationError)) throw error
-      current = { ...current, broken: { message: messageOf(error), since: new Date(program.clock.now()) } }
-      tell({ type: 'reload_failed', message: messageOf(error) })
-      return
+      warn(`the certificate before stays in use: ${messageOf(error)}`)
     }
-    tell({ type: 'reloaded', policies: current.configuration.policies.length })
-    executions.reloaded()
-    for (const part of parts) part.reloaded?.()
   }
 
-  const stopReloading = onReload(() => void reload())
+  /** Runs until the end; a failure of it ends the daemon. */
+  const running: Promise<void>[] = []
+  const keep = (work: Promise<void>): void => {
+    running.push(work.catch((error: unknown) => broken.abort(error)))
+  }
+  const stopReloading = onReload(() => {
+    systemd.reloading()
+    void reload().finally(() => systemd.ready())
+  })
   try {
-    addProbes(daemon)
-    for (const start of options.parts ?? PARTS) parts.push(await start(daemon))
-    options.listening(await listener.listen(current.settings))
-    await aborted(signal)
+    addProbes(daemon, () => ownership.trouble)
+    for (const execution of left) executions.resume(execution)
+    for (const start of starting) parts.push(await start(daemon))
+    tell({ type: 'listening', url: await listener.listen() })
+    const { tls } = configuration.serve
+    const certificate = tls ? [tls.cert, tls.key] : []
+    keep(watch(end.signal))
+    keep(watchFiles({ files: certificate, changed: renewCertificate, clock, signal: end.signal }))
+    keep(ownership.keep(end.signal))
+    keep(systemd.watch(() => ownership.trouble === undefined, end.signal))
+    keep(pruneHourly(daemon))
+    if (left.length > 0) tell({ type: 'log', level: 'info', text: `resuming ${plural(left.length, 'execution')}` })
+    executions.open()
+    systemd.ready()
+    await aborted(AbortSignal.any([signal, broken.signal]))
   } finally {
     stopReloading()
+    systemd.stopping(drain)
+    const reason = new CancelledError('replicate serve ended; its next start resumes this', 143)
+    draining.abort(reason)
     const idle = executions.close()
-    end.abort(signal.reason)
+    if (executions.running.length > 0 && drain > 0 && !broken.signal.aborted) {
+      tell({ type: 'draining', running: executions.running.length, within: drain })
+      const over = new AbortController()
+      await Promise.race([idle, clock.sleep(drain, over.signal).catch(() => {})])
+      over.abort()
+    }
+    end.abort(reason)
     await idle
-    for (const part of [...parts].reverse()) await part.ended()
-    await listener.close()
+    const all = [...running, ...parts.map((part) => part.ended())]
+    await within(LAST_WAIT, Promise.all(all), () => warn('not every part has ended in time'))
+    await listener.close(LAST_WAIT)
+    await systemd.sent()
   }
+  if (broken.signal.aborted) throw broken.signal.reason
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+async function within(milliseconds: number, work: Promise<unknown>, late: () => void): Promise<void> {
+  let stop = (): void => {}
+  const over = new Promise<'late'>((resolve) => {
+    stop = after(milliseconds, () => resolve('late'), true)
+  })
+  if ((await Promise.race([work, over])) === 'late') late()
+  stop()
 }

@@ -21,6 +21,8 @@ import type { EventWay, History } from '../history/history.ts'
 export interface Program {
   readonly history: History
   readonly clock: Clock
+  /** The files of the configuration, whether they exist or not. */
+  readonly files: readonly string[]
   /** Reads the configuration anew; throws a `ConfigurationError` that names all that is wrong. */
   read(): Promise<Configuration>
   /** One execution of one policy, as `replicate run` does it. Never throws: how it ended is the outcome. */
@@ -94,6 +96,7 @@ export interface Events {
 
 /** What happens in the daemon, for logs, metrics, and whoever watches. */
 export type ServeNews =
+  | { readonly type: 'listening'; readonly url: string }
   | { readonly type: 'execution_started'; readonly execution: Execution }
   /** An event of a running execution. */
   | { readonly type: 'execution_event'; readonly execution: number; readonly policy: string; readonly event: Event }
@@ -114,6 +117,9 @@ export type ServeNews =
   | { readonly type: 'polled'; readonly policy: string; readonly events: number; readonly error?: string }
   | { readonly type: 'reloaded'; readonly policies: number }
   | { readonly type: 'reload_failed'; readonly message: string }
+  /** The first signal to end has come; `running` executions have so many milliseconds to end their tasks. */
+  | { readonly type: 'draining'; readonly running: number; readonly within: number }
+  | { readonly type: 'ended' }
   | { readonly type: 'gateway'; readonly policy: string; readonly hit: boolean; readonly bytes: number }
   | { readonly type: 'log'; readonly level: 'info' | 'warning' | 'error'; readonly text: string }
 
@@ -143,6 +149,6 @@ export type StartPart = (daemon: Daemon) => Part | Promise<Part>
 export interface Part {
   /** The configuration in force has changed. */
   reloaded?(): void
-  /** Resolves when everything of it has ended; the signal is aborted then. */
+  /** Called once, after the signal was aborted. Resolves when everything of it has ended. */
   ended(): Promise<void>
 }

@@ -347,6 +347,7 @@ function historyOf(behaviour: Behaviour): History {
       hasten: unused,
       drop: unused,
     },
+    daemon: { take: unused, heartbeat: unused, release: unused, ended: unused, left: unused },
     prune: { candidates: unused, delete: unused, giveSpaceBack: unused },
     identity: unused,
     close: unused,

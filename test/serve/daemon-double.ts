@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest'
 import { adapters } from '../../adapters/index.ts'
 import type { Configuration } from '../../src/config/load.ts'
 import { readConfiguration } from '../../src/config/read.ts'
+import { defaultServe } from '../../src/config/serve.ts'
 import type { RegistryEvent } from '../../src/core/adapter.ts'
 import { type History, openHistory } from '../../src/history/history.ts'
 import { createListener } from '../../src/serve/http/listener.ts'
@@ -47,7 +48,7 @@ export async function daemonDouble(
   const directory = temporaryDirectory()
   const history = await openHistory(directory, { clock })
   const ending = new AbortController()
-  const listener = createListener()
+  const listener = await createListener(defaultServe(), nothing)
   const listeners = new Set<(one: ServeNews) => void>()
   const news: ServeNews[] = []
   const wishes: Wish[] = []
@@ -62,7 +63,7 @@ export async function daemonDouble(
   let configuration = await read(yaml)
   onTestFinished(async () => {
     ending.abort()
-    await listener.close()
+    await listener.close(0)
     history.close()
   })
   return {
@@ -75,6 +76,7 @@ export async function daemonDouble(
       history,
       clock,
       outside: {},
+      files: [],
       read: async () => configuration,
       run: nothing,
       again: nothing,

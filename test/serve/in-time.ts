@@ -47,6 +47,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
   const program: Program = {
     history,
     clock,
+    files: [],
     read: async () => configuration,
     async run({ name }, _configuration, { trigger = 'manual' }, started, { signal }) {
       const begun = history.executions.begin({ policy: name, snapshot: '{}', trigger, lock: name })
@@ -77,9 +78,11 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
       reloading = callback
       return () => {}
     },
-    listen: (one) => void news.push(one),
+    listen(one) {
+      news.push(one)
+      if (one.type === 'listening') listening.resolve(one.url)
+    },
     drain: 0,
-    listening: listening.resolve,
     parts,
   })
   done.catch(listening.reject)

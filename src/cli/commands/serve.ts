@@ -19,9 +19,7 @@ export async function serve(
     drain,
     signal: session.signal,
     onReload: session.onHangup,
-    listen: view.news,
-    listening: view.listening,
+    listen: view,
   })
-  view.ended()
   return 0
 }

@@ -10,11 +10,7 @@ import { jsonLine } from './json.ts'
 import { statusWords } from './summary.ts'
 import { eventText } from './told.ts'
 
-export interface ServeView {
-  listening(url: string): void
-  news(news: ServeNews): void
-  ended(): void
-}
+export type ServeView = (news: ServeNews) => void
 
 export function serveView(session: Session): ServeView {
   return session.json ? jsonServeView(session) : lineServeView(session)
@@ -23,34 +19,30 @@ export function serveView(session: Session): ServeView {
 function jsonServeView({ stdout, timer }: Session): ServeView {
   const write = (type: string, fields: object): void =>
     stdout.write(jsonLine({ type, time: new Date(timer.now()).toISOString(), ...fields }))
-  return {
-    listening: (url) => write('listening', { url }),
-    ended: () => write('ended', {}),
-    news(news) {
-      switch (news.type) {
-        case 'execution_started':
-          return write('execution_started', { execution: news.execution })
-        case 'execution_ended': {
-          const { policy, trigger, outcome } = news
-          const [error = null] = outcome.error === undefined ? [] : errorLines(outcome.error)
-          const { execution = null, exitCode } = outcome
-          return write('execution_ended', { policy, trigger, exit_code: exitCode, execution, error })
-        }
-        case 'execution_event': {
-          const { event, execution, policy } = news
-          if (event.type === 'log' && (event.level === 'warning' || event.level === 'error')) {
-            const { level, text, task = null } = event
-            return write('log', { level, text, execution_id: execution, policy, task_id: task })
-          }
-          if (event.type === 'task') write('task', { ...event.task })
-          return
-        }
-        default: {
-          const { type, ...fields } = news
-          return write(type, fields)
-        }
+  return (news) => {
+    switch (news.type) {
+      case 'execution_started':
+        return write('execution_started', { execution: news.execution })
+      case 'execution_ended': {
+        const { policy, trigger, outcome } = news
+        const [error = null] = outcome.error === undefined ? [] : errorLines(outcome.error)
+        const { execution = null, exitCode } = outcome
+        return write('execution_ended', { policy, trigger, exit_code: exitCode, execution, error })
       }
-    },
+      case 'execution_event': {
+        const { event, execution, policy } = news
+        if (event.type === 'log' && (event.level === 'warning' || event.level === 'error')) {
+          const { level, text, task = null } = event
+          return write('log', { level, text, execution_id: execution, policy, task_id: task })
+        }
+        if (event.type === 'task') write('task', { ...event.task })
+        return
+      }
+      default: {
+        const { type, ...fields } = news
+        return write(type, fields)
+      }
+    }
   }
 }
 
@@ -79,57 +71,61 @@ function lineServeView({ stderr, errorColors: colors, quiet, verbose, timer }: S
     }
   }
 
-  return {
-    listening: (url) => tell(`listening on ${url}`),
-    ended: () => tell('ended'),
-    news(news) {
-      switch (news.type) {
-        case 'execution_started': {
-          const { id, policy, trigger } = news.execution
-          return tell(`execution ${id}  ${policy}  started (${trigger})`)
-        }
-        case 'execution_ended':
-          return ended(news.policy, news.outcome)
-        case 'execution_event': {
-          const { event } = news
-          const isFailure = event.type === 'task' && event.task.status === 'failed'
-          if (quiet || (verbose === 0 && !isFailure && event.type !== 'log')) return
-          const failures = createFailures(colors)
-          const scene = {
-            colors,
-            verbose,
-            columns: Number.POSITIVE_INFINITY,
-            plain: false,
-            failures,
-            time: timer.now(),
-          }
-          const text = eventText(event, { ...scene, verbose: Math.max(0, verbose - 1) })
-          if (text !== undefined) say(`[${news.execution}] ${text.trimEnd()}`)
-          return
-        }
-        case 'wish_left':
-          return tell(`${news.policy}: not started (${news.trigger}): ${news.reason}`)
-        case 'registry_changed':
-          return news.healthy
-            ? tell(`registry ${news.registry} is healthy`)
-            : warn(`registry ${news.registry}: ${news.reason ?? 'unhealthy'}`)
-        case 'reloaded':
-          return tell(`configuration reloaded: ${plural(news.policies, 'policy', 'policies')}`)
-        case 'reload_failed':
-          return complain(`the configuration could not be reloaded; the one before stays in force: ${news.message}`)
-        case 'log':
-          if (news.level === 'error') return complain(news.text)
-          return news.level === 'warning' ? warn(news.text) : tell(news.text)
-        case 'delivery':
-          return verbose > 0
-            ? tell(`hook of ${news.registry}: ${news.status}, ${plural(news.events, 'event')}`)
-            : undefined
-        case 'polled':
-          if (news.error !== undefined) return warn(`${news.policy}: not polled: ${news.error}`)
-          return verbose > 0 ? tell(`${news.policy}: polled, ${plural(news.events, 'event')}`) : undefined
-        case 'gateway':
-          return
+  return (news) => {
+    switch (news.type) {
+      case 'listening':
+        return tell(`listening on ${news.url}`)
+      case 'draining':
+        return tell(
+          `ending: ${plural(news.running, 'execution')} may end what runs within ${formatDuration(news.within)}`,
+        )
+      case 'ended':
+        return tell('ended')
+      case 'execution_started': {
+        const { id, policy, trigger } = news.execution
+        return tell(`execution ${id}  ${policy}  started (${trigger})`)
       }
-    },
+      case 'execution_ended':
+        return ended(news.policy, news.outcome)
+      case 'execution_event': {
+        const { event } = news
+        const isFailure = event.type === 'task' && event.task.status === 'failed'
+        if (quiet || (verbose === 0 && !isFailure && event.type !== 'log')) return
+        const failures = createFailures(colors)
+        const scene = {
+          colors,
+          verbose,
+          columns: Number.POSITIVE_INFINITY,
+          plain: false,
+          failures,
+          time: timer.now(),
+        }
+        const text = eventText(event, { ...scene, verbose: Math.max(0, verbose - 1) })
+        if (text !== undefined) say(`[${news.execution}] ${text.trimEnd()}`)
+        return
+      }
+      case 'wish_left':
+        return tell(`${news.policy}: not started (${news.trigger}): ${news.reason}`)
+      case 'registry_changed':
+        return news.healthy
+          ? tell(`registry ${news.registry} is healthy`)
+          : warn(`registry ${news.registry}: ${news.reason ?? 'unhealthy'}`)
+      case 'reloaded':
+        return tell(`configuration reloaded: ${plural(news.policies, 'policy', 'policies')}`)
+      case 'reload_failed':
+        return complain(`the configuration could not be reloaded; the one before stays in force: ${news.message}`)
+      case 'log':
+        if (news.level === 'error') return complain(news.text)
+        return news.level === 'warning' ? warn(news.text) : tell(news.text)
+      case 'delivery':
+        return verbose > 0
+          ? tell(`hook of ${news.registry}: ${news.status}, ${plural(news.events, 'event')}`)
+          : undefined
+      case 'polled':
+        if (news.error !== undefined) return warn(`${news.policy}: not polled: ${news.error}`)
+        return verbose > 0 ? tell(`${news.policy}: polled, ${plural(news.events, 'event')}`) : undefined
+      case 'gateway':
+        return
+    }
   }
 }

@@ -75,6 +75,7 @@ function beginOnce(request: BeginRequest): Begun | { readonly owner: LockOwner }
 
 function locked(policy: string, owner: LockOwner): LockedError {
   return new LockedError(`policy ${policy} is already running: ${ownerText(owner)}`, {
+    execution: owner.execution,
     hint: `wait for it with --wait, watch it with \`replicate executions watch ${owner.execution}\`, or end it with \`replicate executions stop ${owner.execution}\``,
   })
 }

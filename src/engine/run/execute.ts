@@ -24,10 +24,11 @@ import { plannedBefore, prepareAgain } from './again.ts'
 import { type BeginRequest, begin } from './begin.ts'
 import { type Committing, commit, lateRegistries, takeAllBack } from './commit.ts'
 import { type Control, listenToOthers } from './control.ts'
+import { type Deleted, deleteTags, NOTHING } from './deletes.ts'
+import { isLeft, stopPlanning } from './draining.ts'
 import { withHint } from './hint.ts'
 import { tellProgress } from './progress.ts'
 import { attempt, recording } from './recording.ts'
-import { NOT_DELETED, removeTag } from './remove.ts'
 import { createRunner } from './runner.ts'
 import { recorded, transferTasks } from './transfer.ts'
 import { resolving } from './unresolved.ts'
@@ -100,7 +101,7 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
         stop,
         control,
         clock,
-        ctx: { signal, emit, gate },
+        ctx: { signal, emit, gate, draining: ctx.draining },
         unkept: new Map(),
       },
     )
@@ -137,6 +138,7 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
   const { id, ctx } = run
   const memory = new ManifestMemory()
   let totals: PlanTotals
+  const endPlanning = stopPlanning(ctx.draining, run.stop)
   try {
     const planned = plannedBefore(request)
     totals =
@@ -148,10 +150,16 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     if (ctx.signal.aborted) return stopped(request, run)
     const reason = notBegun(error)
     return failed(request, run, reason, reason instanceof ReplicateError ? reason.exitCode : 1)
+  } finally {
+    endPlanning()
   }
   try {
     await transfer(request, run, memory, totals)
-    const deleted = ctx.signal.aborted ? NOTHING : await deleteTags(request, run)
+    if (isLeft(history, id, ctx)) run.stop.abort(ctx.draining?.reason)
+    const deleted = ctx.signal.aborted
+      ? NOTHING
+      : await deleteTags({ ...request, ...run, destinations: destinationsOf(request) })
+    if (isLeft(history, id, ctx)) run.stop.abort(ctx.draining?.reason)
     if (ctx.signal.aborted) return await stopped(request, run)
     run.control.transferred()
     await post(request, run, deleted)
@@ -272,55 +280,6 @@ async function transfer(
     'ended',
     `${now.succeed - before.succeed}/${tasks}  ${formatBytes(copied)} copied, ${formatBytes(already)} already there  ${formatBytes(copied / seconds)}/s`,
   )
-}
-
-interface Deleted {
-  readonly tasks: number
-  readonly succeed: number
-}
-
-const NOTHING: Deleted = { tasks: 0, succeed: 0 }
-
-/** What `deletion: mirror` deletes goes last, and only where every copy has succeeded. */
-async function deleteTags(request: ExecuteRequest, run: Running): Promise<Deleted> {
-  const { policy, source, history, concurrency, maxFailures } = request
-  const destinations = destinationsOf(request)
-  const { ctx, clock, id, stop } = run
-  const { in_progress: tasks, succeed } = history.executions.get(id)
-  if (tasks === 0) return NOTHING
-  for (const { error } of history.tasks.list(id, { status: 'failed' })) {
-    // One tag that cannot be deleted does not keep the others, nor does anything keep what events have told by name.
-    if (error?.code === NOT_DELETED || request.events) continue
-    const message = 'not deleted: not every copy has succeeded'
-    history.tasks.skipDeletes(id, { code: NOT_DELETED, message })
-    ctx.emit({ type: 'log', level: 'warning', text: `${plural(tasks, 'tag is', 'tags are')} ${message}` })
-    return NOTHING
-  }
-  let failures = 0
-  await transferTasks(
-    {
-      history,
-      execution: id,
-      run: async (task, done, context) => {
-        const destination = destinations.get(task.destination.registry)
-        const isGone = !destination || (await removeTag(task, source, destination, context))
-        if (!isGone && task.previous_digest) done.written = task.previous_digest
-      },
-      kind: 'delete',
-      tasksAtOnce: concurrency,
-      retry: policy.retry,
-      onFailure: () => {
-        failures += 1
-        if (maxFailures === undefined || failures < maxFailures) return
-        stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task')}`, 1))
-      },
-      clock,
-    },
-    ctx,
-  )
-  const deleted = history.executions.get(id).succeed - succeed
-  stage(ctx, 'transfer', 'ended', `${deleted} of ${plural(tasks, 'tag')} deleted`)
-  return { tasks, succeed: deleted }
 }
 
 async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Promise<void> {

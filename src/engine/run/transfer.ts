@@ -29,7 +29,8 @@ export interface TransferOptions {
 
 /**
  * Returns when no task is left that this process may run, or the signal is aborted. Never throws for what a task did; throws where the
- * history cannot say any more how a task ended. Whichever way it ends, no task runs any more. While the context's gate is closed no task begins.
+ * history cannot say any more how a task ended. Whichever way it ends, no task runs any more. While the context's gate is closed no task begins,
+ * nor once it is draining: tasks that run may end.
  */
 export async function transferTasks(options: TransferOptions, ctx: Context): Promise<void> {
   const broken = new AbortController()
@@ -70,8 +71,9 @@ async function takeTasks(options: TransferOptions, round: Round, ctx: Context): 
   const { history, execution, tasksAtOnce, kind, destinations = [undefined] } = options
   const { gate } = ctx
   const { pool } = round
+  const over = ctx.draining ? AbortSignal.any([ctx.signal, ctx.draining]) : ctx.signal
   const lanes = destinations.map((destination): Lane => ({ destination, running: 0, drained: false }))
-  while (!ctx.signal.aborted) {
+  while (!over.aborted) {
     const open = lanes.filter((lane) => !lane.drained)
     if (open.length === 0 && pool.running === 0) break
     for (const lane of gate?.closed ? [] : open) {
@@ -87,7 +89,7 @@ async function takeTasks(options: TransferOptions, round: Round, ctx: Context): 
       }
     }
     if (gate?.closed && (pool.running > 0 || history.executions.get(execution).in_progress > 0)) {
-      await Promise.race([pool.nextEnd, gate.pass(ctx.signal).catch(() => {})])
+      await Promise.race([pool.nextEnd, gate.pass(over).catch(() => {})])
       continue
     }
     const due: number[] = []
@@ -96,7 +98,7 @@ async function takeTasks(options: TransferOptions, round: Round, ctx: Context): 
       if (next === undefined) lane.drained = true
       else due.push(next)
     }
-    if (due.length > 0) await waitFor(Math.min(...due), round, options, ctx)
+    if (due.length > 0) await waitFor(Math.min(...due), round, options, { ...ctx, signal: over })
     else if (pool.running > 0) await pool.nextEnd
   }
 }

@@ -80,4 +80,25 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   DOINGS,
+  `
+  -- One row while a daemon works with this history: its process.
+  CREATE TABLE daemon (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    host TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process_start TEXT,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  -- Executions that a daemon has begun and not ended: its next start resumes them.
+  CREATE TABLE daemon_executions (
+    execution_id INTEGER PRIMARY KEY REFERENCES executions ON DELETE CASCADE
+  ) STRICT;
+  CREATE TRIGGER execution_locked AFTER INSERT ON locks
+  BEGIN
+    DELETE FROM daemon_executions WHERE execution_id = new.execution_id;
+    INSERT INTO daemon_executions SELECT new.execution_id FROM daemon
+    WHERE machine = new.machine AND pid = new.pid AND process_start IS new.process_start;
+  END;
+  `,
 ]

@@ -1,9 +1,12 @@
 /** Starts executions: at most so many at once, fair between policies, one at a time of each policy. */
 
-import { LockedError } from '../../core/errors.ts'
+import type { Context } from '../../core/context.ts'
+import { HistoryError, LockedError } from '../../core/errors.ts'
 import type { Execution } from '../../core/execution.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { PolicyOutcome } from '../../core/requests.ts'
+import type { TriggerKind } from '../../core/states.ts'
+import { sayLeftOut } from '../../engine/run/begin.ts'
 import type { Current, Executions, Program, ServeNews, Wish, WishEnd } from '../parts.ts'
 import { type Group, joined, openGroup } from './group.ts'
 
@@ -11,6 +14,8 @@ export interface ExecutionOptions {
   readonly program: Program
   readonly current: () => Current
   readonly tell: (news: ServeNews) => void
+  /** Aborted before `signal`: tasks that run may end, and no others begin. */
+  readonly draining: AbortSignal
   /** Stops what runs. */
   readonly signal: AbortSignal
 }
@@ -18,6 +23,8 @@ export interface ExecutionOptions {
 export interface ExecutionQueue extends Executions {
   /** Goes on with an execution that an earlier process left. */
   resume(execution: Execution): void
+  /** Until then everything waits. */
+  open(): void
   /** `max_executions` may have grown, or a policy be gone. */
   reloaded(): void
   /** Starts nothing more: what waits is dropped. Resolves when nothing runs. */
@@ -31,6 +38,8 @@ const LOCKED_PAUSE = 5000
 interface Line {
   readonly policy: string
   running: boolean
+  /** The execution that runs, once it has a number. */
+  execution: number | undefined
   /** Another process runs it: it is tried again later. */
   held: boolean
   /** In the order in which they are started. */
@@ -43,17 +52,19 @@ type Work =
 
 type Running = Executions['running'][number]
 
-export function createExecutions({ program, current, tell, signal }: ExecutionOptions): ExecutionQueue {
+export function createExecutions(options: ExecutionOptions): ExecutionQueue {
+  const { program, current, tell, signal, draining } = options
   /** Those that wait or run, the next to be served first. */
   const lines = new Map<string, Line>()
   const running = new Set<Running>()
   /** Those that run, also those that have no number yet. */
   let busy = 0
+  let opened = false
   let closed = false
   const idle: (() => void)[] = []
 
   function lineOf(policy: string): Line {
-    const line = lines.get(policy) ?? { policy, running: false, held: false, waiting: [] }
+    const line = lines.get(policy) ?? { policy, running: false, execution: undefined, held: false, waiting: [] }
     lines.set(policy, line)
     return line
   }
@@ -87,17 +98,34 @@ export function createExecutions({ program, current, tell, signal }: ExecutionOp
     const line = lineOf(policy.name)
     const isWaiting = line.waiting.some((work) => work.kind === 'wishes' && joined(work.group, wanted))
     if (isWaiting) return wanted.events ? undefined : { kind: 'left', reason: 'the same waits already' }
-    const left = wanted.events ? undefined : overlap(line, policy)
+    const left = wanted.events ? undefined : overlap(line, policy, wanted.trigger)
     if (!left) line.waiting.push({ kind: 'wishes', group: openGroup(wanted) })
     return left
   }
 
-  function overlap(line: Line, { on_overlap }: Policy): WishEnd | undefined {
+  function overlap(line: Line, { on_overlap }: Policy, trigger: TriggerKind): WishEnd | undefined {
     if (!line.running || on_overlap === 'queue') return undefined
-    return { kind: 'left', reason: 'the policy is still running' }
+    return leftOut(line.execution, trigger, 'the policy is still running')
+  }
+
+  /** The execution that runs tells it in its log, where it has one. */
+  function leftOut(running: number | undefined, trigger: TriggerKind, reason: string): WishEnd {
+    if (running !== undefined) unlessBroken(() => sayLeftOut(program.history, running, trigger, program.clock.now()))
+    return { kind: 'left', reason }
+  }
+
+  /** What is only for the record fails with the history, which the daemon tells by itself. */
+  function unlessBroken(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (!(error instanceof HistoryError)) throw error
+      tell({ type: 'log', level: 'warning', text: error.message })
+    }
   }
 
   function serve(): void {
+    if (!opened) return
     for (const line of [...lines.values()]) {
       if (closed || busy >= current().settings.max_executions) return
       if (line.running || line.held) continue
@@ -117,6 +145,7 @@ export function createExecutions({ program, current, tell, signal }: ExecutionOp
       await (work.kind === 'resume' ? resumeOne(line, work.execution) : runGroup(line, work.group))
     } finally {
       line.running = false
+      line.execution = undefined
       busy -= 1
       if (line.waiting.length === 0) lines.delete(line.policy)
       serve()
@@ -130,7 +159,7 @@ export function createExecutions({ program, current, tell, signal }: ExecutionOp
     if (!policy) return endAll(group, gone())
     const { trigger, events } = group
     const options = { trigger, wait: false, ...(events ? { events } : {}) }
-    const outcome = await watched(line.policy, group, (started, ctx) =>
+    const outcome = await watched(line, group, (started, ctx) =>
       program.run(policy, configuration, options, started, ctx),
     )
     if (!isLocked(outcome)) {
@@ -138,32 +167,37 @@ export function createExecutions({ program, current, tell, signal }: ExecutionOp
       return endAll(group, { kind: 'ran', outcome })
     }
     if (events === undefined && policy.on_overlap === 'skip') {
-      return endAll(group, { kind: 'left', reason: 'another process runs the policy' })
+      return endAll(group, leftOut(outcome.error.execution, trigger, 'another process runs the policy'))
     }
     if (closed) return endAll(group, { kind: 'dropped' })
-    line.waiting.unshift({ kind: 'wishes', group })
-    hold(line)
+    hold(line, { kind: 'wishes', group })
   }
 
-  async function resumeOne(line: Line, { id, trigger }: Execution): Promise<void> {
-    const outcome = await watched(line.policy, undefined, (started, ctx) =>
-      program.again({ how: 'resume', execution: id }, {}, started, ctx),
+  async function resumeOne(line: Line, execution: Execution): Promise<void> {
+    const { id, trigger } = execution
+    const outcome = await watched(line, undefined, (started, ctx) =>
+      program.again({ how: 'resume', execution: id }, { wait: false }, started, ctx),
     )
-    tell({ type: 'execution_ended', policy: line.policy, trigger, outcome })
+    if (isLocked(outcome)) {
+      if (!closed) hold(line, { kind: 'resume', execution })
+      return
+    }
+    // What could not be resumed is what it was.
+    if (!outcome.execution) unlessBroken(() => program.history.daemon.ended(id))
+    tell({ type: 'execution_ended', policy: line.policy, trigger, outcome: { execution, ...outcome } })
   }
 
   async function watched(
-    policy: string,
+    line: Line,
     group: Group | undefined,
-    run: (
-      started: (execution: Execution) => void,
-      ctx: { readonly signal: AbortSignal; readonly emit: Parameters<Program['run']>[4]['emit'] },
-    ) => Promise<PolicyOutcome>,
+    run: (started: (execution: Execution) => void, ctx: Context) => Promise<PolicyOutcome>,
   ): Promise<PolicyOutcome> {
+    const { policy } = line
     let own: Running | undefined
     try {
-      return await run(
+      const outcome = await run(
         (execution) => {
+          line.execution = execution.id
           own = { execution, policy, since: program.clock.now() }
           running.add(own)
           tell({ type: 'execution_started', execution })
@@ -171,17 +205,29 @@ export function createExecutions({ program, current, tell, signal }: ExecutionOp
         },
         {
           signal,
+          draining,
           emit: (event) => {
             if (own) tell({ type: 'execution_event', execution: own.execution.id, policy, event })
           },
         },
       )
+      const { execution } = outcome
+      if (execution && !isLeft(execution)) unlessBroken(() => program.history.daemon.ended(execution.id))
+      return outcome
     } finally {
       if (own) running.delete(own)
     }
   }
 
-  function hold(line: Line): void {
+  /** The end of a drain leaves it to the next start to go on; a user who has stopped it does not want that. */
+  function isLeft({ id, status, stopped }: Execution): boolean {
+    if (!draining.aborted || !(status === 'stopped' || (status === 'failed' && stopped > 0))) return false
+    return program.history.executions.exitCodeOf(id) !== STOPPED_BY_USER
+  }
+
+  /** What another process does now is tried again later. */
+  function hold(line: Line, work: Work): void {
+    line.waiting.unshift(work)
     line.held = true
     const over = (): void => {
       line.held = false
@@ -194,6 +240,10 @@ export function createExecutions({ program, current, tell, signal }: ExecutionOp
     wish,
     resume(execution) {
       lineOf(execution.policy).waiting.push({ kind: 'resume', execution })
+      serve()
+    },
+    open() {
+      opened = true
       serve()
     },
     reloaded: serve,
@@ -218,8 +268,12 @@ export function createExecutions({ program, current, tell, signal }: ExecutionOp
   }
 }
 
-function isLocked({ execution, error }: PolicyOutcome): boolean {
-  return execution === undefined && error instanceof LockedError
+/** The exit status of an execution that a user has stopped. */
+const STOPPED_BY_USER = 4
+
+/** True where it never began, as another process runs the policy. */
+function isLocked(outcome: PolicyOutcome): outcome is PolicyOutcome & { readonly error: LockedError } {
+  return outcome.execution === undefined && outcome.error instanceof LockedError
 }
 
 function gone(): WishEnd {

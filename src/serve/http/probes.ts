@@ -2,14 +2,21 @@
 
 import type { Daemon } from '../parts.ts'
 
-export function addProbes(daemon: Daemon): void {
-  daemon.http.get('/healthz', async () => ({ status: 'ok' }))
-  daemon.http.get('/readyz', async (_request, reply) => {
-    const { broken } = daemon.current()
-    const draining = daemon.draining()
-    reply.code(draining ? 503 : 200)
+/** `trouble` says why the history cannot be written, where it cannot. */
+export function addProbes({ http, current, draining }: Daemon, trouble: () => string | undefined): void {
+  http.get('/healthz', async (_request, reply) => {
+    const history = trouble()
+    reply.code(history === undefined ? 200 : 503)
+    return history === undefined ? { status: 'ok' } : { status: 'failing', history }
+  })
+  http.get('/readyz', async (_request, reply) => {
+    const { broken } = current()
+    const history = trouble()
+    const status = draining() ? 'draining' : history === undefined ? 'ready' : 'failing'
+    reply.code(status === 'ready' ? 200 : 503)
     return {
-      status: draining ? 'draining' : 'ready',
+      status,
+      ...(history === undefined ? {} : { history }),
       reload_error: broken ? { message: broken.message, since: broken.since.toISOString() } : null,
     }
   })

@@ -78,9 +78,11 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
     files: ['serve.yaml'],
     signal: stop.signal,
     onReload: () => () => {},
-    listen: (one) => news.push(one),
+    listen(one) {
+      news.push(one)
+      if (one.type === 'listening') resolve(one.url)
+    },
     drain: 0,
-    listening: resolve,
   })
   ended.catch(reject)
   let isStopped = false

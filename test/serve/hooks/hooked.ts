@@ -61,7 +61,7 @@ export async function hooked(
     warn: () => {},
     timing: { clock },
   })
-  const listener = createListener()
+  const listener = await createListener({ ...defaultServe(), host: '127.0.0.1', port: 0 }, () => {})
   const daemon = {
     program: { clock, typeOf: connections.typeOf, open: connections.open },
     current: () => ({
@@ -82,10 +82,10 @@ export async function hooked(
     },
   } as unknown as Daemon
   await startHooks(daemon)
-  const url = await listener.listen({ ...defaultServe(), host: '127.0.0.1', port: 0 })
+  const url = await listener.listen()
   onTestFinished(async () => {
     end.abort()
-    await listener.close()
+    await listener.close(0)
     await connections.close()
   })
   return {

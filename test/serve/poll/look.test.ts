@@ -53,6 +53,7 @@ async function looking(
           history: { ...history, polls: { ...history.polls, change } },
           clock,
           outside: {},
+          files: [],
           open: async () => from,
           read: unused,
           run: unused,
