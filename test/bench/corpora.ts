@@ -5,6 +5,7 @@ import { broken, killed } from './corpora/broken.ts'
 import { charts } from './corpora/charts.ts'
 import { dropped, memory } from './corpora/dropped.ts'
 import { history } from './corpora/history.ts'
+import { hooks } from './corpora/hooks.ts'
 import { families, indexed, single, slow, tags } from './corpora/images.ts'
 import { large, largeTls } from './corpora/large.ts'
 import { planned } from './corpora/planned.ts'
@@ -28,4 +29,5 @@ export const corpora: readonly Corpus[] = [
   start,
   history,
   charts,
+  hooks,
 ]
