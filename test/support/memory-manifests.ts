@@ -63,6 +63,7 @@ export async function writeManifest(call: Call, name: string, reference: string)
   const tag = named ? (sha512 === 'tag' ? call.url.searchParams.get('tag') : null) : reference
   if (tag !== null) setTag(call, repository, tag, digest)
   repository.manifests.set(named ?? digest, { mediaType, bytes })
+  options.notify?.({ action: 'push', repository: name, digest: named ?? digest, ...(tag === null ? {} : { tag }) })
   return {
     status: 201,
     headers: {
@@ -85,10 +86,12 @@ export function deleteManifest(call: Call, name: string, reference: string): Rep
   const { repository, digest } = find(call, name, reference)
   if (!named) {
     repository.tags.delete(reference)
+    options.notify?.({ action: 'delete', repository: name, tag: reference })
     return { status: 202, body: Buffer.alloc(0) }
   }
   repository.manifests.delete(digest)
   for (const [tag, target] of repository.tags) if (target === digest) repository.tags.delete(tag)
+  options.notify?.({ action: 'delete', repository: name, digest })
   return { status: 202, body: Buffer.alloc(0) }
 }
 

@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { RegistryEvent } from '../../src/core/adapter.ts'
 import type { Digest } from '../../src/core/descriptor.ts'
 import type { Artifact } from './images.ts'
 import { createTokens, type IssuedToken } from './memory-auth.ts'
@@ -160,6 +161,8 @@ export interface MemoryRegistryOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Asked before anything else, for what a vendor has beside the distribution API, or answers otherwise. A `Refusal` may be thrown. */
   readonly intercept?: (call: Call) => Promise<Reply | undefined> | Reply | undefined
+  /** Told of each push of a manifest and each delete, as a webhook would be, once it is done. */
+  readonly notify?: (event: RegistryEvent) => void
   /** Decides who may do what, instead of `auth`; throws a `Refusal`. */
   readonly authorize?: (call: Call) => void
   /** Called for every request, also those of the storage listener; `seen` counts earlier requests of this method and path (without query). */
