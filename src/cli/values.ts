@@ -32,6 +32,15 @@ export function rate(text: string): number {
   return value
 }
 
+/** A URL of a server, without a path. */
+export function origin(text: string): string {
+  const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined
+  if (url?.pathname !== '/' || url.search !== '' || url.username !== '' || url.password !== '') {
+    throw new InvalidArgumentError('It must be a URL without a path, such as https://pulls.example.com.')
+  }
+  return url.origin
+}
+
 /** `I/N`: the I-th of N parts. */
 export function shard(text: string): { readonly index: number; readonly count: number } {
   const match = /^(\d{1,6})\/(\d{1,6})$/.exec(text)

@@ -139,6 +139,25 @@ describe.skipIf(!real || pathOfTool('crane') === undefined)('a pull through the 
     expect(await pull?.(`${host}/team/app:1.0`, temporaryDirectory())).toBe(digest)
   })
 
+  test.skipIf(pathOfTool('skopeo') === undefined)('by a client that `mirrors export` has told of it', async () => {
+    const [source, destination] = [await startServer('docker-registry'), await startServer('zot', { docker: true })]
+    endings.push(
+      () => source.stop(),
+      () => destination.stop(),
+    )
+    const digest = await pushed(source.host)
+    const here = program()
+    here.write('serve.yaml', configuration(source.url, destination.url))
+    const { daemon, host } = await serving(here)
+    const gateway = ['--gateway', `http://${host}`]
+    const { stdout } = await here.run(['mirrors', 'export', '--format', 'podman', 'serve.yaml', ...gateway])
+    here.write('registries.conf', stdout)
+    const conf = `--registries-conf=${join(here.directory, 'registries.conf')}`
+    const reference = `docker://${source.host}/team/app:1.0`
+    expect(await call('skopeo', conf, 'inspect', '--tls-verify=false', '--format={{.Digest}}', reference)).toBe(digest)
+    await until('the execution has succeeded', () => daemon.said().includes('succeeded'))
+  })
+
   test.skipIf(pathOfTool('oci-conformance') === undefined)(
     'passes the pull tests of the distribution specification',
     async () => {

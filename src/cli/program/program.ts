@@ -20,6 +20,7 @@ import { addCredentials, addDoctor } from './credentials.ts'
 import { addExecutions } from './executions.ts'
 import { addHelp } from './help.ts'
 import { addImport } from './import.ts'
+import { addMirrors } from './mirrors.ts'
 import { narrowHelp } from './narrow.ts'
 import { addPolicies, addSchedule } from './policies.ts'
 import { addRegistries } from './registries.ts'
@@ -57,6 +58,7 @@ export function buildProgram(dispatch: Dispatch): Command {
   addPolicies(program, start)
   addSchedule(program, start)
   addServe(program, start)
+  addMirrors(program, start)
   addRegistries(program, start)
   addCredentials(program, start)
   addDoctor(program, start)
