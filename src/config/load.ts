@@ -65,7 +65,7 @@ export function loadConfiguration(files: readonly ConfigurationFile[], options: 
   const names: Names = { registries: byName(registries), types, directory: options.cwd }
   const policies = allPolicies(read, names, problems)
   const serve = serveOf(read, problems)
-  checkScopes(policies, registries, problems)
+  checkScopes(policies, names, problems)
   checkAbilities(policies, names, problems)
   if (problems.length > 0) throw new ConfigurationError(tidied(problems))
   return {
@@ -161,21 +161,21 @@ function twice(source: Source, path: readonly [string, string], before: Source):
   return problemOf(source, { path, atKey: true, message })
 }
 
-function checkScopes(
-  policies: ReadonlyMap<string, Defined<Policy>>,
-  registries: ReadonlyMap<string, Defined<Registry>>,
-  problems: Problem[],
-): void {
+function checkScopes(policies: ReadonlyMap<string, Defined<Policy>>, names: Names, problems: Problem[]): void {
   const values = [...policies.values()].map(({ value }) => value)
-  const endpoint = (name: string): string => registries.get(name)?.value.url ?? name
+  const endpoint = (name: string): string => {
+    const registry = registryNamed(name, names)
+    return 'message' in registry ? name : (registry.url ?? registry.path ?? name)
+  }
   const takenBy = ownership(values, endpoint)
   for (const { value: policy, source } of policies.values()) {
     const owner = takenBy(policy)
     const other = owner && policies.get(owner.name)
     if (!other) continue
-    const place = `${other.source.shown}:${lineOf(other.source, ['policies', owner.name])}`
-    const message = `policy \`${policy.name}\` cannot own the namespace \`${policy.source.namespaces?.[0]}\`: the system policy \`${owner.name}\` (${place}) already takes it`
-    const hint = `disable \`${owner.name}\`, or leave the namespace out of it`
+    const placeOf = ({ value, source: file }: Defined<Policy>): string =>
+      `${file.shown}:${lineOf(file, ['policies', value.name])}`
+    const message = `policy \`${policy.name}\` cannot own the namespace \`${policy.source.namespaces?.[0]}\`: the system policy \`${owner.name}\` (${placeOf(other)}) already takes it`
+    const hint = `disable \`${owner.name}\` or \`${policy.name}\` (${placeOf({ value: policy, source })}), or leave the namespace out of \`${owner.name}\``
     problems.push(problemOf(source, { path: ['policies', policy.name], atKey: true, message, hint }))
   }
 }

@@ -3,8 +3,10 @@
 import { compilePattern } from '../core/pattern.ts'
 import type { Policy } from '../core/policy.ts'
 import { namespaceOf } from '../core/reference.ts'
+import { compileRegex } from '../core/regex.ts'
 
-/** The result looks up, for a policy with `scope: namespace`, the enabled system policy that already reads its namespace from the same registry. */
+/** The result looks up, for an enabled policy with `scope: namespace`, the enabled system policy that already reads its namespace from the same
+ *  place. `endpoint` is the address of a registry. */
 export function ownership(
   policies: readonly Policy[],
   endpoint: (registry: string) => string,
@@ -19,9 +21,9 @@ export function ownership(
     }))
   })
   const owners = Map.groupBy(entries, ({ key }) => key)
-  return ({ scope, source }) => {
+  return ({ scope, enabled, source }) => {
     const namespace = source.namespaces?.[0]
-    if (scope !== 'namespace' || namespace === undefined) return undefined
+    if (scope !== 'namespace' || !enabled || namespace === undefined) return undefined
     const keys = [namespace, ANY].map((each) => `${endpoint(source.registry)} ${each}`)
     return keys.flatMap((key) => owners.get(key) ?? []).find(({ takes }) => takes(namespace))?.policy
   }
@@ -39,10 +41,20 @@ function spelledOut({ source }: Policy): readonly string[] {
 function taker({ source, filters }: Policy): (namespace: string) => boolean {
   const namespaces = source.namespaces?.map(compilePattern)
   const reaches = filters.name?.map(reach)
+  const excluded = [
+    ...(filters.exclude?.name ?? []).map(compilePattern),
+    ...(filters.regex?.exclude?.name ?? []).map(compileRegex),
+  ]
+  const leavesOut = (namespace: string): boolean =>
+    excluded.some((pattern) => SOME_NAMES.every((name) => pattern.matches(`${namespace}/${name}`)))
   return (namespace) =>
     (!namespaces || namespaces.some((pattern) => pattern.matches(namespace))) &&
-    (!reaches || reaches.some((each) => each(namespace)))
+    (!reaches || reaches.some((each) => each(namespace))) &&
+    !leavesOut(namespace)
 }
+
+/** What excludes all of these below a namespace is meant to exclude all of it. */
+const SOME_NAMES = ['a', 'zq7-x.y', 'b/c', 'q/zq7/x_y']
 
 /** The result tells whether a name below a namespace may match the pattern. */
 function reach(pattern: string): (namespace: string) => boolean {

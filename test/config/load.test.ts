@@ -417,14 +417,24 @@ describe('a policy that owns a namespace', () => {
     ['source: {registry: a.example.com, namespaces: [x, y]}', false],
     ['source: c.example.com', false],
     ['enabled: false, source: a.example.com', false],
+    ['source: named', true],
+    ['source: a.example.com, filters: {exclude: {name: "team/**"}}', false],
+    ['source: a.example.com, filters: {exclude: {name: team/app}}', true],
+    ['source: a.example.com, filters: {regex: {exclude: {name: "team/.*"}}}', false],
   ])('conflicts with one of %s: %s', (source, conflict) => {
-    const text = `policies:\n  all: {${source}, destination: b.example.com}\n  team: {${owner}}\n`
+    const registries = 'registries: {named: {type: docker-registry, url: "https://a.example.com"}}\n'
+    const text = `policies:\n  all: {${source}, destination: b.example.com}\n  team: {${owner}}\n${registries}`
     const found = complaints(text)
     expect(found).toHaveLength(conflict ? 1 : 0)
     if (conflict)
       expect(found[0]).toContain(
         '3:3 policy `team` cannot own the namespace `team`: the system policy `all` (policy.yaml:2)',
       )
+  })
+
+  test('conflicts with none as long as it is disabled', () => {
+    const all = 'source: a.example.com, destination: b.example.com'
+    expect(complaints(`policies:\n  all: {${all}}\n  team: {enabled: false, ${owner}}\n`)).toEqual([])
   })
 
   test('names exactly one', () => {

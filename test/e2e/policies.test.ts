@@ -200,7 +200,16 @@ policies:
     const enabled = await here.policies('enable', 'base')
     expect(enabled.code).toBe(2)
     expect(enabled.stderr).toMatch(conflict('base'))
+    expect(enabled.stderr).toMatch(/`owner` \(config\.yaml:\d+\)/)
     expect(here.file()).toBe(before)
+
+    await here.policies('disable', 'owner')
+    expect(await here.policies('enable', 'base')).toMatchObject({ code: 0 })
+    const owned = here.file()
+    const again = await here.policies('enable', 'owner')
+    expect(again.code).toBe(2)
+    expect(again.stderr).toMatch(conflict('base'))
+    expect(here.file()).toBe(owned)
   })
 
   test('delete is refused while it runs, with what ends it', async () => {
