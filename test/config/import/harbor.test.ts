@@ -149,14 +149,19 @@ test('a list of policies is enough where they have their registries with them, a
   }
 })
 
-test('a policy by events is told to have a schedule instead, and nothing that does not exist is advised', () => {
-  const events = policy({ name: 'p', dest_registry: REGISTRIES[1], trigger: { type: 'event_based' }, deletion: true })
+test.each([
+  [true, 'events'],
+  [false, 'never'],
+])('a policy by events stays one, and deletes where Harbor does: %s', (deletion, expected) => {
+  const events = policy({ name: 'p', dest_registry: REGISTRIES[1], trigger: { type: 'event_based' }, deletion })
   const result = imported(text([events]), FROM)
-  expect(loaded(result, ENV).policies).toMatchObject([{ name: 'p', triggers: [], deletion: 'never' }])
+  expect(loaded(result, ENV).policies).toMatchObject([
+    { name: 'p', triggers: [{ event: ['push', 'delete'] }], deletion: expected },
+  ])
   const all = said(result).join('\n')
-  expect(all).toContain('Harbor starts this by its own events; here it is started by hand [give it a schedule')
+  expect(all).toContain('here its webhooks do, and `replicate serve` must run [give the source a `hook_secret`')
   expect(all).toContain('Harbor copies artifacts without a tag, too')
-  expect(all + result.yaml).not.toMatch(/serve|poll/)
+  expect(all).not.toContain('nothing is deleted')
 })
 
 test('what Harbor leaves out is false: a real one answers neither `enabled` nor `override` where they are', () => {

@@ -96,6 +96,7 @@ function addPolicy(draft: Draft, policy: HarborPolicy, registries: HarborRegistr
     destination: destinationOf(to, landingOf(policy)),
     ...(Object.keys(filters).length > 0 ? { filters } : {}),
     ...(policy.override ? {} : { override: false }),
+    ...(isByEvents(policy) && deletes(policy) ? { deletion: 'events' } : {}),
     ...triggersOf(policy),
   }
   const on = ['policies', draft.policy(policy.name, body, at)] as const
@@ -130,9 +131,19 @@ function defined(values: PlainMapping): PlainMapping {
 }
 
 /** Harbor's clock is UTC. */
-function triggersOf({ trigger }: HarborPolicy): PlainMapping {
+function triggersOf(policy: HarborPolicy): PlainMapping {
+  if (isByEvents(policy)) return { triggers: [{ event: ['push', 'delete'] }] }
+  const { trigger } = policy
   const cron = trigger?.trigger_settings?.cron
   return trigger?.type === 'scheduled' && cron !== undefined ? { triggers: [{ schedule: cron, timezone: 'UTC' }] } : {}
+}
+
+function isByEvents({ trigger }: HarborPolicy): boolean {
+  return trigger?.type === 'event_based'
+}
+
+function deletes(policy: HarborPolicy): boolean {
+  return policy.replicate_deletion || policy.deletion
 }
 
 const KNOWN_FILTERS = ['name', 'tag', 'label', 'resource']
@@ -182,7 +193,7 @@ function noteFilters(
 }
 
 function noteRest(draft: Draft, policy: HarborPolicy, at: Origin, on: EntryPath): void {
-  const { speed = -1, trigger } = policy
+  const { speed = -1 } = policy
   if (speed > 0) {
     const hint = `use \`replicate run --bandwidth ${speed / 8}KiB/s\`, or \`limits.bandwidth\` of a registry`
     draft.note(
@@ -193,19 +204,19 @@ function noteRest(draft: Draft, policy: HarborPolicy, at: Origin, on: EntryPath)
     )
   }
   noteWithout(draft, policy, at, { copy_by_chunk: 'an upload that breaks off resumes where it was, in chunks or not' })
-  if (policy.replicate_deletion || policy.deletion) {
+  if (deletes(policy) && !isByEvents(policy)) {
     draft.note(
       below(at, policy.deletion ? 'deletion' : 'replicate_deletion'),
       'Harbor deletes at the destination when it sees a deletion; here nothing is deleted',
-      '`deletion: mirror` deletes at each run what is gone from the source',
+      '`deletion: mirror` deletes at each run what is gone from the source, `deletion: events` what a webhook tells as deleted',
       on,
     )
   }
-  if (trigger?.type === 'event_based') {
+  if (isByEvents(policy)) {
     draft.note(
       below(at, 'trigger'),
-      'Harbor starts this by its own events; here it is started by hand',
-      'give it a schedule, such as `triggers: [{schedule: "*/10 * * * *"}]`; what is unchanged costs little',
+      'Harbor starts this by its own events; here its webhooks do, and `replicate serve` must run',
+      'give the source a `hook_secret`, and its projects in Harbor a webhook; `triggers: [{poll: 5m}]` needs neither',
       on,
     )
   }
