@@ -51,7 +51,9 @@ serve: { listen: 127.0.0.1:0, history: { keep: 20 } }
   }
   process.once('exit', stop)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-  process.stdout.write('| minute | requests | RSS MiB | handles | database KiB | destination tags |\n|---:|---:|---:|---:|---:|---:|\n')
+  process.stdout.write(
+    '| minute | requests | RSS MiB | handles | database KiB | destination tags |\n|---:|---:|---:|---:|---:|---:|\n',
+  )
   let requests = 0
   for (let minute = 1; minute <= Number(values.minutes) && program.exitCode === null; minute += 1) {
     for (let second = 0; second < 60; second += 1) {
@@ -79,7 +81,9 @@ function handlesOf(pid: number | undefined): number {
 function sizeOf(home: string): string {
   const files = readdirSync(home).filter((name) => name.startsWith('history.db'))
   const size = (name: string): number => statSync(join(home, name)).size
-  return files.map((name) => `${Math.round(size(name) / 1024)}${name.endsWith('.db') ? '' : ` ${name.slice(11)}`}`).join(' + ')
+  return files
+    .map((name) => `${Math.round(size(name) / 1024)}${name.endsWith('.db') ? '' : ` ${name.slice(11)}`}`)
+    .join(' + ')
 }
 
 function tagsOf({ repositories }: Awaited<ReturnType<typeof startMemoryRegistry>>): number {
