@@ -62,6 +62,9 @@ describe('a reference to an image', () => {
     'a.b/c@sha256:1',
     'a.b:99999/c:1',
     'user@host.example/c:1',
+    '1.2.3.4.5/c:1',
+    '999.1.1.1/c:1',
+    'a.b:0/c:1',
     'a.b/../c:1',
     `a.b/${'c'.repeat(2000)}`,
   ])('%s is none', (text) => {
@@ -95,6 +98,32 @@ empty: { image: "" , sidecar: { image: { repository: "" } } }
       unresolved: [],
       lasting: true,
     })
+  })
+
+  test('in the other ways that charts have', async () => {
+    const values = `
+controller: { image: { chroot: false, registry: registry.k8s.io, image: ingress-nginx/controller, tag: v1.11.2, digest: "${DIGEST}" } }
+named: { image: { name: team/named, tag: "1" } }
+hashed: { image: { registry: docker.io, repository: grafana/grafana, tag: "11", sha: ${'b'.repeat(64)} } }
+beside: { registry: quay.io, image: team/beside, tag: "2" }
+`
+    expect(await found({ files: { 'values.yaml': values } })).toMatchObject({
+      images: [
+        `docker.io/grafana/grafana:11@sha256:${'b'.repeat(64)}`,
+        'docker.io/team/named:1',
+        'quay.io/team/beside:2',
+        `registry.k8s.io/ingress-nginx/controller:v1.11.2@${DIGEST}`,
+      ],
+      unresolved: [],
+    })
+  })
+
+  test('a library names none', async () => {
+    const files = {
+      'Chart.yaml': 'apiVersion: v2\nname: app\nversion: 1.0.0\ntype: library\n',
+      'values.yaml': 'image: a/b\n',
+    }
+    expect(await found({ files, helm: true })).toMatchObject({ images: [], unresolved: [] })
   })
 
   test('what is not said is told with its place', async () => {
@@ -202,6 +231,23 @@ describe.skipIf(HELM === undefined)('with Helm, a chart is rendered', () => {
     })
     const other = await found({ files, helm: true, values: 'image: { repository: r.example.com/app, tag: "7" }\n' })
     expect(other.images).toContain('r.example.com/app:7')
+  })
+
+  test('with what its programs are told of by arguments and variables', async () => {
+    const more = `    args: ["--acme-solver-image=quay.io/jetstack/solver:v1", "--image-pull-policy=Always", "--url=http://a.example/b:1"]
+    env: [{ name: RELATED_IMAGE_DB, value: "ghcr.io/a/db:2" }, { name: OTHER, value: "ghcr.io/a/c:2" }, { name: IMAGE_TAG, value: "1.0" }]
+`
+    expect(await found({ files: { 'templates/a.yaml': POD('a/b:1', more) }, helm: true })).toMatchObject({
+      images: ['docker.io/a/b:1', 'ghcr.io/a/db:2', 'quay.io/jetstack/solver:v1'],
+      unresolved: [],
+    })
+  })
+
+  test('what the user gave it is not told', async () => {
+    const files = { 'templates/a.yaml': '{{ fail (printf "bad password %s" .Values.password) }}' }
+    const { unresolved } = await found({ files, helm: true, values: 'password: hunter2-long\n' })
+    expect(unresolved.join()).toContain('bad password ***')
+    expect(unresolved.join()).not.toContain('hunter2')
   })
 
   test('what it cannot render is read from its values, and told', async () => {

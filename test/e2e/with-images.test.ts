@@ -149,7 +149,7 @@ describe('images of charts', () => {
     })
     const warned = await workplace(BARE).run(yaml('    missing: warn\n'))
     expect(warned.outcome.execution).toMatchObject({ status: 'succeeded', unchanged: 2 })
-    expect(warned.logs.join('\n')).toMatch(/there is no .*team\/gone:1 \(named by charts\/shop:1\.0\.0\)/)
+    expect(warned.logs.join('\n')).toMatch(/there is no .*team\/gone:1, which charts\/shop:1\.0\.0 names/)
     expect(Object.keys(tagsOf(to))).toEqual(['mirror/shop', 'mirror/team/app'])
   })
 
@@ -408,6 +408,9 @@ policies: { in: { source: from, destination: to, with_images: true, retry: { att
     'metadata.google.internal/a/b:1',
     '[::1]:5000/a/b:1',
     'localhost:1/a/b:1',
+    '127.1/a/b:1',
+    '0x7f.1:80/a/b:1',
+    '[::ffff:7f00:1]:5000/a/b:1',
   ])('cannot send it to %s', async (text) => {
     const { run } = await layout(text)
     const { outcome, tasks } = await run()

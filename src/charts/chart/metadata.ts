@@ -15,6 +15,7 @@ export interface ChartMetadata {
   readonly maintainers?: readonly Maintainer[]
   readonly annotations?: Readonly<Record<string, string>>
   readonly deprecated?: boolean
+  readonly type?: string
   readonly dependencies?: readonly { readonly name?: string; readonly alias?: string }[]
 }
 

@@ -10,9 +10,13 @@ type Fields = ReadonlyMap<string, Value>
 /** Kubernetes runs what these list. */
 const CONTAINERS: ReadonlySet<string> = new Set(['containers', 'initContainers', 'ephemeralContainers'])
 
+const ARGUMENTS: ReadonlySet<string> = new Set(['args', 'command'])
+
 /** `place` names what the tree is of, such as `Deployment web`. */
 export function imagesInObject(object: Value, place: string, to: Gathering): void {
   walk(object, [], (key, value, fields, path) => {
+    if (ARGUMENTS.has(key) && Array.isArray(value)) noteArguments(value, to)
+    if (key === 'value') noteVariable(fields, to)
     if (key !== 'image') return false
     if (isMapValue(value)) {
       const reference = textAt(value, 'reference')
@@ -36,13 +40,29 @@ export function imagesInValues(values: Value, file: string, to: Gathering): void
     }
     const text = textOf(value)
     if (!isNamed || text === undefined) return false
-    const image = parseImage(text)
-    const tag = textAt(fields, 'tag') ?? textAt(fields, 'imageTag')
     // Other things than images end in `Image`: one without a tag is taken for such a thing.
+    const image = parseImage(text)
     if (key !== 'image' && (!image || !isWhole(image))) return true
-    if (image && !isWhole(image) && tag !== undefined) return noteText(`${text}:${tag}`, false, at(file, path), to)
-    return noteText(text, false, at(file, path), to)
+    return noteText(image && !isWhole(image) ? besides(text, fields) : text, false, at(file, path), to)
   })
+}
+
+/** Programs are told of further images by arguments (`--solver-image=…`) and variables (`RELATED_IMAGE_…`). */
+function noteArguments(list: readonly Value[], to: Gathering): void {
+  for (const one of list) {
+    const [, text = ''] = /^--?[\w-]*image[\w-]*=(.+)$/i.exec(textOf(one) ?? '') ?? []
+    noteFurther(text, to)
+  }
+}
+
+function noteVariable(fields: Fields, to: Gathering): void {
+  if (/image/i.test(textAt(fields, 'name') ?? '')) noteFurther(textAt(fields, 'value') ?? '', to)
+}
+
+/** Only what can be nothing but an image: its registry is written, and a tag or a digest. */
+function noteFurther(text: string, to: Gathering): void {
+  const image = /^[^/]+[.:][^/]*\//.test(text) ? parseImage(text) : undefined
+  if (image && isWhole(image)) to.image(image)
 }
 
 /** A reference that stands alone. `isRun`: Kubernetes runs it as it is, `latest` where it has no tag. */
@@ -54,15 +74,23 @@ function noteText(text: string, isRun: boolean, place: string, to: Gathering): t
   return true
 }
 
-/** `repository`, `tag`, `digest`, `registry`. False where it is something else. */
+/** `repository` (or, as some charts have it, `image` or `name`) with `tag`, `digest`, `registry`. False where it is something else. */
 function noteGroup(group: Fields, place: string, to: Gathering): boolean {
-  const repository = textAt(group, 'repository')
+  const isTagged = group.has('tag') || group.has('digest')
+  const repository =
+    textAt(group, 'repository') ?? (isTagged ? (textAt(group, 'image') ?? textAt(group, 'name')) : undefined)
   if (repository === undefined) return group.has('repository')
-  const registry = textAt(group, 'registry')?.replace(/\/+$/, '')
-  const [tag, digest] = [textAt(group, 'tag'), textAt(group, 'digest')]
+  return noteText(besides(repository, group), false, place, to)
+}
+
+/** The whole reference of a repository that has its other parts beside it. */
+function besides(repository: string, fields: Fields): string {
+  const registry = textAt(fields, 'registry')?.replace(/\/+$/, '')
+  const tag = textAt(fields, 'tag') ?? textAt(fields, 'imageTag')
+  const sha = textAt(fields, 'sha')
+  const digest = textAt(fields, 'digest') ?? (/^[0-9a-f]{64}$/.test(sha ?? '') ? `sha256:${sha}` : undefined)
   const name = registry === undefined ? repository : `${registry}/${repository}`
-  noteText(`${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`, false, place, to)
-  return true
+  return `${name}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`
 }
 
 function isWhole({ tag, digest }: WrittenImage): boolean {

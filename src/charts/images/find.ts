@@ -7,7 +7,7 @@ import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import { IntegrityError } from '../../core/errors.ts'
 import type { ChartImages } from '../../core/images.ts'
 import { LARGEST_METADATA, metadataIn } from '../chart/archive.ts'
-import { parseYaml, type Value } from '../chart/go-yaml.ts'
+import { isMapValue, isScalarValue, parseYaml, type Value } from '../chart/go-yaml.ts'
 import { unpack, wholeBudget } from '../chart/unpack.ts'
 import { LARGEST_ARCHIVE } from '../store/charts.ts'
 import { hold } from '../store/held.ts'
@@ -38,15 +38,22 @@ export async function findImages(
       isOfValues(path) && (size <= LARGEST_METADATA || !path.endsWith('/Chart.yaml'))
     const { files } = await unpack(archive.open(0, ctx), wanted, budget)
     const to = createGathering()
-    imagesInAnnotation(metadataIn(files, ''), to)
+    const metadata = metadataIn(files, '')
+    imagesInAnnotation(metadata, to)
+    // A library is part of other charts, and runs nothing.
+    if (metadata.type === 'library') return to.result(true)
     const texts = values.map(({ text }) => text)
     const rendering = helm && (await renderChart(archive, texts, helm, ctx))
     if (rendering && 'text' in rendering) {
       imagesInRendered(rendering.text, to)
       return to.result(true)
     }
-    if (rendering) to.unresolved(`helm template failed, so its values are read: ${rendering.failed}`)
-    await imagesInCharts(files, given(values, to), budget, to)
+    const own = given(values, to)
+    if (rendering) {
+      const why = withoutValues(rendering.failed, own)
+      to.unresolved(`helm template failed, so its values are read: ${why}`)
+    }
+    await imagesInCharts(files, own, budget, to)
     return to.result(rendering?.lasting ?? true)
   } finally {
     archive.drop()
@@ -75,4 +82,15 @@ function given(values: FindOptions['values'], to: Gathering): readonly Value[] {
       return []
     }
   })
+}
+
+/** Values of the user may be secret, and a chart may complain of them. */
+function withoutValues(text: string, values: readonly Value[]): string {
+  return values.flatMap(textsIn).reduce((so, secret) => so.replaceAll(secret, '***'), text)
+}
+
+/** Those that are long enough to be a secret, and to stand for nothing else. */
+function textsIn(value: Value): readonly string[] {
+  if (isScalarValue(value)) return value.text.length >= 6 ? [value.text] : []
+  return (isMapValue(value) ? [...value.values()] : value).flatMap(textsIn)
 }

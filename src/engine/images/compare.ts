@@ -224,9 +224,11 @@ function lacking(
   const name = formatResource({ registry, ...from })
   const { platforms = [] } = policy.filters
   const reason =
-    kind === 'absent' ? `source ${registry}: there is no ${name}` : `${name} is for none of ${platforms.join(', ')}`
+    kind === 'absent'
+      ? `source ${registry}: there is no ${name}, which ${named_by} names`
+      : `${name}, which ${named_by} names, is for none of ${platforms.join(', ')}`
   if (policy.missing === 'warn' || kind === 'dropped') {
-    ctx.emit({ type: 'log', level: 'warning', text: `${reason} (named by ${named_by})` })
+    ctx.emit({ type: 'log', level: 'warning', text: reason })
     return []
   }
   const task: TaskSpec = {

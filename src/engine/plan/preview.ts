@@ -62,10 +62,13 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
   )
   const tasks = planned.items()
   const quotas = createQuotaWatch(destination)
+  const sparing = new Map(pulls ? [[source.registry.name, pulls]] : [])
   const sides = remembered(async (registry: string): Promise<MeasuredSide> => {
     if (registry === source.registry.name) return { source, pulls }
     const named = await sourceOf({ source: { registry, repository: '' } }, source, request.images)
-    return { source: named, pulls: request.sizes ? undefined : createPulls(named) }
+    const own = request.sizes ? undefined : createPulls(named)
+    if (own) sparing.set(registry, own)
+    return { source: named, pulls: own }
   })
   const measure = createMeasure(policy, (task) => sides(task.source.registry, ctx), destination, memory)
   const actions = request.lists.create<PlannedAction>()
@@ -101,7 +104,7 @@ export async function preview(request: PreviewRequest, ctx: Context): Promise<Po
     warnings: [
       ...(await quotas.warnings(ctx)),
       ...leftBehind(request, tasks),
-      ...(pulls?.spared ? [SPARED(source.registry.name)] : []),
+      ...[...sparing].flatMap(([registry, { spared }]) => (spared ? [SPARED(registry)] : [])),
     ],
     tasks,
   }
