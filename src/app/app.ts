@@ -252,7 +252,7 @@ export function createApp(options: AppOptions): App {
           about,
           history,
           clock,
-          carriers,
+          carriers: options.carriers,
           guarded,
           config: options.config,
           read,

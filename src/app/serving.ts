@@ -1,11 +1,13 @@
 /** Lends the program to the daemon: the same functions that commands use, with connections that last for days. */
 
 import type { Clock } from '../core/cancel.ts'
+import type { Carriers } from '../core/carrier.ts'
 import type { Context } from '../core/context.ts'
 import { ConfigurationError, ReplicateError } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
 import type { PolicyOutcome } from '../core/requests.ts'
 import type { History } from '../history/history.ts'
+import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
 import { type ServeOptions, serve } from '../serve/daemon.ts'
 import type { Program } from '../serve/parts.ts'
 import type { SystemdSurroundings } from '../serve/process/systemd.ts'
@@ -21,9 +23,11 @@ export interface ServeRequest extends Omit<ServeOptions, 'program' | 'parts' | '
   readonly files: readonly string[]
 }
 
-export interface ServingParts extends Pick<RunningParts, 'carriers' | 'guarded' | 'config' | 'read' | 'commandEnv'> {
+export interface ServingParts extends Pick<RunningParts, 'guarded' | 'config' | 'read' | 'commandEnv'> {
   readonly history: History
   readonly clock: Clock
+  /** Threads for large blobs, where a test wants others. */
+  readonly carriers: CarriersOptions | undefined
   /** What all connections have in common. */
   readonly about: Omit<ConnectionOptions, 'warn'>
   readonly trace: boolean | undefined
@@ -41,18 +45,32 @@ export async function serveWith({ files, ...request }: ServeRequest, parts: Serv
   }
   const warn = (text: string): void => request.listen({ type: 'log', level: 'warning', text })
   const pool = createPool({ ...parts.about, warn })
+  const carriers = createCarriers({ ...CARRIERS, ...parts.carriers })
   try {
-    await serve({ ...request, program: createProgram(files, parts, pool), systemd: systemdOf(parts.about.env) })
+    await serve({
+      ...request,
+      program: createProgram(files, parts, pool, carriers),
+      systemd: systemdOf(parts.about.env),
+    })
   } finally {
-    await pool.close()
+    await Promise.all([pool.close(), carriers.close()])
   }
 }
 
-function createProgram(files: readonly string[], parts: ServingParts, pool: ConnectionPool): Program {
+/** The daemon's own thread answers webhooks and clients: it carries no blob that takes longer than that. */
+const CARRIERS: CarriersOptions = { always: true, smallest: 1024 * 1024 }
+
+function createProgram(
+  files: readonly string[],
+  parts: ServingParts,
+  pool: ConnectionPool,
+  carriers: Carriers,
+): Program {
   const { history, clock, about, trace, guarded, config, commandEnv } = parts
   const post = createPost({ ...about, connections: pool, trace })
   const { run, again } = createRunning({
     ...parts,
+    carriers,
     connections: pool,
     history: async () => history,
     timing: about.timing,

@@ -9,6 +9,7 @@ import { hooks } from './corpora/hooks.ts'
 import { families, indexed, single, slow, tags } from './corpora/images.ts'
 import { large, largeTls } from './corpora/large.ts'
 import { planned } from './corpora/planned.ts'
+import { serve } from './corpora/serve.ts'
 import { start } from './corpora/start.ts'
 import type { Corpus } from './corpus.ts'
 
@@ -27,6 +28,7 @@ export const corpora: readonly Corpus[] = [
   bandwidth,
   planned,
   start,
+  serve,
   history,
   charts,
   hooks,

@@ -10,7 +10,7 @@ export interface CarriersOptions {
   readonly threads?: number
   /** Blobs of fewer bytes stay here; default 32 MiB, as less is sent before a thread has started. */
   readonly smallest?: number
-  /** true: also a blob that is alone goes to a thread, and one thread is enough. */
+  /** true: also a blob that is alone goes to a thread, and one thread is enough and the least. */
   readonly always?: boolean
   /** How long a blob that is alone waits for another, in milliseconds; default 10. */
   readonly patience?: number
@@ -30,9 +30,9 @@ const PATIENCE_MS = 10
 
 export function createCarriers(options: CarriersOptions = {}): Carriers & { close(): Promise<void> } {
   const {
-    threads = Math.min(availableParallelism() - 1, MOST),
-    smallest = SMALLEST,
     always = false,
+    threads = Math.min(Math.max(availableParallelism() - 1, always ? 1 : 0), MOST),
+    smallest = SMALLEST,
     patience = PATIENCE_MS,
   } = options
   const lanes = Array.from({ length: threads > 1 || always ? threads : 0 }, (): Lane => ({ blobs: 0 }))
