@@ -153,7 +153,7 @@ function zotConfig({ data, host, htpasswd, options }: Settings): unknown {
 }
 
 function sinkOf({ url, secret }: NonNullable<ServerOptions['hook']>): unknown {
-  return { type: 'http', address: url, timeout: '5s', credentials: { username: 'hook', password: secret } }
+  return { type: 'http', address: url, timeout: '60s', credentials: { username: 'hook', password: secret } }
 }
 
 async function ready(name: ServerName, child: ChildProcess, url: string): Promise<void> {
