@@ -66,7 +66,7 @@ export function loadConfiguration(files: readonly ConfigurationFile[], options: 
   const policies = allPolicies(read, names, problems)
   const serve = serveOf(read, problems)
   checkScopes(policies, names, problems)
-  checkAbilities(policies, names, problems)
+  checkLabels(policies, names, problems)
   if (problems.length > 0) throw new ConfigurationError(tidied(problems))
   return {
     registries: names.registries,
@@ -180,34 +180,21 @@ function checkScopes(policies: ReadonlyMap<string, Defined<Policy>>, names: Name
   }
 }
 
-/** Filters that need a source which tells what they ask about. */
-const SPECIAL = [
-  { filter: 'label', lacks: 'has no labels', one: 'has labels', many: 'have labels' },
-  { filter: 'deprecated', lacks: 'does not tell which charts are deprecated', one: 'tells', many: 'tell' },
-] as const
-
-function checkAbilities(policies: ReadonlyMap<string, Defined<Policy>>, names: Names, problems: Problem[]): void {
+/** A filter by label needs a source that has labels. */
+function checkLabels(policies: ReadonlyMap<string, Defined<Policy>>, names: Names, problems: Problem[]): void {
   const { types } = names
   for (const { value, source } of policies.values()) {
+    const { label, exclude } = value.filters
+    const path = label ? ['label'] : exclude?.label ? ['exclude', 'label'] : undefined
     const registry = registryNamed(value.source.registry, names)
-    if ('message' in registry) continue
+    if (!path || 'message' in registry) continue
     const facts = types.find(({ identity }) => identity === registry.type)
-    for (const { filter, lacks, one, many } of SPECIAL) {
-      const path = pathOf(filter, value)
-      if (!facts || !path || facts.filters.includes(filter)) continue
-      const able = types.filter(({ filters }) => filters.includes(filter)).map(({ identity }) => identity)
-      const message = `the source \`${registry.name}\` is of \`type: ${registry.type}\`, which ${lacks}`
-      const hint = `only ${able.join(', ')} ${able.length === 1 ? one : many}`
-      problems.push(
-        problemOf(source, { path: ['policies', value.name, 'filters', ...path], atKey: true, message, hint }),
-      )
-    }
+    if (!facts || facts.filters.includes('label')) continue
+    const able = types.filter(({ filters }) => filters.includes('label')).map(({ identity }) => identity)
+    const message = `the source \`${registry.name}\` is of \`type: ${registry.type}\`, which has no labels`
+    const hint = `only ${able.join(', ')} ${able.length === 1 ? 'has' : 'have'} labels`
+    problems.push(problemOf(source, { path: ['policies', value.name, 'filters', ...path], atKey: true, message, hint }))
   }
-}
-
-function pathOf(filter: 'label' | 'deprecated', { filters }: Policy): readonly string[] | undefined {
-  if (filters[filter] !== undefined) return [filter]
-  return filter === 'label' && filters.exclude?.label ? ['exclude', 'label'] : undefined
 }
 
 function byName(registries: ReadonlyMap<string, Defined<Registry>>): ReadonlyMap<string, Registry> {

@@ -1,7 +1,6 @@
 /** What a registry's adapter says of its options, credentials and labels is checked when a file is loaded. */
 
 import { expect, test } from 'vitest'
-import { helmHttp } from '../../adapters/helm-http/index.ts'
 import { complaints, factsOf, load, policy, registry } from './setup.ts'
 
 const HARBOR = { types: ['harbor', 'docker-registry', 'oci-layout'].map(factsOf) }
@@ -55,20 +54,5 @@ test('a filter by label needs a source with labels', () => {
   expect(complaints(file('h'), HARBOR)).toEqual([])
   expect(complaints(file('d'), HARBOR)).toEqual([
     'policy.yaml:8:15 the source `d` is of `type: docker-registry`, which has no labels [only harbor has labels]',
-  ])
-})
-
-test('a filter by deprecation needs a source that tells which charts are deprecated', () => {
-  const registries = [
-    'registries:',
-    '  c: {type: helm-http, url: https://c.example.com}',
-    '  d: {type: docker-registry, url: https://d.example.com}',
-  ]
-  const file = (source: string) =>
-    [...registries, policy(`source: ${source}`, 'destination: d/b', 'filters: {deprecated: false}')].join('\n')
-  const charts = { types: [...HARBOR.types, helmHttp] }
-  expect(complaints(file('c'), charts)).toEqual([])
-  expect(complaints(file('d'), charts)).toEqual([
-    'policy.yaml:8:15 the source `d` is of `type: docker-registry`, which does not tell which charts are deprecated [only helm-http tells]',
   ])
 })

@@ -4,6 +4,7 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { pathOfTool } from '../support/tools.ts'
 import { type ConsoleBlock, readGuide } from './blocks.ts'
 import { type } from './session.ts'
 import { isShown } from './steady.ts'
@@ -70,8 +71,15 @@ describe.each(guides.filter(({ blocks }) => blocks.length > 0))('$name', ({ name
     blocks.filter(({ notRun, asks }) => notRun === undefined && !asks),
     ({ section }) => section,
   )
-  test.each([...sections])('%s', async (section, run) => {
-    const world = await startWorld()
+  const needsMuseum = (run: readonly ConsoleBlock[]): boolean =>
+    run.some(({ commands }) => commands.some(({ line }) => line.includes('--from chartmuseum')))
+  const isMissing = pathOfTool('chartmuseum') === undefined
+  const [lacking = [], able = []] = [true, false].map((is) =>
+    [...sections].filter(([, run]) => (isMissing && needsMuseum(run)) === is),
+  )
+  test.skip.each(lacking)('%s needs chartmuseum', () => {})
+  test.each(able)('%s', async (section, run) => {
+    const world = await startWorld({ museum: needsMuseum(run) })
     const shown = run.flatMap((block) => block.commands.map((command) => ({ command, ...command })))
     const typed = shown.filter(({ line }) => !isOfNpm(line))
     if (typed.length === 0) return world.close()

@@ -1,13 +1,17 @@
 /** The registries that the guides name, with what is in them. */
 
+import { utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { startArtifactHub } from '../fakes/artifact-hub.ts'
 import { startDockerHub } from '../fakes/docker-hub.ts'
 import { startHelmHttp } from '../fakes/helm-http.ts'
-import { chart, entryOf, indexOf } from '../support/charts.ts'
+import { startChartMuseum } from '../support/chartmuseum.ts'
+import { chart, entryOf, indexOf, provenance } from '../support/charts.ts'
 import { type Artifact, cosignSignature, image, index } from '../support/images.ts'
 import { startInternet } from '../support/internet.ts'
 import { type AuthOptions, startMemoryRegistry } from '../support/memory-registry.ts'
 import { randomBytes } from '../support/random.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 export interface World {
   readonly env: Readonly<Record<string, string>>
@@ -18,7 +22,8 @@ const guarded = (user: string, password: string): { readonly auth: AuthOptions }
   auth: { kind: 'basic', user, password },
 })
 
-export async function startWorld(): Promise<World> {
+/** `museum`: with a real ChartMuseum. */
+export async function startWorld({ museum = false } = {}): Promise<World> {
   const hub = await startDockerHub()
   const [registry, old, fresh, internal, build, mirror] = await Promise.all([
     startMemoryRegistry(),
@@ -62,9 +67,18 @@ export async function startWorld(): Promise<World> {
   jetstack.files.set(`/${manager.file}`, manager.archive)
   jetstack.files.set('/index.yaml', Buffer.from(indexOf([entryOf(manager)])))
 
+  const pages = await startHelmHttp()
+  const served = ['1.4.0', '1.5.0', '1.6.0-rc.1'].map((version) => chart('gateway', version))
+  for (const { file, archive } of served) pages.files.set(file, archive)
+  const given = { ...entryOf(chart('old', '0.9.0')), deprecated: true }
+  pages.files.set('index.yaml', Buffer.from(indexOf([...served.map((one) => entryOf(one)), given])))
+  const left = museum ? await startMuseum() : undefined
+
   const internet = await startInternet({
     'charts.jetstack.io': new URL(jetstack.url).origin,
     'quay.io': quay.url,
+    'team.example.com': new URL(pages.url).origin,
+    ...(left ? { 'museum.example.com': left.url } : {}),
     'artifacthub.io': artifacts.url,
     'prometheus-community.github.io': new URL(charts.url).origin,
     'registry-1.docker.io': hub.content.url,
@@ -76,10 +90,11 @@ export async function startWorld(): Promise<World> {
     'hub.example.com': build.url,
     'mirror.example.com': mirror.url,
   })
-  const all = [internet, jetstack, quay, hub, charts, artifacts, registry, old, fresh, internal, build, mirror]
+  const all = [internet, jetstack, quay, hub, charts, pages, artifacts, registry, old, fresh, internal, build, mirror]
   return {
     env: internet.env,
     async close() {
+      left?.stop()
       await Promise.all(all.map((one) => one.close()))
     },
   }
@@ -95,6 +110,21 @@ function managerFiles(parts: readonly string[]): Readonly<Record<string, string>
     return `---\napiVersion: v1\nkind: Pod\nmetadata: { name: ${part} }\nspec: { containers: [{ name: a, image: "${image}" }] }\n`
   })
   return { 'values.yaml': values.join(''), 'templates/pods.yaml': pods.join('') }
+}
+
+const PUSHED = new Date('2024-05-01T10:00:00Z')
+
+/** With charts in its storage, one of them signed. */
+async function startMuseum(): Promise<{ readonly url: string; stop(): void }> {
+  const storage = temporaryDirectory()
+  const signed = chart('web', '1.0.0')
+  for (const { file, archive } of [signed, chart('web', '1.1.0+build.5'), chart('api', '0.3.0')]) {
+    writeFileSync(join(storage, file), archive)
+    // ChartMuseum tells it, and it goes into the manifest.
+    utimesSync(join(storage, file), PUSHED, PUSHED)
+  }
+  writeFileSync(join(storage, `${signed.file}.prov`), provenance(signed))
+  return startChartMuseum(storage, ['--basic-auth-user=ann', '--basic-auth-pass=w1nter'])
 }
 
 const made = new Map<string, Artifact>()
