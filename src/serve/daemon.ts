@@ -131,10 +131,15 @@ async function work(
     const reason = new CancelledError('replicate serve ended; its next start resumes this', 143)
     draining.abort(reason)
     const idle = executions.close()
-    if (executions.running.length > 0 && drain > 0 && !broken.signal.aborted) {
-      tell({ type: 'draining', running: executions.running.length, within: drain })
+    const others = parts.flatMap(({ running: own }) => (own && own.count > 0 ? [own] : []))
+    const count = others.reduce((sum, own) => sum + own.count, executions.running.length)
+    if (count > 0 && drain > 0 && !broken.signal.aborted) {
+      tell({ type: 'draining', running: count, within: drain })
       const over = new AbortController()
-      await Promise.race([idle, clock.sleep(drain, over.signal).catch(() => {})])
+      await Promise.race([
+        Promise.all([idle, ...others.map((own) => own.idle)]),
+        clock.sleep(drain, over.signal).catch(() => {}),
+      ])
       over.abort()
     }
     end.abort(reason)

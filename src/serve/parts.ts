@@ -149,6 +149,8 @@ export type StartPart = (daemon: Daemon) => Part | Promise<Part>
 export interface Part {
   /** The configuration in force has changed. */
   reloaded?(): void
+  /** What it runs beside `Executions`. */
+  readonly running?: { readonly count: number; readonly idle: Promise<unknown> }
   /** Called once, after the signal was aborted. Resolves when everything of it has ended. */
   ended(): Promise<void>
 }

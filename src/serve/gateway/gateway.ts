@@ -1,7 +1,7 @@
 /** The pull gateway: answers the read half of the distribution API, and brings what clients pull and the destination lacks. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import type { Context } from '../../core/context.ts'
 import { describeError } from '../../core/errors.ts'
 import type { Daemon, Part } from '../parts.ts'
@@ -22,7 +22,7 @@ const SPOOLED = { memory: 64 * 1024 * 1024, disk: 2 * 1024 * 1024 * 1024 }
 export function startGateway(daemon: Daemon): Part {
   const { program, signal } = daemon
   const ctx: Context = { signal, emit: () => {} }
-  const spools = createSpools(tmpdir(), SPOOLED)
+  const spools = createSpools(join(dirname(program.history.file), 'pulls'), SPOOLED)
   const pulls = new Pulls({ daemon, spools, named: (pull, blob) => artifacts.named(pull, blob) })
   const artifacts: Artifacts = createArtifacts({ history: program.history, clock: program.clock, pulls, ctx })
   const users = createUsers(() => daemon.current().settings, program.clock)
@@ -96,6 +96,9 @@ export function startGateway(daemon: Daemon): Part {
   })
 
   return {
+    get running() {
+      return pulls.running
+    },
     reloaded() {
       targets = undefined
       artifacts.clear()

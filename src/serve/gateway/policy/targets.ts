@@ -52,7 +52,7 @@ export function targetsOf(configuration: Configuration, program: Program): reado
     if (!pull || !policy.enabled) return []
     const registry = configuration.registryOf(policy.source.registry)
     const facts = configuration.types.find(({ identity }) => identity === registry.type)
-    let opened: Promise<Opened> | undefined
+    let last: { readonly from: readonly Endpoint[]; readonly opened: Opened } | undefined
     return [
       {
         policy,
@@ -61,31 +61,36 @@ export function targetsOf(configuration: Configuration, program: Program): reado
         maxAge: pull.max_age ?? DEFAULT_MAX_AGE,
         hosts: hostsOf(registry, facts),
         defaultNamespace: registry.url === facts?.home ? facts?.defaultNamespace : undefined,
-        open() {
-          opened ??= openTarget(policy, configuration, program).catch((error: unknown) => {
-            opened = undefined
-            throw error
-          })
-          return opened
+        async open() {
+          const from = await endpointsOf(policy, configuration, program)
+          // A registry's connections are made anew where a file of it has changed.
+          if (!last || from.some((endpoint, at) => endpoint !== last?.from[at])) {
+            last = { from, opened: openedBy(policy, from) }
+          }
+          return last.opened
         },
       },
     ]
   })
 }
 
-async function openTarget(policy: Policy, configuration: Configuration, program: Program): Promise<Opened> {
-  const open = (name: string): Promise<Endpoint> => program.open(configuration.registryOf(name))
-  const source = sidedEndpoint(await open(policy.source.registry), 'source')
-  const routes: Route[] = []
-  for (const route of routesOf(policy)) {
-    routes.push({ policy: route, destination: sidedEndpoint(await open(route.destination.registry), 'destination') })
-  }
-  const [first] = routes
-  if (!first) throw new TypeError(`policy ${policy.name} has no destination`)
-  return { source, routes, destination: first.destination }
+/** The source first, then each destination. */
+function endpointsOf(policy: Policy, configuration: Configuration, program: Program): Promise<readonly Endpoint[]> {
+  const names = [policy.source.registry, ...routesOf(policy).map(({ destination }) => destination.registry)]
+  return Promise.all(names.map((name) => program.open(configuration.registryOf(name))))
 }
 
-function hostsOf({ name, url, type: _ }: Registry, facts: AdapterFacts | undefined): readonly string[] {
+function openedBy(policy: Policy, [from, ...to]: readonly Endpoint[]): Opened {
+  const routes = routesOf(policy).flatMap((route, at): Route[] => {
+    const endpoint = to[at]
+    return endpoint ? [{ policy: route, destination: sidedEndpoint(endpoint, 'destination') }] : []
+  })
+  const [first] = routes
+  if (!from || !first) throw new TypeError(`policy ${policy.name} has no destination`)
+  return { source: sidedEndpoint(from, 'source'), routes, destination: first.destination }
+}
+
+function hostsOf({ name, url }: Registry, facts: AdapterFacts | undefined): readonly string[] {
   const host = url === undefined ? undefined : new URL(url).host
   const isHome = url !== undefined && url === facts?.home
   return [name, ...(host === undefined ? [] : [host]), ...(isHome ? (facts?.aliases ?? []) : [])].map((one) =>

@@ -18,7 +18,7 @@ const AT_ONCE = 16
 const MOST = 256
 
 export interface PullsOptions {
-  readonly daemon: Pick<Daemon, 'program' | 'tell' | 'signal'>
+  readonly daemon: Pick<Daemon, 'program' | 'tell' | 'signal' | 'draining'>
   readonly spools: Spools
   /** Told of each blob that an artifact names. */
   readonly named: (pull: Pull, blob: Descriptor) => void
@@ -58,6 +58,8 @@ export class Pulls {
     if (task?.digest === undefined) throw new TypeError('nothing to pull')
     const known = this.of(place, pulled, task.digest)
     if (known) return known
+    if (this.#options.daemon.draining())
+      throw new Refusal(503, 'UNAVAILABLE', 'the gateway is ending', { 'retry-after': '10' })
     if (this.#active.size >= MOST) {
       throw new Refusal(429, 'TOOMANYREQUESTS', `${MOST} artifacts are being pulled`, { 'retry-after': '10' })
     }
@@ -73,6 +75,10 @@ export class Pulls {
     this.#active.add(pull)
     void this.#run(pull, admission).finally(() => this.#active.delete(pull))
     return pull
+  }
+
+  get running(): { readonly count: number; readonly idle: Promise<unknown> } {
+    return { count: this.#active.size, idle: this.ended() }
   }
 
   /** Resolves when none is under way. */

@@ -1,6 +1,6 @@
 /** Where the bytes of blobs are kept while they are copied, for clients that read them at their own pace: bounded in sum. */
 
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Spool {
@@ -28,10 +28,10 @@ export interface SpoolLimits {
   readonly disk: number
 }
 
-/** Files stand in a directory of their own below `parent`. */
-export function createSpools(parent: string, limits: SpoolLimits): Spools {
+/** Files stand in `directory`, which is emptied first: what another process has left there is of no use. */
+export function createSpools(directory: string, limits: SpoolLimits): Spools {
   const kept = { memory: 0, disk: 0 }
-  let directory: Promise<string> | undefined
+  let ready: Promise<unknown> | undefined
   let last = 0
 
   function reserve(where: 'memory' | 'disk', size: number): (() => void) | undefined {
@@ -45,12 +45,16 @@ export function createSpools(parent: string, limits: SpoolLimits): Spools {
   }
 
   async function newPath(): Promise<string> {
-    directory ??= mkdtemp(join(parent, 'replicate-pulls-'))
-    directory.catch(() => {
-      directory = undefined
+    ready ??= rm(directory, { recursive: true, force: true }).then(() =>
+      mkdir(directory, { recursive: true, mode: 0o700 }),
+    )
+    ready.catch(() => {
+      ready = undefined
     })
     last += 1
-    return join(await directory, String(last))
+    const name = String(last)
+    await ready
+    return join(directory, name)
   }
 
   return {
@@ -61,7 +65,7 @@ export function createSpools(parent: string, limits: SpoolLimits): Spools {
       return isSmall ? inMemory(size, release) : inFile(newPath, release)
     },
     async close() {
-      if (directory) await rm(await directory, { recursive: true, force: true })
+      if (ready) await rm(directory, { recursive: true, force: true })
     },
   }
 }

@@ -1,0 +1,79 @@
+/** Pulls between other kinds of stores than two registries. */
+
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { computeDigest } from '../../../src/core/manifest.ts'
+import { image, index } from '../../support/images.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
+import { bodyOf, type Gateway, pulled, registry, startGateway } from './gateway.ts'
+
+type Image = ReturnType<typeof image>
+
+async function pull(gateway: Gateway, app: Image): Promise<void> {
+  const manifest = await gateway.get('team/app/manifests/1.0')
+  expect([manifest.status, computeDigest(await bodyOf(manifest))]).toEqual([200, app.digest])
+  const images = app.children.length > 0 ? app.children : [app]
+  for (const child of images) {
+    expect(computeDigest(await bodyOf(await gateway.get(`team/app/manifests/${child.digest}`)))).toBe(child.digest)
+    for (const digest of child.blobs.keys()) {
+      expect(computeDigest(await bodyOf(await gateway.get(`team/app/blobs/${digest}`)))).toBe(digest)
+    }
+  }
+}
+
+test.each(['directory', 'tar'])('into a %s', async (kind) => {
+  const source = await registry()
+  const app = index([
+    image({ size: 300_000 }),
+    image({ seed: 2, size: 300_000, platform: { os: 'linux', architecture: 'arm64' } }),
+  ])
+  source.add('team/app', app, '1.0')
+  const path = join(temporaryDirectory(), kind === 'tar' ? 'images.tar' : 'images')
+  const gateway = await startGateway(`
+registries:
+  hub: {type: docker-registry, url: ${source.url}}
+  here: {type: oci-layout, path: ${path}}
+policies:
+  pulls:
+    source: {registry: hub, namespaces: [team]}
+    destination: {registry: here, namespace: mirror}
+    triggers: [{pull: true}]
+`)
+  await pull(gateway, app)
+  expect(await pulled(gateway)).toEqual([0])
+  const before = source.requests.filter(({ method, route }) => method === 'GET' && route !== 'ping').length
+  await pull(gateway, app)
+  expect(source.requests.filter(({ method, route }) => method === 'GET' && route !== 'ping')).toHaveLength(before)
+})
+
+test('from a directory', async () => {
+  const [staging, destination] = [await registry(), await registry()]
+  const app = image({ size: 300_000 })
+  staging.add('team/app', app, '1.0')
+  const path = join(temporaryDirectory(), 'images')
+  const first = await startGateway(`
+registries:
+  hub: {type: docker-registry, url: ${staging.url}}
+  here: {type: oci-layout, path: ${path}}
+policies:
+  pulls:
+    source: {registry: hub}
+    destination: {registry: here}
+    triggers: [{pull: true}]
+`)
+  await pull(first, app)
+  await pulled(first)
+  const second = await startGateway(`
+registries:
+  here: {type: oci-layout, path: ${path}}
+  mine: {type: docker-registry, url: ${destination.url}}
+policies:
+  pulls:
+    source: {registry: here}
+    destination: {registry: mine, namespace: mirror}
+    triggers: [{pull: true}]
+`)
+  await pull(second, app)
+  expect(await pulled(second)).toEqual([0])
+  expect(destination.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
+})
