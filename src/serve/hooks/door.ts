@@ -85,14 +85,13 @@ export function createDoor(daemon: Daemon): Door {
       const { registry, type, headers, address, url } = visit
       const { hook_secret: secret } = registry
       const facts = type.hooks
-      const byToken = facts?.verifiedBy !== undefined && registry.options?.[facts.verifiedBy] !== undefined
-      if (secret === undefined && !byToken) throw unprepared(registry.name)
+      if (needsSecret(registry, type)) throw unprepared(registry.name)
       const wait = guesses.wait(address)
       if (wait > 0) {
         const headers = { 'retry-after': String(wait) }
         throw new Refusal(429, 'too many wrong secrets came from this address', { headers })
       }
-      if (byToken) {
+      if (isVerified(registry, type)) {
         await proveToken(visit)
         return true
       }
@@ -115,6 +114,16 @@ export function createDoor(daemon: Daemon): Door {
       if (proof !== 'right') throw denied(address, 'the secret or the signature is wrong', proof)
     },
   }
+}
+
+/** True where nothing can prove a delivery. */
+export function needsSecret(registry: Registry, type: AdapterType): boolean {
+  return registry.hook_secret === undefined && !isVerified(registry, type)
+}
+
+/** By the adapter, which asks the vendor for its keys. */
+function isVerified({ options = {} }: Registry, { hooks }: AdapterType): boolean {
+  return hooks?.verifiedBy !== undefined && options[hooks.verifiedBy] !== undefined
 }
 
 /** The registry that a request is for. */

@@ -9,6 +9,7 @@ import { BODY_LIMIT, checkContent, createRoom, parsedBody, tooLarge } from './bo
 import { createDoor, nameIn, type Visit } from './door.ts'
 import { later, problemOf, Refusal } from './refusal.ts'
 import { boundedEvents } from './told.ts'
+import { createUnheard } from './unheard.ts'
 
 /** A request past the door. */
 interface Guest {
@@ -25,7 +26,9 @@ const METHODS = ['POST', 'OPTIONS'] as const
 
 export async function startHooks(daemon: Daemon): Promise<Part> {
   await daemon.http.register(async (app) => addRoutes(app, daemon))
-  return { ended: () => Promise.resolve() }
+  const sayUnheard = createUnheard(daemon)
+  await sayUnheard()
+  return { reloaded: () => void sayUnheard(), ended: () => Promise.resolve() }
 }
 
 function addRoutes(app: FastifyInstance, daemon: Daemon): void {
