@@ -1,7 +1,7 @@
 /** A policy in the words of its file, every default filled in. */
 
 import { spelledDuration } from '../core/duration.ts'
-import type { Filters, Notification, Policy, PolicyDestination } from '../core/policy.ts'
+import type { Filters, Notification, Policy, PolicyDestination, Trigger } from '../core/policy.ts'
 import { routesOf } from '../core/policy.ts'
 import type { Secret } from '../core/secret.ts'
 
@@ -16,6 +16,7 @@ export function policyDocument(policy: Policy): Readonly<Record<string, unknown>
     source: digest === undefined ? source : `${source.registry}/${filters.name?.[0] ?? ''}@${digest}`,
     destination: destinations.length === 1 ? destinations[0] : destinations,
     filters: writtenFilters(digest === undefined ? selecting : without(selecting, 'name')),
+    triggers: policy.triggers.map(writtenTrigger),
     retry: { ...retry, delay: spelledDuration(retry.delay) },
     ...(prepare ? { prepare: { ...prepare, handler: shown(prepare.handler) } } : {}),
     ...(notify ? { notify: notify.map(writtenNotification) } : {}),
@@ -33,6 +34,21 @@ function writtenFilters({ pushed_within, min_age, ...filters }: Omit<Filters, 'd
     ...(pushed_within === undefined ? {} : { pushed_within: spelledDuration(pushed_within) }),
     ...(min_age === undefined ? {} : { min_age: spelledDuration(min_age) }),
   }
+}
+
+/** As a file has it. */
+export function writtenTrigger(trigger: Trigger): { readonly [key: string]: string | true | string[] } {
+  if ('schedule' in trigger) {
+    const { schedule, timezone, catch_up } = trigger
+    return {
+      schedule,
+      ...(timezone === undefined ? {} : { timezone }),
+      ...(catch_up === undefined ? {} : { catch_up: spelledDuration(catch_up) }),
+    }
+  }
+  if ('event' in trigger) return { event: [...trigger.event] }
+  if ('poll' in trigger) return { poll: spelledDuration(trigger.poll) }
+  return { pull: true, ...(trigger.max_age === undefined ? {} : { max_age: spelledDuration(trigger.max_age) }) }
 }
 
 function writtenNotification(notification: Notification) {

@@ -1,6 +1,7 @@
 /** The form of a configuration file, defined once: it checks, gives the types, and makes the editors' JSON Schema. */
 
 import { z } from 'zod'
+import { EVENT_KINDS } from '../core/policy.ts'
 import { filtersSchema } from './filters.ts'
 import {
   amount,
@@ -154,7 +155,7 @@ const trigger = mapping(
     ).exactOptional(),
     event: list(
       "What a registry's webhook tells: a push, a delete, a new scan result, new labels",
-      z.enum(['push', 'delete', 'scan', 'label']),
+      z.enum(EVENT_KINDS),
     ).exactOptional(),
     poll: duration(
       'How often the source is asked what has changed, for registries that send no events',

@@ -68,7 +68,12 @@ export interface ScheduleTrigger {
 }
 
 /** What happens to an artifact: `scan` is a new scan result, `label` a change of its labels. */
-export type EventKind = 'push' | 'delete' | 'scan' | 'label'
+export const EVENT_KINDS = ['push', 'delete', 'scan', 'label'] as const
+export type EventKind = (typeof EVENT_KINDS)[number]
+
+export function isEventKind(text: string): text is EventKind {
+  return EVENT_KINDS.some((kind) => kind === text)
+}
 
 export interface EventTrigger {
   readonly event: readonly EventKind[]

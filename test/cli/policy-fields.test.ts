@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { newPolicy, type PolicyFlags, policyEdits, referenceIn } from '../../src/cli/commands/policies/fields.ts'
 import { ConfigurationError } from '../../src/core/errors.ts'
-import { policy } from './support.ts'
+import { command, policy } from './support.ts'
 
 const between = { source: 'hub/library/alpine', destination: ['harbor/mirror'] }
 
@@ -139,6 +139,28 @@ describe('a change', () => {
     ])
   })
 
+  test('of what starts it leaves the other triggers alone', () => {
+    const triggers = [
+      { schedule: '@daily', timezone: 'UTC', catch_up: 3_600_000 },
+      { event: ['push'] },
+      { poll: 300_000 },
+      { pull: true },
+    ] as const
+    const busy = { ...policy, triggers }
+    const daily = { schedule: '@daily', timezone: 'UTC', catch_up: '1h' }
+    const edited = (flags: PolicyFlags) => policyEdits(busy, flags).map((edit) => ('to' in edit ? edit.to : 'removed'))
+    expect(edited({ event: ['push', 'delete'] })).toEqual([
+      [daily, { poll: '5m' }, { pull: true }, { event: ['push', 'delete'] }],
+    ])
+    expect(edited({ poll: '1h', event: [] })).toEqual([[daily, { pull: true }, { poll: '1h' }]])
+    expect(edited({ poll: '' })).toEqual([[daily, { event: ['push'] }, { pull: true }]])
+    expect(edited({ schedule: [''] })).toEqual([[{ event: ['push'] }, { poll: '5m' }, { pull: true }]])
+    expect(policyEdits({ ...policy, triggers: [{ poll: 300_000 }] }, { poll: '' })).toEqual([
+      { remove: at('triggers') },
+    ])
+    expect(newPolicy({ ...between, poll: '5m' })).toMatchObject({ triggers: [{ poll: '5m' }] })
+  })
+
   test('of the time zone alone keeps the schedules, and of the schedule the time zone', () => {
     const daily = { ...policy, triggers: [{ schedule: '@daily', timezone: 'UTC' }] }
     expect(policyEdits(daily, { timezone: 'Europe/Berlin' })).toEqual([
@@ -155,4 +177,15 @@ test('a layout is where it was named, wherever the file lies', () => {
   expect(referenceIn('/etc/replicate/config.yaml', 'tar:/tmp/a.tar:v1', '/home/me')).toBe('tar:/tmp/a.tar:v1')
   expect(referenceIn('/home/me/config.yaml', 'oci:./copy', '/home/me')).toBe('oci:./copy')
   expect(referenceIn('/etc/replicate/config.yaml', 'hub/library/alpine:3.*', '/home/me')).toBe('hub/library/alpine:3.*')
+})
+
+test('policies list and show say what starts a policy, in the words of its file', async () => {
+  const triggers = [{ event: ['push', 'delete'] }, { poll: 300_000 }, { pull: true, max_age: 60_000 }] as const
+  const policies = [{ ...policy, triggers }]
+  const list = await command(['policies', 'list'], { policies })
+  expect(list.stdout).toMatch(/ manual, push \+ delete, poll 5m, pull /)
+  const show = await command(['policies', 'show', policy.name, '--json'], { policies })
+  expect(JSON.parse(show.stdout)).toMatchObject({
+    triggers: [{ event: ['push', 'delete'] }, { poll: '5m' }, { pull: true, max_age: '1m' }],
+  })
 })

@@ -1,6 +1,7 @@
 /** `replicate policies`, `replicate schedule`, and their options. */
 
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { EVENT_KINDS, isEventKind } from '../../core/policy.ts'
 import type { PolicyFlags } from '../commands/policies/fields.ts'
 import type { ValidateFlags } from '../commands/policies/policies.ts'
 import type { PastFlags } from '../commands/schedule/past.ts'
@@ -144,6 +145,17 @@ function addPolicyOptions(command: Command): void {
       many('--schedule <cron>', 'five fields, or six with seconds first, or @hourly, @daily, @weekly, @monthly'),
     )
     .option('--timezone <zone>', 'of the schedule, such as Europe/Berlin')
+    .addOption(
+      new Option(
+        '--event <kinds>',
+        'what webhooks tell `replicate serve`: push, delete, scan, label; with commas',
+      ).argParser(eventKinds),
+    )
+    .addOption(
+      new Option('--poll <duration>', 'how often `replicate serve` looks for changes, such as 5m').argParser(
+        orEmpty(duration),
+      ),
+    )
     .option('--override', 'replace a destination tag that differs (default)')
     .option('--no-override', 'keep a destination tag that differs')
     .addOption(
@@ -162,6 +174,7 @@ function addPolicyOptions(command: Command): void {
     .addOption(
       new Option('--deletion <which>', 'of what is gone from the source (default: never)').choices([
         'never',
+        'events',
         'owned',
         'mirror',
       ]),
@@ -176,6 +189,14 @@ function addPolicyOptions(command: Command): void {
       ]),
     )
     .option('--description <text>', 'for people')
+}
+
+/** `push,delete`; nothing takes the trigger away. */
+function eventKinds(text: string): readonly string[] {
+  const kinds = text.split(',').filter((kind) => kind !== '')
+  const unknown = kinds.find((kind) => !isEventKind(kind))
+  if (unknown === undefined) return kinds
+  throw new InvalidArgumentError(`It must be of ${EVENT_KINDS.join(', ')}.`)
 }
 
 /** Checked, and kept as it was written. */

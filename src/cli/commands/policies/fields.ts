@@ -1,19 +1,12 @@
 /** A policy's settings by options, in the words of its file. */
 
 import { dirname, resolve } from 'node:path'
+import { writtenTrigger } from '../../../config/document.ts'
 import type { Edit, Value } from '../../../config/edit/edit.ts'
 import { isMapping } from '../../../config/edit/render.ts'
 import { isLayoutPlace } from '../../../config/hosts.ts'
-import { spelledDuration } from '../../../core/duration.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
-import {
-  type Policy,
-  type PolicyDestination,
-  routesOf,
-  type ScheduleTrigger,
-  schedulesIn,
-  type Trigger,
-} from '../../../core/policy.ts'
+import { type Policy, type PolicyDestination, routesOf, schedulesIn, type Trigger } from '../../../core/policy.ts'
 import type { FilterFlags } from '../../values.ts'
 
 /** As commander hands them over. What is empty takes a setting away. */
@@ -44,6 +37,9 @@ export interface PolicyFlags {
   readonly missing?: string
   readonly schedule?: readonly string[]
   readonly timezone?: string
+  /** What happens to artifacts. */
+  readonly event?: readonly string[]
+  readonly poll?: string
   readonly override?: boolean
   readonly referrers?: boolean | 'all'
   readonly deletion?: string
@@ -221,27 +217,40 @@ function destinationValue({ registry, namespace = '', ...rest }: Place, given: s
   }
 }
 
-function triggerSettings({ schedule, timezone }: PolicyFlags, current: Policy | undefined): readonly Setting[] {
-  if (schedule === undefined && timezone === undefined) return []
-  const before = schedulesIn(current?.triggers ?? []).map((trigger) => trigger.schedule)
-  const schedules = (schedule ?? before).filter((text) => text !== '')
+function triggerSettings(flags: PolicyFlags, current: Policy | undefined): readonly Setting[] {
+  const { event, poll } = flags
+  const before = current?.triggers ?? []
+  const isKept = (trigger: Trigger): boolean =>
+    !('schedule' in trigger) && !('event' in trigger && event) && !('poll' in trigger && poll !== undefined)
+  if ([flags.schedule, flags.timezone, event, poll].every((given) => given === undefined)) return []
+  const triggers: Value[] = [
+    ...scheduleTriggers(flags, current),
+    ...before.filter(isKept).map(writtenTrigger),
+    ...(event?.length ? [{ event: [...event] }] : []),
+    ...(poll ? [{ poll }] : []),
+  ]
+  return [[['triggers'], triggers.length === 0 ? undefined : triggers]]
+}
+
+function scheduleTriggers({ schedule, timezone }: PolicyFlags, current: Policy | undefined): readonly Value[] {
+  const before = schedulesIn(current?.triggers ?? [])
+  if (schedule === undefined && timezone === undefined) return before.map(writtenTrigger)
+  const schedules = (schedule ?? before.map((trigger) => trigger.schedule)).filter((text) => text !== '')
   if (schedules.length === 0 && timezone) {
     throw new ConfigurationError('--timezone belongs to a schedule', { hint: 'give --schedule, too' })
   }
   const zone = timezone ?? timezoneOf(current)
-  const others = current?.triggers.flatMap((trigger) => ('schedule' in trigger ? [] : [writtenTrigger(trigger)])) ?? []
-  const triggers = [...schedules.map((text) => ({ schedule: text, ...(zone ? { timezone: zone } : {}) })), ...others]
-  return [[['triggers'], triggers.length === 0 ? undefined : triggers]]
+  return schedules.map((text) => {
+    const catch_up = before.find((trigger) => trigger.schedule === text)?.catch_up
+    return writtenTrigger({
+      schedule: text,
+      ...(zone ? { timezone: zone } : {}),
+      ...(catch_up === undefined ? {} : { catch_up }),
+    })
+  })
 }
 
 function timezoneOf(current: Policy | undefined): string | undefined {
   const zones = schedulesIn(current?.triggers ?? []).map((trigger) => trigger.timezone)
   return zones.every((zone) => zone === zones[0]) ? zones[0] : undefined
-}
-
-/** As a file has it. */
-function writtenTrigger(trigger: Exclude<Trigger, ScheduleTrigger>): Value {
-  if ('event' in trigger) return { event: [...trigger.event] }
-  if ('poll' in trigger) return { poll: spelledDuration(trigger.poll) }
-  return { pull: true, ...(trigger.max_age === undefined ? {} : { max_age: spelledDuration(trigger.max_age) }) }
 }

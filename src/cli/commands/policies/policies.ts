@@ -1,8 +1,9 @@
 /** `replicate policies list`, `show` and `validate`. */
 
 import { policyDocument } from '../../../config/document.ts'
+import { spelledDuration } from '../../../core/duration.ts'
 import type { Execution } from '../../../core/execution.ts'
-import type { Policy } from '../../../core/policy.ts'
+import type { Policy, Trigger } from '../../../core/policy.ts'
 import { nextRun } from '../../../core/schedule.ts'
 import { formatRelative, plural } from '../../render/format.ts'
 import { headingOf, statusWords } from '../../render/summary.ts'
@@ -108,7 +109,13 @@ export function policyJson(policy: Policy, now: number): Readonly<Record<string,
 }
 
 function triggersOf(policy: Policy): string {
-  return [...new Set(['manual', ...policy.triggers.map((trigger) => Object.keys(trigger)[0] ?? '')])].join(', ')
+  return [...new Set(['manual', ...policy.triggers.map(triggerText)])].join(', ')
+}
+
+function triggerText(trigger: Trigger): string {
+  if ('schedule' in trigger) return 'schedule'
+  if ('event' in trigger) return trigger.event.join(' + ')
+  return 'poll' in trigger ? `poll ${spelledDuration(trigger.poll)}` : 'pull'
 }
 
 function lastText(last: Execution | undefined, now: number): string {
