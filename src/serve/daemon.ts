@@ -4,8 +4,8 @@ import { after } from '../core/cancel.ts'
 import { CancelledError, messageOf } from '../core/errors.ts'
 import { plural } from '../core/plural.ts'
 import { ALL_PARTS } from './all-parts.ts'
-import { createInForce } from './configuration/configuration.ts'
-import { watchFiles } from './configuration/files.ts'
+import { createInForce, type InForceOptions } from './configuration/configuration.ts'
+import { statesOf, watchFiles } from './configuration/files.ts'
 import { createEvents } from './events/events.ts'
 import { createExecutions } from './executions/executions.ts'
 import { createListener } from './http/listener.ts'
@@ -40,10 +40,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   const news = createNews()
   news.listen(options.listen)
   const inform = (text: string): void => news.tell({ type: 'log', level: 'info', text })
+  const read = await statesOf(program.files)
   const configuration = await program.read()
   const ownership = await takeOwnership(program, inform, signal)
   try {
-    await work(options, news, configuration, ownership)
+    await work(options, news, { first: configuration, read }, ownership)
   } finally {
     ownership.release()
   }
@@ -53,7 +54,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 async function work(
   { program, signal, drain, onReload, systemd: surroundings, parts: starting = ALL_PARTS }: ServeOptions,
   news: ReturnType<typeof createNews>,
-  configuration: Awaited<ReturnType<Program['read']>>,
+  { first: configuration, read }: Pick<InForceOptions, 'first' | 'read'>,
   ownership: Ownership,
 ): Promise<void> {
   const { clock, history } = program
@@ -65,10 +66,14 @@ async function work(
   const broken = new AbortController()
   const parts: Part[] = []
   const systemd = createSystemd(surroundings, clock, warn)
+  const { tls } = configuration.serve
+  const certificate = tls ? [tls.cert, tls.key] : []
+  const certificateRead = await statesOf(certificate)
   const listener = await createListener(configuration.serve, (text) => tell({ type: 'log', level: 'error', text }))
   const { current, reload, watch } = createInForce({
     program,
     first: configuration,
+    read,
     tell,
     replaced() {
       executions.reloaded()
@@ -114,10 +119,10 @@ async function work(
     for (const execution of left) executions.resume(execution)
     for (const start of starting) parts.push(await start(daemon))
     tell({ type: 'listening', url: await listener.listen() })
-    const { tls } = configuration.serve
-    const certificate = tls ? [tls.cert, tls.key] : []
     keep(watch(end.signal))
-    keep(watchFiles({ files: certificate, changed: renewCertificate, clock, signal: end.signal }))
+    keep(
+      watchFiles({ files: certificate, read: certificateRead, changed: renewCertificate, clock, signal: end.signal }),
+    )
     keep(ownership.keep(end.signal))
     keep(systemd.watch(() => ownership.trouble === undefined, end.signal))
     keep(pruneHourly(daemon))

@@ -3,7 +3,7 @@
 import type { Configuration } from '../../config/load.ts'
 import { messageOf, ReplicateError } from '../../core/errors.ts'
 import type { Current, Program, ServeNews } from '../parts.ts'
-import { watchFiles } from './files.ts'
+import { type FileStates, watchFiles } from './files.ts'
 
 export interface InForce {
   readonly current: () => Current
@@ -16,12 +16,14 @@ export interface InForce {
 export interface InForceOptions {
   readonly program: Program
   readonly first: Configuration
+  /** How its files were before they were read. */
+  readonly read: FileStates
   readonly tell: (news: ServeNews) => void
   /** Another one is in force. */
   readonly replaced: () => void
 }
 
-export function createInForce({ program, first, tell, replaced }: InForceOptions): InForce {
+export function createInForce({ program, first, read: firstRead, tell, replaced }: InForceOptions): InForce {
   let current: Current = { configuration: first, settings: first.serve, broken: undefined }
   let reading: Promise<void> | undefined
   let again = false
@@ -65,6 +67,7 @@ export function createInForce({ program, first, tell, replaced }: InForceOptions
   return {
     current: () => current,
     reload,
-    watch: (signal) => watchFiles({ files: program.files, changed: reload, clock: program.clock, signal }),
+    watch: (signal) =>
+      watchFiles({ files: program.files, read: firstRead, changed: reload, clock: program.clock, signal }),
   }
 }

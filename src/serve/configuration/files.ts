@@ -9,6 +9,8 @@ export const LOOK_INTERVAL = 1000
 
 export interface WatchOptions {
   readonly files: readonly string[]
+  /** How they were when they were read. */
+  readonly read: FileStates
   /** Called when they have changed and are the same in two looks: an editor or a copy may write a file in several steps. */
   readonly changed: () => Promise<void>
   readonly clock: Clock
@@ -17,14 +19,14 @@ export interface WatchOptions {
 }
 
 /** Resolves once the signal is aborted, or at once where there are no files. */
-export async function watchFiles({ files, changed, clock, signal }: WatchOptions): Promise<void> {
+export async function watchFiles({ files, read, changed, clock, signal }: WatchOptions): Promise<void> {
   if (files.length === 0) return
-  let known = await stateOf(files)
+  let known = read
   let last = known
   while (!signal.aborted) {
     await clock.sleep(LOOK_INTERVAL, signal).catch(() => {})
     if (signal.aborted) return
-    const now = await stateOf(files)
+    const now = await statesOf(files)
     if (now !== known && now === last) {
       known = now
       await changed()
@@ -33,8 +35,11 @@ export async function watchFiles({ files, changed, clock, signal }: WatchOptions
   }
 }
 
+/** Text that differs where a file does. */
+export type FileStates = string
+
 /** What tells a file from the same one before: links are followed, so that another target is another file. */
-async function stateOf(files: readonly string[]): Promise<string> {
+export async function statesOf(files: readonly string[]): Promise<FileStates> {
   const states = await Promise.all(
     files.map(async (file) => {
       try {

@@ -131,9 +131,6 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
       if (line.running || line.held) continue
       const work = line.waiting.shift()
       if (!work) continue
-      // Served last, it is the last to be served again.
-      lines.delete(line.policy)
-      lines.set(line.policy, line)
       void start(line, work)
     }
   }
@@ -147,7 +144,9 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
       line.running = false
       line.execution = undefined
       busy -= 1
-      if (line.waiting.length === 0) lines.delete(line.policy)
+      // Served last, it is the last to be served again.
+      lines.delete(line.policy)
+      if (line.waiting.length > 0) lines.set(line.policy, line)
       serve()
       if (busy === 0) for (const resolve of idle.splice(0)) resolve()
     }
