@@ -97,6 +97,25 @@ describe('a chart repository', () => {
     expect(archives(to, 'mirror/demo')).toEqual({ '1.0.0': changed.digest })
   })
 
+  test('may be slow with one chart while many others pass it', async () => {
+    const all = Array.from({ length: 120 }, (_, at) => chart(`c${String(at).padStart(3, '0')}`, '1.0.0'))
+    let pass = (): void => {}
+    const passed = new Promise<void>((resolve) => {
+      pass = resolve
+    })
+    const from = await repository(all, {
+      hold(name) {
+        if (from.asked.filter(({ url }) => url.endsWith('.tgz')).length > 90) pass()
+        return name === all[0]?.file ? passed : undefined
+      },
+    })
+    const to = await registry()
+    const { outcome, tasks } = await workplace().run(policy(from.url, to.url))
+    const failed = tasks.flatMap(({ error }) => error?.message ?? [])
+    expect(failed).toEqual([])
+    expect(outcome.execution).toMatchObject({ status: 'succeeded', total: 120 })
+  })
+
   test('gives its provenance, and passes over a web page in its place', async () => {
     const from = await repository([DEMO, OTHER])
     from.files.set(`${DEMO.file}.prov`, provenance(DEMO))

@@ -36,6 +36,8 @@ export interface FakeOptions {
   readonly etags?: false
   /** A query that every request must carry. */
   readonly query?: string
+  /** What the answer for a file waits for. */
+  readonly hold?: (name: string) => Promise<void> | undefined
 }
 
 export async function startHelmHttp(options: FakeOptions = {}): Promise<FakeRepository> {
@@ -44,11 +46,16 @@ export async function startHelmHttp(options: FakeOptions = {}): Promise<FakeRepo
   const server = createServer((request, response) => {
     const { method = '', url = '', headers } = request
     const path = new URL(url, 'http://fake')
-    const file = files.get(decodeURIComponent(path.pathname.replace(/^\/charts\//, '')))
-    const answer = answerTo(headers, path, file, options)
+    const name = decodeURIComponent(path.pathname.replace(/^\/charts\//, ''))
+    const answer = answerTo(headers, path, files.get(name), options)
     asked.push({ method, url, headers, status: answer.status })
-    response.writeHead(answer.status, answer.headers)
-    response.end(answer.body)
+    const send = (): void => {
+      response.writeHead(answer.status, answer.headers)
+      response.end(answer.body)
+    }
+    const held = options.hold?.(name)
+    if (held) void held.then(send)
+    else send()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`

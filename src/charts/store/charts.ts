@@ -37,7 +37,10 @@ export class Charts {
   readonly #index: (ctx: Context) => Promise<ChartIndex>
   readonly #archives: Archives
   readonly #open = new Map<ChartVersion, Promise<OpenChart>>()
-  /** By the digest of a manifest, a config, an archive or a provenance file: the open chart that it belongs to. */
+  /** Of those, the ones that are still being read. */
+  readonly #opening = new Set<ChartVersion>()
+  /** By the digest of a manifest, a config, an archive or a provenance file: the chart that it belongs to, if this run has read it. It may have
+   *  been closed since: what waits for its turn reads it again. */
   readonly #homes = new Map<string, ChartVersion>()
   /** By chart: its versions, where this run has changed them. */
   readonly #changed = new Map<string, ReadonlyMap<string, ChartVersion>>()
@@ -77,7 +80,7 @@ export class Charts {
     const versions = new Map(await this.versions(chart, ctx))
     const tag = tagOf(version.version)
     const before = versions.get(tag)
-    if (before) this.#drop(before)
+    if (before) this.#forget(before)
     if (isThere) versions.set(tag, version)
     else versions.delete(tag)
     this.#changed.set(chart, versions)
@@ -108,7 +111,7 @@ export class Charts {
     return undefined
   }
 
-  /** The open chart that content belongs to. */
+  /** The chart that content belongs to. */
   homeOf(digest: Digest): ChartVersion | undefined {
     return this.#homes.get(digest)
   }
@@ -163,12 +166,15 @@ export class Charts {
     }
     const opening = explained(version, () => this.#readChart(version, ctx))
     this.#open.set(version, opening)
-    opening.catch(() => {
+    this.#opening.add(version)
+    const opened = (): void => void this.#opening.delete(version)
+    opening.then(opened, () => {
+      opened()
       if (this.#open.get(version) === opening) this.#open.delete(version)
     })
-    for (const [oldest] of this.#open) {
-      if (this.#open.size <= MOST_OPEN) break
-      this.#drop(oldest)
+    for (const oldest of this.#open.keys()) {
+      if (this.#open.size - this.#opening.size <= MOST_OPEN) break
+      if (!this.#opening.has(oldest)) this.#drop(oldest)
     }
     return opening
   }
@@ -187,13 +193,16 @@ export class Charts {
   #drop(version: ChartVersion): void {
     const opened = this.#open.get(version)
     this.#open.delete(version)
-    const drop = ({ manifest, contents }: OpenChart): void => {
-      for (const digest of [manifest.digest, ...contents.keys()]) {
-        if (this.#homes.get(digest) === version) this.#homes.delete(digest)
-      }
+    const drop = ({ contents }: OpenChart): void => {
       for (const held of contents.values()) held.drop()
     }
     opened?.then(drop, () => {})
+  }
+
+  /** The same, of one that is no more. */
+  #forget(version: ChartVersion): void {
+    this.#drop(version)
+    for (const [digest, home] of this.#homes) if (home === version) this.#homes.delete(digest)
   }
 
   async #readChart(version: ChartVersion, ctx: Context): Promise<OpenChart> {
