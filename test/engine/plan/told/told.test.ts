@@ -1,11 +1,11 @@
 /** A run of events: only what they are about is looked at, with all filters; deletes only where the policy and the source say so. */
 
 import { describe, expect, test } from 'vitest'
-import type { ArtifactEvent } from '../../../src/core/requests.ts'
-import { policyBetween, workplace } from '../../e2e/harness.ts'
-import { cosignSignature, image, index, referrer } from '../../support/images.ts'
-import type { MemoryRegistry, MemoryRegistryOptions } from '../../support/memory-registry.ts'
-import { registry } from '../../support/registries.ts'
+import type { ArtifactEvent } from '../../../../src/core/requests.ts'
+import { policyBetween, workplace } from '../../../e2e/harness.ts'
+import { cosignSignature, image, index, referrer } from '../../../support/images.ts'
+import type { MemoryRegistry, MemoryRegistryOptions } from '../../../support/memory-registry.ts'
+import { registry } from '../../../support/registries.ts'
 
 const tagsOf = (registry: MemoryRegistry, name: string): string[] => [...registry.repository(name).tags.keys()].sort()
 
