@@ -20,7 +20,10 @@ export async function startDaemon(yaml: string, user: Program = program()): Prom
   user.write('serve.yaml', yaml)
   const running = user.start(['serve', 'serve.yaml'])
   const url = (): string | undefined => /listening on (\S+)/.exec(running.said())?.[1]
-  await until('the daemon listens', () => url() !== undefined)
+  await until('the daemon listens', () => {
+    if (running.process.exitCode !== null) throw new Error(`the daemon has ended: ${running.said()}`)
+    return url() !== undefined
+  })
   return {
     user,
     running,
