@@ -31,7 +31,7 @@ import { createTasks, type Tasks } from './tasks/tasks.ts'
 import { createUploads, type Uploads } from './uploads.ts'
 
 export type { DaemonOwner, DaemonRecords } from './daemon.ts'
-export type { EventOrigin, EventRecords, EventWay, SettledEvent, ShownEvent } from './events/events.ts'
+export type { EventOrigin, EventRecords, EventWay, SettledEvent, SettleTimes, ShownEvent } from './events/events.ts'
 export type { Reaction, Reactions } from './events/reactions.ts'
 export type { Beginning } from './executions/attempts.ts'
 export type { BeginRequest } from './executions/executions.ts'

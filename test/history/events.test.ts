@@ -13,8 +13,10 @@ function push(tag: string, more: Partial<RegistryEvent> = {}): RegistryEvent {
   return { action: 'push', repository: 'team/app', tag, ...more }
 }
 
-function settled(history: History, now: number, { settle = 2000, longest = 20_000 } = {}) {
-  return history.events.settled({ quiet: now - settle, longest: now - longest, now })
+const TIMES = { settle: 2000, bare: 4000, longest: 20_000 }
+
+function settled(history: History, now: number) {
+  return history.events.settled(now, TIMES)
 }
 
 test('an event is new once for each delivery, and so is one without a delivery that says the same of the same time', async () => {
@@ -48,7 +50,7 @@ test('events of one artifact settle as the last of them, once nothing comes any 
   history.events.add([push('1', { action: 'delete' })], origin(1000))
   history.events.add([push('2')], origin(1500))
   expect(settled(history, 2500)).toEqual([])
-  expect(history.events.nextSettled(2000, 20_000)).toBe(3000)
+  expect(history.events.nextSettled(TIMES)).toBe(3000)
   const [event, ...others] = settled(history, 3000)
   expect(event).toMatchObject({ action: 'delete', repository: 'team/app', tag: '1', registry: 'hub', via: 'event' })
   expect(others).toEqual([])
@@ -60,7 +62,7 @@ test('a steady stream of events of one artifact does not put it off for ever', a
   const history = await open()
   for (let time = 0; time < 20_000; time += 1000) history.events.add([push('1')], origin(time))
   expect(settled(history, 19_900)).toEqual([])
-  expect(history.events.nextSettled(2000, 20_000)).toBe(20_000)
+  expect(history.events.nextSettled(TIMES)).toBe(20_000)
   expect(settled(history, 20_000)).toHaveLength(1)
 })
 
@@ -131,4 +133,23 @@ test('what was tried in vain is put off, and due at once when its registry is ba
   history.reactions.hasten('base', 100)
   expect(history.reactions.due('base', 100, 10)).toMatchObject([{ tries: 1, event: { digest } }])
   expect(history.reactions.drop('base')).toBe(1)
+})
+
+test('what was pushed without a tag waits longer, or until a tag is pushed into its repository', async () => {
+  const history = await open()
+  const bare = (name: string, repository = 'team/app'): RegistryEvent => ({
+    action: 'push',
+    repository,
+    digest: `sha256:${name.repeat(64)}`,
+  })
+  history.events.add([bare('a'), bare('b', 'team/app2'), bare('c', 'team')], origin(0))
+  history.events.add([push('1')], origin(100))
+  history.events.add([bare('d')], origin(200))
+  expect(settled(history, 2099)).toEqual([])
+  expect(history.events.nextSettled(TIMES)).toBe(2100)
+  const together = settled(history, 2100)
+  expect(together.map(({ artifact }) => artifact.slice(0, 16))).toEqual(['team/app:1', 'team/app@sha256:'])
+  history.events.close(together, 'taken')
+  expect(history.events.nextSettled(TIMES)).toBe(4000)
+  expect(settled(history, 4200).map(({ digest: told }) => told?.slice(7, 8))).toEqual(['b', 'c', 'd'])
 })

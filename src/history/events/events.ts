@@ -45,14 +45,25 @@ export interface ShownEvent extends ArtifactEvent {
 
 export type EventState = 'received' | 'taken' | 'passed'
 
+/** In milliseconds. */
+export interface SettleTimes {
+  /** An artifact has settled after so long without an event. */
+  readonly settle: number
+  /** The same for one that was pushed without a tag: mostly it is a part of what is pushed with a tag next. */
+  readonly bare: number
+  /** And so long after its first event even if they never end. */
+  readonly longest: number
+}
+
 export interface EventRecords {
   /** Keeps those that are new, all or none, and returns how many. One that has come before is not new: it has the same delivery, or it is the
    *  artifact's last event and says the same of the same time. Throws a `HistoryError` where too many wait. */
   add(events: readonly RegistryEvent[], origin: EventOrigin): number
-  /** Artifacts without an event since `quiet`, or with one before `longest`; polled ones at once. In order of their last events, at most 1000. */
-  settled(times: { readonly quiet: number; readonly longest: number; readonly now: number }): readonly SettledEvent[]
-  /** When the first artifact of those that wait is settled, in milliseconds since 1970. */
-  nextSettled(settle: number, longest: number): number | undefined
+  /** Artifacts that have settled, each as its last event, in the order of those; about 1000 at most. What polling has found settles at once,
+   *  and what was pushed without a tag no later than a tag that was pushed into its repository after it. */
+  settled(now: number, times: SettleTimes): readonly SettledEvent[]
+  /** When the first artifact of those that wait settles, in milliseconds since 1970. */
+  nextSettled(times: SettleTimes): number | undefined
   /** These, and earlier ones of their artifacts, no longer wait. */
   close(events: readonly SettledEvent[], state: Exclude<EventState, 'received'>): void
   /** True where the artifact was pushed since a time, in milliseconds since 1970. */
@@ -121,9 +132,19 @@ export function createEventRecords(database: Database): EventRecords {
         }
         return added
       }),
-    settled: (times) => database.all<SettledRow>(SETTLED, times).map(settledOf),
-    nextSettled(settle, longest) {
-      const row = database.get<{ next: number | null }>(NEXT, { settle, longest })
+    settled(now, times) {
+      const rows = database.all<SettledRow>(SETTLED, { now, ...times })
+      const found = new Map(rows.map((row) => [row.id, row]))
+      // The last tag of a repository brings what was pushed before it.
+      const pushes = rows.filter(({ action, tag }) => action === 'push' && tag !== null)
+      for (const { registry, policy, repository, id } of new Map(pushes.map((row) => [placeOf(row), row])).values()) {
+        const place = { registry, policy, from: `${repository}@`, to: `${repository}A`, id }
+        for (const row of database.all<SettledRow>(BESIDE, place)) found.set(row.id, row)
+      }
+      return [...found.values()].map(settledOf)
+    },
+    nextSettled(times) {
+      const row = database.get<{ next: number | null }>(NEXT, { ...times })
       return row?.next ?? undefined
     },
     close(events, state) {
@@ -174,6 +195,10 @@ function settledOf({ id, registry, address, via, policy, artifact, ...row }: Set
   return { ...eventOf(row), id, registry, address, via, artifact, ...(policy === '' ? {} : { policy }) }
 }
 
+function placeOf({ registry, policy, repository }: SettledRow): string {
+  return JSON.stringify([registry, policy, repository])
+}
+
 interface LastRow {
   readonly action: EventKind
   readonly digest: string | null
@@ -199,22 +224,29 @@ const ADD = `
   VALUES (@registry, @address, @via, @policy, @delivery, @action, @artifact, @repository, @tag, @digest, @time, @received, 'received')
   ON CONFLICT DO NOTHING`
 
-/** A time that is not there yet: the clock was put back. */
+const ARTIFACTS = `
+  SELECT max(id) AS id, min(received) AS first, max(received) AS last FROM events WHERE state = 'received'
+  GROUP BY registry, policy, artifact`
+
+const IS_BARE = `action = 'push' AND tag IS NULL AND digest IS NOT NULL`
+
+const COLUMNS = 'events.id, registry, address, via, policy, artifact, action, repository, tag, digest'
+
+/** A time that is still to come: the clock was put back. */
 const SETTLED = `
-  SELECT events.id, events.registry, address, via, events.policy, events.artifact, action, repository, tag, digest
-  FROM (
-    SELECT max(id) AS id, min(received) AS first, max(received) AS last FROM events WHERE state = 'received'
-    GROUP BY registry, policy, artifact
-  ) AS artifacts JOIN events ON events.id = artifacts.id
-  WHERE via = 'poll' OR last <= @quiet OR first <= @longest OR last > @now
+  SELECT ${COLUMNS} FROM (${ARTIFACTS}) AS artifacts JOIN events ON events.id = artifacts.id
+  WHERE via = 'poll' OR last <= @now - iif(${IS_BARE}, @bare, @settle) OR first <= @now - @longest OR last > @now
   ORDER BY events.id LIMIT 1000`
 
+const BESIDE = `
+  SELECT ${COLUMNS} FROM events WHERE id IN (
+    SELECT max(id) FROM events WHERE state = 'received' AND registry = @registry AND policy = @policy
+      AND artifact >= @from AND artifact < @to GROUP BY artifact
+  ) AND ${IS_BARE} AND id < @id LIMIT 1000`
+
 const NEXT = `
-  SELECT min(iif(via = 'poll', first, min(last + @settle, first + @longest))) AS next
-  FROM (
-    SELECT via, min(received) AS first, max(received) AS last FROM events WHERE state = 'received'
-    GROUP BY registry, policy, artifact
-  )`
+  SELECT min(iif(via = 'poll', first, min(last + iif(${IS_BARE}, @bare, @settle), first + @longest))) AS next
+  FROM (${ARTIFACTS}) AS artifacts JOIN events ON events.id = artifacts.id`
 
 const CLOSE = `
   UPDATE events SET state = @state

@@ -1,13 +1,13 @@
 /** Events of registries become executions: kept first, settled, matched with the policies, and wished until they are done. */
 
+import type { ServeSettings } from '../../config/serve.ts'
 import { ConfigurationError, messageOf } from '../../core/errors.ts'
+import type { SettleTimes } from '../../history/history.ts'
 import type { Daemon, Events, Part } from '../parts.ts'
 import { createAlarm } from './alarm.ts'
 import { createReacting } from './react.ts'
 import { addressOf, settle } from './settle.ts'
 
-/** An artifact whose events never end is acted on after this many times of `settle`. */
-const LONGEST = 10
 /** Milliseconds that an event is kept after it was acted on, so that its delivery is known again. */
 const KEPT_FOR = 7 * 24 * 60 * 60 * 1000
 const FORGOTTEN_EACH = 60 * 60 * 1000
@@ -28,12 +28,11 @@ export function createEvents(daemon: Omit<Daemon, 'events'>): Events & Part {
       history.events.forget(now - KEPT_FOR)
       forgotten = now
     }
-    const { settle: quiet } = daemon.current().settings
-    while (settle(daemon, now - quiet, now - quiet * LONGEST)) {
+    const times = timesOf(daemon.current().settings)
+    while (settle(daemon, times)) {
       // Until all that has settled is matched.
     }
-    const due = reacting.react()
-    return Math.min(due, history.events.nextSettled(quiet, quiet * LONGEST) ?? Number.POSITIVE_INFINITY)
+    return Math.min(reacting.react(), history.events.nextSettled(times) ?? Number.POSITIVE_INFINITY)
   }
 
   async function run(): Promise<void> {
@@ -76,4 +75,8 @@ export function createEvents(daemon: Omit<Daemon, 'events'>): Events & Part {
     reloaded: () => alarm.ring(),
     ended: () => running,
   }
+}
+
+function timesOf({ settle: time }: ServeSettings): SettleTimes {
+  return { settle: time, bare: 2 * time, longest: 10 * time }
 }

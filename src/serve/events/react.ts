@@ -16,6 +16,8 @@ export interface Reacting {
 
 /** Events of one execution at most: they are kept with it, so that it can be resumed. */
 const MOST = 1000
+/** Executions that follow each other closely until a policy counts as busy. */
+const BUSY = 5
 
 /** `ended` is called when a wish has ended, and more may be due. */
 export function createReacting(
@@ -26,11 +28,23 @@ export function createReacting(
   const { reactions } = history
   /** Policies with a wish that has not ended. */
   const wished = new Set<string>()
+  /** When the last executions of each policy were wished, oldest first. */
+  const begun = new Map<string, readonly number[]>()
   /** The daemon ends: what is left is for the next one. */
   let closed = false
 
   function isActive(name: string): boolean {
     return current().configuration.policies.some((policy) => policy.name === name && policy.enabled && reacts(policy))
+  }
+
+  /** A few executions follow each other at once. Where events never end, the next one waits for more of them. */
+  function pausedUntil(policy: string, now: number): number {
+    const { settle } = current().settings
+    const times = begun.get(policy) ?? []
+    const [first = 0] = times
+    const last = times.at(-1) ?? 0
+    // A time that is still to come: the clock was put back.
+    return times.length < BUSY || last > now || now - first > BUSY * settle ? 0 : last + settle
   }
 
   function drop(policy: string): void {
@@ -41,6 +55,7 @@ export function createReacting(
 
   function wish(policy: string, batch: readonly Reaction[]): void {
     wished.add(policy)
+    begun.set(policy, [...(begun.get(policy) ?? []), clock.now()].slice(-BUSY))
     executions.wish({
       policy,
       trigger: batch.some(({ via }) => via === 'event') ? 'event' : 'poll',
@@ -88,9 +103,13 @@ export function createReacting(
       let next = Number.POSITIVE_INFINITY
       for (const { policy, due } of closed ? [] : reactions.policies()) {
         if (wished.has(policy)) continue
-        if (due > now) next = Math.min(next, due)
+        const from = Math.max(due, pausedUntil(policy, now))
+        if (from > now) next = Math.min(next, from)
         else if (isActive(policy)) wish(policy, reactions.due(policy, now, MOST))
-        else drop(policy)
+        else {
+          begun.delete(policy)
+          drop(policy)
+        }
       }
       return next
     },

@@ -3,17 +3,17 @@
 import type { Configuration } from '../../config/load.ts'
 import { ConfigurationError } from '../../core/errors.ts'
 import type { Policy } from '../../core/policy.ts'
-import type { SettledEvent } from '../../history/history.ts'
+import type { SettledEvent, SettleTimes } from '../../history/history.ts'
 import type { Daemon } from '../parts.ts'
 import { isEcho } from './echo.ts'
 import { concerns } from './match.ts'
 
-/** `quiet` and `longest` are times in milliseconds since 1970: see `EventRecords.settled`. False once nothing more has settled. */
-export function settle({ program, current }: Omit<Daemon, 'events'>, quiet: number, longest: number): boolean {
+/** False once nothing more has settled. */
+export function settle({ program, current }: Omit<Daemon, 'events'>, times: SettleTimes): boolean {
   const { history, clock } = program
   const { configuration } = current()
   const now = clock.now()
-  const events = history.events.settled({ quiet, longest, now })
+  const events = history.events.settled(now, times)
   if (events.length === 0) return false
   const taken: SettledEvent[] = []
   const passed: SettledEvent[] = []

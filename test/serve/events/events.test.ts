@@ -314,7 +314,7 @@ test('a signature reaches a policy whatever tags it selects, unless it leaves re
         policy('bare', '    filters: { tag: "v*" }\n    referrers: false'),
     ),
   )
-  events.take('hub', [push(tag), { action: 'push', repository: 'team/app', digest }], 'event')
+  events.take('hub', [{ action: 'push', repository: 'team/app', digest }, push(tag)], 'event')
   await daemon.clock.advance(2000)
   expect(daemon.wishes).toMatchObject([{ policy: 'signed', events: [{ tag }, { digest }] }])
 })
@@ -337,4 +337,20 @@ test('10,000 events over an hour leave no memory behind and few timers', async (
   answer()
   expect(daemon.history.events.waiting()).toBe(0)
   expect(daemon.wishes.length).toBeLessThan(130)
+})
+
+test('where events never end, a policy soon waits for several of them', async () => {
+  const { daemon, events } = await started()
+  let answered = 0
+  for (let at = 0; at < 700; at += 1) {
+    if (at < 600) events.take('hub', [push(`v${at}`)], 'event')
+    await daemon.clock.advance(100)
+    for (const wish of daemon.wishes.slice(answered)) {
+      wish.settled?.({ kind: 'ran', outcome: { policy: 'base', exitCode: 0 } })
+    }
+    answered = daemon.wishes.length
+  }
+  // A minute of ten a second: an execution each two seconds, not ten a second.
+  expect(daemon.wishes.length).toBeLessThan(50)
+  expect(new Set(daemon.wishes.flatMap(tagsIn)).size).toBe(600)
 })
