@@ -92,13 +92,14 @@ policies:
   const tagged = (namespace: string, tag: string) => destination.repository(`${namespace}/${repository}`).tags.get(tag)
   const one = index([image({ seed: 'one' }), image({ seed: 'two' })])
   onTestFailed(() => console.error(daemon.said()))
-  await act.push(repository, 'v1', one)
+  const tags = ['v1', 'latest']
+  for (const tag of tags) await act.push(repository, tag, one)
   await until('what was pushed arrives', () =>
-    ['copied', 'kept'].every((namespace) => tagged(namespace, 'v1') === one.digest),
+    ['copied', 'kept'].every((namespace) => tags.every((tag) => tagged(namespace, tag) === one.digest)),
   )
   await act.remove(repository, one)
-  await until('what was deleted goes', () => tagged('copied', 'v1') === undefined)
-  expect(tagged('kept', 'v1')).toBe(one.digest)
+  await until('what was deleted goes, with all its tags', () => tags.every((tag) => !tagged('copied', tag)))
+  for (const tag of tags) expect(tagged('kept', tag)).toBe(one.digest)
 }
 
 describe.each(availableServers().map((name) => [name]))('%s', (name) => {

@@ -70,7 +70,7 @@ async function tasksOf(request: ToldDeletes, ctx: Context): Promise<readonly Tas
 
 /** The tags of the destination that the events are about, as far as the policy selects them. */
 async function wantedOf(
-  { tags, digests, all }: ToldRepository['deleted'],
+  { tags, digests, tagged: tagDigests, all }: ToldRepository['deleted'],
   place: Mirrored,
   request: ToldDeletes,
   ctx: Context,
@@ -87,6 +87,9 @@ async function wantedOf(
   for (const digest of digests) {
     const known = brought?.tags(policy.name, at, digest) ?? []
     for (const tag of known.length > 0 ? known : await tagged(digest, place, request, ctx)) wanted.add(tag)
+  }
+  for (const digest of tagDigests) {
+    for (const tag of brought?.tags(policy.name, at, digest) ?? []) wanted.add(tag)
   }
   const isThere = new Set(there)
   return [...wanted].filter((tag) => {

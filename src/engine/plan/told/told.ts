@@ -14,6 +14,8 @@ export interface ToldRepository {
   readonly deleted: {
     readonly tags: ReadonlySet<string>
     readonly digests: ReadonlySet<Digest>
+    /** What those tags were: some registries delete an artifact with all its tags, and tell one of them. */
+    readonly tagged: ReadonlySet<Digest>
     /** The repository itself. */
     readonly all: boolean
   }
@@ -40,7 +42,12 @@ function toldOf(events: readonly ArtifactEvent[], { filters }: Policy): ToldRepo
   return {
     tags: isWide ? 'all' : new Set(tagsOf(others)),
     digests: new Set(digestsOf(others.filter(({ action }) => action === 'push'))),
-    deleted: { tags: new Set(tagsOf(deleted)), digests: new Set(digestsOf(deleted)), all: deleted.some(isWhole) },
+    deleted: {
+      tags: new Set(tagsOf(deleted)),
+      digests: new Set(digestsOf(deleted)),
+      tagged: new Set(deleted.flatMap(({ tag, digest }) => (tag === undefined ? [] : (digest ?? [])))),
+      all: deleted.some(isWhole),
+    },
   }
 }
 

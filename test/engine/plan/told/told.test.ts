@@ -245,6 +245,18 @@ describe('a delete', () => {
     expect(tagsOf(destination, 'mirror/app')).toHaveLength(9)
   })
 
+  test('of one tag deletes the others of its artifact, too, where they are gone, as Harbor names one of them', async () => {
+    const { source, destination, place, yaml, run } = await scene('    deletion: events')
+    for (const tag of ['same', 'kept']) source.add('app', image({ seed: 3 }), tag)
+    await place.run(yaml)
+    const { digest } = image({ seed: 3 })
+    for (const tag of ['same', 'v3']) source.repository('app').tags.delete(tag)
+    await run({ action: 'delete', repository: 'app', tag: 'same', digest })
+    expect(tagsOf(destination, 'mirror/app')).not.toContain('same')
+    expect(tagsOf(destination, 'mirror/app')).not.toContain('v3')
+    expect(tagsOf(destination, 'mirror/app')).toContain('kept')
+  })
+
   test('of a digest also finds tags that another tool has put there, but not with `owned`', async () => {
     const { digest } = image({ seed: 'z' })
     for (const deletion of ['events', 'owned']) {
