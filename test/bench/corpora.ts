@@ -9,7 +9,6 @@ import { hooks } from './corpora/hooks.ts'
 import { families, indexed, single, slow, tags } from './corpora/images.ts'
 import { large, largeTls } from './corpora/large.ts'
 import { planned } from './corpora/planned.ts'
-import { serve } from './corpora/serve.ts'
 import { start } from './corpora/start.ts'
 import type { Corpus } from './corpus.ts'
 
@@ -28,7 +27,6 @@ export const corpora: readonly Corpus[] = [
   bandwidth,
   planned,
   start,
-  serve,
   history,
   charts,
   hooks,
