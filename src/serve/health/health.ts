@@ -1,11 +1,10 @@
 /** Checks each registry from time to time, keeps in the history how it is, and tells when that changes. */
 
-import type { Configuration } from '../../config/load.ts'
 import { abortReason, after } from '../../core/cancel.ts'
 import { describeError, HistoryError, NetworkError, ReplicateError } from '../../core/errors.ts'
-import { registryNames } from '../../core/policy.ts'
 import { placeOf, type Registry } from '../../core/registry.ts'
 import type { Daemon, Part } from '../parts.ts'
+import { registriesIn } from '../registries.ts'
 import { createTurns } from '../turns.ts'
 import { type Change, notifyChange } from './notify.ts'
 
@@ -102,14 +101,6 @@ export function startHealth(daemon: Daemon): Part {
       await Promise.all(loops)
     },
   }
-}
-
-/** All of the configuration that have an address, and the bare hosts of its policies. */
-function registriesIn(configuration: Configuration): ReadonlyMap<string, Registry> {
-  const enabled = configuration.policies.filter((policy) => policy.enabled)
-  const used = registryNames(enabled).map(configuration.registryOf)
-  const all = [...configuration.registries.values(), ...used].filter(({ url }) => url !== undefined)
-  return new Map(all.map((registry) => [registry.name, registry]))
 }
 
 /** Why the registry is unhealthy; undefined where it answers. */

@@ -5,6 +5,7 @@ import metadata from '../../../package.json' with { type: 'json' }
 import { ReplicateError } from '../../core/errors.ts'
 import type { Registry } from '../../core/registry.ts'
 import type { Daemon, Part, Program } from '../parts.ts'
+import { registriesIn } from '../registries.ts'
 import { createCounters } from './counters.ts'
 import { createLastExecutions } from './last.ts'
 import { createRegistryGauges } from './registries.ts'
@@ -14,7 +15,7 @@ export function startMetrics(daemon: Daemon): Part {
   collectDefaultMetrics({ register })
   const counters = createCounters([register], {
     policy: (name) => policies().includes(name),
-    registry: (name) => daemon.current().configuration.registries.has(name),
+    registry: (name) => registriesIn(daemon.current().configuration).has(name),
   })
   const gauges = createGauges(register, daemon)
   const stopListening = daemon.listen((news) => counters.count(news))
@@ -61,8 +62,8 @@ function createGauges(register: Register, daemon: Daemon) {
 
   async function readAllowances(): Promise<void> {
     pulls.reset()
-    for (const registry of daemon.current().configuration.registries.values()) {
-      const left = registry.url === undefined ? undefined : await pullsLeft(program, registry)
+    for (const registry of registriesIn(daemon.current().configuration).values()) {
+      const left = await pullsLeft(program, registry)
       if (left !== undefined) pulls.set({ registry: registry.name }, left)
     }
   }
@@ -71,7 +72,7 @@ function createGauges(register: Register, daemon: Daemon) {
     async read(policies: readonly string[]): Promise<void> {
       const { configuration, broken: failure } = daemon.current()
       last.read(policies)
-      registries.read(configuration.registries.values())
+      registries.read(registriesIn(configuration).values())
       running.reset()
       for (const policy of policies) running.set({ policy }, 0)
       for (const { policy } of daemon.executions.running) running.inc({ policy })
