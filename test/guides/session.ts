@@ -8,6 +8,7 @@ import { computeDigest } from '../../src/core/manifest.ts'
 import { BIN } from '../e2e/program.ts'
 import { tarOf } from '../oci/layout/support.ts'
 import { randomBytes } from '../support/random.ts'
+import { freePort } from '../support/servers.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 export interface Typed {
@@ -30,10 +31,15 @@ const INSTALLED = [
   [BIN, '/usr/local/lib/node_modules/replicate-ng/bin/replicate.js'],
 ] as const
 
+/** Where guides let the daemon listen. Here it is another port, as others may use that one. */
+const ADDRESS = '127.0.0.1:7080'
+
 /** What each command printed, and its status. */
 export async function type(lines: readonly string[], options: SessionOptions): Promise<readonly Typed[]> {
   const directory = temporaryDirectory()
   const path = (name: string): string => join(directory, name)
+  const address = `127.0.0.1:${await freePort()}`
+  const here = (text: string): string => text.replaceAll(ADDRESS, address)
   for (const name of ['bin', 'home', 'said']) mkdirSync(path(name))
   const program = `#!/bin/sh\nexec '${process.execPath}' '${BIN}' "$@"\n`
   for (const [name, text] of [
@@ -45,14 +51,14 @@ export async function type(lines: readonly string[], options: SessionOptions): P
   cpSync(EXAMPLES, path('home/examples'), { recursive: true, filter })
   // A reader has copied the example that the guide speaks of.
   cpSync(EXAMPLES, path('home'), { recursive: true, filter })
-  for (const [name, text] of Object.entries(options.files)) writeFileSync(path(`home/${name}`), text)
+  for (const [name, text] of Object.entries(options.files)) writeFileSync(path(`home/${name}`), here(text))
 
   writeFileSync(path('home/saved.tar'), await savedByDocker())
 
   // The next command may ask for the status of the one before.
   const script = lines.map((line, at) => {
     const said = path(`said/${at}`)
-    return `{ ${line}\n} >'${said}' 2>&1\nS=$?; echo $S >'${said}.status'; (exit $S)`
+    return `{ ${here(line)}\n} >'${said}' 2>&1\nS=$?; echo $S >'${said}.status'; (exit $S)`
   })
   const env = {
     PATH: `${path('bin')}:${process.env.PATH ?? ''}`,
@@ -61,12 +67,20 @@ export async function type(lines: readonly string[], options: SessionOptions): P
     XDG_CACHE_HOME: process.env.REPLICATE_TEST_COMPILED ?? path('home/.cache'),
     ...options.env,
   }
-  await promisify(execFile)('bash', ['-c', `${script.join('\n')}\nexit 0`], { cwd: path('home'), env })
+  // What a guide leaves running ends with its shell.
+  const shell = `trap 'kill $(jobs -p) 2>/dev/null' EXIT\n${script.join('\n')}\nexit 0`
+  await promisify(execFile)('bash', ['-c', shell], { cwd: path('home'), env })
   return lines.map((_, at) => {
     const file = path(`said/${at}`)
     const status = existsSync(`${file}.status`) ? Number(readFileSync(`${file}.status`, 'utf8')) : -1
-    const said = INSTALLED.reduce((text, [here, there]) => text.replaceAll(here, there), readFileSync(file, 'utf8'))
-    return { said: said.replaceAll(path('home'), '/home/ann').replaceAll(/(created [\d-]+ by) .*/g, '$1 ann'), status }
+    const said = INSTALLED.reduce((text, [its, there]) => text.replaceAll(its, there), readFileSync(file, 'utf8'))
+    return {
+      said: said
+        .replaceAll(address, ADDRESS)
+        .replaceAll(path('home'), '/home/ann')
+        .replaceAll(/(created [\d-]+ by) .*/g, '$1 ann'),
+      status,
+    }
   })
 }
 
