@@ -1,5 +1,7 @@
 /** What the daemon counts, as Prometheus reads it. */
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Execution, RecordedError } from '../../../src/core/execution.ts'
 import { startMetrics } from '../../../src/serve/metrics/metrics.ts'
@@ -194,6 +196,20 @@ test('policies and registries that a reload removes lose their series, and get n
   const kept = { policy: 'base', trigger: 'event', status: 'succeeded' }
   expect(await value('replicate_executions_total', kept)).toBe(1)
   expect(await value('replicate_hooks_total', { registry: 'unknown', code: '404' })).toBe(1)
+})
+
+test('the reference names every metric, and its alerts ask for no other', async () => {
+  const reference = readFileSync(join(import.meta.dirname, '../../../examples/reference.md'), 'utf8')
+  const section = /^### Metrics\n([\s\S]*?)^## /m.exec(reference)?.[1] ?? ''
+  const { text } = await scene()
+  const names = [...parseExposition(await text()).keys()].filter((name) => name.startsWith('replicate_'))
+  const told = [...section.matchAll(/^\| (`.*?) \| /gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => `replicate_${name}`),
+  )
+  expect(told.toSorted()).toEqual([...names, 'replicate_last_run_exit_code'].toSorted())
+  const asked = section.match(/(?<=expr:.*)\breplicate_\w+/g) ?? []
+  expect(asked).toHaveLength(3)
+  expect(asked.filter((name) => !names.includes(name))).toEqual([])
 })
 
 test('names follow the conventions of Prometheus, and no label is open-ended', async () => {
