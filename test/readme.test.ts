@@ -30,9 +30,8 @@ function policiesOf(name: string): readonly string[] {
 describe('every policy of the guides', () => {
   const policies = documents.flatMap((name) => policiesOf(name).map((text) => [name, text] as const))
   test.each(policies)('is valid: %s %#', async (_, text) => {
-    const ended = await program({ MIRROR_PASSWORD: 'x', HOOK_SECRET: 'x' }).run(['policies', 'validate', '-'], {
-      stdin: text,
-    })
+    const secrets = { MIRROR_PASSWORD: 'x', HUB_PASSWORD: 'x', HOOK_SECRET: 'x' }
+    const ended = await program(secrets).run(['policies', 'validate', '-'], { stdin: text })
     expect(ended).toMatchObject({ code: 0, stderr: '' })
   })
 })
