@@ -180,5 +180,5 @@ function pauseOf(interval: number, failures: number): number {
 
 /** The same for a policy at every start, and different for most. */
 function spread(policy: string, over: number): number {
-  return (createHash('sha256').update(policy).digest().readUInt32BE(0) / 2 ** 32) * over
+  return Math.floor((createHash('sha256').update(policy).digest().readUInt32BE(0) / 2 ** 32) * over)
 }

@@ -2,7 +2,10 @@
 
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import type { TagInfo } from '../../../src/core/adapter.ts'
 import type { PolicyOutcome } from '../../../src/core/requests.ts'
 import { startPolls } from '../../../src/serve/poll/poll.ts'
 import { HEARTBEAT_INTERVAL } from '../../../src/serve/process/owner.ts'
@@ -16,7 +19,20 @@ import { type InTime, serveInTime } from '../in-time.ts'
 
 const MINUTE = 60_000
 
-async function polling(more = '', options: MemoryRegistryOptions = {}, given: Partial<InTime> = {}) {
+/** Bytes that are still needed. */
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  if (typeof collect === 'function') collect()
+  return process.memoryUsage().heapUsed
+}
+
+async function polling(
+  more = '',
+  options: MemoryRegistryOptions = {},
+  given: Partial<InTime> = {},
+  tags?: () => readonly TagInfo[],
+) {
   const source = await memoryRegistry(options)
   source.add('app', image({ seed: '1' }), '1')
   const clock = manualClock()
@@ -29,7 +45,7 @@ policies:
   base: { source: from, destination: to, deletion: events, ${fields} }
 serve: { listen: 127.0.0.1:0 }
 `
-  const from = endpoint('from', source)
+  const from = endpoint('from', source, {}, tags)
   const program = { open: async () => from, ...given.program }
   const daemon = await serveInTime(yaml(`triggers: [{ poll: 5m }] ${more}`), {
     directory,
@@ -78,6 +94,30 @@ test('the first look runs everything, a change what has changed, and nothing whe
   await until('it has run again', () => runs().length === 2)
   expect(daemon.history.events.list(10)).toMatchObject([{ action: 'push', repository: 'app', tag: '2', via: 'poll' }])
 })
+
+test('10,000 tags polled for hours keep memory, handles and the history flat', async () => {
+  const tags = Array.from({ length: 10_000 }, (_, index) => ({
+    tag: `v${index}`,
+    digest: `sha256:${index.toString(16).padStart(64, '0')}` as const,
+  }))
+  const { daemon, pass, runs, directory } = await polling('', {}, {}, () => tags)
+  const sizes = (): number => {
+    // Moves recent writes into the file.
+    daemon.history.locks.release(1)
+    return statSync(join(directory, 'history.db')).size
+  }
+  const handles = (): number => process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').length
+  await pass(MINUTE)
+  await until('it has run', () => runs().length === 1)
+  for (let turn = 0; turn < 5; turn += 1) await pass()
+  const before = { heap: heapUsed(), size: sizes(), handles: handles() }
+  for (let turn = 0; turn < 40; turn += 1) await pass()
+  // A megabyte for each look would be 40.
+  expect(heapUsed() - before.heap).toBeLessThan(15 * 1024 * 1024)
+  expect(handles()).toBeLessThanOrEqual(before.handles + 10)
+  expect(sizes()).toBe(before.size)
+  expect(runs()).toHaveLength(1)
+}, 180_000)
 
 test('a source that fails is told of once, asked less often, and told of when it is back', async () => {
   let isDown = true
