@@ -65,6 +65,7 @@ export async function createImageTools(
 
   return {
     key: keyOf(values, found),
+    told: new Set(),
     registryAt,
     async find(digest, store, manifest, ctx) {
       const before = known.get(digest)

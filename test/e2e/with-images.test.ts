@@ -13,7 +13,7 @@ import { registry } from '../support/registries.ts'
 import { availableServers, startServer } from '../support/servers.ts'
 import { pathOfTool } from '../support/tools.ts'
 import { workplace } from './harness.ts'
-import { program } from './program.ts'
+import { program, until } from './program.ts'
 
 const HELM = pathOfTool('helm')
 
@@ -222,13 +222,15 @@ describe('images of charts', () => {
   test('go to every destination', async () => {
     const { images, to, put, yaml } = await world()
     images.add('team/app', APP, '1.0')
-    put([naming('1.0.0', { app: `${images.host}/team/app:1.0` })])
+    const untold = `app: { image: "${images.host}/team/app:1.0" }\nsidecar: { image: a/b }\n`
+    put([naming('1.0.0', {}, { 'values.yaml': untold })])
     const other = await registry()
     const both = `[{ registry: to, namespace: a, flatten: 0 }, "${other.host}/b"]`
-    const { outcome } = await workplace(BARE).run(yaml('', both))
+    const { outcome, logs } = await workplace(BARE).run(yaml('', both))
     expect(outcome.execution).toMatchObject({ status: 'succeeded', total: 4 })
     expect(tagsOf(to)).toEqual({ 'a/shop': ['1.0.0'], 'a/team/app': ['1.0'] })
     expect(tagsOf(other)).toEqual({ 'b/app': ['1.0'], 'b/shop': ['1.0.0'] })
+    expect(logs.filter((text) => text.includes('sidecar.image has no tag'))).toHaveLength(1)
   })
 
   test('come with charts of an OCI registry too, from that registry with its own credential', async () => {
@@ -314,6 +316,37 @@ describe('images of charts, by other ways than a plain run', () => {
     const resumed = await here.resume(yaml(), first.outcome.execution?.id ?? 0)
     expect(resumed).toMatchObject({ status: 'succeeded', total: 2 })
     expect(tagsOf(to)['mirror/team/app']).toEqual(['1.0'])
+  })
+
+  test('are copied after the run was killed in the middle of one', async () => {
+    const { images, to, put, yaml } = await world()
+    images.add('team/app', APP, '1.0')
+    const [layer = 'sha256:'] = [...APP.blobs.keys()]
+    let open = (): void => {}
+    const opened = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const bytes = APP.blobs.get(layer) ?? Buffer.alloc(0)
+    images.repository('team/app').blobs.set(layer, {
+      size: bytes.byteLength,
+      async *open(offset) {
+        await opened
+        yield bytes.subarray(offset)
+      },
+    })
+    put([naming('1.0.0', { app: `${images.host}/team/app:1.0` })])
+    const here = program(BARE)
+    here.write('policy.yaml', yaml())
+    const running = here.start(['run', 'policy.yaml'])
+    await until('the image is read', () =>
+      images.requests.some(({ method, route }) => method === 'GET' && route === 'blob'),
+    )
+    running.process.kill('SIGKILL')
+    await running.ended
+    open()
+    const resumed = await here.run(['executions', 'resume', 'last'])
+    expect(resumed, resumed.stderr).toMatchObject({ code: 0 })
+    expect(tagsOf(to)).toEqual({ 'mirror/shop': ['1.0.0'], 'mirror/team/app': ['1.0'] })
   })
 
   test('are verified down to the last blob, and repaired', async () => {

@@ -92,14 +92,16 @@ export function createNamedImages(request: NamingRequest): NamedImages {
     },
     landings: () => landingsOf([...wanted.values()], policy),
     report(ctx) {
-      const all = [...unresolved.values()]
-      for (const { name, why, others } of all.slice(0, MOST_WARNINGS)) {
+      const texts = [...unresolved.values()].map(({ name, why, others }) => {
         const more = others === 0 ? '' : ` and ${plural(others, 'other version')}`
-        ctx.emit({ type: 'log', level: 'warning', text: `${name}${more}: ${why}` })
+        return `${name}${more}: ${why}`
+      })
+      const left = texts.length - MOST_WARNINGS
+      const rest = left > 0 ? [`${plural(left, 'more place')} in charts may name images`] : []
+      for (const text of [...texts.slice(0, MOST_WARNINGS), ...rest]) {
+        if (!tools.told.has(text)) ctx.emit({ type: 'log', level: 'warning', text })
+        tools.told.add(text)
       }
-      if (all.length <= MOST_WARNINGS) return
-      const text = `${plural(all.length - MOST_WARNINGS, 'more place')} in charts may name images`
-      ctx.emit({ type: 'log', level: 'warning', text })
     },
   }
 }

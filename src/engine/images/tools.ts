@@ -14,6 +14,8 @@ export interface ImageTools {
   readonly key: string
   /** Reads the chart that `digest` names at its store, if it is one. Throws where it cannot be read. */
   find(digest: Digest, store: ContentStore, manifest: () => Promise<Manifest>, ctx: Context): Promise<KnownImages>
+  /** Warnings that were given: the destinations of a policy share its charts. */
+  readonly told: Set<string>
   /** What the configuration calls the registry at a host; else the host itself. */
   registryAt(host: string): string
   /** That registry, once for all that ask. Throws where the chart's registry must not name it. */
