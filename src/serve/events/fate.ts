@@ -1,6 +1,13 @@
 /** What becomes of the reactions of an execution that has ended: most are done, some are to be done again later. */
 
-import { CancelledError, LockedError, messageOf, ReplicateError } from '../../core/errors.ts'
+import {
+  CancelledError,
+  CredentialError,
+  HistoryError,
+  LockedError,
+  messageOf,
+  ReplicateError,
+} from '../../core/errors.ts'
 import type { Task } from '../../core/execution.ts'
 import type { ArtifactEvent, HeldArtifact, PolicyOutcome } from '../../core/requests.ts'
 import type { Reaction } from '../../history/history.ts'
@@ -66,9 +73,10 @@ interface Failure {
   concerns(event: ArtifactEvent): boolean
 }
 
-/** What went wrong and may pass by itself: a registry that is down or overloaded, not one that refuses. */
+/** What went wrong and may pass: a registry that is down, overloaded or does not know the credential now, a history that cannot be written;
+ *  but not a registry that refuses. */
 function failureOf(error: unknown, tasks: Iterable<Task>): Failure | undefined {
-  if (error instanceof ReplicateError && error.retryable) return { reason: messageOf(error), concerns: () => true }
+  if (isPassing(error)) return { reason: messageOf(error), concerns: () => true }
   /** Of a failed task without a tag, all of its repository. */
   const names = new Set<string>()
   const repositories = new Set<string>()
@@ -93,7 +101,12 @@ function failureOf(error: unknown, tasks: Iterable<Task>): Failure | undefined {
   }
 }
 
+function isPassing(error: unknown): error is ReplicateError {
+  if (error instanceof CredentialError || error instanceof HistoryError) return true
+  return error instanceof ReplicateError && error.retryable
+}
+
 /** The history keeps of an error its code, and the status as the first word of its kind. */
 function mayPass({ code, kind = '' }: { readonly code: string; readonly kind?: string }): boolean {
-  return code === 'network' || /^(408|425|429|50[0234])\b/.test(kind)
+  return code === 'network' || code === 'credential' || /^(408|425|429|50[0234])\b/.test(kind)
 }

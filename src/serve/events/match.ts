@@ -14,7 +14,11 @@ export function concerns(event: SettledEvent, policy: Policy): boolean {
   const selection = selectionIn(policy)
   if (!selection.repository(event.repository).kept) return false
   if (event.action === 'delete') {
-    return policy.deletion !== 'never' && (event.tag === undefined || selection.tag(event.tag).kept)
+    return (
+      policy.deletion !== 'never' &&
+      selection.digest === undefined &&
+      (event.tag === undefined || selection.tag(event.tag).kept)
+    )
   }
   if (selection.digest !== undefined) return event.digest === undefined || event.digest === selection.digest
   if (event.tag !== undefined) return selection.tag(event.tag).kept || hangsOn(event.tag, policy)

@@ -30,6 +30,8 @@ export function createReacting(
   const wished = new Set<string>()
   /** When the last executions of each policy were wished, oldest first. */
   const begun = new Map<string, readonly number[]>()
+  /** Until when policies wait whose last end could not be noted. */
+  const troubled = new Map<string, number>()
   /** The daemon ends: what is left is for the next one. */
   let closed = false
 
@@ -63,7 +65,9 @@ export function createReacting(
       settled: (end) => {
         try {
           finish(policy, batch, end)
+          troubled.delete(policy)
         } catch (error) {
+          troubled.set(policy, clock.now() + HELD)
           // Nothing is lost: it is done again, which changes nothing.
           tell({
             type: 'log',
@@ -103,7 +107,7 @@ export function createReacting(
       let next = Number.POSITIVE_INFINITY
       for (const { policy, due } of closed ? [] : reactions.policies()) {
         if (wished.has(policy)) continue
-        const from = Math.max(due, pausedUntil(policy, now))
+        const from = Math.max(due, pausedUntil(policy, now), troubled.get(policy) ?? 0)
         if (from > now) next = Math.min(next, from)
         else if (isActive(policy)) wish(policy, reactions.due(policy, now, MOST))
         else {

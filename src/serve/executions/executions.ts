@@ -38,6 +38,8 @@ const LOCKED_PAUSE = 5000
 interface Line {
   readonly policy: string
   running: boolean
+  /** What runs is about a few artifacts: a run of everything waits for it, and is not left out. */
+  isShort: boolean
   /** The execution that runs, once it has a number. */
   execution: number | undefined
   /** Another process runs it: it is tried again later. */
@@ -64,7 +66,14 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
   const idle: (() => void)[] = []
 
   function lineOf(policy: string): Line {
-    const line = lines.get(policy) ?? { policy, running: false, execution: undefined, held: false, waiting: [] }
+    const line = lines.get(policy) ?? {
+      policy,
+      running: false,
+      isShort: false,
+      execution: undefined,
+      held: false,
+      waiting: [],
+    }
     lines.set(policy, line)
     return line
   }
@@ -104,7 +113,7 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
   }
 
   function overlap(line: Line, { on_overlap }: Policy, trigger: TriggerKind): WishEnd | undefined {
-    if (!line.running || on_overlap === 'queue') return undefined
+    if (!line.running || line.isShort || on_overlap === 'queue') return undefined
     return leftOut(line.execution, trigger, 'the policy is still running')
   }
 
@@ -137,6 +146,7 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
 
   async function start(line: Line, work: Work): Promise<void> {
     line.running = true
+    line.isShort = work.kind === 'wishes' && work.group.events !== undefined
     busy += 1
     try {
       await (work.kind === 'resume' ? resumeOne(line, work.execution) : runGroup(line, work.group))

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { RegistryEvent } from '../../../src/core/adapter.ts'
-import { NetworkError } from '../../../src/core/errors.ts'
+import { HistoryError, NetworkError } from '../../../src/core/errors.ts'
 import type { PolicyOutcome } from '../../../src/core/requests.ts'
 import { createEvents } from '../../../src/serve/events/events.ts'
 import type { Wish } from '../../../src/serve/parts.ts'
@@ -260,6 +260,26 @@ test('of an execution with failed tasks only those are tried again that may succ
   daemon.wishes[0]?.settled?.({ kind: 'ran', outcome: { policy: 'base', exitCode: 1, execution } })
   await daemon.clock.advance(MINUTE)
   expect(daemon.wishes.slice(1).flatMap(tagsIn)).toEqual(['down'])
+})
+
+test('where the history cannot note what was done, it is done again later, and not at once for ever', async () => {
+  const { daemon, events } = await started()
+  events.take('hub', [push('1')], 'event')
+  await daemon.clock.advance(2000)
+  const { reactions } = daemon.history
+  const { done } = reactions
+  Object.assign(reactions, {
+    done: () => {
+      throw new HistoryError('the disk is full')
+    },
+  })
+  daemon.wishes[0]?.settled?.({ kind: 'ran', outcome: ran(daemon) })
+  await daemon.clock.advance(20_000)
+  expect(daemon.wishes).toHaveLength(1)
+  expect(daemon.news).toContainEqual(expect.objectContaining({ text: expect.stringContaining('the disk is full') }))
+  Object.assign(reactions, { done })
+  await daemon.clock.advance(20_000)
+  expect(daemon.wishes).toHaveLength(2)
 })
 
 test('what `min_age` holds back is looked at again when it is old enough, also by a later process', async () => {

@@ -121,6 +121,15 @@ test('what is due while the policy runs is left out, and the execution that runs
   ])
 })
 
+test('what is due while only events of the policy run waits for them', async () => {
+  const { wish, ends, runs } = await queue(['one'])
+  wish('one', { trigger: 'event', events: [push('v1')] })
+  wish('one')
+  expect(ends).toEqual([])
+  await runs[0]?.end()
+  expect(runs.map(({ options }) => [options.trigger, options.events])).toEqual([['schedule', undefined]])
+})
+
 test('with on_overlap: queue one of them waits, and further ones are left out', async () => {
   const { wish, ends, runs } = await queue(['one'], '', 'queue')
   for (let count = 0; count < 4; count += 1) wish('one')
