@@ -74,7 +74,9 @@ export function createDoor(daemon: Daemon): Door {
       const name = nameIn(request)
       const registry = configuration.registries.get(name)
       if (!registry) {
-        throw new Refusal(404, `there is no registry ${JSON.stringify(foreignName(name))} in the configuration`)
+        throw new Refusal(404, `there is no registry ${JSON.stringify(foreignName(name))} in the configuration`, {
+          hint: 'the path is /hooks/NAME, with the name that the configuration has under `registries`',
+        })
       }
       const type = await daemon.program.typeOf(registry)
       if (!type.parseEvents) throw new Refusal(404, `registries of type ${registry.type} send no webhooks`)

@@ -65,7 +65,7 @@ export async function hooked(
   const daemon = {
     program: { clock, typeOf: connections.typeOf, open: connections.open },
     current: () => ({
-      configuration: { registries: named },
+      configuration: { registries: named, policies: [] },
       settings: { ...defaultServe(), ...settings },
       broken: undefined,
     }),
