@@ -27,6 +27,21 @@ test('waits below the reserve, saying until when, and asks by HEAD, which costs 
   })
 })
 
+test('what is left is known from the last answer that told it', async () => {
+  const left = ['', '97;w=21600', '']
+  const server = await serve((_request, response, count) => {
+    if (left[count]) response.setHeader('ratelimit-remaining', left[count])
+    response.end()
+  })
+  const http = client(server)
+  const told: unknown[] = []
+  for (const _ of left) {
+    await (await http.request(MANIFEST, context())).discard()
+    told.push(http.pullsLeft?.())
+  }
+  expect(told).toEqual([undefined, 97, 97])
+})
+
 test('pulls that are under way count as spent', async () => {
   const server = await serve((request, response) => {
     response.setHeader('ratelimit-remaining', request.method === 'HEAD' ? '100' : '2;w=60')
