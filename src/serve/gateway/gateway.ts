@@ -10,7 +10,7 @@ import { createUsers } from './auth/users.ts'
 import { answerBlob } from './http/blobs.ts'
 import { answerReferrers, answerTags } from './http/lists.ts'
 import { type Asked, askedBy, namespaceIn } from './http/path.ts'
-import { type Exchange, exchangeOf, refuse, reply } from './http/reply.ts'
+import { ClientGone, type Exchange, exchangeOf, refuse, reply } from './http/reply.ts'
 import { placesOf, type Target, targetsOf } from './policy/targets.ts'
 import { Pulls } from './pull/pulls.ts'
 import { createSpools } from './pull/spool.ts'
@@ -72,6 +72,7 @@ export function startGateway(daemon: Daemon): Part {
 
   function failed(exchange: Exchange, url: string, error: unknown): void {
     const { response } = exchange
+    if (error instanceof ClientGone) return
     const refusal = refusalFor(error, codeFor(url))
     if (!refusal)
       daemon.tell({

@@ -5,7 +5,7 @@ import type { Descriptor } from '../../../core/descriptor.ts'
 import { NetworkError } from '../../../core/errors.ts'
 import type { FoundBlob } from '../artifacts.ts'
 import { type Part, partOf } from './range.ts'
-import { type Exchange, reply, send } from './reply.ts'
+import { ClientGone, type Exchange, reply, send } from './reply.ts'
 
 export interface SentBlob {
   /** Nothing of it was read from the source for this client. */
@@ -51,7 +51,7 @@ export async function answerBlob(exchange: Exchange, found: FoundBlob, ctx: Cont
     })
   } catch (error) {
     response.destroy()
-    if (!signal.aborted) throw error
+    if (!(error instanceof ClientGone)) throw error
   }
   return { hit, bytes }
 }

@@ -1,11 +1,13 @@
 /** Writes answers to clients, at the pace at which they take them. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { NetworkError } from '../../../core/errors.ts'
 import type { Refusal } from '../refusal.ts'
 
 /** How long a client may take nothing before its connection is ended, in milliseconds. */
 const IDLE_MS = 5 * 60_000
+
+/** The client has ended its connection, which is no failure of the gateway. */
+export class ClientGone extends Error {}
 
 export interface Exchange {
   readonly request: IncomingMessage
@@ -16,7 +18,7 @@ export interface Exchange {
 
 export function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchange {
   const gone = new AbortController()
-  response.once('close', () => gone.abort(new NetworkError('the client went away')))
+  response.once('close', () => gone.abort(new ClientGone()))
   response.setTimeout(IDLE_MS, () => response.destroy())
   response.setHeader('docker-distribution-api-version', 'registry/2.0')
   return { request, response, signal: gone.signal }
@@ -59,7 +61,7 @@ function taken(response: ServerResponse, chunk: Uint8Array, signal: AbortSignal)
     signal.addEventListener('abort', onGone, { once: true })
     response.write(chunk, (error) => {
       signal.removeEventListener('abort', onGone)
-      if (error) reject(signal.aborted ? signal.reason : error)
+      if (error) reject(new ClientGone())
       else resolve()
     })
   })

@@ -59,7 +59,7 @@ export class Flight implements Listener {
     const skipped = this.#end - at
     if (!this.#spool || skipped >= chunk.byteLength) return
     try {
-      await this.#spool.write(chunk.subarray(skipped), this.#end)
+      await this.#spool.write(chunk.subarray(skipped))
       this.#end = this.#position
     } catch {
       // The disk is full, or the like: clients wait for the destination's copy.

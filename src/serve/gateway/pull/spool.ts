@@ -1,11 +1,12 @@
 /** Where the bytes of blobs are kept while they are copied, for clients that read them at their own pace: bounded in sum. */
 
-import { mkdir, open, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Spool {
-  write(bytes: Uint8Array, at: number): Promise<void>
-  /** At most `most` bytes from `at` on, of those that were written. The result is the caller's own. */
+  /** The bytes that follow those before; they are copied. */
+  write(bytes: Uint8Array): Promise<void>
+  /** At most `most` bytes from `at` on, of those that were written; not to be changed. */
   read(at: number, most: number): Promise<Uint8Array>
   /** Gives its room back. May be called twice; a read that comes later fails. */
   close(): Promise<void>
@@ -18,9 +19,6 @@ export interface Spools {
   close(): Promise<void>
 }
 
-/** Blobs up to this many bytes stay in memory. */
-const SMALL = 1024 * 1024
-
 export interface SpoolLimits {
   /** Bytes in memory. */
   readonly memory: number
@@ -28,13 +26,19 @@ export interface SpoolLimits {
   readonly disk: number
 }
 
+/** Bytes that are written to disk together. */
+const BATCH = 1024 * 1024
+/** Batches of one blob that stay in memory, the newest: clients that keep up read no file. */
+const KEPT = 8
+
 /** Files stand in `directory`, which is emptied first: what another process has left there is of no use. */
 export function createSpools(directory: string, limits: SpoolLimits): Spools {
   const kept = { memory: 0, disk: 0 }
   let ready: Promise<unknown> | undefined
   let last = 0
 
-  function reserve(where: 'memory' | 'disk', size: number): (() => void) | undefined {
+  /** Takes so many bytes of the limit, if they are free; the result gives them back. */
+  function reserve(where: keyof SpoolLimits, size: number): (() => void) | undefined {
     if (kept[where] + size > limits[where]) return undefined
     kept[where] += size
     let isHeld = true
@@ -44,7 +48,7 @@ export function createSpools(directory: string, limits: SpoolLimits): Spools {
     }
   }
 
-  async function newPath(): Promise<string> {
+  async function newFile(): Promise<FileHandle> {
     ready ??= rm(directory, { recursive: true, force: true }).then(() =>
       mkdir(directory, { recursive: true, mode: 0o700 }),
     )
@@ -52,17 +56,18 @@ export function createSpools(directory: string, limits: SpoolLimits): Spools {
       ready = undefined
     })
     last += 1
-    const name = String(last)
+    const path = join(directory, String(last))
     await ready
-    return join(directory, name)
+    const file = await open(path, 'wx+', 0o600)
+    // Without a name it is gone with the process, however that ends. Windows does not allow that.
+    await rm(path).catch(() => {})
+    return file
   }
 
   return {
     open(size) {
-      const isSmall = size <= SMALL
-      const release = reserve(isSmall ? 'memory' : 'disk', size)
-      if (!release) return undefined
-      return isSmall ? inMemory(size, release) : inFile(newPath, release)
+      const release = reserve('disk', size)
+      return release && new BlobSpool(size, newFile, (bytes) => reserve('memory', bytes), release)
     },
     async close() {
       if (ready) await rm(directory, { recursive: true, force: true })
@@ -70,51 +75,116 @@ export function createSpools(directory: string, limits: SpoolLimits): Spools {
   }
 }
 
-function inMemory(size: number, release: () => void): Spool {
-  const buffer = Buffer.allocUnsafe(size)
-  return {
-    async write(bytes, at) {
-      buffer.set(bytes, at)
-    },
-    // It is written once, so it may be shared.
-    read: async (at, most) => buffer.subarray(at, at + most),
-    async close() {
-      release()
-    },
-  }
+interface Batch {
+  readonly at: number
+  readonly buffer: Buffer
+  filled: number
+  /** Set once it is full. */
+  written?: Promise<void>
+  readonly release: () => void
 }
 
-function inFile(newPath: () => Promise<string>, release: () => void): Spool {
-  const opened = newPath().then(async (path) => {
-    const handle = await open(path, 'wx+', 0o600)
-    // Without a name it is gone with the process, however that ends. Windows does not allow that.
-    await rm(path).catch(() => {})
-    return handle
-  })
-  opened.catch(() => {})
-  let closing: Promise<void> | undefined
-  return {
-    async write(bytes, at) {
-      const handle = await opened
-      for (let done = 0; done < bytes.byteLength; ) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, at + done)
-        done += bytesWritten
+/** The bytes of one blob: the newest in memory, those before in a file, which is made when it is needed. */
+class BlobSpool implements Spool {
+  readonly #size: number
+  readonly #newFile: () => Promise<FileHandle>
+  readonly #reserve: (bytes: number) => (() => void) | undefined
+  readonly #release: () => void
+  /** One after the other, the newest last. */
+  readonly #batches: Batch[] = []
+  #end = 0
+  #file: Promise<FileHandle> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(
+    size: number,
+    newFile: () => Promise<FileHandle>,
+    reserve: (bytes: number) => (() => void) | undefined,
+    release: () => void,
+  ) {
+    this.#size = size
+    this.#newFile = newFile
+    this.#reserve = reserve
+    this.#release = release
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.byteLength; ) {
+      const batch = this.#open()
+      if (!batch) {
+        // No memory is free: the disk sets the pace.
+        await this.#toFile(bytes.subarray(done), this.#end)
+        this.#end += bytes.byteLength - done
+        break
       }
-    },
-    async read(at, most) {
-      const handle = await opened
-      const buffer = Buffer.allocUnsafe(most)
-      const { bytesRead } = await handle.read(buffer, 0, most, at)
-      return buffer.subarray(0, bytesRead)
-    },
-    close() {
-      closing ??= opened
-        .then(
-          (handle) => handle.close(),
-          () => {},
-        )
-        .finally(release)
-      return closing
-    },
+      const part = bytes.subarray(done, done + batch.buffer.byteLength - batch.filled)
+      batch.buffer.set(part, batch.filled)
+      batch.filled += part.byteLength
+      this.#end += part.byteLength
+      done += part.byteLength
+    }
+    while (this.#batches.length > KEPT) {
+      const [oldest] = this.#batches
+      if (!oldest) break
+      await oldest.written
+      this.#batches.shift()
+      oldest.release()
+    }
+  }
+
+  /** The batch that has room. */
+  #open(): Batch | undefined {
+    const newest = this.#batches.at(-1)
+    if (newest && newest.filled < newest.buffer.byteLength) return newest
+    if (newest) this.#flush(newest)
+    const size = Math.min(BATCH, this.#size - this.#end)
+    const release = size > 0 ? this.#reserve(size) : undefined
+    if (!release) return undefined
+    const batch = { at: this.#end, buffer: Buffer.allocUnsafeSlow(size), filled: 0, release }
+    this.#batches.push(batch)
+    return batch
+  }
+
+  #flush(batch: Batch): void {
+    if (batch.written) return
+    batch.written = this.#toFile(batch.buffer, batch.at)
+    // Thrown where it is waited for.
+    batch.written.catch(() => {})
+  }
+
+  async #toFile(bytes: Uint8Array, at: number): Promise<void> {
+    this.#file ??= this.#newFile()
+    const file = await this.#file
+    for (let done = 0; done < bytes.byteLength; ) {
+      const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, at + done)
+      done += bytesWritten
+    }
+  }
+
+  async read(at: number, most: number): Promise<Uint8Array> {
+    if (this.#closing) throw new Error('the spool is closed')
+    for (const batch of this.#batches) {
+      const from = at - batch.at
+      if (from >= 0 && from < batch.filled) return batch.buffer.subarray(from, Math.min(from + most, batch.filled))
+    }
+    // What is still in memory may not have been written yet.
+    const next = this.#batches.find((batch) => batch.at > at)
+    const buffer = Buffer.allocUnsafe(next ? Math.min(most, next.at - at) : most)
+    const file = await this.#file
+    const { bytesRead = 0 } = (await file?.read(buffer, 0, buffer.byteLength, at)) ?? {}
+    return buffer.subarray(0, bytesRead)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#give()
+    return this.#closing
+  }
+
+  async #give(): Promise<void> {
+    await Promise.allSettled(this.#batches.map(({ written }) => written))
+    for (const { release } of this.#batches.splice(0)) release()
+    const file = await this.#file?.catch(() => undefined)
+    await file?.close().catch(() => {})
+    this.#release()
   }
 }
