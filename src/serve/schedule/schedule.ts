@@ -15,6 +15,8 @@ const LATE = 60 * 1000
 /** The clock is looked at this often at least, as it may be set, or sleep with its machine; in milliseconds. */
 const LONGEST_SLEEP = 60 * 1000
 
+/** Until the next try where the history cannot be written, in milliseconds. */
+const TROUBLED = 10 * 1000
 /** Executions of a policy among which that of a run is looked for whose process ended as it began. */
 const LOOKED_AT = 1000
 
@@ -62,9 +64,9 @@ export function startSchedules(daemon: Daemon): Part {
       .configuration.policies.filter(({ enabled, triggers }) => enabled && schedulesIn(triggers).length > 0)
     records.followOnly(policies.map(({ name }) => name))
     timetables = policies.map(timetableOf)
-    isRead = true
     if (!isAwake) for (const timetable of timetables) makeUp(timetable, clock.now())
     isAwake = true
+    isRead = true
   }
 
   function timetableOf(policy: Policy): Timetable {
@@ -82,6 +84,7 @@ export function startSchedules(daemon: Daemon): Part {
   function makeUp(timetable: Timetable, now: number): void {
     const { policy, entries } = timetable
     const left = records.waiting(policy).filter(({ id, noted }) => {
+      if (waiting.get(policy) === id) return false
       const begun = history.executions
         .list({ policy, since: noted, limit: LOOKED_AT })
         .findLast(({ trigger }) => trigger === 'schedule')
@@ -148,7 +151,7 @@ export function startSchedules(daemon: Daemon): Part {
 
   function say(policy: string, missed: number, why: string): void {
     if (missed === 0) return
-    const text = `policy ${policy}: ${plural(missed, 'time')} of its schedules passed and ${missed === 1 ? 'starts' : 'start'} nothing: ${why}; \`replicate schedule past ${policy}\` shows more`
+    const text = `policy ${policy} has missed ${plural(missed, 'scheduled time')}: ${why}; \`replicate schedule past ${policy}\` lists them`
     daemon.tell({ type: 'log', level: 'warning', text })
   }
 
@@ -174,22 +177,27 @@ export function startSchedules(daemon: Daemon): Part {
     })
   }
 
-  /** A history that cannot be written now is no reason to end: what is not noted is looked at again. */
-  function noting(work: () => void): void {
+  /** A history that cannot be written now is no reason to end: what is not noted is looked at again. False where that is so. */
+  function noting(work: () => void): boolean {
     try {
       work()
+      return true
     } catch (error) {
       daemon.tell({ type: 'log', level: 'error', text: `schedules: ${describeError(error)}` })
+      return false
     }
+  }
+
+  function lookAtAll(): void {
+    const now = clock.now()
+    for (const timetable of timetables) look(timetable, now)
   }
 
   async function run(): Promise<void> {
     while (!daemon.signal.aborted) {
-      if (!isRead) noting(read)
-      const now = clock.now()
-      for (const timetable of timetables) noting(() => look(timetable, now))
+      const failed = (isRead || noting(read)) && noting(lookAtAll) ? 0 : TROUBLED
       const next = Math.min(...timetables.map((timetable) => timetable.next ?? Number.POSITIVE_INFINITY))
-      const pause = Math.min(Math.max(next - clock.now(), 1), LONGEST_SLEEP)
+      const pause = Math.min(Math.max(next - clock.now(), failed, 1), LONGEST_SLEEP)
       await clock.sleep(pause, AbortSignal.any([daemon.signal, changed.signal])).catch(() => {})
     }
   }

@@ -187,6 +187,33 @@ describe('what is due', () => {
   })
 })
 
+test('a history that cannot be written is told of now and then, and loses no time', async () => {
+  const clock = manualClock(Date.parse('2026-05-01T09:59:00Z'))
+  let isFull = true
+  const daemon = await serveInTime(policies({ base: `triggers: [{ schedule: "0 10 * * *", timezone: UTC }]` }), {
+    directory: temporaryDirectory(),
+    clock,
+    parts: [
+      (given) => {
+        const { history } = given.program
+        const see: typeof history.schedules.see = (...what) => {
+          if (isFull) throw new Error('the disk is full')
+          return history.schedules.see(...what)
+        }
+        const schedules = { ...history.schedules, see }
+        return startSchedules({ ...given, program: { ...given.program, history: { ...history, schedules } } })
+      },
+    ],
+  })
+  await clock.advance(3 * MINUTE)
+  const told = daemon.news.filter((one) => one.type === 'log' && one.level === 'error').length
+  expect(told).toBeGreaterThan(5)
+  expect(told).toBeLessThan(20)
+  isFull = false
+  await clock.advance(MINUTE)
+  expect(pastOf(daemon.history, 'base')).toEqual(['10:00 caught_up'])
+})
+
 describe('a crash', () => {
   const yaml = policies({ base: `triggers: [{ schedule: "0 10 * * *", timezone: UTC }]` })
 
