@@ -7,6 +7,8 @@ import type { Fault, LoggedRequest, MemoryRegistry } from '../../support/memory-
 import { registry } from '../../support/registries.ts'
 import { deliveryOf, post, startDaemon } from './sending.ts'
 
+/** Milliseconds: requests are repeated for a while, and events after half a minute. */
+const SLOWLY = 150_000
 const TRIGGER = '    triggers: [{ event: [push, delete] }]'
 
 function yaml(source: MemoryRegistry, destination: MemoryRegistry, policy = TRIGGER, settle = '200ms'): string {
@@ -50,7 +52,7 @@ test('a burst of 1,000 arrives in few executions, with all tags right', async ()
     const events = Array.from({ length: 10 }, (_, index) => push(`v${at + index}`))
     expect(await post(url, 'hub', deliveryOf(events))).toBe(202)
   }
-  await until('all tags are there', () => destination.repository('app').tags.size === 1000)
+  await until('all tags are there', () => destination.repository('app').tags.size === 1000, SLOWLY)
   expect(destination.repository('app').tags).toEqual(source.repository('app').tags)
   const executions = await user.executions()
   expect(executions.length).toBeLessThan(20)
@@ -135,9 +137,9 @@ test('a destination that is down gets it later, and the history says which event
   const text = `${yaml(source, destination).trimEnd().replace('settle: 200ms', 'settle: 200ms, health_interval: 1s')}\n`
   const { url, user } = await startDaemon(text)
   expect(await post(url, 'hub', deliveryOf([push('v1')]))).toBe(202)
-  await until('it fails', async () => (await user.executions()).some(({ status }) => status === 'failed'))
+  await until('it fails', async () => (await user.executions()).some(({ status }) => status === 'failed'), SLOWLY)
   down = false
-  await until('it is copied', () => tagsOf(destination).includes('v1'))
+  await until('it is copied', () => tagsOf(destination).includes('v1'), SLOWLY)
   await until('it has succeeded', async () => (await user.executions())[0]?.status === 'succeeded')
   const logs = await user.run(['executions', 'logs', 'last'])
   expect(logs.stdout).toContain('push hub/app:v1')

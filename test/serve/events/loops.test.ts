@@ -34,13 +34,17 @@ function writes(registry: MemoryRegistry): number {
 async function quiet(registries: readonly SendingRegistry[], state: () => Promise<boolean>): Promise<void> {
   let last = -1
   let calm = 0
-  await until('everything settles', async () => {
-    const now = registries.reduce((sum, { requests }) => sum + requests.length, 0)
-    calm = now === last && (await state()) ? calm + 1 : 0
-    last = now
-    await new Promise((resolve) => setTimeout(resolve, 250))
-    return calm > 6
-  })
+  await until(
+    'everything settles',
+    async () => {
+      const now = registries.reduce((sum, { requests }) => sum + requests.length, 0)
+      calm = now === last && (await state()) ? calm + 1 : 0
+      last = now
+      await new Promise((resolve) => setTimeout(resolve, 250))
+      return calm > 6
+    },
+    100_000,
+  )
 }
 
 test.each([

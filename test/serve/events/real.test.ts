@@ -55,15 +55,19 @@ describe.skipIf(!availableServers().includes('registry'))('two mirrors of each o
     await until('the delete arrives', is(b, 'v1', 404))
     let rest = 0
     let last = -1
-    await until('both rest', async () => {
-      const executions = await user.executions()
-      expect(executions.filter(({ status }) => status === 'failed')).toEqual([])
-      const isDone = executions.every(({ status }) => status === 'succeeded')
-      rest = isDone && executions.length === last ? rest + 1 : 0
-      last = executions.length
-      await new Promise((resolve) => setTimeout(resolve, 500))
-      return rest > 4
-    })
+    await until(
+      'both rest',
+      async () => {
+        const executions = await user.executions()
+        expect(executions.filter(({ status }) => status === 'failed')).toEqual([])
+        const isDone = executions.every(({ status }) => status === 'succeeded')
+        rest = isDone && executions.length === last ? rest + 1 : 0
+        last = executions.length
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        return rest > 4
+      },
+      100_000,
+    )
     expect([await manifest(a, 'v1'), await manifest(b, 'v1')]).toEqual([404, 404])
     expect([await manifest(a, 'v2'), await manifest(b, 'v2')]).toEqual([200, 200])
     daemon.running.process.kill('SIGTERM')
