@@ -2,7 +2,8 @@
 
 import { bandwidth } from './corpora/bandwidth.ts'
 import { broken, killed } from './corpora/broken.ts'
-import { charts } from './corpora/charts.ts'
+import { chartsCopied } from './corpora/charts/copied.ts'
+import { charts } from './corpora/charts/unchanged.ts'
 import { dropped, memory } from './corpora/dropped.ts'
 import { history } from './corpora/history.ts'
 import { hooks } from './corpora/hooks.ts'
@@ -29,5 +30,6 @@ export const corpora: readonly Corpus[] = [
   start,
   history,
   charts,
+  chartsCopied,
   hooks,
 ]
