@@ -1,8 +1,10 @@
 /** Pulls between other kinds of stores than two registries. */
 
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { computeDigest } from '../../../src/core/manifest.ts'
+import { startHelmHttp } from '../../fakes/helm-http.ts'
+import { chart, entryOf, indexOf } from '../../support/charts.ts'
 import { image, index } from '../../support/images.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { bodyOf, type Gateway, pulled, registry, startGateway } from './gateway.ts'
@@ -76,4 +78,51 @@ policies:
   await pull(second, app)
   expect(await pulled(second)).toEqual([0])
   expect(destination.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
+})
+
+test('of a chart from a classic repository', async () => {
+  const from = await startHelmHttp()
+  onTestFinished(() => from.close())
+  const one = chart('app', '1.0.0')
+  from.files.set(one.file, one.archive)
+  from.files.set('index.yaml', Buffer.from(indexOf([entryOf(one)])))
+  const destination = await registry()
+  const gateway = await startGateway(`
+registries:
+  from: {type: helm-http, url: ${from.url}}
+  mine: {type: docker-registry, url: ${destination.url}}
+policies:
+  charts:
+    source: {registry: from}
+    destination: {registry: mine, namespace: charts}
+    triggers: [{pull: true}]
+`)
+  for (const _ of ['first', 'later']) {
+    const manifest = await gateway.get('app/manifests/1.0.0')
+    expect(manifest.status).toBe(200)
+    const { layers } = (await manifest.json()) as { layers: readonly { digest: string }[] }
+    const archive = await bodyOf(await gateway.get(`app/blobs/${layers[0]?.digest}`))
+    expect(archive.equals(one.archive)).toBe(true)
+  }
+  expect(await pulled(gateway)).toEqual([0])
+})
+
+test('into two destinations leaves the image at both', async () => {
+  const [source, first, second] = [await registry(), await registry(), await registry()]
+  const app = image({ size: 600_000 })
+  source.add('team/app', app, '1.0')
+  const gateway = await startGateway(`
+registries:
+  hub: {type: docker-registry, url: ${source.url}}
+  one: {type: docker-registry, url: ${first.url}}
+  two: {type: docker-registry, url: ${second.url}}
+policies:
+  pulls:
+    source: {registry: hub, namespaces: [team]}
+    destination: [{registry: one, namespace: mirror}, {registry: two, namespace: mirror}]
+    triggers: [{pull: true}]
+`)
+  await pull(gateway, app)
+  expect(await pulled(gateway)).toEqual([0])
+  expect([first, second].map((one) => one.repository('mirror/app').tags.get('1.0'))).toEqual([app.digest, app.digest])
 })
