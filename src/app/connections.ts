@@ -18,7 +18,7 @@ import { EXPIRY_MARGIN } from '../http/auth/auth.ts'
 import { createHttpClient, type HttpClientOptions } from '../http/client.ts'
 import { createGuard } from '../http/guard.ts'
 import { isMetadata, proxyFromEnvironment } from '../http/proxy/address.ts'
-import type { Redactor } from '../http/redact.ts'
+import { addTo, type Redactor } from '../http/redact.ts'
 import type { TrustOptions } from '../http/trust/context.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
 import type { TrustSurroundings } from './trust/host-certificates.ts'
@@ -75,9 +75,12 @@ export interface Timing {
   readonly grace?: Grace
 }
 
+/** A refused credential that was found longer ago is looked for again, in milliseconds: a keychain or a helper takes a moment. */
+const LOOK_AGAIN = 30_000
+
 export function createConnections(options: ConnectionOptions): Connections {
   const clients = new Map<string, HttpClient>()
-  const credentials = new Map<string, { readonly found: Promise<Credential>; until: number }>()
+  const credentials = new Map<string, { readonly found: Promise<Credential>; readonly since: number; until: number }>()
   const now = (): number => (options.timing?.clock ?? Date).now()
   const throttles = new Map<string, Throttle>()
   const foreign = new Map<string, Promise<AdapterType>>()
@@ -95,12 +98,14 @@ export function createConnections(options: ConnectionOptions): Connections {
   const keychain = createKeychain({ env: options.env })
   const surroundings = { env: options.env, home: userHome(options.env), warn }
 
-  function credential(registry: Registry): Promise<Credential> {
+  /** `anew`: what was found a while ago was refused. */
+  function credential(registry: Registry, anew = false): Promise<Credential> {
     const known = credentials.get(registry.name)
-    if (known && now() < known.until) return known.found
+    const isOld = anew && known !== undefined && now() - known.since >= LOOK_AGAIN
+    if (known && now() < known.until && !isOld) return known.found
     const chain = { ...surroundings, secrets: options.redactor.add, keychain, now }
     const found = options.credential ? Promise.resolve(options.credential) : resolveCredential(registry, chain)
-    const kept = { found, until: Number.POSITIVE_INFINITY }
+    const kept = { found, since: now(), until: Number.POSITIVE_INFINITY }
     credentials.set(registry.name, kept)
     const keep = (one: Credential): void => {
       if ('expires' in one && one.expires !== undefined) kept.until = one.expires - EXPIRY_MARGIN
@@ -121,8 +126,13 @@ export function createConnections(options: ConnectionOptions): Connections {
   }
 
   /** What the registry's client sends: as it was found, or what its adapter makes of it. */
-  async function signIn(registry: Registry, type: AdapterType, api: AdapterTools['api']): Promise<SentCredential> {
-    const found = await credential(registry)
+  async function signIn(
+    registry: Registry,
+    type: AdapterType,
+    api: AdapterTools['api'],
+    anew = false,
+  ): Promise<SentCredential> {
+    const found = await credential(registry, anew)
     const emit = (event: Event): void => {
       if (event.type === 'log' && event.level === 'warning') warn(event.text)
       else if (event.type === 'request') options.trace?.(event)
@@ -161,7 +171,7 @@ export function createConnections(options: ConnectionOptions): Connections {
         proxy: isMetadata(url) ? undefined : (registry.proxy ?? proxyFromEnvironment(url, options.env)),
         expired,
         preemptive: true,
-        credential: signer ?? (() => signIn(registry, type, api)),
+        credential: signer ?? ((anew) => signIn(registry, type, api, anew)),
       }))
     const tools: AdapterTools = {
       http: () => {
@@ -174,7 +184,7 @@ export function createConnections(options: ConnectionOptions): Connections {
           proxy: proxyOf(registry, options.env),
           expired: type.expired,
           preemptive: type.preemptive,
-          credential: () => signIn(registry, type, api),
+          credential: (anew) => signIn(registry, type, api, anew),
           parts: async () => (await credential(registry)).parts ?? [],
         }))
       },
@@ -204,7 +214,7 @@ export function createConnections(options: ConnectionOptions): Connections {
   }
 
   return {
-    credential,
+    credential: (registry) => credential(registry),
     keychain,
     trust: (registry) => trustOf(registry, surroundings),
     programs: options.env.PATH ?? '',
@@ -244,7 +254,7 @@ async function clientOptions(
     name: registry.name,
     userAgent: registry.user_agent ?? userAgent,
     ...(trace ? { trace: 'address' as const } : {}),
-    secrets: (secret: string) => redactor.add(secret),
+    secrets: (secret: string, passing?: boolean) => addTo(redactor, secret, passing),
     redact: (text: string) => redactor.text(text),
     ...timing,
     ...(registry.insecure === undefined ? {} : { insecure: registry.insecure }),

@@ -11,6 +11,7 @@ import type { PolicyOutcome, RunOptions } from '../core/requests.ts'
 import type { Again } from '../engine/run/again.ts'
 import { type ExecuteRequest, execute } from '../engine/run/execute.ts'
 import type { History } from '../history/history.ts'
+import { createSlots } from '../transfer/job.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
 import type { Connections, Timing } from './connections.ts'
 import { earlierExecution, filesAgain, originText } from './origin.ts'
@@ -52,6 +53,8 @@ type Started = (policy: Policy, execution: Execution) => void
 const DEFAULT_CONCURRENCY = 8
 
 export function createRunning(parts: RunningParts): Running {
+  /** Of all runs that do not say how many: in the daemon several run at once. */
+  const slots = createSlots(DEFAULT_CONCURRENCY)
   const { connections, carriers, read, guarded, post, commandEnv, timing } = parts
 
   async function runPolicy(
@@ -77,6 +80,7 @@ export function createRunning(parts: RunningParts): Running {
           origin: originText(configuration, narrowingOf(run), { saved: run.plan !== undefined }),
           again,
           concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
+          slots: run.concurrency === undefined ? slots : undefined,
           throttles,
           carriers,
           narrow: run.filter,

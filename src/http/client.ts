@@ -14,7 +14,7 @@ import { requestToken } from './auth/server.ts'
 import { createLimiter, type Lane } from './limiter.ts'
 import { proxyAddress } from './proxy/address.ts'
 import { type AgentOptions, SLOW_ANSWER } from './proxy/agent.ts'
-import { createRedactor } from './redact.ts'
+import { addTo, createRedactor, type TellSecret } from './redact.ts'
 import { type Hop, isRedirect, MAX_HOPS, nextHop } from './redirect.ts'
 import { refusal } from './refusal.ts'
 import { heldResponse } from './response.ts'
@@ -31,7 +31,7 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
   /** The registry's name in the configuration, for hints; default: the host. */
   readonly name?: string | undefined
   /** Called once, when the first request is sent. */
-  readonly credential: () => Promise<SentCredential>
+  readonly credential: (anew?: boolean) => Promise<SentCredential>
   /** Those for some repositories only. */
   readonly parts?: (() => Promise<readonly PartCredential[]>) | undefined
   readonly limits?: Limits | undefined
@@ -49,7 +49,7 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
   readonly answerLimit?: number | undefined
   readonly userAgent: string
   /** Told of every secret before it is used. */
-  readonly secrets: (secret: string) => void
+  readonly secrets: TellSecret
   /** Removes every known secret, those that `secrets` was told of included; default: the secrets of this client. */
   readonly redact?: ((text: string) => string) | undefined
   readonly clock?: Clock | undefined
@@ -71,9 +71,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const target = ownTarget(options.url)
   const redactor = createRedactor()
   const redact = options.redact ?? ((text: string) => redactor.text(text))
-  const secrets = (secret: string) => {
-    if (!options.redact) redactor.add(secret)
-    options.secrets(secret)
+  const secrets: TellSecret = (secret, passing) => {
+    if (!options.redact) addTo(redactor, secret, passing)
+    options.secrets(secret, passing)
   }
   const proxyCredential = options.proxy === undefined ? undefined : proxyAddress(options.proxy).credential
   if (proxyCredential) secrets(proxyCredential.password)

@@ -63,7 +63,7 @@ export interface BlobHome extends Pick<Location, 'repository'> {
 }
 
 export function createTransferState(options: {
-  readonly concurrency: number
+  readonly slots: TransferState['slots']
   readonly throttles: readonly Throttle[]
   readonly carriers?: Carriers | undefined
   readonly mayRetry: TransferState['mayRetry']
@@ -75,7 +75,7 @@ export function createTransferState(options: {
   readonly audience?: Audience | undefined
 }): TransferState {
   return {
-    slots: slotsOf(options.concurrency),
+    slots: options.slots,
     blobs: new Once(),
     announced: new Set(),
     arrived: new Map(),
@@ -92,7 +92,8 @@ export function createTransferState(options: {
   }
 }
 
-function slotsOf(concurrency: number): TransferState['slots'] {
+/** `concurrency` blob streams at once to each destination, of all transfers that share them. */
+export function createSlots(concurrency: number): TransferState['slots'] {
   const known = new Map<string, Slots>()
   return (destination, isSmall) => {
     const key = `${isSmall ? 'small' : 'large'} ${destination ?? ''}`

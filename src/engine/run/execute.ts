@@ -12,7 +12,7 @@ import { plural } from '../../core/plural.ts'
 import type { HeldArtifact } from '../../core/requests.ts'
 import { formatBytes } from '../../core/size.ts'
 import { isFinal } from '../../core/states.ts'
-import { createTransferState } from '../../transfer/job.ts'
+import { createSlots, createTransferState, type TransferState } from '../../transfer/job.ts'
 import { type MayRetry, streamRetry } from '../../transfer/resumable.ts'
 import type { Throttle } from '../../transfer/throttle.ts'
 import { type Endpoint, ManifestMemory } from '../endpoint.ts'
@@ -37,6 +37,8 @@ import { checkpoints, discardUploads, hintsOf } from './uploads.ts'
 export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequest {
   /** Blob streams at once. */
   readonly concurrency: number
+  /** Of those streams, where several executions share them. */
+  readonly slots?: TransferState['slots'] | undefined
   readonly throttles: readonly Throttle[]
   /** Other threads for large blobs. Absent: this thread moves all bytes. */
   readonly carriers?: Carriers | undefined
@@ -224,7 +226,7 @@ async function transfer(
   const checkpoint = checkpoints(destinations, history, id)
   const hints = hintsOf(destinations, history)
   const state = createTransferState({
-    concurrency,
+    slots: request.slots ?? createSlots(concurrency),
     throttles,
     carriers,
     mayRetry,

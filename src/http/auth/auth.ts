@@ -5,6 +5,7 @@ import type { Context } from '../../core/context.ts'
 import { CredentialError } from '../../core/errors.ts'
 import { foreignName } from '../../core/foreign.ts'
 import type { SentCredential } from '../../core/registry.ts'
+import type { TellSecret } from '../redact.ts'
 import { type Challenge, chooseChallenge } from './challenge.ts'
 import { createTokenCache, type FetchedToken, type FetchToken, type Wanted } from './token.ts'
 import { deedOf, whoSigns } from './who.ts'
@@ -14,13 +15,14 @@ export interface AuthenticatorOptions {
   readonly url: string
   /** The registry's name in the configuration, or its host. */
   readonly name: string
-  /** Called when the first request is sent, and again when the credential has expired. */
-  readonly credential: () => Promise<SentCredential>
+  /** Called when the first request is sent, and again when the credential has expired; `anew` where it was refused: it may have been replaced
+   *  meanwhile. */
+  readonly credential: (anew?: boolean) => Promise<SentCredential>
   readonly fetchToken: FetchToken
   /** true: user name and password are sent with the first request, without being asked for. */
   readonly preemptive?: boolean | undefined
   /** Told of every secret before it is used. */
-  readonly secrets: (secret: string) => void
+  readonly secrets: TellSecret
   readonly clock: Clock
 }
 
@@ -68,18 +70,21 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const widened = new Map<string, readonly string[]>()
   let known: Challenge | undefined
   let resolving: Promise<SentCredential> | undefined
+  let isRefused = false
   /** When the credential must be renewed, in milliseconds since 1970. */
   let until = Number.POSITIVE_INFINITY
 
   function credential(): Promise<SentCredential> {
     if (options.clock.now() >= until) forget()
-    resolving ??= options.credential().then((found) => {
+    resolving ??= options.credential(isRefused).then((found) => {
+      isRefused = false
+      const isPassing = found.expires !== undefined
       if (found.kind === 'basic') {
-        options.secrets(found.password)
-        options.secrets(encodeBasic(found.username, found.password))
+        options.secrets(found.password, isPassing)
+        options.secrets(encodeBasic(found.username, found.password), isPassing)
       } else if (found.kind !== 'anonymous') {
-        options.secrets(found.token)
-        if (found.kind === 'identity') options.secrets(encodeBasic('<token>', found.token))
+        options.secrets(found.token, isPassing)
+        if (found.kind === 'identity') options.secrets(encodeBasic('<token>', found.token), isPassing)
       }
       if (found.expires !== undefined) until = found.expires - EXPIRY_MARGIN
       return found
@@ -89,6 +94,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (resolving === asked) resolving = undefined
     })
     return asked
+  }
+
+  /** Another one than the refused, where there is one by now. */
+  async function replaced(refused: SentCredential): Promise<SentCredential | undefined> {
+    if ((await credential()) === refused) {
+      isRefused = true
+      forget()
+    }
+    const now = await credential()
+    return secretOf(now) === secretOf(refused) ? undefined : now
   }
 
   /** The next request signs in again. */
@@ -115,11 +130,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     try {
       return signature(await tokenFor(found))
     } catch (error) {
-      // A credential that can be renewed may have expired early (clock skew): renew it once and try again.
-      if (!(error instanceof CredentialError) || found.expires === undefined) throw error
-      if ((await credential()) === found) forget()
-      const fresh = await credential()
-      if (secretOf(fresh) === secretOf(found)) throw error
+      // It may have expired early (clock skew), or its owner has changed it: it is looked for once more.
+      const fresh = error instanceof CredentialError ? await replaced(found) : undefined
+      if (!fresh) throw error
       return signature(await tokenFor(fresh))
     }
   }
@@ -139,8 +152,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     const found = await shared(credential(), ctx.signal)
     if (found.kind === 'bearer') {
       // A credential that expires can be renewed; another request may have done that already.
-      if (refused.sent === `Bearer ${found.token}` && found.expires === undefined) throw await rejected(refused)
-      if (refused.sent === `Bearer ${found.token}`) forget()
+      if (refused.sent !== `Bearer ${found.token}`) return
+      if (found.expires !== undefined) forget()
+      else if (!(await replaced(found))) throw await rejected(refused)
       return
     }
     const asked = chooseChallenge(refused.challenge)
@@ -149,8 +163,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     const challenge = carriedToken && asked?.scheme !== 'bearer' ? known : (asked ?? known ?? presumed(found))
     if (!challenge) throw needsCredential(refused)
     if (challenge.scheme === 'basic') {
-      if (found.kind === 'anonymous') throw needsCredential(refused)
-      if (refused.sent?.startsWith('Basic ')) throw await rejected(refused)
+      if (found.kind === 'anonymous' && !(await replaced(found))) throw needsCredential(refused)
+      if (refused.sent?.startsWith('Basic ')) {
+        const isOld = refused.sent !== basic(found)
+        if (!isOld && !(await replaced(found))) throw await rejected(refused)
+      }
       known = challenge
       return
     }

@@ -6,6 +6,7 @@ import type { Context } from '../../core/context.ts'
 import { ABSENT, CredentialError, RegistryError } from '../../core/errors.ts'
 import { foreignName } from '../../core/foreign.ts'
 import type { HttpResponse } from '../../core/http.ts'
+import type { TellSecret } from '../redact.ts'
 import { isRedirect } from '../redirect.ts'
 import { refusal } from '../refusal.ts'
 import { ATTEMPTS, retrying } from '../retry.ts'
@@ -21,7 +22,7 @@ export interface TokenServerOptions {
   readonly name: string
   readonly host: string
   readonly redact: (text: string) => string
-  readonly secrets: (secret: string) => void
+  readonly secrets: TellSecret
   readonly clock: Clock
   readonly random: () => number
 }
@@ -44,7 +45,7 @@ export async function requestToken(request: TokenRequest, options: TokenServerOp
         (await get(request, options, ctx))
       if (response.status >= 200 && response.status < 300) {
         const token = readToken(await jsonOf(response, request), request, clock.now())
-        options.secrets(token.token)
+        options.secrets(token.token, true)
         return token
       }
       const method = 'GET'
