@@ -13,7 +13,7 @@ export const STATUSES: readonly (readonly [status: string, meaning: string])[] =
     'not begun: a registry could not be reached or gave no usable answer, a layout could not be read, the credential was refused, a handler aborted, the policy selects nothing, or it would delete too much',
   ],
   ['4', 'stopped by `executions stop`'],
-  ['5', 'the same policy is already running; `--wait` waits for it'],
+  ['5', 'the same policy is already running, and `--wait` waits for it; `serve`: another one works with the history'],
   ['6', '`plan --exit-code`: there is something to do'],
   [
     '130, 143, 129',

@@ -80,3 +80,11 @@ test.each([
   // Quadratic time would be minutes.
   expect(performance.now() - began).toBeLessThan(5000)
 })
+
+test('of passing secrets the newest are known, and no number of them displaces a lasting one', () => {
+  const redactor = createRedactor()
+  redactor.add('lasting-password')
+  for (let token = 0; token < 5000; token += 1) redactor.addPassing(`token-number-${token}`)
+  expect(redactor.text('lasting-password token-number-4999 token-number-4900')).toBe('*** *** ***')
+  expect(redactor.text('token-number-7')).toBe('token-number-7')
+})
