@@ -257,7 +257,6 @@ export function createApp(options: AppOptions): App {
           config: options.config,
           read,
           filesOf: (files) => configurationFiles({ ...options, files }),
-          keepStatus,
           commandEnv,
           trace: options.trace,
         },

@@ -2,9 +2,7 @@
 
 import type { Clock } from '../core/cancel.ts'
 import type { Carriers } from '../core/carrier.ts'
-import type { Context } from '../core/context.ts'
 import { ConfigurationError, ReplicateError } from '../core/errors.ts'
-import type { Registry } from '../core/registry.ts'
 import type { PolicyOutcome } from '../core/requests.ts'
 import type { History } from '../history/history.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
@@ -12,7 +10,6 @@ import { type ServeOptions, serve } from '../serve/daemon.ts'
 import type { Program } from '../serve/parts.ts'
 import type { SystemdSurroundings } from '../serve/process/systemd.ts'
 import type { ConnectionOptions } from './connections.ts'
-import { pingRegistry } from './ping.ts'
 import { type ConnectionPool, createPool } from './pool.ts'
 import { createPost } from './post.ts'
 import { createRunning, type RunningParts } from './running.ts'
@@ -33,8 +30,6 @@ export interface ServingParts extends Pick<RunningParts, 'guarded' | 'config' | 
   readonly trace: boolean | undefined
   /** The paths of files that the user named, and of the user's own configuration. */
   readonly filesOf: (files: readonly string[]) => readonly string[]
-  /** How a registry was, for the history. */
-  readonly keepStatus: (registry: Registry, reason: string | undefined, ctx: Context) => Promise<void>
 }
 
 export async function serveWith({ files, ...request }: ServeRequest, parts: ServingParts): Promise<void> {
@@ -66,7 +61,7 @@ function createProgram(
   pool: ConnectionPool,
   carriers: Carriers,
 ): Program {
-  const { history, clock, about, trace, guarded, config, commandEnv } = parts
+  const { history, clock, about, trace, config, commandEnv } = parts
   const post = createPost({ ...about, connections: pool, trace })
   const { run, again } = createRunning({
     ...parts,
@@ -101,11 +96,6 @@ function createProgram(
       outcomeOf(history.executions.get(earlier.execution).policy, () =>
         again(earlier, options, (_policy, one) => started(one), ctx),
       ),
-    async ping(registry, _configuration, ctx) {
-      const steps = await pingRegistry(registry, pool, guarded(ctx))
-      await parts.keepStatus(registry, steps.find(({ ok }) => !ok)?.detail, ctx)
-      return steps
-    },
     outside: { post, commandEnv },
     open: pool.open,
     typeOf: pool.typeOf,

@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Configuration } from '../config/load.ts'
 import type { ServeSettings } from '../config/serve.ts'
-import type { AdapterType, PingStep, RegistryEvent } from '../core/adapter.ts'
+import type { AdapterType, RegistryEvent } from '../core/adapter.ts'
 import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import type { Event } from '../core/events.ts'
@@ -40,8 +40,6 @@ export interface Program {
     started: (execution: Execution) => void,
     ctx: Context,
   ): Promise<PolicyOutcome>
-  /** Checks a registry; the history keeps how it was. */
-  ping(registry: Registry, configuration: Configuration, ctx: Context): Promise<readonly PingStep[]>
   /** Opened once for each registry as long as it is configured like that. */
   open(registry: Registry): Promise<Endpoint>
   /** What notifications are sent with. */

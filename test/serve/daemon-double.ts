@@ -80,7 +80,6 @@ export async function daemonDouble(
       read: async () => configuration,
       run: nothing,
       again: nothing,
-      ping: nothing,
       open: nothing,
       typeOf: nothing,
       ...program,

@@ -62,7 +62,6 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
       return ended(execution, policy, signal)
     },
     outside: {},
-    ping: unused,
     open: unused,
     typeOf: unused,
     ...given.program,

@@ -58,7 +58,6 @@ async function looking(
           read: unused,
           run: unused,
           again: unused,
-          ping: unused,
           typeOf: unused,
         },
         events: {
