@@ -57,6 +57,15 @@ export class ConfigurationError extends ReplicateError {
   }
 }
 
+/** A line for each problem, with its place: `policy.yaml:3:5 unknown key \`sorce\`; did you mean \`source\`?` */
+export function placedProblems({ problems }: ConfigurationError): string {
+  const lines = problems.map(({ message, position, hint }) => {
+    const place = position ? `${position.file}:${position.line}:${position.column} ` : ''
+    return `${place}${message}${hint === undefined ? '' : `; ${hint}`}`
+  })
+  return lines.join('\n')
+}
+
 /** A policy needs what an adapter, or this version, cannot do. */
 export class UnsupportedError extends ReplicateError {
   readonly code = 'unsupported'

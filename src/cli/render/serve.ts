@@ -113,7 +113,9 @@ function lineServeView({ stderr, errorColors: colors, quiet, verbose, timer }: S
       case 'reloaded':
         return tell(`configuration reloaded: ${plural(news.policies, 'policy', 'policies')}`)
       case 'reload_failed':
-        return complain(`the configuration could not be reloaded; the one before stays in force: ${news.message}`)
+        complain('the configuration could not be reloaded; the one before stays in force')
+        for (const line of news.message.split('\n')) complain(line)
+        return
       case 'log':
         if (news.level === 'error') return complain(news.text)
         return news.level === 'warning' ? warn(news.text) : tell(news.text)
@@ -122,8 +124,11 @@ function lineServeView({ stderr, errorColors: colors, quiet, verbose, timer }: S
           ? tell(`hook of ${news.registry}: ${news.status}, ${plural(news.events, 'event')}`)
           : undefined
       case 'polled':
-        if (news.error !== undefined) return warn(`${news.policy}: not polled: ${news.error}`)
-        return verbose > 0 ? tell(`${news.policy}: polled, ${plural(news.events, 'event')}`) : undefined
+        // That it begins to fail is logged once.
+        if (verbose === 0) return
+        return news.error === undefined
+          ? tell(`${news.policy}: polled, ${plural(news.events, 'event')}`)
+          : warn(`${news.policy}: not polled: ${news.error}`)
       case 'gateway':
         return
     }

@@ -1,7 +1,7 @@
 /** The configuration in force: replaced as a whole when it is read anew, and kept where the new one is broken. */
 
 import type { Configuration } from '../../config/load.ts'
-import { messageOf, ReplicateError } from '../../core/errors.ts'
+import { ConfigurationError, messageOf, placedProblems, ReplicateError } from '../../core/errors.ts'
 import type { Current, Program, ServeNews } from '../parts.ts'
 import { type FileStates, watchFiles } from './files.ts'
 
@@ -34,8 +34,9 @@ export function createInForce({ program, first, read: firstRead, tell, replaced 
       read = await program.read()
     } catch (error) {
       if (!(error instanceof ReplicateError)) throw error
-      current = { ...current, broken: { message: messageOf(error), since: new Date(program.clock.now()) } }
-      tell({ type: 'reload_failed', message: messageOf(error) })
+      const message = error instanceof ConfigurationError ? placedProblems(error) : messageOf(error)
+      current = { ...current, broken: { message, since: new Date(program.clock.now()) } }
+      tell({ type: 'reload_failed', message })
       return
     }
     const before = current.settings
