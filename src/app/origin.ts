@@ -29,6 +29,12 @@ export function originText<N>(
   return JSON.stringify(origin)
 }
 
+/** True where the configuration was read from all the files of then. */
+export function isOf({ files, config }: Origin<unknown>, configuration: Pick<Configuration, 'files'>): boolean {
+  const read = new Set(configuration.files.map(({ path }) => path))
+  return files.every((file) => file !== '-' && read.has(file)) && (config === undefined || read.has(config))
+}
+
 export interface Earlier<Narrowing> {
   /** As it was when the execution began, without what it calls: the addresses are secrets, which no history keeps. */
   readonly policy: Policy

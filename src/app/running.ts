@@ -14,7 +14,7 @@ import type { History } from '../history/history.ts'
 import { createSlots } from '../transfer/job.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
 import type { Connections, Timing } from './connections.ts'
-import { earlierExecution, filesAgain, originText } from './origin.ts'
+import { earlierExecution, filesAgain, isOf, originText } from './origin.ts'
 import { openSides } from './sides.ts'
 
 export interface Running {
@@ -27,12 +27,14 @@ export interface Running {
     ctx: Context,
   ): AsyncIterable<PolicyOutcome>
   /** Resumes an execution that has ended, or runs what failed in it as a new one: with its policy as it was, and the registries as
-   *  its files define them now. Throws a `ConfigurationError` where that cannot be. */
+   *  its files define them now: those in `inForce` are not read again, as they may be broken by now. Throws a `ConfigurationError` where
+   *  that cannot be. */
   again(
     earlier: Again,
     options: RunOptions,
     started: (policy: Policy, execution: Execution) => void,
     ctx: Context,
+    inForce?: Configuration,
   ): AsyncIterable<PolicyOutcome>
 }
 
@@ -120,10 +122,13 @@ export function createRunning(parts: RunningParts): Running {
         limited.end()
       }
     },
-    async *again(earlier, run, started, ctx) {
+    async *again(earlier, run, started, ctx, inForce) {
       const { policy, lock, origin } = earlierExecution<RunOptions>(await parts.history(), earlier)
       const { config = origin.config } = parts
-      const configuration = await read(filesAgain(earlier.execution, origin, parts.config), config)
+      const configuration =
+        inForce && isOf(origin, inForce)
+          ? inForce
+          : await read(filesAgain(earlier.execution, origin, parts.config), config)
       const narrowed = { ...origin.narrowing, ...run }
       const calling = { ...policy, ...callsOf(configuration.policies.find(({ name }) => name === policy.name)) }
       const limited = limitedBy(run, ctx)

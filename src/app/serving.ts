@@ -92,9 +92,9 @@ function createProgram(
     read: () => parts.read(files, config),
     run: (policy, configuration, options, started, ctx) =>
       outcomeOf(policy.name, () => run([policy], configuration, options, (_policy, one) => started(one), ctx)),
-    again: (earlier, options, started, ctx) =>
+    again: (earlier, configuration, options, started, ctx) =>
       outcomeOf(history.executions.get(earlier.execution).policy, () =>
-        again(earlier, options, (_policy, one) => started(one), ctx),
+        again(earlier, options, (_policy, one) => started(one), ctx, configuration),
       ),
     outside: { post, commandEnv },
     open: pool.open,

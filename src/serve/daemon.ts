@@ -1,7 +1,7 @@
 /** `replicate serve` as a whole: starts its parts, listens, reloads, and ends in order. */
 
 import { after } from '../core/cancel.ts'
-import { CancelledError, messageOf } from '../core/errors.ts'
+import { CancelledError, LockedError, messageOf } from '../core/errors.ts'
 import { plural } from '../core/plural.ts'
 import { ALL_PARTS } from './all-parts.ts'
 import { createInForce, type InForceOptions } from './configuration/configuration.ts'
@@ -80,7 +80,17 @@ async function work(
       for (const part of parts) part.reloaded?.()
     },
   })
-  const executions = createExecutions({ program, current, tell, draining: draining.signal, signal: end.signal })
+  /** A failure ends the daemon. */
+  const keep: Daemon['keep'] = async (what, work) => {
+    try {
+      await work
+    } catch (error) {
+      broken.abort(
+        error instanceof LockedError ? error : new Error(`${what} failed: ${messageOf(error)}`, { cause: error }),
+      )
+    }
+  }
+  const executions = createExecutions({ program, current, tell, keep, draining: draining.signal, signal: end.signal })
   const left = history.daemon.left().map((id) => history.executions.get(id))
   const base = {
     ...news,
@@ -89,6 +99,7 @@ async function work(
     current,
     resuming: new Set(left.map(({ id }) => id)),
     http: listener.app,
+    keep,
     draining: () => draining.signal.aborted,
     signal: end.signal,
   }
@@ -105,27 +116,28 @@ async function work(
     }
   }
 
-  /** Runs until the end; a failure of it ends the daemon. */
+  /** Runs until the end. */
   const running: Promise<void>[] = []
-  const keep = (work: Promise<void>): void => {
-    running.push(work.catch((error: unknown) => broken.abort(error)))
-  }
   const stopReloading = onReload(() => {
     systemd.reloading()
-    void reload().finally(() => systemd.ready())
+    void keep(RELOADING, reload()).then(() => systemd.ready())
   })
   try {
     addProbes(daemon, () => ownership.trouble)
     for (const execution of left) executions.resume(execution)
     for (const start of starting) parts.push(await start(daemon))
     tell({ type: 'listening', url: await listener.listen() })
-    keep(watch(end.signal))
-    keep(
-      watchFiles({ files: certificate, read: certificateRead, changed: renewCertificate, clock, signal: end.signal }),
+    const renewed = { files: certificate, read: certificateRead, changed: renewCertificate, clock, signal: end.signal }
+    running.push(
+      keep(RELOADING, watch(end.signal)),
+      keep('renewing the certificate', watchFiles(renewed)),
+      keep('keeping the history', ownership.keep(end.signal)),
+      keep(
+        'telling systemd',
+        systemd.watch(() => ownership.trouble === undefined, end.signal),
+      ),
+      keep('pruning the history', pruneHourly(daemon)),
     )
-    keep(ownership.keep(end.signal))
-    keep(systemd.watch(() => ownership.trouble === undefined, end.signal))
-    keep(pruneHourly(daemon))
     if (left.length > 0) tell({ type: 'log', level: 'info', text: `resuming ${plural(left.length, 'execution')}` })
     executions.open()
     systemd.ready()
@@ -156,6 +168,9 @@ async function work(
   }
   if (broken.signal.aborted) throw broken.signal.reason
 }
+
+/** What fails where a newer configuration is not taken over. */
+const RELOADING = 'reloading the configuration'
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()

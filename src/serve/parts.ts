@@ -33,9 +33,11 @@ export interface Program {
     started: (execution: Execution) => void,
     ctx: Context,
   ): Promise<PolicyOutcome>
-  /** Goes on with one that was interrupted, or does again what failed in it. */
+  /** Goes on with one that was interrupted, or does again what failed in it: with this configuration, where it is of the files that the
+   *  execution was begun with. */
   again(
     earlier: Again,
+    configuration: Configuration,
     options: RunOptions,
     started: (execution: Execution) => void,
     ctx: Context,
@@ -134,6 +136,8 @@ export interface Daemon {
   readonly tell: (news: ServeNews) => void
   /** The result ends it. */
   readonly listen: (listener: (news: ServeNews) => void) => () => void
+  /** Work of a part that nothing awaits before the end. Never rejects: a failure ends the daemon with an error that names `what`. */
+  readonly keep: (what: string, work: Promise<unknown>) => Promise<void>
   /** True from the first signal to end: nothing new is taken. */
   readonly draining: () => boolean
   /** Aborted when the daemon ends. */

@@ -103,6 +103,9 @@ export async function daemonDouble(
       listeners.add(hear)
       return () => void listeners.delete(hear)
     },
+    async keep(_what, work) {
+      await work
+    },
     signal: ending.signal,
     async reload(text, ...parts) {
       configuration = await read(text)

@@ -16,6 +16,9 @@ export interface DaemonInTime {
   reload(yaml: string): Promise<void>
   /** As by a signal to end. */
   end(): Promise<void>
+  /** It has ended by itself; rejects with the reason. */
+  readonly done: Promise<void>
+  readonly url: string
 }
 
 export interface InTime {
@@ -55,7 +58,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
       started(history.executions.get(begun.id))
       return ended(begun.id, name, signal)
     },
-    async again({ execution }, _options, started, { signal }) {
+    async again({ execution }, _configuration, _options, started, { signal }) {
       const { policy } = history.executions.get(execution)
       history.executions.resume(execution)
       started(history.executions.get(execution))
@@ -85,10 +88,10 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
     parts,
   })
   done.catch(listening.reject)
-  await listening.promise
+  const url = await listening.promise
   const end = async (): Promise<void> => {
     ending.abort()
-    await done
+    await done.catch(() => {})
     history.close()
   }
   let isOver = false
@@ -109,5 +112,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
       while (!news.slice(before).some(({ type }) => type === 'reloaded')) await new Promise((r) => setImmediate(r))
     },
     end: once,
+    done,
+    url,
   }
 }

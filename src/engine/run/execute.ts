@@ -25,7 +25,7 @@ import { type BeginRequest, begin } from './begin.ts'
 import { type Committing, commit, lateRegistries, takeAllBack } from './commit.ts'
 import { type Control, listenToOthers } from './control.ts'
 import { type Deleted, deleteTags, NOTHING } from './deletes.ts'
-import { isLeft, stopPlanning } from './draining.ts'
+import { isLeft, isResumedLater, stopPlanning } from './draining.ts'
 import { withHint } from './hint.ts'
 import { tellProgress } from './progress.ts'
 import { attempt, recording } from './recording.ts'
@@ -108,7 +108,9 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
       },
     )
     exitCode = result.exitCode
-    if (!control.lost) await notify(request, id, { signal, emit })
+    // One that the next start resumes has not ended for those who are told of its end: it stays owed until then.
+    const isResumed = isResumedLater(result.execution, result.exitCode, ctx.draining)
+    if (!control.lost && !isResumed) await notify(request, id, { signal, emit })
     return held.length > 0 ? { ...result, held } : result
   } finally {
     control.end()

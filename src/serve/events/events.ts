@@ -55,7 +55,7 @@ export function createEvents(daemon: Omit<Daemon, 'events'>): Events & Part {
     reacting.hasten(news.registry)
     alarm.ring()
   })
-  const running = run().finally(stopListening)
+  const running = daemon.keep('acting on events', run().finally(stopListening))
   return {
     take(name, events, via, policy) {
       const { configuration, settings } = daemon.current()

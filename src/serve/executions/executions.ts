@@ -7,13 +7,15 @@ import type { Policy } from '../../core/policy.ts'
 import type { PolicyOutcome } from '../../core/requests.ts'
 import type { TriggerKind } from '../../core/states.ts'
 import { sayLeftOut } from '../../engine/run/begin.ts'
-import type { Current, Executions, Program, ServeNews, Wish, WishEnd } from '../parts.ts'
+import { isResumedLater } from '../../engine/run/draining.ts'
+import type { Current, Daemon, Executions, Program, ServeNews, Wish, WishEnd } from '../parts.ts'
 import { type Group, joined, openGroup } from './group.ts'
 
 export interface ExecutionOptions {
   readonly program: Program
   readonly current: () => Current
   readonly tell: (news: ServeNews) => void
+  readonly keep: Daemon['keep']
   /** Aborted before `signal`: tasks that run may end, and no others begin. */
   readonly draining: AbortSignal
   /** Stops what runs. */
@@ -55,7 +57,7 @@ type Work =
 type Running = Executions['running'][number]
 
 export function createExecutions(options: ExecutionOptions): ExecutionQueue {
-  const { program, current, tell, signal, draining } = options
+  const { program, current, tell, keep, signal, draining } = options
   /** Those that wait or run, the next to be served first. */
   const lines = new Map<string, Line>()
   const running = new Set<Running>()
@@ -140,7 +142,7 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
       if (line.running || line.held) continue
       const work = line.waiting.shift()
       if (!work) continue
-      void start(line, work)
+      void keep(`an execution of policy ${line.policy}`, start(line, work))
     }
   }
 
@@ -184,8 +186,9 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
 
   async function resumeOne(line: Line, execution: Execution): Promise<void> {
     const { id, trigger } = execution
+    const { configuration } = current()
     const outcome = await watched(line, undefined, (started, ctx) =>
-      program.again({ how: 'resume', execution: id }, { wait: false }, started, ctx),
+      program.again({ how: 'resume', execution: id }, configuration, { wait: false }, started, ctx),
     )
     if (isLocked(outcome)) {
       if (!closed) hold(line, { kind: 'resume', execution })
@@ -221,17 +224,13 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
         },
       )
       const { execution } = outcome
-      if (execution && !isLeft(execution)) unlessBroken(() => program.history.daemon.ended(execution.id))
+      if (execution && !isResumedLater(execution, outcome.exitCode, draining)) {
+        unlessBroken(() => program.history.daemon.ended(execution.id))
+      }
       return outcome
     } finally {
       if (own) running.delete(own)
     }
-  }
-
-  /** The end of a drain leaves it to the next start to go on; a user who has stopped it does not want that. */
-  function isLeft({ id, status, stopped }: Execution): boolean {
-    if (!draining.aborted || !(status === 'stopped' || (status === 'failed' && stopped > 0))) return false
-    return program.history.executions.exitCodeOf(id) !== STOPPED_BY_USER
   }
 
   /** What another process does now is tried again later. */
@@ -242,7 +241,7 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
       line.held = false
       serve()
     }
-    program.clock.sleep(LOCKED_PAUSE, signal).then(over, over)
+    void keep('starting executions', program.clock.sleep(LOCKED_PAUSE, signal).then(over, over))
   }
 
   return {
@@ -276,9 +275,6 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
     },
   }
 }
-
-/** The exit status of an execution that a user has stopped. */
-const STOPPED_BY_USER = 4
 
 /** True where it never began, as another process runs the policy. */
 function isLocked(outcome: PolicyOutcome): outcome is PolicyOutcome & { readonly error: LockedError } {

@@ -67,7 +67,8 @@ export function startHealth(daemon: Daemon): Part {
       down: 0,
     }
     watched.set(registry.name, one)
-    const loop = watch(one, delay).finally(() => loops.delete(loop))
+    const checking = daemon.keep(`checking registry ${registry.name}`, watch(one, delay))
+    const loop = checking.finally(() => loops.delete(loop))
     loops.add(loop)
   }
 

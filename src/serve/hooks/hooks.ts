@@ -28,7 +28,7 @@ export async function startHooks(daemon: Daemon): Promise<Part> {
   await daemon.http.register(async (app) => addRoutes(app, daemon))
   const sayUnheard = createUnheard(daemon)
   await sayUnheard()
-  return { reloaded: () => void sayUnheard(), ended: () => Promise.resolve() }
+  return { reloaded: () => void daemon.keep('the webhooks', sayUnheard()), ended: () => Promise.resolve() }
 }
 
 function addRoutes(app: FastifyInstance, daemon: Daemon): void {

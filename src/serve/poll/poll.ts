@@ -46,7 +46,8 @@ export function startPolls(daemon: Daemon): Part {
   function read(): void {
     const names = daemon.current().configuration.policies.flatMap(({ name }) => (polled(name) ? [name] : []))
     noting(() => history.polls.keepOnly(names))
-    for (const name of names) if (!lines.has(name)) lines.set(name, follow(name))
+    for (const name of names)
+      if (!lines.has(name)) lines.set(name, daemon.keep(`polling for policy ${name}`, follow(name)))
   }
 
   async function follow(policy: string): Promise<void> {

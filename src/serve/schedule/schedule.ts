@@ -202,7 +202,7 @@ export function startSchedules(daemon: Daemon): Part {
     }
   }
 
-  const ended = run()
+  const ended = daemon.keep('the schedules', run())
   return {
     reloaded() {
       isRead = false

@@ -57,6 +57,7 @@ async function queue(policies: readonly string[], more = '', overlap = 'skip') {
     program: double.program,
     current: double.current,
     tell: (one) => void news.push(one),
+    keep: double.keep,
     draining: draining.signal,
     signal: double.signal,
   })

@@ -18,7 +18,7 @@ const AT_ONCE = 16
 const MOST = 256
 
 export interface PullsOptions {
-  readonly daemon: Pick<Daemon, 'program' | 'tell' | 'signal' | 'draining'>
+  readonly daemon: Pick<Daemon, 'program' | 'tell' | 'keep' | 'signal' | 'draining'>
   readonly spools: Spools
   /** Told of each blob that an artifact names. */
   readonly named: (pull: Pull, blob: Descriptor) => void
@@ -73,7 +73,8 @@ export class Pulls {
     })
     if (admission.read) pull.give(admission.read)
     this.#active.add(pull)
-    void this.#run(pull, admission).finally(() => this.#active.delete(pull))
+    const running = this.#run(pull, admission).finally(() => this.#active.delete(pull))
+    void daemon.keep(`a pull of policy ${admission.policy.name}`, running)
     return pull
   }
 
@@ -106,7 +107,7 @@ export class Pulls {
     }
     try {
       const outcome = await this.#slots.use(pull, signal, () =>
-        program.run(policy, configuration, options, started, { signal, emit }),
+        program.run(policy, configuration, options, started, { signal, draining: signal, emit }),
       )
       tell({ type: 'execution_ended', policy: policy.name, trigger: 'pull', outcome })
       pull.end(outcome)
