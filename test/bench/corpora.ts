@@ -5,6 +5,8 @@ import { broken, killed } from './corpora/broken.ts'
 import { chartsCopied } from './corpora/charts/copied.ts'
 import { charts } from './corpora/charts/unchanged.ts'
 import { dropped, memory } from './corpora/dropped.ts'
+import { gatewayManifests } from './corpora/gateway/manifests.ts'
+import { gatewayPulls } from './corpora/gateway/pulls.ts'
 import { history } from './corpora/history.ts'
 import { hooks } from './corpora/hooks.ts'
 import { families, indexed, single, slow, tags } from './corpora/images.ts'
@@ -32,4 +34,6 @@ export const corpora: readonly Corpus[] = [
   charts,
   chartsCopied,
   hooks,
+  gatewayPulls,
+  gatewayManifests,
 ]

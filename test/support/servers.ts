@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly tls?: { readonly cert: string; readonly key: string }
   /** Where it tells what happens in it, with the secret as a bearer token or, of zot, a password. */
   readonly hook?: { readonly url: string; readonly secret: string }
+  /** It is a proxy of the registry with this URL, and brings what is pulled. */
+  readonly proxy?: string
 }
 
 export interface RealServer {
@@ -124,6 +126,7 @@ function distributionConfig({ data, host, htpasswd, options }: Settings): unknow
       ...(options.tls ? { tls: { certificate: options.tls.cert, key: options.tls.key } } : {}),
     },
     ...(options.auth ? { auth: { htpasswd: { realm: 'test', path: htpasswd } } } : {}),
+    ...(options.proxy === undefined ? {} : { proxy: { remoteurl: options.proxy } }),
     ...(options.hook ? { notifications: { endpoints: [endpointOf(options.hook)] } } : {}),
   }
 }
@@ -148,8 +151,13 @@ function zotConfig({ data, host, htpasswd, options }: Settings): unknown {
     extensions: {
       ...(options.search === false ? {} : { search: { enable: true } }),
       ...(options.hook ? { events: { enable: true, sinks: [sinkOf(options.hook)] } } : {}),
+      ...(options.proxy === undefined ? {} : { sync: { enable: true, registries: [syncOf(options.proxy)] } }),
     },
   }
+}
+
+function syncOf(url: string): unknown {
+  return { urls: [url], onDemand: true, tlsVerify: false, content: [{ prefix: '**' }] }
 }
 
 function sinkOf({ url, secret }: NonNullable<ServerOptions['hook']>): unknown {

@@ -1,12 +1,9 @@
 /** How soon `replicate serve` answers webhooks, while it has nothing to do and while it moves large blobs. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { startChild } from '../child.ts'
 import type { Corpus } from '../corpus.ts'
+import { startDaemon } from '../daemon.ts'
 import type { RawCounts } from '../raw-http.ts'
-import { ENTRY } from '../tools.ts'
 
 const MIB = 2 ** 20
 const LAYERS = 32
@@ -16,14 +13,12 @@ export const hooks: Corpus = {
   title: 'Webhooks, answered while blobs move',
   async run(bench) {
     const size = bench.quick ? 32 * MIB : 256 * MIB
-    const scratch = bench.directory()
     const [source, sink] = await Promise.all([
       startChild<RawCounts>('synthetic-process.ts', { role: 'source', layers: LAYERS, size }),
       startChild<RawCounts>('synthetic-process.ts', { role: 'sink' }),
     ])
-    mkdirSync(join(scratch, 'home'), { recursive: true })
-    writeFileSync(
-      join(scratch, 'serve.yaml'),
+    const daemon = await startDaemon(
+      bench.directory(),
       `registries:
   from: { type: docker-registry, url: "${source.url}", hook_secret: none }
   to: { type: docker-registry, url: "${sink.url}" }
@@ -35,10 +30,9 @@ policies:
 serve: { listen: "127.0.0.1:0", settle: 100ms }
 `,
     )
-    const daemon = spawn(process.execPath, [ENTRY, '--home', 'home', 'serve', 'serve.yaml'], { cwd: scratch })
+    const { heard } = daemon
     try {
-      const heard = listenTo(daemon)
-      const hook = `${await heard(/listening on (\S+)/)}/hooks/from`
+      const hook = `${daemon.url}/hooks/from`
       const idle = await latencies(hook, (count) => count >= 1000)
       await post(hook, 'bench/0', 'v0', 'start')
       const id = await heard(/execution (\d+) +follow +started/)
@@ -63,8 +57,7 @@ serve: { listen: "127.0.0.1:0", settle: 100ms }
         },
       ]
     } finally {
-      daemon.kill('SIGKILL')
-      await Promise.all([source.stop(), sink.stop()])
+      await Promise.all([daemon.stop(), source.stop(), sink.stop()])
     }
   },
 }
@@ -93,26 +86,4 @@ async function post(hook: string, repository: string, tag: string, id: string): 
   })
   if (answer.status !== 202) throw new Error(`a webhook was answered ${answer.status}: ${await answer.text()}`)
   await answer.arrayBuffer()
-}
-
-/** Waits for what the daemon says; the result is the first group. */
-function listenTo(daemon: ChildProcess): (pattern: RegExp) => Promise<string> {
-  let said = ''
-  const waiting = new Set<() => void>()
-  daemon.stderr?.on('data', (chunk) => {
-    said += String(chunk)
-    for (const look of waiting) look()
-  })
-  return (pattern) =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        const found = pattern.exec(said)
-        if (!found) return
-        waiting.delete(look)
-        resolve(found[1] ?? '')
-      }
-      waiting.add(look)
-      daemon.once('exit', () => reject(new Error(`the daemon ended: ${said}`)))
-      look()
-    })
 }

@@ -1,0 +1,104 @@
+/** One image, pulled from its source, from the destination, and through the gateway: for the first time, and again. */
+
+import { delimiter } from 'node:path'
+import { startServer } from '../../../support/servers.ts'
+import { pathOfTool } from '../../../support/tools.ts'
+import type { Bench, Corpus, Table } from '../../corpus.ts'
+import { startDaemon } from '../../daemon.ts'
+import { pushLarge } from '../../large.ts'
+import { best, type Command, type Measured, measure, seconds } from '../../measure.ts'
+import { ratio } from '../../ratio.ts'
+
+const LAYERS = 4
+const MIB = 2 ** 20
+const NAME = 'team/large'
+
+/** Each pulls `reference` into its working directory. */
+const CLIENTS: Readonly<Record<string, (reference: string) => string>> = {
+  skopeo: (reference) => `skopeo --insecure-policy copy -q --src-tls-verify=false docker://${reference} dir:image`,
+  crane: (reference) => `crane pull --insecure --format=oci ${reference} image`,
+}
+
+export const gatewayPulls: Corpus = {
+  name: 'gateway-pulls',
+  title: 'An image pulled through the gateway',
+  async run(bench) {
+    const size = (bench.quick ? 16 : 125) * MIB
+    const source = await startServer('registry')
+    try {
+      await pushLarge(source.url, NAME, 'v1', LAYERS, size)
+      const tables: Table[] = []
+      for (const client of Object.keys(CLIENTS)) {
+        if (pathOfTool(client) !== undefined) tables.push(await compare(client, source, size, bench))
+      }
+      return tables
+    } finally {
+      await source.stop()
+    }
+  },
+}
+
+interface Host {
+  readonly host: string
+  readonly url: string
+}
+
+async function compare(client: string, source: Host, size: number, bench: Bench): Promise<Table> {
+  const measured = { direct: [], first: [], again: [], destination: [] } satisfies Record<string, Measured[]>
+  const rounds: Record<keyof typeof measured, Measured[]> = measured
+  for (let round = 1; round <= bench.rounds; round += 1) {
+    const destination = await startServer('registry')
+    const daemon = await startDaemon(bench.directory(), configuration(source, destination))
+    try {
+      const gateway = new URL(daemon.url).host
+      const pull = async (what: keyof typeof measured, reference: string): Promise<void> => {
+        const ran = await measure(commandOf(client, reference), bench.directory())
+        bench.say(`${client}, ${what}, round ${round}: ${seconds(ran.wall)}${ran.exitCode === 0 ? '' : ` ${ran.said}`}`)
+        rounds[what].push(ran)
+      }
+      await pull('direct', `${source.host}/${NAME}:v1`)
+      await pull('first', `${gateway}/${NAME}:v1`)
+      await daemon.heard(/(succeeded)/)
+      await pull('again', `${gateway}/${NAME}:v1`)
+      await pull('destination', `${destination.host}/mirror/large:v1`)
+    } finally {
+      await daemon.stop()
+      await destination.stop()
+    }
+  }
+  const wall = (what: keyof typeof measured): number => best(rounds[what])?.wall ?? Number.NaN
+  const row = (what: keyof typeof measured, title: string, against?: keyof typeof measured): readonly string[] => {
+    const result = best(rounds[what])
+    if (result?.exitCode !== 0) return [title, 'failed', '–']
+    return [title, seconds(result.wall), against === undefined ? '–' : ratio(result.wall, wall(against))]
+  }
+  return {
+    title: `${(LAYERS * size) / MIB} MiB in ${LAYERS} layers, pulled by ${client}`,
+    columns: ['pull', 'wall', 'ratio'],
+    rows: [
+      row('direct', 'from the source'),
+      row('first', 'through the gateway, the first', 'direct'),
+      row('destination', 'from the destination'),
+      row('again', 'through the gateway, again', 'destination'),
+    ],
+    notes: ['all processes share this machine: registries, gateway and client'],
+  }
+}
+
+function commandOf(client: string, reference: string): Command {
+  const path = [...new Set([process.env.PATH ?? '', pathOfTool(client)?.replace(/\/[^/]+$/, '') ?? ''])]
+  return { file: 'sh', args: ['-ec', CLIENTS[client]?.(reference) ?? ''], env: { PATH: path.join(delimiter) } }
+}
+
+function configuration(source: Host, destination: Host): string {
+  return `registries:
+  hub: { type: docker-registry, url: "${source.url}" }
+  mine: { type: docker-registry, url: "${destination.url}" }
+policies:
+  pulls:
+    source: { registry: hub, namespaces: [team] }
+    destination: { registry: mine, namespace: mirror }
+    triggers: [{ pull: true, max_age: 10m }]
+serve: { listen: "127.0.0.1:0" }
+`
+}
