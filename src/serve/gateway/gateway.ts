@@ -4,18 +4,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../core/context.ts'
 import { describeError } from '../../core/errors.ts'
+import { addressOf } from '../http/address.ts'
 import type { Daemon, Part } from '../parts.ts'
 import { type Artifacts, createArtifacts, type FoundManifest } from './artifacts.ts'
 import { createUsers } from './auth/users.ts'
 import { answerBlob } from './http/blobs.ts'
+import { createCrowd } from './http/crowd.ts'
 import { answerReferrers, answerTags } from './http/lists.ts'
-import { type Asked, askedBy, namespaceIn } from './http/path.ts'
+import { type Asked, askedBy, namespaceIn, TOKEN_PATH } from './http/path.ts'
 import { ClientGone, type Exchange, exchangeOf, refuse, reply } from './http/reply.ts'
 import { placesOf, type Target, targetsOf } from './policy/targets.ts'
 import { Pulls } from './pull/pulls.ts'
 import { createSpools } from './pull/spool.ts'
 import { Refusal, refusalFor } from './refusal.ts'
 
+/** Bytes of a form for the token service. */
+const FORM_LIMIT = 16 * 1024
 /** What of blobs that are on their way is kept for clients, in sum. */
 const SPOOLED = { memory: 64 * 1024 * 1024, disk: 2 * 1024 * 1024 * 1024 }
 
@@ -26,6 +30,7 @@ export function startGateway(daemon: Daemon): Part {
   const pulls = new Pulls({ daemon, spools, named: (pull, blob) => artifacts.named(pull, blob) })
   const artifacts: Artifacts = createArtifacts({ history: program.history, clock: program.clock, pulls, ctx })
   const users = createUsers(() => daemon.current().settings, program.clock)
+  const crowd = createCrowd()
   let targets: readonly Target[] | undefined
 
   const current = (): readonly Target[] => {
@@ -33,10 +38,10 @@ export function startGateway(daemon: Daemon): Part {
     return targets
   }
 
-  async function answer(exchange: Exchange, url: string): Promise<void> {
+  async function answer(exchange: Exchange, url: string, form?: URLSearchParams): Promise<void> {
     const asked = askedBy(url)
     const json = { 'content-type': 'application/json' }
-    if (asked.kind === 'token') return reply(exchange, 200, json, users.token(exchange.request, url))
+    if (asked.kind === 'token') return reply(exchange, 200, json, users.token(exchange.request, url, form))
     const client = users.clientOf(exchange.request, asked.kind === 'base' ? undefined : asked.name)
     if (asked.kind === 'base') return reply(exchange, 200, json, '{}')
     const allowed = current().filter(({ policy }) => client.policies?.has(policy.name) ?? true)
@@ -60,13 +65,20 @@ export function startGateway(daemon: Daemon): Part {
     daemon.tell({ type: 'gateway', policy: found.place.target.policy.name, hit: found.hit, bytes })
   }
 
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle(request: IncomingMessage, response: ServerResponse, form?: URLSearchParams): Promise<void> {
     const exchange = exchangeOf(request, response)
     const url = request.url ?? '/'
+    const leave = crowd.enter(addressOf(request, daemon.current().settings.behind_proxy))
     try {
-      await answer(exchange, url)
+      if (!leave) {
+        const detail = 'too many requests of this address are being answered'
+        throw new Refusal(429, 'TOOMANYREQUESTS', detail, { 'retry-after': '1' })
+      }
+      await answer(exchange, url, form)
     } catch (error) {
       failed(exchange, url, error)
+    } finally {
+      leave?.()
     }
   }
 
@@ -86,6 +98,16 @@ export function startGateway(daemon: Daemon): Part {
   }
 
   daemon.http.register(async (app) => {
+    const type = 'application/x-www-form-urlencoded'
+    app.addContentTypeParser(
+      type,
+      { parseAs: 'string', bodyLimit: FORM_LIMIT },
+      async (_: unknown, body: string) => body,
+    )
+    app.post(TOKEN_PATH, async ({ raw, body }, response) => {
+      response.hijack()
+      await handle(raw, response.raw, new URLSearchParams(typeof body === 'string' ? body : ''))
+    })
     app.route({
       method: ['GET', 'HEAD'],
       url: '/v2/*',

@@ -6,8 +6,9 @@ import { ConfigurationError, CredentialError, ReplicateError } from '../../core/
 import { foreignName } from '../../core/foreign.ts'
 import type { Registry } from '../../core/registry.ts'
 import type { Endpoint } from '../../engine/endpoint.ts'
+import { addressOf } from '../http/address.ts'
+import { createGuesses } from '../http/guesses.ts'
 import type { Daemon } from '../parts.ts'
-import { createGuesses } from './guesses.ts'
 import { bodySigned, type Proof, secretShown } from './proof.ts'
 import { later, Refusal } from './refusal.ts'
 
@@ -142,15 +143,4 @@ function unprepared(registry: string): Refusal {
 function flat({ headers }: FastifyRequest): Delivery['headers'] {
   const texts = Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value])
   return Object.fromEntries(texts.filter(([, value]) => value !== undefined))
-}
-
-/** Of the sender: behind a proxy what that says of it. */
-function addressOf({ headers, socket }: FastifyRequest, isProxied: boolean): string {
-  const told = isProxied
-    ? String(headers['x-forwarded-for'] ?? '')
-        .split(',')
-        .pop()
-        ?.trim()
-    : undefined
-  return foreignName(told || (socket.remoteAddress ?? ''))
 }

@@ -1,6 +1,7 @@
 /** Who may pull: without users this machine alone, with them those who sign in, each through the policies that are theirs. */
 
 import { expect, test } from 'vitest'
+import { createCrowd } from '../../../src/serve/gateway/http/crowd.ts'
 import { image } from '../../support/images.ts'
 import { bodyOf, policies, registry, startGateway } from './gateway.ts'
 
@@ -68,4 +69,47 @@ test('behind a proxy no one pulls without a user', async () => {
   const gateway = await startGateway(policies(source, destination), { serve: '  behind_proxy: true\n' })
   const refused = await gateway.get('team/app/manifests/1.0')
   expect([refused.status, (await bodyOf(refused)).toString()]).toEqual([403, expect.stringContaining('pull_users')])
+})
+
+test('a token is given for a password that comes in a form', async () => {
+  const gateway = await signedIn()
+  const ask = (form: Readonly<Record<string, string>>): Promise<Response> =>
+    gateway.get('token', { method: 'POST', body: new URLSearchParams({ service: 'replicate', ...form }) })
+  const scope = 'repository:team/app:pull'
+  const mine = { grant_type: 'password', username: 'ci', password: env.CI_PASSWORD, scope }
+  const { access_token } = (await (await ask(mine)).json()) as { access_token: string }
+  const headers = { authorization: `Bearer ${access_token}` }
+  expect((await gateway.get('team/app/manifests/1.0', { headers })).status).toBe(200)
+  expect((await ask({ ...mine, password: 'wrong' })).status).toBe(401)
+  expect((await ask({ grant_type: 'refresh_token', refresh_token: 'any' })).status).toBe(400)
+  expect((await ask({ ...mine, padding: 'x'.repeat(20_000) })).status).toBe(413)
+})
+
+test('after ten wrong passwords an address waits, and only its tokens are good meanwhile', async () => {
+  const gateway = await signedIn()
+  const mine = basic('ci', env.CI_PASSWORD)
+  const answer = await gateway.get('token?scope=repository:team/app:pull', mine)
+  const { token } = (await answer.json()) as { token: string }
+  for (let guess = 0; guess < 10; guess += 1) {
+    const at = guess % 2 === 0 ? 'token' : 'team/app/manifests/1.0'
+    expect((await gateway.get(at, basic('ci', `guess ${guess}`))).status).toBe(401)
+  }
+  for (const at of ['token', 'team/app/manifests/1.0']) {
+    const refused = await gateway.get(at, mine)
+    expect([refused.status, Number(refused.headers.get('retry-after')) > 0]).toEqual([429, true])
+  }
+  const bearer = { headers: { authorization: `Bearer ${token}` } }
+  expect((await gateway.get('team/app/manifests/1.0', bearer)).status).toBe(200)
+})
+
+test('an address has a bounded number of requests at once', () => {
+  const crowd = createCrowd(2)
+  const leave = crowd.enter('2001:db8::1')
+  expect(crowd.enter('2001:db8::2')).toBeDefined()
+  expect(crowd.enter('2001:db8::3')).toBeUndefined()
+  expect(crowd.enter('192.0.2.1')).toBeDefined()
+  leave?.()
+  leave?.()
+  expect(crowd.enter('2001:db8::3')).toBeDefined()
+  expect(crowd.enter('2001:db8::4')).toBeUndefined()
 })

@@ -5,6 +5,8 @@ import type { IncomingMessage } from 'node:http'
 import type { PullUser, ServeSettings } from '../../../config/serve.ts'
 import type { Clock } from '../../../core/cancel.ts'
 import { isLoopback } from '../../../core/registry.ts'
+import { addressOf } from '../../http/address.ts'
+import { createGuesses } from '../../http/guesses.ts'
 import { Refusal } from '../refusal.ts'
 import { createTokens } from './tokens.ts'
 
@@ -16,8 +18,8 @@ export interface Client {
 export interface Users {
   /** The client of a request about the repository `name`, or about none. Throws a `Refusal` that tells it how to sign in. */
   clientOf(request: IncomingMessage, name: string | undefined): Client
-  /** Answers the token service: a token for whoever signs in with a password. Throws a `Refusal`. */
-  token(request: IncomingMessage, url: string): string
+  /** Answers the token service: a token for whoever signs in with a password, which `form` may have. Throws a `Refusal`. */
+  token(request: IncomingMessage, url: string, form?: URLSearchParams): string
 }
 
 const SERVICE = 'replicate'
@@ -29,17 +31,28 @@ const ANYONE: Client = { policies: undefined }
 
 export function createUsers(settings: () => ServeSettings, clock: Clock): Users {
   const tokens = createTokens(clock)
+  const guesses = createGuesses(clock)
+
+  /** Throws a `Refusal` for an address that has guessed too often. */
+  function signIn(request: IncomingMessage, given: Password): PullUser | undefined {
+    const { pull_users: users, behind_proxy } = settings()
+    const address = addressOf(request, behind_proxy)
+    const wait = guesses.wait(address)
+    if (wait > 0) {
+      const detail = 'too many wrong passwords came from this address'
+      throw new Refusal(429, 'TOOMANYREQUESTS', detail, { 'retry-after': String(wait) })
+    }
+    const user = users?.find(({ name }) => name === given.name)
+    // A name that does not exist takes as long.
+    const isRight = isSame(given.password, user?.password.reveal() ?? '')
+    if (user && isRight) return user
+    guesses.wrong(address)
+    return undefined
+  }
 
   function userOf(request: IncomingMessage): PullUser | undefined {
-    const [, encoded] = /^basic +(\S+)$/i.exec(authorizationOf(request)) ?? []
-    if (encoded === undefined) return undefined
-    const text = Buffer.from(encoded, 'base64').toString('utf8')
-    const colon = text.indexOf(':')
-    const name = text.slice(0, Math.max(0, colon))
-    const user = settings().pull_users?.find((one) => one.name === name)
-    // A name that does not exist takes as long.
-    const isRight = isSame(text.slice(colon + 1), user?.password.reveal() ?? '')
-    return user && isRight ? user : undefined
+    const given = passwordIn(request)
+    return given && signIn(request, given)
   }
 
   function holderOf(request: IncomingMessage, scope: string | undefined): PullUser | undefined {
@@ -67,18 +80,41 @@ export function createUsers(settings: () => ServeSettings, clock: Clock): Users 
         'www-authenticate': challenge(request, settings(), scope),
       })
     },
-    token(request, url) {
-      const user = userOf(request)
+    token(request, url, form) {
+      const given = form === undefined ? passwordIn(request) : passwordOf(form)
+      const user = given && signIn(request, given)
       if (!user) {
         const headers = { 'www-authenticate': `Basic realm="${SERVICE}"` }
         throw new Refusal(401, 'UNAUTHORIZED', 'no such user, or another password', headers)
       }
-      const asked = new URL(url, 'path://only').searchParams.getAll('scope').flatMap((scopes) => scopes.split(' '))
+      const query = form ?? new URL(url, 'path://only').searchParams
+      const asked = query.getAll('scope').flatMap((scopes) => scopes.split(' '))
       const token = tokens.issue(user.name, asked.flatMap(pullOf), LIFE_S)
       const issued_at = new Date(clock.now()).toISOString()
       return JSON.stringify({ token, access_token: token, expires_in: LIFE_S, issued_at })
     },
   }
+}
+
+interface Password {
+  readonly name: string
+  readonly password: string
+}
+
+function passwordIn(request: IncomingMessage): Password | undefined {
+  const [, encoded] = /^basic +(\S+)$/i.exec(authorizationOf(request)) ?? []
+  if (encoded === undefined) return undefined
+  const text = Buffer.from(encoded, 'base64').toString('utf8')
+  const colon = text.indexOf(':')
+  return { name: text.slice(0, Math.max(0, colon)), password: text.slice(colon + 1) }
+}
+
+/** As clients of OAuth 2.0 send it. Throws a `Refusal` for other grants. */
+function passwordOf(form: URLSearchParams): Password {
+  if (form.get('grant_type') !== 'password') {
+    throw new Refusal(400, 'UNSUPPORTED', 'tokens are given for `grant_type=password` alone')
+  }
+  return { name: form.get('username') ?? '', password: form.get('password') ?? '' }
 }
 
 /** Only pulls are granted, of whatever is asked for: which policies the user has is looked at with each request. */

@@ -14,7 +14,7 @@ export type Asked =
   | { readonly kind: 'referrers'; readonly name: string; readonly digest: Digest; readonly type: string | undefined }
 
 /** Where the gateway's own token service answers. */
-const TOKEN_PATH = '/v2/token'
+export const TOKEN_PATH = '/v2/token'
 
 /** Tags of one page, unless the client wants fewer. */
 const TAGS_PAGE = 1000

@@ -1,7 +1,7 @@
-/** Counts wrong secrets by the address that they came from, and says who must wait. */
+/** Counts wrong secrets and passwords by the address that they came from, and says who must wait. */
 
-import { isIPv6 } from 'node:net'
 import type { Clock } from '../../core/cancel.ts'
+import { networkOf } from './address.ts'
 
 export interface Guesses {
   /** Seconds that the address has to wait; 0: none. */
@@ -39,18 +39,4 @@ export function createGuesses(clock: Clock): Guesses {
       if (known.size > MOST && oldest !== undefined) known.delete(oldest)
     },
   }
-}
-
-/** Of IPv6 the /64, all of which one machine may have. */
-function networkOf(address: string): string {
-  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? []
-  if (mapped !== undefined || !isIPv6(address)) return mapped ?? address
-  const [head = '', tail] = address.toLowerCase().split('%')[0]?.split('::') ?? []
-  const groups = head === '' ? [] : head.split(':')
-  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length)
-  const whole = [...groups, ...Array<string>(Math.max(0, missing)).fill('0'), ...(tail ?? '').split(':')]
-  return whole
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')
 }
