@@ -12,7 +12,7 @@ import { missingMoto } from './moto.ts'
 import { missingPrograms } from './secret-service.ts'
 import { missingServers } from './servers.ts'
 import { missingShells } from './shells.ts'
-import { missingCheckers } from './tools.ts'
+import { missingCheckers, missingClients } from './tools.ts'
 
 /** Where all processes that tests start keep their compiled code: each would compile the program anew. */
 let compiled: string | undefined
@@ -21,6 +21,7 @@ export function setup(): void {
   buildIfStale()
   compiled = mkdtempSync(join(tmpdir(), 'replicate-compiled-'))
   process.env.REPLICATE_TEST_COMPILED = compiled
+  const clients = missingClients()
   const missing = [
     ...missingServers(),
     ...missingHarbor(),
@@ -30,8 +31,9 @@ export function setup(): void {
     ...missingBrowsers(),
     ...missingShells(),
     ...missingCheckers(),
+    ...clients.needed,
   ]
-  for (const name of missing) process.stderr.write(`skipped: ${name} is not installed\n`)
+  for (const name of [...missing, ...clients.others]) process.stderr.write(`skipped: ${name} is not installed\n`)
   if (missing.length > 0 && process.env.REPLICATE_TEST_REQUIRE_SERVERS === '1') {
     throw new Error(`REPLICATE_TEST_REQUIRE_SERVERS=1, and these servers are not installed: ${missing.join(', ')}`)
   }

@@ -20,6 +20,16 @@ export function missingCheckers(): readonly string[] {
   return CHECKERS.filter((name) => pathOfTool(name) === undefined)
 }
 
+/** Other people's clients, which pull through the gateway. */
+const CLIENTS = ['crane', 'skopeo', 'podman', 'oci-conformance'] as const
+/** The same, which no test needs to have. */
+const MORE_CLIENTS = ['oras', 'regctl'] as const
+
+export function missingClients(): { readonly needed: readonly string[]; readonly others: readonly string[] } {
+  const isMissing = (name: string): boolean => pathOfTool(name) === undefined
+  return { needed: CLIENTS.filter(isMissing), others: MORE_CLIENTS.filter(isMissing) }
+}
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
