@@ -44,6 +44,9 @@ export interface Connections {
   readonly programs: string
   /** The URL of the proxy before it: its own, or that of the environment. */
   proxy(registry: Registry): string | undefined
+  /** The same clients, credentials and limits, with adapters of their own: those remember what they have seen, which is right for one run.
+   *  Closing the result closes these adapters alone. */
+  anew(): Connections
   close(): Promise<void>
 }
 
@@ -75,6 +78,16 @@ export interface Timing {
   readonly grace?: Grace
 }
 
+/** The adapters of one run, or of a program that makes one. */
+interface Scope {
+  readonly opened: Adapter[]
+  /** Those that content names. */
+  readonly byName: Map<string, Promise<Endpoint>>
+}
+
+/** Warnings that are known at once, so that each is told once. */
+const MOST_TOLD = 1000
+
 /** A refused credential that was found longer ago is looked for again, in milliseconds: a keychain or a helper takes a moment. */
 const LOOK_AGAIN = 30_000
 
@@ -84,8 +97,6 @@ export function createConnections(options: ConnectionOptions): Connections {
   const now = (): number => (options.timing?.clock ?? Date).now()
   const throttles = new Map<string, Throttle>()
   const foreign = new Map<string, Promise<AdapterType>>()
-  const opened: Adapter[] = []
-  const byName = new Map<string, Promise<Endpoint>>()
   const closing = new AbortController()
   const told = new Set<string>()
 
@@ -93,6 +104,8 @@ export function createConnections(options: ConnectionOptions): Connections {
   function warn(text: string): void {
     if (!told.has(text)) options.warn(text)
     told.add(text)
+    const [oldest] = told
+    if (told.size > MOST_TOLD && oldest !== undefined) told.delete(oldest)
   }
 
   const keychain = createKeychain({ env: options.env })
@@ -160,7 +173,10 @@ export function createConnections(options: ConnectionOptions): Connections {
   }
 
   /** What the registry's adapter is lent. */
-  async function lend(registry: Registry): Promise<{ readonly type: AdapterType; readonly tools: AdapterTools }> {
+  async function lend(
+    registry: Registry,
+    scope: Scope,
+  ): Promise<{ readonly type: AdapterType; readonly tools: AdapterTools }> {
     const type = await typeOf(registry)
     const own = await clientOptions(registry, options, surroundings)
     const api: AdapterTools['api'] = ({ url, name = '', credential: signer, expired }) =>
@@ -190,46 +206,66 @@ export function createConnections(options: ConnectionOptions): Connections {
       },
       api,
       credential: () => credential(registry),
-      registryAt: async (host) => (await namedBy(registry, registryOfHost(host, adapters))).adapter,
+      registryAt: async (host) => (await namedBy(registry, registryOfHost(host, adapters), scope)).adapter,
       cache: options.cache,
     }
     return { type, tools }
   }
 
-  async function namedBy({ url, allow_addresses: allowed }: Registry, named: Registry): Promise<Endpoint> {
+  async function namedBy(
+    { url, allow_addresses: allowed }: Registry,
+    named: Registry,
+    scope: Scope,
+  ): Promise<Endpoint> {
+    const { byName } = scope
     // What a file or a directory holds came from anywhere.
     if (named.url !== undefined) await createGuard({ registry: url ?? ELSEWHERE, allowed }).check(new URL(named.url))
-    const known = byName.get(named.name) ?? opening(named)
+    const known = byName.get(named.name) ?? opening(named, scope)
     byName.set(named.name, known)
     known.catch(() => byName.delete(named.name))
     return known
   }
 
-  async function opening(registry: Registry): Promise<Endpoint> {
-    const { type, tools } = await lend(registry)
+  async function opening(registry: Registry, scope: Scope): Promise<Endpoint> {
+    const { type, tools } = await lend(registry, scope)
     const own = isForeignType(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
     const adapter = await type.open(own, tools)
-    opened.push(adapter)
+    scope.opened.push(adapter)
     return { registry, type, adapter, throttle: throttle(registry) }
   }
 
-  return {
+  async function closeAdapters({ opened }: Scope): Promise<void> {
+    await Promise.allSettled(opened.splice(0).map((adapter) => adapter.close?.()))
+  }
+
+  const within = (scope: Scope): Connections => ({
     credential: (registry) => credential(registry),
     keychain,
     trust: (registry) => trustOf(registry, surroundings),
     programs: options.env.PATH ?? '',
     userAgent: ({ user_agent }) => user_agent ?? options.userAgent,
     proxy: (registry) => proxyOf(registry, options.env),
-    http: async (registry) => (await lend(registry)).tools.http(),
-    open: opening,
+    http: async (registry) => (await lend(registry, scope)).tools.http(),
+    open: (registry) => opening(registry, scope),
     typeOf,
-    named: namedBy,
+    named: (by, registry) => namedBy(by, registry, scope),
+    anew: () => within(newScope()),
+    close: () => closeAdapters(scope),
+  })
+
+  const own = newScope()
+  return {
+    ...within(own),
     async close() {
       closing.abort(new NetworkError('the connections were closed', { retryable: false }))
-      await Promise.allSettled(opened.map((adapter) => adapter.close?.()))
+      await closeAdapters(own)
       await Promise.all([...clients.values()].map((made) => made.close()))
     },
   }
+}
+
+function newScope(): Scope {
+  return { opened: [], byName: new Map() }
 }
 
 /** The URL of what has none. */

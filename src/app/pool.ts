@@ -4,19 +4,22 @@ import { statSync } from 'node:fs'
 import { after } from '../core/cancel.ts'
 import { errorCode } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
-import type { Endpoint } from '../engine/endpoint.ts'
 import { type ConnectionOptions, type Connections, createConnections } from './connections.ts'
 
 export interface ConnectionPool extends Connections {
-  /** What is opened from now on stays open until the result is called, and a while longer. */
-  hold(): () => void
+  /** For one run: adapters of its own, on clients that stay open until it is released. */
+  lend(): Lent
+}
+
+export interface Lent {
+  readonly connections: Connections
+  release(): Promise<void>
 }
 
 /** Of one registry as it is configured. */
 interface Entry {
   readonly key: string
   readonly connections: Connections
-  opened: Promise<Endpoint> | undefined
 }
 
 /** What is no longer used, and who may still use it. */
@@ -41,7 +44,7 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
     const key = keyOf(registry)
     const known = entries.get(registry.name)
     entries.delete(registry.name)
-    const entry = known?.key === key ? known : { key, connections: createConnections(options), opened: undefined }
+    const entry = known?.key === key ? known : { key, connections: createConnections(options) }
     entries.set(registry.name, entry)
     if (known && known !== entry) retire(known)
     const [oldest] = entries
@@ -67,35 +70,51 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
     if (retired.delete(one)) await one.entry.connections.close()
   }
 
-  const of = (registry: Registry): Connections => entryOf(registry).connections
-  return {
-    keychain,
-    hold() {
-      const user = {}
-      users.add(user)
-      return () => {
+  /** What each registry's own connections do, `of` says which. */
+  function common(of: (registry: Registry) => Connections): Omit<Connections, 'close'> {
+    return {
+      keychain,
+      programs,
+      open: (registry) => of(registry).open(registry),
+      named: (by, registry) => of(by).named(by, registry),
+      typeOf: (registry) => of(registry).typeOf(registry),
+      http: (registry) => of(registry).http(registry),
+      credential: (registry) => of(registry).credential(registry),
+      trust: (registry) => of(registry).trust(registry),
+      userAgent: (registry) => of(registry).userAgent(registry),
+      proxy: (registry) => of(registry).proxy(registry),
+      anew: () => lend().connections,
+    }
+  }
+
+  function lend(): Lent {
+    const user = {}
+    users.add(user)
+    const lent = new Map<Entry, Connections>()
+    const close = async (): Promise<void> => {
+      await Promise.all([...lent.values()].map((one) => one.close()))
+    }
+    const of = (registry: Registry): Connections => {
+      const entry = entryOf(registry)
+      const one = lent.get(entry) ?? entry.connections.anew()
+      lent.set(entry, one)
+      return one
+    }
+    return {
+      connections: { ...common(of), close },
+      async release() {
+        await close()
         users.delete(user)
         for (const one of retired) if (one.users.delete(user)) closeUnused(one)
-      }
-    },
-    open(registry) {
-      const entry = entryOf(registry)
-      const opened = entry.opened ?? entry.connections.open(registry)
-      entry.opened = opened
-      // The next call tries again.
-      opened.catch(() => {
-        if (entry.opened === opened) entry.opened = undefined
-      })
-      return opened
-    },
-    named: (by, registry) => of(by).named(by, registry),
-    programs,
-    typeOf: (registry) => of(registry).typeOf(registry),
-    http: (registry) => of(registry).http(registry),
-    credential: (registry) => of(registry).credential(registry),
-    trust: (registry) => of(registry).trust(registry),
-    userAgent: (registry) => of(registry).userAgent(registry),
-    proxy: (registry) => of(registry).proxy(registry),
+      },
+    }
+  }
+
+  return {
+    ...common((registry) => entryOf(registry).connections),
+    lend,
+    // What no one closes goes with the one who has opened it.
+    open: (registry) => entryOf(registry).connections.anew().open(registry),
     async close() {
       const all = [...entries.values(), ...[...retired].map(({ entry }) => entry)]
       entries.clear()

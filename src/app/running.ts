@@ -48,16 +48,21 @@ export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' |
   /** The user's configuration, as it was named. */
   readonly config: string | undefined
   readonly timing: Timing | undefined
+  /** Of all runs that do not say how many streams: in the daemon several run at once. */
+  readonly slots?: ExecuteRequest['slots']
 }
 
 type Started = (policy: Policy, execution: Execution) => void
 
 const DEFAULT_CONCURRENCY = 8
 
+/** For runs that share them. */
+export function defaultSlots(): NonNullable<RunningParts['slots']> {
+  return createSlots(DEFAULT_CONCURRENCY)
+}
+
 export function createRunning(parts: RunningParts): Running {
-  /** Of all runs that do not say how many: in the daemon several run at once. */
-  const slots = createSlots(DEFAULT_CONCURRENCY)
-  const { connections, carriers, read, guarded, post, commandEnv, timing } = parts
+  const { connections, carriers, read, guarded, post, commandEnv, timing, slots } = parts
 
   async function runPolicy(
     policy: Policy,

@@ -12,7 +12,7 @@ import type { SystemdSurroundings } from '../serve/process/systemd.ts'
 import type { ConnectionOptions } from './connections.ts'
 import { type ConnectionPool, createPool } from './pool.ts'
 import { createPost } from './post.ts'
-import { createRunning, type RunningParts } from './running.ts'
+import { createRunning, defaultSlots, type Running, type RunningParts } from './running.ts'
 
 /** What the command line gives the daemon. */
 export interface ServeRequest extends Omit<ServeOptions, 'program' | 'parts' | 'systemd'> {
@@ -63,25 +63,30 @@ function createProgram(
 ): Program {
   const { history, clock, about, trace, config, commandEnv } = parts
   const post = createPost({ ...about, connections: pool, trace })
-  const { run, again } = createRunning({
-    ...parts,
-    carriers,
-    connections: pool,
-    history: async () => history,
-    timing: about.timing,
-    post,
-  })
+  const slots = defaultSlots()
 
   /** The one outcome of a run of one policy. */
-  async function outcomeOf(policy: string, running: () => AsyncIterable<PolicyOutcome>): Promise<PolicyOutcome> {
-    const release = pool.hold()
+  async function outcomeOf(
+    policy: string,
+    running: (one: Running) => AsyncIterable<PolicyOutcome>,
+  ): Promise<PolicyOutcome> {
+    const { connections, release } = pool.lend()
+    const one = createRunning({
+      ...parts,
+      carriers,
+      connections,
+      slots,
+      history: async () => history,
+      timing: about.timing,
+      post,
+    })
     try {
-      for await (const outcome of running()) return outcome
+      for await (const outcome of running(one)) return outcome
       return { policy, exitCode: 1 }
     } catch (error) {
       return { policy, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
     } finally {
-      release()
+      await release()
     }
   }
 
@@ -91,9 +96,9 @@ function createProgram(
     files: parts.filesOf(files),
     read: () => parts.read(files, config),
     run: (policy, configuration, options, started, ctx) =>
-      outcomeOf(policy.name, () => run([policy], configuration, options, (_policy, one) => started(one), ctx)),
+      outcomeOf(policy.name, ({ run }) => run([policy], configuration, options, (_policy, one) => started(one), ctx)),
     again: (earlier, configuration, options, started, ctx) =>
-      outcomeOf(history.executions.get(earlier.execution).policy, () =>
+      outcomeOf(history.executions.get(earlier.execution).policy, ({ again }) =>
         again(earlier, options, (_policy, one) => started(one), ctx, configuration),
       ),
     outside: { post, commandEnv },

@@ -42,7 +42,7 @@ export interface Program {
     started: (execution: Execution) => void,
     ctx: Context,
   ): Promise<PolicyOutcome>
-  /** Opened once for each registry as long as it is configured like that. */
+  /** Each time with an adapter that has seen nothing yet, for who closes it; clients are shared. */
   open(registry: Registry): Promise<Endpoint>
   /** What notifications are sent with. */
   readonly outside: Outside

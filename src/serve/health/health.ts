@@ -1,5 +1,6 @@
 /** Checks each registry from time to time, keeps in the history how it is, and tells when that changes. */
 
+import type { Adapter } from '../../core/adapter.ts'
 import { abortReason, after } from '../../core/cancel.ts'
 import { describeError, HistoryError, NetworkError, ReplicateError } from '../../core/errors.ts'
 import { placeOf, type Registry } from '../../core/registry.ts'
@@ -110,8 +111,9 @@ async function reasonOf(daemon: Daemon, registry: Registry, stop: AbortSignal): 
   const seconds = LIMIT / 1000
   const end = after(LIMIT, () => late.abort(new NetworkError(`it did not answer within ${seconds} s`)), true)
   const signal = AbortSignal.any([stop, late.signal])
+  let adapter: Adapter | undefined
   try {
-    const { adapter } = await daemon.program.open(registry)
+    adapter = (await daemon.program.open(registry)).adapter
     const stopped = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(abortReason(signal)), { once: true })
     })
@@ -123,6 +125,7 @@ async function reasonOf(daemon: Daemon, registry: Registry, stop: AbortSignal): 
     return `${describeError(error)}${hint}`
   } finally {
     end()
+    await adapter?.close?.()
   }
 }
 

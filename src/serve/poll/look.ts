@@ -7,6 +7,7 @@ import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import { ReplicateError } from '../../core/errors.ts'
 import { type Policy, routesOf } from '../../core/policy.ts'
+import type { Endpoint } from '../../engine/endpoint.ts'
 import { createLook, type Look } from '../../engine/list/look.ts'
 import type { Poll, PollChange } from '../../history/history.ts'
 import type { Daemon } from '../parts.ts'
@@ -35,9 +36,23 @@ type Lent = Pick<Daemon, 'program' | 'events'>
 
 /** Throws where the source cannot be asked. What was kept before that stays. */
 export async function lookAt(policy: Policy, configuration: Configuration, lent: Lent, ctx: Context): Promise<Looked> {
-  const { history, clock, open } = lent.program
+  const source = await lent.program.open(configuration.registryOf(policy.source.registry))
+  try {
+    return await lookIn(source, policy, configuration, lent, ctx)
+  } finally {
+    await source.adapter.close?.()
+  }
+}
+
+async function lookIn(
+  source: Endpoint,
+  policy: Policy,
+  configuration: Configuration,
+  lent: Lent,
+  ctx: Context,
+): Promise<Looked> {
+  const { history, clock } = lent.program
   const records = history.polls
-  const source = await open(configuration.registryOf(policy.source.registry))
   const look = createLook(policy, source, history.firstSeen, clock.now())
   const poll = records.open(policy.name, selectionOf(policy, configuration))
   const known = new Set(records.repositories(poll.id))

@@ -1,0 +1,84 @@
+/** The connections of a program that runs for long: shared while nothing changes, new where something has, closed once no one uses them. */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { createPool } from '../../src/app/pool.ts'
+import type { Registry } from '../../src/core/registry.ts'
+import { createRedactor } from '../../src/http/redact.ts'
+import { load } from '../config/setup.ts'
+import { registry } from '../support/registries.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+const ctx = { signal: new AbortController().signal, emit: () => {} }
+
+function pool() {
+  const directory = temporaryDirectory()
+  const one = createPool({
+    cwd: directory,
+    env: { HOME: directory, DOCKER_CONFIG: directory },
+    redactor: createRedactor(),
+    userAgent: 'test',
+    warn: () => {},
+  })
+  onTestFinished(() => one.close())
+  return { directory, pool: one }
+}
+
+function configured(url: string, more = ''): Registry {
+  return load(`registries: {hub: {type: docker-registry, url: '${url}'${more}}}\npolicies: {}\n`).registryOf('hub')
+}
+
+test('a registry keeps its client for as long as it is configured like that', async () => {
+  const hub = await registry()
+  const { pool: connections } = pool()
+  const first = await connections.http(configured(hub.url))
+  expect(await connections.http(configured(hub.url))).toBe(first)
+  expect(await connections.http(configured(hub.url, ', description: another'))).toBe(first)
+  expect(await connections.http(configured(hub.url, ', limits: {connections: 2}'))).not.toBe(first)
+})
+
+test('a run that has begun keeps the client of the configuration before', async () => {
+  const [one, other] = [await registry(), await registry()]
+  const { pool: connections } = pool()
+  const run = connections.lend()
+  const { adapter } = await run.connections.open(configured(one.url))
+  await adapter.ping(ctx)
+  await (await connections.open(configured(other.url))).adapter.ping(ctx)
+  await adapter.ping(ctx)
+  expect([one.requests.length, other.requests.length]).toEqual([2, 1])
+  await run.release()
+})
+
+test('each run has adapters of its own, on one client', async () => {
+  const hub = await registry()
+  const { pool: connections } = pool()
+  const [one, other] = [connections.lend(), connections.lend()]
+  const place = configured(hub.url)
+  expect((await one.connections.open(place)).adapter).not.toBe((await other.connections.open(place)).adapter)
+  expect(await one.connections.http(place)).toBe(await other.connections.http(place))
+  await one.release()
+  await (await other.connections.open(place)).adapter.ping(ctx)
+  await other.release()
+})
+
+test('a password that was changed in its file is the one that is sent', async () => {
+  let password = 'first'
+  const { directory, pool: connections } = pool()
+  const hub = await registry({
+    intercept: ({ headers }) => {
+      const expected = `Basic ${Buffer.from(`ops:${password}`).toString('base64')}`
+      if (headers.authorization === expected) return undefined
+      return { status: 401, headers: { 'www-authenticate': 'Basic realm="hub"' } }
+    },
+  })
+  const file = join(directory, 'password')
+  writeFileSync(file, password)
+  const place = configured(hub.url, `, credential: {type: basic, username: ops, password_file: '${file}'}`)
+  const ping = async () => (await connections.open(place)).adapter.ping(ctx)
+  await ping()
+  password = 'second-one'
+  await expect(ping()).rejects.toThrow()
+  writeFileSync(file, password)
+  await ping()
+})
