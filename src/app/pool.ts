@@ -4,11 +4,14 @@ import { statSync } from 'node:fs'
 import { after } from '../core/cancel.ts'
 import { errorCode } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
+import type { Endpoint } from '../engine/endpoint.ts'
 import { type ConnectionOptions, type Connections, createConnections } from './connections.ts'
 
 export interface ConnectionPool extends Connections {
   /** For one run: adapters of its own, on clients that stay open until it is released. */
   lend(): Lent
+  /** An adapter that has seen nothing yet, for who closes it. */
+  openAnew(registry: Registry): Promise<Endpoint>
 }
 
 export interface Lent {
@@ -20,6 +23,7 @@ export interface Lent {
 interface Entry {
   readonly key: string
   readonly connections: Connections
+  opened: Promise<Endpoint> | undefined
 }
 
 /** What is no longer used, and who may still use it. */
@@ -44,7 +48,7 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
     const key = keyOf(registry)
     const known = entries.get(registry.name)
     entries.delete(registry.name)
-    const entry = known?.key === key ? known : { key, connections: createConnections(options) }
+    const entry = known?.key === key ? known : { key, connections: createConnections(options), opened: undefined }
     entries.set(registry.name, entry)
     if (known && known !== entry) retire(known)
     const [oldest] = entries
@@ -87,6 +91,17 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
     }
   }
 
+  function openOnce(registry: Registry): Promise<Endpoint> {
+    const entry = entryOf(registry)
+    const opened = entry.opened ?? entry.connections.open(registry)
+    entry.opened = opened
+    // The next call tries again.
+    opened.catch(() => {
+      if (entry.opened === opened) entry.opened = undefined
+    })
+    return opened
+  }
+
   function lend(): Lent {
     const user = {}
     users.add(user)
@@ -100,8 +115,14 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
       lent.set(entry, one)
       return one
     }
+    const { open, ...others } = common(of)
     return {
-      connections: { ...common(of), close },
+      connections: {
+        ...others,
+        // A file or a directory has one adapter: what a run writes is read through it before it is complete.
+        open: (registry) => (registry.url === undefined ? openOnce(registry) : open(registry)),
+        close,
+      },
       async release() {
         await close()
         users.delete(user)
@@ -113,8 +134,8 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
   return {
     ...common((registry) => entryOf(registry).connections),
     lend,
-    // What no one closes goes with the one who has opened it.
-    open: (registry) => entryOf(registry).connections.anew().open(registry),
+    openAnew: (registry) => entryOf(registry).connections.anew().open(registry),
+    open: openOnce,
     async close() {
       const all = [...entries.values(), ...[...retired].map(({ entry }) => entry)]
       entries.clear()

@@ -103,6 +103,7 @@ function createProgram(
       ),
     outside: { post, commandEnv },
     open: pool.open,
+    openAnew: pool.openAnew,
     typeOf: pool.typeOf,
   }
 }

@@ -42,8 +42,10 @@ export interface Program {
     started: (execution: Execution) => void,
     ctx: Context,
   ): Promise<PolicyOutcome>
-  /** Each time with an adapter that has seen nothing yet, for who closes it; clients are shared. */
+  /** Opened once for each registry as long as it is configured like that: its adapter may remember what was there before. */
   open(registry: Registry): Promise<Endpoint>
+  /** With the same clients, and an adapter that has seen nothing yet, for who closes it. */
+  openAnew(registry: Registry): Promise<Endpoint>
   /** What notifications are sent with. */
   readonly outside: Outside
   typeOf(registry: Registry): Promise<AdapterType>

@@ -81,6 +81,7 @@ export async function daemonDouble(
       run: nothing,
       again: nothing,
       open: nothing,
+      openAnew: program.open ?? nothing,
       typeOf: nothing,
       ...program,
     },

@@ -66,6 +66,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
     },
     outside: {},
     open: unused,
+    openAnew: given.program?.open ?? unused,
     typeOf: unused,
     ...given.program,
   }

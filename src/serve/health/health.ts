@@ -113,7 +113,7 @@ async function reasonOf(daemon: Daemon, registry: Registry, stop: AbortSignal): 
   const signal = AbortSignal.any([stop, late.signal])
   let adapter: Adapter | undefined
   try {
-    adapter = (await daemon.program.open(registry)).adapter
+    adapter = (await daemon.program.openAnew(registry)).adapter
     const stopped = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(abortReason(signal)), { once: true })
     })

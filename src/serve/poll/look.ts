@@ -36,7 +36,7 @@ type Lent = Pick<Daemon, 'program' | 'events'>
 
 /** Throws where the source cannot be asked. What was kept before that stays. */
 export async function lookAt(policy: Policy, configuration: Configuration, lent: Lent, ctx: Context): Promise<Looked> {
-  const source = await lent.program.open(configuration.registryOf(policy.source.registry))
+  const source = await lent.program.openAnew(configuration.registryOf(policy.source.registry))
   try {
     return await lookIn(source, policy, configuration, lent, ctx)
   } finally {
