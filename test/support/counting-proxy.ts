@@ -8,6 +8,8 @@ import { routeOf } from './memory-routes.ts'
 export interface ProxyOptions {
   /** Added to every request, in milliseconds. */
   readonly delay?: number
+  /** Bytes of answers a second, over all requests: a network before the registry. */
+  readonly perSecond?: number
   /** Cuts one connection, when so many bytes of bodies have gone this way over all requests. */
   readonly cutOnce?: { readonly way: 'up' | 'down'; readonly after: number }
 }
@@ -87,13 +89,30 @@ export async function startCountingProxy(target: string, options: ProxyOptions =
         counted.bytesDown += bytes
         return breaks('down', counted.bytesDown)
       }
-      relay(answer, response, limitOf(fault, 'down'), count, cut)
+      relay(
+        answer,
+        response,
+        limitOf(fault, 'down'),
+        count,
+        cut,
+        options.perSecond === undefined ? undefined : paced(options.perSecond),
+      )
     })
     const count = (bytes: number): boolean => {
       counted.bytesUp += bytes
       return breaks('up', counted.bytesUp)
     }
     relay(request, upstream, limitOf(fault, 'up'), count, cut)
+  }
+
+  /** When the network is free again. */
+  let free = 0
+  function paced(perSecond: number): (bytes: number) => Promise<void> {
+    return async (bytes) => {
+      const now = performance.now()
+      free = Math.max(free, now - 50) + (bytes / perSecond) * 1000
+      if (free > now) await sleep(free - now)
+    }
   }
 
   function breaks(way: 'up' | 'down', total: number): boolean {
@@ -154,6 +173,7 @@ function relay(
   limit: number,
   count: (bytes: number) => boolean,
   cut: () => void,
+  paced?: (bytes: number) => Promise<void>,
 ): void {
   let passed = 0
   const meter = new Transform({
@@ -161,9 +181,13 @@ function relay(
       const part = chunk.byteLength > limit - passed ? chunk.subarray(0, limit - passed) : chunk
       passed += part.byteLength
       const over = count(part.byteLength)
-      done(undefined, part)
-      // Later, so that the bytes before the cut have left.
-      if (over || passed >= limit) setImmediate(cut)
+      const pass = (): void => {
+        done(undefined, part)
+        // Later, so that the bytes before the cut have left.
+        if (over || passed >= limit) setImmediate(cut)
+      }
+      if (paced) void paced(part.byteLength).then(pass)
+      else pass()
     },
   })
   from.on('error', cut)

@@ -3,6 +3,7 @@
 import { delimiter } from 'node:path'
 import { startServer } from '../../../support/servers.ts'
 import { pathOfTool } from '../../../support/tools.ts'
+import { startChild } from '../../child.ts'
 import type { Bench, Corpus, Table } from '../../corpus.ts'
 import { startDaemon } from '../../daemon.ts'
 import { pushLarge } from '../../large.ts'
@@ -12,6 +13,8 @@ import { ratio } from '../../ratio.ts'
 const LAYERS = 4
 const MIB = 2 ** 20
 const NAME = 'team/large'
+/** MiB a second: what a good line to a public registry brings. */
+const NETWORK = 40
 
 /** Each pulls `reference` into its working directory. */
 const CLIENTS: Readonly<Record<string, (reference: string) => string>> = {
@@ -28,8 +31,14 @@ export const gatewayPulls: Corpus = {
     try {
       await pushLarge(source.url, NAME, 'v1', LAYERS, size)
       const tables: Table[] = []
-      for (const client of Object.keys(CLIENTS)) {
-        if (pathOfTool(client) !== undefined) tables.push(await compare(client, source, size, bench))
+      const clients = Object.keys(CLIENTS).filter((client) => pathOfTool(client) !== undefined)
+      for (const client of clients) tables.push(await compare(client, source, size, bench, 'on this machine'))
+      const network = await startChild('proxy-process.ts', { target: source.url, perSecond: NETWORK * MIB })
+      try {
+        const where = `with ${NETWORK} MiB/s from the source`
+        for (const client of clients) tables.push(await compare(client, network, size, bench, where))
+      } finally {
+        await network.stop()
       }
       return tables
     } finally {
@@ -43,7 +52,7 @@ interface Host {
   readonly url: string
 }
 
-async function compare(client: string, source: Host, size: number, bench: Bench): Promise<Table> {
+async function compare(client: string, source: Host, size: number, bench: Bench, where: string): Promise<Table> {
   const measured = { direct: [], first: [], again: [], destination: [] } satisfies Record<string, Measured[]>
   const rounds: Record<keyof typeof measured, Measured[]> = measured
   for (let round = 1; round <= bench.rounds; round += 1) {
@@ -73,7 +82,7 @@ async function compare(client: string, source: Host, size: number, bench: Bench)
     return [title, seconds(result.wall), against === undefined ? '–' : ratio(result.wall, wall(against))]
   }
   return {
-    title: `${(LAYERS * size) / MIB} MiB in ${LAYERS} layers, pulled by ${client}`,
+    title: `${(LAYERS * size) / MIB} MiB in ${LAYERS} layers, pulled by ${client}, ${where}`,
     columns: ['pull', 'wall', 'ratio'],
     rows: [
       row('direct', 'from the source'),
