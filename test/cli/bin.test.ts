@@ -2,11 +2,11 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 const bin = fileURLToPath(new URL('../../bin/replicate.js', import.meta.url))
 
@@ -59,15 +59,14 @@ test('a reader that goes away is no error', async () => {
 })
 
 test('a file that is not there is a configuration error', async () => {
-  const home = await mkdtemp(join(tmpdir(), 'replicate-bin-'))
+  const home = temporaryDirectory()
   const result = await start(['policies', 'validate', 'missing.yaml', '--home', home])
   expect(result.code).toBe(2)
   expect(result.stderr).toContain('missing.yaml')
 })
 
 test.runIf(process.platform !== 'win32')('compiled code is kept where nobody else can put any', async () => {
-  const cache = await mkdtemp(join(tmpdir(), 'replicate-bin-'))
-  onTestFinished(() => rm(cache, { recursive: true }))
+  const cache = temporaryDirectory()
   const env = { ...process.env, XDG_CACHE_HOME: cache }
   const version = () =>
     once(spawn('sh', ['-c', 'umask 000; exec "$@"', 'sh', process.execPath, bin, '--version'], { env }), 'close')

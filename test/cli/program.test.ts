@@ -1,7 +1,6 @@
 /** The command line as users meet it: help, mistakes, options, exit status. */
 
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
@@ -9,6 +8,7 @@ import type { PolicyPlan } from '../../src/app/app.ts'
 import { STATUSES, worstExitCode } from '../../src/cli/exit-code.ts'
 import { buildProgram } from '../../src/cli/program/program.ts'
 import { ConfigurationError, LockedError } from '../../src/core/errors.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { command, execution, policy, task } from './support.ts'
 
 /** Every command and group, as it is typed. */
@@ -272,7 +272,7 @@ describe('run', () => {
   })
 
   test('reports and summaries are written, and the job summary appended', async () => {
-    const cwd = await mkdtemp(join(tmpdir(), 'replicate-cli-'))
+    const cwd = temporaryDirectory()
     await writeFile(join(cwd, 'job.md'), 'before\n')
     await command(['run', '--report', 'r.json', '--summary', 's.md'], {
       cwd,
@@ -306,7 +306,7 @@ describe('plan', () => {
   })
 
   test('a plan that was written out is applied as it is', async () => {
-    const cwd = await mkdtemp(join(tmpdir(), 'replicate-cli-'))
+    const cwd = temporaryDirectory()
     await command(['plan', 'p.yaml', '--out', 'plan.json'], { plan, cwd })
     const { ran } = await command(['run', '--plan', 'plan.json'], { cwd })
     expect(ran[0]?.plan?.policies.map(({ policy, tasks }) => [policy, [...tasks]])).toEqual([
@@ -319,7 +319,7 @@ describe('plan', () => {
   })
 
   test('a file that is no plan is refused', async () => {
-    const cwd = await mkdtemp(join(tmpdir(), 'replicate-cli-'))
+    const cwd = temporaryDirectory()
     await writeFile(join(cwd, 'plan.json'), '{"version": 2}')
     expect(await command(['run', '--plan', 'plan.json'], { cwd })).toMatchObject({ code: 2, names: [] })
   })
@@ -463,7 +463,7 @@ describe('the other commands', () => {
   })
 
   test('config init never overwrites', async () => {
-    const cwd = await mkdtemp(join(tmpdir(), 'replicate-cli-'))
+    const cwd = temporaryDirectory()
     expect((await command(['config', 'init', 'a/p.yaml'], { cwd })).code).toBe(0)
     expect((await command(['config', 'init', 'a/p.yaml'], { cwd })).stderr).toContain('it exists already')
   })
