@@ -74,3 +74,11 @@ test('one that was cut short is refused before anything is contacted', async () 
   }
   expect([source.requests.length, there()]).toEqual([before, []])
 })
+
+test('sends nothing that has come to its destination since', async () => {
+  const { here, plan, apply } = await planned('', ['v1', 'v2'])
+  await plan()
+  expect(await here.run(['run', 'policy.yaml'])).toMatchObject({ code: 0 })
+  expect(await apply()).toMatchObject({ code: 0 })
+  expect(await here.execution('last')).toMatchObject({ status: 'succeeded', succeed: 2, bytes_copied: 0 })
+})

@@ -238,7 +238,8 @@ async function transfer(
     unkept: run.unkept,
     audience: request.audience,
   })
-  const leftovers = request.again !== undefined || history.uploads.mayHaveLeft(id)
+  // Since a plan was made that is only applied now, others may have put there what it is about.
+  const leftovers = request.again !== undefined || request.plan !== undefined || history.uploads.mayHaveLeft(id)
   // What could not be planned has failed already.
   let failures = totals.blocked
   const giveUp = (): void => {

@@ -32,7 +32,7 @@ export interface RunnerOptions {
   readonly names?: ContentNames | undefined
   /** Ask for everything that a manifest of the destination names, instead of taking it to be there. */
   readonly thorough?: boolean | undefined
-  /** An earlier execution may have left blobs, even if the plan saw no repository: a repository without tags is not listed. */
+  /** Others may have left blobs since the plan, or before it, even if the plan saw no repository: a repository without tags is not listed. */
   readonly leftovers?: boolean | undefined
 }
 
