@@ -1,7 +1,7 @@
 /** What every request to the daemon meets: its limits, its errors, its certificate. */
 
 import { writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
@@ -75,4 +75,60 @@ test('a certificate that is renewed counts for the next connection, and a broken
   writeFileSync(tls.key, 'no key')
   await expect(listener.renew()).rejects.toThrow('cannot use the certificate')
   expect(await shown()).toBe(second)
+})
+
+test.each([
+  ['says nothing', ''],
+  ['sends its head byte by byte', 'GET / HTTP/1.1\r\nhost: '],
+  [
+    'sends its body byte by byte',
+    'POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n',
+  ],
+])('a client that %s is given up, and others are answered meanwhile', async (_, beginning) => {
+  const listener = await createListener(LOCAL, () => {}, { request: 5000, head: 3000, look: 50 })
+  listener.app.get('/', async () => 'here')
+  listener.app.post('/', async () => 'read')
+  onTestFinished(() => listener.close(0))
+  const url = await listener.listen()
+  const slow = connect(Number(new URL(url).port), '127.0.0.1')
+  slow.on('error', () => {})
+  const { promise: closed, resolve } = Promise.withResolvers<void>()
+  slow.on('close', resolve).resume()
+  slow.write(beginning)
+  const drip = setInterval(() => beginning !== '' && !slow.destroyed && slow.write('1'), 50)
+  onTestFinished(() => {
+    clearInterval(drip)
+    slow.destroy()
+  })
+  expect(await (await fetch(url)).text()).toBe('here')
+  await closed
+  expect(await (await fetch(url)).text()).toBe('here')
+})
+
+test('a thousand connections are held, and one more is closed at once', async () => {
+  // They are opened one by one, which may take a while.
+  const listener = await createListener(LOCAL, () => {}, { request: 600_000, head: 600_000, look: 2000 })
+  listener.app.get('/', async () => 'here')
+  onTestFinished(() => listener.close(0))
+  const url = await listener.listen()
+  const sockets: Socket[] = []
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  const open = (): Promise<Socket> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1', () => resolve(socket))
+      socket.on('error', reject)
+      sockets.push(socket)
+    })
+  for (let count = 0; count < 1000; count += 1) await open()
+  const { promise: refused, resolve } = Promise.withResolvers<void>()
+  const last = await open()
+  last.on('close', () => resolve()).resume()
+  await refused
+  const [first] = sockets
+  const { promise: heard, resolve: hear } = Promise.withResolvers<string>()
+  first?.on('data', (chunk) => hear(String(chunk)))
+  first?.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  expect(await heard).toMatch(/^HTTP\/1\.1 200 /)
 })

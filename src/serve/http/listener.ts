@@ -13,9 +13,8 @@ const BODY_LIMIT = 1024 * 1024
 const HEADER_LIMIT = 16 * 1024
 /** At once; further ones are closed. */
 const CONNECTIONS = 1000
-/** Milliseconds that a request may take to come in, and its head. */
-const REQUEST_TIMEOUT = 30_000
-const HEAD_TIMEOUT = 10_000
+/** Milliseconds that a request may take to come in, and its head; how often that is looked at. */
+const PATIENCE = { request: 30_000, head: 10_000, look: 2000 }
 /** Milliseconds between two requests of a connection. */
 const IDLE_TIMEOUT = 30_000
 const REQUESTS_PER_CONNECTION = 1000
@@ -37,25 +36,26 @@ type Tls = NonNullable<ServeSettings['tls']>
 export async function createListener(
   { host, port, tls }: Pick<ServeSettings, 'host' | 'port' | 'tls'>,
   failed: (text: string) => void,
+  patience = PATIENCE,
 ): Promise<Listener> {
   const common = {
     bodyLimit: BODY_LIMIT,
     logger: false,
     // At the end idle connections are closed at once, and the others with their answer.
     forceCloseConnections: 'idle',
-    requestTimeout: REQUEST_TIMEOUT,
+    requestTimeout: patience.request,
     keepAliveTimeout: IDLE_TIMEOUT,
     maxRequestsPerSocket: REQUESTS_PER_CONNECTION,
     routerOptions: { maxParamLength: 1024 },
   } as const
   const limits = {
     maxHeaderSize: HEADER_LIMIT,
-    headersTimeout: HEAD_TIMEOUT,
-    connectionsCheckingInterval: 2000,
+    headersTimeout: patience.head,
+    connectionsCheckingInterval: patience.look,
   }
   const secure = tls && (await certificateOf(tls))
   const app: FastifyInstance = secure
-    ? fastify({ ...common, https: { ...limits, ...secure, handshakeTimeout: HEAD_TIMEOUT } })
+    ? fastify({ ...common, https: { ...limits, ...secure, handshakeTimeout: patience.head } })
     : fastify({ ...common, http: limits })
   app.server.maxConnections = CONNECTIONS
   answerErrors(app, failed)
