@@ -107,7 +107,7 @@ test.each([
 
 test('a thousand connections are held, and one more is closed at once', async () => {
   // They are opened one by one, which may take a while.
-  const listener = await createListener(LOCAL, () => {}, { request: 600_000, head: 600_000, look: 2000 })
+  const listener = await createListener(LOCAL, () => {}, { request: 240_000, head: 240_000, look: 2000 })
   listener.app.get('/', async () => 'here')
   onTestFinished(() => listener.close(0))
   const url = await listener.listen()
