@@ -74,18 +74,13 @@ export async function admit(
     return { kind: 'refused', reason: mine.reason ?? `${mine.action} by policy ${policy.name}` }
   }
   const read = mine.digest && memory.peek(place.repository, mine.digest)
-  return { kind: 'bring', policy, tasks: tasks.filter(isTransfer).map(lasting), ...(read ? { read } : {}) }
+  return { kind: 'bring', policy, tasks: tasks.filter(isTransfer), ...(read ? { read } : {}) }
 }
 
 /** A pinned tag has none at the source. */
 function isOf({ source, destination, digest }: TaskSpec, pulled: Pulled): boolean {
   if (pulled.tag === undefined) return digest === pulled.digest
   return source.tag === pulled.tag || destination.tag === pulled.tag
-}
-
-/** A run may wait until another one has ended, which has brought blobs to the repository meanwhile. */
-function lasting({ new_repository, ...task }: TaskSpec): TaskSpec {
-  return task
 }
 
 function isTransfer({ action, unresolved }: TaskSpec): boolean {
