@@ -7,6 +7,7 @@ import { PrepareError } from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { plural } from '../../core/plural.ts'
 import { formatResource, type Resource } from '../../core/reference.ts'
+import { placeOf } from '../../core/registry.ts'
 import type { ArtifactEvent } from '../../core/requests.ts'
 import type { History } from '../../history/history.ts'
 import type { Endpoint, ManifestMemory, Route } from '../endpoint.ts'
@@ -105,15 +106,16 @@ export async function stagePing(
   ctx.emit({ type: 'stage', stage: 'prepare', state: 'started', text })
   const down = new Map<Endpoint, unknown>()
   const noting = async (endpoint: Endpoint): Promise<void> => {
-    const { name, url, path = '' } = endpoint.registry
+    const { name } = endpoint.registry
+    const place = placeOf(endpoint.registry)
     try {
       await endpoint.adapter.ping(ctx)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      if (!ctx.signal.aborted) history?.registries.keepStatus(name, url ?? path, reason)
+      if (!ctx.signal.aborted) history?.registries.keepStatus(name, place, reason)
       throw error
     }
-    history?.registries.keepStatus(name, url ?? path)
+    history?.registries.keepStatus(name, place)
   }
   const pings = destinations.map(async (endpoint) => {
     try {

@@ -3,6 +3,7 @@
 import type { Configuration } from '../../config/load.ts'
 import { ConfigurationError } from '../../core/errors.ts'
 import type { Policy } from '../../core/policy.ts'
+import { placeOf } from '../../core/registry.ts'
 import type { SettledEvent, SettleTimes } from '../../history/history.ts'
 import type { Daemon } from '../parts.ts'
 import { isEcho } from './echo.ts'
@@ -36,8 +37,7 @@ export function settle({ program, current }: Omit<Daemon, 'events'>, times: Sett
 /** Undefined where no registry has that name any more. */
 export function addressOf(registry: string, configuration: Configuration): string | undefined {
   try {
-    const { url, path = '' } = configuration.registryOf(registry)
-    return url ?? path
+    return placeOf(configuration.registryOf(registry))
   } catch (error) {
     if (error instanceof ConfigurationError) return undefined
     throw error

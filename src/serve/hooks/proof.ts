@@ -1,8 +1,9 @@
 /** Whether a delivery proves that it knows the secret. Takes as long for a wrong one as for the right one. */
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { Delivery } from '../../core/adapter.ts'
 import type { HookFacts } from '../../core/hooks.ts'
+import { isSameSecret } from '../http/same.ts'
 
 /** `missing`: nothing was shown. */
 export type Proof = 'right' | 'wrong' | 'missing'
@@ -28,7 +29,7 @@ export function secretShown(
     ...secretsIn(url),
   ].filter((text) => text !== '')
   if (shown.length === 0) return 'missing'
-  return shown.slice(0, MOST).filter((text) => isSame(text, secret)).length > 0 ? 'right' : 'wrong'
+  return shown.slice(0, MOST).filter((text) => isSameSecret(text, secret)).length > 0 ? 'right' : 'wrong'
 }
 
 /** By the HMAC of the body that a header has. */
@@ -36,7 +37,7 @@ export function bodySigned(headers: Delivery['headers'], body: Uint8Array, secre
   const shown = headers[header]?.trim().toLowerCase()
   if (!shown) return 'missing'
   const right = createHmac('sha256', secret).update(body).digest('hex')
-  return isSame(shown.replace(/^sha256=/, ''), right) ? 'right' : 'wrong'
+  return isSameSecret(shown.replace(/^sha256=/, ''), right) ? 'right' : 'wrong'
 }
 
 function secretsIn(url: string): readonly string[] {
@@ -48,12 +49,4 @@ function secretsIn(url: string): readonly string[] {
 function passwordIn(credentials: string): string {
   const text = Buffer.from(credentials, 'base64').toString('utf8')
   return text.slice(text.indexOf(':') + 1)
-}
-
-const KEY = randomBytes(32)
-
-/** Of their hashes, which have one length. */
-function isSame(shown: string, right: string): boolean {
-  const hash = (text: string): Buffer => createHmac('sha256', KEY).update(text).digest()
-  return timingSafeEqual(hash(shown), hash(right))
 }

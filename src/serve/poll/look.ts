@@ -7,6 +7,7 @@ import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import { ReplicateError } from '../../core/errors.ts'
 import { type Policy, routesOf } from '../../core/policy.ts'
+import { placeOf } from '../../core/registry.ts'
 import type { Endpoint } from '../../engine/endpoint.ts'
 import { createLook, type Look } from '../../engine/list/look.ts'
 import type { Poll, PollChange } from '../../history/history.ts'
@@ -124,10 +125,7 @@ async function visitRepository(repository: string, { policy, poll, look, lent }:
 
 /** What a snapshot is of: where any of this changes, all is looked at anew, and run anew. */
 function selectionOf(policy: Policy, { registryOf }: Configuration): string {
-  const addressOf = (name: string): string => {
-    const { url, path = '' } = registryOf(name)
-    return url ?? path
-  }
+  const addressOf = (name: string): string => placeOf(registryOf(name))
   const { source, filters, referrers, deletion } = policy
   const destinations = routesOf(policy).map(({ destination }) => [addressOf(destination.registry), destination])
   const all = [addressOf(source.registry), source, filters, referrers, deletion, destinations]

@@ -1,12 +1,12 @@
 /** Who a client is, and through which policies it may pull. */
 
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { PullUser, ServeSettings } from '../../../config/serve.ts'
 import type { Clock } from '../../../core/cancel.ts'
 import { isLoopback } from '../../../core/registry.ts'
 import { addressOf } from '../../http/address.ts'
 import { createGuesses } from '../../http/guesses.ts'
+import { isSameSecret } from '../../http/same.ts'
 import { Refusal } from '../refusal.ts'
 import { createTokens } from './tokens.ts'
 
@@ -44,7 +44,8 @@ export function createUsers(settings: () => ServeSettings, clock: Clock): Users 
     }
     const user = users?.find(({ name }) => name === given.name)
     // A name that does not exist takes as long.
-    const isRight = isSame(given.password, user?.password.reveal() ?? '')
+    const password = user?.password.reveal() ?? ''
+    const isRight = isSameSecret(given.password, password) && password !== ''
     if (user && isRight) return user
     guesses.wrong(address)
     return undefined
@@ -139,10 +140,4 @@ function originOf({ headers }: IncomingMessage, { host, port, tls, behind_proxy 
 
 function authorizationOf({ headers: { authorization = '' } }: IncomingMessage): string {
   return authorization.length > LONGEST ? '' : authorization
-}
-
-/** In a time that does not tell how much of it is right. */
-function isSame(given: string, right: string): boolean {
-  const hash = (text: string): Buffer => createHash('sha256').update(text).digest()
-  return timingSafeEqual(hash(given), hash(right)) && right !== ''
 }
