@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { abortReason } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import { messageOf, StorageError } from '../../core/errors.ts'
+import { killGroup } from '../../process/group.ts'
 import type { Held } from '../store/held.ts'
 
 export interface Helm {
@@ -135,13 +136,4 @@ function complaintIn(said: string): string | undefined {
   const line = lines.find((one) => /^Error:|^fatal error:|^panic:/.test(one)) ?? lines.find((one) => one !== '')
   const text = line?.replace(/^Error: /, '')
   return text === undefined || text.length <= 500 ? text : `${text.slice(0, 500)}…`
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It has already ended.
-  }
 }

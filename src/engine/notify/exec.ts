@@ -5,6 +5,7 @@ import { basename } from 'node:path'
 import { abortReason } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import { CommandError, hasCode } from '../../core/errors.ts'
+import { killGroup } from '../../process/group.ts'
 
 export interface CommandRequest {
   readonly command: readonly [string, ...string[]]
@@ -79,13 +80,4 @@ function ended(
     if (signal.aborted) onAbort()
     else signal.addEventListener('abort', onAbort, { once: true })
   })
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It has already ended.
-  }
 }
