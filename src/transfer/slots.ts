@@ -1,4 +1,4 @@
-/** Slots for blob streams: a bounded number at once, shared fairly between tasks. */
+/** Slots: a bounded number of works at once, shared fairly between their owners; blob streams between tasks, for one. */
 
 import { abortReason } from '../core/cancel.ts'
 

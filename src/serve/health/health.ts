@@ -4,9 +4,9 @@ import type { Adapter } from '../../core/adapter.ts'
 import { abortReason, after } from '../../core/cancel.ts'
 import { describeError, HistoryError, NetworkError, ReplicateError } from '../../core/errors.ts'
 import { placeOf, type Registry } from '../../core/registry.ts'
+import { Slots } from '../../transfer/slots.ts'
 import type { Daemon, Part } from '../parts.ts'
 import { registriesIn } from '../registries.ts'
-import { createTurns } from '../turns.ts'
 import { type Change, notifyChange } from './notify.ts'
 
 /** How many registries are checked at once. */
@@ -40,7 +40,7 @@ interface Watched {
 export function startHealth(daemon: Daemon): Part {
   const watched = new Map<string, Watched>()
   const loops = new Set<Promise<void>>()
-  const turns = createTurns(AT_ONCE)
+  const slots = new Slots(AT_ONCE)
 
   function look(): void {
     const { configuration, settings } = daemon.current()
@@ -79,8 +79,12 @@ export function startHealth(daemon: Daemon): Part {
     while (!signal.aborted) {
       await daemon.program.clock.sleep(delay, signal).catch(() => {})
       if (signal.aborted) return
-      const reason = await turns.take(() => reasonOf(daemon, one.registry, signal), signal)
-      // It says nothing of the registry that its check was stopped.
+      const check = (): Promise<string | undefined> => reasonOf(daemon, one.registry, signal)
+      const reason = await slots.use(one, signal, check).catch((error: unknown) => {
+        if (!signal.aborted) throw error
+        return undefined
+      })
+      // A check that was stopped says nothing of the registry.
       if (signal.aborted) return
       const change = judge(daemon, one, reason)
       if (change) {

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { describeError } from '../../core/errors.ts'
 import { plural } from '../../core/plural.ts'
 import type { Policy } from '../../core/policy.ts'
+import { Slots } from '../../transfer/slots.ts'
 import type { Daemon, Part, WishEnd } from '../parts.ts'
-import { createTurns } from '../turns.ts'
 import { type Looked, lookAt } from './look.ts'
 
 /** Policies whose sources are looked at at once. */
@@ -32,7 +32,7 @@ interface Line {
 
 export function startPolls(daemon: Daemon): Part {
   const { clock, history } = daemon.program
-  const turns = createTurns(AT_ONCE)
+  const slots = new Slots(AT_ONCE)
   const lines = new Map<string, Promise<void>>()
   let changed = new AbortController()
 
@@ -64,10 +64,14 @@ export function startPolls(daemon: Daemon): Part {
         continue
       }
       const began = clock.monotonic()
-      await turns.take(() => look(line, now.policy), daemon.signal)
+      await slots.use(line, daemon.signal, () => look(line, now.policy)).catch(unlessStopped)
       next = began + pauseOf(now.interval, line.failures)
     }
     lines.delete(policy)
+  }
+
+  function unlessStopped(error: unknown): void {
+    if (!daemon.signal.aborted) throw error
   }
 
   async function look(line: Line, policy: Policy): Promise<void> {
