@@ -93,19 +93,19 @@ export async function createImageTools(
  *  hold no images, and get no credential of theirs to those who name them. */
 function registryFor(host: string, source: Registry, { registries, types }: Configuration): Registry {
   const implied = registryOfHost(host, types)
-  const address = addressOf(implied)
+  const address = hostAndPathOf(implied)
   const holdsImages = ({ type }: Registry): boolean =>
     types.find(({ identity }) => identity === type)?.resources.includes('image') ?? true
   const defined = [source, ...registries.values()].filter((one) => registries.has(one.name) && holdsImages(one))
   return (
     defined.find(({ name }) => name === host) ??
-    defined.find((one) => one.url !== undefined && addressOf(one) === address) ??
+    defined.find((one) => one.url !== undefined && hostAndPathOf(one) === address) ??
     implied
   )
 }
 
 /** Host, port and path, without a scheme. */
-function addressOf({ url = '' }: Registry): string {
+function hostAndPathOf({ url = '' }: Registry): string {
   const { host, pathname } = new URL(url)
   return `${host}${pathname.replace(/\/+$/, '')}`
 }

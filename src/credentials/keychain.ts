@@ -66,7 +66,7 @@ export async function keychainCredential(
       hint: `replace it: replicate credentials set ${name}`,
     })
   }
-  const address = addressOf(url)
+  const address = originOf(url)
   if ((untrusted || entry.address !== undefined) && entry.address !== address) {
     throw new CredentialError(
       `${whose} is for ${entry.address ?? 'no address yet'}, and is not sent to ${address ?? 'another place'}`,
@@ -106,7 +106,7 @@ export function createKeychain({ env, timeout }: KeychainOptions): Keychain {
     },
     async store({ name, url }, credential) {
       known = undefined
-      const kept: KeychainEntry = { ...credential, address: addressOf(url) }
+      const kept: KeychainEntry = { ...credential, address: originOf(url) }
       await ask({ action: 'store', account: name, secret: JSON.stringify(kept) }, WRITE_WITHIN)
     },
     async remove(account) {
@@ -116,7 +116,7 @@ export function createKeychain({ env, timeout }: KeychainOptions): Keychain {
   }
 }
 
-function addressOf(url: string | undefined): string | undefined {
+function originOf(url: string | undefined): string | undefined {
   return url === undefined ? undefined : new URL(url).origin
 }
 

@@ -6,7 +6,7 @@ import type { SettleTimes } from '../../history/history.ts'
 import type { Daemon, Events, Part } from '../parts.ts'
 import { createAlarm } from './alarm.ts'
 import { createReacting } from './react.ts'
-import { addressOf, settle } from './settle.ts'
+import { knownPlaceOf, settle } from './settle.ts'
 
 /** Milliseconds that an event is kept after it was acted on, so that its delivery is known again. */
 const KEPT_FOR = 7 * 24 * 60 * 60 * 1000
@@ -60,7 +60,7 @@ export function createEvents(daemon: Omit<Daemon, 'events'>): Events & Part {
     take(name, events, via, policy) {
       const { configuration, settings } = daemon.current()
       const received = clock.now()
-      const address = addressOf(name, configuration)
+      const address = knownPlaceOf(name, configuration)
       if (address === undefined) throw new ConfigurationError(`there is no registry ${name} any more`)
       const added = history.events.add(events, {
         registry: name,

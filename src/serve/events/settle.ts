@@ -21,7 +21,7 @@ export function settle({ program, current }: Omit<Daemon, 'events'>, times: Sett
   const wanted = events.flatMap((event) => {
     const isWanted = (policy: Policy): boolean =>
       concerns(event, policy) && !isEcho(event, policy, configuration, history, now)
-    const isOurs = addressOf(event.registry, configuration) === event.address
+    const isOurs = knownPlaceOf(event.registry, configuration) === event.address
     const policies = isOurs ? configuration.policies.filter(isWanted) : []
     if (policies.length === 0) passed.push(event)
     else taken.push(event)
@@ -35,7 +35,7 @@ export function settle({ program, current }: Omit<Daemon, 'events'>, times: Sett
 }
 
 /** Undefined where no registry has that name any more. */
-export function addressOf(registry: string, configuration: Configuration): string | undefined {
+export function knownPlaceOf(registry: string, configuration: Configuration): string | undefined {
   try {
     return placeOf(configuration.registryOf(registry))
   } catch (error) {

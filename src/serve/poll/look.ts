@@ -125,9 +125,9 @@ async function visitRepository(repository: string, { policy, poll, look, lent }:
 
 /** What a snapshot is of: where any of this changes, all is looked at anew, and run anew. */
 function selectionOf(policy: Policy, { registryOf }: Configuration): string {
-  const addressOf = (name: string): string => placeOf(registryOf(name))
+  const placeNamed = (name: string): string => placeOf(registryOf(name))
   const { source, filters, referrers, deletion } = policy
-  const destinations = routesOf(policy).map(({ destination }) => [addressOf(destination.registry), destination])
-  const all = [addressOf(source.registry), source, filters, referrers, deletion, destinations]
+  const destinations = routesOf(policy).map(({ destination }) => [placeNamed(destination.registry), destination])
+  const all = [placeNamed(source.registry), source, filters, referrers, deletion, destinations]
   return createHash('sha256').update(JSON.stringify(all)).digest('hex')
 }
