@@ -35,7 +35,7 @@ function load() {
   })
 }
 
-/** Compiled code is kept between runs, in a directory that nobody else can put code into. */
+/** Compiled code is kept between runs, in a directory that no other user can put code into. */
 function keepCompiledCode() {
   return Promise.all([import('node:module'), import('node:os'), import('node:path'), import('node:fs')]).then(
     (modules) => {

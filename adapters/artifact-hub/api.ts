@@ -17,7 +17,7 @@ export async function allPackages(http: HttpClient, ctx: Context): Promise<reado
   return (await askJson(http, { url: '/api/v1/helm-exporter' }, z.array(PACKAGE), 'packages', ctx)).value
 }
 
-/** Throws a `RegistryError` with status 404 where there is none. */
+/** Throws a `RegistryError` with status 404 for a package that does not exist. */
 export async function findPackage(http: HttpClient, repository: string, name: string, ctx: Context): Promise<Package> {
   const url = `/api/v1/packages/helm/${encodeURIComponent(repository)}/${encodeURIComponent(name)}`
   return (await askJson(http, { url }, PACKAGE, `repository of the package ${repository}/${name}`, ctx)).value

@@ -20,7 +20,7 @@ export interface Harbor {
   /** For what is listed below `/v2/`: as `http`, but with tokens for anonymous access. A client that knows tokens would ask for one at the
    *  API, too. */
   v2(): Promise<HttpClient>
-  /** Asked once; throws where this is no Harbor 2, or the credential is refused. */
+  /** Asked once; throws if this is not a Harbor 2, or if it refuses the credential. */
   info(ctx: Context): Promise<SystemInfo>
   /** Throws a `CredentialError` where the credential is refused below `/v2/`. */
   checkV2(ctx: Context): Promise<void>

@@ -82,7 +82,7 @@ export async function createImageTools(
     async open(name) {
       const endpoint = opened.get(name) ?? opening(name)
       opened.set(name, endpoint)
-      // One that failed is opened again by whoever asks next.
+      // A registry that could not be opened is opened again by the next caller.
       endpoint.catch(() => opened.delete(name))
       return endpoint
     },

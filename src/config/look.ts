@@ -12,7 +12,7 @@ export interface Look {
   readonly names: 'repositories' | 'tags' | 'artifact'
   /** A directory or an archive: what is in it is read without asking anyone. */
   readonly isLocal: boolean
-  /** It names nothing in it: an empty one is no mistake. */
+  /** It names a registry and nothing inside it: an empty one is not a mistake. */
   readonly isPlace: boolean
 }
 

@@ -140,7 +140,7 @@ function builtDestination(
   return { registry: registry.name, ...landing, ...DEFAULTS }
 }
 
-/** A registry that can only be read is no destination. */
+/** A registry that can only be read cannot be a destination. */
 function checkWritable(
   destinations: readonly PolicyDestination[],
   input: PolicyInput['destination'],

@@ -71,7 +71,7 @@ function built(
     return [{ poll }]
   }
   if (pull === true) return [{ pull, ...(max_age === undefined ? {} : { max_age }) }]
-  findings.push({ path: [...path, 'pull'], message: '`pull: false` is no trigger', hint: 'leave it out' })
+  findings.push({ path: [...path, 'pull'], message: '`pull: false` is not a trigger', hint: 'leave it out' })
   return []
 }
 

@@ -4,7 +4,7 @@ import type { Descriptor, Digest } from './descriptor.ts'
 import type { Manifest } from './manifest.ts'
 import type { Location } from './plan.ts'
 
-/** Owned by whoever started the run. Its methods do not throw for what a client does. */
+/** Owned by the caller that started the run. Its methods do not throw for what a client does. */
 export interface Audience {
   /** The destination that they look at; of other destinations of the run they hear nothing. */
   readonly place: Pick<Location, 'registry' | 'repository'>

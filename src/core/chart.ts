@@ -1,4 +1,4 @@
-/** A Helm chart in an OCI manifest, and what it is called by: its archive, whoever made the manifest. */
+/** A Helm chart in an OCI manifest, and what it is called by: its archive, no matter which tool made the manifest. */
 
 import type { Descriptor, Digest } from './descriptor.ts'
 import { contentsOf, HELM_CONFIG, isIndex, isSchema1, type Manifest } from './manifest.ts'

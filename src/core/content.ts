@@ -24,7 +24,7 @@ export const SMALL_BLOB = 256 * 1024
 export interface ContentSource {
   /** Present in a store that does not keep manifests but makes them of what it has: the digest by which it knows what `manifest` describes,
    *  and which `resolve` gives; undefined for what it cannot hold. Two sides have the same where either's name of the other's manifest is
-   *  the same, whoever made the manifests. */
+   *  the same, no matter which tool made the manifests. */
   nameOf?(manifest: Manifest): Digest | undefined
   /** Goes with `nameOf`: what stands beside the content that the store calls `name`, such as the provenance of a chart. What earlier runs have seen
    *  is believed, unless `fresh` is set. */

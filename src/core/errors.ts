@@ -72,7 +72,7 @@ export class UnsupportedError extends ReplicateError {
   override readonly exitCode = 2
 }
 
-/** The registry, or its token server, refused the credential, or there is none. */
+/** The registry, or its token server, refused the credential, or no credential was found. */
 export class CredentialError extends ReplicateError {
   readonly code = 'credential'
   override readonly exitCode = 3
@@ -259,7 +259,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The code of an error of Node's, such as `ENOENT`; empty where there is none. */
+/** The code of an error of Node's, such as `ENOENT`; empty if the error has none. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

@@ -21,7 +21,7 @@ export interface HttpRequest {
   readonly body?: Uint8Array | BodySource
   /** What a token must allow: `repository:a/b:pull`, several for a mount. Used when the registry wants bearer tokens. */
   readonly scopes?: readonly string[]
-  /** Statuses that are an answer and no error; default: every 2xx. */
+  /** Statuses that are answers and not errors; default: every 2xx. */
   readonly expect?: readonly number[]
   /** `blob`: a body of any length, which takes the slot of a stream and may be answered slowly; default `small`. */
   readonly kind?: 'small' | 'blob'
@@ -69,7 +69,7 @@ export interface PostRequest {
   readonly registry?: Registry
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** Statuses besides every 2xx that are an answer and no error. */
+  /** Statuses besides every 2xx that are answers and not errors. */
   readonly answers?: readonly number[]
 }
 

@@ -9,7 +9,7 @@ export interface Schedule {
   /** undefined: that of this machine. */
   readonly timezone: string | undefined
   readonly fields: ScheduleFields
-  /** The first time after `time`, both in milliseconds since 1970; undefined where there is none. When clocks go forward a time that is
+  /** The first time after `time`, both in milliseconds since 1970; undefined if the schedule has none left. When clocks go forward a time that is
    *  skipped comes once, an hour later; when they go back one that comes twice counts once. What runs each hour runs each hour that passes. */
   after(time: number): number | undefined
 }

@@ -140,7 +140,7 @@ async function searchHelper(
 
 const LARGEST_FILE = 4 * 1024 * 1024
 
-/** Opened one after another, so that a broken file is no error where an earlier one answers. */
+/** Opened one after another, so that a broken file does not matter when an earlier one answers. */
 async function* dockerFiles(surroundings: DockerSurroundings): AsyncGenerator<{ file: DockerFile; origin: string }> {
   const { env, home, warn } = surroundings
   if (env.DOCKER_AUTH_CONFIG) {

@@ -41,7 +41,7 @@ function credentialNamed(
   for (const secret of [password, token]) if (secret !== undefined) secrets(secret, username)
 
   const set = [username, password, token].some((value) => value !== undefined)
-  // What is set for a host may go to that host, whoever names it.
+  // What is set for a host may go to that host, whatever file names it.
   if (set && untrusted && name === own) {
     throw new CredentialError(
       `${prefix}_… is set, and is not sent to an address that an untrusted file calls ${name}`,

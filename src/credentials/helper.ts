@@ -84,7 +84,7 @@ function run(
       clearTimeout(timer)
       resolve({ code: code ?? signal ?? 'unknown', output: Buffer.concat(chunks).toString('utf8') })
     })
-    // A helper that ends without reading its input is no error.
+    // A helper may end without reading its input.
     child.stdin.on('error', () => {})
     child.stdin.end(input)
   })

@@ -1,4 +1,4 @@
-/** Whether two sides have the same content, where their digests differ: a chart is the same whoever made its manifest. */
+/** Whether two sides have the same content, where their digests differ: a chart is the same no matter which tool made its manifest. */
 
 import { type ContentName, contentNameOf } from '../core/chart.ts'
 import type { ContentStore } from '../core/content.ts'

@@ -96,7 +96,7 @@ export interface Events {
   take(registry: string, events: readonly RegistryEvent[], via: EventWay, policy?: string): number
 }
 
-/** What happens in the daemon, for logs, metrics, and whoever watches. */
+/** What happens in the daemon, for logs, metrics and other listeners. */
 export type ServeNews =
   | { readonly type: 'listening'; readonly url: string }
   | { readonly type: 'execution_started'; readonly execution: Execution }

@@ -13,7 +13,7 @@ export type MayRetry = (error: unknown, attempt: number) => Promise<boolean>
 /**
  * Yields the bytes from `start` up to `size`. Bytes beyond that are passed on, for the check to refuse. The client has repeated a request
  * that failed; only a stream that breaks off is opened again here, or a silent source would be waited for many times over. One that was let
- * go in a pause is opened again once `resumed` says so, which is no attempt.
+ * go in a pause is opened again once `resumed` says so, which does not count as an attempt.
  */
 export function resumable(
   open: OpenBlob,

@@ -130,7 +130,7 @@ beside: { registry: quay.io, image: team/beside, tag: "2" }
     const values = 'sidecar: { image: { repository: a/b } }\nimage: "{{ .Values.x }}"\nlist: [{ image: a/c }]\n'
     expect((await found({ files: { 'values.yaml': values } })).unresolved).toEqual([
       'values.yaml: sidecar.image has no tag',
-      'values.yaml: image is no reference to an image: "{{ .Values.x }}"',
+      'values.yaml: image is not a reference to an image: "{{ .Values.x }}"',
       'values.yaml: list.0.image has no tag',
     ])
   })

@@ -40,7 +40,7 @@ describe('a trigger', () => {
     ['{event: []}', '5:24 `event` is an empty list'],
     ['{event: pull, timezone: UTC}', '5:24 `event` must be one of push, delete, scan, label'],
     ['{event: push, timezone: UTC}', '5:30 `timezone` belongs to a `schedule`'],
-    ['{pull: false}', '5:23 `pull: false` is no trigger'],
+    ['{pull: false}', '5:23 `pull: false` is not a trigger'],
   ])('%s is refused', (trigger, expected) => {
     expect(wrong(trigger).map((line) => line.replace(/ \[.*/, ''))).toEqual([`policy.yaml:${expected}`])
   })

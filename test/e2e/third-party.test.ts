@@ -65,7 +65,7 @@ test.each([
     'export const adapter = () => { throw new Error("broken\\nhere") }',
     'cannot be made: broken',
   ],
-  ['it is no JavaScript', 'export const = 1', 'cannot be loaded'],
+  ['it is not JavaScript', 'export const = 1', 'cannot be loaded'],
 ])('says what is wrong where %s', async (_, code, expected) => {
   const [from, to] = await registries()
   const cli = program()

@@ -23,7 +23,7 @@ export interface HostCertificates {
 
 type Warn = TrustSurroundings['warn']
 
-/** The first directory with such a file counts, as it does for Podman. Undefined where there is none. Throws a `ConfigurationError` that
+/** The first directory with such a file counts, as it does for Podman. Undefined if no such directory exists. Throws a `ConfigurationError` that
  *  names a file of it that cannot be used. `etc` is for tests. */
 export async function hostCertificates(
   url: URL,

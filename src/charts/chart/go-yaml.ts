@@ -113,7 +113,7 @@ export function stringOf(scalar: Scalar): string | undefined {
   return typeof meaning === 'number' ? goFloat(meaning) : meaning === undefined ? undefined : String(meaning)
 }
 
-/** A scalar where Go's type is a bool; undefined where it is null, and `malformed` where it is none. */
+/** A scalar where Go's type is a bool; undefined where it is null, and `malformed` if it is not a bool. */
 export function boolOf(scalar: Scalar): boolean | undefined | 'malformed' {
   const meaning = meaningOf(scalar)
   return meaning === undefined || typeof meaning === 'boolean' ? meaning : 'malformed'

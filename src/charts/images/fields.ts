@@ -68,7 +68,7 @@ function noteFurther(text: string, to: Gathering): void {
 /** A reference that stands alone. `isRun`: Kubernetes runs it as it is, `latest` where it has no tag. */
 function noteText(text: string, isRun: boolean, place: string, to: Gathering): true {
   const image = parseImage(text)
-  if (!image) to.unresolved(`${place} is no reference to an image: ${JSON.stringify(foreignName(text))}`)
+  if (!image) to.unresolved(`${place} is not a reference to an image: ${JSON.stringify(foreignName(text))}`)
   else if (isRun || isWhole(image)) to.image(image)
   else to.unresolved(`${place} has no tag`)
   return true

@@ -43,7 +43,7 @@ function imageOf(
   const host = ALIASES.has(lower) ? DOCKER_HUB : lower
   const repository = host === DOCKER_HUB && !path.includes('/') ? `library/${path}` : path
   const port = HOST.exec(host)?.[1]
-  // Numbers that are no address, such as 1.2.3.4.5.
+  // Numbers that are not an address, such as 1.2.3.4.5.
   if (!HOST.test(host) || port === '0' || !URL.canParse(`https://${host}`)) return undefined
   if (!isRepositoryName(repository) || (tag !== undefined && !isTag(tag))) return undefined
   return { host, repository, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) }

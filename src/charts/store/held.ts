@@ -13,11 +13,11 @@ import { IntegrityError, messageOf, StorageError } from '../../core/errors.ts'
 const IN_MEMORY = 512 * 1024
 const CHUNK = 64 * 1024
 
-/** Content with its digest. Its owner drops it; whoever is still reading it then reads it to its end. */
+/** Content with its digest. Its owner drops it; a reader that has begun still reads it to its end. */
 export interface Held {
   readonly digest: Digest
   readonly size: number
-  /** `ctx` is of whoever reads. */
+  /** `ctx` belongs to the reader. */
   open(offset: number, ctx: Context): Bytes
   drop(): void
 }

@@ -20,7 +20,7 @@ export async function findProvenance(origin: Origin, urls: readonly string[], ct
   return undefined
 }
 
-/** Undefined where there is none beside the archive at `url`. */
+/** Undefined if the archive at `url` has no provenance beside it. */
 export async function readProvenance(origin: Origin, url: URL, ctx: Context): Promise<Held | undefined> {
   const place = new URL(url)
   place.pathname += '.prov'

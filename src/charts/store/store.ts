@@ -10,7 +10,7 @@ import { plausible, timeFrom } from '../../core/time.ts'
 import type { ChartVersion } from '../index/index.ts'
 import type { Charts } from './charts.ts'
 
-/** What a chart's manifest is called by: its archive, which is the same whoever made the manifest. */
+/** What a chart's manifest is called by: its archive, which is the same no matter which tool made the manifest. */
 export function nameOf(manifest: Manifest): ReturnType<NonNullable<ContentSource['nameOf']>> {
   return chartIn(manifest)?.archive.digest
 }

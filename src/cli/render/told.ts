@@ -13,7 +13,7 @@ export interface Scene {
   readonly colors: Colors
   /** How many times `-v` was given. */
   readonly verbose: number
-  /** Infinity where it is no terminal. */
+  /** Infinity if the output is not a terminal. */
   readonly columns: number
   /** Without bars: every line has its time in front, stages are announced, and each task is named. */
   readonly plain: boolean
@@ -23,7 +23,7 @@ export interface Scene {
   readonly time: number
 }
 
-/** The lines an event is worth, with its time where there are no bars or more is asked for; undefined where it is worth none. */
+/** The lines that say what an event means, with its time without bars or with `-v`; undefined for an event that is not worth a line. */
 export function eventText(event: Event, scene: Scene): string | undefined {
   const text = textOf(event, scene)
   if (text === undefined || !(scene.plain || scene.verbose > 0)) return text

@@ -17,7 +17,7 @@ export function emptySelection(
     return new PrepareError(
       `policy ${policy.name} selects nothing: ${source.registry.name} has nothing that it names`,
       {
-        hint: 'check the names of repositories and tags; allow_empty: true makes this no error',
+        hint: 'check the names of repositories and tags; with allow_empty: true this is not an error',
       },
     )
   }
@@ -26,6 +26,6 @@ export function emptySelection(
       ? `no repository of ${source.registry.name} matches`
       : `${plural(repositories, 'repository', 'repositories')}${seen === undefined ? '' : ` with ${plural(seen, 'tag')}`} seen at ${source.registry.name}, none matches`
   return new PrepareError(`policy ${policy.name} selects nothing: ${saw}`, {
-    hint: `\`replicate plan --explain\` shows which rule dropped what; allow_empty: true makes this no error`,
+    hint: `\`replicate plan --explain\` shows which rule dropped what; with allow_empty: true this is not an error`,
   })
 }

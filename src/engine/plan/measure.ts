@@ -119,7 +119,7 @@ export function createMeasure(
 /** What an action names, all its manifests together. */
 interface Contents {
   readonly blobs: ReadonlyMap<string, Descriptor>
-  /** Digests of blobs that are no layers. */
+  /** Digests of blobs that are not layers. */
   readonly configs: ReadonlySet<string>
   readonly platforms: readonly string[]
   readonly referrers: number | null

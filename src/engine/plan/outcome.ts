@@ -275,7 +275,7 @@ function onlyType({ type }: Endpoint): ResourceType | undefined {
 function misfitOfType(type: ResourceType, destination: Endpoint): Reason | undefined {
   const only = onlyType(destination)
   if (only === undefined || only === type) return undefined
-  const reason = `it is no ${only}, and ${destination.type.name} holds nothing else`
+  const reason = `it is not ${only === 'image' ? 'an' : 'a'} ${only}, and ${destination.type.name} holds nothing else`
   return { reason, reason_code: 'unsupported', hint: `set filters.resource: ${only}, or exclude it` }
 }
 

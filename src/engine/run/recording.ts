@@ -17,7 +17,7 @@ function keep(event: Event, history: History, id: number, now: number): void {
   if (event.type === 'log') history.logs.add(id, event.task, event.level, event.text, now)
   else if (event.type === 'stage') {
     history.logs.add(id, undefined, 'info', `${event.stage} ${event.state}: ${event.text}`, now, event)
-    // Ends of tasks are written at once: whoever watches is to see them after the stage that they belong to has begun.
+    // Ends of tasks are written at once: a reader has to see them after the stage that they belong to has begun.
     history.logs.flush()
   } else if (event.type === 'retry')
     history.logs.add(

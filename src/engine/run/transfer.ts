@@ -196,7 +196,7 @@ async function failureOf(work: () => Promise<void>): Promise<{ readonly error: u
   }
 }
 
-/** How long a task waits for its next attempt, in milliseconds; undefined where there is none: twice as long each time, and up to half
+/** How long a task waits for its next attempt, in milliseconds, or undefined if there is no next attempt: twice as long each time, and up to half
  *  of that more, so that tasks that failed together do not come back together. */
 function delayOf(
   error: unknown,

@@ -62,7 +62,7 @@ export class Ring {
     return this.#available > 1
   }
 
-  /** The next bytes; undefined where there are none yet. */
+  /** The next bytes; undefined if none have arrived yet. */
   shift(): Uint8Array | undefined {
     if (this.#rest) {
       const rest = this.#rest

@@ -11,7 +11,7 @@ export interface Alarm {
   ring(): void
 }
 
-/** A clock that is put back must not stop everything: nobody sleeps longer than this many milliseconds. */
+/** A clock that is put back must not stop everything: no sleep is longer than this many milliseconds. */
 const LONGEST = 60 * 60 * 1000
 
 export function createAlarm(clock: Clock, signal: AbortSignal): Alarm {

@@ -1,4 +1,4 @@
-/** Tells whoever is to know that a registry has changed. */
+/** Notifies the handlers of the configuration that a registry has become healthy or unhealthy. */
 
 import type { Context } from '../../core/context.ts'
 import { placeOf, type Registry } from '../../core/registry.ts'

@@ -1,4 +1,4 @@
-/** What a delivery tells, checked and bounded: whoever sent it, nothing else goes into the history. */
+/** What a delivery tells, checked and bounded: nothing else of it goes into the history, no matter who sent it. */
 
 import { createHash } from 'node:crypto'
 import type { RegistryEvent } from '../../core/adapter.ts'

@@ -92,7 +92,7 @@ async function pullsLeft(program: Program, registry: Registry): Promise<number |
   try {
     return (await program.open(registry)).adapter.pullsLeft?.()
   } catch (error) {
-    // Whoever uses the registry is told why it cannot be opened.
+    // A run that uses the registry says why it cannot be opened.
     if (error instanceof ReplicateError) return undefined
     throw error
   }

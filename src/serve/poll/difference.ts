@@ -9,7 +9,7 @@ import type { PollChange } from '../../history/history.ts'
 /** A change of the snapshot, and what it means. */
 export interface Difference {
   readonly change: PollChange
-  /** Absent for what is no news: it has only left the selection. */
+  /** Absent for an artifact that has only left the selection: nothing has happened to it. */
   readonly event?: RegistryEvent
 }
 

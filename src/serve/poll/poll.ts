@@ -58,7 +58,7 @@ export function startPolls(daemon: Daemon): Part {
       if (left > 0) await clock.sleep(left, AbortSignal.any([daemon.signal, changed.signal])).catch(() => {})
       const now = daemon.signal.aborted ? undefined : polled(policy)
       if (!now) break
-      // Another configuration may have another interval, and is no reason to look earlier.
+      // A reload may change the interval, but does not bring the next look forward.
       if (next > clock.monotonic()) {
         next = Math.min(next, clock.monotonic() + now.interval)
         continue
@@ -110,7 +110,7 @@ export function startPolls(daemon: Daemon): Part {
     line.isTold = true
   }
 
-  /** What was there before the first snapshot is no news: a run of everything copies it. */
+  /** What was there before the first snapshot makes no events: a run of everything copies it. */
   function runAll(line: Line, policy: Policy, { poll, isEmpty, failure }: Looked): void {
     if (isEmpty && !failure) {
       daemon.tell({

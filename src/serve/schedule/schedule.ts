@@ -177,7 +177,7 @@ export function startSchedules(daemon: Daemon): Part {
     })
   }
 
-  /** A history that cannot be written now is no reason to end: what is not noted is looked at again. False where that is so. */
+  /** A history that cannot be written does not end the schedules: what was not noted is looked at again. False if it could not be written. */
   function noting(work: () => void): boolean {
     try {
       work()

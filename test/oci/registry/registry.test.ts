@@ -34,7 +34,7 @@ describe('ping', () => {
   test.each([
     ['a 404', { status: 404, type: 'text/plain', body: 'no' }],
     ['a web page', { status: 200, type: 'text/html; charset=utf-8', body: '<html></html>' }],
-  ])('says of %s that it is no registry, and where to look', async (_name, answer) => {
+  ])('says of %s that it is not a registry, and where to look', async (_name, answer) => {
     const { adapter, ctx } = connect(await webServer(() => answer))
     await expect(adapter.ping(ctx)).rejects.toMatchObject({
       message: expect.stringContaining('does not speak the registry API V2'),

@@ -33,7 +33,7 @@ export function mirrorsOf(policies: readonly Policy[], configuration: Configurat
     const registry = configuration.registryOf(policy.source.registry)
     const { url: server } = registry
     if (server === undefined) {
-      notes.push(`policy ${policy.name}: its source is no registry that clients pull from`)
+      notes.push(`policy ${policy.name}: clients do not pull from its source`)
       return []
     }
     const source = { host: hostOf(registry, configuration), server }

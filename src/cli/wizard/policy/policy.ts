@@ -42,7 +42,7 @@ export async function askPolicy(
   ])
 }
 
-/** The changes that the user wants; undefined if there is none. */
+/** The changes that the user wants; undefined if the user wants none. */
 export async function askChanges(table: Table, name: string): Promise<Asked | undefined> {
   const answers: Answers = { name, flags: {}, example: undefined, counts: undefined }
   const all = ['source', 'namespace', 'name', 'tag', 'semver', 'newest', 'look', 'destination', 'landing', 'flatten']

@@ -155,7 +155,7 @@ async function notCertificate(path: string): Promise<string | undefined> {
     return `cannot be read: ${messageOf(error)}`
   }
   try {
-    return new X509Certificate(pem).subject === undefined ? 'it names nobody' : undefined
+    return new X509Certificate(pem).subject === undefined ? 'it has no subject' : undefined
   } catch {
     return `${path} holds no certificate`
   }

@@ -38,7 +38,7 @@ export async function askRegistry(desk: Desk, { name, flags, isWhole }: Given): 
   return talk({ ...desk, before: undefined }, answers, answered, { mayTest: test ?? true, direct: isWhole })
 }
 
-/** The changes that the user wants; undefined if there is none. */
+/** The changes that the user wants; undefined if the user wants none. */
 export async function askChanges(desk: Desk, before: NonNullable<Table['before']>): Promise<NewRegistry | undefined> {
   const answers = await firstAnswers(desk, before.name, {})
   const all = ['type', 'url', 'path', 'description', 'credential', 'username', 'place', 'where', 'secret']

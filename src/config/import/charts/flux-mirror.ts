@@ -153,7 +153,7 @@ function addPolicy(draft: Draft, { from, to, pick, overwrite, body }: Wanted, or
   })
 }
 
-/** Without a limit it is one; 0 is none. */
+/** The limit is 1 by default; 0 means no limit. */
 function newest(limit = 1): Pick {
   return limit > 0 ? { newest: limit } : {}
 }

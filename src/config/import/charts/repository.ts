@@ -22,7 +22,7 @@ export function chartRepository(
   return draft.define(key, key, { type, url: plain, ...body(draft.nameFor(key)) }, origin)
 }
 
-/** A secret that is written out, or as `${VARIABLE}`, or in a file; undefined where there is none. */
+/** A secret that is written out, or as `${VARIABLE}`, or in a file; undefined if the field is absent. */
 export function environmentSecret(value: string | undefined, path?: string): Secret | undefined {
   const [, name] = /^\$\{([A-Za-z_]\w*)\}$/.exec(value ?? '') ?? []
   if (name !== undefined) return { in: 'variable', name }

@@ -1,5 +1,5 @@
 /** What `docker save`, `podman save` and `crane pull` put into a tar, read as the OCI images that it would be. The bytes of layers and configs
- *  stay what they are, so the same file has the same digests, whoever reads it. A layer that is not compressed has its own digest, the diff ID. */
+ *  stay what they are, so the same file has the same digests on every machine. A layer that is not compressed has its own digest, the diff ID. */
 
 import { createHash } from 'node:crypto'
 import { dirname, join, normalize } from 'node:path/posix'
