@@ -102,6 +102,7 @@ function createProgram(
         again(earlier, options, (_policy, one) => started(one), ctx, configuration),
       ),
     outside: { post, commandEnv },
+    redact: (text) => about.redactor.text(text),
     open: pool.open,
     openAnew: pool.openAnew,
     typeOf: pool.typeOf,

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { EVENT_KINDS } from '../core/policy.ts'
+import { ROLES } from '../core/role.ts'
 import { filtersSchema } from './filters.ts'
 import {
   amount,
@@ -272,6 +273,25 @@ export const serveSchema = mapping(
       },
       'What is kept of executions that have ended; without it everything',
     ).exactOptional(),
+    tokens: z
+      .array(
+        mapping(
+          {
+            name: formed('Who uses it', /^[\w.@-]{1,100}$/, 'a name of letters, digits, `.`, `_`, `@` and `-`'),
+            token: filled('The token, as an environment variable'),
+            role: z
+              .enum(ROLES)
+              .meta({ description: 'What its holder may do: each role may do all of those before it' }),
+            namespaces: list(
+              'The namespaces that a maintainer may write policies for',
+              filled('A namespace'),
+            ).exactOptional(),
+          },
+          'A token',
+        ),
+      )
+      .meta({ description: 'Who may use the API and the page; without it a token is made for users of this machine' })
+      .exactOptional(),
     pull_users: z
       .array(
         mapping(

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import type { Channel } from '../core/policy.ts'
 import { isLoopback } from '../core/registry.ts'
+import type { Role } from '../core/role.ts'
 import { type Secret, secret } from '../core/secret.ts'
 import { builtNotifications, type PolicyNames } from './outside.ts'
 import { salvage } from './salvage.ts'
@@ -22,8 +23,18 @@ export interface ServeSettings {
   readonly health_interval: number
   readonly max_executions: number
   readonly history?: { readonly keep?: number; readonly older_than?: number }
+  readonly tokens?: readonly ApiToken[]
   readonly pull_users?: readonly PullUser[]
   readonly notify?: readonly HealthNotification[]
+}
+
+/** Who may use the API, and what for. */
+export interface ApiToken {
+  readonly name: string
+  readonly token: Secret
+  readonly role: Role
+  /** Of a maintainer: those that it may write policies for. */
+  readonly namespaces?: readonly string[]
 }
 
 /** Who may pull through the gateway. */
@@ -50,7 +61,7 @@ export function builtServe(
   // What is wrong with its form was reported with the whole file.
   const parsed = salvage(serveSchema, input)
   if (!parsed) return undefined
-  const { listen, tls, notify, pull_users: users, ...plain } = parsed.data
+  const { listen, tls, notify, tokens, pull_users: users, ...plain } = parsed.data
   const colon = listen.lastIndexOf(':')
   const host = listen.slice(0, colon).replace(/^\[|\]$/g, '')
   const port = Number(listen.slice(colon + 1))
@@ -72,12 +83,39 @@ export function builtServe(
       ...plain,
       host,
       port,
+      ...(tokens ? { tokens: builtTokens(tokens, findings) } : {}),
       ...(users ? { pull_users: builtUsers(users, policies, findings) } : {}),
       ...(notify ? { notify: builtNotifications(notify, { directory, written }, findings) } : {}),
       ...(tls ? { tls: { cert: resolve(directory, tls.cert), key: resolve(directory, tls.key) } } : {}),
     },
     findings: findings.map((finding) => ({ ...finding, path: ['serve', ...finding.path] })),
   }
+}
+
+/** A shorter one can be guessed. */
+const SHORTEST_TOKEN = 16
+
+function builtTokens(inputs: NonNullable<ServeInput['tokens']>, findings: Finding[]): readonly ApiToken[] {
+  const names = new Set<string>()
+  return inputs.map(({ name, token, role, namespaces }, at): ApiToken => {
+    const path = ['tokens', at]
+    if (names.has(name)) findings.push({ path: [...path, 'name'], message: `there are two tokens \`${name}\`` })
+    names.add(name)
+    // A variable that is not known here stays as it is written.
+    if (token.length < SHORTEST_TOKEN && !token.startsWith('${')) {
+      const hint = '`openssl rand -hex 32` makes one'
+      findings.push({ path: [...path, 'token'], message: `it has less than ${SHORTEST_TOKEN} characters`, hint })
+    }
+    if (namespaces && role !== 'maintainer') {
+      const message = `\`namespaces\` are for the role \`maintainer\`, and this one is \`${role}\``
+      findings.push({ path: [...path, 'namespaces'], message })
+    }
+    if (!namespaces && role === 'maintainer') {
+      const message = 'a maintainer needs `namespaces`: those that it may write policies for'
+      findings.push({ path: [...path, 'role'], message })
+    }
+    return { name, token: secret(token), role, ...(namespaces ? { namespaces } : {}) }
+  })
 }
 
 function builtUsers(

@@ -198,6 +198,12 @@ export class CommandError extends ReplicateError {
 export class HistoryError extends ReplicateError {
   readonly code = 'history'
   override readonly exitCode = 2
+  /** What was asked for is not in it. */
+  readonly missing: boolean
+  constructor(message: string, details: ErrorDetails & { readonly missing?: boolean } = {}) {
+    super(message, details)
+    this.missing = details.missing ?? false
+  }
 }
 
 const OUTSIDE = [CancelledError, LockedError, HistoryError, PausedError] as const

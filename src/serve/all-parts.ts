@@ -1,5 +1,6 @@
 /** The parts of the daemon beside its events, in the order in which they start. */
 
+import { startApi } from './api/api.ts'
 import { startGateway } from './gateway/gateway.ts'
 import { startHealth } from './health/health.ts'
 import { startHooks } from './hooks/hooks.ts'
@@ -15,4 +16,5 @@ export const ALL_PARTS: readonly StartPart[] = [
   startPolls,
   startHooks,
   startGateway,
+  startApi,
 ]

@@ -48,6 +48,8 @@ export interface Program {
   openAnew(registry: Registry): Promise<Endpoint>
   /** What notifications are sent with. */
   readonly outside: Outside
+  /** Takes secrets out of what is said. */
+  redact(text: string): string
   typeOf(registry: Registry): Promise<AdapterType>
 }
 
@@ -70,6 +72,12 @@ export interface Wish {
   readonly settled?: (end: WishEnd) => void
 }
 
+/** An execution that has ended, and is to go on. */
+export interface AgainWish extends Pick<Wish, 'started' | 'settled'> {
+  readonly how: Again['how']
+  readonly execution: Execution
+}
+
 export type WishEnd =
   | { readonly kind: 'ran'; readonly outcome: PolicyOutcome }
   /** Another execution of the policy runs, and `on_overlap` is `skip`; or the policy is gone or disabled. */
@@ -85,6 +93,8 @@ export type WishEnd =
  */
 export interface Executions {
   wish(wish: Wish): void
+  /** Goes on with an execution that has ended, or does again what failed in it. False where its policy runs, or is to run. */
+  again(wish: AgainWish): boolean
   readonly waiting: number
   readonly running: readonly { readonly execution: Execution; readonly policy: string; readonly since: number }[]
 }
@@ -99,6 +109,14 @@ export interface Events {
 /** What happens in the daemon, for logs, metrics and other listeners. */
 export type ServeNews =
   | { readonly type: 'listening'; readonly url: string }
+  /** No token is configured: users of this machine have this one. */
+  | {
+      readonly type: 'token'
+      readonly url: string
+      readonly token: string
+      readonly file: string
+      readonly isNew: boolean
+    }
   | { readonly type: 'execution_started'; readonly execution: Execution }
   /** An event of a running execution. */
   | { readonly type: 'execution_event'; readonly execution: number; readonly policy: string; readonly event: Event }

@@ -30,6 +30,13 @@ const NEWS = {
   polled: { type: 'polled', policy: 'copy', events: 0, error: 'connection refused' },
   reloaded: { type: 'reloaded', policies: 1 },
   reload_failed: { type: 'reload_failed', message: 'unknown key' },
+  token: {
+    type: 'token',
+    url: 'http://127.0.0.1:7080',
+    token: 'shown to no log',
+    file: '/home/api-token',
+    isNew: true,
+  },
   draining: { type: 'draining', running: 1, within: 30_000 },
   ended: { type: 'ended' },
   gateway: { type: 'gateway', policy: 'copy', hit: true, bytes: 1 },

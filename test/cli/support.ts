@@ -245,6 +245,7 @@ function historyOf(behaviour: Behaviour): History {
       list: ({ status } = {}) => executions.filter((one) => status === undefined || one.status === status),
       resolveId: (text) => (text === 'last' ? (executions[0]?.id ?? 0) : Number(text)),
       get: find,
+      page: unused,
       lastOf: (name) => executions.find((one) => one.policy === name),
       lastEnded: unused,
       begin: unused,
@@ -270,6 +271,8 @@ function historyOf(behaviour: Behaviour): History {
       *list(_id, { status } = {}) {
         for (const one of behaviour.tasks ?? []) if (status === undefined || one.status === status) yield one
       },
+      page: unused,
+      get: unused,
       endedSince: unused,
       add: unused,
       takePending: unused,

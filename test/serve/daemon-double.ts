@@ -76,6 +76,7 @@ export async function daemonDouble(
       history,
       clock,
       outside: {},
+      redact: (text) => text,
       files: [],
       read: async () => configuration,
       run: nothing,
@@ -95,7 +96,7 @@ export async function daemonDouble(
     resuming: new Set(),
     http: listener.app,
     draining: () => ending.signal.aborted,
-    executions: { wish: (wish) => void wishes.push(wish), waiting: 0, running: [] },
+    executions: { wish: (wish) => void wishes.push(wish), again: () => false, waiting: 0, running: [] },
     tell(one) {
       news.push(one)
       for (const hear of listeners) hear(one)

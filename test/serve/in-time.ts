@@ -65,6 +65,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
       return ended(execution, policy, signal)
     },
     outside: {},
+    redact: (text) => text,
     open: unused,
     openAnew: given.program?.open ?? unused,
     typeOf: unused,

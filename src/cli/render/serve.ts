@@ -38,6 +38,8 @@ function jsonServeView({ stdout, timer }: Session): ServeView {
         if (event.type === 'task') write('task', { ...event.task })
         return
       }
+      case 'token':
+        return write('token', { url: news.url, file: news.file })
       default: {
         const { type, ...fields } = news
         return write(type, fields)
@@ -75,6 +77,8 @@ function lineServeView({ stderr, errorColors: colors, quiet, verbose, timer }: S
     switch (news.type) {
       case 'listening':
         return tell(`listening on ${news.url}`)
+      case 'token':
+        return tell(addressText(news, stderr.isTerminal))
       case 'draining':
         return tell(
           `ending: ${plural(news.running, 'execution')} may end what runs within ${formatDuration(news.within)}`,
@@ -133,4 +137,10 @@ function lineServeView({ stderr, errorColors: colors, quiet, verbose, timer }: S
         return
     }
   }
+}
+
+/** The token itself is shown to a person only: a log is read by others. */
+function addressText({ url, token, file }: Extract<ServeNews, { type: 'token' }>, isTerminal: boolean): string {
+  const fragment = isTerminal ? `#token=${token}` : ''
+  return `the page: ${url}/${fragment} (its token is in ${file})`
 }

@@ -2,7 +2,7 @@
 
 import { HistoryError } from '../../core/errors.ts'
 import type { Execution } from '../../core/execution.ts'
-import { type ExecutionStatus, FINAL_EXECUTIONS } from '../../core/states.ts'
+import { ACTIVE_EXECUTIONS, type ExecutionStatus, FINAL_EXECUTIONS, type TriggerKind } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import { readError } from '../database/recorded-error.ts'
 import { anyOf, formatTime } from '../database/sql.ts'
@@ -17,11 +17,32 @@ export interface ExecutionFilter {
   readonly limit?: number
 }
 
+/** A part of a list, and how long the whole is. */
+export interface Page<T> {
+  readonly rows: readonly T[]
+  readonly total: number
+}
+
+export interface PageRequest<F extends string> {
+  readonly order: F
+  readonly descending: boolean
+  readonly offset: number
+  readonly limit: number
+}
+
+export interface ExecutionPageRequest extends PageRequest<'id' | 'start_time' | 'end_time' | 'bytes_copied'> {
+  readonly policy?: string | undefined
+  /** `active`: a process works on it. */
+  readonly status?: ExecutionStatus | 'active' | undefined
+  readonly trigger?: TriggerKind | undefined
+}
+
 export interface ExecutionListing {
   /** Throws a `HistoryError` for an unknown execution. */
   get(id: number): Execution
   /** Newest first. */
   list(filter?: ExecutionFilter): readonly Execution[]
+  page(request: ExecutionPageRequest): Page<Execution>
   /** The newest of a policy. */
   lastOf(policy: string): Execution | undefined
   /** The newest of a policy that has ended, with this status where one is given. */
@@ -72,6 +93,23 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
   return {
     get,
     list,
+    page({ policy, status, trigger, order, descending, offset, limit }) {
+      const statuses = status === 'active' ? ACTIVE_EXECUTIONS : status === undefined ? undefined : [status]
+      const given = {
+        abandoned: abandoned(),
+        policy: policy ?? null,
+        statuses: statuses ? JSON.stringify(statuses) : null,
+        trigger: trigger ?? null,
+      }
+      const way = descending ? 'DESC' : 'ASC'
+      const rows = database.all<ExecutionRow>(
+        `SELECT * FROM (${SHOWN}) ${MATCHING} ORDER BY ${order} ${way}, id ${way} LIMIT @limit OFFSET @offset`,
+        { ...given, limit, offset },
+      )
+      const { total = 0 } =
+        database.get<{ total: number }>(`SELECT count(*) AS total FROM (${SHOWN}) ${MATCHING}`, given) ?? {}
+      return { rows: rows.map(toExecution), total }
+    },
     lastOf: (policy) => list({ policy, limit: 1 })[0],
     lastEnded(policy, status) {
       const row = database.get<ExecutionRow>(LAST_ENDED, { abandoned: '[]', policy, status: status ?? null })
@@ -126,7 +164,7 @@ function toExecution(row: ExecutionRow): Execution {
 }
 
 function missing(message: string): HistoryError {
-  return new HistoryError(message, { hint: '`replicate executions list` shows them' })
+  return new HistoryError(message, { missing: true, hint: '`replicate executions list` shows them' })
 }
 
 const SHOWN = `
@@ -135,6 +173,10 @@ const SHOWN = `
     pending, running, succeed, failed, stopped, skipped, unchanged, left_behind, bytes_copied, bytes_mounted,
     bytes_present, start_time, end_time, error
   FROM executions JOIN policies ON policies.id = policy_id`
+
+const MATCHING = `WHERE (@policy IS NULL OR policy = @policy)
+  AND (@statuses IS NULL OR status IN (SELECT value FROM json_each(@statuses)))
+  AND (@trigger IS NULL OR "trigger" = @trigger)`
 
 const ONE = `${SHOWN} WHERE executions.id = @id`
 

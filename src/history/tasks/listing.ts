@@ -1,6 +1,7 @@
 /** Tasks as they are shown, read page by page. */
 
 import type { Digest } from '../../core/descriptor.ts'
+import { HistoryError } from '../../core/errors.ts'
 import type { Task } from '../../core/execution.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
@@ -8,6 +9,7 @@ import { ACTIVE_TASKS, type TaskStatus } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import { readError } from '../database/recorded-error.ts'
 import { formatTime } from '../database/sql.ts'
+import type { Page, PageRequest } from '../executions/listing.ts'
 import type { Locks } from '../locks.ts'
 
 export interface TaskFilter {
@@ -18,9 +20,19 @@ export interface TaskFilter {
   readonly limit?: number
 }
 
+export interface TaskPageRequest extends PageRequest<'id' | 'start_time' | 'end_time' | 'bytes_copied'> {
+  readonly status?: TaskStatus | undefined
+  /** In the name of either side, upper and lower case alike. */
+  readonly text?: string | undefined
+}
+
 export interface TaskListing {
   /** In the order they were added, page by page, so that the table may be written at the same time. */
   list(execution: number, filter?: TaskFilter): Generator<Task>
+  /** Reads every task of the execution where it looks for a text: 0.1 s for 100,000. */
+  page(execution: number, request: TaskPageRequest): Page<Task>
+  /** Throws a `HistoryError` for an unknown task. */
+  get(execution: number, task: number): Task
   /** Those that ended at `since` (milliseconds since 1970) or later, in the order of their ends. Reads every task, 30 ms for 100,000: an
    *  index would slow down every run. */
   endedSince(execution: number, since: number): readonly Task[]
@@ -70,6 +82,27 @@ export function createTaskListing(database: Database, locks: Pick<Locks, 'abando
         if (rows.length < wanted) return
       }
     },
+    page(execution, { status, text, order, descending, offset, limit }) {
+      const isDead = database.readonly && locks.abandoned().includes(execution)
+      const given = { execution, status: status ?? null, text: text ?? null }
+      const column = order === 'id' ? 'number' : order
+      const way = descending ? 'DESC' : 'ASC'
+      const rows = database.all<TaskRow>(
+        `SELECT * FROM tasks ${MATCHING} ORDER BY ${column} ${way}, id ${way} LIMIT @limit OFFSET @offset`,
+        { ...given, limit, offset },
+      )
+      const { total = 0 } =
+        database.get<{ total: number }>(`SELECT count(*) AS total FROM tasks ${MATCHING}`, given) ?? {}
+      return { rows: rows.map((row) => shown(row, isDead)), total }
+    },
+    get(execution, task) {
+      const row = database.get<TaskRow>('SELECT * FROM tasks WHERE execution_id = @execution AND number = @task', {
+        execution,
+        task,
+      })
+      if (row) return shown(row, database.readonly && locks.abandoned().includes(execution))
+      throw new HistoryError(`execution ${execution} has no task ${task}`, { missing: true })
+    },
     endedSince: (execution, since) => database.all<TaskRow>(ENDED, { execution, since }).map(toTask),
   }
 }
@@ -109,6 +142,12 @@ export function toTask(row: TaskRow): Task {
     error: readError(row.error),
   }
 }
+
+const RESOURCE = (side: string): string =>
+  `(spec ->> '$.${side}.registry') || '/' || (spec ->> '$.${side}.repository') || ':' || coalesce(spec ->> '$.${side}.tag', '')`
+
+const MATCHING = `WHERE execution_id = @execution AND (@status IS NULL OR status = @status)
+  AND (@text IS NULL OR instr(lower(${RESOURCE('source')} || ' ' || ${RESOURCE('destination')}), lower(@text)) > 0)`
 
 const list = (condition: string): string => `
   SELECT * FROM tasks WHERE execution_id = @execution ${condition} AND id > @last AND number > @after

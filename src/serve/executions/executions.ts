@@ -8,7 +8,7 @@ import type { PolicyOutcome } from '../../core/requests.ts'
 import type { TriggerKind } from '../../core/states.ts'
 import { sayLeftOut } from '../../engine/run/begin.ts'
 import { isResumedLater } from '../../engine/run/draining.ts'
-import type { Current, Daemon, Executions, Program, ServeNews, Wish, WishEnd } from '../parts.ts'
+import type { AgainWish, Current, Daemon, Executions, Program, ServeNews, Wish, WishEnd } from '../parts.ts'
 import { type Group, joined, openGroup } from './group.ts'
 
 export interface ExecutionOptions {
@@ -50,9 +50,7 @@ interface Line {
   readonly waiting: Work[]
 }
 
-type Work =
-  | { readonly kind: 'wishes'; readonly group: Group }
-  | { readonly kind: 'resume'; readonly execution: Execution }
+type Work = { readonly kind: 'wishes'; readonly group: Group } | ({ readonly kind: 'again' } & AgainWish)
 
 type Running = Executions['running'][number]
 
@@ -151,7 +149,7 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
     line.isShort = work.kind === 'wishes' && work.group.events !== undefined
     busy += 1
     try {
-      await (work.kind === 'resume' ? resumeOne(line, work.execution) : runGroup(line, work.group))
+      await (work.kind === 'again' ? runAgain(line, work) : runGroup(line, work.group))
     } finally {
       line.running = false
       line.execution = undefined
@@ -170,7 +168,7 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
     if (!policy) return endAll(group, gone())
     const { trigger, events } = group
     const options = { trigger, wait: false, ...(events ? { events } : {}) }
-    const outcome = await watched(line, group, (started, ctx) =>
+    const outcome = await watched(line, group.wishes, (started, ctx) =>
       program.run(policy, configuration, options, started, ctx),
     )
     if (!isLocked(outcome)) {
@@ -184,24 +182,27 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
     hold(line, { kind: 'wishes', group })
   }
 
-  async function resumeOne(line: Line, execution: Execution): Promise<void> {
+  async function runAgain(line: Line, work: Extract<Work, { readonly kind: 'again' }>): Promise<void> {
+    const { how, execution, settled } = work
     const { id, trigger } = execution
     const { configuration } = current()
-    const outcome = await watched(line, undefined, (started, ctx) =>
-      program.again({ how: 'resume', execution: id }, configuration, { wait: false }, started, ctx),
+    const outcome = await watched(line, [work], (started, ctx) =>
+      program.again({ how, execution: id }, configuration, { wait: false }, started, ctx),
     )
     if (isLocked(outcome)) {
-      if (!closed) hold(line, { kind: 'resume', execution })
+      if (closed) settled?.({ kind: 'dropped' })
+      else hold(line, work)
       return
     }
     // What could not be resumed is what it was.
-    if (!outcome.execution) unlessBroken(() => program.history.daemon.ended(id))
+    if (!outcome.execution && how === 'resume') unlessBroken(() => program.history.daemon.ended(id))
     tell({ type: 'execution_ended', policy: line.policy, trigger, outcome: { execution, ...outcome } })
+    settled?.({ kind: 'ran', outcome })
   }
 
   async function watched(
     line: Line,
-    group: Group | undefined,
+    wishes: readonly Pick<Wish, 'started'>[],
     run: (started: (execution: Execution) => void, ctx: Context) => Promise<PolicyOutcome>,
   ): Promise<PolicyOutcome> {
     const { policy } = line
@@ -213,7 +214,7 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
           own = { execution, policy, since: program.clock.now() }
           running.add(own)
           tell({ type: 'execution_started', execution })
-          for (const wanted of group?.wishes ?? []) wanted.started?.(execution)
+          for (const wanted of wishes) wanted.started?.(execution)
         },
         {
           signal,
@@ -247,8 +248,15 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
   return {
     wish,
     resume(execution) {
-      lineOf(execution.policy).waiting.push({ kind: 'resume', execution })
+      lineOf(execution.policy).waiting.push({ kind: 'again', how: 'resume', execution })
       serve()
+    },
+    again(wanted) {
+      const line = lineOf(wanted.execution.policy)
+      if (closed || line.running || line.waiting.length > 0) return false
+      line.waiting.push({ kind: 'again', ...wanted })
+      serve()
+      return true
     },
     open() {
       opened = true
@@ -268,6 +276,7 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
       for (const line of [...lines.values()]) {
         for (const work of line.waiting.splice(0)) {
           if (work.kind === 'wishes') endAll(work.group, { kind: 'dropped' })
+          else work.settled?.({ kind: 'dropped' })
         }
         if (!line.running) lines.delete(line.policy)
       }

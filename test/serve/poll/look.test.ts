@@ -53,6 +53,7 @@ async function looking(
           history: { ...history, polls: { ...history.polls, change } },
           clock,
           outside: {},
+          redact: unused,
           files: [],
           open: unused,
           openAnew: async () => from,

@@ -1,0 +1,77 @@
+/** The REST API: `/api` with its routes, who may call them, and the document that describes them. */
+
+import cookie from '@fastify/cookie'
+import swagger from '@fastify/swagger'
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import metadata from '../../../package.json' with { type: 'json' }
+import type { Daemon, Part } from '../parts.ts'
+import { guard } from './auth/guard.ts'
+import { createSessions } from './auth/sessions.ts'
+import { createTokens } from './auth/tokens.ts'
+import { ApiError, answerProblems, sendProblem } from './problem.ts'
+import type { Api } from './route.ts'
+import { addExecutions } from './routes/executions.ts'
+import { addSession } from './routes/session.ts'
+
+export async function startApi(daemon: Daemon): Promise<Part> {
+  const { program, current } = daemon
+  const { clock, history, redact } = program
+  const tokens = createTokens(() => current().settings, history.file)
+  // Before anything listens: whoever sees that it does may read it.
+  tokens.made()
+  const sessions = createSessions(clock)
+  const isProxied = (): boolean => current().settings.behind_proxy
+  const failed = (text: string): void => daemon.tell({ type: 'log', level: 'error', text })
+
+  await daemon.http.register(
+    async (plain) => {
+      const app: Api = plain.withTypeProvider<ZodTypeProvider>()
+      app.setValidatorCompiler(validatorCompiler)
+      app.setSerializerCompiler(serializerCompiler)
+      answerProblems(app, { failed, redact })
+      app.setNotFoundHandler((_request, reply) =>
+        sendProblem(reply, new ApiError(404, 'not_found', 'there is nothing here', { hint: HINT }), redact),
+      )
+      await app.register(cookie)
+      await app.register(swagger, {
+        openapi: {
+          openapi: '3.1.0',
+          info: { title: 'replicate', version: metadata.version, description: DESCRIPTION },
+          components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+          security: [{ token: [] }],
+        },
+        transform: jsonSchemaTransform,
+        transformObject: jsonSchemaTransformObject,
+      })
+      const guarding = guard(app, { tokens, sessions, clock, isProxied })
+      addSession(app, { guard: guarding, sessions, secure: () => current().settings.tls !== undefined || isProxied() })
+      addExecutions(app, daemon)
+      app.route({
+        method: 'GET',
+        url: '/openapi.json',
+        config: { role: 'viewer' },
+        schema: { tags: ['about'], description: 'This document', response: { 200: z.looseObject({}) } },
+        handler: async () => ({ ...app.swagger() }),
+      })
+    },
+    { prefix: '/api' },
+  )
+
+  daemon.listen((news) => {
+    if (news.type !== 'listening') return
+    const made = tokens.made()
+    if (made) daemon.tell({ type: 'token', url: news.url, ...made })
+  })
+  return { ended: async () => {} }
+}
+
+const HINT = '`GET /api/openapi.json` describes what there is'
+const DESCRIPTION =
+  'What `replicate serve` does, over HTTP: the same as the command line. Lists have `page`, `page_size`, `sort` and `q`, and answer with `X-Total-Count` and `Link`.'

@@ -1,0 +1,36 @@
+/** Asks the API of a daemon. */
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  // What the API answers is checked against its own document.
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for
+  readonly body: any
+}
+
+export interface Asked {
+  readonly token?: string | undefined
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type Ask = (method: string, path: string, asked?: Asked) => Promise<Answer>
+
+/** `path` below /api; with `token` unless another one is given. */
+export function apiClient(url: string, token?: string): Ask {
+  return async (method, path, asked = {}) => {
+    const bearer = 'token' in asked ? asked.token : token
+    const answer = await fetch(`${url}/api${path}`, {
+      method,
+      headers: {
+        ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+        ...(asked.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...asked.headers,
+      },
+      ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
+    })
+    const text = await answer.text()
+    const isJson = answer.headers.get('content-type')?.includes('json') ?? false
+    return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text }
+  }
+}
