@@ -62,6 +62,25 @@ export interface Registry {
   readonly options?: Readonly<Record<string, OptionValue>>
 }
 
+/** The result of its last check. */
+export interface RegistryStatus {
+  readonly status: 'healthy' | 'unhealthy'
+  /** Why it is unhealthy. */
+  readonly reason: string | undefined
+  /** The first check with this status after one with the other; of a registry that never changed its first check. RFC 3339. */
+  readonly since: string
+  /** RFC 3339. */
+  readonly checked_at: string
+}
+
+/** A check with another status than the one before. */
+export interface RegistryChange {
+  readonly status: RegistryStatus['status']
+  readonly reason: string | undefined
+  /** RFC 3339. */
+  readonly time: string
+}
+
 /** What the history knows it by, beside its name. */
 export function placeOf({ url, path = '' }: Registry): string {
   return url ?? path

@@ -1,25 +1,8 @@
 /** The result of the last check of each registry, since when it is like that, and when it changed before. */
 
+import type { RegistryChange, RegistryStatus } from '../core/registry.ts'
 import type { Database } from './database/database.ts'
 import { formatTime } from './database/sql.ts'
-
-export interface RegistryStatus {
-  readonly status: 'healthy' | 'unhealthy'
-  /** Why it is unhealthy. */
-  readonly reason: string | undefined
-  /** The first check with this status after one with the other; of a registry that never changed its first check. RFC 3339. */
-  readonly since: string
-  /** RFC 3339. */
-  readonly checked_at: string
-}
-
-/** A check with another status than the one before. */
-export interface RegistryChange {
-  readonly status: RegistryStatus['status']
-  readonly reason: string | undefined
-  /** RFC 3339. */
-  readonly time: string
-}
 
 /** `address` is the registry's URL or path: under another one it is another registry. */
 export interface RegistryStatuses {

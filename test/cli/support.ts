@@ -1,6 +1,6 @@
 /** Executions and tasks, and a command line without a process, for tests. */
 
-import type { App, PolicyOutcome, PolicyPlan, RegistryStatus, RunOptions } from '../../src/app/app.ts'
+import type { App, PolicyOutcome, PolicyPlan, RunOptions } from '../../src/app/app.ts'
 import { execute } from '../../src/cli/main.ts'
 import type { Parts } from '../../src/cli/parts.ts'
 import type { Output, Surroundings } from '../../src/cli/session.ts'
@@ -11,7 +11,7 @@ import { ConfigurationError } from '../../src/core/errors.ts'
 import type { Event } from '../../src/core/events.ts'
 import type { Execution, Task } from '../../src/core/execution.ts'
 import type { Policy } from '../../src/core/policy.ts'
-import type { Registry } from '../../src/core/registry.ts'
+import type { Registry, RegistryStatus } from '../../src/core/registry.ts'
 import type { History, ScheduleRun } from '../../src/history/history.ts'
 
 export const execution: Execution = {

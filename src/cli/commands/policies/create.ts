@@ -1,6 +1,7 @@
 /** `replicate policies create`: by options, or by questions where something is missing. */
 
 import { userInfo } from 'node:os'
+import { policyJson } from '../../../config/document/policy.ts'
 import type { Edit } from '../../../config/edit/edit.ts'
 import type { Edited } from '../../../config/edit/file.ts'
 import type { Configuration } from '../../../config/load.ts'
@@ -10,7 +11,6 @@ import { printable } from '../../render/format.ts'
 import { policyOf } from '../../selection.ts'
 import { print, type Session } from '../../session.ts'
 import { newPolicy, type PolicyFlags, pathIn, referenceIn } from './fields.ts'
-import { policyJson } from './policies.ts'
 
 export async function create(
   session: Session,
@@ -86,7 +86,8 @@ export function said(
 ): void {
   const hint = next === undefined ? '' : `  ${next}\n`
   const text = `${session.colors.green('✓')} ${printable(done)} in ${path}\n${hint}`
-  print(session, policyJson(policyOf(configuration, name), session.timer.now()), () => (session.quiet ? '' : text))
+  const policy = policyJson(policyOf(configuration, name), { now: session.timer.now() })
+  print(session, policy, () => (session.quiet ? '' : text))
 }
 
 function refuseTaken(name: string, configuration: Configuration): void {

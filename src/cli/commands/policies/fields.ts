@@ -1,7 +1,7 @@
 /** A policy's settings by options, in the words of its file. */
 
 import { dirname, resolve } from 'node:path'
-import { writtenTrigger } from '../../../config/document.ts'
+import { writtenTrigger } from '../../../config/document/policy.ts'
 import type { Edit, Value } from '../../../config/edit/edit.ts'
 import { isMapping } from '../../../config/edit/render.ts'
 import { isLayoutPlace } from '../../../config/hosts.ts'

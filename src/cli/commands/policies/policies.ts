@@ -1,6 +1,6 @@
 /** `replicate policies list`, `show` and `validate`. */
 
-import { policyDocument } from '../../../config/document.ts'
+import { policyJson } from '../../../config/document/policy.ts'
 import { spelledDuration } from '../../../core/duration.ts'
 import type { Execution } from '../../../core/execution.ts'
 import type { Policy, Trigger } from '../../../core/policy.ts'
@@ -25,7 +25,7 @@ export async function list(session: Session): Promise<number> {
   print(
     session,
     rows.map(({ policy, last }) => ({
-      ...policyJson(policy, now),
+      ...policyJson(policy, { now }),
       ...noted(policy.name),
       last_execution: last ?? null,
     })),
@@ -59,7 +59,7 @@ export async function list(session: Session): Promise<number> {
 export async function show(session: Session, name: string): Promise<number> {
   const configuration = await (await session.app()).editable()
   const policy = policyOf(configuration, name)
-  const document = { ...policyJson(policy, session.timer.now()), ...notesOf(configuration)(name) }
+  const document = { ...policyJson(policy, { now: session.timer.now() }), ...notesOf(configuration)(name) }
   print(session, document, () => renderFields(document, session.colors))
   return 0
 }
@@ -94,18 +94,6 @@ export async function validate(
   const { code, ...seen } = await checkOnline(session, app, configuration)
   print(session, { ...document, online: seen }, () => '')
   return code
-}
-
-/** As in its YAML, and what is known of it besides. */
-export function policyJson(policy: Policy, now: number): Readonly<Record<string, unknown>> {
-  const next = nextRun(policy, now)
-  return {
-    name: policy.name,
-    ...policyDocument(policy),
-    src_registry: policy.source.registry,
-    dest_registry: policy.destination.registry,
-    next_run: next === undefined ? null : new Date(next).toISOString(),
-  }
 }
 
 function triggersOf(policy: Policy): string {

@@ -1,5 +1,6 @@
 /** `replicate registries add`: by options, or by questions if a value is missing and there is a terminal. */
 
+import { registryJson } from '../../../config/document/registry.ts'
 import { homeUrl, registryOfHost } from '../../../config/hosts.ts'
 import type { Configuration } from '../../../config/load.ts'
 import type { AdapterType } from '../../../core/adapter.ts'
@@ -24,7 +25,6 @@ import {
   takenBy,
   tried,
 } from './desk.ts'
-import { registryJson } from './registries.ts'
 import { withScheme } from './settings.ts'
 
 export async function add(session: Session, name: string | undefined, flags: AddFlags): Promise<number> {

@@ -1,5 +1,6 @@
 /** `replicate registries update` and `remove`: only the lines that are meant change. */
 
+import { registryJson } from '../../../config/document/registry.ts'
 import type { Edited } from '../../../config/edit/file.ts'
 import type { Configuration } from '../../../config/load.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
@@ -11,7 +12,7 @@ import { print, type Session } from '../../session.ts'
 import { keepCredential, warnOfOther } from './add.ts'
 import { secretOptions } from './credential.ts'
 import { checked, deskOf, editsOf, takenBy } from './desk.ts'
-import { definedRegistry, registryJson } from './registries.ts'
+import { definedRegistry } from './registries.ts'
 import { type SettingFlags, settingEdits, settingsOf } from './settings.ts'
 
 /** By options, or by questions where none says what to change. */

@@ -1,10 +1,9 @@
 /** `replicate registries list` and `show`: what the configuration has, and how it was when it was last checked. */
 
-import type { RegistryChange, RegistryStatus } from '../../../app/app.ts'
+import { registryChangeJson, registryJson, registrySettings } from '../../../config/document/registry.ts'
 import { didYouMean } from '../../../config/suggest.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
-import { placeOf, type Registry } from '../../../core/registry.ts'
-import { withoutUserinfo } from '../../../core/secret.ts'
+import { placeOf, type Registry, type RegistryChange, type RegistryStatus } from '../../../core/registry.ts'
 import { formatRelative, formatTime } from '../../render/format.ts'
 import { renderFields, renderTable } from '../../render/table.ts'
 import { print, type Session } from '../../session.ts'
@@ -43,8 +42,12 @@ export async function show(session: Session, name: string): Promise<number> {
   const registry = definedRegistry(configuration.registries, name)
   const status = (await app.statuses([registry])).get(name)
   const changes = (await app.records()).registries.changes(name, placeOf(registry))
-  const document = { ...registryJson(registry, status), ...settings(registry), file: configuration.registryFile(name) }
-  print(session, { ...document, changes: changes.map(changeJson) }, () =>
+  const document = {
+    ...registryJson(registry, status),
+    ...registrySettings(registry),
+    file: configuration.registryFile(name),
+  }
+  print(session, { ...document, changes: changes.map(registryChangeJson) }, () =>
     [renderFields(document, session.colors), changesText(changes, session)].filter((part) => part !== '').join('\n'),
   )
   return 0
@@ -62,36 +65,6 @@ export function definedRegistry(registries: ReadonlyMap<string, Registry>, name:
   })
 }
 
-/** The documented fields. */
-export function registryJson(registry: Registry, status: RegistryStatus | undefined): Record<string, unknown> {
-  return {
-    name: registry.name,
-    registry_type: registry.type,
-    url: registry.url ?? registry.path ?? '',
-    description: registry.description ?? null,
-    insecure: registry.insecure ?? false,
-    status: status?.status ?? 'unknown',
-    status_reason: status?.reason ?? null,
-    status_since: status?.since ?? null,
-    checked_at: status?.checked_at ?? null,
-  }
-}
-
-/** What else is set; of a credential everything but the secret. */
-function settings(registry: Registry): object {
-  const { ca, client_cert, client_key, proxy, user_agent, limits, options, credential } = registry
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(client_cert === undefined ? {} : { client_cert }),
-    ...(client_key === undefined ? {} : { client_key }),
-    ...(proxy === undefined ? {} : { proxy: withoutUserinfo(proxy, '') }),
-    ...(user_agent === undefined ? {} : { user_agent }),
-    ...(limits === undefined ? {} : { limits }),
-    ...(options === undefined ? {} : { options }),
-    ...(credential === undefined ? {} : { credential: { type: credential.type, username: credential.username } }),
-  }
-}
-
 function row(registry: Registry, status: RegistryStatus | undefined, now: number): readonly string[] {
   const { name, type, url, path = '' } = registry
   const [since, checked] = status ? [status.since, status.checked_at].map((time) => formatRelative(time, now)) : []
@@ -100,10 +73,6 @@ function row(registry: Registry, status: RegistryStatus | undefined, now: number
 
 function statusText({ status, reason }: RegistryChange | RegistryStatus): string {
   return reason === undefined ? status : `${status}: ${reason}`
-}
-
-function changeJson({ status, reason, time }: RegistryChange): object {
-  return { status, status_reason: reason ?? null, time }
 }
 
 /** How many changes people are shown; `--json` has all that are kept. */

@@ -1,9 +1,28 @@
-/** A policy in the words of its file, every default filled in. */
+/** A policy in the words of its file, every default filled in; and as `--json` and the REST API have it. */
 
-import { spelledDuration } from '../core/duration.ts'
-import type { Filters, Notification, Policy, PolicyDestination, Trigger } from '../core/policy.ts'
-import { routesOf } from '../core/policy.ts'
-import type { Secret } from '../core/secret.ts'
+import { spelledDuration } from '../../core/duration.ts'
+import type { Filters, Notification, Policy, PolicyDestination, Trigger } from '../../core/policy.ts'
+import { routesOf } from '../../core/policy.ts'
+import { nextRun } from '../../core/schedule.ts'
+import type { Secret } from '../../core/secret.ts'
+
+/** What is known of a policy besides its file. */
+export interface PolicyFacts {
+  /** Milliseconds since 1970. */
+  readonly now: number
+}
+
+/** As in its YAML, and what is known of it besides. */
+export function policyJson(policy: Policy, { now }: PolicyFacts): Readonly<Record<string, unknown>> {
+  const next = nextRun(policy, now)
+  return {
+    name: policy.name,
+    ...policyDocument(policy),
+    src_registry: policy.source.registry,
+    dest_registry: policy.destination.registry,
+    next_run: next === undefined ? null : new Date(next).toISOString(),
+  }
+}
 
 /** Plain JSON; written as YAML it means the same policy. Secrets are replaced by what may be shown. */
 export function policyDocument(policy: Policy): Readonly<Record<string, unknown>> {

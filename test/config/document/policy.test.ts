@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { policyDocument } from '../../src/config/document.ts'
-import type { Policy } from '../../src/core/policy.ts'
-import { load, policy } from './setup.ts'
+import { policyDocument } from '../../../src/config/document/policy.ts'
+import type { Policy } from '../../../src/core/policy.ts'
+import { load, policy } from '../setup.ts'
 
 function only(text: string): Policy {
   const [first] = load(text).policies
