@@ -104,6 +104,23 @@ export interface ComingRun {
   readonly time: number
 }
 
+/** As `schedule next --json` prints it, and the API sends it. */
+export interface ComingRunJson {
+  readonly policy: string
+  readonly time: string
+  readonly schedule: string
+  readonly timezone: string
+}
+
+export function comingRunJson({ policy, schedule, time }: ComingRun): ComingRunJson {
+  const { text, timezone = localTimezone() } = schedule
+  return { policy: policy.name, time: new Date(time).toISOString(), schedule: text, timezone }
+}
+
+export function localTimezone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone
+}
+
 /** The runs after `now`, in the order of their times. Two schedules of a policy that meet are one run. */
 export function* comingRuns(policies: readonly Policy[], now: number): Iterable<ComingRun> {
   const due = policies

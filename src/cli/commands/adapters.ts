@@ -1,10 +1,10 @@
 /** `replicate adapters`: which there are, and what one can do. */
 
 import { didYouMean } from '../../config/suggest.ts'
+import { abilitiesOf, adapterJson, type ShownAdapter } from '../../core/abilities.ts'
 import type { AdapterType } from '../../core/adapter.ts'
 import { ConfigurationError } from '../../core/errors.ts'
 import type { HookFacts } from '../../core/hooks.ts'
-import { type Ability, abilitiesOf } from '../abilities.ts'
 import { wrapped } from '../render/format.ts'
 import { renderTable } from '../render/table.ts'
 import { print, type Session } from '../session.ts'
@@ -12,7 +12,7 @@ import { print, type Session } from '../session.ts'
 export async function list(session: Session): Promise<number> {
   const adapters = await session.parts.adapters()
   const shown = await Promise.all(adapters.map(async (adapter) => ({ adapter, abilities: await abilitiesOf(adapter) })))
-  print(session, shown.map(asJson), () =>
+  print(session, shown.map(adapterJson), () =>
     renderTable(
       [{ title: 'IDENTITY' }, { title: 'NAME', leave: 1 }, { title: 'CAN' }, { title: 'DESCRIPTION', leave: 2 }],
       shown.map(({ adapter, abilities }) => [
@@ -43,16 +43,11 @@ export async function show(session: Session, identity: string): Promise<number> 
     })
   }
   const shown = { adapter, abilities: await abilitiesOf(adapter) }
-  print(session, asJson(shown), () => text(shown, session))
+  print(session, adapterJson(shown), () => text(shown, session))
   return 0
 }
 
-interface Shown {
-  readonly adapter: AdapterType
-  readonly abilities: readonly Ability[]
-}
-
-function text({ adapter, abilities }: Shown, { stdout, colors }: Session): string {
+function text({ adapter, abilities }: ShownAdapter, { stdout, colors }: Session): string {
   const width = Math.min(stdout.columns, 100)
   const paragraph = (sign: string, words: string): string => wrapped(words, width, `  ${sign} `)
   const section = (title: string, lines: readonly string[]): string =>
@@ -94,31 +89,4 @@ function depthOf({ depth }: AdapterType): string {
   const { min = 1, max } = depth ?? {}
   if (max === undefined) return min === 1 ? 'any number' : `${min} or more`
   return min === max ? `exactly ${min}` : `${min} to ${max}`
-}
-
-function asJson({ adapter, abilities }: Shown): Record<string, unknown> {
-  return {
-    identity: adapter.identity,
-    name: adapter.name,
-    description: adapter.description,
-    support_resource_types: adapter.resources,
-    support_resource_filters: adapter.filters,
-    capabilities: {
-      listing: adapter.listing,
-      credentials: adapter.credentials,
-      ...Object.fromEntries(abilities.map(({ key, can }) => [key, can])),
-      options: (adapter.options ?? []).map(({ name, description, type, values }) => ({
-        name,
-        description,
-        type,
-        values: values ?? null,
-      })),
-      webhooks: adapter.hooks ? { events: adapter.hooks.events, setup: adapter.hooks.setup } : null,
-    },
-    limits: {
-      depth_min: adapter.depth?.min ?? null,
-      depth_max: adapter.depth?.max ?? null,
-      quirks: adapter.quirks,
-    },
-  }
 }

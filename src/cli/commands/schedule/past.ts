@@ -1,9 +1,10 @@
 /** `replicate schedule past`: what became of the times of schedules while `replicate serve` ran, or did not. */
 
+import { localTimezone } from '../../../core/schedule.ts'
 import type { ScheduleRun } from '../../../history/history.ts'
 import { renderTable } from '../../render/table.ts'
 import { print, type Session } from '../../session.ts'
-import { localTimezone, wallClock } from './schedule.ts'
+import { wallClock } from './schedule.ts'
 
 export interface PastFlags {
   readonly count: number

@@ -2,7 +2,7 @@
 
 import { ConfigurationError } from '../../../core/errors.ts'
 import { routesOf } from '../../../core/policy.ts'
-import { comingRuns, type Schedule, schedulesOf } from '../../../core/schedule.ts'
+import { type ComingRunJson, comingRunJson, comingRuns, localTimezone, schedulesOf } from '../../../core/schedule.ts'
 import { variablePrefix } from '../../../credentials/environment.ts'
 import { formatRelative } from '../../render/format.ts'
 import { renderTable } from '../../render/table.ts'
@@ -17,9 +17,9 @@ export interface NextFlags {
 export async function next(session: Session, targets: readonly string[], { count }: NextFlags): Promise<number> {
   const { policies } = await selectOffline(session, targets)
   const now = session.timer.now()
-  const runs: ReturnType<typeof describe>[] = []
+  const runs: ComingRunJson[] = []
   for (const run of comingRuns(policies, now)) {
-    runs.push(describe(run.policy.name, run.schedule, run.time))
+    runs.push(comingRunJson(run))
     if (runs.length >= count) break
   }
   print(session, runs, () =>
@@ -81,14 +81,6 @@ export async function exportSchedules(
 async function selectOffline(session: Session, targets: readonly string[]): Promise<Selection> {
   const { offline } = await session.app()
   return selectPolicies({ configuration: offline }, session.cwd, targets)
-}
-
-function describe(policy: string, { text, timezone = localTimezone() }: Schedule, time: number) {
-  return { policy, time: new Date(time).toISOString(), schedule: text, timezone }
-}
-
-export function localTimezone(): string {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone
 }
 
 /** `Sun 2026-11-22 02:00:00`, as clocks show it there. */

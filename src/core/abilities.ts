@@ -1,12 +1,14 @@
-/** What an adapter can, read off the methods that it has: an absent one means "cannot". */
+/** What an adapter is and can, as it is shown: the latter read off the methods that it has, as an absent one means "cannot". */
 
-import type { Adapter, AdapterOption, AdapterType } from '../core/adapter.ts'
-import { UnsupportedError } from '../core/errors.ts'
-import type { OptionValue } from '../core/registry.ts'
+import type { Adapter, AdapterOption, AdapterType } from './adapter.ts'
+import { UnsupportedError } from './errors.ts'
+import type { OptionValue } from './registry.ts'
+
+export type AbilityKey = 'digests_in_listing' | 'catalog' | 'creates' | 'labels' | 'rules'
 
 export interface Ability {
   /** In `--json`. */
-  readonly key: string
+  readonly key: AbilityKey
   /** In a table. */
   readonly word: string
   readonly text: string
@@ -61,6 +63,59 @@ export async function abilitiesOf(type: AdapterType): Promise<readonly Ability[]
       can: adapter.writeRules !== undefined,
     },
   ]
+}
+
+export interface ShownAdapter {
+  readonly adapter: AdapterType
+  readonly abilities: readonly Ability[]
+}
+
+/** As `adapters show --json` prints it, and the API sends it. */
+export function adapterJson({ adapter, abilities }: ShownAdapter) {
+  return {
+    identity: adapter.identity,
+    name: adapter.name,
+    description: adapter.description,
+    support_resource_types: adapter.resources,
+    support_resource_filters: adapter.filters,
+    registry: {
+      default_name: adapter.short ?? adapter.identity,
+      place: adapter.identity === LAYOUT ? ('path' as const) : ('url' as const),
+      url: adapter.home ?? null,
+      read_only: adapter.isReadOnly ?? false,
+    },
+    capabilities: {
+      listing: adapter.listing,
+      credentials: adapter.credentials,
+      ...abilityJson(abilities),
+      options: (adapter.options ?? []).map(({ name, description, type, values }) => ({
+        name,
+        description,
+        type,
+        values: values ?? null,
+      })),
+      webhooks: adapter.hooks ? { events: adapter.hooks.events, setup: adapter.hooks.setup } : null,
+    },
+    limits: {
+      depth_min: adapter.depth?.min ?? null,
+      depth_max: adapter.depth?.max ?? null,
+      quirks: adapter.quirks,
+    },
+  }
+}
+
+/** The one type whose registries are directories and files. */
+const LAYOUT = 'oci-layout'
+
+function abilityJson(abilities: readonly Ability[]): Readonly<Record<AbilityKey, boolean>> {
+  const can = (key: AbilityKey): boolean => abilities.some((ability) => ability.key === key && ability.can)
+  return {
+    digests_in_listing: can('digests_in_listing'),
+    catalog: can('catalog'),
+    creates: can('creates'),
+    labels: can('labels'),
+    rules: can('rules'),
+  }
 }
 
 /** One that wants more than that to be opened shows nothing of what it can. */
