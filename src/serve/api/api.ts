@@ -16,7 +16,7 @@ import { guard } from './auth/guard.ts'
 import { createSessions } from './auth/sessions.ts'
 import { createTokens } from './auth/tokens.ts'
 import { ApiError, answerProblems, sendProblem } from './problem.ts'
-import type { Api } from './route.ts'
+import { type Api, problems } from './route.ts'
 import { addExecutions } from './routes/executions.ts'
 import { addSession } from './routes/session.ts'
 
@@ -47,7 +47,10 @@ export async function startApi(daemon: Daemon): Promise<Part> {
           components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
           security: [{ token: [] }],
         },
-        transform: jsonSchemaTransform,
+        transform(given) {
+          const made = jsonSchemaTransform(given)
+          return { ...made, schema: { ...made.schema, 'x-role': given.route.config?.role } }
+        },
         transformObject: jsonSchemaTransformObject,
       })
       const guarding = guard(app, { tokens, sessions, clock, isProxied })
@@ -57,7 +60,7 @@ export async function startApi(daemon: Daemon): Promise<Part> {
         method: 'GET',
         url: '/openapi.json',
         config: { role: 'viewer' },
-        schema: { tags: ['about'], description: 'This document', response: { 200: z.looseObject({}) } },
+        schema: { tags: ['about'], description: 'This document', response: { 200: z.looseObject({}), ...problems() } },
         handler: async () => ({ ...app.swagger() }),
       })
     },

@@ -1,4 +1,6 @@
-/** Asks the API of a daemon. */
+/** Asks the API of a daemon, and holds each answer against the document that the API gives of itself. */
+
+import { undescribed } from './document.ts'
 
 export interface Answer {
   readonly status: number
@@ -16,7 +18,7 @@ export interface Asked {
 
 export type Ask = (method: string, path: string, asked?: Asked) => Promise<Answer>
 
-/** `path` below /api; with `token` unless another one is given. */
+/** `path` below /api; with `token` unless another one is given. Throws for an answer that the document does not describe. */
 export function apiClient(url: string, token?: string): Ask {
   return async (method, path, asked = {}) => {
     const bearer = 'token' in asked ? asked.token : token
@@ -31,6 +33,10 @@ export function apiClient(url: string, token?: string): Ask {
     })
     const text = await answer.text()
     const isJson = answer.headers.get('content-type')?.includes('json') ?? false
-    return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text }
+    const body = isJson ? JSON.parse(text) : text
+    const { status, headers } = answer
+    const lack = await undescribed(method, path, { status, type: headers.get('content-type'), body })
+    if (lack !== undefined) throw new Error(lack)
+    return { status, headers, body }
   }
 }
