@@ -245,6 +245,7 @@ function historyOf(behaviour: Behaviour): History {
       list: ({ status } = {}) => executions.filter((one) => status === undefined || one.status === status),
       resolveId: (text) => (text === 'last' ? (executions[0]?.id ?? 0) : Number(text)),
       get: find,
+      find: unused,
       page: unused,
       lastOf: (name) => executions.find((one) => one.policy === name),
       lastEnded: unused,

@@ -40,6 +40,7 @@ export interface ExecutionPageRequest extends PageRequest<'id' | 'start_time' | 
 export interface ExecutionListing {
   /** Throws a `HistoryError` for an unknown execution. */
   get(id: number): Execution
+  find(id: number): Execution | undefined
   /** Newest first. */
   list(filter?: ExecutionFilter): readonly Execution[]
   page(request: ExecutionPageRequest): Page<Execution>
@@ -84,13 +85,19 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
     return database.all<ExecutionRow>(LIST, parameters).map(toExecution)
   }
 
-  function get(id: number): Execution {
+  function find(id: number): Execution | undefined {
     const row = database.get<ExecutionRow>(ONE, { abandoned: abandoned(), id })
-    if (row) return toExecution(row)
+    return row && toExecution(row)
+  }
+
+  function get(id: number): Execution {
+    const found = find(id)
+    if (found) return found
     throw missing(`there is no execution ${id} in the history`)
   }
 
   return {
+    find,
     get,
     list,
     page({ policy, status, trigger, order, descending, offset, limit }) {

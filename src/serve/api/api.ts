@@ -17,7 +17,9 @@ import { createSessions } from './auth/sessions.ts'
 import { createTokens } from './auth/tokens.ts'
 import { ApiError, answerProblems, sendProblem } from './problem.ts'
 import { type Api, problems } from './route.ts'
+import { addEvents } from './routes/events.ts'
 import { addExecutions } from './routes/executions.ts'
+import { addLogs } from './routes/logs.ts'
 import { addSession } from './routes/session.ts'
 
 export async function startApi(daemon: Daemon): Promise<Part> {
@@ -56,6 +58,8 @@ export async function startApi(daemon: Daemon): Promise<Part> {
       const guarding = guard(app, { tokens, sessions, clock, isProxied })
       addSession(app, { guard: guarding, sessions, secure: () => current().settings.tls !== undefined || isProxied() })
       addExecutions(app, daemon)
+      addLogs(app, daemon)
+      addEvents(app, daemon, metadata)
       app.route({
         method: 'GET',
         url: '/openapi.json',

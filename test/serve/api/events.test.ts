@@ -1,0 +1,108 @@
+/** `/api/events` and followed logs: nothing is missed, also by who was cut off. */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { createFeed } from '../../../src/serve/api/stream/feed.ts'
+import type { Message } from '../../../src/serve/api/stream/sse.ts'
+import { until } from '../../e2e/program.ts'
+import { serving } from '../serving.ts'
+import { apiClient } from './client.ts'
+
+interface Heard {
+  readonly id?: string
+  readonly event?: string
+  // biome-ignore lint/suspicious/noExplicitAny: what it is depends on the event
+  readonly data: any
+}
+
+/** Everything that one connection hears. */
+async function listen(url: string, token: string, last?: string): Promise<{ heard: Heard[]; leave(): void }> {
+  const end = new AbortController()
+  onTestFinished(() => end.abort())
+  const answer = await fetch(url, {
+    signal: end.signal,
+    headers: { authorization: `Bearer ${token}`, ...(last === undefined ? {} : { 'last-event-id': last }) },
+  })
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8'])
+  const heard: Heard[] = []
+  void (async () => {
+    let text = ''
+    for await (const chunk of answer.body ?? []) {
+      text += Buffer.from(chunk).toString()
+      const parts = text.split('\n\n')
+      text = parts.pop() ?? ''
+      for (const part of parts) {
+        const fields = Object.fromEntries(part.split('\n').map((line) => line.split(/: (.*)/s).slice(0, 2)))
+        if (fields.data !== undefined) heard.push({ ...fields, data: JSON.parse(fields.data) })
+      }
+    }
+  })().catch(() => {})
+  return { heard, leave: () => end.abort() }
+}
+
+test('a run is seen from its start to its end, also one of another process', async () => {
+  const { user, yaml, start } = await serving()
+  user.write('serve.yaml', yaml())
+  const daemon = await start()
+  const token = readFileSync(join(user.home, 'api-token'), 'utf8').trim()
+  const ask = apiClient(daemon.url, token)
+  const { heard } = await listen(`${daemon.url}/api/events`, token)
+  await until('the stream is open', () => heard.some(({ event }) => event === 'hello'))
+  expect((await ask('POST', '/replication/executions', { body: { policy_id: 'copy' } })).status).toBe(201)
+  const states = (id: number): readonly string[] =>
+    heard.filter(({ event, data }) => event === 'execution' && data.id === id).map(({ data }) => data.status)
+  await until('its end is told', () => states(1).includes('succeeded'))
+  expect((await user.run(['run', 'serve.yaml'])).code).toBe(0)
+  await until('that of the other process is told', () => states(2).includes('succeeded'))
+
+  const again = await listen(`${daemon.url}/api/events`, token, 'other.7')
+  await until('it must read anew', () => again.heard[0]?.event === 'reset')
+  const first = heard.find(({ event }) => event === 'execution')
+  const later = await listen(`${daemon.url}/api/events`, token, first?.id)
+  const after = heard
+    .filter(({ id }) => id !== undefined)
+    .slice(heard.filter(({ id }) => id !== undefined).indexOf(first as Heard) + 1)
+  await until('what was missed is told', () => later.heard.length >= after.length)
+  expect(later.heard.map(({ id }) => id)).toEqual(after.map(({ id }) => id))
+
+  const log = await listen(`${daemon.url}/api/replication/executions/1/logs?follow=true`, token)
+  await until('the log has ended', () => log.heard.at(-1)?.event === 'end')
+  const text = (await ask('GET', '/replication/executions/1/logs')).body
+  expect(log.heard.slice(0, -1).map(({ data }) => data.text)).toEqual(
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line: string) =>
+        line
+          .split(/ {2}/)
+          .slice(2)
+          .join('  ')
+          .trimStart()
+          .replace(/^\[\d+\] /, ''),
+      ),
+  )
+  expect((await ask('GET', '/replication/executions/1/logs/9')).status).toBe(404)
+  const one = (await ask('GET', '/replication/executions/1/logs/1?level=info')).body
+  expect(one.split('\n').filter((line: string) => line !== '' && !line.includes('[1] '))).toEqual([])
+})
+
+test('who was cut off for a thousand messages misses none, and for more is told so', () => {
+  const feed = createFeed(() => ({}))
+  const seen: Message[] = []
+  const leave = feed.listen(undefined, (message) => seen.push(message))
+  feed.publish('execution', { id: 0 })
+  leave()
+  expect(feed.listeners).toBe(0)
+  for (let id = 1; id <= 1000; id += 1) feed.publish('execution', { id })
+  const later: Message[] = []
+  feed.listen(seen.at(-1)?.id, (message) => later.push(message))()
+  expect(later.map(({ data }) => (data as { id: number }).id)).toEqual(Array.from({ length: 1000 }, (_, at) => at + 1))
+  for (let id = 1001; id <= 4000; id += 1) feed.publish('execution', { id })
+  const tooLate: Message[] = []
+  feed.listen(seen.at(-1)?.id, (message) => tooLate.push(message))()
+  expect(tooLate.map(({ event }) => event)).toEqual(['reset'])
+  const now: Message[] = []
+  feed.listen(tooLate[0]?.id, (message) => now.push(message))()
+  expect(now).toEqual([])
+})
