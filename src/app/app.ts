@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { adapters } from '../../adapters/index.ts'
 import metadata from '../../package.json' with { type: 'json' }
+import { type DefinitionFacts, definitionsOf } from '../config/document/definition.ts'
 import type { Edit } from '../config/edit/edit.ts'
 import type { Edited, EditMode } from '../config/edit/file.ts'
 import type { Configuration } from '../config/load.ts'
@@ -11,6 +12,7 @@ import { configurationFiles, readConfiguration } from '../config/read.ts'
 import type { PingStep } from '../core/adapter.ts'
 import { systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
+import type { DefinitionKind } from '../core/definition.ts'
 import { HistoryError, notBegun } from '../core/errors.ts'
 import { registryNames } from '../core/policy.ts'
 import { placeOf, type Registry, type RegistryStatus } from '../core/registry.ts'
@@ -24,6 +26,7 @@ import { type CarriersOptions, createCarriers } from '../http/threads/carriers.t
 import type { Handshake } from '../http/trust/handshake.ts'
 import { createCache } from './cache.ts'
 import { createConnections, type Timing } from './connections.ts'
+import { noteEdit, noteSeen } from './definitions.ts'
 import { type Check, examine } from './doctor.ts'
 import { createLooking, type Looking } from './looking.ts'
 import { type FoundCredential, foundCredential, peerOf, pingRegistry, signIn, statusesIn } from './ping.ts'
@@ -45,6 +48,8 @@ export interface AppOptions {
   readonly stdin: () => Promise<string>
   /** Absent: the system's. */
   readonly timing?: Timing
+  /** Told what was not done beside what was asked for. */
+  readonly warn?: (text: string) => void
   /** Emit an event for each request. */
   readonly trace?: boolean
   /** Other threads for large blobs; absent: what suits the machine. */
@@ -68,7 +73,7 @@ export interface App extends Running, Looking {
   offline(files: readonly string[]): Promise<Configuration>
   /** The user's configuration for editing: empty where the file does not exist, and with variables that need not be set. */
   editable(): Promise<Configuration>
-  /** Edits the user's configuration and leaves the rest of its file alone; an invalid result is never written. */
+  /** Edits the user's configuration and leaves the rest of its file alone; an invalid result is never written. The history keeps who did it. */
   edit(edits: readonly Edit[], how?: EditMode): Promise<Edited>
   /** Told each step as it ends; the history keeps how the registry was. */
   ping(
@@ -88,6 +93,8 @@ export interface App extends Running, Looking {
   peer(url: string, ctx: Context): Promise<Handshake>
   /** How registries were when they were last checked, by name; those that have never been are left out. */
   statuses(registries: Iterable<Registry>): Promise<ReadonlyMap<string, RegistryStatus>>
+  /** Who defined the registries and policies of a configuration, and when. */
+  definitions(configuration: Configuration): Promise<(kind: DefinitionKind, name: string) => DefinitionFacts>
   /** Where the registry's credential comes from. Throws where that cannot be determined. */
   credential(registry: string, configuration: Configuration, ctx: Context): Promise<FoundCredential>
   /** Throws what went wrong, where the registry does not accept it. */
@@ -166,6 +173,12 @@ export function createApp(options: AppOptions): App {
     })
   }
 
+  const records = (): Promise<History> => {
+    if (history) return history
+    reading ??= readHistory()
+    return reading
+  }
+
   const read = (files: readonly string[], config: string | undefined, offline = false): Promise<Configuration> =>
     readConfiguration({
       ...options,
@@ -194,9 +207,17 @@ export function createApp(options: AppOptions): App {
     offline: (files) => read(files, options.config, true),
     editable: async () =>
       (await import('../config/edit/file.ts')).editableConfiguration({ ...options, types: adapters }),
-    edit: async (edits, how) =>
-      (await import('../config/edit/file.ts')).editConfiguration(edits, { ...options, types: adapters, ...how }),
+    async edit(edits, how) {
+      const { editConfiguration } = await import('../config/edit/file.ts')
+      const edited = await editConfiguration(edits, { ...options, types: adapters, ...how })
+      if (!how?.dry) await noteEdit(edited, openedHistory, options.warn ?? warn)
+      return edited
+    },
     ...running,
+    async *run(policies, configuration, ...how) {
+      await noteSeen(configuration, openedHistory)
+      yield* running.run(policies, configuration, ...how)
+    },
     ...createLooking({ connections, guarded, readHistory, lists }),
     async ping(name, configuration, ctx, ended) {
       const registry = configuration.registryOf(name)
@@ -226,6 +247,10 @@ export function createApp(options: AppOptions): App {
       } finally {
         records.close()
       }
+    },
+    async definitions(configuration) {
+      const { definitions } = await records()
+      return definitionsOf(configuration, definitions.get)
     },
     async credential(name, configuration, ctx) {
       // Hears the warnings of the search.
@@ -280,10 +305,7 @@ export function createApp(options: AppOptions): App {
         guarded(ctx),
       ),
     history: openedHistory,
-    records() {
-      reading ??= history ?? readHistory()
-      return reading
-    },
+    records,
     async close() {
       lists.close()
       await Promise.all([connections.close(), carriers.close()])

@@ -10,6 +10,7 @@ import { type ServeOptions, serve } from '../serve/daemon.ts'
 import type { Program } from '../serve/parts.ts'
 import type { SystemdSurroundings } from '../serve/process/systemd.ts'
 import type { ConnectionOptions } from './connections.ts'
+import { noteSeen } from './definitions.ts'
 import { type ConnectionPool, createPool } from './pool.ts'
 import { createPost } from './post.ts'
 import { createRunning, defaultSlots, type Running, type RunningParts } from './running.ts'
@@ -94,7 +95,11 @@ function createProgram(
     history,
     clock,
     files: parts.filesOf(files),
-    read: () => parts.read(files, config),
+    async read() {
+      const configuration = await parts.read(files, config)
+      await noteSeen(configuration, async () => history)
+      return configuration
+    },
     run: (policy, configuration, options, started, ctx) =>
       outcomeOf(policy.name, ({ run }) => run([policy], configuration, options, (_policy, one) => started(one), ctx)),
     again: (earlier, configuration, options, started, ctx) =>

@@ -5,6 +5,7 @@ import type { Context } from '../core/context.ts'
 import type { Parts } from './parts.ts'
 import { type Colors, colorsFor } from './render/colors.ts'
 import { createFailures } from './render/failures.ts'
+import { printable } from './render/format.ts'
 import { jsonDocument } from './render/json.ts'
 import { inAscii, showsUnicode } from './render/symbols.ts'
 import { eventText } from './render/told.ts'
@@ -81,6 +82,7 @@ export function openSession(surroundings: Surroundings, flags: GlobalFlags): Ses
     ...(flags.home === undefined ? {} : { home: flags.home }),
     ...(flags.config === undefined ? {} : { config: flags.config }),
     ...(flags.untrusted === undefined ? {} : { untrusted: flags.untrusted }),
+    warn: (text) => surroundings.stderr.write(`warning: ${printable(text)}\n`),
     trace: (flags.verbose ?? 0) >= 2,
   }
   let app: Promise<App> | undefined

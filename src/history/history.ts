@@ -10,6 +10,7 @@ import { createDaemonRecords, type DaemonRecords } from './daemon.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrations.ts'
 import { createErrorText } from './database/recorded-error.ts'
+import { createDefinitions, type Definitions } from './definitions.ts'
 import { createEventRecords, type EventRecords } from './events/events.ts'
 import { createReactions, type Reactions } from './events/reactions.ts'
 import { type Attempts, createAttempts } from './executions/attempts.ts'
@@ -68,6 +69,7 @@ export interface History {
   readonly names: ContentNames
   readonly chartImages: ChartImageRecords
   readonly registries: RegistryStatuses
+  readonly definitions: Definitions
   readonly events: EventRecords
   readonly reactions: Reactions
   readonly schedules: ScheduleRuns
@@ -149,6 +151,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     names: createContentNames(database, now),
     chartImages: createChartImageRecords(database, now),
     registries: createRegistryStatuses(database, now, redact),
+    definitions: createDefinitions(database, now),
     events: createEventRecords(database),
     reactions: createReactions(database),
     schedules: createScheduleRuns(database, now),

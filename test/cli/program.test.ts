@@ -427,6 +427,7 @@ describe('the other commands', () => {
     const registries = [{ name: 'hub', type: 'docker-hub', url: 'https://hub.example.com' }]
     expect(JSON.parse((await command(['registries', 'list', '--json'], { registries })).stdout)).toEqual([
       {
+        id: 'hub',
         name: 'hub',
         registry_type: 'docker-hub',
         url: 'https://hub.example.com',
@@ -436,6 +437,9 @@ describe('the other commands', () => {
         status_reason: null,
         status_since: null,
         checked_at: null,
+        creator: null,
+        creation_time: null,
+        update_time: null,
       },
     ])
     expect(JSON.parse((await command(['adapters', 'list', '--json'])).stdout)).toMatchObject([

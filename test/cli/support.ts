@@ -4,6 +4,7 @@ import type { App, PolicyOutcome, PolicyPlan, RunOptions } from '../../src/app/a
 import { execute } from '../../src/cli/main.ts'
 import type { Parts } from '../../src/cli/parts.ts'
 import type { Output, Surroundings } from '../../src/cli/session.ts'
+import { UNKNOWN } from '../../src/config/document/definition.ts'
 import type { Configuration } from '../../src/config/load.ts'
 import { defaultServe } from '../../src/config/serve.ts'
 import type { PingStep } from '../../src/core/adapter.ts'
@@ -187,6 +188,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
       return behaviour.ping ?? []
     },
     tryOut: unused,
+    definitions: () => Promise.resolve(() => UNKNOWN),
     statuses: () => Promise.resolve(behaviour.statuses ?? new Map()),
     credential: unused,
     signIn: unused,
@@ -331,6 +333,7 @@ function historyOf(behaviour: Behaviour): History {
     narrowed: { find: unused, keep: unused },
     names: { find: unused, keep: unused },
     chartImages: { find: unused, keep: unused },
+    definitions: { get: unused, note: unused, seen: unused },
     registries: { status: unused, keepStatus: unused, changes: unused },
     events: {
       add: unused,

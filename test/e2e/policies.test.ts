@@ -1,6 +1,6 @@
 /** Policies written, changed, checked and taken away by the program, in a file that somebody cares for. */
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -253,15 +253,37 @@ test('list and show tell the last execution and the next run', async () => {
 
 test('list and show tell who created a policy and when, and nothing of one that was written by hand', async () => {
   const here = place()
-  await here.policies('create', 'fresh', '--source', 'hub', '--name', 'app', '--destination', 'mirror/fresh')
+  const args = ['fresh', '--source', 'hub', '--name', 'app', '--destination', 'mirror/fresh', '--json']
+  const created = JSON.parse((await here.policies('create', ...args)).stdout)
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+  expect(created).toMatchObject({
+    id: 'fresh',
+    creator: userInfo().username,
+    creation_time: time,
+    update_time: created.creation_time,
+    src_namespaces: [],
+    dest_namespace: 'fresh',
+    deletion: 'never',
+    trigger_kinds: ['manual'],
+  })
   await here.policies('update', 'fresh', '--newest', '3')
   const noted = JSON.parse((await here.policies('show', 'fresh', '--json')).stdout)
-  const day = expect.stringMatching(/^\d{4}-\d\d-\d\d$/)
-  expect(noted).toMatchObject({ creator: expect.stringMatching(/./), creation_time: day, update_time: day })
+  expect(noted).toMatchObject({ creator: userInfo().username, creation_time: created.creation_time, update_time: time })
+  expect(Date.parse(noted.update_time)).toBeGreaterThan(Date.parse(noted.creation_time))
   const listed = JSON.parse((await here.policies('list', '--json')).stdout)
   const { creator } = noted
   expect(listed).toContainEqual(expect.objectContaining({ name: 'fresh', creator }))
   expect(listed).toContainEqual(expect.objectContaining({ name: 'other', creator: null, creation_time: null }))
+  // Where the history knows nothing, the notes of the file count.
+  rmSync(here.home, { recursive: true })
+  expect(JSON.parse((await here.policies('show', 'fresh', '--json')).stdout)).toMatchObject({
+    creator: userInfo().username,
+    creation_time: `${created.creation_time.slice(0, 10)}T00:00:00.000Z`,
+  })
+  // Created anew, it is another one.
+  await here.policies('delete', 'fresh', '--yes')
+  const again = JSON.parse((await here.policies('create', ...args)).stdout)
+  expect(Date.parse(again.creation_time)).toBeGreaterThan(Date.parse(noted.update_time))
 })
 
 test('validate --online asks the registries and counts what filters match', async () => {

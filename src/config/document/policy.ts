@@ -5,23 +5,55 @@ import type { Filters, Notification, Policy, PolicyDestination, Trigger } from '
 import { routesOf } from '../../core/policy.ts'
 import { nextRun } from '../../core/schedule.ts'
 import type { Secret } from '../../core/secret.ts'
+import type { TriggerKind } from '../../core/states.ts'
+import type { DefinitionFacts } from './definition.ts'
 
 /** What is known of a policy besides its file. */
 export interface PolicyFacts {
   /** Milliseconds since 1970. */
   readonly now: number
+  readonly definition: DefinitionFacts
+}
+
+/** What `--json` has beside the words of the file. */
+export interface PolicyJson extends DefinitionFacts {
+  /** The name. */
+  readonly id: string
+  readonly name: string
+  readonly src_registry: string
+  /** Empty: every namespace that the credential sees. */
+  readonly src_namespaces: readonly string[]
+  readonly dest_registry: string
+  /** Null: the source's own. */
+  readonly dest_namespace: string | null
+  /** What may start it, `manual` first. */
+  readonly trigger_kinds: readonly TriggerKind[]
+  readonly next_run: string | null
+  readonly [word: string]: unknown
 }
 
 /** As in its YAML, and what is known of it besides. */
-export function policyJson(policy: Policy, { now }: PolicyFacts): Readonly<Record<string, unknown>> {
+export function policyJson(policy: Policy, { now, definition }: PolicyFacts): PolicyJson {
   const next = nextRun(policy, now)
+  const { source, destination, triggers } = policy
   return {
+    id: policy.name,
     name: policy.name,
     ...policyDocument(policy),
-    src_registry: policy.source.registry,
-    dest_registry: policy.destination.registry,
+    src_registry: source.registry,
+    src_namespaces: source.namespaces ?? [],
+    dest_registry: destination.registry,
+    dest_namespace: destination.namespace ?? null,
+    trigger_kinds: [...new Set<TriggerKind>(['manual', ...triggers.map(triggerKind)])],
+    ...definition,
     next_run: next === undefined ? null : new Date(next).toISOString(),
   }
+}
+
+function triggerKind(trigger: Trigger): TriggerKind {
+  if ('schedule' in trigger) return 'schedule'
+  if ('event' in trigger) return 'event'
+  return 'poll' in trigger ? 'poll' : 'pull'
 }
 
 /** Plain JSON; written as YAML it means the same policy. Secrets are replaced by what may be shown. */

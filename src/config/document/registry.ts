@@ -2,8 +2,11 @@
 
 import type { Registry, RegistryChange, RegistryStatus } from '../../core/registry.ts'
 import { withoutUserinfo } from '../../core/secret.ts'
+import type { DefinitionFacts } from './definition.ts'
 
-export interface RegistryJson {
+export interface RegistryJson extends DefinitionFacts {
+  /** The name. */
+  readonly id: string
   readonly name: string
   readonly registry_type: string
   readonly url: string
@@ -15,9 +18,17 @@ export interface RegistryJson {
   readonly checked_at: string | null
 }
 
-/** The documented fields. `status` is undefined before the first check. */
-export function registryJson(registry: Registry, status: RegistryStatus | undefined): RegistryJson {
+/** What is known of a registry besides its file. */
+export interface RegistryFacts {
+  /** Undefined before the first check. */
+  readonly status: RegistryStatus | undefined
+  readonly definition: DefinitionFacts
+}
+
+/** The documented fields. */
+export function registryJson(registry: Registry, { status, definition }: RegistryFacts): RegistryJson {
   return {
+    id: registry.name,
     name: registry.name,
     registry_type: registry.type,
     url: registry.url ?? registry.path ?? '',
@@ -27,6 +38,7 @@ export function registryJson(registry: Registry, status: RegistryStatus | undefi
     status_reason: status?.reason ?? null,
     status_since: status?.since ?? null,
     checked_at: status?.checked_at ?? null,
+    ...definition,
   }
 }
 

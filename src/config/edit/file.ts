@@ -4,11 +4,13 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import type { DefinitionChange } from '../../core/definition.ts'
 import { ConfigurationError, hasCode } from '../../core/errors.ts'
 import type { Configuration, LoadOptions } from '../load.ts'
 import { loadOffline } from '../offline.ts'
 import { type PathOptions, userConfiguration } from '../paths.ts'
 import { reasonOf } from '../read.ts'
+import { changesBetween } from './changes.ts'
 import { type Edit, editedText } from './edit.ts'
 
 export interface EditMode {
@@ -24,6 +26,7 @@ export interface Edited {
   /** The text before and after; equal if nothing had to change. */
   readonly before: string
   readonly after: string
+  readonly changes: readonly DefinitionChange[]
   /** What the file means now. */
   readonly configuration: Configuration
 }
@@ -37,7 +40,7 @@ export async function editConfiguration(edits: readonly Edit[], options: EditOpt
   const after = editedText({ path, text: before }, edits, options.cwd)
   const configuration = checked(path, before, after, options)
   if (after !== before && !options.dry) await replace(path, bytes, Buffer.from(mark + after))
-  return { path, before, after, configuration }
+  return { path, before, after, changes: changesBetween(path, before, after, options.cwd), configuration }
 }
 
 /** Loads the user's configuration for editing: a missing file counts as empty, and an unset variable is not an error, because nothing is

@@ -101,4 +101,16 @@ export const MIGRATIONS: readonly string[] = [
     WHERE machine = new.machine AND pid = new.pid AND process_start IS new.process_start;
   END;
   `,
+  `
+  -- Who made the registries and policies of a configuration file. creator: NULL for what was written by hand.
+  CREATE TABLE definitions (
+    file TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    creator TEXT,
+    creation_time INTEGER NOT NULL,
+    update_time INTEGER NOT NULL,
+    PRIMARY KEY (file, kind, name)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

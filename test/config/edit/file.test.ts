@@ -112,3 +112,28 @@ test('a directory, and what is no text, are said to be that', async () => {
   await expect(editConfiguration([HUB], options)).rejects.toThrow(/not UTF-8/)
   expect(await editableConfiguration({ ...options, config: 'none.yaml' })).toMatchObject({ policies: [] })
 })
+
+test('an edit says which registries and policies it created, changed and removed', async () => {
+  const { options } = place(`registries:
+  hub: { type: docker-registry, url: https://hub.example.com }
+  old: { type: docker-registry, url: https://old.example.com }
+policies:
+  a: { source: hub/a, destination: hub/b }
+  same: { source: hub/a, destination: hub/c }
+`)
+  const edited = await editConfiguration(
+    [
+      { set: ['registries', 'new'], to: { type: 'docker-registry', url: 'https://new.example.com' } },
+      { remove: ['registries', 'old'] },
+      { set: ['policies', 'a', 'enabled'], to: false },
+      { set: ['policies', 'same', 'source'], to: 'hub/a' },
+      { note: ['policies', 'same'], begins: 'changed', text: 'changed 2026-05-01 by ann' },
+    ],
+    options,
+  )
+  expect(edited.changes).toEqual([
+    { kind: 'registry', name: 'old', what: 'removed' },
+    { kind: 'registry', name: 'new', what: 'created' },
+    { kind: 'policy', name: 'a', what: 'changed' },
+  ])
+})

@@ -37,8 +37,8 @@ export async function update(
   }
   const edits = await changesOf(app, before, flags)
   const draft = await app.edit(edits, { dry: true }).catch(() => undefined)
-  if (draft && draft.after === draft.before) said(session, name, draft, `${name} is unchanged`)
-  else said(session, name, await app.edit([...edits, noteOf(session, name, 'changed')]), `changed ${name}`)
+  if (draft && draft.after === draft.before) await said(session, name, draft, `${name} is unchanged`)
+  else await said(session, name, await app.edit([...edits, noteOf(session, name, 'changed')]), `changed ${name}`)
   return 0
 }
 
@@ -49,7 +49,7 @@ export async function enable(session: Session, name: string, enabled: boolean): 
   const to = enabled ? 'enabled' : 'disabled'
   // Enabled is the default and needs no line.
   const edits = policy.enabled === enabled ? [] : [{ set: ['policies', name, 'enabled'], to: enabled }]
-  said(session, name, await app.edit(edits), edits.length > 0 ? `${to} ${name}` : `${name} is ${to} already`)
+  await said(session, name, await app.edit(edits), edits.length > 0 ? `${to} ${name}` : `${name} is ${to} already`)
   return 0
 }
 

@@ -1,11 +1,11 @@
 /** `replicate policies create`: by options, or by questions where something is missing. */
 
-import { userInfo } from 'node:os'
 import { policyJson } from '../../../config/document/policy.ts'
 import type { Edit } from '../../../config/edit/edit.ts'
 import type { Edited } from '../../../config/edit/file.ts'
 import type { Configuration } from '../../../config/load.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
+import { userName } from '../../../process/user.ts'
 import { canAsk, type YesFlag } from '../../prompt/prompt.ts'
 import { printable } from '../../render/format.ts'
 import { policyOf } from '../../selection.ts'
@@ -40,7 +40,8 @@ export async function create(
     wanted = asked
   }
   const edited = await app.edit(creation(session, wanted.name, wanted.flags))
-  said(session, wanted.name, edited, `created ${wanted.name}`, `see what it would do: replicate plan ${wanted.name}`)
+  const next = `see what it would do: replicate plan ${wanted.name}`
+  await said(session, wanted.name, edited, `created ${wanted.name}`, next)
   return 0
 }
 
@@ -64,29 +65,21 @@ function creation(session: Session, name: string, flags: PolicyFlags): readonly 
 
 export function noteOf(session: Session, name: string, begins: 'created' | 'changed'): Edit {
   const day = new Date(session.timer.now()).toISOString().slice(0, 10)
-  return { note: ['policies', name], begins, text: `${begins} ${day} by ${userName()}` }
-}
-
-/** Who runs this; on a system that does not know, their number. */
-function userName(): string {
-  try {
-    return printable(userInfo().username)
-  } catch {
-    return `user ${process.getuid?.() ?? 'unknown'}`
-  }
+  return { note: ['policies', name], begins, text: `${begins} ${day} by ${printable(userName())}` }
 }
 
 /** One line, or the policy as JSON. */
-export function said(
+export async function said(
   session: Session,
   name: string,
   { path, configuration }: Pick<Edited, 'path' | 'configuration'>,
   done: string,
   next?: string,
-): void {
+): Promise<void> {
   const hint = next === undefined ? '' : `  ${next}\n`
   const text = `${session.colors.green('✓')} ${printable(done)} in ${path}\n${hint}`
-  const policy = policyJson(policyOf(configuration, name), { now: session.timer.now() })
+  const definition = (await (await session.app()).definitions(configuration))('policy', name)
+  const policy = policyJson(policyOf(configuration, name), { now: session.timer.now(), definition })
   print(session, policy, () => (session.quiet ? '' : text))
 }
 

@@ -10,14 +10,13 @@ import { headingOf, statusWords } from '../../render/summary.ts'
 import { renderFields, renderTable } from '../../render/table.ts'
 import { policyOf } from '../../selection.ts'
 import { print, type Session } from '../../session.ts'
-import { notesOf } from './notes.ts'
 import { checkOnline } from './online.ts'
 
 export async function list(session: Session): Promise<number> {
   const app = await session.app()
   const configuration = await app.editable()
   const { policies } = configuration
-  const noted = notesOf(configuration)
+  const definitions = await app.definitions(configuration)
   const { configuration: file } = await session.parts.paths(session.options)
   const history = policies.length > 0 ? await app.records() : undefined
   const now = session.timer.now()
@@ -25,8 +24,7 @@ export async function list(session: Session): Promise<number> {
   print(
     session,
     rows.map(({ policy, last }) => ({
-      ...policyJson(policy, { now }),
-      ...noted(policy.name),
+      ...policyJson(policy, { now, definition: definitions('policy', policy.name) }),
       last_execution: last ?? null,
     })),
     () =>
@@ -57,10 +55,16 @@ export async function list(session: Session): Promise<number> {
 }
 
 export async function show(session: Session, name: string): Promise<number> {
-  const configuration = await (await session.app()).editable()
+  const app = await session.app()
+  const configuration = await app.editable()
   const policy = policyOf(configuration, name)
-  const document = { ...policyJson(policy, { now: session.timer.now() }), ...notesOf(configuration)(name) }
-  print(session, document, () => renderFields(document, session.colors))
+  const definition = (await app.definitions(configuration))('policy', name)
+  const document = policyJson(policy, { now: session.timer.now(), definition })
+  print(session, document, () => {
+    // What is written in other words above, too.
+    const { id: _, src_namespaces: __, dest_namespace: ___, trigger_kinds: ____, ...fields } = document
+    return renderFields(fields, session.colors)
+  })
   return 0
 }
 

@@ -25,6 +25,7 @@ import {
   takenBy,
   tried,
 } from './desk.ts'
+import { factsOf } from './registries.ts'
 import { withScheme } from './settings.ts'
 
 export async function add(session: Session, name: string | undefined, flags: AddFlags): Promise<number> {
@@ -126,8 +127,8 @@ async function save(desk: Desk, draft: NewRegistry, test = true): Promise<number
   await keepCredential(desk, draft, registry)
   const { path, configuration } = await app.edit(editsOf(desk, draft))
   await warnOfOther(desk, draft, configuration)
-  const status = (await app.statuses([registry])).get(draft.name)
-  print(session, registryJson(registry, status), () => (session.quiet ? '' : added(session, draft, path)))
+  const facts = await factsOf(app, configuration, registry)
+  print(session, registryJson(registry, facts), () => (session.quiet ? '' : added(session, draft, path)))
   return 0
 }
 

@@ -12,7 +12,7 @@ import { print, type Session } from '../../session.ts'
 import { keepCredential, warnOfOther } from './add.ts'
 import { secretOptions } from './credential.ts'
 import { checked, deskOf, editsOf, takenBy } from './desk.ts'
-import { definedRegistry } from './registries.ts'
+import { definedRegistry, factsOf } from './registries.ts'
 import { type SettingFlags, settingEdits, settingsOf } from './settings.ts'
 
 /** By options, or by questions where none says what to change. */
@@ -53,9 +53,9 @@ async function said(
   first?: string,
 ): Promise<number> {
   const registry = configuration.registryOf(name)
-  const status = (await (await session.app()).statuses([registry])).get(name)
+  const facts = await factsOf(await session.app(), configuration, registry)
   const next = first === undefined ? '' : `  first: export ${printable(first)}\n`
-  print(session, registryJson(registry, status), () => {
+  print(session, registryJson(registry, facts), () => {
     if (session.quiet) return ''
     const tick = session.colors.green('✓')
     return before === after && first === undefined

@@ -1,6 +1,13 @@
 /** `replicate registries list` and `show`: what the configuration has, and how it was when it was last checked. */
 
-import { registryChangeJson, registryJson, registrySettings } from '../../../config/document/registry.ts'
+import type { App } from '../../../app/app.ts'
+import {
+  type RegistryFacts,
+  registryChangeJson,
+  registryJson,
+  registrySettings,
+} from '../../../config/document/registry.ts'
+import type { Configuration } from '../../../config/load.ts'
 import { didYouMean } from '../../../config/suggest.ts'
 import { ConfigurationError } from '../../../core/errors.ts'
 import { placeOf, type Registry, type RegistryChange, type RegistryStatus } from '../../../core/registry.ts'
@@ -10,12 +17,19 @@ import { print, type Session } from '../../session.ts'
 
 export async function list(session: Session): Promise<number> {
   const app = await session.app()
-  const registries = [...(await app.editable()).registries.values()]
+  const configuration = await app.editable()
+  const registries = [...configuration.registries.values()]
   const { configuration: file } = await session.parts.paths(session.options)
   const statuses = registries.length > 0 ? await app.statuses(registries) : new Map<string, RegistryStatus>()
+  const definitions = await app.definitions(configuration)
   print(
     session,
-    registries.map((registry) => registryJson(registry, statuses.get(registry.name))),
+    registries.map((registry) =>
+      registryJson(registry, {
+        status: statuses.get(registry.name),
+        definition: definitions('registry', registry.name),
+      }),
+    ),
     () =>
       registries.length === 0
         ? `no registry is configured in ${file}; \`replicate registries add\` adds one\n`
@@ -40,17 +54,19 @@ export async function show(session: Session, name: string): Promise<number> {
   const app = await session.app()
   const configuration = await app.editable()
   const registry = definedRegistry(configuration.registries, name)
-  const status = (await app.statuses([registry])).get(name)
+  const facts = await factsOf(app, configuration, registry)
   const changes = (await app.records()).registries.changes(name, placeOf(registry))
-  const document = {
-    ...registryJson(registry, status),
-    ...registrySettings(registry),
-    file: configuration.registryFile(name),
-  }
-  print(session, { ...document, changes: changes.map(registryChangeJson) }, () =>
+  const { id, ...json } = registryJson(registry, facts)
+  const document = { ...json, ...registrySettings(registry), file: configuration.registryFile(name) }
+  print(session, { id, ...document, changes: changes.map(registryChangeJson) }, () =>
     [renderFields(document, session.colors), changesText(changes, session)].filter((part) => part !== '').join('\n'),
   )
   return 0
+}
+
+export async function factsOf(app: App, configuration: Configuration, registry: Registry): Promise<RegistryFacts> {
+  const [statuses, definitions] = await Promise.all([app.statuses([registry]), app.definitions(configuration)])
+  return { status: statuses.get(registry.name), definition: definitions('registry', registry.name) }
 }
 
 /** Throws a `ConfigurationError` for a name that the configuration does not have. */

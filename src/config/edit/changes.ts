@@ -1,0 +1,27 @@
+/** What an edit did to the registries and policies of a file. */
+
+import { isDeepStrictEqual } from 'node:util'
+import type { DefinitionChange, DefinitionKind } from '../../core/definition.ts'
+import { isMapping, type Mapping } from '../mapping.ts'
+import { contentOf, parseSource } from '../source.ts'
+
+const SECTIONS: Readonly<Record<string, DefinitionKind>> = { registries: 'registry', policies: 'policy' }
+
+/** Both texts are YAML. */
+export function changesBetween(path: string, before: string, after: string, cwd: string): readonly DefinitionChange[] {
+  if (before === after) return []
+  const [old, now] = [before, after].map((text) => contentOf(parseSource({ path, text }, cwd).source))
+  return Object.entries(SECTIONS).flatMap(([section, kind]) => {
+    const [was, is] = [sectionOf(old, section), sectionOf(now, section)]
+    return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((name): readonly DefinitionChange[] => {
+      if (!Object.hasOwn(is, name)) return [{ kind, name, what: 'removed' }]
+      if (!Object.hasOwn(was, name)) return [{ kind, name, what: 'created' }]
+      return isDeepStrictEqual(was[name], is[name]) ? [] : [{ kind, name, what: 'changed' }]
+    })
+  })
+}
+
+function sectionOf(content: unknown, name: string): Mapping {
+  const section = isMapping(content) ? content[name] : undefined
+  return isMapping(section) ? section : {}
+}
