@@ -2,10 +2,12 @@
 
 import { messageOf } from '../../core/errors.ts'
 import { plural } from '../../core/plural.ts'
+import type { ArtifactEvent } from '../../core/requests.ts'
 import type { Reaction } from '../../history/history.ts'
 import type { Daemon, WishEnd } from '../parts.ts'
 import { fatesOf, HELD } from './fate.ts'
 import { reacts } from './match.ts'
+import { areNeedless, untaggedIn } from './needless.ts'
 
 export interface Reacting {
   /** Wishes what is due, and returns when more will be, in milliseconds since 1970. */
@@ -21,7 +23,7 @@ const BUSY = 5
 
 /** `ended` is called when a wish has ended, and more may be due. */
 export function createReacting(
-  { program, executions, current, tell, signal }: Omit<Daemon, 'events'>,
+  { program, executions, current, tell, keep, signal }: Omit<Daemon, 'events'>,
   ended: () => void,
 ): Reacting {
   const { history, clock } = program
@@ -55,30 +57,55 @@ export function createReacting(
     tell({ type: 'log', level: 'warning', text })
   }
 
+  /** Wishes it, unless a look at the source shows that the policy has nothing to do. */
+  function attend(name: string, batch: readonly Reaction[]): void {
+    wished.add(name)
+    const { configuration } = current()
+    const policy = configuration.policies.find((one) => one.name === name)
+    const untagged = policy && untaggedIn(eventsOf(batch), policy)
+    if (!untagged) {
+      wish(name, batch)
+      return
+    }
+    const open = () => program.openAnew(configuration.registryOf(policy.source.registry))
+    const looking = areNeedless(untagged, open, { signal, emit: () => {} }).then((isNeedless) => {
+      // What is left when the daemon ends is for the next one.
+      if (signal.aborted) return
+      if (!isNeedless) {
+        wish(name, batch)
+        return
+      }
+      noting(name, () => reactions.done(batch))
+      wished.delete(name)
+      ended()
+    })
+    void keep(`looking at what was pushed for policy ${name}`, looking)
+  }
+
   function wish(policy: string, batch: readonly Reaction[]): void {
-    wished.add(policy)
     begun.set(policy, [...(begun.get(policy) ?? []), clock.now()].slice(-BUSY))
     executions.wish({
       policy,
       trigger: batch.some(({ via }) => via === 'event') ? 'event' : 'poll',
-      events: batch.map(({ event }) => event),
+      events: eventsOf(batch),
       settled: (end) => {
-        try {
-          finish(policy, batch, end)
-          troubled.delete(policy)
-        } catch (error) {
-          troubled.set(policy, clock.now() + HELD)
-          // Nothing is lost: it is done again, which changes nothing.
-          tell({
-            type: 'log',
-            level: 'error',
-            text: `what policy ${policy} has done for events is not noted: ${messageOf(error)}`,
-          })
-        }
+        noting(policy, () => finish(policy, batch, end))
         wished.delete(policy)
         ended()
       },
     })
+  }
+
+  function noting(policy: string, work: () => void): void {
+    try {
+      work()
+      troubled.delete(policy)
+    } catch (error) {
+      troubled.set(policy, clock.now() + HELD)
+      // Nothing is lost: it is done again, which changes nothing.
+      const text = `what policy ${policy} has done for events is not noted: ${messageOf(error)}`
+      tell({ type: 'log', level: 'error', text })
+    }
   }
 
   function finish(policy: string, batch: readonly Reaction[], end: WishEnd): void {
@@ -109,7 +136,7 @@ export function createReacting(
         if (wished.has(policy)) continue
         const from = Math.max(due, pausedUntil(policy, now), troubled.get(policy) ?? 0)
         if (from > now) next = Math.min(next, from)
-        else if (isActive(policy)) wish(policy, reactions.due(policy, now, MOST))
+        else if (isActive(policy)) attend(policy, reactions.due(policy, now, MOST))
         else {
           begun.delete(policy)
           drop(policy)
@@ -124,4 +151,8 @@ export function createReacting(
       }
     },
   }
+}
+
+function eventsOf(batch: readonly Reaction[]): readonly ArtifactEvent[] {
+  return batch.map(({ event }) => event)
 }
