@@ -202,7 +202,7 @@ export function createApp(options: AppOptions): App {
     commandEnv,
   })
 
-  return {
+  const app: App = {
     configuration: (files) => read(files, options.config),
     offline: (files) => read(files, options.config, true),
     editable: async () =>
@@ -264,7 +264,7 @@ export function createApp(options: AppOptions): App {
     },
     async serve(request) {
       const redact = (text: string): string => redactor.text(text)
-      const { serveWith } = await import('./serving.ts')
+      const [{ serveWith }, { createDesk }] = await Promise.all([import('./serving.ts'), import('./desk.ts')])
       const history = await openedHistory()
       const clock = options.timing?.clock ?? systemClock
       // What happens in an execution has been through this already.
@@ -281,6 +281,16 @@ export function createApp(options: AppOptions): App {
           config: options.config,
           read,
           filesOf: (files) => configurationFiles({ ...options, files }),
+          desk: (files, paths) =>
+            createDesk({
+              ...options,
+              types: adapters,
+              files,
+              paths,
+              app,
+              keychain: connections.keychain,
+              edited: (edited, by) => noteEdit(edited, openedHistory, warn, by),
+            }),
           commandEnv,
           trace: options.trace,
         },
@@ -315,4 +325,5 @@ export function createApp(options: AppOptions): App {
       }
     },
   }
+  return app
 }

@@ -6,6 +6,7 @@ import { ConfigurationError, ReplicateError } from '../core/errors.ts'
 import type { PolicyOutcome } from '../core/requests.ts'
 import type { History } from '../history/history.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
+import type { Desk } from '../serve/api/desk.ts'
 import { type ServeOptions, serve } from '../serve/daemon.ts'
 import type { Program } from '../serve/parts.ts'
 import type { SystemdSurroundings } from '../serve/process/systemd.ts'
@@ -31,6 +32,7 @@ export interface ServingParts extends Pick<RunningParts, 'guarded' | 'config' | 
   readonly trace: boolean | undefined
   /** The paths of files that the user named, and of the user's own configuration. */
   readonly filesOf: (files: readonly string[]) => readonly string[]
+  readonly desk: (files: readonly string[], paths: readonly string[]) => Desk
 }
 
 export async function serveWith({ files, ...request }: ServeRequest, parts: ServingParts): Promise<void> {
@@ -107,6 +109,7 @@ function createProgram(
         again(earlier, options, (_policy, one) => started(one), ctx, configuration),
       ),
     outside: { post, commandEnv },
+    desk: parts.desk(files, parts.filesOf(files)),
     redact: (text) => about.redactor.text(text),
     open: pool.open,
     openAnew: pool.openAnew,

@@ -106,6 +106,7 @@ function builtTokens(inputs: NonNullable<ServeInput['tokens']>, findings: Findin
       const hint = '`openssl rand -hex 32` makes one'
       findings.push({ path: [...path, 'token'], message: `it has less than ${SHORTEST_TOKEN} characters`, hint })
     }
+    if (/\s/.test(token)) findings.push({ path: [...path, 'token'], message: 'a token has no spaces' })
     if (namespaces && role !== 'maintainer') {
       const message = `\`namespaces\` are for the role \`maintainer\`, and this one is \`${role}\``
       findings.push({ path: [...path, 'namespaces'], message })

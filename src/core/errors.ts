@@ -57,6 +57,12 @@ export class ConfigurationError extends ReplicateError {
   }
 }
 
+/** Somebody else has changed the file since the editor has read it. */
+export class StaleEditError extends ConfigurationError {}
+
+/** This process may not write the file, such as a ConfigMap. */
+export class ReadonlyFileError extends ConfigurationError {}
+
 /** A line for each problem, with its place: `policy.yaml:3:5 unknown key \`sorce\`; did you mean \`source\`?` */
 export function placedProblems({ problems }: ConfigurationError): string {
   const lines = problems.map(({ message, position, hint }) => {

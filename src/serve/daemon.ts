@@ -97,6 +97,7 @@ async function work(
     program,
     executions,
     current,
+    reread: reload,
     resuming: new Set(left.map(({ id }) => id)),
     http: listener.app,
     keep,

@@ -16,6 +16,7 @@ import type { Endpoint } from '../engine/endpoint.ts'
 import type { Outside } from '../engine/notify/send.ts'
 import type { Again } from '../engine/run/again.ts'
 import type { EventWay, History } from '../history/history.ts'
+import type { Desk } from './api/desk.ts'
 
 /** What the program lends: the same functions that its commands use. */
 export interface Program {
@@ -48,6 +49,7 @@ export interface Program {
   openAnew(registry: Registry): Promise<Endpoint>
   /** What notifications are sent with. */
   readonly outside: Outside
+  readonly desk: Desk
   /** Takes secrets out of what is said. */
   redact(text: string): string
   typeOf(registry: Registry): Promise<AdapterType>
@@ -154,6 +156,8 @@ export interface Daemon {
   /** Not listening yet while parts start: each registers its routes then, in a plugin of its own (`http.register`). */
   readonly http: FastifyInstance
   readonly tell: (news: ServeNews) => void
+  /** Reads the configuration anew, as after a change of its files. */
+  readonly reread: () => Promise<void>
   /** The result ends it. */
   readonly listen: (listener: (news: ServeNews) => void) => () => void
   /** Work of a part that nothing awaits before the end. Never rejects: a failure ends the daemon with an error that names `what`. */

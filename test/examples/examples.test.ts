@@ -16,8 +16,8 @@ const SECRETS = {
   NEW_PASSWORD: 'new',
   HOOK_SECRET: 'key',
   PULL_PASSWORD: 'key',
-  ANN_TOKEN: 'a token of sixteen',
-  TEAM_TOKEN: 'another of sixteen',
+  ANN_TOKEN: 'a-token-of-sixteen',
+  TEAM_TOKEN: 'another-of-sixteen',
   SLACK_WEBHOOK: 'https://slack.example.com/x',
 }
 const CHART = { artifactType: 'application/vnd.cncf.helm.config.v1+json' }

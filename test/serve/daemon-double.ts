@@ -9,6 +9,7 @@ import { readConfiguration } from '../../src/config/read.ts'
 import { defaultServe } from '../../src/config/serve.ts'
 import type { RegistryEvent } from '../../src/core/adapter.ts'
 import { type History, openHistory } from '../../src/history/history.ts'
+import type { Desk } from '../../src/serve/api/desk.ts'
 import { createListener } from '../../src/serve/http/listener.ts'
 import type { Daemon, Part, Program, ServeNews, Wish } from '../../src/serve/parts.ts'
 import { type ManualClock, manualClock } from '../support/manual-clock.ts'
@@ -37,6 +38,21 @@ export interface Taken {
 
 const nothing = (): never => {
   throw new Error('this daemon is a double')
+}
+
+/** Nothing is changed through it. */
+export const NO_DESK: Desk = {
+  home: '/config.yaml',
+  read: nothing,
+  etag: nothing,
+  written: nothing,
+  yaml: nothing,
+  edit: nothing,
+  ping: nothing,
+  certificate: nothing,
+  keep: nothing,
+  forget: nothing,
+  keepAuthority: nothing,
 }
 
 export async function daemonDouble(
@@ -77,6 +93,7 @@ export async function daemonDouble(
       clock,
       outside: {},
       redact: (text) => text,
+      desk: NO_DESK,
       files: [],
       read: async () => configuration,
       run: nothing,
@@ -94,6 +111,7 @@ export async function daemonDouble(
       },
     },
     resuming: new Set(),
+    reread: async () => {},
     http: listener.app,
     draining: () => ending.signal.aborted,
     executions: { wish: (wish) => void wishes.push(wish), again: () => false, waiting: 0, running: [] },

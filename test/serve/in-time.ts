@@ -8,6 +8,7 @@ import { type History, openHistory } from '../../src/history/history.ts'
 import { serve } from '../../src/serve/daemon.ts'
 import type { Program, ServeNews, StartPart } from '../../src/serve/parts.ts'
 import { load } from '../config/setup.ts'
+import { NO_DESK } from './daemon-double.ts'
 
 export interface DaemonInTime {
   readonly history: History
@@ -66,6 +67,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
     },
     outside: {},
     redact: (text) => text,
+    desk: NO_DESK,
     open: unused,
     openAnew: given.program?.open ?? unused,
     typeOf: unused,

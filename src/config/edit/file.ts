@@ -1,21 +1,28 @@
 /** Changes the user's configuration file: the result is checked first, then written whole or not at all. */
 
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readFile, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DefinitionChange } from '../../core/definition.ts'
-import { ConfigurationError, hasCode } from '../../core/errors.ts'
+import { ConfigurationError, hasCode, ReadonlyFileError, StaleEditError } from '../../core/errors.ts'
 import type { Configuration, LoadOptions } from '../load.ts'
 import { loadOffline } from '../offline.ts'
 import { type PathOptions, userConfiguration } from '../paths.ts'
 import { reasonOf } from '../read.ts'
+import type { ConfigurationFile } from '../source.ts'
 import { changesBetween } from './changes.ts'
 import { type Edit, editedText } from './edit.ts'
 
 export interface EditMode {
   /** Do everything except write the file. */
   readonly dry?: boolean
+  /** Another file than the user's configuration; absolute. */
+  readonly file?: string
+  /** Files that are read beside it: the result must be valid together with them. */
+  readonly beside?: readonly ConfigurationFile[]
+  /** The `etag` that the file must have; `*` is any. */
+  readonly ifMatch?: string
 }
 
 export interface EditOptions extends EditMode, PathOptions, Omit<LoadOptions, 'env' | 'cwd'> {}
@@ -27,6 +34,8 @@ export interface Edited {
   readonly before: string
   readonly after: string
   readonly changes: readonly DefinitionChange[]
+  /** Of the file as it would be, or is now. */
+  readonly etag: string
   /** What the file means now. */
   readonly configuration: Configuration
 }
@@ -34,13 +43,17 @@ export interface Edited {
 /** Applies the edits to the user's configuration, which need not exist yet. Throws a `ConfigurationError`, and leaves the file alone, if it
  *  cannot be read, changed or written, if the result is not a valid configuration, or if another process has changed the file meanwhile. */
 export async function editConfiguration(edits: readonly Edit[], options: EditOptions): Promise<Edited> {
-  const { path } = userConfiguration(options)
+  const path = options.file ?? userConfiguration(options).path
   const bytes = await bytesOf(path)
+  expectSame(path, bytes, options.ifMatch)
   const { mark, text: before } = decoded(path, bytes)
   const after = editedText({ path, text: before }, edits, options.cwd)
   const configuration = checked(path, before, after, options)
-  if (after !== before && !options.dry) await replace(path, bytes, Buffer.from(mark + after))
-  return { path, before, after, changes: changesBetween(path, before, after, options.cwd), configuration }
+  const written = Buffer.from(mark + after)
+  if (after !== before && !options.dry) await replace(path, bytes, written)
+  const etag = etagOf(after === before ? bytes : written)
+  const changes = changesBetween(path, before, after, options.cwd)
+  return { path, before, after, changes, etag, configuration }
 }
 
 /** Loads the user's configuration for editing: a missing file counts as empty, and an unset variable is not an error, because nothing is
@@ -51,13 +64,27 @@ export async function editableConfiguration(options: EditOptions): Promise<Confi
   return loadOffline(bytes ? [{ path, text: decoded(path, bytes).text }] : [], options)
 }
 
+/** Tells one content of a file from every other. */
+export async function fileEtag(path: string): Promise<string> {
+  return etagOf(await bytesOf(path))
+}
+
+function etagOf(bytes: Uint8Array | undefined): string {
+  return bytes ? `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 27)}"` : '"none"'
+}
+
+function expectSame(path: string, bytes: Uint8Array | undefined, ifMatch: string | undefined): void {
+  if (ifMatch === undefined || ifMatch === '*' || ifMatch === etagOf(bytes)) return
+  throw new StaleEditError(`${path} has changed since it was read`, { hint: 'read it again, and change that' })
+}
+
 function checked(path: string, before: string, after: string, options: EditOptions): Configuration {
   try {
-    return loadOffline([{ path, text: after }], options)
+    return loadOffline([{ path, text: after }, ...(options.beside ?? [])], options)
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
     // A problem that was there before is reported with its place; a new one has no place in the file yet.
-    loadOffline([{ path, text: before }], options)
+    loadOffline([{ path, text: before }, ...(options.beside ?? [])], options)
     const problems = error.problems.map(({ message, hint }) => (hint === undefined ? { message } : { message, hint }))
     throw new ConfigurationError(problems, { cause: error, hint: error.hint })
   }
@@ -110,6 +137,9 @@ async function replace(path: string, expected: Buffer | undefined, bytes: Buffer
     await syncDirectory(dirname(target))
   } catch (cause) {
     if (cause instanceof ConfigurationError) throw cause
+    if (hasCode(cause, 'EACCES', 'EPERM', 'EROFS')) {
+      throw new ReadonlyFileError(`cannot write ${path}: ${reasonOf(cause)}`, { cause })
+    }
     throw new ConfigurationError(`cannot write ${path}: ${reasonOf(cause)}`, { cause })
   } finally {
     if (temporary !== undefined) await rm(temporary, { force: true })

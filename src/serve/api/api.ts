@@ -20,6 +20,8 @@ import { type Api, problems } from './route.ts'
 import { addEvents } from './routes/events.ts'
 import { addExecutions } from './routes/executions.ts'
 import { addLogs } from './routes/logs.ts'
+import { addPolicies } from './routes/policies.ts'
+import { addRegistries } from './routes/registries.ts'
 import { addSession } from './routes/session.ts'
 
 export async function startApi(daemon: Daemon): Promise<Part> {
@@ -59,6 +61,8 @@ export async function startApi(daemon: Daemon): Promise<Part> {
       addSession(app, { guard: guarding, sessions, secure: () => current().settings.tls !== undefined || isProxied() })
       addExecutions(app, daemon)
       addLogs(app, daemon)
+      addPolicies(app, daemon)
+      addRegistries(app, daemon)
       addEvents(app, daemon, metadata)
       app.route({
         method: 'GET',

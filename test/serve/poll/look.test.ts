@@ -10,6 +10,7 @@ import { image } from '../../support/images.ts'
 import { manualClock } from '../../support/manual-clock.ts'
 import type { LoggedRequest, MemoryRegistry, MemoryRegistryOptions } from '../../support/memory-registry.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
+import { NO_DESK } from '../daemon-double.ts'
 
 const HOUR = 3_600_000
 const unused = (): never => {
@@ -54,6 +55,7 @@ async function looking(
           clock,
           outside: {},
           redact: unused,
+          desk: NO_DESK,
           files: [],
           open: unused,
           openAnew: async () => from,

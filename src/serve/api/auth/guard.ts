@@ -57,7 +57,7 @@ export function guard(app: Api, { tokens, sessions, clock, isProxied }: GuardOpt
     const { authorization } = request.headers
     if (authorization !== undefined) {
       const [, token] = /^bearer +(\S+)$/i.exec(authorization) ?? []
-      if (token === undefined) throw unauthorized('`Authorization` is not `Bearer TOKEN`')
+      if (token === undefined) throw unauthorized('`Authorization` has no bearer token')
       return signIn(request, token)
     }
     const cookie = request.cookies[COOKIE]
@@ -68,7 +68,7 @@ export function guard(app: Api, { tokens, sessions, clock, isProxied }: GuardOpt
     }
     if (!['GET', 'HEAD'].includes(request.method) && request.headers[PAGE_HEADER] === undefined) {
       throw new ApiError(403, 'forbidden', 'a request with a cookie needs the header of the page', {
-        hint: 'send the token as `Authorization: Bearer TOKEN`',
+        hint: 'send the token as a bearer token in `Authorization`',
       })
     }
     return holder
@@ -94,7 +94,7 @@ export function guard(app: Api, { tokens, sessions, clock, isProxied }: GuardOpt
 
 function unauthorized(message: string): ApiError {
   return new ApiError(401, 'unauthorized', message, {
-    hint: 'send a token of `serve: {tokens: …}` as `Authorization: Bearer TOKEN`',
+    hint: 'send a token of `serve.tokens` as a bearer token in `Authorization`',
     headers: { 'www-authenticate': 'Bearer realm="replicate"' },
   })
 }

@@ -32,7 +32,7 @@ export function addSession(app: Api, { guard, sessions, secure }: SessionOptions
     },
     async handler(request, reply) {
       if (request.headers[PAGE_HEADER] === undefined) {
-        throw new ApiError(403, 'forbidden', 'only the page signs in: send the token as `Authorization: Bearer TOKEN`')
+        throw new ApiError(403, 'forbidden', 'only the page signs in; others send a bearer token')
       }
       const holder = guard.signIn(request, request.body.token)
       const opened = sessions.open(holder)

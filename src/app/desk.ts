@@ -1,0 +1,153 @@
+/** Lends the daemon what its API changes registries and policies with. */
+
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { editedText } from '../config/edit/edit.ts'
+import { type Edited, editConfiguration, fileEtag } from '../config/edit/file.ts'
+import type { LoadOptions } from '../config/load.ts'
+import { isMapping } from '../config/mapping.ts'
+import { loadOffline } from '../config/offline.ts'
+import type { PathOptions } from '../config/paths.ts'
+import { readFiles } from '../config/read.ts'
+import { type ConfigurationFile, contentOf, parseSource } from '../config/source.ts'
+import type { PingStep } from '../core/adapter.ts'
+import type { Context } from '../core/context.ts'
+import { ConfigurationError, hasCode, messageOf } from '../core/errors.ts'
+import type { Registry } from '../core/registry.ts'
+import { type Keychain, KeychainError } from '../credentials/keychain.ts'
+import type { WrittenCredential } from '../credentials/kinds.ts'
+import type { Handshake } from '../http/trust/handshake.ts'
+import type { Desk, EditRequest, Plain } from '../serve/api/desk.ts'
+
+export interface DeskParts extends PathOptions, Omit<LoadOptions, 'env' | 'cwd'> {
+  /** As the user wrote them. */
+  readonly files: readonly string[]
+  /** Their paths, and that of the user's configuration as the last. */
+  readonly paths: readonly string[]
+  readonly app: {
+    tryOut(registry: Registry, credential: WrittenCredential | undefined, ctx: Context): Promise<readonly PingStep[]>
+    peer(url: string, ctx: Context): Promise<Handshake>
+  }
+  readonly keychain: Keychain
+  /** Keeps who did it. */
+  readonly edited: (edited: Edited, by: string) => Promise<void>
+}
+
+export function createDesk(parts: DeskParts): Desk {
+  const { files, paths, app, keychain } = parts
+  const options = { ...parts, stdin: async () => '' }
+  let last: Promise<unknown> = Promise.resolve()
+
+  /** Files as they are read together. */
+  const read = (): Promise<readonly ConfigurationFile[]> => readFiles({ ...options, files })
+
+  async function edit(edits: Parameters<Desk['edit']>[0], { file, ifMatch, dry, by }: EditRequest): Promise<Edited> {
+    const beside = (await read()).filter(({ path }) => path !== file)
+    const edited = await editConfiguration(edits, {
+      ...options,
+      file,
+      beside,
+      dry,
+      ...(ifMatch === undefined ? {} : { ifMatch }),
+    })
+    if (!dry) await parts.edited(edited, by)
+    return edited
+  }
+
+  return {
+    home: files.length > 0 ? (paths[files.length - 1] ?? '') : (paths.at(-1) ?? ''),
+    read: async () => loadOffline(await read(), options),
+    etag: fileEtag,
+    async written(kind, name, file) {
+      const found = (await read()).find(({ path }) => path === file)
+      const content = found && contentOf(parseSource(found, parts.cwd).source)
+      const section = isMapping(content) ? content[kind] : undefined
+      const value = isMapping(section) && Object.hasOwn(section, name) ? section[name] : undefined
+      return value === undefined ? undefined : plain(value)
+    },
+    yaml: (kind, name, value) => editedText({ path: '-', text: '' }, [{ set: [kind, name], to: value }], parts.cwd),
+    edit(edits, request) {
+      // In turn: each sees what the one before has written.
+      const turn = last.then(() => edit(edits, request))
+      last = turn.catch(() => {})
+      return turn
+    },
+    async ping(registry, { credential, ca }, ctx) {
+      if (ca === undefined) return app.tryOut(registry, credential, ctx)
+      const directory = await mkdtemp(join(tmpdir(), 'replicate-ca-'))
+      try {
+        const file = join(directory, 'ca.pem')
+        await writeFile(file, ca, { mode: 0o600 })
+        return await app.tryOut({ ...registry, ca: file }, credential, ctx)
+      } finally {
+        await rm(directory, { recursive: true, force: true })
+      }
+    },
+    async certificate(url, ctx) {
+      if (!url.startsWith('https:')) return undefined
+      const { chain, distrust } = await app.peer(url, ctx)
+      const [own] = chain
+      const top = chain.at(-1)
+      if (!own) return undefined
+      const { subject, issuer, notBefore, notAfter, names, sha256 } = own
+      const mayBeTrusted = distrust !== undefined && top?.selfSigned
+      return {
+        distrust: distrust ?? null,
+        subject,
+        issuer,
+        not_before: notBefore.toISOString(),
+        not_after: notAfter.toISOString(),
+        names,
+        sha256,
+        authority: mayBeTrusted ? { subject: top.subject, sha256: top.sha256, pem: top.pem } : null,
+      }
+    },
+    async keep(registry, entered) {
+      try {
+        await keychain.store(registry, entered satisfies WrittenCredential)
+        return true
+      } catch (error) {
+        if (error instanceof KeychainError && error.absent) return false
+        throw error
+      }
+    },
+    async forget(registry) {
+      try {
+        await keychain.remove(registry)
+      } catch (error) {
+        if (!(error instanceof KeychainError && error.absent)) throw error
+      }
+    },
+    keepAuthority,
+  }
+}
+
+/** Under a name that is free, or that has the same. Relative to the file. */
+async function keepAuthority(file: string, registry: string, pem: string): Promise<string> {
+  const folder = dirname(file)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  for (let at = 1; ; at += 1) {
+    const path = join(folder, `${registry}-ca${at === 1 ? '' : `-${at}`}.pem`)
+    try {
+      await writeFile(path, pem, { flag: 'wx', mode: 0o644 })
+      return `./${basename(path)}`
+    } catch (cause) {
+      if (!hasCode(cause, 'EEXIST') || at > 100) {
+        throw new ConfigurationError(`cannot write ${path}: ${messageOf(cause)}`, { cause })
+      }
+      if ((await readFile(path, 'utf8').catch(() => '')) === pem) return `./${basename(path)}`
+    }
+  }
+}
+
+/** What a file has is text, lists and mappings: its switches and numbers are those of JSON here. */
+function plain(value: unknown): Plain {
+  if (Array.isArray(value)) return value.map(plain)
+  if (isMapping(value)) {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
+  }
+  if (value === 'true' || value === 'false') return value === 'true'
+  const text = value === null || value === undefined ? '' : String(value)
+  return /^(0|[1-9]\d{0,8})$/.test(text) ? Number(text) : text
+}

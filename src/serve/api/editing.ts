@@ -1,0 +1,55 @@
+/** Changes files for the API: with the record of who did it, and the daemon at its new state before it is answered. */
+
+import type { Edit } from '../../config/edit/edit.ts'
+import type { Edited } from '../../config/edit/file.ts'
+import { ConfigurationError, ReadonlyFileError, StaleEditError } from '../../core/errors.ts'
+import type { Daemon } from '../parts.ts'
+import type { Caller } from './auth/tokens.ts'
+import type { Kind, Plain } from './desk.ts'
+import { ApiError } from './problem.ts'
+
+export interface Change {
+  readonly kind: Kind
+  readonly name: string
+  readonly file: string
+  readonly edits: readonly Edit[]
+  /** Its whole definition, for who has to write it by hand; undefined: it is removed. */
+  readonly value?: Plain | undefined
+  readonly ifMatch?: string | undefined
+  readonly dry?: boolean
+}
+
+/** Throws an `ApiError`: 412 for a file that has changed, 409 for one that cannot be written, 422 with all that is wrong. */
+export async function change(
+  { program: { desk, clock }, reread }: Daemon,
+  { name: by }: Caller,
+  { kind, name, file, edits, value, ifMatch, dry = false }: Change,
+): Promise<Edited> {
+  const day = new Date(clock.now()).toISOString().slice(0, 10)
+  const isNew = value !== undefined && (await desk.written(kind, name, file)) === undefined
+  const note = `${isNew ? 'created' : 'changed'} ${day} by ${by}`
+  const noted: Edit = { note: [kind, name], begins: isNew ? 'created' : 'changed', text: note }
+  try {
+    const edited = await desk.edit(value !== undefined && kind === 'policies' ? [...edits, noted] : edits, {
+      file,
+      ifMatch,
+      dry,
+      by,
+    })
+    if (!dry) await reread()
+    return edited
+  } catch (error) {
+    if (error instanceof StaleEditError) {
+      throw new ApiError(412, 'stale', error.message, { hint: error.hint, cause: error })
+    }
+    if (error instanceof ConfigurationError && /cannot own the namespace/.test(error.message)) {
+      throw new ApiError(409, 'scope_conflict', error.message, { hint: error.hint, cause: error })
+    }
+    if (!(error instanceof ReadonlyFileError)) throw error
+    throw new ApiError(409, 'read_only', error.message, {
+      hint: value === undefined ? `remove it where ${file} comes from` : `put this YAML where ${file} comes from`,
+      ...(value === undefined ? {} : { yaml: desk.yaml(kind, name, value) }),
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,261 @@
+/** Policies: as their files have them, and changed there. */
+
+import { z } from 'zod'
+import { definitionsOf } from '../../../config/document/definition.ts'
+import { policyJson } from '../../../config/document/policy.ts'
+import type { Configuration } from '../../../config/load.ts'
+import type { Policy } from '../../../core/policy.ts'
+import { isFinal } from '../../../core/states.ts'
+import type { Daemon } from '../../parts.ts'
+import { expectOwn } from '../auth/scope.ts'
+import type { Caller } from '../auth/tokens.ts'
+import type { Plain } from '../desk.ts'
+import { type Change, change } from '../editing.ts'
+import { ApiError } from '../problem.ts'
+import { type Api, callerOf, pageHeaders, problems } from '../route.ts'
+import {
+  changedPolicy,
+  draft,
+  editQuery,
+  handlerRequest,
+  ifMatch,
+  listQuery,
+  nameParams,
+  newPolicy,
+  policy,
+  policyDetail,
+} from '../schema/definition.ts'
+
+const PATH = '/replication/policies'
+const tags = ['policies']
+const CHANGES = [404, 409, 412, 422] as const
+
+export function addPolicies(app: Api, daemon: Daemon): void {
+  const { program } = daemon
+  const { desk, history, clock } = program
+
+  function shown(
+    one: Policy,
+    configuration: Configuration,
+    defined = definitionsOf(configuration, history.definitions.get),
+  ): z.infer<typeof policy> {
+    return {
+      ...policyJson(one, { now: clock.now(), definition: defined('policy', one.name) }),
+      name: one.name,
+      enabled: one.enabled,
+      src_registry: one.source.registry,
+      dest_registry: one.destination.registry,
+      file: configuration.policyFile(one.name) ?? null,
+      last_execution: lastOf(one.name),
+    } as z.infer<typeof policy>
+  }
+
+  function lastOf(name: string): z.infer<typeof policy>['last_execution'] {
+    const last = history.executions.lastOf(name)
+    return last ? { ...last, left_behind: { ...last.left_behind } } : null
+  }
+
+  async function detail(name: string): Promise<{ readonly body: z.infer<typeof policyDetail>; readonly etag: string }> {
+    const configuration = await desk.read()
+    const one = named(configuration, name)
+    const { file, etag } = await placeOf(configuration, name)
+    const definition = await desk.written('policies', name, file)
+    return { body: { ...shown(one, configuration), definition: definition as Record<string, unknown> }, etag }
+  }
+
+  async function placeOf(configuration: Configuration, name: string): Promise<{ file: string; etag: string }> {
+    const file = configuration.policyFile(name) ?? desk.home
+    return { file, etag: await desk.etag(file) }
+  }
+
+  /** Checks what it would be before it is written. */
+  async function changed(caller: Caller, wanted: Change): Promise<z.infer<typeof draft>> {
+    const dry = await change(daemon, caller, { ...wanted, dry: true })
+    const after = dry.configuration.policies.find((one) => one.name === wanted.name)
+    if (after) expectOwn(caller, after, dry.configuration)
+    if (!wanted.dry) await change(daemon, caller, wanted)
+    const { value } = wanted
+    const yaml = value === undefined ? '' : desk.yaml('policies', wanted.name, value)
+    return { file: wanted.file, yaml, changes: dry.before !== dry.after }
+  }
+
+  app.route({
+    method: 'GET',
+    url: PATH,
+    config: { role: 'viewer' },
+    schema: {
+      tags,
+      description: 'Policies, in the order of their files',
+      querystring: listQuery,
+      response: { 200: z.array(policy), ...problems() },
+    },
+    async handler(request, reply) {
+      const { page, page_size } = request.query
+      const { configuration } = daemon.current()
+      const { policies } = configuration
+      const defined = definitionsOf(configuration, history.definitions.get)
+      pageHeaders(request, reply, { page, page_size, total: policies.length })
+      return policies.slice((page - 1) * page_size, page * page_size).map((one) => shown(one, configuration, defined))
+    },
+  })
+
+  app.route({
+    method: 'GET',
+    url: `${PATH}/:id`,
+    config: { role: 'viewer' },
+    schema: {
+      tags,
+      description: 'One policy, with the `ETag` of its file',
+      params: nameParams,
+      response: { 200: policyDetail, ...problems(404, 422) },
+    },
+    async handler(request, reply) {
+      const { body, etag } = await detail(request.params.id)
+      reply.header('etag', etag)
+      return body
+    },
+  })
+
+  app.route({
+    method: 'POST',
+    url: PATH,
+    config: { role: 'maintainer' },
+    schema: {
+      tags,
+      description: 'Writes a new policy into the file, comments and order of the rest stay',
+      querystring: editQuery,
+      body: newPolicy,
+      response: { 200: draft, 201: policyDetail, ...problems(...CHANGES) },
+    },
+    async handler(request, reply) {
+      const { name, definition } = request.body
+      const caller = callerOf(request)
+      const configuration = await desk.read()
+      if (configuration.policies.some((one) => one.name === name)) {
+        throw new ApiError(409, 'exists', `there is a policy ${name} already`)
+      }
+      const file = desk.home
+      const edits = [{ set: ['policies', name], to: definition }]
+      const dry = request.query.dry_run
+      const written = await changed(caller, { kind: 'policies', name, file, edits, value: definition, dry })
+      if (dry) return written
+      const { body, etag } = await detail(name)
+      reply
+        .code(201)
+        .header('etag', etag)
+        .header('location', `/api${PATH}/${encodeURIComponent(name)}`)
+      return body
+    },
+  })
+
+  app.route({
+    method: 'PUT',
+    url: `${PATH}/:id`,
+    config: { role: 'maintainer' },
+    schema: {
+      tags,
+      description: 'Changes it in its file',
+      params: nameParams,
+      querystring: editQuery,
+      headers: ifMatch,
+      body: changedPolicy,
+      response: { 200: policyDetail.or(draft), ...problems(...CHANGES) },
+    },
+    async handler(request, reply) {
+      const { id } = request.params
+      const { body } = request
+      const edit = 'enabled' in body ? enabling(body.enabled) : whole(body.definition)
+      const written = await update(callerOf(request), id, edit, request.headers['if-match'], request.query.dry_run)
+      if (written) return written
+      const now = await detail(id)
+      reply.header('etag', now.etag)
+      return now.body
+    },
+  })
+
+  app.route({
+    method: 'POST',
+    url: `${PATH}/:id/handlers`,
+    config: { role: 'admin' },
+    schema: {
+      tags,
+      description: 'Has a handler asked before an execution copies anything: it becomes `prepare`',
+      params: nameParams,
+      body: handlerRequest,
+      response: { 200: policyDetail, ...problems(...CHANGES) },
+    },
+    async handler(request, reply) {
+      const { events, handler_url, abort_code } = request.body
+      if (events?.some((event) => event !== 'prepare')) {
+        throw new ApiError(422, 'unsupported', 'the only event that a handler is asked for is `prepare`')
+      }
+      const prepare = { handler: handler_url, ...(abort_code ? { abort_on: abort_code } : {}) }
+      await update(callerOf(request), request.params.id, (value) => ({ ...value, prepare }), undefined, false)
+      const now = await detail(request.params.id)
+      reply.header('etag', now.etag)
+      return now.body
+    },
+  })
+
+  app.route({
+    method: 'DELETE',
+    url: `${PATH}/:id`,
+    config: { role: 'maintainer' },
+    schema: {
+      tags,
+      description: 'Removes it from its file; its executions stay in the history',
+      params: nameParams,
+      headers: ifMatch,
+      response: { 204: z.undefined(), ...problems(...CHANGES) },
+    },
+    async handler(request, reply) {
+      const { id: name } = request.params
+      const caller = callerOf(request)
+      const configuration = await desk.read()
+      expectOwn(caller, named(configuration, name), configuration)
+      const last = history.executions.lastOf(name)
+      if (last && !isFinal(last.status)) {
+        throw new ApiError(409, 'running', `policy ${name} is running: execution ${last.id}`, { execution: last.id })
+      }
+      const { file } = await placeOf(configuration, name)
+      const edits = [{ remove: ['policies', name] }]
+      await change(daemon, caller, { kind: 'policies', name, file, edits, ifMatch: request.headers['if-match'] })
+      reply.code(204)
+    },
+  })
+
+  /** The draft of a dry run; undefined where it was written. */
+  async function update(
+    caller: Caller,
+    name: string,
+    edit: (value: Readonly<Record<string, Plain>>) => Readonly<Record<string, Plain>>,
+    match: string | undefined,
+    dry: boolean,
+  ): Promise<z.infer<typeof draft> | undefined> {
+    const configuration = await desk.read()
+    expectOwn(caller, named(configuration, name), configuration)
+    const { file, etag } = await placeOf(configuration, name)
+    const before = await desk.written('policies', name, file)
+    const value = edit((before ?? {}) as Readonly<Record<string, Plain>>)
+    const edits = [{ set: ['policies', name], to: value }]
+    // What was read here is what is changed.
+    const ifMatch = match ?? etag
+    const written = await changed(caller, { kind: 'policies', name, file, edits, value, ifMatch, dry })
+    return dry ? written : undefined
+  }
+}
+
+function named({ policies }: Configuration, name: string): Policy {
+  const one = policies.find((each) => each.name === name)
+  if (one) return one
+  throw new ApiError(404, 'not_found', `there is no policy ${name}`)
+}
+
+/** Enabled is the default and needs no line. */
+function enabling(enabled: boolean) {
+  return (value: Readonly<Record<string, Plain>>): Readonly<Record<string, Plain>> => ({ ...value, enabled })
+}
+
+function whole(definition: Readonly<Record<string, Plain>>) {
+  return () => definition
+}
