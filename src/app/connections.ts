@@ -21,6 +21,7 @@ import { isMetadata, proxyFromEnvironment } from '../http/proxy/address.ts'
 import { addTo, type Redactor } from '../http/redact.ts'
 import type { TrustOptions } from '../http/trust/context.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
+import { createClients } from './clients.ts'
 import type { TrustSurroundings } from './trust/host-certificates.ts'
 import { trustOf } from './trust/trust.ts'
 
@@ -87,12 +88,14 @@ interface Scope {
 
 /** Warnings that are known at once, so that each is told once. */
 const MOST_TOLD = 1000
+/** Credentials that are remembered: content may name any number of registries. */
+const MOST_CREDENTIALS = 1000
 
 /** A refused credential that was found longer ago is looked for again, in milliseconds: a keychain or a helper takes a moment. */
 const LOOK_AGAIN = 30_000
 
 export function createConnections(options: ConnectionOptions): Connections {
-  const clients = new Map<string, HttpClient>()
+  const clients = createClients()
   const credentials = new Map<string, { readonly found: Promise<Credential>; readonly since: number; until: number }>()
   const now = (): number => (options.timing?.clock ?? Date).now()
   const throttles = new Map<string, Throttle>()
@@ -119,7 +122,10 @@ export function createConnections(options: ConnectionOptions): Connections {
     const chain = { ...surroundings, secrets: options.redactor.add, keychain, now }
     const found = options.credential ? Promise.resolve(options.credential) : resolveCredential(registry, chain)
     const kept = { found, since: now(), until: Number.POSITIVE_INFINITY }
+    credentials.delete(registry.name)
     credentials.set(registry.name, kept)
+    const [oldest] = credentials.keys()
+    if (credentials.size > MOST_CREDENTIALS && oldest !== undefined) credentials.delete(oldest)
     const keep = (one: Credential): void => {
       if ('expires' in one && one.expires !== undefined) kept.until = one.expires - EXPIRY_MARGIN
     }
@@ -154,13 +160,6 @@ export function createConnections(options: ConnectionOptions): Connections {
     return type.signIn ? type.signIn(found, registry, { api, ctx, env: options.env }) : sendable(found, registry)
   }
 
-  /** One for each key, shared by all that use it. */
-  function client(key: string, make: () => HttpClientOptions): HttpClient {
-    const known = clients.get(key) ?? createHttpClient(make())
-    clients.set(key, known)
-    return known
-  }
-
   /** Another's adapter is loaded once. */
   async function typeOf({ name, type }: Registry): Promise<AdapterType> {
     const known = adapters.find((candidate) => candidate.identity === type)
@@ -172,13 +171,16 @@ export function createConnections(options: ConnectionOptions): Connections {
     return loaded
   }
 
-  /** What the registry's adapter is lent. */
+  /** What the registry's adapter is lent. `isNamed`: only content names it. */
   async function lend(
     registry: Registry,
     scope: Scope,
+    isNamed = false,
   ): Promise<{ readonly type: AdapterType; readonly tools: AdapterTools }> {
     const type = await typeOf(registry)
     const own = await clientOptions(registry, options, surroundings)
+    const client = (key: string, made: () => HttpClientOptions): HttpClient =>
+      clients.take(key, isNamed ? scope : undefined, () => createHttpClient(made()))
     const api: AdapterTools['api'] = ({ url, name = '', credential: signer, expired }) =>
       client(`${registry.name} ${url} ${name}`, () => ({
         ...own,
@@ -220,22 +222,23 @@ export function createConnections(options: ConnectionOptions): Connections {
     const { byName } = scope
     // What a file or a directory holds came from anywhere.
     if (named.url !== undefined) await createGuard({ registry: url ?? ELSEWHERE, allowed }).check(new URL(named.url))
-    const known = byName.get(named.name) ?? opening(named, scope)
+    const known = byName.get(named.name) ?? opening(named, scope, true)
     byName.set(named.name, known)
     known.catch(() => byName.delete(named.name))
     return known
   }
 
-  async function opening(registry: Registry, scope: Scope): Promise<Endpoint> {
-    const { type, tools } = await lend(registry, scope)
+  async function opening(registry: Registry, scope: Scope, isNamed = false): Promise<Endpoint> {
+    const { type, tools } = await lend(registry, scope, isNamed)
     const own = isForeignType(registry.type) ? (await import('./foreign.ts')).withOptions(registry, type) : registry
     const adapter = await type.open(own, tools)
     scope.opened.push(adapter)
     return { registry, type, adapter, throttle: throttle(registry) }
   }
 
-  async function closeAdapters({ opened }: Scope): Promise<void> {
-    await Promise.allSettled(opened.splice(0).map((adapter) => adapter.close?.()))
+  async function closeScope(scope: Scope): Promise<void> {
+    await Promise.allSettled(scope.opened.splice(0).map((adapter) => adapter.close?.()))
+    await clients.release(scope)
   }
 
   const within = (scope: Scope): Connections => ({
@@ -250,7 +253,7 @@ export function createConnections(options: ConnectionOptions): Connections {
     typeOf,
     named: (by, registry) => namedBy(by, registry, scope),
     anew: () => within(newScope()),
-    close: () => closeAdapters(scope),
+    close: () => closeScope(scope),
   })
 
   const own = newScope()
@@ -258,8 +261,8 @@ export function createConnections(options: ConnectionOptions): Connections {
     ...within(own),
     async close() {
       closing.abort(new NetworkError('the connections were closed', { retryable: false }))
-      await closeAdapters(own)
-      await Promise.all([...clients.values()].map((made) => made.close()))
+      await closeScope(own)
+      await clients.close()
     },
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createPool } from '../../src/app/pool.ts'
 import type { Registry } from '../../src/core/registry.ts'
+import type { Endpoint } from '../../src/engine/endpoint.ts'
 import { createRedactor } from '../../src/http/redact.ts'
 import { load } from '../config/setup.ts'
 import { registry } from '../support/registries.ts'
@@ -81,4 +82,26 @@ test('a password that was changed in its file is the one that is sent', async ()
   await expect(ping()).rejects.toThrow()
   writeFileSync(file, password)
   await ping()
+})
+
+test('clients of registries that only content names are closed once many of them have no user', async () => {
+  const hub = await registry()
+  const { pool: connections } = pool()
+  const by = { ...configured(hub.url), allow_addresses: [new URL(hub.url).host] }
+  const named = (name: string): Registry => ({ name, type: 'docker-registry', url: hub.url })
+  const [first, other] = [connections.lend(), connections.lend()]
+  const opened: Endpoint[] = []
+  for (let at = 0; at < 120; at += 1) opened.push(await first.connections.named(by, named(`named-${at}`)))
+  for (const { adapter } of opened) await adapter.ping(ctx)
+  const shared = await other.connections.named(by, named('named-0'))
+  await shared.adapter.ping(ctx)
+  await first.release()
+  const answers = await Promise.allSettled(opened.map(({ adapter }) => adapter.ping(ctx)))
+  expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(51)
+  expect(answers[1]).toMatchObject({ reason: { message: expect.stringContaining('closed') } })
+  await shared.adapter.ping(ctx)
+  await other.release()
+  const again = connections.lend()
+  await (await again.connections.named(by, named('named-1'))).adapter.ping(ctx)
+  await again.release()
 })
