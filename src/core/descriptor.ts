@@ -66,6 +66,14 @@ export function shortDigest(digest: Digest, length = 6): string {
   return `${algorithm}:${hex.slice(0, length)}`
 }
 
+/** Those of the children of an index, each once. */
+export function platformNames(children: readonly Pick<Descriptor, 'platform'>[]): readonly string[] {
+  const known = children.flatMap(({ platform }) =>
+    platform && platform.os !== 'unknown' ? [platformName(platform)] : [],
+  )
+  return [...new Set(known)]
+}
+
 /** `linux/arm64/v8`. */
 export function platformName(platform: Platform): string {
   return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/')

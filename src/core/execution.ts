@@ -38,7 +38,37 @@ export interface Execution {
   readonly start_time: string
   readonly end_time: string | null
   readonly duration_ms: number | null
+  /** Where the REST API has its log. */
+  readonly logs: string
   readonly error: RecordedError | null
+}
+
+/** One end of a task. */
+export interface TaskResource {
+  readonly resource_type: ResourceType
+  /** `REGISTRY/REPOSITORY:TAG`, or with `@DIGEST` where there is no tag. */
+  readonly uri: string
+  /** Its name in the file, or its host. */
+  readonly registry: string
+  readonly metadata: {
+    /** The path without its last part; null for a repository that has only one. */
+    readonly namespace: string | null
+    /** The last part of the path; of a chart its name. */
+    readonly name: string
+    /** Of a chart its version. */
+    readonly v_tag: string | null
+    readonly labels: readonly string[]
+  }
+  /** The source no longer has it, or an event said so: the destination loses it. */
+  readonly deleted: boolean
+  readonly extended_info: {
+    readonly digest: string | null
+    readonly media_type: string | null
+    /** Bytes of everything that it names, its referrers too; null until the task has succeeded. */
+    readonly size: number | null
+    /** Of an index, those that were copied; empty until then, and for what is not an index. */
+    readonly platforms: readonly string[]
+  }
 }
 
 export interface Task {
@@ -49,12 +79,16 @@ export interface Task {
   readonly action: ActionKind
   readonly src_resource: string
   readonly dest_resource: string
+  readonly source: TaskResource
+  readonly destination: TaskResource
   readonly digest: string | null
   /** What was written: `digest`, or what it became where the policy narrows indexes or the tag had moved. Null until then, and
    *  for a delete, unless the tag was kept because the source has it again. */
   readonly dest_digest: Digest | null
   /** Why the plan keeps, blocks or deletes it. */
   readonly reason: string | null
+  /** The chart that names this image, as `REGISTRY/REPOSITORY:TAG`; null for what the policy itself selects. */
+  readonly named_by: string | null
   readonly status: TaskStatus
   readonly attempts: number
   readonly bytes_copied: number
@@ -62,7 +96,14 @@ export interface Task {
   readonly bytes_present: number
   readonly start_time: string | null
   readonly end_time: string | null
+  /** Where the REST API has its log. */
+  readonly log_data_path: string
   readonly error: RecordedError | null
+}
+
+/** Of the REST API, of a whole execution or one task. */
+export function logPath(execution: number, task?: number): string {
+  return `/api/replication/executions/${execution}/logs${task === undefined ? '' : `/${task}`}`
 }
 
 /** `hub/library/redis:7 → harbor/mirror/redis:7`; of a delete what is deleted. */

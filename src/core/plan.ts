@@ -41,7 +41,7 @@ export interface TaskSpec {
   readonly referrers_only?: boolean
   /** Of a repair: blobs that the destination has with other bytes, to be sent although they are there. */
   readonly damaged?: readonly Digest[]
-  /** To be attached at a destination that has labels. */
+  /** Of the source, where its list has them; attached at a destination that has labels. */
   readonly labels?: readonly string[]
   /** Of a delete: what goes with the tag. */
   readonly removal?: Removal

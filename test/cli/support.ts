@@ -35,8 +35,19 @@ export const execution: Execution = {
   start_time: '2026-05-01T12:00:00Z',
   end_time: '2026-05-01T12:00:02.400Z',
   duration_ms: 2400,
+  logs: '/api/replication/executions/42/logs',
   error: null,
 }
+
+const extended_info = { digest: null, media_type: null, size: 10, platforms: [] }
+const source = {
+  resource_type: 'image',
+  uri: 'hub/library/redis:7',
+  registry: 'hub',
+  metadata: { namespace: 'library', name: 'redis', v_tag: '7', labels: [] },
+  deleted: false,
+  extended_info,
+} as const
 
 export const task: Task = {
   id: 1,
@@ -45,9 +56,12 @@ export const task: Task = {
   action: 'copy',
   src_resource: 'hub/library/redis:7',
   dest_resource: 'harbor/mirror/redis:7',
+  source,
+  destination: { ...source, uri: 'harbor/mirror/redis:7', registry: 'harbor' },
   digest: null,
   dest_digest: null,
   reason: null,
+  named_by: null,
   status: 'succeeded',
   attempts: 1,
   bytes_copied: 10,
@@ -55,6 +69,7 @@ export const task: Task = {
   bytes_present: 0,
   start_time: '2026-05-01T12:00:00Z',
   end_time: '2026-05-01T12:00:01.500Z',
+  log_data_path: '/api/replication/executions/42/logs/1',
   error: null,
 }
 

@@ -117,6 +117,7 @@ test('has every field that the interface promises, and no other', async () => {
     start_time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     end_time: null,
     duration_ms: null,
+    logs: '/api/replication/executions/1/logs',
     error: null,
   })
 })

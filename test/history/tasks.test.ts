@@ -100,10 +100,20 @@ test('shows a task as the interface promises', async () => {
   const [first] = copies(1)
   if (!first) throw new Error('no task')
   const { tag: _, ...source } = first.source
-  history.tasks.add(id, [first, { ...first, source }])
+  const was = first.digest ? { previous_digest: first.digest } : {}
+  const info = { media_type: 'application/vnd.oci.image.index.v1+json', labels: ['released'] }
+  history.tasks.add(id, [
+    { ...first, ...info },
+    { ...first, source, named_by: 'hub/charts/app:1.0.0' },
+    { ...first, action: 'delete', source: { ...first.source, repository: 'tool' }, ...was },
+  ])
   history.tasks.takePending(id, 1, 1000)
-  history.tasks.finish(1, 'succeeded', { moved: MOVED })
-  const [shown, byDigest] = history.tasks.list(id)
+  const platforms = ['linux/amd64', 'linux/arm64']
+  history.tasks.finish(1, 'succeeded', { moved: MOVED, platforms })
+  const resource = { resource_type: 'image', deleted: false }
+  const metadata = { name: 'alpine', v_tag: 'v0', labels: ['released'] }
+  const extended_info = { digest: first.digest, media_type: info.media_type, size: 123, platforms }
+  const [shown, byDigest, gone] = history.tasks.list(id)
   expect(shown).toEqual({
     id: 1,
     execution_id: id,
@@ -111,17 +121,43 @@ test('shows a task as the interface promises', async () => {
     action: 'copy',
     src_resource: 'hub/library/alpine:v0',
     dest_resource: 'harbor/mirror/library/alpine:v0',
+    source: {
+      ...resource,
+      uri: 'hub/library/alpine:v0',
+      registry: 'hub',
+      metadata: { ...metadata, namespace: 'library' },
+      extended_info,
+    },
+    destination: {
+      ...resource,
+      uri: 'harbor/mirror/library/alpine:v0',
+      registry: 'harbor',
+      metadata: { ...metadata, namespace: 'mirror/library' },
+      extended_info,
+    },
     digest: `sha256:${'a'.repeat(64)}`,
     dest_digest: `sha256:${'a'.repeat(64)}`,
     reason: null,
+    named_by: null,
     status: 'succeeded',
     attempts: 1,
     ...MOVED,
     start_time: '1970-01-01T00:00:01.000Z',
     end_time: '1970-01-01T00:00:02.000Z',
+    log_data_path: '/api/replication/executions/1/logs/1',
     error: null,
   })
-  expect(byDigest).toMatchObject({ src_resource: `hub/library/alpine@sha256:${'a'.repeat(64)}`, start_time: null })
+  expect(byDigest).toMatchObject({
+    src_resource: `hub/library/alpine@sha256:${'a'.repeat(64)}`,
+    source: { uri: `hub/library/alpine@sha256:${'a'.repeat(64)}`, metadata: { v_tag: null, labels: [] } },
+    destination: { extended_info: { digest: null, size: null, platforms: [] } },
+    named_by: 'hub/charts/app:1.0.0',
+    start_time: null,
+  })
+  expect(gone).toMatchObject({
+    source: { metadata: { namespace: null, name: 'tool' }, deleted: true },
+    destination: { deleted: true, extended_info: { digest: first.digest, size: null } },
+  })
 })
 
 test('pages through tasks, from any of them on, while they change', async () => {

@@ -2,7 +2,7 @@
 
 import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
-import { type Descriptor, platformName } from '../../core/descriptor.ts'
+import { type Descriptor, platformNames } from '../../core/descriptor.ts'
 import { isNotFound } from '../../core/errors.ts'
 import { contentsOf, isForeign, isIndex, type Manifest } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
@@ -74,9 +74,6 @@ export function createMeasure(
       (await readTagged(from, digest, digest === task.digest ? task.source.tag : undefined, ctx))
     const readIndex = indexReader(read)
     const family = await familyOf(await readIndex(task.digest ?? ''), wanted, readIndex)
-    const platforms = family.flatMap(({ platform }) =>
-      platform && platform.os !== 'unknown' ? [platformName(platform)] : [],
-    )
     await forEachConcurrent(family, MANIFESTS_AT_ONCE, async (part) => {
       const isRead = part.digest === task.digest || isIndex(part.mediaType)
       const manifest = await (isRead ? readIndex : read)(part.digest).catch((error: unknown) => {
@@ -92,7 +89,7 @@ export function createMeasure(
     const [root] = family
     const travel = policy.referrers !== false && !narrows && root
     const referrers = travel ? (await collect(from.referrers?.(root, ctx))).length : null
-    return { blobs, configs, platforms: [...new Set(platforms)], referrers }
+    return { blobs, configs, platforms: platformNames(family), referrers }
   }
 
   async function measured(

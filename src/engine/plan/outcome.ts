@@ -231,7 +231,7 @@ async function actionFor(
     media_type: now.mediaType,
     ...(old === undefined ? {} : { previous_digest: old }),
     ...(there.exists ? {} : { new_repository: true }),
-    ...(now.labels?.length && destination.adapter.attachLabels ? { labels: now.labels } : {}),
+    ...(now.labels?.length ? { labels: now.labels } : {}),
   }
   if (isSchema1(now.mediaType)) {
     const reason = 'Docker schema 1 images are not supported'

@@ -4,7 +4,7 @@ import { contentNameOf } from '../../core/chart.ts'
 import { forEachConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
-import type { Digest } from '../../core/descriptor.ts'
+import { type Digest, platformNames } from '../../core/descriptor.ts'
 import { IntegrityError, isNotFound, onSide } from '../../core/errors.ts'
 import type { Moved } from '../../core/execution.ts'
 import { contentsOf, isForeign, isIndex, type Manifest } from '../../core/manifest.ts'
@@ -12,6 +12,7 @@ import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { ContentNames } from '../../history/content-names.ts'
+import { wantedChildren } from '../../transfer/children.ts'
 import { familyOf, indexReader } from '../../transfer/family.ts'
 import { copyArtifact, copyReferrersOf } from '../../transfer/graph.ts'
 import type { Job, OpenRepository, TransferState } from '../../transfer/job.ts'
@@ -43,6 +44,8 @@ const MANIFESTS_AT_ONCE = 16
 export type Done = { -readonly [K in keyof Moved]: number } & {
   /** The digest that the destination's tag has now. */
   written?: Digest
+  /** Of an index, what it was copied for. */
+  platforms?: readonly string[]
 }
 
 /** `done` grows while the task runs. `again`: another process has tried it before. */
@@ -103,12 +106,13 @@ export function createRunner(options: RunnerOptions): RunTask {
     const leave = state.siblings.enter(job.artifact, member)
     try {
       if (isNew && policy.destination.create) await ensured(destination, task.destination.repository, ctx)
-      const digest = await copy(task, job, ctx).catch((error: unknown) => {
+      const { digest, index } = await copy(task, job, ctx).catch((error: unknown) => {
         failed.add(name)
         // Both stores name their side: what is left is about the content that the source gave.
         throw onSide(error, 'source', source.registry.name)
       })
       done.written = digest
+      if (index) done.platforms = platformNames(wantedChildren(contentsOf(index).manifests, children))
       const { labels } = task
       if (labels) await destination.adapter.attachLabels?.(task.destination.repository, digest, labels, ctx)
     } finally {
@@ -126,12 +130,16 @@ export function createRunner(options: RunnerOptions): RunTask {
     return known
   }
 
-  /** Resolves with the digest that the destination's tag has now. */
-  async function copy(task: TaskSpec, job: Job, ctx: Context): Promise<Digest> {
+  /** Resolves with the digest that the destination's tag has now, and the index that was copied. */
+  async function copy(
+    task: TaskSpec,
+    job: Job,
+    ctx: Context,
+  ): Promise<{ readonly digest: Digest; readonly index?: Manifest }> {
     const digest = task.digest ?? (await currentDigest(task, job, ctx))
     if (task.referrers_only) {
       await copyReferrersOf(digest, job, ctx)
-      return digest
+      return { digest }
     }
     const [from, to] = [job.source.store, job.destination.store]
     let root: Manifest
@@ -153,7 +161,7 @@ export function createRunner(options: RunnerOptions): RunTask {
     }
     if (from.nameOf ?? to.nameOf) names?.keep(root.digest, contentNameOf(root))
     if (policy.verify === 'full') await verifyContents(root, job, ctx)
-    return root.digest
+    return { digest: root.digest, ...(isIndex(root.mediaType) ? { index: root } : {}) }
   }
 }
 

@@ -135,10 +135,11 @@ async function runTask(
   const moved = figures.rest(task.id)
   if (broken.signal.aborted || isLost(ctx.signal)) return
   const end = (status: 'succeeded' | 'failed' | 'stopped', error?: RecordedError): void => {
-    const { written } = done
+    const { written, platforms } = done
     const ended = history.tasks.finish(task.id, status, {
       moved,
       ...(error ? { error } : {}),
+      ...(platforms ? { platforms } : {}),
       ...(written === undefined || (written === task.spec.digest && !task.spec.unresolved) ? {} : { written }),
     })
     if (ended) ctx.emit({ type: 'task', task: ended })

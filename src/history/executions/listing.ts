@@ -1,7 +1,7 @@
 /** Executions as they are shown: one, many with the newest first, or by what people call them. */
 
 import { HistoryError } from '../../core/errors.ts'
-import type { Execution } from '../../core/execution.ts'
+import { type Execution, logPath } from '../../core/execution.ts'
 import { ACTIVE_EXECUTIONS, type ExecutionStatus, FINAL_EXECUTIONS, type TriggerKind } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import { readError } from '../database/recorded-error.ts'
@@ -55,7 +55,7 @@ export interface ExecutionListing {
 interface ExecutionRow
   extends Omit<
     Execution,
-    'total' | 'in_progress' | 'left_behind' | 'start_time' | 'end_time' | 'duration_ms' | 'error'
+    'total' | 'in_progress' | 'left_behind' | 'start_time' | 'end_time' | 'duration_ms' | 'logs' | 'error'
   > {
   /** JSON. */
   readonly left_behind: string
@@ -166,6 +166,7 @@ function toExecution(row: ExecutionRow): Execution {
     start_time: formatTime(start_time),
     end_time: end_time === null ? null : formatTime(end_time),
     duration_ms: end_time === null ? null : end_time - start_time,
+    logs: logPath(id),
     error: readError(row.error),
   }
 }

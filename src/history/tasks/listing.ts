@@ -2,9 +2,9 @@
 
 import type { Digest } from '../../core/descriptor.ts'
 import { HistoryError } from '../../core/errors.ts'
-import type { Task } from '../../core/execution.ts'
-import type { TaskSpec } from '../../core/plan.ts'
-import { formatResource } from '../../core/reference.ts'
+import { logPath, type Task, type TaskResource } from '../../core/execution.ts'
+import type { Location, TaskSpec } from '../../core/plan.ts'
+import { formatResource, namespaceOf } from '../../core/reference.ts'
 import { ACTIVE_TASKS, type TaskStatus } from '../../core/states.ts'
 import type { Database } from '../database/database.ts'
 import { readError } from '../database/recorded-error.ts'
@@ -45,9 +45,13 @@ export interface TaskRow
     | 'action'
     | 'src_resource'
     | 'dest_resource'
+    | 'source'
+    | 'destination'
     | 'digest'
     | 'dest_digest'
     | 'reason'
+    | 'named_by'
+    | 'log_data_path'
     | 'start_time'
     | 'end_time'
     | 'error'
@@ -110,6 +114,8 @@ export function createTaskListing(database: Database, locks: Pick<Locks, 'abando
 export interface StoredSpec extends TaskSpec {
   /** Of a task that succeeded: what the destination's tag points at, where that is not `digest`, or the task was `unresolved`. */
   readonly written?: Digest
+  /** Of an index that was copied: what it was copied for. */
+  readonly platforms?: readonly string[]
 }
 
 export function readSpec(text: string): StoredSpec {
@@ -120,8 +126,10 @@ export function readSpec(text: string): StoredSpec {
 export function toTask(row: TaskRow): Task {
   const spec = readSpec(row.spec)
   const { number, execution_id, status, attempts, bytes_copied, bytes_mounted, bytes_present } = row
+  const size = status === 'succeeded' ? bytes_copied + bytes_mounted + bytes_present : undefined
   // Of a task that was compared only when it ran, `written` alone says whether it wrote anything.
   const isWritten = status === 'succeeded' && spec.action !== 'delete' && !spec.unresolved
+  const dest_digest = spec.written ?? (isWritten ? (spec.digest ?? null) : null)
   return {
     id: number,
     execution_id,
@@ -129,9 +137,12 @@ export function toTask(row: TaskRow): Task {
     action: spec.action,
     src_resource: formatResource({ ...spec.source, digest: spec.digest }),
     dest_resource: formatResource({ ...spec.destination, digest: spec.digest }),
+    source: resourceAt(spec.source, spec.digest, size, spec),
+    destination: resourceAt(spec.destination, dest_digest ?? spec.previous_digest, size, spec),
     digest: spec.digest ?? null,
-    dest_digest: spec.written ?? (isWritten ? (spec.digest ?? null) : null),
+    dest_digest,
     reason: spec.reason ?? null,
+    named_by: spec.named_by ?? null,
     status,
     attempts,
     bytes_copied,
@@ -139,7 +150,37 @@ export function toTask(row: TaskRow): Task {
     bytes_present,
     start_time: row.start_time === null ? null : formatTime(row.start_time),
     end_time: row.end_time === null ? null : formatTime(row.end_time),
+    log_data_path: logPath(execution_id, number),
     error: readError(row.error),
+  }
+}
+
+function resourceAt(
+  location: Location,
+  digest: string | undefined,
+  size: number | undefined,
+  { action, resource_type, media_type, labels = [], platforms = [] }: StoredSpec,
+): TaskResource {
+  const { registry, repository, tag } = location
+  const namespace = namespaceOf(repository)
+  const isDelete = action === 'delete'
+  return {
+    resource_type,
+    uri: formatResource({ ...location, digest }),
+    registry,
+    metadata: {
+      namespace: namespace ?? null,
+      name: namespace === undefined ? repository : repository.slice(namespace.length + 1),
+      v_tag: tag ?? null,
+      labels,
+    },
+    deleted: isDelete,
+    extended_info: {
+      digest: digest ?? null,
+      media_type: media_type ?? null,
+      size: isDelete ? null : (size ?? null),
+      platforms,
+    },
   }
 }
 

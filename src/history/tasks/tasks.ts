@@ -26,6 +26,8 @@ export interface TaskEnd {
   readonly error?: RecordedError
   /** What was written, where that is not the digest of the task. */
   readonly written?: Digest
+  /** Of an index, what it was copied for. */
+  readonly platforms?: readonly string[]
 }
 
 /** What this process writes of an execution whose lock it has lost changes nothing. */
@@ -106,8 +108,13 @@ export function createTasks(
     },
     nextAttemptAt: (execution, kind = 'transfer', destination) =>
       database.get<{ at: number | null }>(NEXT[kind], { execution, destination: destination ?? null })?.at ?? undefined,
-    finish(id, status, { moved = NOTHING, error, written } = {}) {
-      const end = { end: now(), error: error ? errorText(error) : null, written: written ?? null }
+    finish(id, status, { moved = NOTHING, error, written, platforms = [] } = {}) {
+      const noted = { ...(written ? { written } : {}), ...(platforms.length > 0 ? { platforms } : {}) }
+      const end = {
+        end: now(),
+        error: error ? errorText(error) : null,
+        noted: Object.keys(noted).length > 0 ? JSON.stringify(noted) : null,
+      }
       const row = database.get<TaskRow>(FINISH[status], { id, ...moved, ...end, ...mine })
       return row && toTask(row)
     },
@@ -172,7 +179,7 @@ const MOVED = `bytes_copied = bytes_copied + @bytes_copied, bytes_mounted = byte
 
 function ending(to: 'succeeded' | 'failed' | 'stopped'): string {
   return `UPDATE tasks SET status = '${to}', end_time = @end, error = @error, next_attempt_at = NULL, ${MOVED},
-    spec = CASE WHEN @written IS NULL THEN spec ELSE json_set(spec, '$.written', @written) END
+    spec = CASE WHEN @noted IS NULL THEN spec ELSE json_patch(spec, @noted) END
     WHERE id = @id AND ${anyOf('status', taskStatesBefore(to))} AND ${HELD_TASK} RETURNING *`
 }
 

@@ -38,10 +38,32 @@ export const execution = z
     start_time: time,
     end_time: time.nullable(),
     duration_ms: z.number().nullable(),
+    logs: z.string().describe('The path of its log'),
     error: recordedError.nullable(),
   })
   .meta({ id: 'Execution' })
 export type Execution = z.infer<typeof execution>
+
+const resource = z
+  .object({
+    resource_type: z.enum(['image', 'chart']),
+    uri: z.string(),
+    registry: z.string(),
+    metadata: z.object({
+      namespace: z.string().nullable(),
+      name: z.string(),
+      v_tag: z.string().nullable(),
+      labels: z.array(z.string()).readonly(),
+    }),
+    deleted: z.boolean(),
+    extended_info: z.object({
+      digest: z.string().nullable(),
+      media_type: z.string().nullable(),
+      size: count.nullable(),
+      platforms: z.array(z.string()).readonly(),
+    }),
+  })
+  .meta({ id: 'Resource' })
 
 export const task = z
   .object({
@@ -51,9 +73,12 @@ export const task = z
     action: z.string(),
     src_resource: z.string(),
     dest_resource: z.string(),
+    source: resource,
+    destination: resource,
     digest: z.string().nullable(),
     dest_digest: z.string().nullable(),
     reason: z.string().nullable(),
+    named_by: z.string().nullable(),
     status: taskStatus,
     attempts: count,
     bytes_copied: count,
@@ -61,6 +86,7 @@ export const task = z
     bytes_present: count,
     start_time: time.nullable(),
     end_time: time.nullable(),
+    log_data_path: z.string().describe('The path of its log'),
     error: recordedError.nullable(),
   })
   .meta({ id: 'Task' })
