@@ -18,14 +18,14 @@ export interface Client {
 export interface Users {
   /** The client of a request about the repository `name`, or about none. Throws a `Refusal` that tells it how to sign in. */
   clientOf(request: IncomingMessage, name: string | undefined): Client
-  /** Answers the token service: a token for whoever signs in with a password, which `form` may have. Throws a `Refusal`. */
+  /** Answers the token service: a token for a client that signs in with a password, which `form` may have. Throws a `Refusal`. */
   token(request: IncomingMessage, url: string, form?: URLSearchParams): string
 }
 
 const SERVICE = 'replicate'
 /** How long a token is good for, in seconds. */
 const LIFE_S = 300
-/** A longer header is no credential. */
+/** A longer header is not a credential. */
 const LONGEST = 8192
 const ANYONE: Client = { policies: undefined }
 

@@ -6,7 +6,7 @@ export interface Part {
   readonly end: number
 }
 
-/** `whole` also for what is no range of bytes that is understood: then all of it is sent, as RFC 9110 says. */
+/** `whole` also for a header that is not understood as a range of bytes: then all of it is sent, as RFC 9110 says. */
 export function partOf(header: string | undefined, size: number): Part | 'whole' | 'unsatisfiable' {
   const match = /^bytes=(\d{0,16})-(\d{0,16})$/.exec(header?.trim() ?? '')
   if (!match) return 'whole'

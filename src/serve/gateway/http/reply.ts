@@ -6,7 +6,7 @@ import type { Refusal } from '../refusal.ts'
 /** How long a client may take nothing before its connection is ended, in milliseconds. */
 const IDLE_MS = 5 * 60_000
 
-/** The client has ended its connection, which is no failure of the gateway. */
+/** The client has ended its connection, which is not a failure of the gateway. */
 export class ClientGone extends Error {}
 
 export interface Exchange {
@@ -41,7 +41,7 @@ export function refuse(exchange: Exchange, refusal: Refusal): void {
 }
 
 /** Resolves with how many bytes were sent once the client has taken all; rejects where it goes away. The chunks may be used again by
- *  whoever made them. */
+ *  their maker. */
 export async function send(
   { response, signal }: Exchange,
   chunks: AsyncIterable<Uint8Array>,

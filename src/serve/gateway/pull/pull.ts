@@ -142,7 +142,7 @@ export class Pull implements Audience {
     this.#end(outcome)
   }
 
-  /** The destination has it, but whoever has begun to read it here may go on for a while. */
+  /** The destination has it, but clients that have begun to read it here may go on for a while. */
   async #linger(flight: Flight): Promise<void> {
     await this.#parts.clock.sleep(LINGER_MS, this.#parts.signal).catch(() => {})
     await flight.closeSpool()
