@@ -9,6 +9,7 @@ import type { PolicyPlan } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
 import type { PlanOptions, VerifyOptions } from '../core/requests.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
+import type { Explain } from '../engine/plan/filter.ts'
 import { type Match, matches } from '../engine/plan/matches.ts'
 import { mergePlans, preview } from '../engine/plan/preview.ts'
 import { sidedEndpoint } from '../engine/sided.ts'
@@ -22,7 +23,7 @@ import { openSides } from './sides.ts'
 export interface Looking {
   plan(policy: Policy, configuration: Configuration, options: PlanOptions, ctx: Context): Promise<PolicyPlan>
   /** The repositories and tags that the policy's filters match at its source, as they are found; the destination is not asked. */
-  matches(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<Match>
+  matches(policy: Policy, configuration: Configuration, ctx: Context, explain?: Explain): AsyncIterable<Match>
   /** The repositories that the policy's filters match, as they are found. */
   repositories(policy: Policy, configuration: Configuration, ctx: Context): AsyncIterable<string>
   /** The namespaces of a registry; undefined where it does not list them. */
@@ -96,11 +97,11 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
         records?.close()
       }
     },
-    async *matches(policy, configuration, ctx) {
+    async *matches(policy, configuration, ctx, explain) {
       const records = await planRecords(policy)
       try {
         const source = sidedEndpoint(await openedSource(policy, configuration), 'source')
-        yield* matches(policy, source, records?.firstSeen, guarded(ctx))
+        yield* matches(policy, source, records?.firstSeen, guarded(ctx), explain)
       } finally {
         records?.close()
       }

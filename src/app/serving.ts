@@ -12,6 +12,7 @@ import type { Program } from '../serve/parts.ts'
 import type { SystemdSurroundings } from '../serve/process/systemd.ts'
 import type { ConnectionOptions } from './connections.ts'
 import { noteSeen } from './definitions.ts'
+import { createLooks } from './looks.ts'
 import { type ConnectionPool, createPool } from './pool.ts'
 import { createPost } from './post.ts'
 import { createRunning, defaultSlots, type Running, type RunningParts } from './running.ts'
@@ -114,6 +115,7 @@ function createProgram(
     open: pool.open,
     openAnew: pool.openAnew,
     typeOf: pool.typeOf,
+    looks: createLooks({ pool, history, env: about.env, secrets: about.redactor.add, guarded: parts.guarded }),
   }
 }
 

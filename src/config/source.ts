@@ -166,10 +166,10 @@ export function problemOf(source: Source, finding: Finding): Problem {
   const shown = original === undefined ? finding.message : withoutValue(finding.message, node, original)
   const hint = finding.hint === undefined ? {} : { hint: finding.hint }
   const start = node?.range?.[0]
-  if (start === undefined)
-    return { message: withoutUserinfo(shown), position: { file: source.shown, line: 1, column: 1 }, ...hint }
+  const about = { message: withoutUserinfo(shown), path: finding.path, ...hint }
+  if (start === undefined) return { ...about, position: { file: source.shown, line: 1, column: 1 } }
   const { line, col } = source.lines.linePos(start + offsetIn(source, node, finding.offset))
-  return { message: withoutUserinfo(shown), ...place(source, line, col), ...hint }
+  return { ...about, ...place(source, line, col) }
 }
 
 /** What the file itself says where variables were put into a value; undefined for a value without any. */

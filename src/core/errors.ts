@@ -43,6 +43,8 @@ export interface Problem {
   /** The offending line as it stands in the file. */
   readonly text?: string
   readonly hint?: string
+  /** The keys that lead to it, where it stands in a file. */
+  readonly path?: readonly (string | number)[]
 }
 
 /** Bad configuration or usage; holds everything that is wrong at once. Nothing has been contacted. */

@@ -2,6 +2,7 @@
 
 import type { Database } from './database/database.ts'
 import { formatTime } from './database/sql.ts'
+import type { Page } from './executions/listing.ts'
 
 /** What tells a schedule from the others of its policy. */
 export interface ScheduleKey {
@@ -66,6 +67,12 @@ export interface ScheduleRuns {
   left(run: number, outcome: 'skipped' | 'missed', reason: string): void
   /** The newest last. Of all policies, or of those named. */
   past(policies: readonly string[] | undefined, count: number): readonly ScheduleRun[]
+  /** The newest first. */
+  page(request: {
+    readonly policy?: string | undefined
+    readonly offset: number
+    readonly limit: number
+  }): Page<ScheduleRun>
 }
 
 /** How many runs of each policy are kept. */
@@ -132,17 +139,15 @@ export function createScheduleRuns(database: Database, now: () => number): Sched
       }),
     past: (policies, count) =>
       database
-        .all<Row>(PAST, { policies: policies === undefined ? null : JSON.stringify(policies), count })
+        .all<Row>(PAST, { policies: policies === undefined ? null : JSON.stringify(policies), count, offset: 0 })
         .toReversed()
-        .map(({ due, last, outcome, late, ...rest }) => ({
-          policy: rest.policy,
-          due: formatTime(due),
-          last: formatTime(last),
-          times: rest.times,
-          outcome: outcome === 'started' && late === 1 ? 'caught_up' : outcome,
-          execution: rest.execution,
-          reason: rest.reason,
-        })),
+        .map(toRun),
+    page({ policy, offset, limit }) {
+      const policies = policy === undefined ? null : JSON.stringify([policy])
+      const rows = database.all<Row>(PAST, { policies, count: limit, offset })
+      const { total = 0 } = database.get<{ total: number }>(COUNT, { policies }) ?? {}
+      return { rows: rows.map(toRun), total }
+    },
   }
 }
 
@@ -161,6 +166,18 @@ interface Row {
   readonly late: number
   readonly execution: number | null
   readonly reason: string | null
+}
+
+function toRun({ due, last, outcome, late, ...rest }: Row): ScheduleRun {
+  return {
+    policy: rest.policy,
+    due: formatTime(due),
+    last: formatTime(last),
+    times: rest.times,
+    outcome: outcome === 'started' && late === 1 ? 'caught_up' : outcome,
+    execution: rest.execution,
+    reason: rest.reason,
+  }
 }
 
 function columns({ schedule, timezone = '' }: ScheduleKey): { readonly schedule: string; readonly timezone: string } {
@@ -197,7 +214,10 @@ const FORGET = `
 
 const NOTED = 'SELECT 1 FROM schedule_runs WHERE policy = @policy AND due <= @due AND last >= @due'
 
+const OF = 'WHERE @policies IS NULL OR policy IN (SELECT value FROM json_each(@policies))'
+
 const PAST = `
   SELECT policy, due, last, times, outcome, late, execution_id AS execution, reason FROM schedule_runs
-  WHERE @policies IS NULL OR policy IN (SELECT value FROM json_each(@policies))
-  ORDER BY id DESC LIMIT @count`
+  ${OF} ORDER BY id DESC LIMIT @count OFFSET @offset`
+
+const COUNT = `SELECT count(*) AS total FROM schedule_runs ${OF}`

@@ -17,6 +17,7 @@ import type { Outside } from '../engine/notify/send.ts'
 import type { Again } from '../engine/run/again.ts'
 import type { EventWay, History } from '../history/history.ts'
 import type { Desk } from './api/desk.ts'
+import type { Looks } from './looks.ts'
 
 /** What the program lends: the same functions that its commands use. */
 export interface Program {
@@ -53,6 +54,7 @@ export interface Program {
   /** Takes secrets out of what is said. */
   redact(text: string): string
   typeOf(registry: Registry): Promise<AdapterType>
+  readonly looks: Looks
 }
 
 /** The configuration in force. A part reads it anew each time: it is replaced as a whole. */

@@ -14,6 +14,7 @@ import { createListener } from '../../src/serve/http/listener.ts'
 import type { Daemon, Part, Program, ServeNews, Wish } from '../../src/serve/parts.ts'
 import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
+import { noLooks } from './no-looks.ts'
 
 export interface DaemonDouble extends Daemon {
   readonly clock: ManualClock
@@ -101,6 +102,7 @@ export async function daemonDouble(
       open: nothing,
       openAnew: program.open ?? nothing,
       typeOf: nothing,
+      looks: noLooks,
       ...program,
     },
     current: () => ({ configuration, settings: configuration.serve, broken: undefined }),

@@ -9,6 +9,7 @@ import { serve } from '../../src/serve/daemon.ts'
 import type { Program, ServeNews, StartPart } from '../../src/serve/parts.ts'
 import { load } from '../config/setup.ts'
 import { NO_DESK } from './daemon-double.ts'
+import { noLooks } from './no-looks.ts'
 
 export interface DaemonInTime {
   readonly history: History
@@ -71,6 +72,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
     open: unused,
     openAnew: given.program?.open ?? unused,
     typeOf: unused,
+    looks: noLooks,
     ...given.program,
   }
   const ending = new AbortController()

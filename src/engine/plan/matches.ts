@@ -8,7 +8,7 @@ import type { FirstSeen } from '../../history/history.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { createAges } from './age.ts'
 import { selectRepositories, selectTags } from './discover.ts'
-import { selectionOf } from './filter.ts'
+import { type Explain, selectionOf } from './filter.ts'
 import { createOddNames } from './odd-names.ts'
 
 /** A repository that the policy selects. */
@@ -26,15 +26,16 @@ export interface Match {
 const AT_ONCE = 8
 
 /** Yields each repository as soon as it is known, in the source's order. Filters by resource and platform are ignored, as they need every
- *  manifest. Throws where the source cannot be reached, or cannot list what the filters need. */
+ *  manifest. Throws where the source cannot be reached, or cannot list what the filters need. `explain` is told of each
+ *  repository and tag before its repository is yielded. */
 export async function* matches(
   policy: Policy,
   source: Endpoint,
   records: FirstSeen | undefined,
   ctx: Context,
+  explain: Explain = () => {},
 ): AsyncIterable<Match> {
   const selection = selectionOf(policy)
-  const explain = (): void => {}
   const ages = createAges(policy, source, records, Date.now())
   const discovery = { policy, selection, source, explain, odd: createOddNames(source.registry.name, explain), ages }
   const store = (repository: string): ContentStore => source.adapter.repository(repository)

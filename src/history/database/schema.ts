@@ -113,4 +113,7 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (file, kind, name)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE INDEX executions_by_start ON executions (start_time);
+  `,
 ]

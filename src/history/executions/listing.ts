@@ -1,5 +1,6 @@
 /** Executions as they are shown: one, many with the newest first, or by what people call them. */
 
+import type { Day } from '../../core/days.ts'
 import { HistoryError } from '../../core/errors.ts'
 import { type Execution, logPath } from '../../core/execution.ts'
 import { ACTIVE_EXECUTIONS, type ExecutionStatus, FINAL_EXECUTIONS, type TriggerKind } from '../../core/states.ts'
@@ -37,6 +38,19 @@ export interface ExecutionPageRequest extends PageRequest<'id' | 'start_time' | 
   readonly trigger?: TriggerKind | undefined
 }
 
+/** Of the executions that began on a day. */
+export interface DayStatistics {
+  readonly day: string
+  readonly executions: number
+  readonly succeeded: number
+  readonly failed: number
+  /** Interrupted ones too. */
+  readonly stopped: number
+  readonly active: number
+  /** Bytes that were copied. */
+  readonly bytes: number
+}
+
 export interface ExecutionListing {
   /** Throws a `HistoryError` for an unknown execution. */
   get(id: number): Execution
@@ -44,6 +58,8 @@ export interface ExecutionListing {
   /** Newest first. */
   list(filter?: ExecutionFilter): readonly Execution[]
   page(request: ExecutionPageRequest): Page<Execution>
+  /** What each day was like, in the order given. */
+  days(days: readonly Day[]): readonly DayStatistics[]
   /** The newest of a policy. */
   lastOf(policy: string): Execution | undefined
   /** The newest of a policy that has ended, with this status where one is given. */
@@ -117,6 +133,7 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
         database.get<{ total: number }>(`SELECT count(*) AS total FROM (${SHOWN}) ${MATCHING}`, given) ?? {}
       return { rows: rows.map(toExecution), total }
     },
+    days: (days) => database.all<DayStatistics>(DAYS, { abandoned: abandoned(), days: JSON.stringify(days) }),
     lastOf: (policy) => list({ policy, limit: 1 })[0],
     lastEnded(policy, status) {
       const row = database.get<ExecutionRow>(LAST_ENDED, { abandoned: '[]', policy, status: status ?? null })
@@ -195,3 +212,17 @@ const LAST_ENDED = `${SHOWN}
 const LIST = `
   SELECT * FROM (${SHOWN}) WHERE (@policy IS NULL OR policy = @policy) AND (@status IS NULL OR status = @status)
     AND (@since IS NULL OR start_time >= @since) ORDER BY id DESC LIMIT @limit`
+
+const DAYS = `
+  SELECT days.value ->> '$.day' AS day, count(executions.id) AS executions,
+    count(*) FILTER (WHERE state = 'succeeded') AS succeeded,
+    count(*) FILTER (WHERE state = 'failed') AS failed,
+    count(*) FILTER (WHERE state IN ('stopped', 'interrupted')) AS stopped,
+    count(*) FILTER (WHERE ${anyOf('state', ACTIVE_EXECUTIONS)}) AS active,
+    coalesce(sum(bytes_copied), 0) AS bytes
+  FROM json_each(@days) AS days LEFT JOIN (
+    SELECT id, start_time, bytes_copied,
+      iif(id IN (SELECT value FROM json_each(@abandoned)), 'interrupted', status) AS state
+    FROM executions
+  ) AS executions ON start_time >= days.value ->> '$.from' AND start_time < days.value ->> '$.to'
+  GROUP BY days.key ORDER BY days.key`

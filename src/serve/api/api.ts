@@ -17,12 +17,17 @@ import { createSessions } from './auth/sessions.ts'
 import { createTokens } from './auth/tokens.ts'
 import { ApiError, answerProblems, sendProblem } from './problem.ts'
 import { type Api, problems } from './route.ts'
+import { addAbout } from './routes/about.ts'
+import { addAdapters } from './routes/adapters.ts'
 import { addEvents } from './routes/events.ts'
 import { addExecutions } from './routes/executions.ts'
 import { addLogs } from './routes/logs.ts'
 import { addPolicies } from './routes/policies.ts'
+import { addPreview } from './routes/preview.ts'
 import { addRegistries } from './routes/registries.ts'
+import { addSchedule } from './routes/schedule.ts'
 import { addSession } from './routes/session.ts'
+import { createRowStreams } from './stream/rows.ts'
 
 export async function startApi(daemon: Daemon): Promise<Part> {
   const { program, current } = daemon
@@ -64,6 +69,11 @@ export async function startApi(daemon: Daemon): Promise<Part> {
       addPolicies(app, daemon)
       addRegistries(app, daemon)
       addEvents(app, daemon, metadata)
+      const streams = createRowStreams({ clock, signal: daemon.signal, redact, failed })
+      addPreview(app, daemon, streams)
+      addAdapters(app, daemon, streams)
+      addSchedule(app, daemon)
+      addAbout(app, daemon)
       app.route({
         method: 'GET',
         url: '/openapi.json',

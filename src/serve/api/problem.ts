@@ -2,7 +2,14 @@
 
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
-import { ConfigurationError, HistoryError, LockedError, messageOf, ReplicateError } from '../../core/errors.ts'
+import {
+  ConfigurationError,
+  describeError,
+  HistoryError,
+  LockedError,
+  messageOf,
+  ReplicateError,
+} from '../../core/errors.ts'
 import type { FieldError, Problem } from './schema/problem.ts'
 
 /** A request that is not done, and why. */
@@ -103,13 +110,20 @@ function knownError(error: FastifyError): ApiError | undefined {
   return new ApiError(status, 'invalid_request', messageOf(error))
 }
 
+/** In the request where it stands in no file: there the policy or registry is the body. */
+function placeOf({ position, path }: ConfigurationError['problems'][number]): string {
+  if (position) return `${position.line}:${position.column}`
+  return path === undefined ? '' : ['body', ...path.slice(2)].join('.')
+}
+
 /** What the program itself refuses, as `--json` says it. */
 export function ofProgram(error: ReplicateError): ApiError {
-  const { code, hint, message } = error
+  const { code, hint } = error
+  const message = describeError(error)
   if (error instanceof ConfigurationError) {
     const errors = error.problems.map(
       (problem): FieldError => ({
-        path: problem.position ? `${problem.position.line}:${problem.position.column}` : '',
+        path: placeOf(problem),
         message: problem.message,
         ...(problem.hint === undefined ? {} : { hint: problem.hint }),
       }),

@@ -32,11 +32,20 @@ export function apiClient(url: string, token?: string): Ask {
       ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
     })
     const text = await answer.text()
-    const isJson = answer.headers.get('content-type')?.includes('json') ?? false
-    const body = isJson ? JSON.parse(text) : text
+    const body = parsed(answer.headers.get('content-type') ?? '', text)
     const { status, headers } = answer
     const lack = await undescribed(method, path, { status, type: headers.get('content-type'), body })
     if (lack !== undefined) throw new Error(lack)
     return { status, headers, body }
   }
+}
+
+/** Of lines of JSON a list of them. */
+function parsed(type: string, text: string): unknown {
+  if (type.includes('x-ndjson'))
+    return text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+  return /[/+]json/.test(type) ? JSON.parse(text) : text
 }

@@ -54,7 +54,7 @@ export function operationsOf({ paths }: ApiDocument): readonly (Operation & {
 export interface Answered {
   readonly status: number
   readonly type: string | null
-  /** Parsed where it is JSON. */
+  /** Parsed where it is JSON; of lines of JSON a list. */
   readonly body: unknown
 }
 
@@ -81,7 +81,8 @@ export async function undescribed(method: string, path: string, answer: Answered
   const found = type === undefined ? undefined : contents[type]
   if (!found) return `${what}, and the document says ${Object.keys(contents).join(', ')}`
   if (!found.schema || !type?.endsWith('json')) return undefined
-  const parsed = schemaOf(api, found.schema).safeParse(answer.body)
+  const schema = schemaOf(api, found.schema)
+  const parsed = (type.endsWith('ndjson') ? z.array(schema) : schema).safeParse(answer.body)
   return parsed.success ? undefined : `${what}: ${z.prettifyError(parsed.error)}\n${JSON.stringify(answer.body)}`
 }
 

@@ -11,6 +11,7 @@ import { manualClock } from '../../support/manual-clock.ts'
 import type { LoggedRequest, MemoryRegistry, MemoryRegistryOptions } from '../../support/memory-registry.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { NO_DESK } from '../daemon-double.ts'
+import { noLooks } from '../no-looks.ts'
 
 const HOUR = 3_600_000
 const unused = (): never => {
@@ -63,6 +64,7 @@ async function looking(
           run: unused,
           again: unused,
           typeOf: unused,
+          looks: noLooks,
         },
         events: {
           take(_registry, events) {
