@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { until } from '../../e2e/program.ts'
 import { image } from '../../support/images.ts'
+import { serving } from '../serving.ts'
+import { apiClient } from './client.ts'
 import { served } from './served.ts'
 
 const PREVIEW = '/replication/policies/preview'
@@ -70,6 +72,39 @@ test('a plan has the rows of `plan --json`', async () => {
   const draft = { source: { registry: 'from' }, destination: { registry: 'to' } }
   const other = await ask('POST', `${PREVIEW}?plan=true&shallow=true`, { body: draft })
   expect(other.body).toMatchObject([{ action: 'copy', destination: 'to/app:v1', bytes: null }, { type: 'plan' }])
+})
+
+test('a maintainer looks at drafts for its own namespaces, without files and variables; an operator at saved policies', async () => {
+  const tokens = `  tokens:
+    - { name: team, token: "\${TEAM}", role: maintainer, namespaces: [team] }
+    - { name: ops, token: "\${OPS}", role: operator }
+`
+  const env = { TEAM: 'token-of-the-team-1', OPS: 'token-of-the-ops-12', SECRET: 'not-for-the-team' }
+  const all = await serving()
+  all.source.add('team/tool', image({ seed: 3 }), 'v7')
+  all.user.write('serve.yaml', all.yaml('', tokens))
+  const daemon = await all.start(undefined, env)
+  const [team, ops] = [apiClient(daemon.url, env.TEAM), apiClient(daemon.url, env.OPS)]
+  const own = { scope: 'namespace', source: { registry: 'from', namespaces: ['team'] } }
+  expect((await team('POST', PREVIEW, { body: own })).body).toMatchObject([
+    { repository: 'team/tool' },
+    { type: 'done', left_repositories: 1 },
+  ])
+  for (const body of [
+    { ...own, scope: 'system', source: { registry: 'from' } },
+    { ...own, source: { registry: 'from', namespaces: ['other'] } },
+    { ...own, destination: { registry: 'to', namespace: 'other' } },
+    { ...own, scope: 'system' },
+  ]) {
+    expect(await team('POST', PREVIEW, { body }), JSON.stringify(body)).toMatchObject({ status: 403 })
+  }
+  for (const more of [{ values: ['/etc/passwd'] }, { filters: { name: `\${SECRET}` } }, { source: 'oci:/etc' }]) {
+    const refused = await team('POST', PREVIEW, { body: { ...own, ...more } })
+    expect([403, 422], JSON.stringify(more)).toContain(refused.status)
+    expect(JSON.stringify(refused.body)).not.toContain(env.SECRET)
+  }
+  expect((await ops('POST', PREVIEW, { body: { policy_id: 'copy' } })).status).toBe(200)
+  expect(await ops('POST', PREVIEW, { body: own })).toMatchObject({ status: 403, body: { code: 'forbidden' } })
 })
 
 test('everything that is wrong is said at once, and a source that fails is a problem of its own', async () => {

@@ -9,6 +9,7 @@ import type { Explain } from '../../../engine/plan/filter.ts'
 import { mapRepository } from '../../../engine/plan/mapping.ts'
 import type { Drafted } from '../../looks.ts'
 import type { Daemon } from '../../parts.ts'
+import { expectOwn } from '../auth/scope.ts'
 import type { Caller } from '../auth/tokens.ts'
 import { ApiError } from '../problem.ts'
 import { type Api, callerOf, problems } from '../route.ts'
@@ -66,7 +67,7 @@ function policyIn(body: PreviewRequest, caller: Caller, { current, program }: Da
   const document = Object.fromEntries(Object.entries(given).filter(([key]) => !KNOWN_OF_SAVED.has(key)))
   const draft = { name: typeof name === 'string' ? name : 'policy', document, trusted: mayDo(caller.role, 'admin') }
   const made = program.looks.drafted(draft, configuration)
-  checkOwn(made.policy, caller)
+  checkOwn(made, caller)
   return made
 }
 
@@ -83,14 +84,14 @@ const KNOWN_OF_SAVED: ReadonlySet<string> = new Set([
   'next_run',
 ])
 
-/** A maintainer sees what its own policies may take. */
-function checkOwn({ source: { namespaces } }: Policy, caller: Caller): void {
-  if (mayDo(caller.role, 'admin')) return
-  const own = caller.namespaces ?? []
-  const foreign = namespaces?.find((one) => !own.includes(one))
-  if (namespaces && namespaces.length > 0 && foreign === undefined) return
-  const what = foreign === undefined ? 'names no `source.namespaces`' : `takes the namespace ${foreign}`
-  throw new ApiError(403, 'forbidden', `the policy ${what}, and ${caller.name} may write policies of ${own.join(', ')}`)
+/** A maintainer sees what its own policies may take. One that is not complete yet is as good as one that writes to its namespace. */
+function checkOwn({ policy, configuration, hasDestination }: Drafted, caller: Caller): void {
+  const { source, destination } = policy
+  const [namespace = ''] = caller.namespaces ?? []
+  const shown = hasDestination
+    ? policy
+    : { ...policy, destination: { ...destination, registry: source.registry, namespace } }
+  expectOwn(caller, shown, configuration)
 }
 
 /** Warnings in the order of their coming, and how many there were. */
@@ -134,6 +135,8 @@ async function* matched(found: Drafted, { program }: Daemon, looking: Looking): 
       return
     }
     sum.left_repositories += 1
+    // Other namespaces are not the policy's, and perhaps not the caller's.
+    if (rule.startsWith('namespaces:')) return
     if (sum.left_repositories <= MOST.repositories) dropped.push({ type: 'left', repository, rule })
   }
   let cut: string | null = null
