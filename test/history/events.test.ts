@@ -58,6 +58,20 @@ test('events of one artifact settle as the last of them, once nothing comes any 
   expect(settled(history, 9000).map(({ tag }) => tag)).toEqual(['2'])
 })
 
+test('what is told late has waited already, but no longer than it takes to settle', async () => {
+  const history = await open()
+  const at = (time: number) => ({ time: new Date(time) })
+  // Told 1.5 s late, and by a clock that is an hour behind or ahead.
+  history.events.add([push('late', at(8500))], origin(10_000))
+  history.events.add([push('behind', at(-3_590_000))], origin(10_100))
+  history.events.add([push('ahead', at(3_610_000))], origin(10_100))
+  expect(history.events.nextSettled(TIMES)).toBe(10_100)
+  expect(settled(history, 10_100).map(({ tag }) => tag)).toEqual(['behind'])
+  expect(settled(history, 10_500).map(({ tag }) => tag)).toEqual(['late', 'behind'])
+  expect(settled(history, 12_099).map(({ tag }) => tag)).toEqual(['late', 'behind'])
+  expect(settled(history, 12_100).map(({ tag }) => tag)).toEqual(['late', 'behind', 'ahead'])
+})
+
 test('a steady stream of events of one artifact does not put it off for ever', async () => {
   const history = await open()
   for (let time = 0; time < 20_000; time += 1000) history.events.add([push('1')], origin(time))

@@ -47,7 +47,8 @@ export type EventState = 'received' | 'taken' | 'passed'
 
 /** In milliseconds. */
 export interface SettleTimes {
-  /** An artifact has settled after so long without an event. */
+  /** An artifact has settled after so long without an event, counted from the time that its registry tells: what comes late waits less.
+   *  As clocks differ, that counts from its arrival back to this long before it. */
   readonly settle: number
   /** The same for one that was pushed without a tag: mostly it is a part of what is pushed with a tag next. */
   readonly bare: number
@@ -225,7 +226,8 @@ const ADD = `
   ON CONFLICT DO NOTHING`
 
 const ARTIFACTS = `
-  SELECT max(id) AS id, min(received) AS first, max(received) AS last FROM events WHERE state = 'received'
+  SELECT max(id) AS id, min(received) AS first, max(min(received, max(coalesce(time, received), received - @settle))) AS last,
+    max(received) AS received FROM events WHERE state = 'received'
   GROUP BY registry, policy, artifact`
 
 const IS_BARE = `action = 'push' AND tag IS NULL AND digest IS NOT NULL`
@@ -235,7 +237,7 @@ const COLUMNS = 'events.id, registry, address, via, policy, artifact, action, re
 /** A time that is still to come: the clock was put back. */
 const SETTLED = `
   SELECT ${COLUMNS} FROM (${ARTIFACTS}) AS artifacts JOIN events ON events.id = artifacts.id
-  WHERE via = 'poll' OR last <= @now - iif(${IS_BARE}, @bare, @settle) OR first <= @now - @longest OR last > @now
+  WHERE via = 'poll' OR last <= @now - iif(${IS_BARE}, @bare, @settle) OR first <= @now - @longest OR artifacts.received > @now
   ORDER BY events.id LIMIT 1000`
 
 const BESIDE = `

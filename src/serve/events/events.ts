@@ -1,6 +1,7 @@
 /** Events of registries become executions: kept first, settled, matched with the policies, and wished until they are done. */
 
 import type { ServeSettings } from '../../config/serve.ts'
+import type { RegistryEvent } from '../../core/adapter.ts'
 import { ConfigurationError, messageOf } from '../../core/errors.ts'
 import type { SettleTimes } from '../../history/history.ts'
 import type { Daemon, Events, Part } from '../parts.ts'
@@ -69,12 +70,18 @@ export function createEvents(daemon: Omit<Daemon, 'events'>): Events & Part {
         received,
         ...(policy === undefined ? {} : { policy }),
       })
-      if (added > 0) alarm.by(via === 'poll' ? received : received + settings.settle)
+      if (added > 0) alarm.by(via === 'poll' ? received : firstSettled(events, received, settings.settle))
       return added
     },
     reloaded: () => alarm.ring(),
     ended: () => running,
   }
+}
+
+/** As the history counts it; no event settles before. */
+function firstSettled(events: readonly RegistryEvent[], received: number, settle: number): number {
+  const told = Math.min(received, ...events.flatMap(({ time }) => (time ? [time.getTime()] : [])))
+  return Math.max(told, received - settle) + settle
 }
 
 function timesOf({ settle: time }: ServeSettings): SettleTimes {

@@ -68,6 +68,20 @@ test('events of one artifact that come within the time to settle are one, and th
   expect(daemon.wishes[1]?.events).toEqual([{ action: 'delete', repository: 'team/app', tag: '1' }])
 })
 
+test('an event that its registry tells late waits no more than what is left of the time to settle', async () => {
+  const { daemon, events } = await started()
+  const ago = (milliseconds: number) => ({ time: new Date(daemon.clock.now() - milliseconds) })
+  events.take('hub', [push('1', ago(1500))], 'event')
+  await daemon.clock.advance(490)
+  expect(daemon.wishes).toEqual([])
+  await daemon.clock.advance(10)
+  expect(daemon.wishes.map(tagsIn)).toEqual([['1']])
+  daemon.wishes[0]?.settled?.({ kind: 'ran', outcome: ran(daemon) })
+  events.take('hub', [push('2', ago(3000))], 'event')
+  await daemon.clock.advance(0)
+  expect(daemon.wishes.map(tagsIn)).toEqual([['1'], ['2']])
+})
+
 test('a delete reaches only policies whose deletion asks for it', async () => {
   const { daemon, events } = await started(
     yaml(policy('never') + ['events', 'owned', 'mirror'].map((how) => policy(how, `    deletion: ${how}`)).join('')),
