@@ -23,6 +23,11 @@ export function duration(text: string): number {
   return value
 }
 
+/** As `duration`, and `0s` for not at all. */
+export function durationOrNone(text: string): number {
+  return parseDuration(text) === 0 ? 0 : duration(text)
+}
+
 /** `50MiB/s` in bytes a second; `/s` may be left out. */
 export function rate(text: string): number {
   const value = parseRate(text) ?? parseSize(text)

@@ -58,13 +58,16 @@ test('SIGTERM takes nothing new, lets running tasks end, and leaves the others t
   expect((await last.ended).stderr).not.toContain('resuming')
 })
 
-test('after the time for draining what runs is stopped, and the next start resumes it', async () => {
-  const { daemon, release, start } = await heldDaemon(['--drain', '1s'])
-  daemon.kill('SIGTERM')
-  expect(await daemon.ended).toMatchObject({ code: 0 })
-  release()
-  await (await start()).says(/execution 1 {2}copy {2}succeeded/)
-})
+test.each(['after the time for draining', 'at once where there is none'])(
+  '%s what runs is stopped, and the next start resumes it',
+  async (when) => {
+    const { daemon, release, start } = await heldDaemon(['--drain', when.startsWith('after') ? '1s' : '0s'])
+    daemon.kill('SIGTERM')
+    expect(await daemon.ended).toMatchObject({ code: 0 })
+    release()
+    await (await start()).says(/execution 1 {2}copy {2}succeeded/)
+  },
+)
 
 test('a second signal ends it at once, and the next start resumes what ran', async () => {
   const { daemon, release, user, start } = await heldDaemon(['--drain', '10m'])

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander'
 import type { ServeFlags } from '../options.ts'
-import { duration } from '../values.ts'
+import { durationOrNone } from '../values.ts'
 import { example, type Start } from './command.ts'
 
 export function addServe(program: Command, start: Start): void {
@@ -11,9 +11,10 @@ export function addServe(program: Command, start: Start): void {
     .description('keep running: policies run by their triggers')
     .argument('[file...]', "YAML files; the user's configuration if none is named")
     .addOption(
-      new Option('--drain <duration>', 'how long running tasks may take to end after SIGTERM (default: 30s)').argParser(
-        duration,
-      ),
+      new Option(
+        '--drain <duration>',
+        'how long running tasks may take to end after SIGTERM; 0s ends them at once (default: 30s)',
+      ).argParser(durationOrNone),
     )
     .action((files: string[], flags: ServeFlags) =>
       start(serve)(async (session) => (await import('../commands/serve.ts')).serve(session, files, flags)),
