@@ -19,7 +19,7 @@ export interface Sessions {
 
 /** Milliseconds that one lasts. */
 const LIFE = 12 * 60 * 60 * 1000
-/** A longer cookie is none of ours. */
+/** A longer cookie is not ours. */
 const LONGEST = 1000
 
 export function createSessions(clock: Clock): Sessions {

@@ -53,7 +53,7 @@ export function addEvents(app: Api, daemon: Daemon, { version }: About): void {
     }
   })
 
-  /** Ends when nobody listens any more. */
+  /** Ends when no client listens any more. */
   async function look(): Promise<void> {
     const watch = createWatch(history)
     const progress = new Map<number, string>()
