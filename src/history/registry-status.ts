@@ -8,8 +8,12 @@ import { formatTime } from './database/sql.ts'
 export interface RegistryStatuses {
   /** Undefined before the first check. */
   status(name: string, address: string): RegistryStatus | undefined
-  /** The newest is kept. Without a reason it is healthy. Returns the status before. */
-  keepStatus(name: string, address: string, reason?: string): RegistryStatus | undefined
+  /** The newest is kept. Without a reason it is healthy. `owed`: it must be notified. Returns the status before. */
+  keepStatus(name: string, address: string, reason?: string, owed?: boolean): RegistryStatus | undefined
+  /** The change that has yet to be notified: a process may have died before it did. */
+  owed(name: string, address: string): RegistryChange | undefined
+  /** Notified, or given up. */
+  settle(name: string, address: string): void
   /** Newest first, the first check included; at most 100. */
   changes(name: string, address: string): readonly RegistryChange[]
 }
@@ -28,14 +32,14 @@ export function createRegistryStatuses(
 
   return {
     status,
-    keepStatus(name, address, reason) {
+    keepStatus(name, address, reason, owed = false) {
       const kept = reason === undefined ? null : redact(reason)
       return database.transaction(() => {
         const before = status(name, address)
         const time = now()
         const isChange = before?.status !== stateOf(kept).status
         const since = before && !isChange ? Date.parse(before.since) : time
-        database.run(KEEP, { name, address, reason: kept, since, time })
+        database.run(KEEP, { name, address, reason: kept, since, time, owed: owed ? time : null })
         if (isChange) {
           database.run(ADD_CHANGE, { name, address, reason: kept, time })
           database.run(FORGET_OLD, { name, most: MOST_CHANGES })
@@ -43,6 +47,11 @@ export function createRegistryStatuses(
         return before
       })
     },
+    owed(name, address) {
+      const row = database.get<ChangeRow>(OWED, { name, address })
+      return row && { ...stateOf(row.reason), time: formatTime(row.time) }
+    },
+    settle: (name, address) => void database.run(SETTLE, { name, address }),
     changes: (name, address) =>
       database
         .all<ChangeRow>(CHANGES, { name, address })
@@ -69,9 +78,15 @@ const MOST_CHANGES = 100
 const LOOK = 'SELECT reason, since, time FROM registry_status WHERE name = @name AND address = @address'
 
 const KEEP = `
-  INSERT INTO registry_status (name, address, reason, since, time) VALUES (@name, @address, @reason, @since, @time)
+  INSERT INTO registry_status (name, address, reason, since, time, owed)
+  VALUES (@name, @address, @reason, @since, @time, @owed)
   ON CONFLICT DO UPDATE SET address = excluded.address, reason = excluded.reason, since = excluded.since,
-    time = excluded.time`
+    time = excluded.time, owed = coalesce(excluded.owed, iif(address = excluded.address, owed, NULL))`
+
+const OWED = `
+  SELECT reason, owed AS time FROM registry_status WHERE name = @name AND address = @address AND owed IS NOT NULL`
+
+const SETTLE = 'UPDATE registry_status SET owed = NULL WHERE name = @name AND address = @address'
 
 const ADD_CHANGE = `
   INSERT INTO registry_changes (name, address, reason, time) VALUES (@name, @address, @reason, @time)`

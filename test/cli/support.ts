@@ -351,7 +351,7 @@ function historyOf(behaviour: Behaviour): History {
     names: { find: unused, keep: unused },
     chartImages: { find: unused, keep: unused },
     definitions: { get: unused, note: unused, seen: unused },
-    registries: { status: unused, keepStatus: unused, changes: unused },
+    registries: { status: unused, keepStatus: unused, owed: unused, settle: unused, changes: unused },
     events: {
       add: unused,
       settled: unused,

@@ -28,6 +28,29 @@ test('the newest check of a registry is kept, until it is another one', async ()
   history.close()
 })
 
+test('a change is owed until it is notified, and the newest replaces the one before', async () => {
+  let now = Date.parse('2026-05-01T12:00:00Z')
+  const history = await openHistory(temporaryDirectory(), { clock: { now: () => now } })
+  const { keepStatus, owed, settle } = history.registries
+  keepStatus('hub', 'https://a', 'down', true)
+  now += 60_000
+  keepStatus('hub', 'https://a', 'still down')
+  const down = { status: 'unhealthy', reason: 'still down', time: '2026-05-01T12:00:00.000Z' }
+  expect(owed('hub', 'https://a')).toEqual(down)
+  keepStatus('hub', 'https://a', undefined, true)
+  expect(owed('hub', 'https://a')).toEqual({
+    status: 'healthy',
+    reason: undefined,
+    time: '2026-05-01T12:01:00.000Z',
+  })
+  settle('hub', 'https://a')
+  expect(owed('hub', 'https://a')).toBeUndefined()
+  keepStatus('hub', 'https://a', 'down', true)
+  keepStatus('hub', 'https://b')
+  expect([owed('hub', 'https://a'), owed('hub', 'https://b')]).toEqual([undefined, undefined])
+  history.close()
+})
+
 test('since when a registry is as it is, and when it changed, is kept', async () => {
   let now = Date.parse('2026-05-01T12:00:00Z')
   const history = await openHistory(temporaryDirectory(), { clock: { now: () => now } })

@@ -116,4 +116,8 @@ export const MIGRATIONS: readonly string[] = [
   `
   CREATE INDEX executions_by_start ON executions (start_time);
   `,
+  `
+  -- When the change happened that has yet to be notified. NULL: none has.
+  ALTER TABLE registry_status ADD COLUMN owed INTEGER;
+  `,
 ]

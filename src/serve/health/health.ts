@@ -76,6 +76,8 @@ export function startHealth(daemon: Daemon): Part {
   async function watch(one: Watched, first: number): Promise<void> {
     const { signal } = one.stop
     let delay = first
+    const left = owed(daemon, one.registry)
+    if (left) await notify(left, signal)
     while (!signal.aborted) {
       await daemon.program.clock.sleep(delay, signal).catch(() => {})
       if (signal.aborted) return
@@ -89,10 +91,17 @@ export function startHealth(daemon: Daemon): Part {
       const change = judge(daemon, one, reason)
       if (change) {
         daemon.tell({ type: 'registry_changed', ...told(change) })
-        await notifyChange(daemon, change, signal)
+        await notify(change, signal)
       }
       delay = nextDelay(one)
     }
+  }
+
+  /** What was not sent as the daemon ends is owed by the next process. */
+  async function notify(change: Change, signal: AbortSignal): Promise<void> {
+    await notifyChange(daemon, change, signal)
+    const { name } = change.registry
+    if (!signal.aborted) attempt(daemon, () => daemon.program.history.registries.settle(name, placeOf(change.registry)))
   }
 
   const endAll = (): void => {
@@ -148,9 +157,16 @@ function judge(daemon: Daemon, one: Watched, reason: string | undefined): Change
   one.down = healthy ? 0 : one.down + 1
   one.healthy = healthy
   const { history, clock } = daemon.program
-  attempt(daemon, () => history.registries.keepStatus(registry.name, placeOf(registry), reason))
-  if (healthy === (before ?? true)) return undefined
-  return { registry, reason, time: clock.now() }
+  const isChange = healthy !== (before ?? true)
+  attempt(daemon, () => history.registries.keepStatus(registry.name, placeOf(registry), reason, isChange))
+  if (!isChange) return undefined
+  return owed(daemon, registry) ?? { registry, reason, time: clock.now() }
+}
+
+/** A change that has yet to be notified, with its own time: whoever hears of it twice knows it again. */
+function owed(daemon: Daemon, registry: Registry): Change | undefined {
+  const change = attempt(daemon, () => daemon.program.history.registries.owed(registry.name, placeOf(registry)))
+  return change && { registry, reason: change.reason, time: Date.parse(change.time) }
 }
 
 function told({ registry, reason }: Change) {

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Adapter } from '../../../src/core/adapter.ts'
+import type { Context } from '../../../src/core/context.ts'
 import { NetworkError, RegistryError } from '../../../src/core/errors.ts'
 import type { PostRequest } from '../../../src/core/http.ts'
 import type { Registry } from '../../../src/core/registry.ts'
@@ -30,9 +31,10 @@ interface Options {
   readonly ping?: (registry: Registry, signal: AbortSignal) => Promise<void>
   readonly before?: (daemon: DaemonDouble) => void
   readonly env?: Readonly<Record<string, string>>
+  readonly post?: (request: PostRequest, signal: AbortSignal) => Promise<{ status: number; text: string }>
 }
 
-async function scene({ yaml = ONE, ping, before, env }: Options = {}): Promise<Scene> {
+async function scene({ yaml = ONE, ping, before, env, post: answer }: Options = {}): Promise<Scene> {
   const asked: { name: string; at: number }[] = []
   const down = new Map<string, Error>()
   const posted: PostRequest[] = []
@@ -47,8 +49,9 @@ async function scene({ yaml = ONE, ping, before, env }: Options = {}): Promise<S
     }
     return { registry, type: {}, adapter } as never
   }
-  const post = async (request: PostRequest) => {
+  const post = async (request: PostRequest, { signal }: Context) => {
     posted.push(request)
+    if (answer) return answer(request, signal)
     return { status: 200, text: '200' }
   }
   const daemon = await daemonDouble(yaml, { open, outside: { post } }, env)
@@ -246,4 +249,37 @@ test('changes are sent where `serve: notify` says, as a CloudEvent and as a text
   down.clear()
   await daemon.clock.advance(10 * MINUTE)
   expect(posted.slice(2).map(({ body }) => JSON.parse(body).type)).toEqual(['io.replicate.registry.healthy'])
+})
+
+test('a change that a process could not tell before its end is told by the next, as the same event, and once', async () => {
+  const notify = `serve:\n  notify:\n    - { on: [unhealthy, healthy], webhook: 'https://told.example.com/hook' }\n`
+  const address = 'https://hub.example.com'
+  const first = await scene({
+    yaml: ONE + notify,
+    post: (_request, signal) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
+  })
+  first.down.set('hub', new Error('down'))
+  await first.daemon.clock.advance(MINUTE)
+  expect(first.posted).toHaveLength(1)
+  first.daemon.end()
+  await first.part.ended()
+  const owed = first.daemon.history.registries.owed('hub', address)
+  expect(owed).toMatchObject({ status: 'unhealthy', reason: expect.stringContaining('down') })
+
+  // Another process that finds this in its history.
+  const keep = ({ history }: DaemonDouble): void =>
+    void history.registries.keepStatus('hub', address, owed?.reason, true)
+  const second = await scene({ yaml: ONE + notify, before: keep })
+  const again = second.daemon.history.registries.owed('hub', address)
+  await second.daemon.clock.advance(MINUTE)
+  const [told, ...more] = second.posted.map(({ body }) => JSON.parse(body))
+  expect(told).toMatchObject({
+    id: `hub.${Date.parse(again?.time ?? '')}`,
+    type: 'io.replicate.registry.unhealthy',
+    data: { status_reason: owed?.reason },
+  })
+  // It answers again meanwhile.
+  expect(more).toMatchObject([{ type: 'io.replicate.registry.healthy' }])
+  expect(second.daemon.history.registries.owed('hub', address)).toBeUndefined()
 })
