@@ -15,7 +15,7 @@ import type { Daemon, Part } from '../parts.ts'
 import { guard } from './auth/guard.ts'
 import { createSessions } from './auth/sessions.ts'
 import { createTokens } from './auth/tokens.ts'
-import { ApiError, answerProblems, sendProblem } from './problem.ts'
+import { answerProblems } from './problem.ts'
 import { type Api, problems } from './route.ts'
 import { addAbout } from './routes/about.ts'
 import { addAdapters } from './routes/adapters.ts'
@@ -28,6 +28,7 @@ import { addRegistries } from './routes/registries.ts'
 import { addSchedule } from './routes/schedule.ts'
 import { addSession } from './routes/session.ts'
 import { createRowStreams } from './stream/rows.ts'
+import { answerUnknown } from './unknown.ts'
 
 export async function startApi(daemon: Daemon): Promise<Part> {
   const { program, current } = daemon
@@ -45,9 +46,7 @@ export async function startApi(daemon: Daemon): Promise<Part> {
       app.setValidatorCompiler(validatorCompiler)
       app.setSerializerCompiler(serializerCompiler)
       answerProblems(app, { failed, redact })
-      app.setNotFoundHandler((_request, reply) =>
-        sendProblem(reply, new ApiError(404, 'not_found', 'there is nothing here', { hint: HINT }), redact),
-      )
+      answerUnknown(app, redact)
       await app.register(cookie)
       await app.register(swagger, {
         openapi: {
@@ -93,6 +92,5 @@ export async function startApi(daemon: Daemon): Promise<Part> {
   return { ended: async () => {} }
 }
 
-const HINT = '`GET /api/openapi.json` describes what there is'
 const DESCRIPTION =
   'What `replicate serve` does, over HTTP: the same as the command line. Lists have `page`, `page_size`, `sort` and `q`, and answer with `X-Total-Count` and `Link`.'

@@ -1,6 +1,6 @@
 /** How every route answers what goes wrong: in JSON, with a reason where the request is at fault, and nothing of this program otherwise. */
 
-import type { FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { messageOf } from '../../core/errors.ts'
 
 /** `failed` is told of what is not the fault of a request. */
@@ -21,4 +21,23 @@ export function answerErrors(app: FastifyInstance, failed: (text: string) => voi
 function statusOf(error: Error & { readonly statusCode: unknown }): { readonly statusCode?: number } {
   const { statusCode } = error
   return typeof statusCode === 'number' && statusCode >= 400 && statusCode < 600 ? { statusCode } : {}
+}
+
+/** A path that cannot be decoded leads to no route; below /api it is answered as there. */
+export function answerBadPath(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const message = messageOf(error)
+  const problem = {
+    type: 'about:blank',
+    title: 'Bad Request',
+    status: 400,
+    detail: message,
+    code: 'invalid_request',
+    message,
+  }
+  void reply
+    .code(400)
+    .type(
+      request.url.startsWith('/api/') ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8',
+    )
+    .send(JSON.stringify(request.url.startsWith('/api/') ? problem : { error: message }))
 }

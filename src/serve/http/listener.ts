@@ -6,7 +6,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import type { ServeSettings } from '../../config/serve.ts'
 import { after } from '../../core/cancel.ts'
 import { ConfigurationError, hasCode, messageOf, NetworkError } from '../../core/errors.ts'
-import { answerErrors } from './errors.ts'
+import { answerBadPath, answerErrors } from './errors.ts'
 
 /** Bytes of a request's body, unless a route says otherwise. */
 const BODY_LIMIT = 1024 * 1024
@@ -47,6 +47,7 @@ export async function createListener(
     keepAliveTimeout: IDLE_TIMEOUT,
     maxRequestsPerSocket: REQUESTS_PER_CONNECTION,
     routerOptions: { maxParamLength: 1024 },
+    frameworkErrors: answerBadPath,
   } as const
   const limits = {
     maxHeaderSize: HEADER_LIMIT,
