@@ -1,7 +1,7 @@
 /** Connections of a program that runs for long: each registry's are made anew where its configuration or a file of it has changed. */
 
 import { statSync } from 'node:fs'
-import { after } from '../core/cancel.ts'
+import { systemClock } from '../core/cancel.ts'
 import { errorCode } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
@@ -43,6 +43,8 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
   const retired = new Set<Retired>()
   const users = new Set<object>()
   const { keychain, programs } = createConnections(options)
+  const clock = options.timing?.clock ?? systemClock
+  const ending = new AbortController()
 
   function entryOf(registry: Registry): Entry {
     const key = keyOf(registry)
@@ -67,7 +69,11 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
 
   function closeUnused(one: Retired): void {
     if (one.users.size > 0) return
-    after(GRACE, () => void closeOne(one), true)
+    clock.sleep(GRACE, ending.signal).then(
+      () => closeOne(one),
+      // The whole pool is closed.
+      () => {},
+    )
   }
 
   async function closeOne(one: Retired): Promise<void> {
@@ -137,6 +143,7 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
     openAnew: (registry) => entryOf(registry).connections.anew().open(registry),
     open: openOnce,
     async close() {
+      ending.abort()
       const all = [...entries.values(), ...[...retired].map(({ entry }) => entry)]
       entries.clear()
       retired.clear()

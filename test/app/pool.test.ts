@@ -4,16 +4,18 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createPool } from '../../src/app/pool.ts'
+import type { Clock } from '../../src/core/cancel.ts'
 import type { Registry } from '../../src/core/registry.ts'
 import type { Endpoint } from '../../src/engine/endpoint.ts'
 import { createRedactor } from '../../src/http/redact.ts'
 import { load } from '../config/setup.ts'
+import { manualClock } from '../support/manual-clock.ts'
 import { registry } from '../support/registries.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const ctx = { signal: new AbortController().signal, emit: () => {} }
 
-function pool() {
+function pool(clock?: Clock) {
   const directory = temporaryDirectory()
   const one = createPool({
     cwd: directory,
@@ -21,6 +23,7 @@ function pool() {
     redactor: createRedactor(),
     userAgent: 'test',
     warn: () => {},
+    ...(clock ? { timing: { clock } } : {}),
   })
   onTestFinished(() => one.close())
   return { directory, pool: one }
@@ -49,6 +52,26 @@ test('a run that has begun keeps the client of the configuration before', async 
   await adapter.ping(ctx)
   expect([one.requests.length, other.requests.length]).toEqual([2, 1])
   await run.release()
+})
+
+test('the client of the configuration before is closed ten minutes after its last run has ended', async () => {
+  const [one, other] = [await registry(), await registry()]
+  const clock = manualClock()
+  const { pool: connections } = pool(clock)
+  const [run, next] = [connections.lend(), connections.lend()]
+  const client = await run.connections.http(configured(one.url))
+  const ask = async (): Promise<void> => (await client.request({ method: 'GET', url: '/v2/' }, ctx)).discard()
+  await ask()
+  await (await connections.open(configured(other.url))).adapter.ping(ctx)
+  await run.release()
+  await clock.advance(60 * 60_000)
+  await ask()
+  await next.release()
+  await clock.advance(10 * 60_000 - 1)
+  await ask()
+  await clock.advance(1)
+  await expect(ask()).rejects.toThrow('closed')
+  await (await connections.open(configured(other.url))).adapter.ping(ctx)
 })
 
 test('each run has adapters of its own, on one client', async () => {
