@@ -5,6 +5,7 @@ import { startGateway } from './gateway/gateway.ts'
 import { startHealth } from './health/health.ts'
 import { startHooks } from './hooks/hooks.ts'
 import { startMetrics } from './metrics/metrics.ts'
+import { startPage } from './page.ts'
 import type { StartPart } from './parts.ts'
 import { startPolls } from './poll/poll.ts'
 import { startSchedules } from './schedule/schedule.ts'
@@ -17,4 +18,5 @@ export const ALL_PARTS: readonly StartPart[] = [
   startHooks,
   startGateway,
   startApi,
+  startPage,
 ]

@@ -18,6 +18,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   serve: ['engine', 'config', 'core'],
   app: ['adapters', 'serve', 'engine', 'config', 'credentials', 'history', 'process', 'core'],
   cli: ['app', 'core'],
+  page: ['serve'],
   bin: ['cli', 'app'],
 }
 
@@ -44,6 +45,9 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/cookie': ['src/serve/api/'],
   '@fastify/swagger': ['src/serve/api/'],
   'fastify-type-provider-zod': ['src/serve/api/'],
+  preact: ['src/page/'],
+  uplot: ['src/page/'],
+  vite: ['src/page/vite.config.ts'],
   'prom-client': ['src/serve/metrics/'],
   'tar-stream': ['src/oci/', 'src/charts/'],
   'google-auth-library': ['adapters/google-gar/'],
@@ -59,6 +63,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
     'src/history/',
     'src/engine/',
     'src/serve/',
+    'src/page/',
     'src/cli/',
     'src/app/foreign.ts',
     'src/app/kit.ts',

@@ -1,0 +1,141 @@
+/** The page of `replicate serve`. */
+
+import { render } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import type { Session } from '../serve/api/schema/session.ts'
+import { ask, get, onSignedOut, Refused } from './api.ts'
+import { close, start, useConnected, useLive } from './live.ts'
+import { SessionContext } from './parts/session.ts'
+import { Toasts } from './parts/toast.tsx'
+import { Empty } from './parts/ui.tsx'
+import { go, Link, useAddress } from './route.tsx'
+import { ExecutionScreen } from './screens/execution.tsx'
+import { ExecutionsScreen } from './screens/executions.tsx'
+import { PoliciesScreen } from './screens/policies.tsx'
+import { PolicyScreen } from './screens/policy.tsx'
+import { RegistriesScreen } from './screens/registries.tsx'
+import { RegistryScreen } from './screens/registry.tsx'
+import { ScheduleScreen } from './screens/schedule.tsx'
+import { SignIn } from './screens/sign-in.tsx'
+import './style.css'
+
+const PLACES = [
+  ['/', 'Executions'],
+  ['/policies', 'Policies'],
+  ['/registries', 'Registries'],
+  ['/schedule', 'Schedule'],
+] as const
+
+function Page() {
+  const [session, setSession] = useState<Session | null>()
+  const [unreachable, setUnreachable] = useState(false)
+
+  useEffect(() => {
+    onSignedOut(() => {
+      close()
+      setSession(null)
+    })
+    void signIn()
+  }, [])
+
+  /** By the token in the address, once, or by the cookie. */
+  async function signIn(): Promise<void> {
+    const token = new URLSearchParams(location.hash.slice(1)).get('token')
+    if (token !== null) {
+      go(`${location.pathname}${location.search}`, true)
+      await ask('POST', '/session', { body: { token } }).catch(() => {})
+    }
+    try {
+      setSession(await get<Session>('/session'))
+      setUnreachable(false)
+      start()
+    } catch (error) {
+      if (error instanceof Refused && error.problem.status !== 0) return setSession(null)
+      setUnreachable(true)
+      setTimeout(signIn, 2000)
+    }
+  }
+
+  if (session === undefined) return unreachable ? <Empty title="The daemon cannot be reached" /> : null
+  if (session === null) return <SignIn onSession={signIn} />
+  return (
+    <SessionContext.Provider value={session}>
+      <Frame session={session} onOut={() => setSession(null)} />
+      <Toasts />
+    </SessionContext.Provider>
+  )
+}
+
+function Frame({ session, onOut }: { readonly session: Session; readonly onOut: () => void }) {
+  const { pathname } = useAddress()
+  const connected = useConnected()
+  const [trouble, setTrouble] = useState<string>()
+  useLive(({ type, data }) => {
+    if (type === 'configuration') setTrouble(data.error ?? undefined)
+    if (type === 'draining') setTrouble('the daemon is ending')
+    if (type === 'hello' || type === 'reset') setTrouble(undefined)
+  })
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
+      <header>
+        <Link to="/" class="brand">
+          replicate
+        </Link>
+        <nav aria-label="Screens">
+          {PLACES.map(([to, text]) => (
+            <Link key={to} to={to} current={to === '/' ? pathname === '/' : pathname.startsWith(to)}>
+              {text}
+            </Link>
+          ))}
+        </nav>
+        <span class={connected ? 'live' : 'live lost'} role="status">
+          {connected ? 'live' : 'reconnecting…'}
+        </span>
+        <span class="who">
+          {session.name} ({session.role})
+        </span>
+        <button
+          type="button"
+          class="plain"
+          onClick={async () => {
+            await ask('DELETE', '/session').catch(() => {})
+            close()
+            onOut()
+          }}
+        >
+          Sign out
+        </button>
+      </header>
+      {trouble ? (
+        <p class="banner" role="alert">
+          {trouble}
+        </p>
+      ) : null}
+      <main id="main">{screenOf(pathname)}</main>
+    </>
+  )
+}
+
+function screenOf(path: string) {
+  const [, place = '', id] = path.split('/').map(decodeURIComponent)
+  switch (place) {
+    case '':
+      return <ExecutionsScreen />
+    case 'executions':
+      return <ExecutionScreen key={id} id={Number(id)} />
+    case 'policies':
+      return id === undefined ? <PoliciesScreen /> : <PolicyScreen key={id} id={id} />
+    case 'registries':
+      return id === undefined ? <RegistriesScreen /> : <RegistryScreen key={id} id={id} />
+    case 'schedule':
+      return <ScheduleScreen />
+    default:
+      return <Empty title="There is nothing here" />
+  }
+}
+
+const root = document.getElementById('page')
+if (root) render(<Page />, root)

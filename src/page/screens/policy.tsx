@@ -1,0 +1,140 @@
+/** One policy: what it does, and did; its plan; or the questions for a new one. */
+
+import { useState } from 'preact/hooks'
+import type { z } from 'zod'
+import type { policyDetail } from '../../serve/api/schema/definition.ts'
+import type { Execution } from '../../serve/api/schema/execution.ts'
+import { ask } from '../api.ts'
+import { clock } from '../format.ts'
+import { useLive } from '../live.ts'
+import { useRead } from '../parts/data.ts'
+import { Plan } from '../parts/plan.tsx'
+import { useMay } from '../parts/session.ts'
+import { tried } from '../parts/toast.tsx'
+import { Ago, Button, Complaint, Dialog, Switch } from '../parts/ui.tsx'
+import { go, Link } from '../route.tsx'
+import { ExecutionTable, start } from './executions.tsx'
+import { enable, placeOf, triggersOf } from './policies.tsx'
+import { PolicyWizard } from './policy-wizard.tsx'
+
+export type Detail = z.infer<typeof policyDetail>
+
+export function PolicyScreen({ id }: { readonly id: string }) {
+  return id === 'new' ? (
+    <PolicyWizard before={undefined} etag={undefined} onDone={(name) => go(`/policies/${encodeURIComponent(name)}`)} />
+  ) : (
+    <One id={id} />
+  )
+}
+
+function One({ id }: { readonly id: string }) {
+  const may = useMay()
+  const path = `/replication/policies/${encodeURIComponent(id)}`
+  const read = useRead<Detail>(path)
+  const runs = useRead<readonly Execution[]>(
+    `/replication/executions?page_size=10&q=${encodeURIComponent(`policy=${encodeURIComponent(id)}`)}`,
+  )
+  const [editing, edit] = useState(false)
+  const [removing, remove] = useState(false)
+  const [planning, plan] = useState(0)
+  useLive(({ type, data }) => {
+    if (type === 'reset' || type === 'configuration') {
+      read.again()
+      runs.again()
+    }
+    if (type !== 'execution' || data.policy !== id) return
+    if (runs.answer?.body.some((one) => one.id === data.id)) {
+      runs.patch((rows) => rows.map((row) => (row.id === data.id ? data : row)))
+    } else runs.again()
+  })
+  const one = read.answer?.body
+  if (!one) return <Complaint error={read.error} />
+  if (editing) {
+    return (
+      <PolicyWizard
+        before={one}
+        etag={read.answer?.etag}
+        onDone={() => {
+          edit(false)
+          read.again()
+        }}
+      />
+    )
+  }
+  return (
+    <>
+      <div class="head">
+        <div>
+          <p class="crumbs">
+            <Link to="/policies">Policies</Link> / {id}
+          </p>
+          <h1>{id}</h1>
+          <p class="resource">
+            {placeOf(one, 'src')} → {placeOf(one, 'dest')}
+          </p>
+        </div>
+        <div class="actions">
+          <Switch
+            label="Enabled"
+            on={one.enabled}
+            not={may('maintainer')}
+            onChange={(on) => tried(() => enable(id, on)).finally(read.again)}
+          />
+          <Button onClick={() => plan((count) => count + 1)}>Plan</Button>
+          <Button not={may('maintainer')} onClick={() => edit(true)}>
+            Change
+          </Button>
+          <Button kind="danger" not={may('maintainer')} onClick={() => remove(true)}>
+            Delete
+          </Button>
+          <Button kind="primary" not={one.enabled ? may('operator') : 'it is disabled'} onClick={() => start(id)}>
+            Start
+          </Button>
+        </div>
+      </div>
+      {typeof one.description === 'string' ? <p>{one.description}</p> : null}
+      <dl class="facts">
+        {(
+          [
+            ['triggers', triggersOf(one).join(', ')],
+            ['next run', one.next_run ? <Ago key="next" time={one.next_run} /> : '—'],
+            ['deletes', String(one.deletion ?? 'never')],
+            ['scope', String(one.scope ?? 'system')],
+            ['file', one.file ?? '—'],
+            ['creator', typeof one.creator === 'string' ? one.creator : '—'],
+            ['changed', typeof one.update_time === 'string' ? clock(one.update_time) : '—'],
+          ] as const
+        ).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {planning > 0 ? <Plan key={planning} policy={id} /> : null}
+      <h2>Executions</h2>
+      <ExecutionTable rows={runs.answer?.body} />
+      {removing ? (
+        <Dialog title={`Delete ${id}?`} onClose={() => remove(false)}>
+          <p>
+            It is removed from {one.file ?? 'its file'}. Its executions stay in the history, and what it has copied
+            stays where it is.
+          </p>
+          <div class="actions">
+            <Button onClick={() => remove(false)}>Keep it</Button>
+            <Button
+              kind="danger"
+              onClick={async () => {
+                const etag = read.answer?.etag
+                if (await tried(() => ask('DELETE', path, { ifMatch: etag }))) go('/policies')
+                else remove(false)
+              }}
+            >
+              Delete
+            </Button>
+          </div>
+        </Dialog>
+      ) : null}
+    </>
+  )
+}

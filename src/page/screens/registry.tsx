@@ -1,0 +1,368 @@
+/** One registry: how it is and was; or a new one, tested before it is saved. */
+
+import { useState } from 'preact/hooks'
+import type { z } from 'zod'
+import type { PingAnswer, registryDetail } from '../../serve/api/schema/definition.ts'
+import { ask, Refused } from '../api.ts'
+import { clock } from '../format.ts'
+import { useLive } from '../live.ts'
+import { useRead } from '../parts/data.ts'
+import { useMay } from '../parts/session.ts'
+import { say, tried } from '../parts/toast.tsx'
+import { Button, Choice, Complaint, Dialog, Field, Status, Switch, Table } from '../parts/ui.tsx'
+import { go, Link } from '../route.tsx'
+
+type Detail = z.infer<typeof registryDetail>
+
+interface Adapter {
+  readonly identity: string
+  readonly name: string
+  readonly description: string
+  readonly registry: { readonly default_name: string; readonly place: 'url' | 'path'; readonly url: string | null }
+  readonly capabilities: { readonly credentials: readonly string[] }
+}
+
+export function RegistryScreen({ id }: { readonly id: string }) {
+  return id === 'new' ? <Wizard before={undefined} etag={undefined} /> : <One id={id} />
+}
+
+function One({ id }: { readonly id: string }) {
+  const may = useMay()
+  const path = `/registries/${encodeURIComponent(id)}`
+  const read = useRead<Detail>(path)
+  const [editing, edit] = useState(false)
+  const [removing, remove] = useState(false)
+  const [ping, setPing] = useState<PingAnswer>()
+  useLive(({ type }) => {
+    if (type === 'reset' || type === 'configuration' || type === 'registry') read.again()
+  })
+  const one = read.answer?.body
+  if (!one) return <Complaint error={read.error} />
+  if (editing) {
+    return (
+      <Wizard
+        before={one}
+        etag={read.answer?.etag}
+        onDone={() => {
+          edit(false)
+          read.again()
+        }}
+      />
+    )
+  }
+  return (
+    <>
+      <div class="head">
+        <div>
+          <p class="crumbs">
+            <Link to="/registries">Registries</Link> / {id}
+          </p>
+          <h1>
+            {id} <Status status={one.status} />
+          </h1>
+        </div>
+        <div class="actions">
+          <Button
+            not={may('operator')}
+            onClick={() =>
+              tried(async () => {
+                setPing((await ask<PingAnswer>('POST', `${path}/ping`)).body)
+                read.again()
+              })
+            }
+          >
+            Test
+          </Button>
+          <Button not={may('admin')} onClick={() => edit(true)}>
+            Change
+          </Button>
+          <Button kind="danger" not={may('admin')} onClick={() => remove(true)}>
+            Delete
+          </Button>
+        </div>
+      </div>
+      {one.status_reason ? <p class="complaint">{one.status_reason}</p> : null}
+      <dl class="facts">
+        {(
+          [
+            ['type', one.registry_type],
+            ['address', one.url],
+            ['description', one.description ?? '—'],
+            ['file', one.file ?? '—'],
+            ['checked', one.checked_at ? clock(one.checked_at) : 'never'],
+          ] as const
+        ).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class="resource">{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {ping ? <Steps ping={ping} /> : null}
+      <h2>Used by</h2>
+      {one.policies.length === 0 ? <p class="dim">no policy</p> : null}
+      <ul>
+        {one.policies.map((name) => (
+          <li key={name}>
+            <Link to={`/policies/${encodeURIComponent(name)}`}>{name}</Link>
+          </li>
+        ))}
+      </ul>
+      <h2>Health</h2>
+      <Table
+        label="Changes of its health"
+        columns={[{ title: 'Time' }, { title: 'Status' }, { title: 'Reason', class: 'wide' }]}
+        rows={one.changes}
+        keyOf={({ time }) => time}
+        empty="not checked yet"
+        cells={(change) => [
+          clock(change.time),
+          <Status key="status" status={change.status} />,
+          change.status_reason ?? '',
+        ]}
+      />
+      {removing ? (
+        <Dialog title={`Delete ${id}?`} onClose={() => remove(false)}>
+          <p>
+            It is removed from {one.file ?? 'its file'}, and its credential from the keychain. Nothing is deleted in the
+            registry itself.
+          </p>
+          <div class="actions">
+            <Button onClick={() => remove(false)}>Keep it</Button>
+            <Button
+              kind="danger"
+              onClick={async () => {
+                const etag = read.answer?.etag
+                if (await tried(() => ask('DELETE', path, { ifMatch: etag }))) go('/registries')
+                else remove(false)
+              }}
+            >
+              Delete
+            </Button>
+          </div>
+        </Dialog>
+      ) : null}
+    </>
+  )
+}
+
+function Steps({ ping }: { readonly ping: PingAnswer }) {
+  return (
+    <ol class="steps" aria-label="Test">
+      {ping.steps.map(({ name, ok, detail }) => (
+        <li key={name} class={ok ? 'ok' : 'bad'}>
+          <strong>
+            {ok ? '✓' : '✗'} {name}
+          </strong>{' '}
+          {detail}
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+interface WizardProps {
+  readonly before: Detail | undefined
+  readonly etag: string | undefined
+  readonly onDone?: () => void
+}
+
+type Definition = Readonly<Record<string, unknown>>
+
+function textOf(definition: Definition | null | undefined, key: string): string {
+  const value = definition?.[key]
+  return value === undefined || value === null || typeof value === 'object' ? '' : String(value)
+}
+
+function Wizard({ before, etag, onDone = () => go('/registries') }: WizardProps) {
+  const adapters = useRead<readonly Adapter[]>('/replication/adapters')
+  const known = before?.definition
+  const [name, setName] = useState(before?.name ?? '')
+  const [type, setType] = useState(before?.registry_type ?? 'docker-registry')
+  const [place, setPlace] = useState(textOf(known, 'url') || textOf(known, 'path'))
+  const [description, setDescription] = useState(textOf(known, 'description'))
+  const [insecure, setInsecure] = useState(before?.insecure ?? false)
+  const [username, setUsername] = useState('')
+  const [secret, setSecret] = useState('')
+  const [authority, trust] = useState<string>()
+  const [ping, setPing] = useState<PingAnswer>()
+  const [error, setError] = useState<unknown>()
+  const all = adapters.answer?.body ?? []
+  const adapter = all.find(({ identity }) => identity === type)
+  const isPath = adapter?.registry.place === 'path'
+  const address = place.trim() === '' ? (adapter?.registry.url ?? '') : place.trim()
+
+  function definition(): Definition {
+    const { url: _, path: __, type: ___, insecure: ____, description: _____, ...rest } = known ?? {}
+    return {
+      ...rest,
+      type,
+      ...(isPath ? { path: address } : { url: address }),
+      ...(description.trim() === '' ? {} : { description: description.trim() }),
+      ...(insecure ? { insecure: true } : {}),
+    }
+  }
+
+  function body(): object {
+    const kinds = adapter?.capabilities.credentials ?? []
+    const kind = username === '' ? 'token' : kinds.includes('basic') || kinds.length === 0 ? 'basic' : 'access_key'
+    return {
+      definition: definition(),
+      ...(secret === ''
+        ? {}
+        : { credential: { type: kind, ...(username === '' ? {} : { username: username.trim() }), secret } }),
+      ...(authority === undefined ? {} : { ca_pem: authority }),
+    }
+  }
+
+  /** A new one has no test yet that counts. */
+  function changed<T>(set: (value: T) => void): (value: T) => void {
+    return (value) => {
+      set(value)
+      setPing(undefined)
+    }
+  }
+
+  async function doing(work: () => Promise<void>): Promise<void> {
+    setError(undefined)
+    try {
+      await work()
+    } catch (failure) {
+      setError(failure)
+    }
+  }
+
+  const test = (): Promise<void> =>
+    doing(async () => {
+      const request = { ...body(), ...(name === '' ? {} : { name }) }
+      setPing((await ask<PingAnswer>('POST', '/registries/ping', { body: request })).body)
+    })
+
+  const save = (): Promise<void> =>
+    doing(async () => {
+      if (before) await ask('PUT', `/registries/${encodeURIComponent(name)}`, { body: body(), ifMatch: etag })
+      else await ask('POST', '/registries', { body: { name: name.trim(), ...body() } })
+      say(`${name} is saved`)
+      onDone()
+    })
+
+  const certificate = ping?.certificate
+  const yaml = error instanceof Refused && typeof error.problem.yaml === 'string' ? error.problem.yaml : undefined
+  return (
+    <>
+      <p class="crumbs">
+        <Link to="/registries">Registries</Link> / {before ? before.name : 'new'}
+      </p>
+      <h1>{before ? `Change ${before.name}` : 'Add a registry'}</h1>
+      <form
+        class="wizard"
+        onSubmit={(event) => {
+          event.preventDefault()
+          void (ping?.ok ? save() : test())
+        }}
+      >
+        <fieldset>
+          <legend>Where</legend>
+          <Choice
+            label="Type"
+            value={type}
+            options={all.length === 0 ? [[type, type]] : all.map((one) => [one.identity, one.name] as const)}
+            onChange={changed(setType)}
+            hint={adapter?.description}
+          />
+          {before ? null : (
+            <Field
+              label="Name"
+              value={name}
+              onInput={setName}
+              required
+              placeholder={adapter?.registry.default_name ?? 'harbor'}
+              hint="What policies call it"
+            />
+          )}
+          <Field
+            label={isPath ? 'Path' : 'URL'}
+            value={place}
+            onInput={changed(setPlace)}
+            required={!adapter?.registry.url}
+            placeholder={isPath ? '/srv/images' : (adapter?.registry.url ?? 'https://registry.example.com')}
+          />
+          <Field label="Description" value={description} onInput={setDescription} />
+        </fieldset>
+        {isPath ? null : (
+          <fieldset>
+            <legend>Who</legend>
+            <Field
+              label="User"
+              value={username}
+              onInput={changed(setUsername)}
+              hint="Empty for a token, or for what is open to anybody"
+            />
+            <Field
+              label="Password or token"
+              type="password"
+              value={secret}
+              onInput={changed(setSecret)}
+              hint={before ? 'Empty: as it is' : 'It goes into the keychain of the daemon, and is never shown again'}
+            />
+          </fieldset>
+        )}
+        {certificate?.distrust ? (
+          <fieldset>
+            <legend>Certificate</legend>
+            <p class="bad">{certificate.distrust}</p>
+            <dl class="facts">
+              <div>
+                <dt>for</dt>
+                <dd>{certificate.subject}</dd>
+              </div>
+              <div>
+                <dt>issued by</dt>
+                <dd>{certificate.issuer}</dd>
+              </div>
+              <div>
+                <dt>until</dt>
+                <dd>{clock(certificate.not_after)}</dd>
+              </div>
+              <div>
+                <dt>SHA-256</dt>
+                <dd>
+                  <code>{(certificate.authority ?? certificate).sha256}</code>
+                </dd>
+              </div>
+            </dl>
+            {certificate.authority ? (
+              <Switch
+                label="This is what its administrator says: trust it"
+                on={authority !== undefined}
+                onChange={(on) => trust(on ? certificate.authority?.pem : undefined)}
+              />
+            ) : (
+              <p class="hint">
+                It does not show the authority that issued it: ask its administrator for that file, and set `ca` in the
+                file.
+              </p>
+            )}
+            <Switch label="Check no certificate (insecure)" on={insecure} onChange={setInsecure} />
+          </fieldset>
+        ) : null}
+        {ping ? <Steps ping={ping} /> : null}
+        <Complaint error={error} />
+        {yaml ? <pre class="yaml">{yaml}</pre> : null}
+        <div class="actions">
+          <Button onClick={onDone}>Cancel</Button>
+          <Button kind={ping?.ok ? 'plain' : 'primary'} onClick={test}>
+            Test
+          </Button>
+          <Button
+            kind={ping?.ok ? 'primary' : 'plain'}
+            not={name.trim() === '' ? 'it needs a name' : ping === undefined ? 'test it first' : undefined}
+            onClick={save}
+          >
+            {ping && !ping.ok ? 'Save all the same' : 'Save'}
+          </Button>
+        </div>
+      </form>
+    </>
+  )
+}

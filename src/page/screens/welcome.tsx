@@ -1,0 +1,37 @@
+/** Before there is any policy. */
+
+import { ask } from '../api.ts'
+import { useMay } from '../parts/session.ts'
+import { tried } from '../parts/toast.tsx'
+import { Button, Empty } from '../parts/ui.tsx'
+import { go } from '../route.tsx'
+import { start } from './executions.tsx'
+
+export function Welcome() {
+  const may = useMay()
+  return (
+    <Empty title="Nothing is replicated yet">
+      <p>
+        A policy says what goes from where to where. Begin with two registries of your own, or try the quickstart: it
+        copies a few small images between two directories of this machine.
+      </p>
+      <p class="actions">
+        <Button
+          kind="primary"
+          not={may('admin')}
+          onClick={() =>
+            tried(async () => {
+              const { body } = await ask<{ readonly policy: string }>('POST', '/quickstart')
+              await start(body.policy)
+            })
+          }
+        >
+          Try the quickstart
+        </Button>
+        <Button not={may('admin')} onClick={() => go('/registries/new')}>
+          Add a registry
+        </Button>
+      </p>
+    </Empty>
+  )
+}
