@@ -10,6 +10,7 @@ import type { Configuration } from '../config/load.ts'
 import { homeDirectory } from '../config/paths.ts'
 import { configurationFiles, readConfiguration } from '../config/read.ts'
 import type { PingStep } from '../core/adapter.ts'
+import type { Deed } from '../core/audit.ts'
 import { systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import type { DefinitionKind } from '../core/definition.ts'
@@ -24,6 +25,7 @@ import { createLongLists } from '../history/scratch.ts'
 import { createRedactor, redactAll } from '../http/redact.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
 import type { Handshake } from '../http/trust/handshake.ts'
+import { againOf, record, startOf } from './audit.ts'
 import { createCache } from './cache.ts'
 import { createConnections, type Timing } from './connections.ts'
 import { noteEdit, noteSeen } from './definitions.ts'
@@ -108,6 +110,8 @@ export interface App extends Running, Looking {
   examine(ctx: Context): AsyncIterable<Check>
   /** Opens the history on first use, to be written. */
   history(): Promise<History>
+  /** Keeps in the audit log that the user of this process did it. Never fails: what cannot be kept is warned of. */
+  record(deed: Deed): Promise<void>
   /** The history as a command reads it that writes nothing of it: also from a directory that cannot be written. */
   records(): Promise<History>
   close(): Promise<void>
@@ -214,9 +218,20 @@ export function createApp(options: AppOptions): App {
       return edited
     },
     ...running,
-    async *run(policies, configuration, ...how) {
+    async *run(policies, configuration, how, started, ctx) {
       await noteSeen(configuration, openedHistory)
-      yield* running.run(policies, configuration, ...how)
+      const begun: typeof started = (policy, execution) => {
+        started(policy, execution)
+        void app.record(startOf(execution))
+      }
+      yield* running.run(policies, configuration, how, begun, ctx)
+    },
+    again(earlier, how, started, ctx, inForce) {
+      const begun: typeof started = (policy, execution) => {
+        started(policy, execution)
+        void app.record(againOf(earlier, execution))
+      }
+      return running.again(earlier, how, begun, ctx, inForce)
     },
     ...createLooking({ connections, guarded, readHistory, lists }),
     async ping(name, configuration, ctx, ended) {
@@ -315,6 +330,7 @@ export function createApp(options: AppOptions): App {
         guarded(ctx),
       ),
     history: openedHistory,
+    record: (deed) => record(deed, openedHistory, options.warn ?? warn),
     records,
     async close() {
       lists.close()

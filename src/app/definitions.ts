@@ -2,21 +2,23 @@
 
 import type { Edited } from '../config/edit/file.ts'
 import type { Configuration } from '../config/load.ts'
+import type { Actor } from '../core/audit.ts'
 import { HistoryError } from '../core/errors.ts'
 import type { History } from '../history/history.ts'
-import { userName } from '../process/user.ts'
+import { shellUser } from './audit.ts'
 
-/** After the file was written: a failure is said, and the file stays as it is. `by`: default the user of this process. */
+/** After the file was written: a failure is said, and the file stays as it is. */
 export async function noteEdit(
   { path, changes }: Pick<Edited, 'path' | 'changes'>,
   history: () => Promise<History>,
   warn: (text: string) => void,
-  by = userName(),
+  actor: Actor = shellUser(),
 ): Promise<void> {
   if (changes.length === 0) return
   try {
-    const { definitions } = await history()
-    definitions.note(path, changes, by)
+    const { definitions, audit } = await history()
+    definitions.note(path, changes, actor.who)
+    for (const { kind, name, what } of changes) audit.add(actor, { verb: what, noun: kind, name, detail: path })
   } catch (error) {
     if (!(error instanceof HistoryError)) throw error
     warn(`who changed ${path} was not recorded: ${error.message}`)

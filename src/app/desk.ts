@@ -12,6 +12,7 @@ import type { PathOptions } from '../config/paths.ts'
 import { readFiles } from '../config/read.ts'
 import { type ConfigurationFile, contentOf, parseSource } from '../config/source.ts'
 import type { PingStep } from '../core/adapter.ts'
+import type { Actor } from '../core/audit.ts'
 import type { Context } from '../core/context.ts'
 import { ConfigurationError, hasCode, messageOf } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
@@ -31,7 +32,7 @@ export interface DeskParts extends PathOptions, Omit<LoadOptions, 'env' | 'cwd'>
   }
   readonly keychain: Keychain
   /** Keeps who did it. */
-  readonly edited: (edited: Edited, by: string) => Promise<void>
+  readonly edited: (edited: Edited, by: Actor) => Promise<void>
 }
 
 export function createDesk(parts: DeskParts): Desk {
@@ -114,9 +115,10 @@ export function createDesk(parts: DeskParts): Desk {
     },
     async forget(registry) {
       try {
-        await keychain.remove(registry)
+        return await keychain.remove(registry)
       } catch (error) {
         if (!(error instanceof KeychainError && error.absent)) throw error
+        return false
       }
     },
     keepAuthority,

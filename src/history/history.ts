@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { currentProcess, type IsAlive, isProcessAlive, type ProcessIdentity } from '../process/identity.ts'
+import { type Audit, createAudit } from './audit.ts'
 import { type BlobHomes, createBlobHomes } from './blob-homes.ts'
 import { type BroughtTags, createBroughtTags } from './brought.ts'
 import { type ChartImageRecords, createChartImageRecords } from './chart-images.ts'
@@ -70,6 +71,7 @@ export interface History {
   readonly chartImages: ChartImageRecords
   readonly registries: RegistryStatuses
   readonly definitions: Definitions
+  readonly audit: Audit
   readonly events: EventRecords
   readonly reactions: Reactions
   readonly schedules: ScheduleRuns
@@ -152,6 +154,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     chartImages: createChartImageRecords(database, now),
     registries: createRegistryStatuses(database, now, redact),
     definitions: createDefinitions(database, now),
+    audit: createAudit(database, now, redact),
     events: createEventRecords(database),
     reactions: createReactions(database),
     schedules: createScheduleRuns(database, now),

@@ -212,6 +212,7 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     examine: unused,
     history: () => Promise.resolve(historyOf(behaviour)),
     records: () => Promise.resolve(historyOf(behaviour)),
+    record: () => Promise.resolve(),
     close: () => Promise.resolve(),
   }
   return {
@@ -350,6 +351,7 @@ function historyOf(behaviour: Behaviour): History {
     narrowed: { find: unused, keep: unused },
     names: { find: unused, keep: unused },
     chartImages: { find: unused, keep: unused },
+    audit: { add: unused, page: unused },
     definitions: { get: unused, note: unused, seen: unused },
     registries: { status: unused, keepStatus: unused, owed: unused, settle: unused, changes: unused },
     events: {

@@ -14,6 +14,7 @@ import {
 } from '../options.ts'
 import type { GlobalFlags } from '../session.ts'
 import { collect, fileEnding } from '../values.ts'
+import { addAudit } from './audit.ts'
 import { type Execute, example, type Start } from './command.ts'
 import { addCompletion } from './completion.ts'
 import { addCredentials, addDoctor } from './credentials.ts'
@@ -57,6 +58,7 @@ export function buildProgram(dispatch: Dispatch): Command {
   addExecutions(program, start)
   addPolicies(program, start)
   addSchedule(program, start)
+  addAudit(program, start)
   addServe(program, start)
   addMirrors(program, start)
   addRegistries(program, start)

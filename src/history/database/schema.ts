@@ -120,4 +120,18 @@ export const MIGRATIONS: readonly string[] = [
   -- When the change happened that has yet to be notified. NULL: none has.
   ALTER TABLE registry_status ADD COLUMN owed INTEGER;
   `,
+  `
+  -- Who changed and started what. role: NULL on the command line. origin: the address of the request, or 'cli'.
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    time INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    role TEXT,
+    origin TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    noun TEXT NOT NULL,
+    name TEXT NOT NULL,
+    detail TEXT
+  ) STRICT;
+  `,
 ]

@@ -19,6 +19,7 @@ import { answerProblems } from './problem.ts'
 import { type Api, problems } from './route.ts'
 import { addAbout } from './routes/about.ts'
 import { addAdapters } from './routes/adapters.ts'
+import { addAudit } from './routes/audit.ts'
 import { addEvents } from './routes/events.ts'
 import { addExecutions } from './routes/executions.ts'
 import { addLogs } from './routes/logs.ts'
@@ -67,6 +68,7 @@ export async function startApi(daemon: Daemon): Promise<Part> {
       addLogs(app, daemon)
       addPolicies(app, daemon)
       addRegistries(app, daemon)
+      addAudit(app, daemon)
       addEvents(app, daemon, metadata)
       const streams = createRowStreams({ clock, signal: daemon.signal, redact, failed })
       addPreview(app, daemon, streams)

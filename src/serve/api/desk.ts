@@ -4,6 +4,7 @@ import type { Edit } from '../../config/edit/edit.ts'
 import type { Edited } from '../../config/edit/file.ts'
 import type { Configuration } from '../../config/load.ts'
 import type { PingStep } from '../../core/adapter.ts'
+import type { Actor } from '../../core/audit.ts'
 import type { Context } from '../../core/context.ts'
 import type { Registry } from '../../core/registry.ts'
 
@@ -39,7 +40,7 @@ export interface EditRequest {
   readonly ifMatch?: string | undefined
   readonly dry: boolean
   /** Who does it, for the record. */
-  readonly by: string
+  readonly by: Actor
 }
 
 export interface Desk {
@@ -64,7 +65,8 @@ export interface Desk {
   certificate(url: string, ctx: Context): Promise<Certificate | undefined>
   /** False where this machine has no keychain. */
   keep(registry: Registry, entered: Entered): Promise<boolean>
-  forget(registry: string): Promise<void>
+  /** False where it had none. */
+  forget(registry: string): Promise<boolean>
   /** Keeps an authority's certificate beside the file, and returns its path there. */
   keepAuthority(file: string, registry: string, pem: string): Promise<string>
 }

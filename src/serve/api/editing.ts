@@ -4,9 +4,10 @@ import type { Edit } from '../../config/edit/edit.ts'
 import type { Edited } from '../../config/edit/file.ts'
 import { ConfigurationError, ReadonlyFileError, StaleEditError } from '../../core/errors.ts'
 import type { Daemon } from '../parts.ts'
-import type { Caller } from './auth/tokens.ts'
+import type { Sender } from './auth/tokens.ts'
 import type { Kind, Plain } from './desk.ts'
 import { ApiError } from './problem.ts'
+import { actorOf } from './record.ts'
 
 export interface Change {
   readonly kind: Kind
@@ -22,19 +23,19 @@ export interface Change {
 /** Throws an `ApiError`: 412 for a file that has changed, 409 for one that cannot be written, 422 with all that is wrong. */
 export async function change(
   { program: { desk, clock }, reread }: Daemon,
-  { name: by }: Caller,
+  caller: Sender,
   { kind, name, file, edits, value, ifMatch, dry = false }: Change,
 ): Promise<Edited> {
   const day = new Date(clock.now()).toISOString().slice(0, 10)
   const isNew = value !== undefined && (await desk.written(kind, name, file)) === undefined
-  const note = `${isNew ? 'created' : 'changed'} ${day} by ${by}`
+  const note = `${isNew ? 'created' : 'changed'} ${day} by ${caller.name}`
   const noted: Edit = { note: [kind, name], begins: isNew ? 'created' : 'changed', text: note }
   try {
     const edited = await desk.edit(value !== undefined && kind === 'policies' ? [...edits, noted] : edits, {
       file,
       ifMatch,
       dry,
-      by,
+      by: actorOf(caller),
     })
     if (!dry) await reread()
     return edited

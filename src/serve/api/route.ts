@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Role } from '../../core/role.ts'
-import type { Caller } from './auth/tokens.ts'
+import type { Sender } from './auth/tokens.ts'
 import { problem } from './schema/problem.ts'
 
 declare module 'fastify' {
@@ -14,7 +14,7 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /** Set where the route needs a role. */
-    caller: Caller | null
+    caller: Sender | null
   }
 }
 
@@ -28,7 +28,7 @@ export function problems<const S extends number>(...more: readonly S[]) {
 }
 
 /** Throws where a route forgot to say whom it is for. */
-export function callerOf(request: FastifyRequest): Caller {
+export function callerOf(request: FastifyRequest): Sender {
   if (request.caller) return request.caller
   throw new TypeError(`${request.routeOptions.url} has no caller`)
 }

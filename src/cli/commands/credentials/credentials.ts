@@ -150,7 +150,8 @@ function asJson({ name, configured, origin, kind, username, parts, error }: Look
 }
 
 export async function remove(session: Session, name: string, flags: YesFlag = {}): Promise<number> {
-  const { keychain } = await session.app()
+  const app = await session.app()
+  const { keychain } = app
   const names = [...(await keychain.entries()).keys()]
   const message = `Delete the credential of ${printable(name)} from the keychain?`
   if (names.includes(name) && !(await mayDelete(session, message, flags))) return 0
@@ -159,6 +160,7 @@ export async function remove(session: Session, name: string, flags: YesFlag = {}
       hint: names.length === 0 ? 'it has none of this program' : `it has entries for ${names.join(', ')}`,
     })
   }
+  await app.record({ verb: 'removed', noun: 'credential', name, detail: 'from the keychain' })
   print(session, { registry: name, deleted: true }, () =>
     session.quiet ? '' : `deleted the credential of ${printable(name)} from the keychain\n`,
   )

@@ -27,6 +27,7 @@ export async function set(session: Session, name: string, flags: SetFlags): Prom
   const secret = flags.stdin ? await readSecret(session) : await typeSecret(session, name, type)
   if (type === 'service_account') privateKey(secret, 'what was read')
   await app.keychain.store(registry, { type, ...(username === undefined ? {} : { username }), secret })
+  await app.record({ verb: 'changed', noun: 'credential', name, detail: 'in the keychain' })
   print(session, { registry: name, type, username: username ?? null, stored: true }, () =>
     session.quiet
       ? ''

@@ -36,7 +36,8 @@ export async function list(session: Session, flags: ListFlags): Promise<number> 
 }
 
 export async function stop(session: Session, id: string): Promise<number> {
-  const history = await (await session.app()).history()
+  const app = await session.app()
+  const history = await app.history()
   const execution = history.executions.get(history.executions.resolveId(id))
   if (isFinal(execution.status)) {
     throw new ConfigurationError(`execution ${execution.id} is not running: it ${verbOf(execution.status)}`)
@@ -44,6 +45,7 @@ export async function stop(session: Session, id: string): Promise<number> {
   if (!history.control.requestStop(execution.id)) {
     throw new ConfigurationError(`execution ${execution.id} is not running: it has just ended`)
   }
+  await app.record({ verb: 'stopped', noun: 'execution', name: String(execution.id), detail: execution.policy })
   print(session, { id: execution.id, status: execution.status, stopping: true }, () =>
     session.quiet ? '' : `execution ${execution.id} is being stopped\n`,
   )
@@ -51,7 +53,8 @@ export async function stop(session: Session, id: string): Promise<number> {
 }
 
 export async function pause(session: Session, id: string): Promise<number> {
-  const history = await (await session.app()).history()
+  const app = await session.app()
+  const history = await app.history()
   const execution = history.executions.get(history.executions.resolveId(id))
   if (isFinal(execution.status)) {
     throw new ConfigurationError(`execution ${execution.id} is not running: it ${verbOf(execution.status)}`)
@@ -59,6 +62,7 @@ export async function pause(session: Session, id: string): Promise<number> {
   if (!history.control.requestPause(execution.id)) {
     throw new ConfigurationError(`execution ${execution.id} is not running: it has just ended`)
   }
+  await app.record({ verb: 'paused', noun: 'execution', name: String(execution.id), detail: execution.policy })
   print(session, { id: execution.id, status: execution.status, pausing: true }, () =>
     session.quiet
       ? ''
@@ -76,6 +80,7 @@ export async function resume(session: Session, id: string, flags: RunFlags): Pro
   if (!history.control.requestUnpause(execution.id)) {
     throw new ConfigurationError(`execution ${execution.id} is running, and not paused`)
   }
+  await app.record({ verb: 'resumed', noun: 'execution', name: String(execution.id), detail: execution.policy })
   print(session, { id: execution.id, status: execution.status, resuming: true }, () =>
     session.quiet ? '' : `execution ${execution.id} resumes\n`,
   )

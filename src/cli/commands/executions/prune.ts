@@ -23,7 +23,8 @@ export async function prune(session: Session, flags: PruneFlags): Promise<number
       hint: 'give --keep 100, --older-than 90d, or both; with --dry-run nothing is deleted',
     })
   }
-  const history = await (await session.app()).history()
+  const app = await session.app()
+  const history = await app.history()
   const old = history.prune.candidates({
     ...(keep === undefined ? {} : { keep }),
     ...(olderThan === undefined ? {} : { before: session.timer.now() - olderThan }),
@@ -32,6 +33,9 @@ export async function prune(session: Session, flags: PruneFlags): Promise<number
   const isAsked = !dryRun && old.length > 0
   if (isAsked && !(await mayDelete(session, `Delete ${whatOf(old, tasks)}?`, flags))) return 0
   const deleted = dryRun ? old.length : await deleteAll(history, old, session.signal)
+  if (!dryRun && deleted > 0) {
+    await app.record({ verb: 'pruned', noun: 'execution', name: plural(deleted, 'execution'), detail: null })
+  }
   const given = dryRun || deleted === 0 ? 0 : spaceOf(history, session)
   const document = { dry_run: dryRun, deleted, tasks, bytes: given ?? 0, executions: old.map(({ id }) => id) }
   print(session, document, () => (session.quiet ? '' : textOf(old, tasks, given, dryRun)))

@@ -156,5 +156,7 @@ export async function keepCredential(
   { credential, keep: wanted }: NewRegistry,
   registry: Registry,
 ): Promise<void> {
-  if (credential && wanted) await app.keychain.store(registry, credential)
+  if (!credential || !wanted) return
+  await app.keychain.store(registry, credential)
+  await app.record({ verb: 'changed', noun: 'credential', name: registry.name, detail: 'in the keychain' })
 }

@@ -88,7 +88,9 @@ export async function remove(session: Session, name: string, flags: RemoveFlags)
     kept &&
     (flags.credential ?? (mayAsk && (await confirm(session, { message, option: '--credential', fallback: true }))))
   const { path } = await app.edit([{ remove: ['registries', name] }])
-  if (too) await app.keychain.remove(name)
+  if (too && (await app.keychain.remove(name))) {
+    await app.record({ verb: 'removed', noun: 'credential', name, detail: 'from the keychain' })
+  }
   print(session, { name, removed: true, credential_removed: too }, () => {
     if (session.quiet) return ''
     const stays = kept && !too ? `  its credential stays: replicate credentials delete ${printable(name)}\n` : ''

@@ -87,7 +87,7 @@ export function guard(app: Api, { tokens, sessions, clock, isProxied }: GuardOpt
       throw new ApiError(403, 'forbidden', `this needs the role ${role}, and ${holder.name} has ${holder.role}`)
     }
     const { token: _, ...caller } = holder
-    request.caller = caller
+    request.caller = { ...caller, origin: addressOf(request.raw, isProxied()) }
   })
   return { signIn }
 }

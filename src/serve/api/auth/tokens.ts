@@ -17,6 +17,11 @@ export interface Caller {
   readonly namespaces?: readonly string[]
 }
 
+/** With the address that the request came from. */
+export interface Sender extends Caller {
+  readonly origin: string
+}
+
 export interface Holder extends Caller {
   readonly token: string
 }

@@ -7,6 +7,7 @@ import type { Execution } from '../../../core/execution.ts'
 import { isFinal } from '../../../core/states.ts'
 import type { Daemon, WishEnd } from '../../parts.ts'
 import { ApiError } from '../problem.ts'
+import { record } from '../record.ts'
 import { type Api, pageHeaders, problems } from '../route.ts'
 import {
   execution,
@@ -103,7 +104,10 @@ export function addExecutions(app: Api, daemon: Daemon): void {
       response: { 201: execution, 202: waiting, ...problems(404, 409, 412) },
     },
     async handler(request, reply) {
-      const begun = await start(daemon, request.body.policy_id)
+      const { policy_id } = request.body
+      const begun = await start(daemon, policy_id)
+      const detail = begun ? `execution ${begun.id}` : 'waits for its turn'
+      record(daemon, request, { verb: 'started', noun: 'policy', name: policy_id, detail })
       if (!begun) return waits(reply)
       reply.code(201).header('location', `/api${PATH}/${begun.id}`)
       return plain(begun)
@@ -124,11 +128,16 @@ export function addExecutions(app: Api, daemon: Daemon): void {
     },
     async handler(request, reply) {
       const now = history.executions.get(request.params.id)
-      const after = await operate(daemon, now, request.body.operation)
+      const { operation } = request.body
+      const after = await operate(daemon, now, operation)
+      const detail = operation === 'retry' && after ? `${now.policy}, as execution ${after.id}` : now.policy
+      record(daemon, request, { verb: DONE[operation], noun: 'execution', name: String(now.id), detail })
       return after ? plain(after) : waits(reply)
     },
   })
 }
+
+const DONE = { stop: 'stopped', pause: 'paused', resume: 'resumed', retry: 'retried' } as const
 
 function waits(reply: FastifyReply): z.infer<typeof waiting> {
   reply.code(202)

@@ -8,7 +8,7 @@ import type { Policy } from '../../../core/policy.ts'
 import { isFinal } from '../../../core/states.ts'
 import type { Daemon } from '../../parts.ts'
 import { expectOwn } from '../auth/scope.ts'
-import type { Caller } from '../auth/tokens.ts'
+import type { Sender } from '../auth/tokens.ts'
 import type { Plain } from '../desk.ts'
 import { type Change, change } from '../editing.ts'
 import { ApiError } from '../problem.ts'
@@ -69,7 +69,7 @@ export function addPolicies(app: Api, daemon: Daemon): void {
   }
 
   /** Checks what it would be before it is written. */
-  async function changed(caller: Caller, wanted: Change): Promise<z.infer<typeof draft>> {
+  async function changed(caller: Sender, wanted: Change): Promise<z.infer<typeof draft>> {
     const dry = await change(daemon, caller, { ...wanted, dry: true })
     const after = dry.configuration.policies.find((one) => one.name === wanted.name)
     if (after) expectOwn(caller, after, dry.configuration)
@@ -226,7 +226,7 @@ export function addPolicies(app: Api, daemon: Daemon): void {
 
   /** The draft of a dry run; undefined where it was written. */
   async function update(
-    caller: Caller,
+    caller: Sender,
     name: string,
     edit: (value: Readonly<Record<string, Plain>>) => Readonly<Record<string, Plain>>,
     match: string | undefined,

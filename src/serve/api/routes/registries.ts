@@ -1,5 +1,6 @@
 /** Registries: as their files have them, how they are, and changed there. */
 
+import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { definitionsOf } from '../../../config/document/definition.ts'
 import { registryChangeJson, registryJson, registrySettings } from '../../../config/document/registry.ts'
@@ -7,10 +8,11 @@ import type { Configuration } from '../../../config/load.ts'
 import { registryNames } from '../../../core/policy.ts'
 import { placeOf, type Registry } from '../../../core/registry.ts'
 import type { Daemon } from '../../parts.ts'
-import type { Caller } from '../auth/tokens.ts'
+import type { Sender } from '../auth/tokens.ts'
 import type { Entered, Plain } from '../desk.ts'
 import { change } from '../editing.ts'
 import { ApiError } from '../problem.ts'
+import { record } from '../record.ts'
 import { type Api, callerOf, pageHeaders, problems } from '../route.ts'
 import {
   changedRegistry,
@@ -124,7 +126,7 @@ export function addRegistries(app: Api, daemon: Daemon): void {
       const { name, ...wanted } = request.body
       const configuration = await desk.read()
       if (configuration.registries.has(name)) throw new ApiError(409, 'exists', `there is a registry ${name} already`)
-      const written = await write(callerOf(request), { name, file: desk.home, dry: request.query.dry_run }, wanted)
+      const written = await write(request, { name, file: desk.home, dry: request.query.dry_run }, wanted)
       if (request.query.dry_run) return written
       const { body, etag } = await detail(name)
       reply
@@ -155,7 +157,7 @@ export function addRegistries(app: Api, daemon: Daemon): void {
       const file = configuration.registryFile(name) ?? desk.home
       const { dry_run: dry } = request.query
       const at = { name, file, dry, ifMatch: request.headers['if-match'] }
-      const written = await write(callerOf(request), at, request.body)
+      const written = await write(request, at, request.body)
       if (dry) return written
       const { body, etag } = await detail(name)
       reply.header('etag', etag)
@@ -194,7 +196,9 @@ export function addRegistries(app: Api, daemon: Daemon): void {
         edits,
         ifMatch: request.headers['if-match'],
       })
-      await desk.forget(name)
+      if (await desk.forget(name)) {
+        record(daemon, request, { verb: 'removed', noun: 'credential', name, detail: 'from the keychain' })
+      }
       reply.code(204)
     },
   })
@@ -211,7 +215,8 @@ export function addRegistries(app: Api, daemon: Daemon): void {
     },
     async handler(request) {
       const { name, ...wanted } = request.body
-      const { configuration } = await draftOf(name, desk.home, wanted)
+      const { configuration } = await draftOf(callerOf(request), name, desk.home, wanted)
+      record(daemon, request, { verb: 'tested', noun: 'registry', name, detail: 'not written yet' })
       return pinged(configuration.registryOf(name), wanted, request.signal)
     },
   })
@@ -250,9 +255,8 @@ export function addRegistries(app: Api, daemon: Daemon): void {
   }
 
   /** The file as it would be. */
-  async function draftOf(name: string, file: string, wanted: Wanted, ifMatch?: string) {
+  async function draftOf(caller: Sender, name: string, file: string, wanted: Wanted, ifMatch?: string) {
     const edits = [{ set: ['registries', name], to: wanted.definition }]
-    const caller = { name: 'nobody', role: 'admin' } as const
     return change(daemon, caller, {
       kind: 'registries',
       name,
@@ -266,7 +270,7 @@ export function addRegistries(app: Api, daemon: Daemon): void {
 
   /** The secret goes first: a registry without it is worth nothing. */
   async function write(
-    caller: Caller,
+    request: FastifyRequest,
     {
       name,
       file,
@@ -276,7 +280,8 @@ export function addRegistries(app: Api, daemon: Daemon): void {
     wanted: Wanted,
   ): Promise<z.infer<typeof draft>> {
     const { credential, ca_pem } = wanted
-    const before = await draftOf(name, file, wanted, ifMatch)
+    const caller = callerOf(request)
+    const before = await draftOf(caller, name, file, wanted, ifMatch)
     let value: Readonly<Record<string, Plain>> = wanted.definition
     if (!dry) {
       if (ca_pem !== undefined) value = { ...value, ca: await desk.keepAuthority(file, name, ca_pem) }
@@ -284,6 +289,9 @@ export function addRegistries(app: Api, daemon: Daemon): void {
         throw new ApiError(409, 'no_keychain', 'this machine has no keychain for the credential: nothing was written', {
           hint: `set REPLICATE_${variableOf(name)}_PASSWORD where the daemon runs, or write \`password: \${VARIABLE}\` or \`password_file\``,
         })
+      }
+      if (credential) {
+        record(daemon, request, { verb: 'changed', noun: 'credential', name, detail: 'in the keychain' })
       }
       const edits = [{ set: ['registries', name], to: value }]
       await change(daemon, caller, { kind: 'registries', name, file, edits, value, ifMatch })
