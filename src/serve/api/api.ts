@@ -25,6 +25,7 @@ import { addExecutions } from './routes/executions.ts'
 import { addLogs } from './routes/logs.ts'
 import { addPolicies } from './routes/policies.ts'
 import { addPreview } from './routes/preview.ts'
+import { addQuickstart } from './routes/quickstart.ts'
 import { addRegistries } from './routes/registries.ts'
 import { addSchedule } from './routes/schedule.ts'
 import { addSession } from './routes/session.ts'
@@ -69,6 +70,7 @@ export async function startApi(daemon: Daemon): Promise<Part> {
       addPolicies(app, daemon)
       addRegistries(app, daemon)
       addAudit(app, daemon)
+      addQuickstart(app, daemon)
       addEvents(app, daemon, metadata)
       const streams = createRowStreams({ clock, signal: daemon.signal, redact, failed })
       addPreview(app, daemon, streams)
