@@ -9,6 +9,7 @@ import { SessionContext } from './parts/session.ts'
 import { Toasts } from './parts/toast.tsx'
 import { Empty } from './parts/ui.tsx'
 import { go, Link, useAddress } from './route.tsx'
+import { AuditScreen } from './screens/audit.tsx'
 import { ExecutionScreen } from './screens/execution.tsx'
 import { ExecutionsScreen } from './screens/executions.tsx'
 import { PoliciesScreen } from './screens/policies.tsx'
@@ -24,6 +25,7 @@ const PLACES = [
   ['/policies', 'Policies'],
   ['/registries', 'Registries'],
   ['/schedule', 'Schedule'],
+  ['/audit', 'Audit'],
 ] as const
 
 function Page() {
@@ -130,6 +132,8 @@ function screenOf(path: string) {
       return id === undefined ? <PoliciesScreen /> : <PolicyScreen key={id} id={id} />
     case 'registries':
       return id === undefined ? <RegistriesScreen /> : <RegistryScreen key={id} id={id} />
+    case 'audit':
+      return <AuditScreen />
     case 'schedule':
       return <ScheduleScreen />
     default:
