@@ -94,3 +94,15 @@ test('the token that is made is for its user alone', async () => {
     expect(await ask('GET', EXECUTIONS, { token })).toMatchObject({ status: 401, body: { code: 'unauthorized' } })
   }
 })
+
+test('what has succeeded is neither resumed nor retried', async () => {
+  const { ask } = await served()
+  await ask('POST', EXECUTIONS, { body: { policy_id: 'copy' } })
+  expect(await ended(ask, 1)).toBe('succeeded')
+  for (const operation of ['resume', 'retry']) {
+    expect(await ask('PUT', `${EXECUTIONS}/1`, { body: { operation } }), operation).toMatchObject({
+      status: 409,
+      body: { message: 'execution 1 has succeeded: nothing of it is left to do' },
+    })
+  }
+})

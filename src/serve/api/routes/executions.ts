@@ -101,7 +101,7 @@ export function addExecutions(app: Api, daemon: Daemon): void {
       tags,
       description: 'Starts a policy. 202: it waits for its turn',
       body: startRequest,
-      response: { 201: execution, 202: waiting, ...problems(404, 409, 412) },
+      response: { 201: execution, 202: waiting, ...problems(404, 409, 412, 422, 502) },
     },
     async handler(request, reply) {
       const { policy_id } = request.body
@@ -124,7 +124,7 @@ export function addExecutions(app: Api, daemon: Daemon): void {
         'Stops, pauses, resumes or retries it. Answers with the execution that goes on: a retry is a new one',
       params: executionId,
       body: operationRequest,
-      response: { 200: execution, 202: waiting, ...problems(404, 409) },
+      response: { 200: execution, 202: waiting, ...problems(404, 409, 422, 502) },
     },
     async handler(request, reply) {
       const now = history.executions.get(request.params.id)
@@ -176,6 +176,7 @@ async function operate(daemon: Daemon, now: Execution, operation: Operation): Pr
   const isOver = isFinal(now.status)
   if (operation === 'retry' || (operation === 'resume' && isOver)) {
     if (!isOver) throw conflict(`execution ${id} is running: only what has ended is retried`)
+    if (now.status === 'succeeded') throw conflict(`execution ${id} has succeeded: nothing of it is left to do`)
     return turn(program.clock, (started, settled) => {
       if (!executions.again({ how: operation, execution: now, started, settled })) throw runs(now.policy)
     })
