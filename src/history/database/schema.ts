@@ -134,4 +134,12 @@ export const MIGRATIONS: readonly string[] = [
     detail TEXT
   ) STRICT;
   `,
+  `
+  -- A task is looked up, and a list is read, by the number within the execution; a log of a task by the task.
+  CREATE INDEX tasks_by_number ON tasks (execution_id, number);
+  DROP INDEX tasks_by_execution;
+  DROP INDEX tasks_by_status;
+  CREATE INDEX tasks_by_status ON tasks (execution_id, status, number);
+  CREATE INDEX logs_by_task ON logs (execution_id, task_id, id) WHERE task_id IS NOT NULL;
+  `,
 ]

@@ -161,7 +161,7 @@ const take = (kind: TaskKind): string => `
     start_time = coalesce(start_time, @time)
   WHERE id IN (
     SELECT id FROM tasks WHERE execution_id = @execution AND status = 'pending' AND ${HELD}
-      AND (next_attempt_at IS NULL OR next_attempt_at <= @time) AND ${KIND[kind]} AND ${TO} ORDER BY id LIMIT @limit
+      AND (next_attempt_at IS NULL OR next_attempt_at <= @time) AND ${KIND[kind]} AND ${TO} ORDER BY number LIMIT @limit
   ) RETURNING id, number, spec, attempts`
 
 const TAKE = { transfer: take('transfer'), delete: take('delete') }

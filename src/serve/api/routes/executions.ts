@@ -1,5 +1,6 @@
 /** Executions: the list, one with its tasks and logs, and what is done to them. */
 
+import { setImmediate } from 'node:timers/promises'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { Clock } from '../../../core/cancel.ts'
@@ -76,7 +77,8 @@ export function addExecutions(app: Api, daemon: Daemon): void {
     async handler(request, reply) {
       const { page, page_size, sort, q } = request.query
       const { id } = history.executions.get(request.params.id)
-      const found = history.tasks.page(id, { ...q, ...orderOf(sort), offset: (page - 1) * page_size, limit: page_size })
+      const steps = history.tasks.page(id, { ...q, ...orderOf(sort), offset: (page - 1) * page_size, limit: page_size })
+      const found = await inTurns(steps, () => reply.raw.destroyed)
       pageHeaders(request, reply, { page, page_size, total: found.total })
       return [...found.rows]
     },
@@ -142,6 +144,16 @@ const DONE = { stop: 'stopped', pause: 'paused', resume: 'resumed', retry: 'retr
 function waits(reply: FastifyReply): z.infer<typeof waiting> {
   reply.code(202)
   return { waiting: true }
+}
+
+/** Lets others have their turn between two steps. Throws where the client no longer waits. */
+async function inTurns<T>(steps: Generator<void, T>, isGone: () => boolean): Promise<T> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    await setImmediate()
+    if (isGone()) throw new ApiError(503, 'gone', 'the client has closed the connection')
+  }
 }
 
 export function orderOf<F extends string>(sort: string): { readonly order: F; readonly descending: boolean } {
