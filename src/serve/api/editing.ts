@@ -18,25 +18,26 @@ export interface Change {
   readonly value?: Plain | undefined
   readonly ifMatch?: string | undefined
   readonly dry?: boolean
+  /** A comment says who did it and when; the command line notes no switch of `enabled` either. */
+  readonly noted?: boolean
 }
 
 /** Throws an `ApiError`: 412 for a file that has changed, 409 for one that cannot be written, 422 with all that is wrong. */
 export async function change(
   { program: { desk, clock }, reread }: Daemon,
   caller: Sender,
-  { kind, name, file, edits, value, ifMatch, dry = false }: Change,
+  { kind, name, file, edits, value, ifMatch, dry = false, noted = kind === 'policies' && value !== undefined }: Change,
 ): Promise<Edited> {
   const day = new Date(clock.now()).toISOString().slice(0, 10)
   const isNew = value !== undefined && (await desk.written(kind, name, file)) === undefined
   const note = `${isNew ? 'created' : 'changed'} ${day} by ${caller.name}`
-  const noted: Edit = { note: [kind, name], begins: isNew ? 'created' : 'changed', text: note }
+  const comment: Edit = { note: [kind, name], begins: isNew ? 'created' : 'changed', text: note }
+  const request = { file, ifMatch, by: actorOf(caller) }
   try {
-    const edited = await desk.edit(value !== undefined && kind === 'policies' ? [...edits, noted] : edits, {
-      file,
-      ifMatch,
-      dry,
-      by: actorOf(caller),
-    })
+    const plain = await desk.edit(edits, { ...request, dry: true })
+    // The comment tells of changes only.
+    if (plain.after === plain.before) return plain
+    const edited = await desk.edit(noted ? [...edits, comment] : edits, { ...request, dry })
     if (!dry) await reread()
     return edited
   } catch (error) {

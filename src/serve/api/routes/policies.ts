@@ -30,6 +30,11 @@ const PATH = '/replication/policies'
 const tags = ['policies']
 const CHANGES = [404, 409, 412, 422] as const
 
+type Fields = Readonly<Record<string, Plain>>
+
+/** What a policy is to be, and the edits that make it so where they are others than setting it. */
+type Wanted = { readonly value: Fields } & Partial<Pick<Change, 'edits' | 'noted'>>
+
 export function addPolicies(app: Api, daemon: Daemon): void {
   const { program } = daemon
   const { desk, history, clock } = program
@@ -164,7 +169,7 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     async handler(request, reply) {
       const { id } = request.params
       const { body } = request
-      const edit = 'enabled' in body ? enabling(body.enabled) : whole(body.definition)
+      const edit = 'enabled' in body ? enabling(id, body.enabled) : () => ({ value: body.definition })
       const written = await update(callerOf(request), id, edit, request.headers['if-match'], request.query.dry_run)
       if (written) return written
       const now = await detail(id)
@@ -190,7 +195,13 @@ export function addPolicies(app: Api, daemon: Daemon): void {
         throw new ApiError(422, 'unsupported', 'the only event that a handler is asked for is `prepare`')
       }
       const prepare = { handler: handler_url, ...(abort_code ? { abort_on: abort_code } : {}) }
-      await update(callerOf(request), request.params.id, (value) => ({ ...value, prepare }), undefined, false)
+      await update(
+        callerOf(request),
+        request.params.id,
+        (value) => ({ value: { ...value, prepare } }),
+        undefined,
+        false,
+      )
       const now = await detail(request.params.id)
       reply.header('etag', now.etag)
       return now.body
@@ -228,19 +239,20 @@ export function addPolicies(app: Api, daemon: Daemon): void {
   async function update(
     caller: Sender,
     name: string,
-    edit: (value: Readonly<Record<string, Plain>>) => Readonly<Record<string, Plain>>,
+    edit: (value: Fields, policy: Policy) => Wanted,
     match: string | undefined,
     dry: boolean,
   ): Promise<z.infer<typeof draft> | undefined> {
     const configuration = await desk.read()
-    expectOwn(caller, named(configuration, name), configuration)
+    const policy = named(configuration, name)
+    expectOwn(caller, policy, configuration)
     const { file, etag } = await placeOf(configuration, name)
     const before = await desk.written('policies', name, file)
-    const value = edit((before ?? {}) as Readonly<Record<string, Plain>>)
-    const edits = [{ set: ['policies', name], to: value }]
+    const { value, ...how } = edit((before ?? {}) as Fields, policy)
+    const wanted = { edits: [{ set: ['policies', name], to: value }], value, ...how }
     // What was read here is what is changed.
     const ifMatch = match ?? etag
-    const written = await changed(caller, { kind: 'policies', name, file, edits, value, ifMatch, dry })
+    const written = await changed(caller, { kind: 'policies', name, file, ...wanted, ifMatch, dry })
     return dry ? written : undefined
   }
 }
@@ -251,11 +263,11 @@ function named({ policies }: Configuration, name: string): Policy {
   throw new ApiError(404, 'not_found', `there is no policy ${name}`)
 }
 
-/** Enabled is the default and needs no line. */
-function enabling(enabled: boolean) {
-  return (value: Readonly<Record<string, Plain>>): Readonly<Record<string, Plain>> => ({ ...value, enabled })
-}
-
-function whole(definition: Readonly<Record<string, Plain>>) {
-  return () => definition
+/** One line. Enabled is the default and needs none. */
+function enabling(name: string, enabled: boolean) {
+  return (value: Fields, policy: Policy): Wanted => ({
+    value: { ...value, enabled },
+    edits: policy.enabled === enabled ? [] : [{ set: ['policies', name, 'enabled'], to: enabled }],
+    noted: false,
+  })
 }
