@@ -87,6 +87,43 @@ test('a run is seen from its start to its end, also one of another process', asy
   expect(one.split('\n').filter((line: string) => line !== '' && !line.includes('[1] '))).toEqual([])
 })
 
+test('after the daemon was killed, two who listened are told to read anew, and what they read is right', async () => {
+  let isHeld = true
+  const { user, yaml, start } = await serving({
+    fault: ({ route }) => (isHeld && route === 'blob' ? { hang: true } : undefined),
+  })
+  user.write('serve.yaml', yaml())
+  const daemon = await start()
+  const token = readFileSync(join(user.home, 'api-token'), 'utf8').trim()
+  const before = [await listen(`${daemon.url}/api/events`, token), await listen(`${daemon.url}/api/events`, token)]
+  const body = { policy_id: 'copy' }
+  expect((await apiClient(daemon.url, token)('POST', '/replication/executions', { body })).status).toBe(201)
+  for (const { heard } of before) {
+    await until('its start is told', () => heard.some(({ event }) => event === 'execution'))
+  }
+  daemon.kill('SIGKILL')
+  await daemon.ended
+  isHeld = false
+
+  const next = await start()
+  const ask = apiClient(next.url, token)
+  const after = await Promise.all(
+    before.map(({ heard }) => listen(`${next.url}/api/events`, token, heard.findLast(({ id }) => id)?.id)),
+  )
+  for (const { heard } of after) await until('it must read anew', () => heard[0]?.event === 'reset')
+  let read = (await ask('GET', '/replication/executions/1')).body
+  await until('the execution has gone on to its end', async () => {
+    read = (await ask('GET', '/replication/executions/1')).body
+    return read.status === 'succeeded'
+  })
+  expect((await ask('GET', '/replication/executions')).body).toEqual([read])
+  expect((await ask('POST', '/replication/executions', { body })).status).toBe(201)
+  for (const { heard } of after) {
+    const ofNext = ({ event, data }: Heard): boolean => event === 'execution' && data.id === 2
+    await until('the next one is told to its end', () => heard.findLast(ofNext)?.data.status === 'succeeded')
+  }
+})
+
 test('who was cut off for a thousand messages misses none, and for more is told so', () => {
   const feed = createFeed(() => ({}))
   const seen: Message[] = []
