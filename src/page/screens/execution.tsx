@@ -223,7 +223,7 @@ function Tasks({ execution }: { readonly execution: Execution }) {
       </div>
       <Complaint error={list.error} />
       <Table
-        label="Tasks"
+        label="Table of tasks"
         columns={[
           { title: 'Task' },
           { title: 'Status' },
