@@ -61,20 +61,23 @@ interface ButtonProps {
   /** Why it cannot be used now. */
   readonly not?: string | undefined
   readonly label?: string
+  /** Enter in a field of its form does it, too. */
+  readonly submits?: boolean
 }
 
 /** Is busy until what it does has ended. */
-export function Button({ children, onClick, kind = 'plain', not, label }: ButtonProps) {
+export function Button({ children, onClick, kind = 'plain', not, label, submits = false }: ButtonProps) {
   const [busy, setBusy] = useState(false)
   const alive = useAlive()
   return (
     <button
-      type="button"
+      type={submits ? 'submit' : 'button'}
       class={kind}
       title={not}
       aria-label={label}
       disabled={busy || not !== undefined}
-      onClick={async () => {
+      onClick={async (event) => {
+        event.preventDefault()
         setBusy(true)
         try {
           await onClick()

@@ -137,13 +137,7 @@ export function PolicyWizard({ before, etag, onDone }: WizardProps) {
         </p>
       ) : null}
       <div class="columns">
-        <form
-          class="wizard"
-          onSubmit={(submit) => {
-            submit.preventDefault()
-            void save()
-          }}
-        >
+        <form class="wizard">
           {before ? null : <Field label="Name" value={name} onInput={setName} required placeholder="mirror" />}
           <fieldset>
             <legend>From</legend>
@@ -217,7 +211,7 @@ export function PolicyWizard({ before, etag, onDone }: WizardProps) {
           ) : null}
           <div class="actions">
             <Button onClick={() => onDone(before ? before.name : '')}>Cancel</Button>
-            <Button kind="primary" not={name.trim() === '' ? 'it needs a name' : undefined} onClick={save}>
+            <Button submits kind="primary" not={name.trim() === '' ? 'it needs a name' : undefined} onClick={save}>
               Save
             </Button>
           </div>

@@ -254,13 +254,7 @@ function Wizard({ before, etag, onDone = () => go('/registries') }: WizardProps)
         <Link to="/registries">Registries</Link> / {before ? before.name : 'new'}
       </p>
       <h1>{before ? `Change ${before.name}` : 'Add a registry'}</h1>
-      <form
-        class="wizard"
-        onSubmit={(event) => {
-          event.preventDefault()
-          void (ping?.ok ? save() : test())
-        }}
-      >
+      <form class="wizard">
         <fieldset>
           <legend>Where</legend>
           <Choice
@@ -283,7 +277,12 @@ function Wizard({ before, etag, onDone = () => go('/registries') }: WizardProps)
           <Field
             label={isPath ? 'Path' : 'URL'}
             value={place}
-            onInput={changed(setPlace)}
+            onInput={changed((value: string) => {
+              setPlace(value)
+              // It was for the server at the address before.
+              trust(undefined)
+              setInsecure(before?.insecure ?? false)
+            })}
             required={!adapter?.registry.url}
             placeholder={isPath ? '/srv/images' : (adapter?.registry.url ?? 'https://registry.example.com')}
           />
@@ -351,10 +350,11 @@ function Wizard({ before, etag, onDone = () => go('/registries') }: WizardProps)
         {yaml ? <pre class="yaml">{yaml}</pre> : null}
         <div class="actions">
           <Button onClick={onDone}>Cancel</Button>
-          <Button kind={ping?.ok ? 'plain' : 'primary'} onClick={test}>
+          <Button submits={!ping?.ok} kind={ping?.ok ? 'plain' : 'primary'} onClick={test}>
             Test
           </Button>
           <Button
+            submits={ping?.ok ?? false}
             kind={ping?.ok ? 'primary' : 'plain'}
             not={name.trim() === '' ? 'it needs a name' : ping === undefined ? 'test it first' : undefined}
             onClick={save}
