@@ -61,6 +61,7 @@ describe.skipIf(!hasBrowser())('a stranger on the page', () => {
       await type(page, { 'Password or token': 'right-secret' })
       await click(page, 'Test')
       await step(page, 'credential', true)
+      await certificate.getByText('It is trusted from now on').waitFor()
       await click(page, 'Save')
       await page.getByRole('link', { name: 'to', exact: true }).waitFor()
       expect(readFileSync(join(user.directory, 'serve.yaml'), 'utf8')).toContain('ca: ./to-ca.pem')
@@ -100,13 +101,15 @@ describe.skipIf(!hasBrowser())('a stranger on the page', () => {
     },
   )
 
-  test('pauses, resumes and stops what is slow', async () => {
+  test('pauses, resumes and stops what is slow, and hears why no plan can be made', async () => {
     let open = (): void => {}
     const gate = new Promise<void>((resolve) => {
       open = resolve
     })
+    let isShut = false
     const { user, source, yaml, start } = await serving({
       intercept: async ({ method, url }) => {
+        if (isShut) return { status: 403, body: Buffer.from(DENIED.body) }
         if (method === 'GET' && url.pathname.includes('/blobs/')) await gate
         return undefined
       },
@@ -128,6 +131,14 @@ describe.skipIf(!hasBrowser())('a stranger on the page', () => {
     open()
     await click(page, 'Resume')
     await heading(page, 'copy succeeded')
+
+    // A plan that cannot be made says why, in the words of the registry.
+    isShut = true
+    await page.getByRole('heading', { level: 1 }).getByRole('link', { name: 'copy' }).click()
+    await click(page, 'Plan')
+    const complaint = page.getByRole('region', { name: 'Plan' }).getByRole('alert')
+    await complaint.waitFor()
+    expect(await complaint.textContent()).toMatch(/^(?!Error).*requested access to the resource is denied/s)
   })
 })
 

@@ -32,8 +32,8 @@ export function useNow(interval: number): number {
 /** What was refused, with its hint and every wrong field. */
 export function Complaint({ error }: { readonly error: unknown }) {
   if (error === undefined) return null
-  const problem =
-    error instanceof Refused ? error.problem : { message: String(error), hint: undefined, errors: undefined }
+  const message = error instanceof Error ? error.message : String(error)
+  const problem = error instanceof Refused ? error.problem : { message, hint: undefined, errors: undefined }
   const errors = problem.errors ?? []
   return (
     <div class="complaint" role="alert">

@@ -309,7 +309,11 @@ function Wizard({ before, etag, onDone = () => go('/registries') }: WizardProps)
         {certificate?.distrust ? (
           <fieldset>
             <legend>Certificate</legend>
-            <p class="bad">{certificate.distrust}</p>
+            {ping?.ok && authority !== undefined ? (
+              <p>It is trusted from now on, for this registry alone.</p>
+            ) : (
+              <p class="bad">{certificate.distrust}</p>
+            )}
             <dl class="facts">
               <div>
                 <dt>for</dt>
