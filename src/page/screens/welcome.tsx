@@ -21,7 +21,7 @@ export function Welcome() {
           not={may('admin')}
           onClick={() =>
             tried(async () => {
-              const { body } = await ask<{ readonly policy: string }>('POST', '/quickstart')
+              const { body } = await ask<{ readonly policy: string }>('POST', '/quickstart', { body: {} })
               await start(body.policy)
             })
           }

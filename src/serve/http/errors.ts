@@ -34,10 +34,9 @@ export function answerBadPath(error: FastifyError, request: FastifyRequest, repl
     code: 'invalid_request',
     message,
   }
+  const isApi = request.url.startsWith('/api/')
   void reply
-    .code(400)
-    .type(
-      request.url.startsWith('/api/') ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8',
-    )
-    .send(JSON.stringify(request.url.startsWith('/api/') ? problem : { error: message }))
+    .code(isApi ? 400 : (error.statusCode ?? 400))
+    .type(isApi ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8')
+    .send(JSON.stringify(isApi ? problem : { error: message }))
 }

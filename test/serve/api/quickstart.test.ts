@@ -14,8 +14,8 @@ test('a daemon without a configuration writes the quickstart, and runs it', asyn
   const [, url = ''] = /listening on (\S+)/.exec(running.said()) ?? []
   const ask = apiClient(url, readFileSync(join(user.home, 'api-token'), 'utf8').trim())
   expect((await ask('GET', '/replication/policies')).body).toEqual([])
-  expect(await ask('POST', '/quickstart')).toMatchObject({ status: 201, body: { policy: 'quickstart' } })
-  expect((await ask('POST', '/quickstart')).status).toBe(409)
+  expect(await ask('POST', '/quickstart', { body: {} })).toMatchObject({ status: 201, body: { policy: 'quickstart' } })
+  expect((await ask('POST', '/quickstart', { body: {} })).status).toBe(409)
   expect((await ask('POST', '/replication/executions', { body: { policy_id: 'quickstart' } })).status).toBe(201)
   const last = async () => (await ask('GET', '/replication/executions/1')).body
   await until('it has ended', async () => (await last()).end_time !== null)

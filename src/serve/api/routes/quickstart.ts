@@ -29,6 +29,7 @@ export function addQuickstart(app: Api, daemon: Daemon): void {
       tags: ['policies'],
       description:
         'Writes two registries and a policy to try: they copy a few small images between two directories of this machine',
+      body: z.strictObject({}),
       response: {
         201: z.object({ policy: z.string(), file: z.string() }).meta({ id: 'Quickstart' }),
         ...problems(409, 412, 422),
