@@ -7,6 +7,7 @@ import { bytes, duration, words } from '../format.ts'
 import { useLive, useWatched } from '../live.ts'
 import { Chart } from '../parts/chart.tsx'
 import { useRead } from '../parts/data.ts'
+import { Log } from '../parts/log.tsx'
 import { useMay } from '../parts/session.ts'
 import { say, tried } from '../parts/toast.tsx'
 import { Ago, Bar, Button, Choice, Complaint, Field, Pages, Status, Table } from '../parts/ui.tsx'
@@ -284,73 +285,5 @@ function TaskName({ task }: { readonly task: Task }) {
 function short(resource: string): string {
   return resource.replace(/@sha(256|512):([0-9a-f]{12})[0-9a-f]+/, (_, kind, digest) =>
     /:[^/]+@/.test(resource) ? '' : `@sha${kind}:${digest}…`,
-  )
-}
-
-interface Line {
-  readonly time: string
-  readonly level: string
-  readonly task_id: number | null
-  readonly text: string
-}
-
-/** Lines that are shown: the last ones. */
-const MOST_LINES = 1000
-
-function Log({
-  execution,
-  task,
-  onClose,
-}: {
-  readonly execution: number
-  readonly task: number | undefined
-  readonly onClose: () => void
-}) {
-  const [lines, setLines] = useState<readonly Line[]>([])
-  const ref = useRef<HTMLDivElement>(null)
-  useEffect(() => {
-    const path = task === undefined ? 'logs' : `logs/${task}`
-    const level = task === undefined ? 'info' : 'debug'
-    const stream = new EventSource(`/api/replication/executions/${execution}/${path}?follow=true&level=${level}`)
-    let waiting: Line[] = []
-    let timer: number | undefined
-    stream.addEventListener('log', (message) => {
-      waiting.push(JSON.parse((message as MessageEvent).data))
-      timer ??= window.setTimeout(() => {
-        const more = waiting
-        waiting = []
-        timer = undefined
-        setLines((before) => [...before, ...more].slice(-MOST_LINES))
-      }, 100)
-    })
-    stream.addEventListener('end', () => stream.close())
-    return () => {
-      clearTimeout(timer)
-      stream.close()
-    }
-  }, [execution, task])
-  useEffect(() => {
-    const element = ref.current
-    if (element && element.scrollHeight - element.scrollTop - element.clientHeight < 200)
-      element.scrollTop = element.scrollHeight
-  }, [lines])
-  const title = task === undefined ? 'Log' : `Log of task ${task}`
-  return (
-    <section class="log" aria-labelledby="log">
-      <div class="head">
-        <h2 id="log">{title}</h2>
-        {task === undefined ? null : <Button onClick={onClose}>Whole log</Button>}
-      </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
-      <div class="lines" ref={ref} role="log" tabIndex={0} aria-label={title}>
-        {lines.length === 0 ? <p class="dim">no line yet</p> : null}
-        {lines.map((line, at) => (
-          <p key={at} class={line.level}>
-            <time>{new Date(line.time).toLocaleTimeString()}</time>
-            {line.task_id === null || task !== undefined ? null : <span class="dim">[{line.task_id}]</span>} {line.text}
-          </p>
-        ))}
-      </div>
-    </section>
   )
 }

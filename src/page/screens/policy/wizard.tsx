@@ -1,14 +1,14 @@
 /** The questions for a policy: what its filters match is shown beside them, and the YAML that will be written. */
 
 import { useEffect, useState } from 'preact/hooks'
-import type { Registry } from '../../serve/api/schema/definition.ts'
-import type { PreviewRow } from '../../serve/api/schema/preview.ts'
-import { ask, askLines, Refused } from '../api.ts'
-import { plural } from '../format.ts'
-import { useRead } from '../parts/data.ts'
-import { say } from '../parts/toast.tsx'
-import { Button, Choice, Complaint, Field, Switch } from '../parts/ui.tsx'
-import { Link } from '../route.tsx'
+import type { Registry } from '../../../serve/api/schema/definition.ts'
+import type { PreviewRow } from '../../../serve/api/schema/preview.ts'
+import { ask, askLines, Refused } from '../../api.ts'
+import { plural } from '../../format.ts'
+import { useRead } from '../../parts/data.ts'
+import { say } from '../../parts/toast.tsx'
+import { Button, Choice, Complaint, Field, Switch } from '../../parts/ui.tsx'
+import { Link } from '../../route.tsx'
 import type { Detail } from './policy.tsx'
 
 interface WizardProps {

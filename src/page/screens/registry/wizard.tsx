@@ -1,16 +1,15 @@
-/** One registry: how it is and was; or a new one, tested before it is saved. */
+/** The questions for a registry: it is tested before it is saved. */
 
 import { useState } from 'preact/hooks'
 import type { z } from 'zod'
-import type { PingAnswer, registryDetail } from '../../serve/api/schema/definition.ts'
-import { ask, Refused } from '../api.ts'
-import { clock } from '../format.ts'
-import { useLive } from '../live.ts'
-import { useRead } from '../parts/data.ts'
-import { useMay } from '../parts/session.ts'
-import { say, tried } from '../parts/toast.tsx'
-import { Button, Choice, Complaint, Dialog, Field, Status, Switch, Table } from '../parts/ui.tsx'
-import { go, Link } from '../route.tsx'
+import type { PingAnswer, registryDetail } from '../../../serve/api/schema/definition.ts'
+import { ask, Refused } from '../../api.ts'
+import { clock } from '../../format.ts'
+import { useRead } from '../../parts/data.ts'
+import { say } from '../../parts/toast.tsx'
+import { Button, Choice, Complaint, Field, Switch } from '../../parts/ui.tsx'
+import { go, Link } from '../../route.tsx'
+import { Steps } from './steps.tsx'
 
 type Detail = z.infer<typeof registryDetail>
 
@@ -20,145 +19,6 @@ interface Adapter {
   readonly description: string
   readonly registry: { readonly default_name: string; readonly place: 'url' | 'path'; readonly url: string | null }
   readonly capabilities: { readonly credentials: readonly string[] }
-}
-
-export function RegistryScreen({ id }: { readonly id: string }) {
-  return id === 'new' ? <Wizard before={undefined} etag={undefined} /> : <One id={id} />
-}
-
-function One({ id }: { readonly id: string }) {
-  const may = useMay()
-  const path = `/registries/${encodeURIComponent(id)}`
-  const read = useRead<Detail>(path)
-  const [editing, edit] = useState(false)
-  const [removing, remove] = useState(false)
-  const [ping, setPing] = useState<PingAnswer>()
-  useLive(({ type }) => {
-    if (type === 'reset' || type === 'configuration' || type === 'registry') read.again()
-  })
-  const one = read.answer?.body
-  if (!one) return <Complaint error={read.error} />
-  if (editing) {
-    return (
-      <Wizard
-        before={one}
-        etag={read.answer?.etag}
-        onDone={() => {
-          edit(false)
-          read.again()
-        }}
-      />
-    )
-  }
-  return (
-    <>
-      <div class="head">
-        <div>
-          <p class="crumbs">
-            <Link to="/registries">Registries</Link> / {id}
-          </p>
-          <h1>
-            {id} <Status status={one.status} />
-          </h1>
-        </div>
-        <div class="actions">
-          <Button
-            not={may('operator')}
-            onClick={() =>
-              tried(async () => {
-                setPing((await ask<PingAnswer>('POST', `${path}/ping`)).body)
-                read.again()
-              })
-            }
-          >
-            Test
-          </Button>
-          <Button not={may('admin')} onClick={() => edit(true)}>
-            Change
-          </Button>
-          <Button kind="danger" not={may('admin')} onClick={() => remove(true)}>
-            Delete
-          </Button>
-        </div>
-      </div>
-      {one.status_reason ? <p class="complaint">{one.status_reason}</p> : null}
-      <dl class="facts">
-        {(
-          [
-            ['type', one.registry_type],
-            ['address', one.url],
-            ['description', one.description ?? '—'],
-            ['file', one.file ?? '—'],
-            ['checked', one.checked_at ? clock(one.checked_at) : 'never'],
-          ] as const
-        ).map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd class="resource">{value}</dd>
-          </div>
-        ))}
-      </dl>
-      {ping ? <Steps ping={ping} /> : null}
-      <h2>Used by</h2>
-      {one.policies.length === 0 ? <p class="dim">no policy</p> : null}
-      <ul>
-        {one.policies.map((name) => (
-          <li key={name}>
-            <Link to={`/policies/${encodeURIComponent(name)}`}>{name}</Link>
-          </li>
-        ))}
-      </ul>
-      <h2>Health</h2>
-      <Table
-        label="Changes of its health"
-        columns={[{ title: 'Time' }, { title: 'Status' }, { title: 'Reason', class: 'wide' }]}
-        rows={one.changes}
-        keyOf={({ time }) => time}
-        empty="not checked yet"
-        cells={(change) => [
-          clock(change.time),
-          <Status key="status" status={change.status} />,
-          change.status_reason ?? '',
-        ]}
-      />
-      {removing ? (
-        <Dialog title={`Delete ${id}?`} onClose={() => remove(false)}>
-          <p>
-            It is removed from {one.file ?? 'its file'}, and its credential from the keychain. Nothing is deleted in the
-            registry itself.
-          </p>
-          <div class="actions">
-            <Button onClick={() => remove(false)}>Keep it</Button>
-            <Button
-              kind="danger"
-              onClick={async () => {
-                const etag = read.answer?.etag
-                if (await tried(() => ask('DELETE', path, { ifMatch: etag }))) go('/registries')
-                else remove(false)
-              }}
-            >
-              Delete
-            </Button>
-          </div>
-        </Dialog>
-      ) : null}
-    </>
-  )
-}
-
-function Steps({ ping }: { readonly ping: PingAnswer }) {
-  return (
-    <ol class="steps" aria-label="Test">
-      {ping.steps.map(({ name, ok, detail }) => (
-        <li key={name} class={ok ? 'ok' : 'bad'}>
-          <strong>
-            {ok ? '✓' : '✗'} {name}
-          </strong>{' '}
-          {detail}
-        </li>
-      ))}
-    </ol>
-  )
 }
 
 interface WizardProps {
@@ -174,7 +34,7 @@ function textOf(definition: Definition | null | undefined, key: string): string 
   return value === undefined || value === null || typeof value === 'object' ? '' : String(value)
 }
 
-function Wizard({ before, etag, onDone = () => go('/registries') }: WizardProps) {
+export function RegistryWizard({ before, etag, onDone = () => go('/registries') }: WizardProps) {
   const adapters = useRead<readonly Adapter[]>('/replication/adapters')
   const known = before?.definition
   const [name, setName] = useState(before?.name ?? '')

@@ -1,0 +1,141 @@
+/** One registry: how it is and was; or a new one, tested before it is saved. */
+
+import { useState } from 'preact/hooks'
+import type { z } from 'zod'
+import type { PingAnswer, registryDetail } from '../../../serve/api/schema/definition.ts'
+import { ask } from '../../api.ts'
+import { clock } from '../../format.ts'
+import { useLive } from '../../live.ts'
+import { useRead } from '../../parts/data.ts'
+import { useMay } from '../../parts/session.ts'
+import { tried } from '../../parts/toast.tsx'
+import { Button, Complaint, Dialog, Status, Table } from '../../parts/ui.tsx'
+import { go, Link } from '../../route.tsx'
+import { Steps } from './steps.tsx'
+import { RegistryWizard } from './wizard.tsx'
+
+type Detail = z.infer<typeof registryDetail>
+
+export function RegistryScreen({ id }: { readonly id: string }) {
+  return id === 'new' ? <RegistryWizard before={undefined} etag={undefined} /> : <One id={id} />
+}
+
+function One({ id }: { readonly id: string }) {
+  const may = useMay()
+  const path = `/registries/${encodeURIComponent(id)}`
+  const read = useRead<Detail>(path)
+  const [editing, edit] = useState(false)
+  const [removing, remove] = useState(false)
+  const [ping, setPing] = useState<PingAnswer>()
+  useLive(({ type }) => {
+    if (type === 'reset' || type === 'configuration' || type === 'registry') read.again()
+  })
+  const one = read.answer?.body
+  if (!one) return <Complaint error={read.error} />
+  if (editing) {
+    return (
+      <RegistryWizard
+        before={one}
+        etag={read.answer?.etag}
+        onDone={() => {
+          edit(false)
+          read.again()
+        }}
+      />
+    )
+  }
+  return (
+    <>
+      <div class="head">
+        <div>
+          <p class="crumbs">
+            <Link to="/registries">Registries</Link> / {id}
+          </p>
+          <h1>
+            {id} <Status status={one.status} />
+          </h1>
+        </div>
+        <div class="actions">
+          <Button
+            not={may('operator')}
+            onClick={() =>
+              tried(async () => {
+                setPing((await ask<PingAnswer>('POST', `${path}/ping`)).body)
+                read.again()
+              })
+            }
+          >
+            Test
+          </Button>
+          <Button not={may('admin')} onClick={() => edit(true)}>
+            Change
+          </Button>
+          <Button kind="danger" not={may('admin')} onClick={() => remove(true)}>
+            Delete
+          </Button>
+        </div>
+      </div>
+      {one.status_reason ? <p class="complaint">{one.status_reason}</p> : null}
+      <dl class="facts">
+        {(
+          [
+            ['type', one.registry_type],
+            ['address', one.url],
+            ['description', one.description ?? '—'],
+            ['file', one.file ?? '—'],
+            ['checked', one.checked_at ? clock(one.checked_at) : 'never'],
+          ] as const
+        ).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class="resource">{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {ping ? <Steps ping={ping} /> : null}
+      <h2>Used by</h2>
+      {one.policies.length === 0 ? <p class="dim">no policy</p> : null}
+      <ul>
+        {one.policies.map((name) => (
+          <li key={name}>
+            <Link to={`/policies/${encodeURIComponent(name)}`}>{name}</Link>
+          </li>
+        ))}
+      </ul>
+      <h2>Health</h2>
+      <Table
+        label="Changes of its health"
+        columns={[{ title: 'Time' }, { title: 'Status' }, { title: 'Reason', class: 'wide' }]}
+        rows={one.changes}
+        keyOf={({ time }) => time}
+        empty="not checked yet"
+        cells={(change) => [
+          clock(change.time),
+          <Status key="status" status={change.status} />,
+          change.status_reason ?? '',
+        ]}
+      />
+      {removing ? (
+        <Dialog title={`Delete ${id}?`} onClose={() => remove(false)}>
+          <p>
+            It is removed from {one.file ?? 'its file'}, and its credential from the keychain. Nothing is deleted in the
+            registry itself.
+          </p>
+          <div class="actions">
+            <Button onClick={() => remove(false)}>Keep it</Button>
+            <Button
+              kind="danger"
+              onClick={async () => {
+                const etag = read.answer?.etag
+                if (await tried(() => ask('DELETE', path, { ifMatch: etag }))) go('/registries')
+                else remove(false)
+              }}
+            >
+              Delete
+            </Button>
+          </div>
+        </Dialog>
+      ) : null}
+    </>
+  )
+}
