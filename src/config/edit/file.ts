@@ -85,7 +85,7 @@ function checked(path: string, before: string, after: string, options: EditOptio
     if (!(error instanceof ConfigurationError)) throw error
     // A problem that was there before is reported with its place; a new one has no place in the file yet.
     loadOffline([{ path, text: before }, ...(options.beside ?? [])], options)
-    const problems = error.problems.map(({ message, hint }) => (hint === undefined ? { message } : { message, hint }))
+    const problems = error.problems.map(({ position: _, text: __, path: ___, ...problem }) => problem)
     throw new ConfigurationError(problems, { cause: error, hint: error.hint })
   }
 }
@@ -173,7 +173,7 @@ function expectUnchanged(path: string, expected: Buffer | undefined): void {
   const now = existsSync(path) ? readFileSync(path) : undefined
   const same = expected === undefined ? now === undefined : now?.equals(expected)
   if (!same) {
-    throw new ConfigurationError(`${path} was changed by another process meanwhile; nothing was written`, {
+    throw new StaleEditError(`${path} was changed by another process meanwhile; nothing was written`, {
       hint: 'run the command again',
     })
   }

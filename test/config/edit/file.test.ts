@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Edit } from '../../../src/config/edit/edit.ts'
 import { type EditOptions, editableConfiguration, editConfiguration } from '../../../src/config/edit/file.ts'
-import { ConfigurationError } from '../../../src/core/errors.ts'
+import { ConfigurationError, StaleEditError } from '../../../src/core/errors.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { factsOf } from '../setup.ts'
 
@@ -92,7 +92,9 @@ test('what somebody else writes meanwhile is not overwritten', async () => {
     set: ['registries', 'hub'],
     to: { type: 'docker-registry', url: `https://hub.example.com`, description: '$' + '{X:-x}' },
   }
-  await expect(editConfiguration([edit], { ...options, env })).rejects.toThrow(/changed by another process/)
+  const refused = editConfiguration([edit], { ...options, env })
+  await expect(refused).rejects.toThrow(/changed by another process/)
+  await expect(refused).rejects.toBeInstanceOf(StaleEditError)
   expect(readFileSync(path, 'utf8')).toBe('policies:\n')
   expect(readdirSync(options.cwd)).toEqual(['config.yaml'])
 })
