@@ -176,7 +176,8 @@ function checkScopes(policies: ReadonlyMap<string, Defined<Policy>>, names: Name
       `${file.shown}:${lineOf(file, ['policies', value.name])}`
     const message = `policy \`${policy.name}\` cannot own the namespace \`${policy.source.namespaces?.[0]}\`: the system policy \`${owner.name}\` (${placeOf(other)}) already takes it`
     const hint = `disable \`${owner.name}\` or \`${policy.name}\` (${placeOf({ value: policy, source })}), or leave the namespace out of \`${owner.name}\``
-    problems.push(problemOf(source, { path: ['policies', policy.name], atKey: true, message, hint }))
+    const problem = problemOf(source, { path: ['policies', policy.name], atKey: true, message, hint })
+    problems.push({ ...problem, kind: 'scope_conflict' })
   }
 }
 

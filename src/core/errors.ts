@@ -45,6 +45,8 @@ export interface Problem {
   readonly hint?: string
   /** The keys that lead to it, where it stands in a file. */
   readonly path?: readonly (string | number)[]
+  /** `scope_conflict`: two policies would own one namespace. */
+  readonly kind?: 'scope_conflict'
 }
 
 /** Bad configuration or usage; holds everything that is wrong at once. Nothing has been contacted. */

@@ -42,9 +42,9 @@ export async function change(
     return edited
   } catch (error) {
     if (error instanceof StaleEditError) {
-      throw new ApiError(412, 'stale', error.message, { hint: error.hint, cause: error })
+      throw new ApiError(412, 'stale', error.message, { hint: 'read it again, and change that', cause: error })
     }
-    if (error instanceof ConfigurationError && /cannot own the namespace/.test(error.message)) {
+    if (error instanceof ConfigurationError && error.problems.some(({ kind }) => kind === 'scope_conflict')) {
       throw new ApiError(409, 'scope_conflict', error.message, { hint: error.hint, cause: error })
     }
     if (!(error instanceof ReadonlyFileError)) throw error
