@@ -5,6 +5,30 @@ import { type Policy, routesOf } from '../../../core/policy.ts'
 import { ApiError } from '../problem.ts'
 import type { Caller } from './tokens.ts'
 
+/** What a maintainer may say. Every other field is for admins until it stands here: requests, commands and files are those of the daemon. */
+export const MAINTAINER_FIELDS: ReadonlySet<string> = new Set([
+  'name',
+  'description',
+  'enabled',
+  'scope',
+  'source',
+  'destination',
+  'also',
+  'filters',
+  'order',
+  'on_overlap',
+  'allow_empty',
+  'foreign_layers',
+  'verify',
+  'referrers',
+  'override',
+  'missing',
+  'deletion',
+  'max_deletions',
+  'triggers',
+  'retry',
+] satisfies (keyof Policy)[])
+
 /** Throws an `ApiError` where the caller may not write this policy, or change one that is like this. */
 export function expectOwn({ role, namespaces = [] }: Caller, policy: Policy, configuration: Configuration): void {
   if (role === 'admin') return
@@ -16,7 +40,7 @@ export function expectOwn({ role, namespaces = [] }: Caller, policy: Policy, con
 }
 
 function* reasonsAgainst(policy: Policy, own: ReadonlySet<string>, { registries }: Configuration): Generator<string> {
-  const { scope, source, prepare, notify, values, with_images } = policy
+  const { scope, source } = policy
   if (scope !== 'namespace') yield 'its `scope` is `system`'
   const [namespace] = source.namespaces ?? []
   if (namespace === undefined || !own.has(namespace)) yield `it reads ${namespace ?? 'every namespace'}`
@@ -27,9 +51,7 @@ function* reasonsAgainst(policy: Policy, own: ReadonlySet<string>, { registries 
     if (!registries.has(registry)) yield `${registry} is not one of the registries`
   }
   if (!registries.has(source.registry)) yield `${source.registry} is not one of the registries`
-  // Requests, commands and files are those of the daemon.
-  if (prepare) yield '`prepare` is for admins'
-  if (notify && notify.length > 0) yield '`notify` is for admins'
-  if (values && values.length > 0) yield '`values` are for admins'
-  if (with_images) yield '`with_images` is for admins'
+  for (const [field, value] of Object.entries(policy)) {
+    if (!MAINTAINER_FIELDS.has(field) && value !== undefined) yield `\`${field}\` is for admins`
+  }
 }
