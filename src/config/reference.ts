@@ -96,10 +96,12 @@ function bareFile(text: string, { registries }: Names): Mistake | undefined {
 /** For references with a scheme, as other tools and browsers write them. */
 function schemeMistake(scheme: string, rest: string): Mistake {
   const plain = scheme.toLowerCase() === 'http://' ? '; where it speaks plain HTTP, define it with `url: http://…`' : ''
+  // A user name and a password have no place there either.
+  const wanted = rest.replace(/^[^/]*@/, '')
   return {
     message: `\`${scheme}\` has no place in a reference`,
     offset: 0,
-    hint: `${rest === '' ? 'write a host such as `docker.io`' : `write \`${rest}\``}${plain}`,
+    hint: `${wanted === '' ? 'write a host such as `docker.io`' : `write \`${wanted}\``}${plain}`,
   }
 }
 

@@ -163,10 +163,11 @@ export function problemOf(source: Source, finding: Finding): Problem {
   const { key, value } = nodesAt(source, finding.path)
   const node = finding.node ?? (finding.atKey ? key : value) ?? value ?? key
   const original = node && source.interpolated.get(node)
-  const shown = original === undefined ? finding.message : withoutValue(finding.message, node, original)
-  const hint = finding.hint === undefined ? {} : { hint: finding.hint }
+  const shown = (text: string): string =>
+    withoutUserinfo(original === undefined ? text : withoutValue(text, node, original))
+  const hint = finding.hint === undefined ? {} : { hint: shown(finding.hint) }
   const start = node?.range?.[0]
-  const about = { message: withoutUserinfo(shown), path: finding.path, ...hint }
+  const about = { message: shown(finding.message), path: finding.path, ...hint }
   if (start === undefined) return { ...about, position: { file: source.shown, line: 1, column: 1 } }
   const { line, col } = source.lines.linePos(start + offsetIn(source, node, finding.offset))
   return { ...about, ...place(source, line, col) }
