@@ -155,4 +155,7 @@ test('a part of a blob is sent as it is asked for, on its way and afterwards', a
     expect([state, await part(`bytes=${SIZE}-`)]).toEqual([state, [416, `bytes */${SIZE}`, 0]])
     await pulled(gateway)
   }
+  // A range counts for GET alone.
+  const looked = await gateway.get(`team/app/blobs/${digest}`, { method: 'HEAD', headers: { range: 'bytes=0-9' } })
+  expect([looked.status, looked.headers.get('content-length')]).toEqual([200, String(SIZE)])
 })

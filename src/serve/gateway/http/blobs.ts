@@ -17,7 +17,8 @@ export interface SentBlob {
 export async function answerBlob(exchange: Exchange, found: FoundBlob, ctx: Context): Promise<SentBlob> {
   const { request, response, signal } = exchange
   const { blob, flight } = found
-  const part = partOf(request.headers.range, blob.size)
+  // A range counts for GET alone (RFC 9110, 14.2).
+  const part = request.method === 'GET' ? partOf(request.headers.range, blob.size) : 'whole'
   const headers = {
     'content-type': 'application/octet-stream',
     'docker-content-digest': blob.digest,
