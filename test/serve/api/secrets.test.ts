@@ -281,6 +281,10 @@ test('no secret is in anything that a daemon answers, says or keeps', async () =
   await walk(ask, token)
   await walk(ask, CONFIGURED.VIEWER_TOKEN)
   await pageFiles(ask)
+  const puller = Buffer.from(`puller:${CONFIGURED.PULL_PASSWORD}`).toString('base64')
+  const pulled = await ask('GET', '/v2/', undefined, undefined, { authorization: `Basic ${puller}` })
+  expect(pulled.status).toBe(200)
+  await ask('GET', '/v2/mirror/none/manifests/none', undefined, undefined, { authorization: `Basic ${puller}` })
   for (const path of ['/metrics', '/healthz', '/readyz']) await ask('GET', path, token)
 
   const running = files(serves.user.directory)
@@ -295,7 +299,12 @@ test('no secret is in anything that a daemon answers, says or keeps', async () =
     ...running,
     ...[...files(serves.user.directory)].map(([place, text]) => [`${place}, after the end`, text] as const),
   ])
-  expect([...found.keys()].filter((place) => place.includes(' 500'))).toEqual([])
+  expect([...found.keys()].filter((place) => place.endsWith(': 500'))).toEqual([])
+  // What was written would rightly be in the file.
+  const written = [...found.keys()].filter((place) =>
+    /(POST|PUT) \/api\/(registries|replication\/policies).*: 20[01]$/.test(place),
+  )
+  expect(written.filter((place) => !/ping|preview/.test(place))).toEqual([])
   expect(stream.heard()).not.toBe('')
   expect([...running.keys()].some((place) => place.includes('-wal'))).toBe(true)
   expect(leaks(everything, { ...CONFIGURED, ...SENT })).toEqual([])
