@@ -71,9 +71,8 @@ export const policyDetail = policy
   .extend({ definition: written.nullable().describe('As its file has it') })
   .meta({ id: 'PolicyDetail' })
 
-/** The words of a file, and beside them a secret that is kept elsewhere. */
-export const registryFields = z.record(z.string(), plain)
-export const policyFields = z.record(z.string(), plain)
+/** The words of a file, for a registry or a policy. */
+const fields = z.record(z.string(), plain)
 
 export const entered = z.strictObject({
   type: z.enum(['basic', 'token', 'access_key', 'service_account']),
@@ -84,7 +83,7 @@ export const entered = z.strictObject({
     .max(64 * 1024),
 })
 
-const definition = registryFields.describe('As its place in a file: `type`, `url`, `insecure`, `limits`, …')
+const definition = fields.describe('As its place in a file: `type`, `url`, `insecure`, `limits`, …')
 const ca_pem = z
   .string()
   .max(64 * 1024)
@@ -116,9 +115,9 @@ export const pingAnswer = z
   .meta({ id: 'Ping' })
 export type PingAnswer = z.infer<typeof pingAnswer>
 
-export const newPolicy = z.strictObject({ name, definition: policyFields })
+export const newPolicy = z.strictObject({ name, definition: fields })
 export const changedPolicy = z
-  .union([z.strictObject({ enabled: z.boolean() }), z.strictObject({ definition: policyFields })])
+  .union([z.strictObject({ enabled: z.boolean() }), z.strictObject({ definition: fields })])
   .describe('`{"enabled": false}` alone, or all of its place in a file')
 
 export const handlerRequest = z.strictObject({

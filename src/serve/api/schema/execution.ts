@@ -1,7 +1,7 @@
 /** Executions and tasks: the fields of `--json`. */
 
 import { z } from 'zod'
-import { ACTIVE_EXECUTIONS, EXECUTION_MOVES, TASK_MOVES, TRIGGERS } from '../../../core/states.ts'
+import { EXECUTION_MOVES, TASK_MOVES, TRIGGERS } from '../../../core/states.ts'
 import { page, pageSize, queryOf, sortBy } from './list.ts'
 
 const keysOf = <K extends string>(moves: Readonly<Record<K, unknown>>): [K, ...K[]] => Object.keys(moves) as [K, ...K[]]
@@ -102,7 +102,6 @@ export const executionsQuery = z.strictObject({
     trigger: triggerKind.optional(),
   }),
 })
-export type ExecutionsQuery = z.infer<typeof executionsQuery>
 
 export const tasksQuery = z.strictObject({
   page,
@@ -110,7 +109,6 @@ export const tasksQuery = z.strictObject({
   sort: sortBy(['id', 'start_time', 'end_time', 'bytes_copied'], 'id'),
   q: queryOf({ status: taskStatus.optional(), text: z.string().max(300).optional() }),
 })
-export type TasksQuery = z.infer<typeof tasksQuery>
 
 export const executionId = z.strictObject({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
 export const taskId = executionId.extend({ task: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
@@ -127,8 +125,3 @@ export type Operation = (typeof OPERATIONS)[number]
 
 /** It has no number before its turn. */
 export const waiting = z.object({ waiting: z.literal(true) })
-
-/** Where a process works on it. */
-export function isActive({ status }: Pick<Execution, 'status'>): boolean {
-  return ACTIVE_EXECUTIONS.some((active) => active === status)
-}
