@@ -20,6 +20,7 @@ import { createExecutions, type Executions } from './executions/executions.ts'
 import { createExecutionListing, type ExecutionListing } from './executions/listing.ts'
 import { createProgressRecords, type ProgressRecords } from './executions/progress.ts'
 import { createPrune, type Prune } from './executions/prune.ts'
+import { createSamples, type Samples } from './executions/samples.ts'
 import { createFirstSeen, type FirstSeen } from './first-seen.ts'
 import { createLocks, type Locks } from './locks.ts'
 import { createLogs, type Logs } from './logs.ts'
@@ -40,6 +41,7 @@ export type { BeginRequest } from './executions/executions.ts'
 export type { ExecutionFilter } from './executions/listing.ts'
 export type { Progress } from './executions/progress.ts'
 export type { Pruned, PruneFilter } from './executions/prune.ts'
+export type { Sample } from './executions/samples.ts'
 export type { FirstSeen } from './first-seen.ts'
 export type { LockOwner } from './locks.ts'
 export type { LogFilter, LogLine } from './logs.ts'
@@ -58,6 +60,7 @@ export interface History {
   readonly executions: Executions & Attempts & ExecutionListing
   readonly control: Control
   readonly progress: ProgressRecords
+  readonly samples: Samples
   readonly tasks: Tasks & TaskListing
   readonly logs: Logs
   readonly locks: ExecutionLocks
@@ -131,6 +134,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
     },
     control: createControl(database, listing),
     progress: createProgressRecords(database, locks, redact),
+    samples: createSamples(database, locks, now),
     tasks: { ...createTasks(database, locks, now, errorText), ...createTaskListing(database, locks) },
     logs,
     locks: {

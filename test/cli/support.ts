@@ -322,6 +322,7 @@ function historyOf(behaviour: Behaviour): History {
     },
     locks: { markInterrupted: unused, heartbeat: unused, release: unused },
     progress: { tell: unused, of: unused },
+    samples: { note: unused, end: unused, of: unused },
     uploads: { checkpoint: unused, takeAbandoned: unused, mayHaveLeft: unused },
     polls: {
       open: unused,

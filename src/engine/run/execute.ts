@@ -118,6 +118,7 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
     // Together, like all that follows a failure: where the history is locked, each write waits for long before it fails.
     attempt(() => {
       history.logs.flush()
+      history.samples.end(id)
       if (exitCode !== undefined && !control.lost) history.executions.recordExit(id, exitCode)
       history.locks.release(id)
     })

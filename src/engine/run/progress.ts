@@ -19,18 +19,23 @@ const INTERVAL = 500
 const MOST_BLOBS = 64
 
 /** Also writes the log lines that are waiting, so that other processes can follow them. */
-export function tellProgress(history: Pick<History, 'progress' | 'logs'>, execution: number): ProgressTeller {
+export function tellProgress(
+  history: Pick<History, 'progress' | 'samples' | 'logs'>,
+  execution: number,
+): ProgressTeller {
   const tally = createTally()
   let changed = false
 
   function tell(): void {
     history.logs.flush()
+    history.samples.note(execution)
     if (!changed) return
     changed = false
     history.progress.tell(execution, { ...tally.figures, blobs: [...tally.blobs.values()].slice(0, MOST_BLOBS) })
   }
 
-  // A history that cannot be used is told by the next task that ends; in a timer it would end the process.
+  // From its beginning on. A history that cannot be used is told by the next task that ends; in a timer it would end the process.
+  attempt(tell)
   const timer = setInterval(() => attempt(tell), INTERVAL)
   return {
     see(event) {

@@ -142,4 +142,14 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX tasks_by_status ON tasks (execution_id, status, number);
   CREATE INDEX logs_by_task ON logs (execution_id, task_id, id) WHERE task_id IS NOT NULL;
   `,
+  `
+  -- What an execution had copied at some times; sample_step: milliseconds from one to the next, which double as there are too many.
+  CREATE TABLE samples (
+    execution_id INTEGER NOT NULL REFERENCES executions ON DELETE CASCADE,
+    time INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (execution_id, time)
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE executions ADD COLUMN sample_step INTEGER NOT NULL DEFAULT 1000;
+  `,
 ]

@@ -43,6 +43,24 @@ test('a policy is started, and its execution and tasks are those of --json', asy
   expect((await ask('GET', `${EXECUTIONS}/1/tasks/1`)).body).toEqual(tasks[0])
 })
 
+test('bytes over time are told of an execution that has ended, and of one that another process ran', async () => {
+  const { ask, user } = await served()
+  await ask('POST', EXECUTIONS, { body: { policy_id: 'copy' } })
+  expect(await ended(ask, 1)).toBe('succeeded')
+  expect((await user.run(['run', 'serve.yaml'])).code).toBe(0)
+  for (const id of [1, 2]) {
+    const { bytes_copied, start_time } = (await ask('GET', `${EXECUTIONS}/${id}`)).body
+    let samples: readonly { readonly time: string; readonly bytes: number }[] = []
+    await until('its last sample is written', async () => {
+      samples = (await ask('GET', `${EXECUTIONS}/${id}/progress`)).body
+      return samples.at(-1)?.bytes === bytes_copied && samples.length > (bytes_copied > 0 ? 1 : 0)
+    })
+    expect(samples[0]?.bytes).toBe(0)
+    expect(Date.parse(samples[0]?.time ?? '')).toBeGreaterThanOrEqual(Date.parse(start_time))
+  }
+  expect((await ask('GET', `${EXECUTIONS}/3/progress`)).status).toBe(404)
+})
+
 test('what cannot be started says why', async () => {
   const { ask } = await served()
   expect(await ask('POST', EXECUTIONS, { body: { policy_id: 'nothing' } })).toMatchObject({

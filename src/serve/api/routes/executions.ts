@@ -16,6 +16,7 @@ import {
   executionsQuery,
   type Operation,
   operationRequest,
+  progressSample,
   startRequest,
   task,
   taskId,
@@ -61,6 +62,20 @@ export function addExecutions(app: Api, daemon: Daemon): void {
     config: { role: 'viewer' },
     schema: { tags, description: 'One execution', params: executionId, response: { 200: execution, ...problems(404) } },
     handler: async (request) => plain(history.executions.get(request.params.id)),
+  })
+
+  app.route({
+    method: 'GET',
+    url: `${PATH}/:id/progress`,
+    config: { role: 'viewer' },
+    schema: {
+      tags,
+      description:
+        'Bytes over time, the oldest first, also of one that has ended: at most 600 samples, fewer for each minute the longer it takes',
+      params: executionId,
+      response: { 200: z.array(progressSample), ...problems(404) },
+    },
+    handler: async (request) => [...history.samples.of(history.executions.get(request.params.id).id)],
   })
 
   app.route({

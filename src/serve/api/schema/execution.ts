@@ -44,6 +44,11 @@ export const execution = z
   .meta({ id: 'Execution' })
 export type Execution = z.infer<typeof execution>
 
+export const progressSample = z
+  .object({ time, bytes: count.describe('Copied until then') })
+  .meta({ id: 'ProgressSample' })
+export type ProgressSample = z.infer<typeof progressSample>
+
 const resource = z
   .object({
     resource_type: z.enum(['image', 'chart']),
