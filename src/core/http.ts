@@ -18,6 +18,8 @@ export interface HttpRequest {
   /** Below the registry's URL (`/v2/…`), or absolute (an upload's `Location`, a page's `Link`). */
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Headers that are made when an attempt is sent, such as a signature with its date. */
+  readonly sign?: () => Readonly<Record<string, string>>
   readonly body?: Uint8Array | BodySource
   /** What a token must allow: `repository:a/b:pull`, several for a mount. Used when the registry wants bearer tokens. */
   readonly scopes?: readonly string[]

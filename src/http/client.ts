@@ -283,7 +283,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
   function headersOf(request: HttpRequest, authorization: string | undefined): Readonly<Record<string, string>> {
     const headers: Record<string, string> = { 'user-agent': options.userAgent }
-    for (const name in request.headers) headers[name.toLowerCase()] = request.headers[name] ?? ''
+    for (const given of [request.headers, request.sign?.()]) {
+      for (const name in given) headers[name.toLowerCase()] = given[name] ?? ''
+    }
     headers['accept-encoding'] = 'identity'
     if (authorization !== undefined) headers.authorization = authorization
     return headers

@@ -46,6 +46,17 @@ test('retries what may pass, and says so', async () => {
   ])
 })
 
+test('signs each attempt when it is sent', async () => {
+  const server = await serve((_, response, count) => json(response, count < 1 ? 503 : 200, {}))
+  let signed = 0
+  const sign = () => {
+    signed += 1
+    return { 'X-Date': String(signed) }
+  }
+  await client(server).request({ method: 'GET', url: '/v2/', headers: { 'x-date': 'none' }, sign }, context())
+  expect(server.seen.map(({ headers }) => headers['x-date'])).toEqual(['1', '2'])
+})
+
 test('gives up after five attempts, or after one where the caller retries', async () => {
   const server = await serve((_, response) => json(response, 500, {}))
   const http = client(server)
