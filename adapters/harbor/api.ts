@@ -7,9 +7,9 @@ import { CredentialError, isNotFound, RegistryError } from '../../src/core/error
 import type { HttpClient } from '../../src/core/http.ts'
 import type { Registry } from '../../src/core/registry.ts'
 import { once, remembered } from '../../src/core/remembered.ts'
-import { malformedAnswer } from '../../src/oci/registry/listing.ts'
 import { askJson } from '../../src/oci/registry/pages.ts'
 import { doing, restated } from '../../src/oci/registry/restate.ts'
+import { countedItems } from '../counted.ts'
 import type { Right } from '../explain.ts'
 
 export interface Harbor {
@@ -205,42 +205,20 @@ export interface List<T> {
 
 /** More are refused (422). */
 const PAGE_SIZE = 100
-/** This many pages in a row without anything new are a circle. */
-const MAX_STALE_PAGES = 5
 
-/**
- * Each item of a list once. Pages are counted: the `Link` header has a decoded query that cannot be sent again. Ask for a stable order
- * (`sort=id`), so that what is added comes last. Where something was deleted meanwhile, the page before is read again, since what followed
- * has moved there.
- */
-export async function* itemsIn<T>({ http }: Harbor, list: List<T>, ctx: Context): AsyncIterable<T> {
-  const { url, form, key, what } = list
-  const seen = new Set<unknown>()
+/** Each item of a list once. Pages are counted: the `Link` header has a decoded query that cannot be sent again. Ask for a stable order
+ *  (`sort=id`). */
+export function itemsIn<T>({ http }: Harbor, { url, form, key, what }: List<T>, ctx: Context): AsyncIterable<T> {
   const items = z.array(form).nullish()
-  let total = Number.POSITIVE_INFINITY
-  let stale = 0
-  for (let page = 1; ; ) {
-    const request = {
-      url: `${url}${url.includes('?') ? '&' : '?'}page=${page}&page_size=${PAGE_SIZE}`,
-      headers: BY_NAME,
-    }
-    const { value, response } = await askJson(http, request, items, what, ctx)
-    const found = value ?? []
-    const before = seen.size
-    for (const item of found) {
-      if (seen.has(key(item))) continue
-      seen.add(key(item))
-      yield item
-    }
-    stale = seen.size === before ? stale + 1 : 0
-    if (stale > MAX_STALE_PAGES) throw malformedAnswer(what, request.url, 'its pages go round in a circle')
-    const told = Number(response.headers['x-total-count'] ?? Number.NaN)
-    const shrunk = page > 1 && told < total
-    const isLast = found.length === 0 || (Number.isNaN(told) ? found.length < PAGE_SIZE : page * PAGE_SIZE >= told)
-    if (!Number.isNaN(told)) total = told
-    if (isLast && !shrunk) return
-    page += shrunk ? -1 : 1
-  }
+  return countedItems({
+    ...{ size: PAGE_SIZE, key, what, path: url },
+    async read(page) {
+      const paged = `${url}${url.includes('?') ? '&' : '?'}page=${page}&page_size=${PAGE_SIZE}`
+      const { value, response } = await askJson(http, { url: paged, headers: BY_NAME }, items, what, ctx)
+      const told = Number(response.headers['x-total-count'] ?? Number.NaN)
+      return { items: value ?? [], total: Number.isNaN(told) ? undefined : told }
+    },
+  })
 }
 
 /** Without it a project whose name is a number would be the one of that number. */
