@@ -376,6 +376,7 @@ function historyOf(behaviour: Behaviour): History {
     },
     daemon: { take: unused, heartbeat: unused, release: unused, ended: unused, left: unused },
     prune: { candidates: unused, delete: unused, giveSpaceBack: unused },
+    version: unused,
     identity: unused,
     close: unused,
   }

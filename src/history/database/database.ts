@@ -22,6 +22,8 @@ export interface Database {
   transaction<T>(work: () => T): T
   /** Writes the last committed state into another file, also while this connection is in a transaction. */
   copyTo(path: string): void
+  /** Another one after each write, of whichever process. */
+  version(): string
   /** Moves the log of recent writes into the file itself, as far as other processes allow. */
   checkpoint(): void
   close(): void
@@ -29,6 +31,8 @@ export interface Database {
 
 /** How long to wait for another process's write, in milliseconds. */
 const BUSY_TIMEOUT = 10_000
+
+const VERSION = `SELECT data_version || '.' || total_changes() AS version FROM pragma_data_version`
 
 /** A read-only history that does not exist yet is an empty one. */
 export async function openDatabase(file: string, readonly: boolean): Promise<Database> {
@@ -131,6 +135,12 @@ function wrap(native: Sqlite.Database, Native: typeof Sqlite, file: string, read
           other.close()
         }
         renameSync(partial, path)
+      }),
+    version: () =>
+      guarded(() => {
+        // The first tells writes of other connections, the second those of this one.
+        const row = prepared<{ version: string }>(VERSION).get({})
+        return row?.version ?? ''
       }),
     checkpoint: () => {
       if (readonly) return

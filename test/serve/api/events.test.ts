@@ -87,6 +87,47 @@ test('a run is seen from its start to its end, also one of another process', asy
   expect(one.split('\n').filter((line: string) => line !== '' && !line.includes('[1] '))).toEqual([])
 })
 
+test('one stream is enough for a client: it has the log of a task too, and goes on after the last line', async () => {
+  const { user, yaml, start } = await serving()
+  user.write('serve.yaml', yaml())
+  const daemon = await start()
+  const token = readFileSync(join(user.home, 'api-token'), 'utf8').trim()
+  const ask = apiClient(daemon.url, token)
+  expect((await ask('POST', '/replication/executions', { body: { policy_id: 'copy' } })).status).toBe(201)
+  const all = await listen(`${daemon.url}/api/events?execution=1&logs=true`, token)
+  await until('the log has ended', () => all.heard.some(({ event }) => event === 'log_end'))
+  const one = await listen(`${daemon.url}/api/events?execution=1&logs=true&task=1&level=info`, token)
+  await until('that of the task has ended', () => one.heard.some(({ event }) => event === 'log_end'))
+  const lines = ({ heard }: { readonly heard: readonly Heard[] }) => heard.filter(({ event }) => event === 'log')
+  const texts = (await ask('GET', '/replication/executions/1/logs')).body.trimEnd().split('\n')
+  expect(lines(all).map(({ data }) => data.time)).toEqual(texts.map((text: string) => text.split(' ')[0]))
+  expect(lines(all).every(({ data }) => data.execution === 1 && typeof data.text === 'string')).toBe(true)
+  const ofTask = lines(all).filter(({ data }) => data.task_id === 1 && data.level !== 'debug')
+  expect(lines(one).map(({ data }) => data.id)).toEqual(ofTask.map(({ data }) => data.id))
+
+  const third = lines(all)[2]
+  const rest = lines(all)
+    .slice(3)
+    .map(({ data }) => data.id)
+  const again = await listen(`${daemon.url}/api/events?execution=1&logs=true`, token, third?.id)
+  await until('the rest was told', () => again.heard.some(({ event }) => event === 'log_end'))
+  expect(lines(again).map(({ data }) => data.id)).toEqual(rest)
+  const after = `${daemon.url}/api/events?execution=1&logs=true&logs_after=${third?.data.id}`
+  const later = await listen(after, token)
+  await until('the rest was told', () => later.heard.some(({ event }) => event === 'log_end'))
+  expect(lines(later).map(({ data }) => data.id)).toEqual(rest)
+
+  for (const [query, status] of [
+    ['logs=true', 400],
+    ['task=1', 400],
+    ['execution=1&logs=true&task=99', 404],
+    ['execution=9&logs=true', 404],
+    ['execution=1&logs=true&level=loud', 400],
+  ] as const) {
+    expect((await ask('GET', `/events?${query}`)).status, query).toBe(status)
+  }
+})
+
 test('after the daemon was killed, two who listened are told to read anew, and what they read is right', async () => {
   let isHeld = true
   const { user, yaml, start } = await serving({

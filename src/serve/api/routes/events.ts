@@ -5,7 +5,9 @@ import { HistoryError } from '../../../core/errors.ts'
 import type { Daemon } from '../../parts.ts'
 import { ApiError } from '../problem.ts'
 import { type Api, problems } from '../route.ts'
+import { type LogLineData, logLevel } from '../schema/log.ts'
 import { createFeed } from '../stream/feed.ts'
+import { follow } from '../stream/follow.ts'
 import { openStream, type Stream } from '../stream/sse.ts'
 import { createWatch } from '../stream/watch.ts'
 
@@ -14,15 +16,23 @@ const INTERVAL = 500
 /** Clients at once. */
 const MOST_CLIENTS = 200
 
-const eventsQuery = z.strictObject({
-  execution: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(Number.MAX_SAFE_INTEGER)
-    .optional()
-    .describe('Also `progress` of this execution: bytes, and blobs in flight'),
-})
+const number = z.coerce.number().int().max(Number.MAX_SAFE_INTEGER)
+
+const eventsQuery = z
+  .strictObject({
+    execution: number.min(1).optional().describe('Also `progress` of this execution: bytes, and blobs in flight'),
+    logs: z
+      .stringbool()
+      .default(false)
+      .describe('Also `log` with each line of its log, the written ones first, and `log_end` when it has ended'),
+    task: number.min(1).optional().describe('Of its log the lines of this task alone'),
+    level: logLevel.default('debug').describe('Of its log this level and above'),
+    logs_after: number.min(0).default(0).describe('Of its log the lines after the one with this `id`'),
+  })
+  .refine(({ execution, logs, task }) => execution !== undefined || (!logs && task === undefined), {
+    path: ['execution'],
+    message: 'name the execution whose log it is',
+  })
 
 export interface About {
   readonly version: string
@@ -84,7 +94,7 @@ export function addEvents(app: Api, daemon: Daemon, { version }: About): void {
     schema: {
       tags: ['events'],
       description:
-        'Server-sent events: `execution`, `registry`, `configuration`, `draining`. With `Last-Event-ID` it goes on after that one; `reset` says that too much was missed',
+        'Server-sent events: `execution`, `registry`, `configuration`, `draining`; with `execution` also `progress`, and with `logs` also `log` and `log_end`, so that one stream is enough for a client. With `Last-Event-ID` it goes on after that one; `reset` says that too much was missed',
       querystring: eventsQuery,
       response: {
         200: { description: 'A stream', content: { 'text/event-stream': { schema: z.string() } } },
@@ -92,17 +102,35 @@ export function addEvents(app: Api, daemon: Daemon, { version }: About): void {
       },
     },
     async handler(request, reply) {
-      const { execution } = request.query
+      const { execution, logs, task, level, logs_after } = request.query
       if (execution !== undefined) history.executions.get(execution)
+      if (execution !== undefined && task !== undefined) history.tasks.get(execution, task)
       if (feed.listeners >= MOST_CLIENTS) {
         throw new ApiError(503, 'too_many_clients', `${MOST_CLIENTS} clients listen already`)
       }
-      const last = request.headers['last-event-id']
+      const { 'last-event-id': last } = request.headers
+      const place = placeOf(typeof last === 'string' ? last : undefined, logs_after)
       const stream = openStream(request, reply, clock, daemon.signal)
-      const leave = feed.listen(typeof last === 'string' ? last : undefined, (message) => stream.send(message))
+      const leave = feed.listen(place.message, (message) => {
+        place.message = message.id
+        stream.send({ ...message, id: logs ? idOf(place) : message.id })
+      })
       if (execution !== undefined) {
         watching.set(stream, execution)
         stream.send({ event: 'progress', data: { execution, progress: history.progress.of(execution) ?? null } })
+      }
+      if (execution !== undefined && logs) {
+        const ended = (): boolean => {
+          stream.send({ event: 'log_end', data: { execution } })
+          // Another attempt writes more.
+          return false
+        }
+        const line = (data: LogLineData): boolean => {
+          place.line = data.id
+          return stream.send({ id: idOf(place), event: 'log', data: { execution, ...data } })
+        }
+        const of = { execution, task, level, after: place.line }
+        void daemon.keep('following a log', follow(daemon.program, stream, of, { line, ended }))
       }
       stream.gone.addEventListener('abort', () => {
         leave()
@@ -118,4 +146,19 @@ export function addEvents(app: Api, daemon: Daemon, { version }: About): void {
       )
     },
   })
+}
+
+/** What a client saw last: of the messages for all, and of the log that it follows. */
+interface Place {
+  message: string | undefined
+  line: number
+}
+
+function placeOf(last: string | undefined, after: number): Place {
+  const [message, line = ''] = last?.split('/') ?? []
+  return { message, line: /^\d{1,15}$/.test(line) ? Math.max(Number(line), after) : after }
+}
+
+function idOf({ message, line }: Place): string {
+  return `${message}/${line}`
 }

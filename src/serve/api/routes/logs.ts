@@ -2,21 +2,18 @@
 
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import { isFinal } from '../../../core/states.ts'
 import type { LogFilter, LogLine } from '../../../history/history.ts'
 import type { Daemon } from '../../parts.ts'
 import { type Api, problems } from '../route.ts'
 import { executionId, taskId } from '../schema/execution.ts'
+import { logLevel } from '../schema/log.ts'
+import { follow } from '../stream/follow.ts'
 import { openStream } from '../stream/sse.ts'
 
 const PATH = '/replication/executions/:id/logs'
-/** How often a followed log is looked at, in milliseconds. */
-const INTERVAL = 500
-/** Lines that are sent before others get their turn. */
-const AT_ONCE = 500
 
 const logsQuery = z.strictObject({
-  level: z.enum(['debug', 'info', 'warning', 'error']).default('debug').describe('This level and above'),
+  level: logLevel.default('debug').describe('This level and above'),
   follow: z.stringbool().default(false).describe('Server-sent events, each with a line as JSON, until it has ended'),
 })
 
@@ -44,42 +41,29 @@ export function addLogs(app: Api, daemon: Daemon): void {
         response: { 200: text, ...problems(404) },
       },
       async handler(request, reply) {
-        const { level, follow } = request.query
+        const { level, follow: isFollowed } = request.query
         const { id } = request.params
         const task = 'task' in request.params ? request.params.task : undefined
-        const execution = history.executions.get(id)
+        history.executions.get(id)
         if (task !== undefined) history.tasks.get(id, task)
         const wanted = { level, ...(task === undefined ? {} : { task }) }
-        if (!follow) {
+        if (!isFollowed) {
           reply.type('text/plain; charset=utf-8')
           // Fastify sends streams as they are, whatever the schema says.
           return Readable.from(lines(id, wanted)) as never
         }
         const stream = openStream(request, reply, clock, daemon.signal)
         const last = request.headers['last-event-id']
-        let after = typeof last === 'string' && /^\d{1,15}$/.test(last) ? Number(last) : 0
-        let isRunning = !isFinal(execution.status)
-        // Read once more after the end: the last lines are written with it.
-        for (let more = true; more && !stream.gone.aborted; ) {
-          more = isRunning
-          isRunning = isRunning && !isFinal(history.executions.get(id).status)
-          let sent = 0
-          for (const line of history.logs.list(id, { ...wanted, after })) {
-            after = line.id
-            const { time, task_id } = line
-            if (
-              !stream.send({
-                id: String(line.id),
-                event: 'log',
-                data: { time, level: line.level, task_id, text: line.text },
-              })
-            )
-              break
-            sent += 1
-            if (sent % AT_ONCE === 0) await clock.sleep(1, stream.gone).catch(() => {})
-          }
-          if (more) await clock.sleep(INTERVAL, stream.gone).catch(() => {})
-        }
+        const after = typeof last === 'string' && /^\d{1,15}$/.test(last) ? Number(last) : 0
+        await follow(
+          daemon.program,
+          stream,
+          { execution: id, ...wanted, after },
+          {
+            line: (data) => stream.send({ id: String(data.id), event: 'log', data }),
+            ended: () => true,
+          },
+        )
         stream.send({ event: 'end', data: {} })
         stream.close()
       },

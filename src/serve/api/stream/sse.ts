@@ -1,11 +1,14 @@
 /** One client of server-sent events (HTML standard, 9.2). */
 
+import { once } from 'node:events'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../../../core/cancel.ts'
 
 export interface Stream {
   /** False once the client is gone. */
   send(message: Message): boolean
+  /** Resolves when little waits for the client, at once for a quick one, and when it is gone: who sends much waits for it. */
+  drained(): Promise<void>
   /** Aborted when the client is gone, or `close` was called. */
   readonly gone: AbortSignal
   close(): void
@@ -20,6 +23,8 @@ export interface Message {
 
 /** Bytes that may wait for a slow client. It comes back and says what it saw last. */
 const MOST_WAITING = 1024 * 1024
+/** Bytes that may wait while more are to come. */
+const LITTLE_WAITING = 64 * 1024
 /** Proxies close what is silent for longer, in milliseconds. */
 const SILENCE = 15_000
 /** Milliseconds after which a client that was cut off comes back. */
@@ -42,6 +47,12 @@ export function openStream(request: FastifyRequest, reply: FastifyReply, clock: 
     return false
   }
   const signal = AbortSignal.any([gone.signal, end])
+  async function drained(): Promise<void> {
+    while (raw.writableLength > LITTLE_WAITING && !signal.aborted) {
+      // Rejects when the client is gone.
+      await once(raw, 'drain', { signal }).catch(() => {})
+    }
+  }
   async function keepOpen(): Promise<void> {
     try {
       for (;;) {
@@ -67,6 +78,7 @@ export function openStream(request: FastifyRequest, reply: FastifyReply, clock: 
   return {
     gone: signal,
     close,
+    drained,
     send: ({ id, event, data }) =>
       write(messageText(id, event, typeof data === 'string' ? data : JSON.stringify(data))),
   }

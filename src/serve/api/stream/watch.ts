@@ -12,9 +12,12 @@ export interface Watch {
 /** At most so many are looked at: those that run, and the newest. */
 const MOST = 100
 
-export function createWatch({ executions }: Pick<History, 'executions'>): Watch {
+export function createWatch({ executions, locks, version }: Pick<History, 'executions' | 'locks' | 'version'>): Watch {
   /** By their number: as they were. */
   let known: ReadonlyMap<number, string> | undefined
+
+  /** Nothing is read again until something is written. */
+  let seen: string | undefined
 
   function current(): ReadonlyMap<number, Execution> {
     const page = { order: 'id', descending: true, offset: 0, limit: MOST } as const
@@ -24,6 +27,11 @@ export function createWatch({ executions }: Pick<History, 'executions'>): Watch 
 
   return {
     look() {
+      // A process that has died has written nothing of it.
+      locks.markInterrupted()
+      const written = version()
+      if (written === seen) return []
+      seen = written
       const now = new Map(current())
       // One that ran, and is not among the newest.
       for (const [id, text] of known ?? []) {
