@@ -17,6 +17,7 @@ import type { Endpoint } from '../engine/endpoint.ts'
 import { EXPIRY_MARGIN } from '../http/auth/auth.ts'
 import { createHttpClient, type HttpClientOptions } from '../http/client.ts'
 import { createGuard } from '../http/guard.ts'
+import type { SharedLimits } from '../http/limiter.ts'
 import { isMetadata, proxyFromEnvironment } from '../http/proxy/address.ts'
 import { addTo, type Redactor } from '../http/redact.ts'
 import type { TrustOptions } from '../http/trust/context.ts'
@@ -64,6 +65,14 @@ export interface ConnectionOptions {
   readonly cache?: Cache | undefined
   /** For every registry, instead of looking for one. */
   readonly credential?: Credential
+  /** Shares the limits of a registry with other processes; absent: they hold for this one. */
+  readonly budgets?: Budgets | undefined
+}
+
+/** `name` says of what; the same in each process that shares it. */
+export interface Budgets {
+  throttle(name: string, rate: number): Throttle
+  connections(name: string, count: number): NonNullable<SharedLimits['connections']>
 }
 
 /** Time and chance as a test wants them. */
@@ -139,7 +148,10 @@ export function createConnections(options: ConnectionOptions): Connections {
   /** One budget for each registry, shared by all its users. */
   function throttle({ name, limits }: Registry): Throttle | undefined {
     if (limits?.bandwidth === undefined) return undefined
-    const budget = throttles.get(name) ?? createThrottle(limits.bandwidth, options.timing?.clock)
+    const budget =
+      throttles.get(name) ??
+      options.budgets?.throttle(`bytes ${name}`, limits.bandwidth) ??
+      createThrottle(limits.bandwidth, options.timing?.clock)
     throttles.set(name, budget)
     return budget
   }
@@ -285,7 +297,7 @@ function sendable(found: Credential, { name, type }: Registry): SentCredential {
 /** What all clients for a registry share: trust, limits, time. */
 async function clientOptions(
   registry: Registry,
-  { userAgent, timing, redactor, trace }: ConnectionOptions,
+  { userAgent, timing, redactor, trace, budgets }: ConnectionOptions,
   surroundings: TrustSurroundings,
 ) {
   return {
@@ -298,7 +310,16 @@ async function clientOptions(
     ...timing,
     ...(registry.insecure === undefined ? {} : { insecure: registry.insecure }),
     ...(registry.limits === undefined ? {} : { limits: registry.limits }),
+    ...(budgets ? { shared: sharedLimits(registry, budgets) } : {}),
     ...(registry.allow_addresses === undefined ? {} : { allowAddresses: registry.allow_addresses }),
+  }
+}
+
+function sharedLimits({ name, limits }: Registry, budgets: Budgets): SharedLimits {
+  const { connections, requests_per_second: rate } = limits ?? {}
+  return {
+    connections: connections === undefined ? undefined : budgets.connections(name, connections),
+    requests: rate === undefined ? undefined : budgets.throttle(`requests ${name}`, rate),
   }
 }
 

@@ -47,7 +47,7 @@ export interface ContentSource {
 /** What is remembered of a blob that is being written, so that another process can resume it. Its methods do not throw. */
 export interface Checkpoint {
   /** What was saved last, by any process; undefined if there is nothing, or if a running execution is writing the blob. */
-  load(): string | undefined
+  load(): string | undefined | Promise<string | undefined>
   /** `state` is the store's own and may be a secret; `offset` is how many bytes the store has confirmed. */
   save(state: string, offset: number): void
   /** Call when the blob is written, or when what was saved has become useless. */

@@ -11,7 +11,7 @@ import { createAllowance } from './allowance.ts'
 import type { Signature } from './auth/auth.ts'
 import { createPartAuthenticator } from './auth/parts.ts'
 import { requestToken } from './auth/server.ts'
-import { createLimiter, type Lane } from './limiter.ts'
+import { createLimiter, type Lane, type SharedLimits } from './limiter.ts'
 import { proxyAddress } from './proxy/address.ts'
 import { type AgentOptions, SLOW_ANSWER } from './proxy/agent.ts'
 import { addTo, createRedactor, type TellSecret } from './redact.ts'
@@ -35,6 +35,8 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
   /** Those for some repositories only. */
   readonly parts?: (() => Promise<readonly PartCredential[]>) | undefined
   readonly limits?: Limits | undefined
+  /** Those of the limits that hold over several processes. */
+  readonly shared?: SharedLimits | undefined
   /** What the registry may name although only this machine reaches it. */
   readonly allowAddresses?: readonly string[] | undefined
   /** Refusals other than 401 that mean that what was sent has expired. */
@@ -100,6 +102,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const limiter = createLimiter({
     connections: options.limits?.connections,
     requestsPerSecond: options.limits?.requests_per_second,
+    shared: options.shared,
     clock,
   })
 

@@ -22,10 +22,19 @@ export interface Limiter {
   readonly window: number
 }
 
+/** What several processes share of the limits of one host. */
+export interface SharedLimits {
+  /** One of the host's connections; the result gives it back. */
+  readonly connections?: { take(signal: AbortSignal): Promise<() => void> } | undefined
+  readonly requests?: { take(count: number, signal: AbortSignal): Promise<void> | undefined } | undefined
+}
+
 export interface LimiterOptions {
   /** Default 32. */
   readonly connections?: number | undefined
   readonly requestsPerSecond?: number | undefined
+  /** Asked beside this process's own window; its rate is in place of `requestsPerSecond`. */
+  readonly shared?: SharedLimits | undefined
   readonly clock: Clock
 }
 
@@ -40,9 +49,9 @@ const SMALL_FIRST: readonly Lane[] = ['small', 'read', 'write']
 const STREAMS_FIRST: readonly Lane[] = ['read', 'write', 'small']
 
 export function createLimiter(options: LimiterOptions): Limiter {
-  const { clock } = options
+  const { clock, shared } = options
   const connections = Math.max(1, options.connections ?? CONNECTIONS)
-  const interval = options.requestsPerSecond ? 1000 / options.requestsPerSecond : 0
+  const interval = options.requestsPerSecond && !shared?.requests ? 1000 / options.requestsPerSecond : 0
   const busy: Record<Lane, number> = { small: 0, read: 0, write: 0 }
   const queues: Record<Lane, Set<Waiter>> = { small: new Set(), read: new Set(), write: new Set() }
   let window = connections
@@ -116,6 +125,13 @@ export function createLimiter(options: LimiterOptions): Limiter {
     }
   }
 
+  /** A stream beside one of the other lane, and the only small request beside streams, wait for no other process, as they wait for none of the
+   *  window: what they wait for may be their own process's. */
+  function mayWait(lane: Lane): boolean {
+    const others = busy.small + busy.read + busy.write - busy[lane]
+    return busy[lane] > 1 || others === 0
+  }
+
   return {
     async acquire(lane, signal, bypassQueue = false) {
       throwIfAborted(signal)
@@ -125,19 +141,21 @@ export function createLimiter(options: LimiterOptions): Limiter {
         if (waiting) await waiting
       }
       let held = true
+      let giveBack: (() => void) | undefined
       const release = () => {
         if (!held) return
         held = false
         busy[lane] -= 1
+        giveBack?.()
         pump()
       }
-      if (interval > 0 || pausedUntil > clock.monotonic()) {
-        try {
-          await turn(signal)
-        } catch (error) {
-          release()
-          throw error
-        }
+      try {
+        if (shared?.connections && !bypassQueue && mayWait(lane)) giveBack = await shared.connections.take(signal)
+        if (shared?.requests) await shared.requests.take(1, signal)
+        if (interval > 0 || pausedUntil > clock.monotonic()) await turn(signal)
+      } catch (error) {
+        release()
+        throw error
       }
       return release
     },

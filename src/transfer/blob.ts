@@ -4,7 +4,7 @@ import { SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
-import { audienceOf, blobKey, type Job } from './job.ts'
+import { audienceOf, blobKey, type Found, type Job } from './job.ts'
 import { sendBlob } from './send.ts'
 import { namedBlob, tell } from './story.ts'
 
@@ -53,7 +53,15 @@ async function bring(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
     )
     if (isHome && (await mounted(blob, home.repository, asked, job, ctx))) return
   }
-  const arrival = arrive(blob, asked, job, ctx)
+  const alone: Found = { waited: false }
+  const arrival =
+    state.others?.alone(
+      blob,
+      { registry: destination.registry, repository: destination.repository },
+      ctx,
+      () => state.siblings.declineBlob(job.artifact, blob, job.member),
+      (held, found) => arrive(blob, asked, found, job, held),
+    ) ?? arrive(blob, asked, alone, job, ctx)
   if (!home) {
     // From now on other repositories of this registry wait for this one and mount the blob from it.
     state.homes.set(homeKey, { repository: destination.repository, ready: arrival })
@@ -79,10 +87,17 @@ async function mounted(
   return true
 }
 
-async function arrive(blob: Descriptor, asked: Set<string>, job: Job, ctx: Context): Promise<void> {
+async function arrive(
+  blob: Descriptor,
+  asked: Set<string>,
+  { waited, home }: Found,
+  job: Job,
+  ctx: Context,
+): Promise<void> {
   const { state, source, destination, moved } = job
   const isDamaged = job.damaged?.has(blob.digest) ?? false
-  if (!job.newRepository && !isDamaged && (await destination.store.hasBlob(blob, ctx))) {
+  const mayBeThere = !job.newRepository || waited || home !== undefined
+  if (mayBeThere && !isDamaged && (await destination.store.hasBlob(blob, ctx))) {
     moved.bytes_present += blob.size
     tell(`${namedBlob(blob)} was already there`, ctx)
     ctx.emit({ type: 'blob-ended', id: '', outcome: 'present', size: blob.size })
@@ -93,6 +108,7 @@ async function arrive(blob: Descriptor, asked: Set<string>, job: Job, ctx: Conte
   if (!isDamaged) {
     const isSameRegistry = source.registry === destination.registry
     const hint = hints?.homeOf(destination.registry, blob.digest)
+    if (home !== undefined && (await mounted(blob, home, asked, job, ctx))) return
     if (isSameRegistry && (await mounted(blob, source.repository, asked, job, ctx))) return
     if (hint !== undefined && (await mounted(blob, hint, asked, job, ctx))) return
   }

@@ -21,7 +21,7 @@ export const REMEMBERED_BLOB = 16 * 1024 * 1024
 export interface TransferState {
   /** The slots of a destination registry; undefined: the slots of streams that several destinations share. A destination that hangs blocks
    *  only its own. */
-  readonly slots: (destination: string | undefined, isSmall: boolean) => Slots
+  readonly slots: (destination: string | undefined, isSmall: boolean) => Pick<Slots, 'use'>
   /** By destination registry, repository and digest: blobs that are there, or on their way. */
   readonly blobs: Once<void>
   /** Keys of `blobs` that failed, and whose bytes the progress knows already. */
@@ -46,6 +46,27 @@ export interface TransferState {
   readonly hints?: BlobHints | undefined
   /** Clients that wait for what is copied. */
   readonly audience?: Audience | undefined
+  /** Absent: this process copies all of the run. */
+  readonly others?: Others | undefined
+}
+
+/** Other processes that carry tasks of the same run. */
+export interface Others {
+  /** Calls `bring` while no other process brings the blob to this registry; `waiting` is called where one does. */
+  alone(
+    blob: Descriptor,
+    destination: Location,
+    ctx: Context,
+    waiting: () => void,
+    bring: (ctx: Context, found: Found) => Promise<void>,
+  ): Promise<void>
+}
+
+export interface Found {
+  /** Another process brought the blob meanwhile, or tried to. */
+  readonly waited: boolean
+  /** The repository that a process of this run brought it to. */
+  readonly home?: string
 }
 
 /** Where blobs of a destination registry (its name) are, as earlier runs have seen it; the registry has the last word. */
@@ -73,6 +94,7 @@ export function createTransferState(options: {
   readonly patience?: number | undefined
   readonly unkept?: TransferState['unkept']
   readonly audience?: Audience | undefined
+  readonly others?: Others | undefined
 }): TransferState {
   return {
     slots: options.slots,
@@ -89,6 +111,7 @@ export function createTransferState(options: {
     checkpoint: options.checkpoint,
     hints: options.hints,
     audience: options.audience,
+    others: options.others,
   }
 }
 

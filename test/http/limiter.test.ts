@@ -90,3 +90,56 @@ async function started(limiter: Limiter, lane: Lane, count: number): Promise<num
   await new Promise((resolve) => setImmediate(resolve))
   return running
 }
+
+test('asks for a connection that other processes share, but not for the other half of a copy', async () => {
+  let out = 0
+  const connections = {
+    take: async () => {
+      out += 1
+      return () => {
+        out -= 1
+      }
+    },
+  }
+  const limiter = createLimiter({ connections: 8, shared: { connections }, clock: fastClock() })
+  const releases = [await limiter.acquire('write', signal), await limiter.acquire('write', signal)]
+  expect(out).toBe(2)
+  releases.push(await limiter.acquire('read', signal), await limiter.acquire('small', signal, true))
+  expect(out).toBe(2)
+  for (const release of releases) release()
+  expect(out).toBe(0)
+})
+
+test('a stop while it waits for other processes gives its slot back', async () => {
+  const connections = {
+    take: (stop: AbortSignal) => new Promise<() => void>((_, no) => stop.addEventListener('abort', no)),
+  }
+  const limiter = createLimiter({ connections: 1, shared: { connections }, clock: fastClock() })
+  const stop = new AbortController()
+  const waiting = limiter.acquire('small', stop.signal)
+  stop.abort(new CancelledError('stopped', 1))
+  await expect(waiting).rejects.toThrow()
+  const next = new AbortController()
+  const second = limiter.acquire('small', next.signal)
+  await Promise.resolve()
+  next.abort(new CancelledError('stopped again', 1))
+  await expect(second).rejects.toThrow()
+})
+
+test('takes the rate that other processes share in place of its own', async () => {
+  let requests = 0
+  const shared = {
+    requests: {
+      take: (count: number) => {
+        requests += count
+        return undefined
+      },
+    },
+  }
+  const clock = fastClock()
+  const limiter = createLimiter({ requestsPerSecond: 1, shared, clock })
+  const began = clock.monotonic()
+  for (let request = 0; request < 5; request += 1) (await limiter.acquire('small', signal))()
+  expect(requests).toBe(5)
+  expect(clock.monotonic() - began).toBeLessThan(1000)
+})

@@ -9,6 +9,7 @@ import { missingHelm } from './clients.ts'
 import { buildIfStale } from './fresh-build.ts'
 import { missingHarbor } from './harbor.ts'
 import { missingMoto } from './moto.ts'
+import { missingRedis } from './redis.ts'
 import { missingPrograms } from './secret-service.ts'
 import { missingServers } from './servers.ts'
 import { missingShells } from './shells.ts'
@@ -24,6 +25,7 @@ export function setup(): void {
   const clients = missingClients()
   const missing = [
     ...missingServers(),
+    ...missingRedis(),
     ...missingHarbor(),
     ...missingMoto(),
     ...missingHelm(),

@@ -88,7 +88,7 @@ export async function leftBehind(
   checkpoint: Checkpoint,
   ctx: Context,
 ): Promise<Left> {
-  const state = checkpoint.load()
+  const state = await checkpoint.load()
   if (state === undefined) return { upload: undefined, forgotten: false, held: false }
   const held = state.startsWith(HELD)
   const session = begun({ location: locationIn(state), minimum: 0 })

@@ -130,7 +130,7 @@ export async function uploadBlob(
 
 /** Tells the checkpoint how much the registry keeps of an upload that was stopped: of this attempt's bytes, those that it has written by now. */
 async function noteKept(target: UploadTarget, upload: Upload, sent: number, checkpoint: Checkpoint): Promise<void> {
-  if (checkpoint.load() === undefined) return
+  if ((await checkpoint.load()) === undefined) return
   const ctx: Context = { signal: AbortSignal.timeout(LAST_ANSWER), emit: () => {} }
   try {
     const kept = await recover(target, upload, sent, ctx)

@@ -1,0 +1,139 @@
+/** Permits that several processes share: at most so many holders of a key at once. A permit is renewed while it is held, and ends with a holder that dies. */
+
+import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { abortReason, type Clock, systemClock } from '../../core/cancel.ts'
+import { NetworkError } from '../../core/errors.ts'
+
+export interface Permit {
+  /** Aborted, by a `NetworkError` that may be retried, before another process can have taken a permit that could not be renewed. */
+  readonly lost: AbortSignal
+  /** Another process held it meanwhile. */
+  readonly waited: boolean
+  /** May be called again. */
+  release(): void
+}
+
+export interface Permits {
+  /** Waits until the key has fewer than `limit` holders; `waiting` is called once where that is not so at once. */
+  take(key: string, limit: number, signal: AbortSignal, waiting?: () => void): Promise<Permit>
+  /** Ends the renewals. Permits still held end by themselves. */
+  close(): void
+}
+
+export interface PermitOptions {
+  /** Milliseconds after which a permit that is not renewed is free again. Default 15 s. */
+  readonly life?: number
+  readonly clock?: Clock
+}
+
+const LIFE = 15_000
+/** How often a permit is renewed within its life. */
+const RENEWALS = 5
+/** Milliseconds between two looks of those who wait: short works end soon, and a hundred waiters must be cheap. */
+const LOOKS = [5, 10, 20, 50] as const
+const LAST_LOOK = 100
+
+/** By the server's clock, so that the clocks of the holders do not matter. Gives 1 where the caller holds a permit now. A holder that asks again renews. */
+const TAKE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1`
+
+interface Holding {
+  readonly key: string
+  readonly limit: number
+  readonly token: string
+  readonly lost: AbortController
+  /** Until when it is ours for sure, by this process's monotonic clock: counted from before the request that renewed it. */
+  until: number
+}
+
+export function createPermits(redis: Redis, { life = LIFE, clock = systemClock }: PermitOptions = {}): Permits {
+  const held = new Set<Holding>()
+  let timer: NodeJS.Timeout | undefined
+
+  async function ask(holding: Holding): Promise<boolean> {
+    const asked = clock.monotonic()
+    const isOurs = (await redis.eval(TAKE, 1, holding.key, holding.token, holding.limit, life)) === 1
+    if (isOurs) holding.until = asked + life
+    return isOurs
+  }
+
+  /** A timer that comes late, as in a process that stood still, finds the permit over: it is given up before anything else is done with it. */
+  function renew(): void {
+    const soon = clock.monotonic() + life / RENEWALS
+    for (const holding of held) {
+      if (holding.until < soon) {
+        lose(holding, 'it could not be renewed in time')
+        continue
+      }
+      ask(holding).then(
+        (isOurs) => {
+          if (!isOurs) lose(holding, 'another process has it')
+        },
+        // The server may be back before the permit is over.
+        () => {},
+      )
+    }
+  }
+
+  function lose(holding: Holding, why: string): void {
+    if (!held.delete(holding)) return
+    holding.lost.abort(new NetworkError(`the lease ended: ${why}`, { retryable: true }))
+    giveBack(holding)
+  }
+
+  /** Where this fails the permit ends by itself. */
+  function giveBack({ key, token }: Holding): void {
+    redis.zrem(key, token).catch(() => {})
+  }
+
+  return {
+    async take(key, limit, signal, waiting) {
+      const holding: Holding = { key, limit, token: randomUUID(), lost: new AbortController(), until: 0 }
+      let looks = 0
+      try {
+        while (!(await unlessAborted(ask(holding), signal))) {
+          if (looks === 0) waiting?.()
+          await clock.sleep(LOOKS[looks] ?? LAST_LOOK, signal)
+          looks += 1
+        }
+      } catch (error) {
+        // An answer that was not waited for may have been a yes.
+        giveBack(holding)
+        throw error
+      }
+      held.add(holding)
+      timer ??= setInterval(renew, life / RENEWALS).unref()
+      return {
+        lost: holding.lost.signal,
+        waited: looks > 0,
+        release() {
+          if (held.delete(holding)) giveBack(holding)
+        },
+      }
+    },
+    close() {
+      clearInterval(timer)
+      timer = undefined
+    },
+  }
+}
+
+/** The client holds commands back while its server is away; a stop does not wait for that. */
+function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) {
+    answer.catch(() => {})
+    return Promise.reject(abortReason(signal))
+  }
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortReason(signal))
+    signal.addEventListener('abort', onAbort, { once: true })
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,132 @@
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { shareConnections } from '../../../src/queue/shared/connections.ts'
+import { createPermits, type PermitOptions, type Permits } from '../../../src/queue/shared/permits.ts'
+import { hasRedis, type RealRedis, startRedis } from '../../support/redis.ts'
+
+const never = new AbortController().signal
+
+describe.skipIf(!hasRedis())('permits over a real Redis', () => {
+  let server: RealRedis
+  const open: { client: Redis; permits: Permits }[] = []
+
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  beforeEach(async () => {
+    for (const { client, permits } of open.splice(0)) {
+      permits.close()
+      client.disconnect()
+    }
+    await server.start()
+  })
+  afterAll(async () => {
+    for (const { client, permits } of open) {
+      permits.close()
+      client.disconnect()
+    }
+    await server.stop()
+  })
+
+  /** As another process has them. */
+  function holder(options?: PermitOptions): { client: Redis; permits: Permits } {
+    const client = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
+    client.on('error', () => {})
+    const made = { client, permits: createPermits(client, options) }
+    open.push(made)
+    return made
+  }
+
+  test('lets no more than the limit hold a key, over several holders', async () => {
+    const holders = [holder(), holder(), holder()]
+    let running = 0
+    let most = 0
+    await Promise.all(
+      Array.from({ length: 30 }, async (_, index) => {
+        const permit = await holders[index % 3]?.permits.take('limited', 4, never)
+        running += 1
+        most = Math.max(most, running)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        running -= 1
+        permit?.release()
+      }),
+    )
+    expect(most).toBe(4)
+  })
+
+  test('says that another one held it, and calls back before it waits', async () => {
+    const [one, two] = [holder(), holder()]
+    const first = await one.permits.take('told', 1, never)
+    expect(first.waited).toBe(false)
+    const second = await new Promise<{ waited: boolean }>((resolve) => {
+      void two.permits.take('told', 1, never, () => first.release()).then(resolve)
+    })
+    expect(second.waited).toBe(true)
+  })
+
+  test('is free again once its holder has died', async () => {
+    const [dead, alive] = [holder({ life: 300 }), holder({ life: 300 })]
+    await dead.permits.take('inherited', 1, never)
+    dead.permits.close()
+    dead.client.disconnect()
+    const permit = await alive.permits.take('inherited', 1, never)
+    expect(permit.waited).toBe(true)
+  })
+
+  test('stays with a holder that lives, far beyond its life', async () => {
+    const [one, two] = [holder({ life: 300 }), holder({ life: 300 })]
+    const permit = await one.permits.take('kept', 1, never)
+    const soon = AbortSignal.timeout(1500)
+    await expect(two.permits.take('kept', 1, soon)).rejects.toThrow()
+    expect(permit.lost.aborted).toBe(false)
+  })
+
+  test('survives a restart that forgets everything', async () => {
+    const { permits } = holder({ life: 5000 })
+    const permit = await permits.take('restarted', 1, never)
+    await server.kill()
+    await server.start()
+    const other = holder()
+    await expect.poll(() => other.client.zcard('restarted'), { timeout: 60_000 }).toBe(1)
+    expect(permit.lost.aborted).toBe(false)
+  })
+
+  test('is lost before its life is over where the server stays away', async () => {
+    const { permits } = holder({ life: 500 })
+    const permit = await permits.take('cut off', 1, never)
+    await server.kill()
+    await expect.poll(() => permit.lost.aborted, { timeout: 60_000 }).toBe(true)
+    expect(String(permit.lost.reason)).toContain('could not be renewed')
+  })
+
+  test('a stop ends the wait, also while the server is away', async () => {
+    const { permits } = holder()
+    await server.kill()
+    const stop = new AbortController()
+    const waiting = permits.take('stopped', 1, stop.signal)
+    stop.abort()
+    await expect(waiting).rejects.toThrow()
+  })
+
+  test('connections: several requests in a row ask once, and no more than the limit are out', async () => {
+    const [one, two] = [holder(), holder()]
+    const pools = [one, two].map(({ permits }) => shareConnections(permits, 'host', 3))
+    let out = 0
+    let most = 0
+    const before = Number((await one.client.info('commandstats')).match(/cmdstat_eval:calls=(\d+)/)?.[1] ?? 0)
+    await Promise.all(
+      Array.from({ length: 300 }, async (_, index) => {
+        const release = await pools[index % 2]?.take(never)
+        out += 1
+        most = Math.max(most, out)
+        await Promise.resolve()
+        out -= 1
+        release?.()
+        release?.()
+      }),
+    )
+    const asked = Number((await one.client.info('commandstats')).match(/cmdstat_eval:calls=(\d+)/)?.[1]) - before
+    expect(most).toBeLessThanOrEqual(3)
+    expect(asked).toBeGreaterThan(0)
+  })
+})
