@@ -1,5 +1,6 @@
 /** Changes files for the API: with the record of who did it, and the daemon at its new state before it is answered. */
 
+import { type LineChange, lineChanges } from '../../config/edit/difference.ts'
 import type { Edit } from '../../config/edit/edit.ts'
 import type { Edited } from '../../config/edit/file.ts'
 import { ConfigurationError, ReadonlyFileError, StaleEditError } from '../../core/errors.ts'
@@ -54,4 +55,12 @@ export async function change(
       cause: error,
     })
   }
+}
+
+/** What an edit does to its file, for the answer of a dry run. */
+export function changesOf({ before, after }: Pick<Edited, 'before' | 'after'>): {
+  readonly changes: boolean
+  readonly lines: readonly LineChange[]
+} {
+  return { changes: before !== after, lines: lineChanges(before, after) }
 }

@@ -40,6 +40,15 @@ test('a policy is written, changed, disabled and removed in its file, and everyt
   expect(dry.body.yaml).toBe(
     'policies:\n  other:\n    source:\n      registry: from\n    destination:\n      registry: to\n      namespace: other\n    filters:\n      tag: v*\n',
   )
+  // The lines that would come, and none of those beside them.
+  const lines = dry.body.lines.map(({ kind, text: line }: Record<string, string>) => `${kind} ${line}`)
+  expect(lines[0]).toMatch(/^added {3}# created \d{4}-\d\d-\d\d by ann$/)
+  expect(lines).toContain('added       tag: v*')
+  expect(lines.join()).not.toMatch(/same|removed|head/)
+  const definition = { ...OTHER, triggers: [{ schedule: '0 2 * * *', timezone: 'UTC' }] }
+  const timed = await ask('POST', `${POLICIES}?dry_run=true`, { body: { name: 'other', definition } })
+  expect(timed.body.next_runs).toHaveLength(3)
+  expect(timed.body.next_runs[0].time).toMatch(/T02:00:00.000Z$/)
   expect(text()).toBe(before)
   const made = await ask('POST', POLICIES, { body: { name: 'other', definition: OTHER } })
   expect(made).toMatchObject({ status: 201, body: { name: 'other', enabled: true, definition: OTHER } })

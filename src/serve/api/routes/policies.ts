@@ -5,12 +5,13 @@ import { definitionsOf } from '../../../config/document/definition.ts'
 import { policyJson } from '../../../config/document/policy.ts'
 import type { Configuration } from '../../../config/load.ts'
 import type { Policy } from '../../../core/policy.ts'
+import { comingRunJson, comingRuns } from '../../../core/schedule.ts'
 import { isFinal } from '../../../core/states.ts'
 import type { Daemon } from '../../parts.ts'
 import { expectOwn } from '../auth/scope.ts'
 import type { Sender } from '../auth/tokens.ts'
 import type { Plain } from '../desk.ts'
-import { type Change, change } from '../editing.ts'
+import { type Change, change, changesOf } from '../editing.ts'
 import { ApiError } from '../problem.ts'
 import { type Api, callerOf, pageHeaders, problems } from '../route.ts'
 import {
@@ -29,6 +30,8 @@ import {
 const PATH = '/replication/policies'
 const tags = ['policies']
 const CHANGES = [404, 409, 412, 422] as const
+/** Times of its schedules that a dry run tells. */
+const NEXT_RUNS = 3
 
 type Fields = Readonly<Record<string, Plain>>
 
@@ -81,7 +84,7 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     if (!wanted.dry) await change(daemon, caller, wanted)
     const { value } = wanted
     const yaml = value === undefined ? '' : desk.yaml('policies', wanted.name, value)
-    return { file: wanted.file, yaml, changes: dry.before !== dry.after }
+    return { file: wanted.file, yaml, ...changesOf(dry), next_runs: after ? nextRuns(after, clock.now()) : [] }
   }
 
   app.route({
@@ -255,6 +258,15 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     const written = await changed(caller, { kind: 'policies', name, file, ...wanted, ifMatch, dry })
     return dry ? written : undefined
   }
+}
+
+function nextRuns(policy: Policy, now: number): z.infer<typeof draft>['next_runs'] {
+  const runs: z.infer<typeof draft>['next_runs'] = []
+  for (const run of comingRuns([policy], now)) {
+    runs.push(comingRunJson(run))
+    if (runs.length === NEXT_RUNS) break
+  }
+  return runs
 }
 
 function named({ policies }: Configuration, name: string): Policy {

@@ -10,7 +10,7 @@ import { placeOf, type Registry } from '../../../core/registry.ts'
 import type { Daemon } from '../../parts.ts'
 import type { Sender } from '../auth/tokens.ts'
 import type { Entered, Plain } from '../desk.ts'
-import { change } from '../editing.ts'
+import { change, changesOf } from '../editing.ts'
 import { ApiError } from '../problem.ts'
 import { record } from '../record.ts'
 import { type Api, callerOf, pageHeaders, problems } from '../route.ts'
@@ -296,7 +296,7 @@ export function addRegistries(app: Api, daemon: Daemon): void {
       const edits = [{ set: ['registries', name], to: value }]
       await change(daemon, caller, { kind: 'registries', name, file, edits, value, ifMatch })
     }
-    return { file, yaml: desk.yaml('registries', name, value), changes: before.before !== before.after }
+    return { file, yaml: desk.yaml('registries', name, value), ...changesOf(before), next_runs: [] }
   }
 }
 

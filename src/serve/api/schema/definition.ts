@@ -5,6 +5,7 @@ import { NAME } from '../../../config/schema.ts'
 import type { Plain } from '../desk.ts'
 import { execution } from './execution.ts'
 import { page, pageSize } from './list.ts'
+import { comingRun } from './schedule.ts'
 
 const plain: z.ZodType<Plain> = z
   .lazy(() => z.union([z.string(), z.number(), z.boolean(), z.array(plain), z.record(z.string(), plain)]))
@@ -27,8 +28,18 @@ export const ifMatch = z.looseObject({
 
 /** The answer of a dry run. */
 export const draft = z
-  .object({ file: z.string(), yaml: z.string().describe('The YAML of it alone'), changes: z.boolean() })
+  .object({
+    file: z.string(),
+    yaml: z.string().describe('The YAML of it alone'),
+    changes: z.boolean(),
+    lines: z
+      .array(z.object({ kind: z.enum(['added', 'removed', 'same']), text: z.string() }))
+      .readonly()
+      .describe('Of the file, from the first line that changes to the last one'),
+    next_runs: z.array(comingRun).describe('Of a policy: the next times of its schedules'),
+  })
   .meta({ id: 'Draft' })
+export type Draft = z.infer<typeof draft>
 
 export const registry = z
   .looseObject({
