@@ -8,6 +8,7 @@ import { azureAcr } from './azure-acr/index.ts'
 import { chartmuseum } from './chartmuseum/index.ts'
 import { dockerHub } from './docker-hub/index.ts'
 import { dockerRegistry } from './docker-registry/index.ts'
+import { gitea } from './gitea/index.ts'
 import { githubGhcr } from './github-ghcr/index.ts'
 import { gitlab } from './gitlab/index.ts'
 import { googleGar } from './google-gar/index.ts'
@@ -28,6 +29,7 @@ export const adapters: readonly AdapterType[] = [
   googleGar,
   githubGhcr,
   gitlab,
+  gitea,
   quay,
   jfrogArtifactory,
   zot,

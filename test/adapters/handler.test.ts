@@ -9,6 +9,7 @@ import { startEcr } from '../fakes/aws-ecr.ts'
 import { startEcrPublic } from '../fakes/aws-ecr-public.ts'
 import { startAcr } from '../fakes/azure-acr.ts'
 import { startDockerHub } from '../fakes/docker-hub.ts'
+import { startFakeGitea } from '../fakes/gitea.ts'
 import { startGitHub } from '../fakes/github-ghcr.ts'
 import { startGitLab } from '../fakes/gitlab.ts'
 import { startGar } from '../fakes/google-gar.ts'
@@ -25,6 +26,7 @@ test.each([
   ['google-gar', startGar, 'Bearer'],
   ['github-ghcr', startGitHub, 'Bearer'],
   ['gitlab', startGitLab, 'Bearer'],
+  ['gitea', startFakeGitea, 'Bearer'],
   ['quay', startQuay, 'Bearer'],
   ['jfrog-artifactory', startArtifactory, 'Basic'],
 ] as const)('at %s', async (_identity, start, scheme) => {

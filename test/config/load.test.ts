@@ -374,6 +374,7 @@ policies:
     ['quay.io', 'quay', 'https://quay.io'],
     ['quay.io.example.com', 'docker-registry', 'https://quay.io.example.com'],
     ['registry.gitlab.com', 'gitlab', 'https://registry.gitlab.com'],
+    ['codeberg.org', 'gitea', 'https://codeberg.org'],
     ['me.jfrog.io', 'jfrog-artifactory', 'https://me.jfrog.io'],
     ['localhost:5000', 'docker-registry', 'http://localhost:5000'],
     ['10.0.0.1:5000', 'docker-registry', 'https://10.0.0.1:5000'],

@@ -206,6 +206,23 @@ export const BODIES: readonly [readonly [string, Sent], ...(readonly [string, Se
     },
   ],
   [
+    'Gitea',
+    {
+      registry: { type: 'gitea' },
+      body: {
+        action: 'created',
+        package: { type: 'container', name: 'app', version: 'v1', owner: { login: 'Team' }, created_at: time },
+      },
+      headers: (text) => ({
+        ...json,
+        'x-gitea-event': 'package',
+        'x-gitea-delivery': 'd-1',
+        'x-hub-signature-256': `sha256=${hmac(text)}`,
+      }),
+      tells,
+    },
+  ],
+  [
     'Quay',
     {
       registry: { type: 'quay' },
