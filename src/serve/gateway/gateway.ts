@@ -12,7 +12,7 @@ import { answerBlob } from './http/blobs.ts'
 import { createCrowd } from './http/crowd.ts'
 import { answerReferrers, answerTags } from './http/lists.ts'
 import { type Asked, askedBy, namespaceIn, TOKEN_PATH } from './http/path.ts'
-import { ClientGone, type Exchange, exchangeOf, refuse, reply } from './http/reply.ts'
+import { begin, ClientGone, type Exchange, exchangeOf, refuse, reply } from './http/reply.ts'
 import { placesOf, type Target, targetsOf } from './policy/targets.ts'
 import { Pulls } from './pull/pulls.ts'
 import { createSpools } from './pull/spool.ts'
@@ -152,5 +152,5 @@ function answerManifest(exchange: Exchange, { descriptor, manifest, warning }: F
     ...(warning === undefined ? {} : { warning }),
   }
   if (manifest) reply(exchange, 200, headers, manifest.bytes)
-  else exchange.response.writeHead(200, { ...headers, 'content-length': String(size) }).end()
+  else begin(exchange, 200, { ...headers, 'content-length': String(size) }).end()
 }

@@ -20,6 +20,7 @@ export function addressOf(
 
 /** Of IPv6 the /64, all of which one machine may have. */
 export function networkOf(address: string): string {
+  if (!address.includes(':')) return address
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? []
   if (mapped !== undefined || !isIPv6(address)) return mapped ?? address
   const [head = '', tail] = address.toLowerCase().split('%')[0]?.split('::') ?? []

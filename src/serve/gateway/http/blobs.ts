@@ -5,7 +5,7 @@ import type { Descriptor } from '../../../core/descriptor.ts'
 import { NetworkError } from '../../../core/errors.ts'
 import type { FoundBlob } from '../artifacts.ts'
 import { type Part, partOf } from './range.ts'
-import { ClientGone, type Exchange, reply, send } from './reply.ts'
+import { begin, ClientGone, type Exchange, reply, send } from './reply.ts'
 
 export interface SentBlob {
   /** Nothing of it was read from the source for this client. */
@@ -38,14 +38,14 @@ export async function answerBlob(exchange: Exchange, found: FoundBlob, ctx: Cont
   }
   const status = part === 'whole' ? 200 : 206
   if (request.method === 'HEAD') {
-    response.writeHead(status, head).end()
+    begin(exchange, status, head).end()
     return { hit: true, bytes: 0 }
   }
   const chunks = bytesOf(found, { first, end }, { ...ctx, signal: AbortSignal.any([ctx.signal, signal]) })
   // What cannot be had at all is refused with a status of its own.
   const begun = await chunks.next()
   let bytes = 0
-  response.writeHead(status, head)
+  begin(exchange, status, head)
   try {
     await send(exchange, joined(begun, chunks), (count) => {
       bytes += count

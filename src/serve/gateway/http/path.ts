@@ -30,11 +30,10 @@ const PATHS = {
 export function askedBy(url: string): Asked {
   const mark = url.indexOf('?')
   const path = decoded(mark < 0 ? url : url.slice(0, mark))
-  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
   if (path === '/v2' || path === '/v2/') return { kind: 'base' }
   if (path === TOKEN_PATH) return { kind: 'token' }
   const tags = PATHS.tags.exec(path)
-  if (tags) return { kind: 'tags', name: nameOf(tags), ...pageOf(query) }
+  if (tags) return { kind: 'tags', name: nameOf(tags), ...pageOf(queryOf(url)) }
   const manifest = PATHS.manifest.exec(path)
   if (manifest) {
     const reference = manifest[2] ?? ''
@@ -46,7 +45,7 @@ export function askedBy(url: string): Asked {
   if (blob) return { kind: 'blob', name: nameOf(blob), digest: digestOf(blob[2]) }
   const referrers = PATHS.referrers.exec(path)
   if (referrers) {
-    const type = query.get('artifactType') ?? undefined
+    const type = queryOf(url).get('artifactType') ?? undefined
     return { kind: 'referrers', name: nameOf(referrers), digest: digestOf(referrers[2]), type }
   }
   throw new Refusal(404, 'UNSUPPORTED', 'the gateway answers manifests, blobs, tags/list and referrers')
@@ -54,8 +53,12 @@ export function askedBy(url: string): Asked {
 
 /** The host that the client means, as containerd says it of a mirror for many. */
 export function namespaceIn(url: string): string | undefined {
+  return url.includes('?') ? (queryOf(url).get('ns') ?? undefined) : undefined
+}
+
+function queryOf(url: string): URLSearchParams {
   const mark = url.indexOf('?')
-  return mark < 0 ? undefined : (new URLSearchParams(url.slice(mark + 1)).get('ns') ?? undefined)
+  return new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1))
 }
 
 function decoded(path: string): string {

@@ -17,23 +17,48 @@ export interface Exchange {
 }
 
 export function exchangeOf(request: IncomingMessage, response: ServerResponse): Exchange {
-  const gone = new AbortController()
-  response.once('close', () => gone.abort(new ClientGone()))
   response.setTimeout(IDLE_MS, () => response.destroy())
-  response.setHeader('docker-distribution-api-version', 'registry/2.0')
-  return { request, response, signal: gone.signal }
+  let gone: AbortSignal | undefined
+  return {
+    request,
+    response,
+    // Most answers are sent in one piece and never look at it.
+    get signal() {
+      gone ??= goneOf(response)
+      return gone
+    },
+  }
+}
+
+function goneOf(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  const onClose = (): void => {
+    if (!response.writableFinished) gone.abort(new ClientGone())
+  }
+  if (response.closed) onClose()
+  else response.once('close', onClose)
+  return gone.signal
+}
+
+/** Sends the head of an answer. */
+export function begin(
+  { response }: Exchange,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): ServerResponse {
+  return response.writeHead(status, { 'docker-distribution-api-version': 'registry/2.0', ...headers })
 }
 
 /** A body that is in memory; of a HEAD only its headers. */
 export function reply(
-  { request, response }: Exchange,
+  exchange: Exchange,
   status: number,
   headers: Readonly<Record<string, string>>,
   body: Uint8Array | string,
 ): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
-  response.writeHead(status, { ...headers, 'content-length': String(bytes.byteLength) })
-  response.end(request.method === 'HEAD' ? undefined : bytes)
+  const response = begin(exchange, status, { ...headers, 'content-length': String(bytes.byteLength) })
+  response.end(exchange.request.method === 'HEAD' ? undefined : bytes)
 }
 
 export function refuse(exchange: Exchange, refusal: Refusal): void {

@@ -45,6 +45,8 @@ export interface Place extends Opened {
 
 /** Milliseconds. */
 const DEFAULT_MAX_AGE = 60_000
+/** How often the files that registries name are looked at, in milliseconds. */
+const LOOK_AGAIN_MS = 1000
 
 export function targetsOf(configuration: Configuration, program: Program): readonly Target[] {
   return configuration.policies.flatMap((policy): Target[] => {
@@ -53,6 +55,7 @@ export function targetsOf(configuration: Configuration, program: Program): reado
     const registry = configuration.registryOf(policy.source.registry)
     const facts = configuration.types.find(({ identity }) => identity === registry.type)
     let last: { readonly from: readonly Endpoint[]; readonly opened: Opened } | undefined
+    let looked = Number.NEGATIVE_INFINITY
     return [
       {
         policy,
@@ -62,11 +65,14 @@ export function targetsOf(configuration: Configuration, program: Program): reado
         hosts: hostsOf(registry, facts),
         defaultNamespace: registry.url === facts?.home ? facts?.defaultNamespace : undefined,
         async open() {
+          const now = program.clock.monotonic()
+          if (last && now - looked < LOOK_AGAIN_MS) return last.opened
           const from = await endpointsOf(policy, configuration, program)
           // A registry's connections are made anew where a file of it has changed.
           if (!last || from.some((endpoint, at) => endpoint !== last?.from[at])) {
             last = { from, opened: openedBy(policy, from) }
           }
+          looked = now
           return last.opened
         },
       },
