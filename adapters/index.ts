@@ -14,6 +14,7 @@ import { gitlab } from './gitlab/index.ts'
 import { googleGar } from './google-gar/index.ts'
 import { harbor } from './harbor/index.ts'
 import { helmHttp } from './helm-http/index.ts'
+import { huaweiSwr } from './huawei-swr/index.ts'
 import { jfrogArtifactory } from './jfrog-artifactory/index.ts'
 import { ociLayout } from './oci-layout/index.ts'
 import { quay } from './quay/index.ts'
@@ -32,6 +33,7 @@ export const adapters: readonly AdapterType[] = [
   gitea,
   quay,
   jfrogArtifactory,
+  huaweiSwr,
   zot,
   helmHttp,
   artifactHub,
