@@ -3,18 +3,21 @@
 import type { Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
-import { isNotFound } from '../../core/errors.ts'
 import { descriptorOf, type Manifest } from '../../core/manifest.ts'
 import { attachmentSubject } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
+import { createAbsences } from './absences.ts'
+import { createBlobs } from './blobs.ts'
 import { Bounded } from './bounded.ts'
 import { createManifests } from './manifests.ts'
 import { type Admission, admit } from './policy/admission.ts'
 import type { Pulled } from './policy/narrowed.ts'
-import { isMade, type Place } from './policy/targets.ts'
+import { repairOf } from './policy/repair.ts'
+import { isMade, type Place, placeKey } from './policy/targets.ts'
 import type { Flight } from './pull/flight.ts'
 import { failureOf, type Pull } from './pull/pull.ts'
 import type { Bring, Pulls } from './pull/pulls.ts'
+import { unlessAborted } from './pull/waiting.ts'
 import { Refusal } from './refusal.ts'
 import { createTags, landing } from './tags.ts'
 
@@ -36,13 +39,23 @@ export interface FoundBlob {
   readonly flight?: Flight
 }
 
+/** Who asks, and how. */
+export interface Asker {
+  /** Only what it is, is asked for: nothing is copied for it. */
+  readonly head: boolean
+  /** Whose share of all pulls it takes. */
+  readonly user: string | undefined
+  /** Aborted when the client goes away: it waits no longer, and what it has started goes on. */
+  readonly signal: AbortSignal
+}
+
+/** Each throws a `Refusal`. */
 export interface Artifacts {
-  /** `head`: nothing is copied for it. Throws a `Refusal`. */
-  tagged(places: readonly Place[], tag: string, head: boolean): Promise<FoundManifest>
-  byDigest(places: readonly Place[], digest: Digest, head: boolean): Promise<FoundManifest>
-  blob(places: readonly Place[], digest: Digest): Promise<FoundBlob>
+  tagged(places: readonly Place[], tag: string, asker: Asker): Promise<FoundManifest>
+  byDigest(places: readonly Place[], digest: Digest, asker: Asker): Promise<FoundManifest>
+  blob(places: readonly Place[], digest: Digest, asker: Asker): Promise<FoundBlob>
   /** Waits until what refers to the subject has been copied with it, if it is on its way. */
-  settled(place: Place, subject: Digest): Promise<void>
+  settled(place: Place, subject: Digest, asker: Asker): Promise<void>
   /** A pull names a blob. */
   named(pull: Pull, blob: Descriptor): void
   /** Another configuration is in force. */
@@ -56,28 +69,21 @@ export interface ArtifactParts {
   readonly ctx: Context
 }
 
-/** Blobs and roots that are remembered, so that a client may ask for one by its digest. */
-const MOST_BLOBS = 50_000
+/** Roots that are remembered, so that a client may ask for one by its digest. */
 const MOST_ROOTS = 20_000
-
-interface Named {
-  readonly blob: Descriptor
-  readonly pulled: Pulled
-}
 
 export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): Artifacts {
   const tags = createTags(clock, ctx)
-  const manifests = createManifests(clock, ctx, (place, blob) => remember(place, blob))
-  const blobs = new Bounded<string, Named>(MOST_BLOBS)
+  const absent = {
+    admissions: createAbsences<Admission>(clock, ({ kind }) => kind === 'refused'),
+    manifests: createAbsences<Manifest | undefined>(clock, (found) => found === undefined),
+    blobs: createAbsences<Descriptor | undefined>(clock, (found) => found === undefined),
+  }
+  const absences = Object.values(absent)
+  const blobs = createBlobs(absent.blobs)
+  const manifests = createManifests(clock, ctx, (place, blob) => blobs.remember(place, blob))
   /** By digest: the tag that a client found it by. */
   const roots = new Bounded<string, Pulled>(MOST_ROOTS)
-  const admitting = new Map<string, Promise<Admission>>()
-
-  function remember(place: Place, blob: Descriptor, pulled?: Pulled): void {
-    const key = at(place, blob.digest)
-    const known = blobs.get(key)
-    blobs.set(key, { blob, pulled: pulled ?? known?.pulled ?? { repository: place.repository } })
-  }
 
   /** One plan for all clients that ask for the same at once. */
   async function admission(place: Place, pulled: Pulled, shallow: boolean): Promise<Admission> {
@@ -87,14 +93,9 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     if (pulled.repository !== place.repository || verdict?.kept === false) {
       return { kind: 'refused', reason: verdict?.rule ?? 'another repository' }
     }
-    const key = `${place.target.policy.name} ${pulled.repository}:${pulled.tag}@${pulled.digest} ${shallow}`
-    const known = admitting.get(key)
-    if (known) return known
-    const asked = admit(place, pulled, { records: history, now: clock.now(), shallow }, ctx).finally(() =>
-      admitting.delete(key),
+    return absent.admissions.find(place, `${pulled.tag}@${pulled.digest} ${shallow}`, () =>
+      admit(place, pulled, { records: history, now: clock.now(), shallow }, ctx),
     )
-    admitting.set(key, asked)
-    return asked
   }
 
   async function there(place: Place, descriptor: Descriptor, tag?: string): Promise<FoundManifest> {
@@ -103,12 +104,17 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
   }
 
   /** Its manifest from the source at once, or from the destination once the run has ended, where the two are not the same. */
-  async function brought(place: Place, pulled: Pulled, pull: Pull): Promise<FoundManifest> {
+  async function brought(
+    place: Place,
+    pulled: Pulled,
+    pull: Pull,
+    { signal }: Pick<Asker, 'signal'>,
+  ): Promise<FoundManifest> {
     if (!isMade(place)) {
-      const manifest = await pull.readManifest(pull.root, ctx)
+      const manifest = await unlessAborted(pull.readManifest(pull.root, ctx), signal)
       return { place, descriptor: descriptorOf(manifest), manifest, hit: false }
     }
-    const failure = failureOf(await pull.done)
+    const failure = failureOf(await unlessAborted(pull.done, signal))
     if (failure) throw failure
     const reference = pulled.tag === undefined ? pull.root : landing(place, pulled.tag)
     const now = await place.to.resolve(reference, ctx)
@@ -116,9 +122,13 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     return { ...(await there(place, now, pulled.tag)), hit: false }
   }
 
-  function started(place: Place, pulled: Pulled, admitted: Bring): Pull {
-    const pull = pulls.start(place, pulled, admitted)
+  function started(place: Place, pulled: Pulled, admitted: Bring, { user }: Asker): Pull {
+    const pull = pulls.start(place, pulled, admitted, user)
     const { tag } = pulled
+    for (const one of absences) one.changed(place)
+    void pull.done.then(() => {
+      for (const one of absences) one.changed(place)
+    })
     if (tag !== undefined) {
       roots.set(at(place, pull.root), pulled)
       void pull.done.then(async (outcome) => {
@@ -133,7 +143,8 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     return pull
   }
 
-  async function taggedIn(place: Place, tag: string, head: boolean): Promise<FoundManifest> {
+  async function taggedIn(place: Place, tag: string, asker: Asker): Promise<FoundManifest> {
+    const { head } = asker
     const pulled = { repository: place.repository, tag }
     const seen = await tags.see(place, tag)
     if (seen.kind === 'absent') {
@@ -146,13 +157,13 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     }
     const { upstream } = seen
     const active = pulls.of(place, pulled, upstream.digest)
-    if (active) return { ...(await brought(place, pulled, active)), hit: true }
+    if (active) return { ...(await brought(place, pulled, active, asker)), hit: true }
     const isShallow = head && !isMade(place)
     const admitted = await admission(place, pulled, isShallow)
     if (admitted.kind === 'bring') {
       roots.set(at(place, upstream.digest), pulled)
       if (isShallow) return { place, descriptor: upstream, hit: false }
-      return brought(place, pulled, started(place, pulled, admitted))
+      return brought(place, pulled, started(place, pulled, admitted, asker), asker)
     }
     // An earlier content of the tag, which the policy let through then.
     const now = admitted.kind === 'there' ? await place.to.resolve(landing(place, tag), ctx) : seen.there
@@ -165,104 +176,115 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
   }
 
   /** An attachment travels with its image, and is not asked for at the source by itself. */
-  async function attached(place: Place, tag: string, subject: Digest): Promise<FoundManifest | undefined> {
-    await settled(place, subject)
+  async function attached(
+    place: Place,
+    tag: string,
+    subject: Digest,
+    asker: Asker,
+  ): Promise<FoundManifest | undefined> {
+    await settled(place, subject, asker)
     const now = await place.to.resolve(tag, ctx)
     return now && there(place, now, tag)
   }
 
-  async function settled(place: Place, subject: Digest): Promise<void> {
+  async function settled(place: Place, subject: Digest, asker: Asker): Promise<void> {
     const known = roots.get(at(place, subject))
     const active = pulls.in(place).find((pull) => pull.hasManifest(subject))
-    if (active) await active.done
+    if (active) await unlessAborted(active.done, asker.signal)
     else if (known?.tag !== undefined && !(await place.to.resolve(subject, ctx))) {
       const admitted = await admission(place, known, false)
-      if (admitted.kind === 'bring') await started(place, known, admitted).done
+      if (admitted.kind === 'bring') await unlessAborted(started(place, known, admitted, asker).done, asker.signal)
     }
   }
 
-  async function fromSource(place: Place, digest: Digest, head: boolean): Promise<FoundManifest | undefined> {
+  async function fromSource(place: Place, digest: Digest, asker: Asker): Promise<FoundManifest | undefined> {
     const known = roots.get(at(place, digest))
     if (known?.tag !== undefined) {
-      const found = await taggedIn(place, known.tag, head)
+      const found = await taggedIn(place, known.tag, asker)
       if (found.descriptor.digest === digest) return found
     }
     const pulled = pulledBy(digest, place)
     if (!pulled) return undefined
-    const admitted = await admission(place, pulled, head)
+    const admitted = await admission(place, pulled, asker.head)
     if (admitted.kind !== 'bring') return undefined
-    if (!head) return brought(place, pulled, started(place, pulled, admitted))
+    if (!asker.head) return brought(place, pulled, started(place, pulled, admitted, asker), asker)
     const descriptor = await place.from.resolve(digest, ctx)
     return descriptor && { place, descriptor, hit: false }
   }
 
   return {
-    async tagged(places, tag, head) {
+    async tagged(places, tag, asker) {
       const rules: string[] = []
       for (const place of places) {
         const { selection, policy } = place.target
         const subject = attachmentSubject(tag)
         const verdict = selection.tag(tag)
         if (subject && !selection.tags?.includes(tag)) {
-          const found = await attached(place, tag, subject)
+          const found = await attached(place, tag, subject, asker)
           if (found) return found
           rules.push(`${tag} did not come with its image`)
         } else if (selection.digest !== undefined) rules.push(`policy ${policy.name} has digest: ${selection.digest}`)
-        else if (verdict.kept) return taggedIn(place, tag, head)
+        else if (verdict.kept) return taggedIn(place, tag, asker)
         else rules.push(`policy ${policy.name} has ${verdict.rule}`)
       }
       throw new Refusal(404, 'MANIFEST_UNKNOWN', `${tag} is not selected: ${rules.join('; ')}`)
     },
-    async byDigest(places, digest, head) {
+    async byDigest(places, digest, asker) {
       for (const place of places) {
         const active = pulls.in(place).find((pull) => pull.hasManifest(digest))
         if (active) {
-          const manifest = await active.readManifest(digest, ctx)
+          const manifest = await unlessAborted(active.readManifest(digest, ctx), asker.signal)
           return { place, descriptor: descriptorOf(manifest), manifest, hit: true }
         }
-        const manifest = await manifests.find(place, digest)
+        const manifest = await absent.manifests.find(place, digest, () => manifests.find(place, digest))
         if (manifest) return { place, descriptor: descriptorOf(manifest), manifest, hit: true }
       }
       for (const place of places) {
-        const found = await fromSource(place, digest, head)
+        const found = await fromSource(place, digest, asker)
         if (found) return found
       }
       const hint = 'the destination does not have it, and it was not pulled by a tag that a policy selects'
       throw new Refusal(404, 'MANIFEST_UNKNOWN', hint)
     },
-    async blob(places, digest) {
+    async blob(places, digest, asker) {
       for (const place of places) {
         for (const pull of pulls.in(place)) {
-          const flight = pull.wantBlob(digest)
-          if (flight) return { place, blob: flight.blob, flight }
+          const blob = pull.blob(digest)
+          if (blob && asker.head) return { place, blob }
+          const flight = blob && pull.wantBlob(digest)
+          if (flight) return { place, blob, flight }
         }
-        const blob = await blobThere(place, blobs.get(at(place, digest))?.blob, digest, ctx)
+        const blob = await blobs.there(place, digest, ctx)
         if (blob) return { place, blob }
       }
       for (const place of places) {
-        const { pulled } = blobs.get(at(place, digest)) ?? {}
-        if (pulled?.tag === undefined) continue
+        const { pulled, blob } = blobs.named(place, digest) ?? {}
+        if (pulled?.tag === undefined && pulled?.digest === undefined) continue
         // The run that was to bring it has failed, or the destination has lost it.
-        const admitted = await admission(place, pulled, false)
-        if (admitted.kind !== 'bring') continue
-        const pull = started(place, pulled, admitted)
-        await pull.readManifest(pull.root, ctx)
+        const admitted = await admission(place, pulled, asker.head)
+        if (admitted.kind === 'refused') continue
+        if (asker.head && blob) return { place, blob }
+        const bring = admitted.kind === 'bring' ? admitted : await repairOf(place, pulled, ctx)
+        if (!bring) continue
+        const pull = started(place, pulled, bring, asker)
+        await unlessAborted(pull.readManifest(pull.root, ctx), asker.signal)
         const flight = pull.wantBlob(digest)
         if (flight) return { place, blob: flight.blob, flight }
       }
       throw new Refusal(404, 'BLOB_UNKNOWN', 'no manifest that was pulled names it')
     },
     settled,
-    named: (pull, blob) => remember(pull.where, blob, pull.pulled),
+    named: (pull, blob) => blobs.remember(pull.where, blob, pull.pulled),
     clear() {
       tags.clear()
       roots.clear()
+      for (const one of absences) one.clear()
     },
   }
 }
 
-function at({ destination, mapped }: Place, digest: Digest): string {
-  return `${destination.registry.name} ${mapped}@${digest}`
+function at(place: Place, digest: Digest): string {
+  return `${placeKey(place)}@${digest}`
 }
 
 /** A digest without a tag is pulled where the policy has no rule that needs a tag. */
@@ -275,20 +297,4 @@ function pulledBy(digest: Digest, { target, repository }: Place): Pulled | undef
   const rules = [filters.tag, filters.semver, filters.regex?.tag, filters.regex?.exclude?.tag, filters.exclude?.tag]
   const others = [filters.newest, filters.label, filters.exclude?.label, filters.deprecated, filters.pushed_within]
   return [...rules, ...others].every((rule) => rule === undefined) ? { repository, digest } : undefined
-}
-
-async function blobThere(
-  { to }: Place,
-  known: Descriptor | undefined,
-  digest: Digest,
-  ctx: Context,
-): Promise<Descriptor | undefined> {
-  try {
-    if (known) return (await to.hasBlob(known, ctx)) ? known : undefined
-    const size = await to.sizeOfBlob?.(digest, ctx)
-    return size === undefined ? undefined : { mediaType: 'application/octet-stream', digest, size }
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
 }

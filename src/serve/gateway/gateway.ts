@@ -46,20 +46,21 @@ export function startGateway(daemon: Daemon): Part {
     if (asked.kind === 'base') return reply(exchange, 200, json, '{}')
     const allowed = current().filter(({ policy }) => client.policies?.has(policy.name) ?? true)
     const places = await placesOf({ name: asked.name, host: namespaceIn(url) }, allowed)
+    const isHead = exchange.request.method === 'HEAD'
+    const asker = { head: isHead, user: client.user, signal: exchange.signal }
     if (asked.kind === 'tags') return answerTags(exchange, asked, places, ctx)
     if (asked.kind === 'referrers') {
-      for (const place of places) await artifacts.settled(place, asked.digest)
+      for (const place of places) await artifacts.settled(place, asked.digest, asker)
       return answerReferrers(exchange, asked, places, ctx)
     }
     if (asked.kind === 'blob') {
-      const found = await artifacts.blob(places, asked.digest)
+      const found = await artifacts.blob(places, asked.digest, asker)
       const { hit, bytes } = await answerBlob(exchange, found, ctx)
       return daemon.tell({ type: 'gateway', policy: found.place.target.policy.name, hit, bytes })
     }
-    const isHead = exchange.request.method === 'HEAD'
     const found = await (asked.tag === undefined
-      ? artifacts.byDigest(places, asked.digest, isHead)
-      : artifacts.tagged(places, asked.tag, isHead))
+      ? artifacts.byDigest(places, asked.digest, asker)
+      : artifacts.tagged(places, asked.tag, asker))
     answerManifest(exchange, found)
     const bytes = isHead ? 0 : found.descriptor.size
     daemon.tell({ type: 'gateway', policy: found.place.target.policy.name, hit: found.hit, bytes })

@@ -7,7 +7,7 @@ import { isNotFound } from '../../core/errors.ts'
 import { contentsOf, isSchema1, type Manifest } from '../../core/manifest.ts'
 import { readTagged } from '../../engine/endpoint.ts'
 import { Bounded } from './bounded.ts'
-import type { Place } from './policy/targets.ts'
+import { type Place, placeKey } from './policy/targets.ts'
 
 export interface Manifests {
   /** Throws where the destination does not have it. */
@@ -16,7 +16,10 @@ export interface Manifests {
   find(place: Place, digest: Digest): Promise<Manifest | undefined>
 }
 
+/** In sum. */
 const MOST_BYTES = 64 * 1024 * 1024
+/** What a manifest takes beside its bytes, at most: many small ones must not fill memory either. */
+const OVERHEAD = 1024
 /** Larger ones are read each time. */
 const LARGEST = 1024 * 1024
 
@@ -50,17 +53,17 @@ export function createManifests(
   }
 
   function keep(key: string, manifest: Manifest): void {
-    bytes += manifest.bytes.byteLength
+    bytes += weightOf(manifest)
     kept.set(key, { manifest, at: clock.monotonic() })
     for (const [oldest, { manifest: gone }] of kept) {
       if (bytes <= MOST_BYTES) return
       kept.delete(oldest)
-      bytes -= gone.bytes.byteLength
+      bytes -= weightOf(gone)
     }
   }
 
   function read(place: Place, digest: Digest, tag: string | undefined): Promise<Manifest> {
-    const key = `${place.destination.registry.name} ${place.mapped}@${digest}`
+    const key = `${placeKey(place)}@${digest}`
     const under = reading.get(key)
     if (under) return under
     const asked = readAt(place, digest, tag, key).finally(() => reading.delete(key))
@@ -79,4 +82,8 @@ export function createManifests(
       }
     },
   }
+}
+
+function weightOf({ bytes }: Manifest): number {
+  return bytes.byteLength + OVERHEAD
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
 import { NetworkError } from '../../core/errors.ts'
+import { ABSENT_MS } from './absences.ts'
 import { Bounded } from './bounded.ts'
 import type { Place } from './policy/targets.ts'
 import { unlessAborted } from './pull/waiting.ts'
@@ -38,8 +39,6 @@ const PATIENCE_MS = 5000
 const LONGEST_MS = 60_000
 /** How long a source that did not answer is not asked again for what the destination has, in milliseconds. */
 const REST_MS = 10_000
-/** How long what does not exist is remembered, in milliseconds. */
-const ABSENT_MS = 5000
 
 interface Kept {
   readonly at: number

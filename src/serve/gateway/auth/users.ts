@@ -11,6 +11,8 @@ import { Refusal } from '../refusal.ts'
 import { createTokens } from './tokens.ts'
 
 export interface Client {
+  /** Undefined where no one signs in. */
+  readonly user?: string
   /** Undefined: through all. */
   readonly policies: ReadonlySet<string> | undefined
 }
@@ -76,7 +78,7 @@ export function createUsers(settings: () => ServeSettings, clock: Clock): Users 
       }
       const scope = name === undefined ? undefined : `repository:${name}:pull`
       const user = userOf(request) ?? holderOf(request, scope)
-      if (user) return { policies: user.policies && new Set(user.policies) }
+      if (user) return { user: user.name, policies: user.policies && new Set(user.policies) }
       throw new Refusal(401, 'UNAUTHORIZED', 'sign in as a user of `serve.pull_users`', {
         'www-authenticate': challenge(request, settings(), scope),
       })

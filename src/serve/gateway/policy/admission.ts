@@ -13,7 +13,14 @@ import type { Place } from './targets.ts'
 
 export type Admission =
   /** A run is to bring it. */
-  | { readonly kind: 'bring'; readonly policy: Policy; readonly tasks: readonly TaskSpec[]; readonly read?: Manifest }
+  | {
+      readonly kind: 'bring'
+      readonly policy: Policy
+      readonly tasks: readonly TaskSpec[]
+      readonly read?: Manifest
+      /** The destination has some of it, and nothing of that is relied on. */
+      readonly thorough?: true
+    }
   /** The destination has it already. */
   | { readonly kind: 'there' }
   | { readonly kind: 'refused'; readonly reason: string }

@@ -43,6 +43,11 @@ export interface Place extends Opened {
   readonly to: ContentStore
 }
 
+/** The same for all places that are one repository of a destination. */
+export function placeKey({ destination, mapped }: Place): string {
+  return `${destination.registry.name} ${mapped}`
+}
+
 /** Milliseconds. */
 const DEFAULT_MAX_AGE = 60_000
 /** How often the files that registries name are looked at, in milliseconds. */

@@ -11,18 +11,22 @@ import type { PolicyOutcome } from '../../../core/requests.ts'
 import { childrenOf } from '../../../transfer/family.ts'
 import type { Pulled } from '../policy/narrowed.ts'
 import { isMade, type Place } from '../policy/targets.ts'
+import { slim } from '../slim.ts'
 import { Attention } from './attention.ts'
 import { Flight } from './flight.ts'
+import type { Room } from './room.ts'
 import type { Spools } from './spool.ts'
 
-/** Manifests of one artifact that are kept while it is copied; the rest is read again. */
-const MOST_MANIFESTS = 1000
+/** What a manifest takes in memory: its bytes, what is known of all that it names, and what it takes anyway. */
+const weightOf = ({ bytes }: Manifest): number => bytes.byteLength * 4 + 1024
 /** How long clients may go on reading a blob from here once the destination has it, in milliseconds. */
 const LINGER_MS = 30_000
 
 export interface PullParts {
   readonly clock: Clock
   readonly spools: Spools
+  /** For manifests, in bytes. */
+  readonly room: Room
   /** Told of each blob that the artifact names. */
   readonly named: (blob: Descriptor) => void
   /** Aborted when the daemon ends. */
@@ -34,6 +38,8 @@ export class Pull implements Audience {
   readonly where: Place
   readonly pulled: Pulled
   readonly root: Digest
+  /** Whose share of all pulls it takes. */
+  readonly owner: string
   /** Resolves when the run has ended. */
   readonly done: Promise<PolicyOutcome>
   readonly #parts: PullParts
@@ -41,10 +47,14 @@ export class Pull implements Audience {
   readonly #manifests = new Map<string, Promise<Manifest>>()
   readonly #children = new Set<string>()
   readonly #flights = new Map<Digest, Flight>()
+  /** Bytes of the room that it has taken, until it ends. */
+  #taken = 0
+  #isOver = false
   #end: (outcome: PolicyOutcome) => void
 
-  constructor(where: Place, pulled: Pulled, root: Digest, parts: PullParts) {
+  constructor(where: Place, pulled: Pulled, root: Digest, owner: string, parts: PullParts) {
     this.where = where
+    this.owner = owner
     this.place = { registry: where.destination.registry.name, repository: where.mapped }
     this.pulled = pulled
     this.root = root
@@ -61,8 +71,9 @@ export class Pull implements Audience {
     return this.#children.has(digest) || this.#manifests.has(digest)
   }
 
-  hasBlob(digest: Digest): boolean {
-    return this.#flights.has(digest)
+  /** What the artifact says of a blob. No one waits for it yet. */
+  blob(digest: Digest): Descriptor | undefined {
+    return this.#flights.get(digest)?.blob
   }
 
   /** For a client: read from the source at once, and for the run too. */
@@ -83,9 +94,9 @@ export class Pull implements Audience {
   async manifest(digest: string, read: () => Promise<Manifest>): Promise<Manifest> {
     const known = this.#manifests.get(digest)
     if (known) return known
-    if (this.#manifests.size >= MOST_MANIFESTS) return read()
     const reading = read().then((manifest) => {
-      this.#note(manifest)
+      // Where there is no room it is read again by the next one.
+      if (!this.#note(manifest)) this.#manifests.delete(digest)
       return manifest
     })
     this.#manifests.set(digest, reading)
@@ -95,17 +106,21 @@ export class Pull implements Audience {
 
   /** What the plan has read. */
   give(manifest: Manifest): void {
-    this.#note(manifest)
-    this.#manifests.set(manifest.digest, Promise.resolve(manifest))
+    if (this.#note(manifest)) this.#manifests.set(manifest.digest, Promise.resolve(manifest))
   }
 
-  #note(manifest: Manifest): void {
-    if (isSchema1(manifest.mediaType)) return
+  /** False where there is no room for it. */
+  #note(manifest: Manifest): boolean {
+    const weight = weightOf(manifest)
+    if (this.#isOver || !this.#parts.room.take(weight)) return false
+    this.#taken += weight
+    if (isSchema1(manifest.mediaType)) return true
     for (const child of childrenOf(manifest, this.where.target.selection.children)) this.#children.add(child.digest)
     for (const blob of contentsOf(manifest).blobs) {
-      if (!this.#flights.has(blob.digest)) this.#flights.set(blob.digest, new Flight(blob))
+      if (!this.#flights.has(blob.digest)) this.#flights.set(blob.digest, new Flight(slim(blob)))
       this.#parts.named(blob)
     }
+    return true
   }
 
   wanted(digest: Digest): AbortSignal {
@@ -140,6 +155,8 @@ export class Pull implements Audience {
       else flight.fail(why)
     }
     this.#end(outcome)
+    this.#parts.room.give(this.#taken)
+    this.#isOver = true
   }
 
   /** The destination has it, but clients that have begun to read it here may go on for a while. */

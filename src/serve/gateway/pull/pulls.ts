@@ -10,12 +10,15 @@ import type { Pulled } from '../policy/narrowed.ts'
 import type { Place } from '../policy/targets.ts'
 import { Refusal } from '../refusal.ts'
 import { Pull } from './pull.ts'
+import { Room } from './room.ts'
 import type { Spools } from './spool.ts'
 
-/** Runs at once, beside those that other triggers start: a client waits for them. */
+/** Runs at once for each user, or for each policy where no one signs in, beside those that other triggers start: a client waits for them. */
 const AT_ONCE = 16
 /** Pulls under way, those that wait for their run included. */
 const MOST = 256
+/** Manifests of artifacts that are under way, with what is known of all that they name, in bytes and in sum. */
+const ROOM = 256 * 1024 * 1024
 
 export interface PullsOptions {
   readonly daemon: Pick<Daemon, 'program' | 'tell' | 'keep' | 'signal' | 'draining'>
@@ -28,8 +31,10 @@ export type Bring = Extract<Admission, { kind: 'bring' }>
 
 export class Pulls {
   readonly #options: PullsOptions
-  readonly #slots = new Slots(AT_ONCE)
+  /** By owner, as long as something is pulled for that. */
+  readonly #slots = new Map<string, Slots>()
   readonly #active = new Set<Pull>()
+  readonly #room = new Room(ROOM)
 
   constructor(options: PullsOptions) {
     this.#options = options
@@ -52,30 +57,44 @@ export class Pulls {
     )
   }
 
-  /** Starts the run that brings it; the same again gives the pull that is under way. */
-  start(place: Place, pulled: Pulled, admission: Bring): Pull {
+  /** Starts the run that brings it; the same again gives the pull that is under way. `user`: for whom, where that is known. */
+  start(place: Place, pulled: Pulled, admission: Bring, user: string | undefined): Pull {
     const [task] = admission.tasks
     if (task?.digest === undefined) throw new TypeError('nothing to pull')
     const known = this.of(place, pulled, task.digest)
     if (known) return known
     if (this.#options.daemon.draining())
       throw new Refusal(503, 'UNAVAILABLE', 'the gateway is ending', { 'retry-after': '10' })
-    if (this.#active.size >= MOST) {
-      throw new Refusal(429, 'TOOMANYREQUESTS', `${MOST} artifacts are being pulled`, { 'retry-after': '10' })
-    }
+    const owner = user === undefined ? `policy ${admission.policy.name}` : `user ${user}`
+    this.#admit(owner)
     const { daemon, spools, named } = this.#options
     const { clock } = daemon.program
-    const pull: Pull = new Pull(place, pulled, task.digest, {
+    const pull: Pull = new Pull(place, pulled, task.digest, owner, {
       clock,
       spools,
+      room: this.#room,
       named: (blob) => named(pull, blob),
       signal: daemon.signal,
     })
     if (admission.read) pull.give(admission.read)
     this.#active.add(pull)
-    const running = this.#run(pull, admission).finally(() => this.#active.delete(pull))
+    const running = this.#run(pull, admission).finally(() => this.#leave(pull))
     void daemon.keep(`a pull of policy ${admission.policy.name}`, running)
     return pull
+  }
+
+  /** Whoever pulls leaves room for one more. Throws a `Refusal`. */
+  #admit(owner: string): void {
+    const pulls = [...this.#active]
+    const owners = new Set([owner, ...pulls.map((pull) => pull.owner)])
+    const own = pulls.filter((pull) => pull.owner === owner).length
+    const share = Math.max(1, Math.floor(MOST / (owners.size + 1)))
+    const isFull = pulls.length >= MOST || this.#room.isScarce
+    if (!isFull && own < share) return
+    const detail = isFull
+      ? `${pulls.length} artifacts are being pulled`
+      : `${own} artifacts are being pulled for ${owner}`
+    throw new Refusal(429, 'TOOMANYREQUESTS', detail, { 'retry-after': '10' })
   }
 
   get running(): { readonly count: number; readonly idle: Promise<unknown> } {
@@ -87,7 +106,12 @@ export class Pulls {
     await Promise.all([...this.#active].map(({ done }) => done))
   }
 
-  async #run(pull: Pull, { policy, tasks }: Bring): Promise<void> {
+  #leave(pull: Pull): void {
+    this.#active.delete(pull)
+    if (![...this.#active].some(({ owner }) => owner === pull.owner)) this.#slots.delete(pull.owner)
+  }
+
+  async #run(pull: Pull, { policy, tasks, thorough }: Bring): Promise<void> {
     const { daemon } = this.#options
     const { signal, tell, program } = daemon
     const { configuration } = pull.where.target
@@ -100,13 +124,16 @@ export class Pulls {
       wait: true,
       plan: { policies: [{ policy: policy.name, tasks }] },
       audience: pull,
+      ...(thorough ? { thorough } : {}),
     } as const
     const started = (execution: Execution): void => {
       id = execution.id
       tell({ type: 'execution_started', execution })
     }
+    const slots = this.#slots.get(pull.owner) ?? new Slots(AT_ONCE)
+    this.#slots.set(pull.owner, slots)
     try {
-      const outcome = await this.#slots.use(pull, signal, () =>
+      const outcome = await slots.use(pull, signal, () =>
         program.run(policy, configuration, options, started, { signal, draining: signal, emit }),
       )
       tell({ type: 'execution_ended', policy: policy.name, trigger: 'pull', outcome })
