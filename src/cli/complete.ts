@@ -1,8 +1,8 @@
 /** What may stand at the end of a command line: read off the tree of commands, so that nothing is listed a second time. */
 
 import type { Argument, Command, Option } from 'commander'
+import { FILTER_KEYS } from '../core/narrowing.ts'
 import { EXECUTION_MOVES } from '../core/states.ts'
-import { FILTER_KEYS } from './values.ts'
 
 export interface Candidate {
   readonly value: string

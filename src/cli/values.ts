@@ -3,7 +3,7 @@
 import { InvalidArgumentError } from 'commander'
 import { parseDuration } from '../config/duration.ts'
 import { parseRate, parseSize } from '../config/size.ts'
-import { PatternError, parsePattern, refuseForeign } from '../core/wildcards.ts'
+import { FILTER_KEYS, parseShard, patternProblem } from '../core/narrowing.ts'
 
 /** A whole number from 1 on. */
 export function positiveInteger(text: string): number {
@@ -48,32 +48,29 @@ export function origin(text: string): string {
 
 /** `I/N`: the I-th of N parts. */
 export function shard(text: string): { readonly index: number; readonly count: number } {
-  const match = /^(\d{1,6})\/(\d{1,6})$/.exec(text)
-  const index = Number(match?.[1])
-  const count = Number(match?.[2])
-  if (!match || index < 1 || index > count) {
-    throw new InvalidArgumentError('It must be I/N, the I-th of N parts, such as 1/4.')
-  }
-  return { index, count }
+  const value = parseShard(text)
+  if (!value) throw new InvalidArgumentError('It must be I/N, the I-th of N parts, such as 1/4.')
+  return value
 }
-
-export const FILTER_KEYS = ['name', 'tag', 'resource', 'label'] as const
 
 export type FilterFlags = Readonly<Record<string, readonly string[]>>
 
 /** `KEY=PATTERN`, added to those before. */
 export function filter(text: string, previous: FilterFlags = {}): FilterFlags {
   const equals = text.indexOf('=')
-  const key = text.slice(0, equals)
+  const key = FILTER_KEYS.find((known) => known === text.slice(0, Math.max(0, equals)))
   const pattern = text.slice(equals + 1)
-  if (equals < 1 || !FILTER_KEYS.some((known) => known === key) || pattern === '') {
+  if (key === undefined || pattern === '') {
     throw new InvalidArgumentError(`It must be KEY=PATTERN with KEY one of ${FILTER_KEYS.join(', ')}.`)
   }
-  if (key === 'resource' && pattern !== 'image' && pattern !== 'chart' && pattern !== 'all') {
-    throw new InvalidArgumentError('A resource is image, chart or all.')
-  }
-  checkPattern(pattern, key)
+  const problem = patternProblem(key, pattern)
+  if (problem) throw new InvalidArgumentError(sentences(problem))
   return { ...previous, [key]: [...(previous[key] ?? []), pattern] }
+}
+
+function sentences({ message, hint }: { readonly message: string; readonly hint?: string }): string {
+  const said = `${message[0]?.toUpperCase() ?? ''}${message.slice(1)}.`
+  return hint === undefined ? said : `${said} Please ${hint}.`
 }
 
 /** `KEY=PATTERN` of a policy, where `KEY=` takes the setting away. */
@@ -92,18 +89,6 @@ export function regexSetting(text: string, previous: FilterFlags = {}): FilterFl
     throw new InvalidArgumentError(`It must be KEY=EXPRESSION with KEY one of ${REGEX_KEYS.join(', ')}.`)
   }
   return { ...previous, [key]: [...(previous[key] ?? []), expression] }
-}
-
-/** What stands in a file is checked as it is loaded; this is not in one. */
-function checkPattern(pattern: string, key: string): void {
-  try {
-    if (key === 'name' || key === 'tag') refuseForeign(pattern, key)
-    else parsePattern(pattern)
-  } catch (error) {
-    if (!(error instanceof PatternError)) throw error
-    const hint = error.hint === undefined ? '' : ` Please ${error.hint}.`
-    throw new InvalidArgumentError(`\`${pattern}\` is not a valid pattern: ${error.message}.${hint}`)
-  }
 }
 
 /** Collects an option that may be given several times. */

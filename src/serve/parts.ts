@@ -70,6 +70,8 @@ export interface Wish {
   readonly policy: string
   readonly trigger: TriggerKind
   readonly events?: readonly ArtifactEvent[]
+  /** How it is run, where that is said; it is an execution of its own then. */
+  readonly options?: RunOptions
   /** Its execution has a number now, and is in the history. */
   readonly started?: (execution: Execution) => void
   /** Called once, when nothing more becomes of it in this process: it ran, or it was left out because the policy still runs. */

@@ -268,6 +268,7 @@ function historyOf(behaviour: Behaviour): History {
       days: unused,
       lastOf: (name) => executions.find((one) => one.policy === name),
       lastEnded: unused,
+      policyNumbered: unused,
       begin: unused,
       beginning: unused,
       resume: unused,

@@ -21,9 +21,12 @@ export interface PolicyJson extends DefinitionFacts {
   readonly id: string
   readonly name: string
   readonly src_registry: string
+  /** The id of a registry is its name. */
+  readonly src_registry_id: string
   /** Empty: every namespace that the credential sees. */
   readonly src_namespaces: readonly string[]
   readonly dest_registry: string
+  readonly dest_registry_id: string
   /** Null: the source's own. */
   readonly dest_namespace: string | null
   /** What may start it, `manual` first. */
@@ -41,8 +44,10 @@ export function policyJson(policy: Policy, { now, definition }: PolicyFacts): Po
     name: policy.name,
     ...policyDocument(policy),
     src_registry: source.registry,
+    src_registry_id: source.registry,
     src_namespaces: source.namespaces ?? [],
     dest_registry: destination.registry,
+    dest_registry_id: destination.registry,
     dest_namespace: destination.namespace ?? null,
     trigger_kinds: [...new Set<TriggerKind>(['manual', ...triggers.map(triggerKind)])],
     ...definition,

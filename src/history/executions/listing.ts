@@ -64,6 +64,8 @@ export interface ExecutionListing {
   lastOf(policy: string): Execution | undefined
   /** The newest of a policy that has ended, with this status where one is given. */
   lastEnded(policy: string, status?: ExecutionStatus): Execution | undefined
+  /** The name of the policy that executions show as this `policy_id`. */
+  policyNumbered(id: number): string | undefined
   /** The number that `12`, `last` or `last:POLICY` means. Throws a `HistoryError` for an unknown execution. */
   resolveId(text: string): number
 }
@@ -139,6 +141,7 @@ export function createExecutionListing(database: Database, locks: Locks): Execut
       const row = database.get<ExecutionRow>(LAST_ENDED, { abandoned: '[]', policy, status: status ?? null })
       return row && toExecution(row)
     },
+    policyNumbered: (id) => database.get<{ name: string }>('SELECT name FROM policies WHERE id = @id', { id })?.name,
     resolveId(text) {
       const [, policy] = /^last(?::(.+))?$/.exec(text) ?? []
       if (text === 'last' || policy !== undefined) {

@@ -29,6 +29,7 @@ import { addQuickstart } from './routes/quickstart.ts'
 import { addRegistries } from './routes/registries.ts'
 import { addSchedule } from './routes/schedule.ts'
 import { addSession } from './routes/session.ts'
+import { addStart } from './routes/start.ts'
 import { createRowStreams } from './stream/rows.ts'
 import { answerUnknown } from './unknown.ts'
 
@@ -65,14 +66,15 @@ export async function startApi(daemon: Daemon): Promise<Part> {
       })
       const guarding = guard(app, { tokens, sessions, clock, isProxied })
       addSession(app, { guard: guarding, sessions, secure: () => current().settings.tls !== undefined || isProxied() })
+      const streams = createRowStreams({ clock, signal: daemon.signal, redact, failed })
       addExecutions(app, daemon)
+      addStart(app, daemon, streams)
       addLogs(app, daemon)
       addPolicies(app, daemon)
       addRegistries(app, daemon)
       addAudit(app, daemon)
       addQuickstart(app, daemon)
       addEvents(app, daemon, metadata)
-      const streams = createRowStreams({ clock, signal: daemon.signal, redact, failed })
       addPreview(app, daemon, streams)
       addAdapters(app, daemon, streams)
       addSchedule(app, daemon)

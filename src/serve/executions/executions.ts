@@ -166,8 +166,8 @@ export function createExecutions(options: ExecutionOptions): ExecutionQueue {
     const { configuration } = current()
     const policy = policyNamed(line.policy)
     if (!policy) return endAll(group, gone())
-    const { trigger, events } = group
-    const options = { trigger, wait: false, ...(events ? { events } : {}) }
+    const { trigger, events, options: how } = group
+    const options = { ...how, trigger, wait: false, ...(events ? { events } : {}) }
     const outcome = await watched(line, group.wishes, (started, ctx) =>
       program.run(policy, configuration, options, started, ctx),
     )

@@ -3,10 +3,9 @@
 import { setImmediate } from 'node:timers/promises'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import type { Clock } from '../../../core/cancel.ts'
 import type { Execution } from '../../../core/execution.ts'
 import { isFinal } from '../../../core/states.ts'
-import type { Daemon, WishEnd } from '../../parts.ts'
+import type { Daemon } from '../../parts.ts'
 import { ApiError } from '../problem.ts'
 import { record } from '../record.ts'
 import { type Api, pageHeaders, problems } from '../route.ts'
@@ -17,18 +16,15 @@ import {
   type Operation,
   operationRequest,
   progressSample,
-  startRequest,
   task,
   taskId,
   tasksQuery,
   waiting,
 } from '../schema/execution.ts'
+import { conflict, runs, turn } from '../turn.ts'
 
 const PATH = '/replication/executions'
 const tags = ['executions']
-
-/** How long a start may wait for its turn before it is answered, in milliseconds. */
-const PATIENCE = 2000
 
 export function addExecutions(app: Api, daemon: Daemon): void {
   const { history } = daemon.program
@@ -111,27 +107,6 @@ export function addExecutions(app: Api, daemon: Daemon): void {
   })
 
   app.route({
-    method: 'POST',
-    url: PATH,
-    config: { role: 'operator' },
-    schema: {
-      tags,
-      description: 'Starts a policy. 202: it waits for its turn',
-      body: startRequest,
-      response: { 201: execution, 202: waiting, ...problems(404, 409, 412, 422, 502) },
-    },
-    async handler(request, reply) {
-      const { policy_id } = request.body
-      const begun = await start(daemon, policy_id)
-      const detail = begun ? `execution ${begun.id}` : 'waits for its turn'
-      record(daemon, request, { verb: 'started', noun: 'policy', name: policy_id, detail })
-      if (!begun) return waits(reply)
-      reply.code(201).header('location', `/api${PATH}/${begun.id}`)
-      return plain(begun)
-    },
-  })
-
-  app.route({
     method: 'PUT',
     url: `${PATH}/:id`,
     config: { role: 'operator' },
@@ -156,7 +131,7 @@ export function addExecutions(app: Api, daemon: Daemon): void {
 
 const DONE = { stop: 'stopped', pause: 'paused', resume: 'resumed', retry: 'retried' } as const
 
-function waits(reply: FastifyReply): z.infer<typeof waiting> {
+export function waits(reply: FastifyReply): z.infer<typeof waiting> {
   reply.code(202)
   return { waiting: true }
 }
@@ -177,22 +152,8 @@ export function orderOf<F extends string>(sort: string): { readonly order: F; re
   return { order: (descending ? sort.slice(1) : sort) as F, descending }
 }
 
-function plain(one: Execution): z.infer<typeof execution> {
+export function plain(one: Execution): z.infer<typeof execution> {
   return { ...one, left_behind: { ...one.left_behind } }
-}
-
-/** Undefined where it waits for its turn. */
-async function start({ current, executions, program }: Daemon, name: string): Promise<Execution | undefined> {
-  const policy = current().configuration.policies.find((one) => one.name === name)
-  if (!policy) throw new ApiError(404, 'not_found', `there is no policy ${name}`)
-  if (!policy.enabled) {
-    throw new ApiError(412, 'disabled', `policy ${name} is disabled`, { hint: 'enable it first' })
-  }
-  const running = executions.running.find((one) => one.policy === name)
-  if (running) throw runs(name, running.execution.id)
-  return turn(program.clock, (started, settled) =>
-    executions.wish({ policy: name, trigger: 'manual', started, settled }),
-  )
 }
 
 /** Undefined where it waits for its turn. Throws an `ApiError` where its state does not allow it. */
@@ -219,42 +180,4 @@ async function operate(daemon: Daemon, now: Execution, operation: Operation): Pr
 
 function ended({ status }: Execution): string {
   return status === 'succeeded' || status === 'failed' ? status : `was ${status}`
-}
-
-/** What `wish` starts. Undefined where it waits for longer than is waited for here. */
-async function turn(
-  clock: Clock,
-  wish: (started: (execution: Execution) => void, settled: (end: WishEnd) => void) => void,
-): Promise<Execution | undefined> {
-  const answered = new AbortController()
-  const begun = new Promise<Execution | undefined>((resolve, reject) => {
-    wish(resolve, (end) => {
-      if (end.kind === 'left') reject(conflict(end.reason))
-      else if (end.kind === 'dropped') reject(new ApiError(503, 'draining', 'the daemon is ending'))
-      else if (end.outcome.execution) resolve(end.outcome.execution)
-      else reject(end.outcome.error ?? new Error('it did not begin'))
-    })
-  })
-  const patience = clock.sleep(PATIENCE, answered.signal).then(
-    () => undefined,
-    () => undefined,
-  )
-  try {
-    return await Promise.race([begun, patience])
-  } finally {
-    answered.abort()
-    // What becomes of it later is in the history.
-    begun.catch(() => {})
-  }
-}
-
-function conflict(message: string): ApiError {
-  return new ApiError(409, 'conflict', message)
-}
-
-function runs(policy: string, execution?: number): ApiError {
-  const which = execution === undefined ? 'it runs, or waits to run' : `execution ${execution} runs`
-  return new ApiError(409, 'running', `policy ${policy} is not started: ${which}`, {
-    ...(execution === undefined ? {} : { execution }),
-  })
 }

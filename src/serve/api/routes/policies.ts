@@ -12,6 +12,7 @@ import { expectOwn } from '../auth/scope.ts'
 import type { Sender } from '../auth/tokens.ts'
 import type { Plain } from '../desk.ts'
 import { type Change, change, changesOf } from '../editing.ts'
+import { policyOf } from '../policies.ts'
 import { ApiError } from '../problem.ts'
 import { type Api, callerOf, pageHeaders, problems } from '../route.ts'
 import {
@@ -21,10 +22,10 @@ import {
   handlerRequest,
   ifMatch,
   listQuery,
-  nameParams,
   newPolicy,
   policy,
   policyDetail,
+  policyParams,
 } from '../schema/definition.ts'
 
 const PATH = '/replication/policies'
@@ -53,6 +54,8 @@ export function addPolicies(app: Api, daemon: Daemon): void {
       enabled: one.enabled,
       src_registry: one.source.registry,
       dest_registry: one.destination.registry,
+      src_registry_id: one.source.registry,
+      dest_registry_id: one.destination.registry,
       file: configuration.policyFile(one.name) ?? null,
       last_execution: lastOf(one.name),
     } as z.infer<typeof policy>
@@ -63,11 +66,11 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     return last ? { ...last, left_behind: { ...last.left_behind } } : null
   }
 
-  async function detail(name: string): Promise<{ readonly body: z.infer<typeof policyDetail>; readonly etag: string }> {
+  async function detail(id: string): Promise<{ readonly body: z.infer<typeof policyDetail>; readonly etag: string }> {
     const configuration = await desk.read()
-    const one = named(configuration, name)
-    const { file, etag } = await placeOf(configuration, name)
-    const definition = await desk.written('policies', name, file)
+    const one = policyOf(configuration, history, id)
+    const { file, etag } = await placeOf(configuration, one.name)
+    const definition = await desk.written('policies', one.name, file)
     return { body: { ...shown(one, configuration), definition: definition as Record<string, unknown> }, etag }
   }
 
@@ -114,7 +117,7 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     schema: {
       tags,
       description: 'One policy, with the `ETag` of its file',
-      params: nameParams,
+      params: policyParams,
       response: { 200: policyDetail, ...problems(404, 422) },
     },
     async handler(request, reply) {
@@ -163,7 +166,7 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     schema: {
       tags,
       description: 'Changes it in its file',
-      params: nameParams,
+      params: policyParams,
       querystring: editQuery,
       headers: ifMatch,
       body: changedPolicy,
@@ -172,7 +175,7 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     async handler(request, reply) {
       const { id } = request.params
       const { body } = request
-      const edit = 'enabled' in body ? enabling(id, body.enabled) : () => ({ value: body.definition })
+      const edit = 'enabled' in body ? enabling(body.enabled) : () => ({ value: body.definition })
       const written = await update(callerOf(request), id, edit, request.headers['if-match'], request.query.dry_run)
       if (written) return written
       const now = await detail(id)
@@ -188,7 +191,7 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     schema: {
       tags,
       description: 'Has a handler asked before an execution copies anything: it becomes `prepare`',
-      params: nameParams,
+      params: policyParams,
       body: handlerRequest,
       response: { 200: policyDetail, ...problems(...CHANGES) },
     },
@@ -218,15 +221,16 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     schema: {
       tags,
       description: 'Removes it from its file; its executions stay in the history',
-      params: nameParams,
+      params: policyParams,
       headers: ifMatch,
       response: { 204: z.undefined(), ...problems(...CHANGES) },
     },
     async handler(request, reply) {
-      const { id: name } = request.params
       const caller = callerOf(request)
       const configuration = await desk.read()
-      expectOwn(caller, named(configuration, name), configuration)
+      const policy = policyOf(configuration, history, request.params.id)
+      const { name } = policy
+      expectOwn(caller, policy, configuration)
       const last = history.executions.lastOf(name)
       if (last && !isFinal(last.status)) {
         throw new ApiError(409, 'running', `policy ${name} is running: execution ${last.id}`, { execution: last.id })
@@ -241,13 +245,14 @@ export function addPolicies(app: Api, daemon: Daemon): void {
   /** The draft of a dry run; undefined where it was written. */
   async function update(
     caller: Sender,
-    name: string,
+    id: string,
     edit: (value: Fields, policy: Policy) => Wanted,
     match: string | undefined,
     dry: boolean,
   ): Promise<z.infer<typeof draft> | undefined> {
     const configuration = await desk.read()
-    const policy = named(configuration, name)
+    const policy = policyOf(configuration, history, id)
+    const { name } = policy
     expectOwn(caller, policy, configuration)
     const { file, etag } = await placeOf(configuration, name)
     const before = await desk.written('policies', name, file)
@@ -269,17 +274,11 @@ function nextRuns(policy: Policy, now: number): z.infer<typeof draft>['next_runs
   return runs
 }
 
-function named({ policies }: Configuration, name: string): Policy {
-  const one = policies.find((each) => each.name === name)
-  if (one) return one
-  throw new ApiError(404, 'not_found', `there is no policy ${name}`)
-}
-
 /** One line. Enabled is the default and needs none. */
-function enabling(name: string, enabled: boolean) {
+function enabling(enabled: boolean) {
   return (value: Fields, policy: Policy): Wanted => ({
     value: { ...value, enabled },
-    edits: policy.enabled === enabled ? [] : [{ set: ['policies', name, 'enabled'], to: enabled }],
+    edits: policy.enabled === enabled ? [] : [{ set: ['policies', policy.name, 'enabled'], to: enabled }],
     noted: false,
   })
 }

@@ -4,6 +4,7 @@ import type { Configuration } from '../../../config/load.ts'
 import type { Context } from '../../../core/context.ts'
 import type { PolicyPlan } from '../../../core/plan.ts'
 import { type Policy, routesOf } from '../../../core/policy.ts'
+import type { PlanOptions } from '../../../core/requests.ts'
 import { mayDo } from '../../../core/role.ts'
 import type { Explain } from '../../../engine/plan/filter.ts'
 import { mapRepository } from '../../../engine/plan/mapping.ts'
@@ -11,6 +12,7 @@ import type { Drafted } from '../../looks.ts'
 import type { Daemon } from '../../parts.ts'
 import { expectOwn } from '../auth/scope.ts'
 import type { Caller } from '../auth/tokens.ts'
+import { policyOf } from '../policies.ts'
 import { ApiError } from '../problem.ts'
 import { type Api, callerOf, problems } from '../route.ts'
 import { type PreviewRequest, type PreviewRow, previewQuery, previewRequest, previewRow } from '../schema/preview.ts'
@@ -45,7 +47,7 @@ export function addPreview(app: Api, daemon: Daemon, streams: RowStreams): void 
         throw new ApiError(422, 'configuration', 'a plan needs the destination of the policy')
       }
       await streams.send(reply, (looking) =>
-        plan ? planned(found, shallow, daemon, looking) : matched(found, daemon, looking),
+        plan ? planned(found, { shallow }, daemon, looking) : matched(found, daemon, looking),
       )
       return reply
     },
@@ -54,10 +56,8 @@ export function addPreview(app: Api, daemon: Daemon, streams: RowStreams): void 
 
 function policyIn(body: PreviewRequest, caller: Caller, { current, program }: Daemon): Drafted {
   const { configuration } = current()
-  if ('policy_id' in body && typeof body.policy_id === 'string') {
-    const policy = configuration.policies.find(({ name }) => name === body.policy_id)
-    if (policy) return { policy, configuration, hasDestination: true }
-    throw new ApiError(404, 'not_found', `there is no policy ${body.policy_id}`)
+  if ('policy_id' in body && (typeof body.policy_id === 'string' || typeof body.policy_id === 'number')) {
+    return { policy: policyOf(configuration, program.history, body.policy_id), configuration, hasDestination: true }
   }
   if (!mayDo(caller.role, 'maintainer')) {
     const message = `a look at a policy that is not saved needs the role maintainer, and ${caller.name} has ${caller.role}`
@@ -79,6 +79,8 @@ const KNOWN_OF_SAVED: ReadonlySet<string> = new Set([
   'update_time',
   'src_registry',
   'dest_registry',
+  'src_registry_id',
+  'dest_registry_id',
   'src_namespaces',
   'dest_namespace',
   'next_run',
@@ -186,15 +188,16 @@ function landingsOf(policy: Policy, repository: string): string[] {
   return routesOf(policy).map(({ destination }) => `${destination.registry}/${mapRepository(repository, destination)}`)
 }
 
-async function* planned(
+/** Its rows, and at the end what is said of all of it. */
+export async function* planned(
   { policy, configuration }: { readonly policy: Policy; readonly configuration: Configuration },
-  shallow: boolean,
+  options: PlanOptions,
   { program }: Daemon,
   looking: Looking,
 ): AsyncGenerator<PreviewRow> {
   const warnings = warningsOf(looking)
   try {
-    yield* program.looks.plan(policy, configuration, { shallow }, (plan) => rowsOf(plan, warnings), warnings.ctx)
+    yield* program.looks.plan(policy, configuration, options, (plan) => rowsOf(plan, warnings), warnings.ctx)
   } catch (error) {
     if (!looking.isOver()) throw error
     const message = `${TIME_OVER}, and the plan was not made yet`

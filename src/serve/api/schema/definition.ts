@@ -15,6 +15,13 @@ export const written = z.record(z.string(), z.unknown())
 
 export const name = z.string().regex(NAME, 'a name has letters, digits, `.`, `_` and `-`')
 export const nameParams = z.strictObject({ id: z.string().min(1).max(300) })
+export const policyParams = z.strictObject({
+  id: z
+    .string()
+    .min(1)
+    .max(300)
+    .describe('Its name, or its number in the history, which executions have as `policy_id`'),
+})
 
 export const listQuery = z.strictObject({ page, page_size: pageSize })
 
@@ -71,6 +78,8 @@ export const policy = z
     enabled: z.boolean(),
     src_registry: z.string(),
     dest_registry: z.string(),
+    src_registry_id: z.string(),
+    dest_registry_id: z.string(),
     next_run: z.string().nullable(),
     file: z.string().nullable(),
     last_execution: execution.nullable(),

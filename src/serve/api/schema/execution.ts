@@ -118,8 +118,6 @@ export const tasksQuery = z.strictObject({
 export const executionId = z.strictObject({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
 export const taskId = executionId.extend({ task: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) })
 
-export const startRequest = z.strictObject({ policy_id: z.string().min(1).max(300).describe("The policy's name") })
-
 export const OPERATIONS = ['stop', 'pause', 'resume', 'retry'] as const
 export const operationRequest = z.strictObject({
   operation: z

@@ -8,6 +8,11 @@ const MOST_ROWS = 100
 export const page = z.coerce.number().int().min(1).max(1_000_000).default(1)
 export const pageSize = z.coerce.number().int().min(1).max(MOST_ROWS).default(20)
 
+/** A policy is named, or numbered as executions do. */
+export const policyId = z
+  .union([z.string().min(1).max(300), z.int().min(1)])
+  .describe("The policy's name, or its number in the history, which executions have as `policy_id`")
+
 /** `fields`: what `sort` may name. */
 export function sortBy<const F extends readonly [string, ...string[]]>(fields: F, first: F[number] | `-${F[number]}`) {
   const names = [...fields, ...fields.map((field) => `-${field}`)] as [string, ...string[]]

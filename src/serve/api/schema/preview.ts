@@ -2,14 +2,12 @@
 
 import { z } from 'zod'
 import { resourceType } from './adapter.ts'
+import { policyId } from './list.ts'
 
 const NAME = z.string().min(1).max(300)
 
 export const previewRequest = z
-  .union([
-    z.strictObject({ policy_id: NAME.describe('The name of a policy that is in force') }),
-    z.looseObject({ name: NAME.optional(), source: z.unknown() }),
-  ])
+  .union([z.strictObject({ policy_id: policyId }), z.looseObject({ name: NAME.optional(), source: z.unknown() })])
   .describe('A policy that is in force, or a whole one that need not be saved; that may lack its destination')
 export type PreviewRequest = z.infer<typeof previewRequest>
 
