@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../core/context.ts'
-import { describeError } from '../../core/errors.ts'
+import { CancelledError, describeError } from '../../core/errors.ts'
 import { addressOf } from '../http/address.ts'
 import type { Daemon, Part } from '../parts.ts'
 import { type Artifacts, createArtifacts, type FoundManifest } from './artifacts.ts'
@@ -48,10 +48,12 @@ export function startGateway(daemon: Daemon): Part {
     const places = await placesOf({ name: asked.name, host: namespaceIn(url) }, allowed)
     const isHead = exchange.request.method === 'HEAD'
     const asker = { head: isHead, user: client.user, signal: exchange.signal }
-    if (asked.kind === 'tags') return answerTags(exchange, asked, places, ctx)
+    // A list is read for one client alone.
+    const own = { ...ctx, signal: AbortSignal.any([ctx.signal, exchange.signal]) }
+    if (asked.kind === 'tags') return answerTags(exchange, asked, places, own)
     if (asked.kind === 'referrers') {
       for (const place of places) await artifacts.settled(place, asked.digest, asker)
-      return answerReferrers(exchange, asked, places, ctx)
+      return answerReferrers(exchange, asked, places, own)
     }
     if (asked.kind === 'blob') {
       const found = await artifacts.blob(places, asked.digest, asker)
@@ -84,8 +86,8 @@ export function startGateway(daemon: Daemon): Part {
   }
 
   function failed(exchange: Exchange, url: string, error: unknown): void {
-    const { response } = exchange
-    if (error instanceof ClientGone) return
+    const { response, signal: left } = exchange
+    if (error instanceof ClientGone || (left.aborted && error instanceof CancelledError)) return
     const refusal = refusalFor(error, codeFor(url))
     if (!refusal)
       daemon.tell({

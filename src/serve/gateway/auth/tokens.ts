@@ -1,23 +1,26 @@
 /** Bearer tokens of the gateway: signed with a key that this process made, so that nothing of them need be kept. */
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { Clock } from '../../../core/cancel.ts'
 
 export interface Claims {
   readonly user: string
-  /** Such as `repository:library/alpine:pull`. */
-  readonly scopes: readonly string[]
+  /** Whether it is good for a scope such as `repository:library/alpine:pull`. */
+  allows(scope: string): boolean
 }
 
 export interface Tokens {
+  /** For at most `MOST_SCOPES`. */
   issue(user: string, scopes: readonly string[], seconds: number): string
   /** Undefined for a token of another process, one that has expired, and anything else. */
   read(token: string): Claims | undefined
 }
 
-/** Scopes of one token. */
-const MOST_SCOPES = 32
+/** Scopes of one token: it has to fit into a header. */
+export const MOST_SCOPES = 100
+/** Characters that stand for a scope in a token, however long it is: 132 bits of its digest. */
+const SCOPE_LENGTH = 22
 
 const claims = z.object({ user: z.string(), scopes: z.array(z.string()), until: z.number() })
 
@@ -27,7 +30,7 @@ export function createTokens(clock: Clock): Tokens {
   return {
     issue(user, scopes, seconds) {
       const until = clock.monotonic() + seconds * 1000
-      const content = { user, scopes: scopes.slice(0, MOST_SCOPES), until }
+      const content = { user, scopes: scopes.map(shortened), until }
       const text = Buffer.from(JSON.stringify(content)).toString('base64url')
       return `${text}.${sign(text).toString('base64url')}`
     },
@@ -37,7 +40,12 @@ export function createTokens(clock: Clock): Tokens {
       const right = sign(text)
       if (given.byteLength !== right.byteLength || !timingSafeEqual(given, right)) return undefined
       const { user, scopes, until } = claims.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')))
-      return clock.monotonic() < until ? { user, scopes } : undefined
+      if (clock.monotonic() >= until) return undefined
+      return { user, allows: (scope) => scopes.includes(shortened(scope)) }
     },
   }
+}
+
+function shortened(scope: string): string {
+  return createHash('sha256').update(scope).digest('base64url').slice(0, SCOPE_LENGTH)
 }

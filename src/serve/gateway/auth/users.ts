@@ -8,7 +8,7 @@ import { addressOf } from '../../http/address.ts'
 import { createGuesses } from '../../http/guesses.ts'
 import { isSameSecret } from '../../http/same.ts'
 import { Refusal } from '../refusal.ts'
-import { createTokens } from './tokens.ts'
+import { createTokens, MOST_SCOPES } from './tokens.ts'
 
 export interface Client {
   /** Undefined where no one signs in. */
@@ -61,7 +61,7 @@ export function createUsers(settings: () => ServeSettings, clock: Clock): Users 
   function holderOf(request: IncomingMessage, scope: string | undefined): PullUser | undefined {
     const [, token] = /^bearer +(\S+)$/i.exec(authorizationOf(request)) ?? []
     const claims = token === undefined ? undefined : tokens.read(token)
-    if (!claims || (scope !== undefined && !claims.scopes.includes(scope))) return undefined
+    if (!claims || (scope !== undefined && !claims.allows(scope))) return undefined
     return settings().pull_users?.find(({ name }) => name === claims.user)
   }
 
@@ -92,7 +92,12 @@ export function createUsers(settings: () => ServeSettings, clock: Clock): Users 
       }
       const query = form ?? new URL(url, 'path://only').searchParams
       const asked = query.getAll('scope').flatMap((scopes) => scopes.split(' '))
-      const token = tokens.issue(user.name, asked.flatMap(pullOf), LIFE_S)
+      const scopes = [...new Set(asked.flatMap(pullOf))]
+      if (scopes.length > MOST_SCOPES) {
+        const detail = `a token is good for at most ${MOST_SCOPES} repositories, and ${scopes.length} were asked for`
+        throw new Refusal(400, 'UNSUPPORTED', detail)
+      }
+      const token = tokens.issue(user.name, scopes, LIFE_S)
       const issued_at = new Date(clock.now()).toISOString()
       return JSON.stringify({ token, access_token: token, expires_in: LIFE_S, issued_at })
     },

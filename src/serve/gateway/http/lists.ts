@@ -7,11 +7,15 @@ import { OCI_INDEX } from '../../../core/manifest.ts'
 import { isAttachmentTag } from '../../../core/reference.ts'
 import type { Place } from '../policy/targets.ts'
 import { Refusal } from '../refusal.ts'
+import { Page } from './page.ts'
+import { namespaceIn } from './path.ts'
 import { type Exchange, reply } from './reply.ts'
 
-/** How many tags of a repository are looked at, and referrers of a manifest are told. */
-const MOST_TAGS = 100_000
+/** Tags of a repository, or referrers of a manifest, that are looked at for one page. */
+const MOST_LOOKED_AT = 1_000_000
 const MOST_REFERRERS = 1000
+/** Bytes of a page of referrers, whose annotations may be long: what clients take as a manifest. */
+const MOST_BYTES = 4 * 1024 * 1024
 
 export interface TagsPage {
   readonly name: string
@@ -26,55 +30,97 @@ export async function answerTags(
   places: readonly Place[],
   ctx: Context,
 ): Promise<void> {
-  const tags = new Set<string>()
+  const page = new Page<string>({ entries: most, bytes: MOST_BYTES }, after)
+  const count = counter('tags', name)
   let exists = false
   for (const { to, target } of places) {
     try {
       for await (const tag of to.tags(ctx)) {
         exists = true
-        if (tags.size >= MOST_TAGS) break
-        if (isAttachmentTag(tag) || target.selection.tag(tag).kept) tags.add(tag)
+        count()
+        if (isAttachmentTag(tag) || target.selection.tag(tag).kept) page.add(tag, tag, tag.length)
       }
     } catch (error) {
       if (!isNotFound(error)) throw error
     }
   }
   if (!exists) throw new Refusal(404, 'NAME_UNKNOWN', 'nothing of it was pulled yet')
-  const sorted = [...tags].sort().filter((tag) => after === undefined || tag > after)
-  const page = sorted.slice(0, most)
-  const last = page.at(-1)
-  const query = new URLSearchParams({ n: String(most), last: last ?? '' })
-  const link =
-    last !== undefined && page.length < sorted.length ? { link: `</v2/${name}/tags/list?${query}>; rel="next"` } : {}
-  reply(exchange, 200, { 'content-type': 'application/json', ...link }, JSON.stringify({ name, tags: page }))
+  const headers = {
+    'content-type': 'application/json',
+    ...linkTo(exchange, `/v2/${name}/tags/list`, page.next, { n: String(most) }),
+  }
+  reply(exchange, 200, headers, JSON.stringify({ name, tags: page.values }))
 }
 
-/** What the destinations say refers to the manifest, as an index. */
+export interface ReferrersPage {
+  readonly name: string
+  readonly digest: Digest
+  readonly type: string | undefined
+  readonly after: string | undefined
+}
+
+/** What the destinations say refers to the manifest, as an index, in the order of the digests. */
 export async function answerReferrers(
   exchange: Exchange,
-  { digest, type }: { readonly digest: Digest; readonly type: string | undefined },
+  { name, digest, type, after }: ReferrersPage,
   places: readonly Place[],
   ctx: Context,
 ): Promise<void> {
-  const found = new Map<string, Descriptor>()
+  const page = new Page<Entry>({ entries: MOST_REFERRERS, bytes: MOST_BYTES }, after)
+  const count = counter('referrers', `${name}@${digest}`)
   for (const { to } of places) {
     const subject = await to.resolve(digest, ctx)
     if (!subject || !to.referrers) continue
     for await (const { tag, ...referrer } of to.referrers(subject, ctx)) {
-      if (found.size >= MOST_REFERRERS) break
+      count()
       // One that hangs on a tag is found by that tag.
-      if (tag === undefined && (type === undefined || referrer.artifactType === type))
-        found.set(referrer.digest, referrer)
+      if (tag !== undefined || (type !== undefined && referrer.artifactType !== type)) continue
+      const entry = entryOf(referrer)
+      page.add(referrer.digest, entry, JSON.stringify(entry).length)
     }
   }
-  const manifests = [...found.values()].map(({ mediaType, digest: of, size, artifactType, annotations }) => ({
+  const filtered = type === undefined ? {} : { 'oci-filters-applied': 'artifactType' }
+  const query = type === undefined ? {} : { artifactType: type }
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: page.values }
+  const link = linkTo(exchange, `/v2/${name}/referrers/${digest}`, page.next, query)
+  reply(exchange, 200, { 'content-type': OCI_INDEX, ...filtered, ...link }, JSON.stringify(index))
+}
+
+type Entry = Pick<Descriptor, 'mediaType' | 'digest' | 'size' | 'artifactType' | 'annotations'>
+
+function entryOf({ mediaType, digest, size, artifactType, annotations }: Descriptor): Entry {
+  return {
     mediaType,
-    digest: of,
+    digest,
     size,
     ...(artifactType === undefined ? {} : { artifactType }),
     ...(annotations === undefined ? {} : { annotations }),
-  }))
-  const filtered = type === undefined ? {} : { 'oci-filters-applied': 'artifactType' }
-  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests }
-  reply(exchange, 200, { 'content-type': OCI_INDEX, ...filtered }, JSON.stringify(index))
+  }
+}
+
+/** Throws a `Refusal` where there are more than anyone looks through: a list that lacks some would look complete. */
+function counter(what: string, of: string): () => void {
+  let count = 0
+  return () => {
+    count += 1
+    if (count <= MOST_LOOKED_AT) return
+    throw new Refusal(
+      503,
+      'UNAVAILABLE',
+      `${of} has more than ${MOST_LOOKED_AT} ${what}, which the gateway does not list`,
+    )
+  }
+}
+
+/** To the next page, for a client that names its upstream the same way; none on the last page. */
+function linkTo(
+  { request }: Exchange,
+  path: string,
+  last: string | undefined,
+  query: Readonly<Record<string, string>>,
+): { readonly link?: string } {
+  if (last === undefined) return {}
+  const ns = namespaceIn(request.url ?? '')
+  const all = new URLSearchParams({ ...query, last, ...(ns === undefined ? {} : { ns }) })
+  return { link: `<${path}?${all}>; rel="next"` }
 }

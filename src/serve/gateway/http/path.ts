@@ -11,7 +11,13 @@ export type Asked =
   | { readonly kind: 'manifest'; readonly name: string; readonly digest: Digest; readonly tag?: undefined }
   | { readonly kind: 'blob'; readonly name: string; readonly digest: Digest }
   | { readonly kind: 'tags'; readonly name: string; readonly most: number; readonly after: string | undefined }
-  | { readonly kind: 'referrers'; readonly name: string; readonly digest: Digest; readonly type: string | undefined }
+  | {
+      readonly kind: 'referrers'
+      readonly name: string
+      readonly digest: Digest
+      readonly type: string | undefined
+      readonly after: string | undefined
+    }
 
 /** Where the gateway's own token service answers. */
 export const TOKEN_PATH = '/v2/token'
@@ -45,8 +51,9 @@ export function askedBy(url: string): Asked {
   if (blob) return { kind: 'blob', name: nameOf(blob), digest: digestOf(blob[2]) }
   const referrers = PATHS.referrers.exec(path)
   if (referrers) {
-    const type = queryOf(url).get('artifactType') ?? undefined
-    return { kind: 'referrers', name: nameOf(referrers), digest: digestOf(referrers[2]), type }
+    const query = queryOf(url)
+    const [type, after] = [query.get('artifactType') ?? undefined, query.get('last') ?? undefined]
+    return { kind: 'referrers', name: nameOf(referrers), digest: digestOf(referrers[2]), type, after }
   }
   throw new Refusal(404, 'UNSUPPORTED', 'the gateway answers manifests, blobs, tags/list and referrers')
 }
