@@ -33,6 +33,8 @@ export interface AdapterType<Tools = AdapterTools> {
   readonly filters: readonly FilterType[]
   /** How many path parts a repository name has here. Checked in the plan. */
   readonly depth?: { readonly min?: number; readonly max?: number }
+  /** What else a repository name must be. Checked in the plan. */
+  readonly names?: readonly NameRule[]
   /** The request that tells whether the registry is one of its type; default `GET /v2/`. */
   readonly greeting?: string
   /** How tags and their digests are listed, one sentence for `adapters show`. */
@@ -77,6 +79,13 @@ export type AdapterFacts = Pick<
   | 'credentials'
   | 'options'
 >
+
+export interface NameRule {
+  /** Which the whole name must match. */
+  readonly pattern: RegExp
+  /** For people, after `wants`: `at most 64 characters`. */
+  readonly rule: string
+}
 
 export interface AdapterOption {
   readonly name: string

@@ -33,8 +33,14 @@ export function misfitOf(mapped: string, destination: Endpoint): Reason | undefi
     return { reason: `${mapped} is not a valid repository name`, reason_code: 'unsupported', hint }
   }
   const { min = 0, max = Number.POSITIVE_INFINITY } = type.depth ?? {}
-  if (parts >= min && parts <= max) return undefined
-  const wants = min === max ? `exactly ${min}` : parts < min ? `at least ${min}` : `at most ${max}`
-  const reason = `${mapped} has ${plural(parts, 'path part')}, ${type.name} at ${registry.name} wants ${wants}`
+  const place = `${type.name} at ${registry.name}`
+  if (parts < min || parts > max) {
+    const wants = min === max ? `exactly ${min}` : parts < min ? `at least ${min}` : `at most ${max}`
+    const reason = `${mapped} has ${plural(parts, 'path part')}, ${place} wants ${wants}`
+    return { reason, reason_code: 'unsupported', hint }
+  }
+  const broken = parts > 0 ? type.names?.find(({ pattern }) => !pattern.test(mapped)) : undefined
+  if (!broken) return undefined
+  const reason = `${mapped} is not a name for ${place}, which wants ${broken.rule}`
   return { reason, reason_code: 'unsupported', hint }
 }

@@ -57,6 +57,7 @@ function text({ adapter, abilities }: ShownAdapter, { stdout, colors }: Session)
     ['filters', adapter.filters.join(', ')],
     ['credentials', adapter.credentials.join(', ') || 'none'],
     ['path parts', depthOf(adapter)],
+    ...(adapter.names ?? []).map(({ rule }) => ['names', rule] as const),
     ['listing', adapter.listing],
   ]
   const options = (adapter.options ?? []).map(({ name, description, type, values }) => {
