@@ -18,6 +18,7 @@ import { huaweiSwr } from './huawei-swr/index.ts'
 import { jfrogArtifactory } from './jfrog-artifactory/index.ts'
 import { ociLayout } from './oci-layout/index.ts'
 import { quay } from './quay/index.ts'
+import { tencentTcr } from './tencent-tcr/index.ts'
 import { zot } from './zot/index.ts'
 
 export const adapters: readonly AdapterType[] = [
@@ -34,6 +35,7 @@ export const adapters: readonly AdapterType[] = [
   quay,
   jfrogArtifactory,
   huaweiSwr,
+  tencentTcr,
   zot,
   helmHttp,
   artifactHub,

@@ -1,5 +1,6 @@
 /** Webhooks of distribution, and of others that are used as plain registries, as they come, and what they tell. */
 
+import type { Delivery } from '../../src/core/adapter.ts'
 import type { AdapterSpecimen } from './adapter/specimen.ts'
 
 const digest = `sha256:${'b'.repeat(64)}` as const
@@ -63,19 +64,20 @@ const mirantis = (type: string, contents: Readonly<Record<string, string>>) => (
   },
 })
 
-const tencent = (type: string, resource: Readonly<Record<string, string>>) => ({
-  delivery: {
-    headers: { 'content-type': 'application/json' },
-    body: {
-      type,
-      occur_at: 1589106605,
-      event_data: {
-        resources: [{ ...resource, resource_url: 'x.tencentcloudcr.com/public/nginx:v1.10.0' }],
-        repository: { name: 'nginx', namespace: 'public', repo_full_name: 'public/nginx', repo_type: 'public' },
-      },
-      operator: '332133',
+export const tencentDelivery = (type: string, resource: Readonly<Record<string, string>>): Delivery => ({
+  headers: { 'content-type': 'application/json' },
+  body: {
+    type,
+    occur_at: 1589106605,
+    event_data: {
+      resources: [{ ...resource, resource_url: 'x.tencentcloudcr.com/public/nginx:v1.10.0' }],
+      repository: { name: 'nginx', namespace: 'public', repo_full_name: 'public/nginx', repo_type: 'public' },
     },
+    operator: '332133',
   },
+})
+const tencent = (type: string, resource: Readonly<Record<string, string>>) => ({
+  delivery: tencentDelivery(type, resource),
 })
 const then = new Date(1589106605_000)
 

@@ -262,7 +262,7 @@ export const BODIES: readonly [readonly [string, Sent], ...(readonly [string, Se
   [
     'Tencent',
     {
-      registry: { type: 'docker-registry' },
+      registry: { type: 'tencent-tcr' },
       body: { type: 'pushImage', occur_at: 1589106605, event_data: harbor, operator: '1' },
       headers: () => ({ ...json, ...bearer() }),
       tells,
