@@ -31,6 +31,8 @@ export interface Logs {
   flush(): void
   /** In the order they were written. */
   list(execution: number, filter?: LogFilter): Generator<LogLine>
+  /** The number to list after for the last `count` lines. */
+  beforeLast(execution: number, count: number, filter?: LogFilter): number
 }
 
 interface LogRow extends Omit<LogLine, 'time' | 'event'> {
@@ -62,17 +64,32 @@ export function createLogs(database: Database, redact: (text: string) => string)
       if (waiting.length >= BATCH) flush()
     },
     flush,
-    *list(execution, { task, level = 'debug', after = 0 } = {}) {
+    *list(execution, filter = {}) {
       flush()
-      const sql = `SELECT * FROM logs WHERE execution_id = @execution ${task === undefined ? '' : 'AND task_id = @task'}
-        AND id > @after AND ${anyOf('level', LEVELS.slice(LEVELS.indexOf(level)))} ORDER BY id LIMIT ${PAGE}`
-      for (let last = after; ; ) {
-        const rows = database.all<LogRow>(sql, { execution, after: last, ...(task === undefined ? {} : { task }) })
+      const { where, values } = narrowed(execution, filter)
+      const sql = `SELECT * FROM logs WHERE ${where} ORDER BY id LIMIT ${PAGE}`
+      for (let last = filter.after ?? 0; ; ) {
+        const rows = database.all<LogRow>(sql, { ...values, after: last })
         for (const row of rows) yield toLine(row)
         if (rows.length < PAGE) return
         last = rows.at(-1)?.id ?? last
       }
     },
+    beforeLast(execution, count, filter = {}) {
+      flush()
+      const { where, values } = narrowed(execution, filter)
+      const after = filter.after ?? 0
+      const sql = `SELECT id FROM logs WHERE ${where} ORDER BY id DESC LIMIT 1 OFFSET @count`
+      return database.get<{ id: number }>(sql, { ...values, after, count })?.id ?? after
+    },
+  }
+}
+
+function narrowed(execution: number, { task, level = 'debug' }: LogFilter) {
+  const levels = anyOf('level', LEVELS.slice(LEVELS.indexOf(level)))
+  return {
+    where: `execution_id = @execution ${task === undefined ? '' : 'AND task_id = @task'} AND id > @after AND ${levels}`,
+    values: { execution, ...(task === undefined ? {} : { task }) },
   }
 }
 

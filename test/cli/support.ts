@@ -307,6 +307,7 @@ function historyOf(behaviour: Behaviour): History {
       skipDeletes: unused,
     },
     logs: {
+      beforeLast: unused,
       *list(id) {
         yield {
           id: 1,

@@ -31,6 +31,12 @@ test('shows the lines of one task, of a level and graver, and what is new', asyn
   expect(texts({ level: 'warning' })).toEqual(['warning', 'error'])
   expect(texts({ task: 1 })).toEqual(['info', 'error'])
   expect(texts({ after: 2, level: 'info' })).toEqual(['warning', 'error'])
+  expect(texts({ after: history.logs.beforeLast(id, 2) })).toEqual(['warning', 'error'])
+  const info = { level: 'info' } as const
+  expect(texts({ ...info, after: history.logs.beforeLast(id, 2, info) })).toEqual(['warning', 'error'])
+  expect(texts({ task: 1, after: history.logs.beforeLast(id, 1, { task: 1 }) })).toEqual(['error'])
+  expect(history.logs.beforeLast(id, 4)).toBe(0)
+  expect(history.logs.beforeLast(id, 9, { after: 2 })).toBe(2)
 })
 
 test('writes a full batch at once, and the rest on flush, heartbeat and close', async () => {

@@ -117,6 +117,10 @@ test('one stream is enough for a client: it has the log of a task too, and goes 
   await until('the rest was told', () => later.heard.some(({ event }) => event === 'log_end'))
   expect(lines(later).map(({ data }) => data.id)).toEqual(rest)
 
+  const last = await listen(`${daemon.url}/api/events?execution=1&logs=true&logs_last=2`, token)
+  await until('the last lines were told', () => last.heard.some(({ event }) => event === 'log_end'))
+  expect(lines(last).map(({ data }) => data.id)).toEqual(rest.slice(-2))
+
   for (const [query, status] of [
     ['logs=true', 400],
     ['task=1', 400],

@@ -13,6 +13,8 @@ import { createWatch } from '../stream/watch.ts'
 
 /** Milliseconds between two looks at the history. */
 const INTERVAL = 500
+/** Lines that `logs_last` may ask for. */
+const MOST_LINES = 10_000
 /** Clients at once. */
 const MOST_CLIENTS = 200
 
@@ -27,6 +29,11 @@ const eventsQuery = z
       .describe('Also `log` with each line of its log, the written ones first, and `log_end` when it has ended'),
     task: number.min(1).optional().describe('Of its log the lines of this task alone'),
     level: logLevel.default('debug').describe('Of its log this level and above'),
+    logs_last: number
+      .min(1)
+      .max(MOST_LINES)
+      .optional()
+      .describe('Of what its log has already the last so many lines alone'),
     logs_after: number.min(0).default(0).describe('Of its log the lines after the one with this `id`'),
   })
   .refine(({ execution, logs, task }) => execution !== undefined || (!logs && task === undefined), {
@@ -102,7 +109,7 @@ export function addEvents(app: Api, daemon: Daemon, { version }: About): void {
       },
     },
     async handler(request, reply) {
-      const { execution, logs, task, level, logs_after } = request.query
+      const { execution, logs, task, level, logs_last, logs_after } = request.query
       if (execution !== undefined) history.executions.get(execution)
       if (execution !== undefined && task !== undefined) history.tasks.get(execution, task)
       if (feed.listeners >= MOST_CLIENTS) {
@@ -129,6 +136,8 @@ export function addEvents(app: Api, daemon: Daemon, { version }: About): void {
           place.line = data.id
           return stream.send({ id: idOf(place), event: 'log', data: { execution, ...data } })
         }
+        const wanted = { level, after: place.line, ...(task === undefined ? {} : { task }) }
+        if (logs_last !== undefined) place.line = history.logs.beforeLast(execution, logs_last, wanted)
         const of = { execution, task, level, after: place.line }
         void daemon.keep('following a log', follow(daemon.program, stream, of, { line, ended }))
       }
