@@ -4,14 +4,14 @@ import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { Session } from '../serve/api/schema/session.ts'
 import { ask, get, onSignedOut, Refused } from './api.ts'
-import { close, start, useConnected, useLive } from './live.ts'
+import { onStreamRefused, signOut, start, useLive, useStream } from './live/live.ts'
 import { SessionContext } from './parts/session.ts'
 import { Toasts } from './parts/toast.tsx'
 import { Empty } from './parts/ui.tsx'
 import { go, Link, useAddress } from './route.tsx'
 import { AuditScreen } from './screens/audit.tsx'
-import { ExecutionScreen } from './screens/execution.tsx'
-import { ExecutionsScreen } from './screens/executions.tsx'
+import { ExecutionScreen } from './screens/execution/execution.tsx'
+import { ExecutionsScreen } from './screens/execution/list.tsx'
 import { PoliciesScreen } from './screens/policies.tsx'
 import { PolicyScreen } from './screens/policy/policy.tsx'
 import { RegistriesScreen } from './screens/registries.tsx'
@@ -33,10 +33,8 @@ function Page() {
   const [unreachable, setUnreachable] = useState(false)
 
   useEffect(() => {
-    onSignedOut(() => {
-      close()
-      setSession(null)
-    })
+    onSignedOut(signOut)
+    onStreamRefused(() => setSession(null))
     void signIn()
   }, [])
 
@@ -62,15 +60,15 @@ function Page() {
   if (session === null) return <SignIn onSession={signIn} />
   return (
     <SessionContext.Provider value={session}>
-      <Frame session={session} onOut={() => setSession(null)} />
+      <Frame session={session} />
       <Toasts />
     </SessionContext.Provider>
   )
 }
 
-function Frame({ session, onOut }: { readonly session: Session; readonly onOut: () => void }) {
+function Frame({ session }: { readonly session: Session }) {
   const { pathname } = useAddress()
-  const connected = useConnected()
+  const { connected, crowded } = useStream()
   const [trouble, setTrouble] = useState<string>()
   useLive(({ type, data }) => {
     if (type === 'configuration') setTrouble(data.error ?? undefined)
@@ -95,6 +93,7 @@ function Frame({ session, onOut }: { readonly session: Session; readonly onOut: 
         </nav>
         <span class={connected ? 'live' : 'live lost'} role="status">
           {connected ? 'live' : 'reconnecting…'}
+          {crowded ? ', progress in other windows' : ''}
         </span>
         <span class="who">
           {session.name} ({session.role})
@@ -104,8 +103,7 @@ function Frame({ session, onOut }: { readonly session: Session; readonly onOut: 
           class="plain"
           onClick={async () => {
             await ask('DELETE', '/session').catch(() => {})
-            close()
-            onOut()
+            signOut()
           }}
         >
           Sign out

@@ -10,6 +10,8 @@ import type { Daemon, Serving } from '../serve/serving.ts'
 export interface Browsing {
   /** A window of its own, signed out; `trouble` is checked when the test ends. */
   open(address: string, options?: BrowserContextOptions): Promise<Page>
+  /** A window beside another one, with its session. */
+  beside(page: Page, address: string): Promise<Page>
 }
 
 /** Milliseconds that a page may take on a busy machine. */
@@ -24,24 +26,28 @@ export async function browsing(): Promise<Browsing> {
   return {
     async open(address, options = {}) {
       const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, ...options })
-      const page = await context.newPage()
-      page.setDefaultTimeout(PATIENCE)
-      const { origin } = new URL(address)
-      const trouble: string[] = []
-      page.on('request', (request) => {
-        if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith('data:')) {
-          trouble.push(`asked for ${request.url()}`)
-        }
-      })
-      page.on('pageerror', (error) => trouble.push(`failed: ${error.message}`))
-      page.on('console', (message) => {
-        if (!EXPECTED.test(message.text())) trouble.push(`said: ${message.text()}`)
-      })
-      onTestFinished(() => expect(trouble).toEqual([]))
-      await page.goto(address)
-      return page
+      return watched(await context.newPage(), address)
     },
+    beside: async (page, address) => watched(await page.context().newPage(), address),
   }
+}
+
+async function watched(page: Page, address: string): Promise<Page> {
+  page.setDefaultTimeout(PATIENCE)
+  const { origin } = new URL(address)
+  const trouble: string[] = []
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith('data:')) {
+      trouble.push(`asked for ${request.url()}`)
+    }
+  })
+  page.on('pageerror', (error) => trouble.push(`failed: ${error.message}`))
+  page.on('console', (message) => {
+    if (!EXPECTED.test(message.text())) trouble.push(`said: ${message.text()}`)
+  })
+  onTestFinished(() => expect(trouble).toEqual([]))
+  await page.goto(address)
+  return page
 }
 
 /** The browser's own words for answers that the page shows to its user, and for a server that is away. */

@@ -86,6 +86,10 @@ describe.runIf(hasBrowser())('the page', () => {
     await page.getByRole('button', { name: 'Retry what failed' }).click()
     await page.waitForURL('**/executions/2')
     await page.locator('.head .status.succeeded').waitFor()
+    // What was noted while it ran is there for those who come later.
+    await page.reload()
+    await page.locator('.chart canvas').waitFor()
+    await page.getByRole('log').getByText('started').first().waitFor()
   })
 
   test('is right again, without a reload, when the server was killed and is back', async () => {

@@ -1,62 +1,94 @@
-/** Bytes over time, of an execution that runs. */
+/** Bytes over time: what was noted of an execution, and while it runs what comes. */
 
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
+import type { Execution, ProgressSample } from '../../serve/api/schema/execution.ts'
 import { bytes } from '../format.ts'
+import { daemonNow, useLive } from '../live/live.ts'
+import { useRead } from './data.ts'
 
 interface ChartProps {
-  readonly execution: number
+  readonly execution: Execution
   readonly active: boolean
-  /** Bytes so far, as often as they are known. */
-  readonly received: number | undefined
+  /** Bytes that its blobs in flight have. */
+  readonly inFlight: number
 }
 
+/** Seconds since 1970, and bytes. */
+type Points = [times: number[], sums: number[]]
+
 /** Points that are kept: every second one goes once there are more. */
-const MOST_POINTS = 600
-const HEIGHT = 140
+const MOST_POINTS = 1200
+const HEIGHT = 150
 
 /** Shown from the second point on. */
-export function Chart({ execution, active, received }: ChartProps) {
+export function Chart({ execution, active, inFlight }: ChartProps) {
+  const { id, bytes_copied: copied } = execution
+  const samples = useRead<readonly ProgressSample[]>(`/replication/executions/${id}/progress`)
+  const noted = samples.answer?.body
+  const points = useRef<Points>([[], []])
+  const [count, drawn] = useState(0)
+  useLive(({ type }) => {
+    if (type === 'reset') samples.again()
+  })
+
+  useEffect(() => {
+    if (!noted) return
+    points.current = [noted.map(({ time }) => Date.parse(time) / 1000), noted.map((sample) => sample.bytes)]
+    drawn((now) => now + 1)
+  }, [noted])
+
+  useEffect(() => {
+    const [times, sums] = points.current
+    const now = daemonNow() / 1000
+    if (!noted || !active || (times.at(-1) ?? 0) >= now) return
+    times.push(now)
+    sums.push(copied + inFlight)
+    if (times.length > MOST_POINTS) points.current = [thinned(times), thinned(sums)]
+    drawn((before) => before + 1)
+  }, [noted, active, copied, inFlight])
+
+  if (points.current[0].length < 2) return active ? <div class="chart" /> : null
+  return <Plot points={points.current} count={count} />
+}
+
+function thinned(numbers: readonly number[]): number[] {
+  return numbers.filter((_, at) => at % 2 === 0 || at === numbers.length - 1)
+}
+
+/** `count` changes with the points. */
+function Plot({ points, count }: { readonly points: Points; readonly count: number }) {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
-  const points = useRef<{ execution: number; times: number[]; sums: number[] }>({ execution, times: [], sums: [] })
 
   useEffect(() => {
-    if (points.current.execution !== execution) points.current = { execution, times: [], sums: [] }
-    const { times, sums } = points.current
-    if (received === undefined) return
-    times.push(Date.now() / 1000)
-    sums.push(received)
-    if (times.length > MOST_POINTS) {
-      points.current = {
-        execution,
-        times: times.filter((_, at) => at % 2 === 0),
-        sums: sums.filter((_, at) => at % 2 === 0),
-      }
+    const element = place.current
+    if (!element) return
+    const redraw = (): void => {
+      plot.current?.destroy()
+      plot.current = create(element, points)
     }
-    const data: uPlot.AlignedData = [points.current.times, points.current.sums]
-    if (plot.current) plot.current.setData(data)
-    else if (place.current && times.length > 1) plot.current = create(place.current, data)
-  }, [execution, received])
-
-  useEffect(() => {
-    const resize = (): void => {
-      if (place.current) plot.current?.setSize({ width: place.current.clientWidth, height: HEIGHT })
-    }
-    window.addEventListener('resize', resize)
+    const resize = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }))
+    // Its colors are those of the moment when it was made.
+    const scheme = matchMedia('(prefers-color-scheme: dark)')
+    redraw()
+    resize.observe(element)
+    scheme.addEventListener('change', redraw)
     return () => {
-      window.removeEventListener('resize', resize)
+      resize.disconnect()
+      scheme.removeEventListener('change', redraw)
       plot.current?.destroy()
       plot.current = undefined
     }
   }, [])
 
-  if (!active && points.current.times.length < 2) return null
+  useEffect(() => plot.current?.setData(points), [points, count])
+
   return <div class="chart" ref={place} role="img" aria-label="Bytes over time" />
 }
 
-function create(place: HTMLElement, data: uPlot.AlignedData): uPlot {
+function create(place: HTMLElement, data: Points): uPlot {
   const style = getComputedStyle(place)
   const color = (name: string): string => style.getPropertyValue(name).trim()
   const axis = { stroke: color('--dim'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false } }
@@ -68,7 +100,7 @@ function create(place: HTMLElement, data: uPlot.AlignedData): uPlot {
       cursor: { show: false },
       scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, most)] } },
       axes: [axis, { ...axis, size: 80, values: (_, splits) => splits.map((one) => bytes(one)) }],
-      series: [{}, { stroke: color('--accent'), fill: color('--wash'), width: 2 }],
+      series: [{}, { stroke: color('--accent'), fill: color('--wash'), width: 2, points: { show: false } }],
     },
     data,
     place,

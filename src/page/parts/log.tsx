@@ -1,54 +1,36 @@
 /** The log of an execution or a task, line by line as it is written. */
 
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { LogLine } from '../live/hub.ts'
+import { useLive, useSubject } from '../live/live.ts'
 import { Button } from './ui.tsx'
-
-interface Line {
-  readonly time: string
-  readonly level: string
-  readonly task_id: number | null
-  readonly text: string
-}
 
 /** Lines that are shown: the last ones. */
 const MOST_LINES = 1000
+/** Pixels from the end within which a reader sees what comes. */
+const NEAR = 50
 
-export function Log({
-  execution,
-  task,
-  onClose,
-}: {
+interface LogProps {
   readonly execution: number
   readonly task: number | undefined
   readonly onClose: () => void
-}) {
-  const [lines, setLines] = useState<readonly Line[]>([])
+}
+
+export function Log({ execution, task, onClose }: LogProps) {
+  const [lines, setLines] = useState<readonly LogLine[]>([])
   const ref = useRef<HTMLDivElement>(null)
-  useEffect(() => {
-    const path = task === undefined ? 'logs' : `logs/${task}`
-    const level = task === undefined ? 'info' : 'debug'
-    const stream = new EventSource(`/api/replication/executions/${execution}/${path}?follow=true&level=${level}`)
-    let waiting: Line[] = []
-    let timer: number | undefined
-    stream.addEventListener('log', (message) => {
-      waiting.push(JSON.parse((message as MessageEvent).data))
-      timer ??= window.setTimeout(() => {
-        const more = waiting
-        waiting = []
-        timer = undefined
-        setLines((before) => [...before, ...more].slice(-MOST_LINES))
-      }, 100)
+  const isAtEnd = useRef(true)
+  useLive(({ type, data }) => {
+    if (type !== 'log' || data.subject.execution !== execution || data.subject.task !== task) return
+    setLines((before) => {
+      const last = before.at(-1)?.id ?? 0
+      const more = (data.lines as readonly LogLine[]).filter(({ id }) => id > last)
+      return more.length === 0 ? before : [...before, ...more].slice(-MOST_LINES)
     })
-    stream.addEventListener('end', () => stream.close())
-    return () => {
-      clearTimeout(timer)
-      stream.close()
-    }
-  }, [execution, task])
+  })
+  useSubject({ execution, task })
   useEffect(() => {
-    const element = ref.current
-    if (element && element.scrollHeight - element.scrollTop - element.clientHeight < 200)
-      element.scrollTop = element.scrollHeight
+    if (ref.current && isAtEnd.current) ref.current.scrollTop = ref.current.scrollHeight
   }, [lines])
   const title = task === undefined ? 'Log' : `Log of task ${task}`
   return (
@@ -57,11 +39,20 @@ export function Log({
         <h2 id="log">{title}</h2>
         {task === undefined ? null : <Button onClick={onClose}>Whole log</Button>}
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
-      <div class="lines" ref={ref} role="log" tabIndex={0} aria-label={title}>
+      <div
+        class="lines"
+        ref={ref}
+        role="log"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
+        tabIndex={0}
+        aria-label={title}
+        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+          isAtEnd.current = scrollHeight - scrollTop - clientHeight < NEAR
+        }}
+      >
         {lines.length === 0 ? <p class="dim">no line yet</p> : null}
-        {lines.map((line, at) => (
-          <p key={at} class={line.level}>
+        {lines.map((line) => (
+          <p key={line.id} class={line.level}>
             <time>{new Date(line.time).toLocaleTimeString()}</time>
             {line.task_id === null || task !== undefined ? null : <span class="dim">[{line.task_id}]</span>} {line.text}
           </p>

@@ -1,7 +1,7 @@
 /** The last 30 days: what succeeded and failed, and how much was copied. */
 
 import { bytes, plural } from '../format.ts'
-import { useLive } from '../live.ts'
+import { useLive } from '../live/live.ts'
 import { useRead } from './data.ts'
 
 interface Day {

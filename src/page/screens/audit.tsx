@@ -2,7 +2,7 @@
 
 import type { AuditLine } from '../../serve/api/schema/audit.ts'
 import { clock } from '../format.ts'
-import { useLive } from '../live.ts'
+import { useLive } from '../live/live.ts'
 import { useRead } from '../parts/data.ts'
 import { Complaint, Pages, Table } from '../parts/ui.tsx'
 import { go, Link, useAddress } from '../route.tsx'

@@ -2,13 +2,13 @@
 
 import type { Policy } from '../../serve/api/schema/definition.ts'
 import { ask } from '../api.ts'
-import { useLive } from '../live.ts'
+import { useLive } from '../live/live.ts'
 import { useRead } from '../parts/data.ts'
 import { useMay } from '../parts/session.ts'
 import { tried } from '../parts/toast.tsx'
 import { Ago, Button, Complaint, Empty, Pages, Status, Switch, Table } from '../parts/ui.tsx'
 import { go, Link, useAddress } from '../route.tsx'
-import { start } from './executions.tsx'
+import { start } from './execution/list.tsx'
 
 const SIZE = 50
 

@@ -1,7 +1,7 @@
 /** All registries, and how they are. */
 
 import type { Registry } from '../../serve/api/schema/definition.ts'
-import { useLive } from '../live.ts'
+import { useLive } from '../live/live.ts'
 import { useRead } from '../parts/data.ts'
 import { useMay } from '../parts/session.ts'
 import { Ago, Button, Complaint, Empty, Pages, Status, Table } from '../parts/ui.tsx'

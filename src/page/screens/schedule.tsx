@@ -2,7 +2,7 @@
 
 import type { Schedule } from '../../serve/api/schema/schedule.ts'
 import { clock } from '../format.ts'
-import { useLive } from '../live.ts'
+import { useLive } from '../live/live.ts'
 import { useRead } from '../parts/data.ts'
 import { Ago, Complaint, Empty, Table } from '../parts/ui.tsx'
 import { Link } from '../route.tsx'

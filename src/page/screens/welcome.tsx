@@ -5,7 +5,7 @@ import { useMay } from '../parts/session.ts'
 import { tried } from '../parts/toast.tsx'
 import { Button, Empty } from '../parts/ui.tsx'
 import { go } from '../route.tsx'
-import { start } from './executions.tsx'
+import { start } from './execution/list.tsx'
 
 export function Welcome() {
   const may = useMay()

@@ -1,18 +1,18 @@
 /** What ran and what runs, the newest first, as it happens. */
 
 import { useState } from 'preact/hooks'
-import type { Policy } from '../../serve/api/schema/definition.ts'
-import type { Execution } from '../../serve/api/schema/execution.ts'
-import { ask } from '../api.ts'
-import { bytes, duration } from '../format.ts'
-import { useLive } from '../live.ts'
-import { useRead } from '../parts/data.ts'
-import { useMay } from '../parts/session.ts'
-import { Strip } from '../parts/strip.tsx'
-import { tried } from '../parts/toast.tsx'
-import { Ago, Button, Choice, Complaint, Pages, Status, Table, useNow } from '../parts/ui.tsx'
-import { go, Link, useAddress } from '../route.tsx'
-import { Welcome } from './welcome.tsx'
+import type { Policy } from '../../../serve/api/schema/definition.ts'
+import type { Execution } from '../../../serve/api/schema/execution.ts'
+import { ask } from '../../api.ts'
+import { bytes, duration } from '../../format.ts'
+import { useLive } from '../../live/live.ts'
+import { useRead } from '../../parts/data.ts'
+import { useMay } from '../../parts/session.ts'
+import { Strip } from '../../parts/strip.tsx'
+import { tried } from '../../parts/toast.tsx'
+import { Ago, Button, Choice, Complaint, Pages, Status, Table, useNow } from '../../parts/ui.tsx'
+import { go, Link, useAddress } from '../../route.tsx'
+import { Welcome } from '../welcome.tsx'
 
 const SIZE = 25
 const STATUSES = ['active', 'succeeded', 'failed', 'stopped', 'interrupted'] as const
