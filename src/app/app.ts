@@ -15,7 +15,6 @@ import { systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import type { DefinitionKind } from '../core/definition.ts'
 import { HistoryError, notBegun } from '../core/errors.ts'
-import { registryNames } from '../core/policy.ts'
 import { placeOf, type Registry, type RegistryStatus } from '../core/registry.ts'
 import type { PolicyOutcome } from '../core/requests.ts'
 import type { Keychain } from '../credentials/keychain.ts'
@@ -31,10 +30,12 @@ import { createConnections, type Timing } from './connections.ts'
 import { noteEdit, noteSeen } from './definitions.ts'
 import { type Check, examine } from './doctor.ts'
 import { createLooking, type Looking } from './looking.ts'
+import { metricsOf } from './metrics.ts'
 import { type FoundCredential, foundCredential, peerOf, pingRegistry, signIn, statusesIn } from './ping.ts'
 import { commandEnvironment, createPost } from './post.ts'
-import { createRunning, type Running } from './running.ts'
+import { createRunning, type ReadFiles, type Running } from './running.ts'
 import type { ServeRequest } from './serving.ts'
+import { createWorking, type Working } from './workers.ts'
 
 /** What every command needs to know of its surroundings. */
 export interface AppOptions {
@@ -68,9 +69,9 @@ export type { FoundCredential } from './ping.ts'
 export type { ServeRequest } from './serving.ts'
 
 /** The program, without its command line. */
-export interface App extends Running, Looking {
+export interface App extends Running, Looking, Working {
   /** Reads and checks everything; throws a `ConfigurationError` that names all that is wrong. */
-  configuration(files: readonly string[]): Promise<Configuration>
+  configuration(files: readonly string[], how?: { readonly workers?: boolean | undefined }): Promise<Configuration>
   /** The same for what contacts nothing: variables need not be set. */
   offline(files: readonly string[]): Promise<Configuration>
   /** The user's configuration for editing: empty where the file does not exist, and with variables that need not be set. */
@@ -183,10 +184,11 @@ export function createApp(options: AppOptions): App {
     return reading
   }
 
-  const read = (files: readonly string[], config: string | undefined, offline = false): Promise<Configuration> =>
+  const read: ReadFiles = (files, config, { offline = false, workers = false } = {}) =>
     readConfiguration({
       ...options,
       offline,
+      workers,
       ...(config === undefined ? {} : { config }),
       files,
       types: adapters,
@@ -194,21 +196,26 @@ export function createApp(options: AppOptions): App {
     })
 
   const commandEnv = () => commandEnvironment(options.env, homeDirectory(options), redactor)
+  const { timing } = options
+  const lent = { connections, timing, carriers, guarded, redact: redactor.text, version: metadata.version }
+  const configuration: App['configuration'] = (files, how) => read(files, options.config, how)
+  const { working, elsewhere, disconnect } = createWorking({ ...lent, configuration })
   const running = createRunning({
     connections,
     history: openedHistory,
     read,
     guarded,
     config: options.config,
-    timing: options.timing,
+    timing,
     carriers,
+    elsewhere,
     post,
     commandEnv,
   })
 
   const app: App = {
-    configuration: (files) => read(files, options.config),
-    offline: (files) => read(files, options.config, true),
+    configuration,
+    offline: (files) => read(files, options.config, { offline: true }),
     editable: async () =>
       (await import('../config/edit/file.ts')).editableConfiguration({ ...options, types: adapters }),
     async edit(edits, how) {
@@ -233,6 +240,7 @@ export function createApp(options: AppOptions): App {
       }
       return running.again(earlier, how, begun, ctx, inForce)
     },
+    ...working,
     ...createLooking({ connections, guarded, readHistory, lists }),
     async ping(name, configuration, ctx, ended) {
       const registry = configuration.registryOf(name)
@@ -307,17 +315,12 @@ export function createApp(options: AppOptions): App {
               edited: (edited, by) => noteEdit(edited, openedHistory, warn, by),
             }),
           commandEnv,
+          elsewhere,
           trace: options.trace,
         },
       )
     },
-    async metrics(outcomes, configuration) {
-      const { metricsText } = await import('../serve/metrics/textfile.ts')
-      const ran = new Set(outcomes.map(({ policy }) => policy))
-      const policies = configuration.policies.filter(({ name }) => ran.has(name))
-      const registries = registryNames(policies).map(configuration.registryOf)
-      return metricsText({ outcomes, registries, history: await openedHistory() })
-    },
+    metrics: async (outcomes, configuration) => metricsOf(outcomes, configuration, await openedHistory()),
     keychain: connections.keychain,
     examine: (ctx) =>
       examine(
@@ -325,7 +328,7 @@ export function createApp(options: AppOptions): App {
           paths: options,
           connections,
           clock: options.timing?.clock ?? Date,
-          configuration: () => read([], options.config),
+          configuration: () => configuration([]),
         },
         guarded(ctx),
       ),
@@ -334,7 +337,7 @@ export function createApp(options: AppOptions): App {
     records,
     async close() {
       lists.close()
-      await Promise.all([connections.close(), carriers.close()])
+      await Promise.all([connections.close(), carriers.close(), disconnect()])
       // A history that could not be opened was reported where it was needed.
       for (const opened of await Promise.allSettled(new Set([history, reading]))) {
         if (opened.status === 'fulfilled') opened.value?.close()

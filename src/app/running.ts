@@ -9,6 +9,7 @@ import type { Execution } from '../core/execution.ts'
 import type { Policy } from '../core/policy.ts'
 import type { PolicyOutcome, RunOptions } from '../core/requests.ts'
 import type { Again } from '../engine/run/again.ts'
+import type { Elsewhere } from '../engine/run/elsewhere.ts'
 import { type ExecuteRequest, execute } from '../engine/run/execute.ts'
 import type { History } from '../history/history.ts'
 import { createSlots } from '../transfer/job.ts'
@@ -42,7 +43,7 @@ export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' |
   readonly connections: Connections
   readonly history: () => Promise<History>
   /** Reads configuration files, beside the user's own. */
-  readonly read: (files: readonly string[], config: string | undefined) => Promise<Configuration>
+  readonly read: ReadFiles
   /** Removes secrets from events. */
   readonly guarded: (ctx: Context) => Context
   /** The user's configuration, as it was named. */
@@ -50,7 +51,18 @@ export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' |
   readonly timing: Timing | undefined
   /** Of all runs that do not say how many streams: in the daemon several run at once. */
   readonly slots?: ExecuteRequest['slots']
+  /** What gives tasks to workers. Throws where the configuration names no queue, or it cannot be used. */
+  readonly elsewhere: (configuration: Configuration, ctx: Context) => Promise<Elsewhere>
+  /** Every run is done by workers, where the configuration names a queue. */
+  readonly alwaysElsewhere?: boolean
 }
+
+/** `workers`: the queue may stand in the user's own configuration. `offline`: nothing is contacted, and variables need not be set. */
+export type ReadFiles = (
+  files: readonly string[],
+  config: string | undefined,
+  how?: { readonly workers?: boolean | undefined; readonly offline?: boolean },
+) => Promise<Configuration>
 
 type Started = (policy: Policy, execution: Execution) => void
 
@@ -74,6 +86,8 @@ export function createRunning(parts: RunningParts): Running {
   ): Promise<PolicyOutcome> {
     try {
       const { source, routes, images } = await openSides(policy, configuration, connections)
+      const isElsewhere = run.workers ?? (parts.alwaysElsewhere === true && configuration.workers !== undefined)
+      const elsewhere = isElsewhere ? await parts.elsewhere(configuration, ctx) : undefined
       const saved = run.plan?.policies.find((candidate) => candidate.policy === policy.name)
       const result = await execute(
         {
@@ -89,6 +103,8 @@ export function createRunning(parts: RunningParts): Running {
           concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
           slots: run.concurrency === undefined ? slots : undefined,
           throttles,
+          elsewhere,
+          bandwidth: run.bandwidth,
           carriers,
           narrow: run.filter,
           same: run.same,
@@ -133,7 +149,7 @@ export function createRunning(parts: RunningParts): Running {
       const configuration =
         inForce && isOf(origin, inForce)
           ? inForce
-          : await read(filesAgain(earlier.execution, origin, parts.config), config)
+          : await read(filesAgain(earlier.execution, origin, parts.config), config, { workers: run.workers })
       const narrowed = { ...origin.narrowing, ...run }
       const calling = { ...policy, ...callsOf(configuration.policies.find(({ name }) => name === policy.name)) }
       const limited = limitedBy(run, ctx)
@@ -165,8 +181,8 @@ function limitedBy({ bandwidth, timeout }: RunOptions, ctx: Context): Limited {
 
 /** The options that say what is planned; the others say how it is done. */
 function narrowingOf(run: RunOptions): RunOptions {
-  const { plan, trigger, concurrency, bandwidth, failFast, maxFailures, wait, timeout, same, audience, ...narrowing } =
-    run
+  const { plan, trigger, concurrency, bandwidth, failFast, maxFailures, wait, timeout, ...others } = run
+  const { same, audience, workers, ...narrowing } = others
   return narrowing
 }
 

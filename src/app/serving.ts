@@ -23,7 +23,7 @@ export interface ServeRequest extends Omit<ServeOptions, 'program' | 'parts' | '
   readonly files: readonly string[]
 }
 
-export interface ServingParts extends Pick<RunningParts, 'guarded' | 'config' | 'read' | 'commandEnv'> {
+export interface ServingParts extends Pick<RunningParts, 'guarded' | 'config' | 'read' | 'commandEnv' | 'elsewhere'> {
   readonly history: History
   readonly clock: Clock
   /** Threads for large blobs, where a test wants others. */
@@ -80,6 +80,7 @@ function createProgram(
       carriers,
       connections,
       slots,
+      alwaysElsewhere: true,
       history: async () => history,
       timing: about.timing,
       post,

@@ -83,6 +83,7 @@ export async function showRun(
 
 export function runOptions(flags: RunFlags): RunOptions {
   const { trigger, concurrency, bandwidth, filter, failFast, maxFailures, wait, timeout, shard, referrers } = flags
+  const { workers } = flags
   return {
     ...(trigger === undefined ? {} : { trigger }),
     ...(concurrency === undefined ? {} : { concurrency }),
@@ -94,6 +95,7 @@ export function runOptions(flags: RunFlags): RunOptions {
     ...(timeout === undefined ? {} : { timeout }),
     ...(shard === undefined ? {} : { shard }),
     ...(referrers === undefined ? {} : { referrers }),
+    ...(workers === undefined ? {} : { workers }),
   }
 }
 

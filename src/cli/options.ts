@@ -5,6 +5,13 @@ import type { RunOptions } from '../app/app.ts'
 import { TRIGGERS } from '../core/states.ts'
 import { collect, duration, type FilterFlags, fileEnding, filter, positiveInteger, rate, shard } from './values.ts'
 
+export interface WorkerFlags {
+  readonly concurrency?: number
+  readonly name?: string
+  /** Milliseconds. */
+  readonly drain?: number
+}
+
 /** As commander hands them over, values already checked. */
 export interface RunFlags extends Omit<RunOptions, 'plan' | 'thorough'> {
   readonly policy?: readonly string[]
@@ -102,6 +109,7 @@ export function addTransferOptions(command: Command): Command {
   return command
     .addOption(new Option('--concurrency <n>', 'blob streams at once (default: 8)').argParser(positiveInteger))
     .addOption(new Option('--bandwidth <rate>', 'of all streams together, such as 50MiB/s').argParser(rate))
+    .option('--workers', 'give the tasks to workers on other machines: see `replicate worker`')
     .option('--fail-fast', 'stop at the first task that fails')
     .addOption(new Option('--max-failures <n>', 'stop once this many tasks failed').argParser(positiveInteger))
     .option('--wait', 'wait while the policy is running elsewhere, instead of ending with status 5')

@@ -24,6 +24,7 @@ export async function selectPolicies(
   cwd: string,
   targets: readonly string[],
   names: readonly string[] = [],
+  how: { readonly workers?: boolean | undefined } = {},
 ): Promise<Selection> {
   const files: string[] = []
   const wanted = new Set(names)
@@ -37,7 +38,7 @@ export async function selectPolicies(
       { hint: 'narrow a file with --policy NAME' },
     )
   }
-  const configuration = await app.configuration(files)
+  const configuration = await app.configuration(files, how)
   const policies =
     wanted.size > 0 ? byName(configuration, wanted) : configuration.policies.filter(({ enabled }) => enabled)
   if (policies.length === 0) {

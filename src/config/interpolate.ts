@@ -87,12 +87,12 @@ const WITH_PASSWORD = /^(\w+:\/\/)?[^/]*:[^/]+@/
 
 /** Secrets that stand in the file. Looks through aliases, since an anchor may stand anywhere. */
 function plainSecrets(source: Source, plain: ReadonlySet<Scalar>): readonly Finding[] {
-  const proxies = secretScalars(source, new Set(['proxy']))
+  const addresses = secretScalars(source, new Set(['proxy', 'queue']))
     .filter(({ node }) => plain.has(node) && WITH_PASSWORD.test(String(node.value)))
-    .map(({ path }) => ({
+    .map(({ path, key }) => ({
       path,
-      message: 'the password in `proxy` is written out in the file',
-      hint: `take it from the environment, as in \`proxy: http://USER:\${VARIABLE}@HOST:PORT\``,
+      message: `the password in \`${key}\` is written out in the file`,
+      hint: `take it from the environment, as in \`${key}: ${key === 'queue' ? 'rediss' : 'http'}://USER:\${VARIABLE}@HOST:PORT\``,
     }))
   const values = secretScalars(source)
     .filter(
@@ -106,7 +106,7 @@ function plainSecrets(source: Source, plain: ReadonlySet<Scalar>): readonly Find
           ? `take it from the environment (\`${key}: \${VARIABLE}\`) or from a file (\`password_file: PATH\`)`
           : `take it from the environment: \`${key}: \${VARIABLE}\``,
     }))
-  return [...values, ...proxies]
+  return [...values, ...addresses]
 }
 
 function secretsOf(source: Source, given: ReadonlySet<Scalar>): readonly string[] {

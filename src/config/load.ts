@@ -15,6 +15,7 @@ import { ownership } from './scope.ts'
 import { missingNames, type Read, readSections } from './sections.ts'
 import { builtServe, defaultServe, type ServeSettings } from './serve.ts'
 import { type ConfigurationFile, lineOf, problemOf, type Source, writtenAt } from './source.ts'
+import { builtWorkers, type WorkersSettings } from './workers.ts'
 
 export type { ConfigurationFile } from './source.ts'
 
@@ -24,6 +25,8 @@ export interface LoadOptions {
   readonly cwd: string
   /** The adapters that exist. */
   readonly types: readonly AdapterFacts[]
+  /** Where no named file says anything of workers, the user's configuration does. */
+  readonly workers?: boolean
 }
 
 export interface Configuration {
@@ -32,6 +35,8 @@ export interface Configuration {
   readonly policies: readonly Policy[]
   /** How `replicate serve` works; its defaults where no file says anything of it. */
   readonly serve: ServeSettings
+  /** The queue of workers; absent where no file names one. */
+  readonly workers?: WorkersSettings
   readonly files: readonly ConfigurationFile[]
   /** Values of secrets that came from the environment: never to be shown. */
   readonly secrets: readonly string[]
@@ -57,14 +62,19 @@ export function loadConfiguration(files: readonly ConfigurationFile[], options: 
   const named = files.filter((file) => !file.fallback)
   for (const file of named) read.push(readSections(file, options, undefined, problems, secrets))
   const wanted = missingNames(read)
+  const asksForWorkers = (options.workers ?? false) && read.every(({ content }) => content.workers === undefined)
   for (const file of files) {
-    if (file.fallback && wanted.size > 0) read.push(readSections(file, options, wanted, problems, secrets))
+    const only = { registries: wanted, workers: asksForWorkers }
+    if (file.fallback && (wanted.size > 0 || asksForWorkers)) {
+      read.push(readSections(file, options, only, problems, secrets))
+    }
   }
   const registries = allRegistries(read, options, problems)
   const { types } = options
   const names: Names = { registries: byName(registries), types, directory: options.cwd }
   const policies = allPolicies(read, names, problems)
   const serve = serveOf(read, problems)
+  const workers = workersOf(read, problems, secrets)
   checkScopes(policies, names, problems)
   checkLabels(policies, names, problems)
   if (problems.length > 0) throw new ConfigurationError(tidied(problems))
@@ -72,6 +82,7 @@ export function loadConfiguration(files: readonly ConfigurationFile[], options: 
     registries: names.registries,
     policies: [...policies.values()].map(({ value }) => value),
     serve,
+    ...(workers ? { workers } : {}),
     files,
     secrets: [...new Set(secrets)],
     cwd: options.cwd,
@@ -141,13 +152,26 @@ function allPolicies(read: readonly Read[], names: Names, problems: Problem[]): 
   return found
 }
 
-function serveOf(read: readonly Read[], problems: Problem[]): ServeSettings {
-  const saying = read.filter(({ content, fallback }) => content.serve !== undefined && !fallback)
-  const [first, ...others] = saying
+/** The one file that says something of it. */
+function saying(key: 'serve' | 'workers', read: readonly Read[], problems: Problem[]): Read | undefined {
+  const [first, ...others] = read.filter(({ content }) => content[key] !== undefined)
   for (const { source } of others) {
-    const message = `\`serve\` is defined twice, first at ${first?.source.shown}`
-    problems.push(problemOf(source, { path: ['serve'], atKey: true, message }))
+    const message = `\`${key}\` is defined twice, first at ${first?.source.shown}`
+    problems.push(problemOf(source, { path: [key], atKey: true, message }))
   }
+  return first
+}
+
+function workersOf(read: readonly Read[], problems: Problem[], secrets: string[]): WorkersSettings | undefined {
+  const first = saying('workers', read, problems)
+  const built = first && builtWorkers(first.content.workers)
+  if (first && built) problems.push(...built.findings.map((finding) => problemOf(first.source, finding)))
+  secrets.push(...(built?.secrets ?? []))
+  return built?.value
+}
+
+function serveOf(read: readonly Read[], problems: Problem[]): ServeSettings {
+  const first = saying('serve', read, problems)
   const policies = new Set(read.flatMap(({ content }) => [...content.policies].map(([name]) => name)))
   const written = (path: readonly (string | number)[]) => first && writtenAt(first.source, ['serve', ...path])
   const built = first && builtServe(first.content.serve, first.source.directory, written, policies)

@@ -18,6 +18,8 @@ export interface ReadOptions extends PathOptions {
   readonly untrusted?: boolean
   /** true: nothing will be contacted, so that variables need not be set. */
   readonly offline?: boolean
+  /** The queue of workers may stand in the user's configuration beside the files. */
+  readonly workers?: boolean
   /** Told each secret that came from the environment, so that it is never shown. */
   readonly secrets?: (secret: string) => void
 }

@@ -19,6 +19,7 @@ import {
   share,
   text,
 } from './values.ts'
+import { workersSchema } from './workers.ts'
 
 /** What registries and policies may be called. */
 export const NAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/
@@ -327,6 +328,7 @@ export const configurationSchema = z.strictObject({
   registries: z.record(name, registrySchema).meta({ description: 'Endpoints by name' }).exactOptional(),
   policies: z.record(name, policySchema).meta({ description: 'Policies by name' }).exactOptional(),
   serve: serveSchema.exactOptional(),
+  workers: workersSchema.exactOptional(),
 })
 
 export type RegistryInput = z.output<typeof registrySchema>

@@ -29,15 +29,22 @@ export interface Sections {
   readonly policies: ReadonlyMap<string, unknown>
   /** Absent where the file says nothing of it. */
   readonly serve?: unknown
+  readonly workers?: unknown
+}
+
+/** What a fallback is asked for; the rest of it is not looked at. */
+export interface Only {
+  readonly registries: ReadonlySet<string>
+  readonly workers: boolean
 }
 
 const NOTHING: Sections = { registries: new Map(), policies: new Map() }
 
-/** Parses, interpolates and checks the form. `only` are the registries that a fallback is asked for; the rest of it is not looked at. */
+/** Parses, interpolates and checks the form; of a fallback `only` some of it. */
 export function readSections(
   file: ConfigurationFile,
   options: { readonly env: Environment; readonly cwd: string; readonly types: readonly AdapterFacts[] },
-  only: ReadonlySet<string> | undefined,
+  only: Only | undefined,
   problems: Problem[],
   secrets: string[],
 ): Read {
@@ -62,17 +69,19 @@ export function readSections(
     registries: section(content, 'registries', source),
     policies: section(content, 'policies', source),
     ...(isMapping(content) && content.serve !== undefined ? { serve: content.serve } : {}),
+    ...(isMapping(content) && content.workers !== undefined ? { workers: content.workers } : {}),
   }
   return { ...about, content: sections }
 }
 
-function concerns(path: Finding['path'], only: ReadonlySet<string> | undefined): boolean {
-  return only === undefined || (path[0] === 'registries' && only.has(String(path[1])))
+function concerns(path: Finding['path'], only: Only | undefined): boolean {
+  if (only === undefined) return true
+  return path[0] === 'workers' ? only.workers : path[0] === 'registries' && only.registries.has(String(path[1]))
 }
 
 /** An empty section, such as one whose lines are all commented out, is as good as none. What begins with `x-` is the user's own place, such
  *  as for anchors. */
-function contentFor(source: Source, only: ReadonlySet<string> | undefined): unknown {
+function contentFor(source: Source, only: Only | undefined): unknown {
   let content: unknown
   try {
     content = contentOf(source)
@@ -81,14 +90,19 @@ function contentFor(source: Source, only: ReadonlySet<string> | undefined): unkn
   }
   if (!isMapping(content)) return content
   const entries = Object.entries(content).filter(
-    ([key, value]) =>
-      !key.startsWith('x-') && (value !== '' || !(key === 'registries' || key === 'policies' || key === 'serve')),
+    ([key, value]) => !key.startsWith('x-') && (value !== '' || !SECTIONS.has(key)),
   )
   if (only === undefined) return Object.fromEntries(entries)
-  const registries = entries.find(([key]) => key === 'registries')?.[1]
-  if (!isMapping(registries)) return {}
-  return { registries: Object.fromEntries(Object.entries(registries).filter(([name]) => only.has(name))) }
+  const { registries, workers } = Object.fromEntries(entries)
+  return {
+    ...(isMapping(registries)
+      ? { registries: Object.fromEntries(Object.entries(registries).filter(([name]) => only.registries.has(name))) }
+      : {}),
+    ...(only.workers && workers !== undefined ? { workers } : {}),
+  }
 }
+
+const SECTIONS: ReadonlySet<string> = new Set(['registries', 'policies', 'serve', 'workers'])
 
 /** In the order of the file, which objects lose for names such as `1`. */
 function section(content: unknown, key: 'registries' | 'policies', source: Source): ReadonlyMap<string, unknown> {

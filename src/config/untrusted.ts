@@ -12,6 +12,7 @@ export function refusals(content: unknown, types: readonly AdapterFacts[]): read
   const sections = (name: string) => Object.entries(isMapping(content[name]) ? content[name] : {})
   return [
     ...(content.serve === undefined ? [] : [refused(['serve'], 'opens a port of this machine')]),
+    ...(content.workers === undefined ? [] : [refused(['workers'], 'gives tasks to other machines')]),
     ...sections('registries').flatMap(([name, entry]) => ofRegistry(name, entry, types)),
     ...sections('policies').flatMap(([name, entry]) => ofPolicy(name, entry)),
   ]

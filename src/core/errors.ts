@@ -199,6 +199,12 @@ export class PrepareError extends ReplicateError {
   override readonly exitCode = 3
 }
 
+/** The queue that tasks are given to cannot be relied on, or no worker can do what it is given. */
+export class QueueError extends ReplicateError {
+  readonly code = 'queue'
+  override readonly exitCode = 3
+}
+
 /** A command that the configuration names could not be started, or ended badly. */
 export class CommandError extends ReplicateError {
   readonly code = 'command'

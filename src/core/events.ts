@@ -26,6 +26,8 @@ export type Event =
       readonly digest: Digest
       readonly size: number
       readonly name: string
+      /** What carries it, where that is not this process. */
+      readonly worker?: string
     }
   /** The stream begins at this byte, for the first time or again: what stands before it is at the destination already. */
   | { readonly type: 'blob-offset'; readonly id: string; readonly bytes: number }

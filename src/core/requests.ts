@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly events?: readonly ArtifactEvent[]
   /** Clients that wait for what is copied. */
   readonly audience?: Audience
+  /** The tasks are given to workers on other machines. */
+  readonly workers?: boolean
   /** Told of what the destination has already. */
   readonly same?: (resource: Resource) => void
 }

@@ -209,6 +209,8 @@ function partsOf(behaviour: Behaviour, ran: RunOptions[], names: string[]): Part
     signIn: unused,
     keychain: { entries: unused, store: unused, remove: unused },
     serve: unused,
+    work: unused,
+    workers: unused,
     examine: unused,
     history: () => Promise.resolve(historyOf(behaviour)),
     records: () => Promise.resolve(historyOf(behaviour)),

@@ -15,7 +15,7 @@ export async function run(session: Session, targets: readonly string[], flags: R
     throw new ConfigurationError('--dry-run runs nothing that --metrics could tell of')
   }
   if (file === undefined) {
-    const selection = await selectPolicies(app, session.cwd, targets, flags.policy)
+    const selection = await selectPolicies(app, session.cwd, targets, flags.policy, flags)
     if (flags.dryRun) return showPlans(session, app, selection, others)
     return executePolicies(session, app, selection, others)
   }
@@ -26,7 +26,7 @@ export async function run(session: Session, targets: readonly string[], flags: R
   const plan = readPlanFile(session, file)
   const names = flags.policy ?? plan.policies.map(({ policy }) => policy)
   refuseUnplanned(plan, names, file)
-  const selection = await selectPolicies(app, session.cwd, targets.length > 0 ? targets : plan.targets, names)
+  const selection = await selectPolicies(app, session.cwd, targets.length > 0 ? targets : plan.targets, names, flags)
   const planned = selection.policies.filter(({ name }) => names.includes(name))
   return executePolicies(session, app, { ...selection, policies: planned }, others, { plan })
 }

@@ -26,6 +26,7 @@ import { narrowHelp } from './narrow.ts'
 import { addPolicies, addSchedule } from './policies.ts'
 import { addRegistries } from './registries.ts'
 import { addServe } from './serve.ts'
+import { addWorkers } from './workers.ts'
 
 /** Called by the command that was asked for. */
 export type Dispatch = (flags: GlobalFlags, execute: Execute) => Promise<void>
@@ -60,6 +61,7 @@ export function buildProgram(dispatch: Dispatch): Command {
   addSchedule(program, start)
   addAudit(program, start)
   addServe(program, start)
+  addWorkers(program, start)
   addMirrors(program, start)
   addRegistries(program, start)
   addCredentials(program, start)

@@ -62,7 +62,7 @@ export async function deleteTags(request: DeleteRequest): Promise<Deleted> {
         if (!isGone && task.previous_digest) done.written = task.previous_digest
       },
       kind: 'delete',
-      tasksAtOnce: concurrency,
+      tasksAtOnce: () => concurrency,
       retry: policy.retry,
       onFailure: () => {
         failures += 1

@@ -26,10 +26,11 @@ import { type Committing, commit, lateRegistries, takeAllBack } from './commit.t
 import { type Control, listenToOthers } from './control.ts'
 import { type Deleted, deleteTags, NOTHING } from './deletes.ts'
 import { isLeft, isResumedLater, stopPlanning } from './draining.ts'
+import type { Elsewhere, TasksElsewhere } from './elsewhere.ts'
 import { withHint } from './hint.ts'
 import { tellProgress } from './progress.ts'
 import { attempt, recording } from './recording.ts'
-import { createRunner } from './runner.ts'
+import { createRunner, type RunTask } from './runner.ts'
 import { recorded, transferTasks } from './transfer.ts'
 import { resolving } from './unresolved.ts'
 import { checkpoints, discardUploads, hintsOf } from './uploads.ts'
@@ -40,6 +41,10 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   /** Of those streams, where several executions share them. */
   readonly slots?: TransferState['slots'] | undefined
   readonly throttles: readonly Throttle[]
+  /** Other machines, which do the tasks. Absent: this process does. */
+  readonly elsewhere?: Elsewhere | undefined
+  /** Bytes a second over all of them; here `throttles` hold it. */
+  readonly bandwidth?: number | undefined
   /** Other threads for large blobs. Absent: this thread moves all bytes. */
   readonly carriers?: Carriers | undefined
   /** Give up after this many failed tasks. */
@@ -249,33 +254,32 @@ async function transfer(
   }
   giveUp()
   const { thorough } = request
-  const runner = createRunner({
-    policy,
-    source,
-    images: request.images,
-    destinations,
-    state,
-    memory,
-    names: history.names,
-    thorough,
-    leftovers,
-  })
-  await transferTasks(
-    {
-      history,
-      execution: id,
-      run: resolving(runner, request, id, memory),
-      ...(destinations.size > 1 ? { destinations: [...destinations.keys()] } : {}),
-      tasksAtOnce: Math.max(32, concurrency * 2),
-      retry: policy.retry,
-      onFailure: () => {
-        failures += 1
-        giveUp()
+  const { names } = history
+  const { images } = request
+  const local = createRunner({ policy, source, images, destinations, state, memory, names, thorough, leftovers })
+  const elsewhere = await beginElsewhere(request, run, local)
+  const lanes = destinations.size
+  const here = Math.max(32, concurrency * 2)
+  try {
+    await transferTasks(
+      {
+        history,
+        execution: id,
+        run: resolving(elsewhere?.run ?? local, request, id, memory),
+        ...(lanes > 1 ? { destinations: [...destinations.keys()] } : {}),
+        tasksAtOnce: () => (elsewhere ? Math.ceil(elsewhere.atOnce() / lanes) : here),
+        retry: policy.retry,
+        onFailure: () => {
+          failures += 1
+          giveUp()
+        },
+        clock,
       },
-      clock,
-    },
-    ctx,
-  )
+      ctx,
+    )
+  } finally {
+    await elsewhere?.end()
+  }
   const now = history.executions.get(id)
   const seconds = Math.max(clock.monotonic() - began, 1) / 1000
   const copied = now.bytes_copied - before.bytes_copied
@@ -286,6 +290,20 @@ async function transfer(
     'ended',
     `${now.succeed - before.succeed}/${tasks}  ${formatBytes(copied)} copied, ${formatBytes(already)} already there  ${formatBytes(copied / seconds)}/s`,
   )
+}
+
+/** Clients that wait for what is copied hear it from this process: their tasks are done here. */
+async function beginElsewhere(
+  request: ExecuteRequest,
+  { id, ctx }: Running,
+  local: RunTask,
+): Promise<TasksElsewhere | undefined> {
+  const { elsewhere, policy, source, slots, concurrency, bandwidth, thorough, audience } = request
+  if (audience) return undefined
+  const destinations = [...destinationsOf(request).values()].map(({ registry }) => registry)
+  const { names } = request.history
+  const about = { execution: id, policy, source: source.registry, destinations, bandwidth, thorough, names, local }
+  return elsewhere?.begin({ ...about, concurrency: slots ? undefined : concurrency }, ctx)
 }
 
 async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Promise<void> {

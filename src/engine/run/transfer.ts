@@ -14,7 +14,8 @@ export interface TransferOptions {
   readonly history: History
   readonly execution: number
   readonly run: RunTask
-  readonly tasksAtOnce: number
+  /** Asked again and again, as it may change. */
+  readonly tasksAtOnce: () => number
   readonly retry: { readonly attempts: number; readonly delay: number }
   /** Called when a task has failed for good. */
   readonly onFailure: () => void
@@ -68,12 +69,13 @@ interface Lane {
 }
 
 async function takeTasks(options: TransferOptions, round: Round, ctx: Context): Promise<void> {
-  const { history, execution, tasksAtOnce, kind, destinations = [undefined] } = options
+  const { history, execution, kind, destinations = [undefined] } = options
   const { gate } = ctx
   const { pool } = round
   const over = ctx.draining ? AbortSignal.any([ctx.signal, ctx.draining]) : ctx.signal
   const lanes = destinations.map((destination): Lane => ({ destination, running: 0, drained: false }))
   while (!over.aborted) {
+    const tasksAtOnce = options.tasksAtOnce()
     const open = lanes.filter((lane) => !lane.drained)
     if (open.length === 0 && pool.running === 0) break
     for (const lane of gate?.closed ? [] : open) {

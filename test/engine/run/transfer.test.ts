@@ -53,7 +53,7 @@ async function scene(tasks: number): Promise<Scene> {
           history,
           execution: id,
           run,
-          tasksAtOnce: 4,
+          tasksAtOnce: () => 4,
           retry: { attempts: 3, delay: 1000 },
           onFailure: () => {},
           clock: sleeplessClock(),
@@ -227,7 +227,7 @@ test('tasks for a destination that hangs keep none of the others waiting', async
     ended.push(destination.registry)
     if (ended.length === 6) revived.resolve()
   }
-  await transfer(run, { tasksAtOnce: 2, destinations: ['hung', 'healthy'] })
+  await transfer(run, { tasksAtOnce: () => 2, destinations: ['hung', 'healthy'] })
   expect(ended.slice(0, 6)).toEqual(Array(6).fill('healthy'))
   expect([...history.tasks.list(id)].map(({ status }) => status)).toEqual(Array(12).fill('succeeded'))
 })

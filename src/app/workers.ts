@@ -1,0 +1,141 @@
+/** Connects the program with the queue of its workers. Nothing of a queue is loaded before one is used. */
+
+import { hostname } from 'node:os'
+import type { Configuration } from '../config/load.ts'
+import type { WorkersSettings } from '../config/workers.ts'
+import { systemClock } from '../core/cancel.ts'
+import type { Carriers } from '../core/carrier.ts'
+import type { Context } from '../core/context.ts'
+import { ConfigurationError } from '../core/errors.ts'
+import type { Registry } from '../core/registry.ts'
+import type { Presence } from '../queue/protocol.ts'
+import type { QueueServer } from '../queue/server.ts'
+import type { WorkerNews } from '../queue/worker/worker.ts'
+import type { Connections, Timing } from './connections.ts'
+import type { RunningParts } from './running.ts'
+import { openSides } from './sides.ts'
+
+export type { Presence } from '../queue/protocol.ts'
+export type { WorkerNews } from '../queue/worker/worker.ts'
+
+export interface WorkRequest {
+  /** Absent: the host and the process. */
+  readonly name?: string | undefined
+  readonly concurrency: number
+  /** Milliseconds that tasks may take to end. */
+  readonly drain: number
+  readonly signal: AbortSignal
+  readonly listen: (news: WorkerNews) => void
+}
+
+export interface Working {
+  /** Takes tasks of runs elsewhere until the signal is aborted. Throws where the queue cannot be used. */
+  work(request: WorkRequest): Promise<void>
+  /** The workers that are there. */
+  workers(signal: AbortSignal): Promise<readonly Presence[]>
+}
+
+export interface WorkingParts {
+  readonly connections: Connections
+  readonly timing: Timing | undefined
+  readonly carriers: Carriers
+  readonly guarded: (ctx: Context) => Context
+  readonly redact: (text: string) => string
+  /** Of this program. */
+  readonly version: string
+  /** Reads the user's own where no file is named. */
+  readonly configuration: (files: readonly string[], how: { readonly workers: boolean }) => Promise<Configuration>
+}
+
+export function createWorking(parts: WorkingParts): {
+  readonly working: Working
+  readonly elsewhere: RunningParts['elsewhere']
+  /** Ends all connections to queues. */
+  disconnect(): Promise<void>
+} {
+  const { connections, timing, carriers, guarded, redact, version } = parts
+  const clock = timing?.clock ?? systemClock
+  /** By the queue's settings: one connection for all runs of this process. */
+  const servers = new Map<string, Promise<QueueServer>>()
+
+  function serverOf(settings: WorkersSettings, signal: AbortSignal): Promise<QueueServer> {
+    const { queue, name, prefix } = settings
+    const key = JSON.stringify([queue.reveal(), name, prefix])
+    const known = servers.get(key)
+    if (known) return known
+    const opening = import('../queue/server.ts').then(({ openQueueServer }) => openQueueServer(settings, signal))
+    servers.set(key, opening)
+    opening.catch(() => servers.delete(key))
+    return opening
+  }
+
+  async function hasCredential(registry: Registry): Promise<boolean> {
+    return (await connections.credential(registry)).kind !== 'anonymous'
+  }
+
+  return {
+    working: {
+      async work({ name, ...request }) {
+        const configuration = await parts.configuration([], { workers: true })
+        const settings = settingsOf(configuration)
+        const { work } = await import('../queue/worker/worker.ts')
+        // Warnings of the search for credentials are heard.
+        guarded({ signal: request.signal, emit: (event) => event.type === 'log' && tell(event.text, request) })
+        await work({
+          ...request,
+          name: name ?? `${hostname()}-${process.pid}`,
+          host: hostname(),
+          version,
+          server: () => serverOf(settings, request.signal),
+          registryOf: configuration.registryOf,
+          hasCredential,
+          async open(policy) {
+            const own = connections.anew()
+            try {
+              return { ...(await openSides(policy, configuration, own)), release: () => own.close() }
+            } catch (error) {
+              await own.close()
+              throw error
+            }
+          },
+          carriers,
+          clock,
+          patience: timing?.patience,
+          grace: timing?.grace,
+          redact,
+          guarded,
+        })
+      },
+      async workers(signal) {
+        const settings = settingsOf(await parts.configuration([], { workers: true }))
+        const [{ client, keys }, { presentWorkers }] = await Promise.all([
+          serverOf(settings, signal),
+          import('../queue/present.ts'),
+        ])
+        return presentWorkers(client, keys)
+      },
+    },
+    async elsewhere(configuration, ctx) {
+      const settings = settingsOf(configuration)
+      const server = await serverOf(settings, ctx.signal)
+      const { createElsewhere } = await import('../queue/coordinator/run.ts')
+      return createElsewhere({ server: async () => server, version, host: hostname(), hasCredential })
+    },
+    async disconnect() {
+      for (const opened of await Promise.allSettled(servers.values())) {
+        if (opened.status === 'fulfilled') await opened.value.close()
+      }
+    },
+  }
+}
+
+function tell(text: string, { listen }: WorkRequest): void {
+  listen({ type: 'log', level: 'warning', text })
+}
+
+function settingsOf({ workers }: Configuration): WorkersSettings {
+  if (workers) return workers
+  throw new ConfigurationError('no configuration names a queue for workers', {
+    hint: 'add `workers: {queue: rediss://HOST:6379}` to the configuration',
+  })
+}

@@ -1,0 +1,91 @@
+/** `replicate worker` takes tasks of other machines' runs; `replicate workers list` says who does. */
+
+import type { Presence, WorkerNews } from '../../app/workers.ts'
+import { plural } from '../../core/plural.ts'
+import { formatBytes } from '../../core/size.ts'
+import type { WorkerFlags } from '../options.ts'
+import { formatClock, formatRecent, printable } from '../render/format.ts'
+import { jsonLine } from '../render/json.ts'
+import { renderTable } from '../render/table.ts'
+import { print, type Session } from '../session.ts'
+
+/** How long running tasks may take to end, in milliseconds. */
+const DRAIN = 30_000
+const CONCURRENCY = 8
+
+export async function worker(session: Session, flags: WorkerFlags): Promise<number> {
+  const { name, concurrency = CONCURRENCY, drain = DRAIN } = flags
+  const app = await session.app()
+  await app.work({ name, concurrency, drain, signal: session.signal, listen: (news) => tell(session, news) })
+  return 0
+}
+
+/** The log goes to standard error, as objects to standard output. */
+function tell(session: Session, news: WorkerNews): void {
+  const { timer, json, quiet, stdout, stderr, errorColors: colors } = session
+  if (json) {
+    stdout.write(jsonLine({ ...news, time: new Date(timer.now()).toISOString() }))
+    return
+  }
+  const isWarning = news.type === 'refused' || (news.type === 'log' && news.level === 'warning')
+  if (quiet && !isWarning) return
+  const text = printable(textOf(news))
+  const shown = isWarning ? `${colors.yellow('warning:')} ${text}` : text
+  stderr.write(`${colors.dim(formatClock(timer.now()))} ${shown}\n`)
+}
+
+function textOf(news: WorkerNews): string {
+  switch (news.type) {
+    case 'ready':
+      return `worker ${news.name} takes tasks from ${news.queue}, ${news.concurrency} at once`
+    case 'joined':
+      return `takes tasks of execution ${news.execution} (${news.policy}) on ${news.host}`
+    case 'left':
+      return `takes no more tasks of execution ${news.execution} (${news.policy}) on ${news.host}`
+    case 'refused':
+      return `takes no tasks of run ${news.run}: ${news.reason}`
+    case 'task':
+      return news.error === undefined ? `ended ${news.task}` : `failed ${news.task}: ${news.error}`
+    case 'log':
+      return news.text
+    case 'draining':
+      return news.tasks === 0 ? 'ends' : `takes nothing new, and ends once ${plural(news.tasks, 'task')} ended`
+  }
+}
+
+export async function list(session: Session): Promise<number> {
+  const workers = await (await session.app()).workers(session.signal)
+  print(session, workers.map(documentOf), () =>
+    workers.length === 0 ? 'no worker is there; `replicate worker` starts one\n' : workersTable(workers, session),
+  )
+  return 0
+}
+
+function documentOf({ name, host, version, concurrency, tasks, bytes_per_second, since, draining }: Presence) {
+  return { name, host, version, concurrency, tasks, bytes_per_second, since, draining }
+}
+
+function workersTable(workers: readonly Presence[], { stdout, colors, timer }: Session): string {
+  const right = { align: 'right' } as const
+  const now = timer.now()
+  return renderTable(
+    [
+      { title: 'NAME' },
+      { title: 'HOST', leave: 3 },
+      { title: 'VERSION', leave: 2 },
+      { title: 'TASKS', ...right },
+      { title: 'RATE', ...right },
+      { title: 'SINCE', leave: 1 },
+    ],
+    workers.map(({ name, host, version, concurrency, tasks, bytes_per_second, since, draining }) => [
+      name,
+      host,
+      version,
+      `${tasks}/${concurrency}${draining ? ' (ending)' : ''}`,
+      `${formatBytes(bytes_per_second)}/s`,
+      formatRecent(since, now),
+    ]),
+    stdout.columns,
+    colors,
+  )
+}

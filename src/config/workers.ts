@@ -1,0 +1,75 @@
+/** What a file says of workers on other machines: the queue that they take tasks from. */
+
+import { isLoopback } from '../core/registry.ts'
+import { type Secret, secret, withoutUserinfo } from '../core/secret.ts'
+import type { Finding } from './source.ts'
+import { filled, flag, formed, mapping } from './values.ts'
+
+export const workersSchema = mapping(
+  {
+    queue: filled(
+      'Redis or Valkey, as `rediss://HOST:PORT/DATABASE`; `redis://` anywhere but on loopback needs `insecure: true`',
+    ),
+    name: formed(
+      'Workers take the tasks of runs that have the same name; default replicate',
+      /^[\w.-]{1,64}$/,
+      'a name of letters, digits, `.`, `_` and `-`',
+    ).default('replicate'),
+    prefix: formed(
+      'What the keys in Redis begin with, where several installations share one; default replicate',
+      /^[\w.-]{1,64}$/,
+      'a name of letters, digits, `.`, `_` and `-`',
+    ).default('replicate'),
+    insecure: flag('Talk to `redis://` on another machine without TLS', false),
+  },
+  'Machines that take tasks of `run --workers` and `serve`',
+)
+
+export interface WorkersSettings {
+  /** The URL, which may hold a password. */
+  readonly queue: Secret
+  /** The URL without a user or a password. */
+  readonly shown: string
+  readonly name: string
+  readonly prefix: string
+}
+
+export interface BuiltWorkers {
+  readonly value: WorkersSettings
+  readonly findings: readonly Finding[]
+  /** The password in the URL. */
+  readonly secrets: readonly string[]
+}
+
+/** The value may be used only if there are no findings. `unset`: a variable in the URL may stand for itself. */
+export function builtWorkers(input: unknown): BuiltWorkers | undefined {
+  // What is wrong with its form was reported with the whole file.
+  const parsed = workersSchema.safeParse(input)
+  if (!parsed.success) return undefined
+  const { queue, name, prefix, insecure } = parsed.data
+  const findings: Finding[] = []
+  const path = ['workers', 'queue']
+  const url = /^rediss?:\/\/[^\s]+$/i.test(queue) && URL.canParse(queue) ? new URL(queue) : undefined
+  const isUnset = queue.includes('${')
+  if (!isUnset && (!url || url.hostname === '' || !/^(\/\d*)?$/.test(url.pathname) || url.search !== '')) {
+    const message = '`queue` is not a URL such as `rediss://queue.example.com:6379/0`'
+    findings.push({ path, message, hint: 'a password in it comes from the environment' })
+  } else if (url?.protocol === 'redis:' && !isLoopback(url.hostname) && !insecure) {
+    const message = `\`redis://\` sends tasks and passwords to ${url.hostname} without TLS`
+    findings.push({ path, message, hint: 'write `rediss://`, or say `insecure: true` where the network is trusted' })
+  }
+  const password = url?.password ?? ''
+  return {
+    value: { queue: secret(queue), shown: withoutUserinfo(queue, ''), name, prefix },
+    findings,
+    secrets: password === '' ? [] : [queue, password, decoded(password)],
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

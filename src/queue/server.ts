@@ -1,0 +1,141 @@
+/** The connection to Redis or Valkey, which is checked before anything relies on it. */
+
+import { Redis } from 'ioredis'
+import type { WorkersSettings } from '../config/workers.ts'
+import { throwIfAborted } from '../core/cancel.ts'
+import { CredentialError, hasCode, messageOf, NetworkError, QueueError, ReplicateError } from '../core/errors.ts'
+import { type Keys, keysOf } from './keys.ts'
+
+export interface QueueServer {
+  readonly settings: WorkersSettings
+  readonly keys: Keys
+  readonly client: Redis
+  /** Connections are refused: it serves no one. */
+  readonly isDown: boolean
+  /** A connection of its own, for commands that block. Closed with the server. */
+  another(): Redis
+  close(): Promise<void>
+}
+
+/** In milliseconds. */
+const CONNECT_WITHIN = 10_000
+const LONGEST_PAUSE = 2000
+
+/** BullMQ runs on older ones, with warnings. */
+const OLDEST = [6, 2] as const
+
+/** Throws an error with exit status 3 where the server cannot be used, and says why. */
+export async function openQueueServer(settings: WorkersSettings, signal: AbortSignal): Promise<QueueServer> {
+  throwIfAborted(signal)
+  await examine(settings)
+  throwIfAborted(signal)
+  const opened: Redis[] = []
+  let isDown = false
+  const open = (): Redis => {
+    const client = new Redis(settings.queue.reveal(), {
+      ...OPTIONS,
+      maxRetriesPerRequest: null,
+      retryStrategy: (times) => Math.min(times * 100, LONGEST_PAUSE),
+    })
+    // Losses are told by those who wait for answers.
+    client.on('error', (error) => {
+      isDown = hasCode(error, 'ECONNREFUSED')
+    })
+    client.on('connect', () => {
+      isDown = false
+    })
+    opened.push(client)
+    return client
+  }
+  return {
+    settings,
+    keys: keysOf(settings),
+    client: open(),
+    get isDown() {
+      return isDown
+    },
+    another: open,
+    async close() {
+      for (const client of opened) client.disconnect()
+    },
+  }
+}
+
+const OPTIONS = { connectTimeout: CONNECT_WITHIN, enableReadyCheck: false }
+
+/** One look at the server, without a second attempt. */
+async function examine({ queue, shown }: WorkersSettings): Promise<void> {
+  const client = new Redis(queue.reveal(), { ...OPTIONS, lazyConnect: true, retryStrategy: () => null })
+  let last: unknown
+  client.on('error', (error) => {
+    last ??= error
+  })
+  try {
+    const info = await within(CONNECT_WITHIN, async () => {
+      await client.connect()
+      return client.info()
+    })
+    // A database that is not there is told by an event alone.
+    if (last !== undefined) throw last
+    refuseUnfit(info, shown)
+  } catch (error) {
+    throw error instanceof ReplicateError ? error : failure(last ?? error, shown)
+  } finally {
+    client.disconnect()
+  }
+}
+
+function refuseUnfit(info: string, shown: string): void {
+  const fields = new Map(
+    info.split(/\r?\n/).map((line): [string, string] => {
+      const colon = line.indexOf(':')
+      return [line.slice(0, colon), line.slice(colon + 1)]
+    }),
+  )
+  const version = fields.get('redis_version') ?? ''
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+    throw new QueueError(`the queue at ${shown} is Redis ${version || 'of an unknown version'}, which is too old`, {
+      hint: 'use Redis 6.2 or newer, or Valkey',
+    })
+  }
+  const policy = fields.get('maxmemory_policy')
+  if (policy !== undefined && policy !== 'noeviction') {
+    throw new QueueError(
+      `the queue at ${shown} may throw tasks away: its \`maxmemory-policy\` is ${policy}, and must be noeviction`,
+      { hint: '`CONFIG SET maxmemory-policy noeviction`, and the same in redis.conf' },
+    )
+  }
+}
+
+function failure(error: unknown, shown: string): ReplicateError {
+  const text = messageOf(error)
+  const hint = 'the URL in `workers: {queue: …}` has it: `rediss://USER:${VARIABLE}@HOST:PORT`'
+  if (/\bNOAUTH\b/.test(text)) {
+    return new CredentialError(`the queue at ${shown} needs a password`, { cause: error, missing: true, hint })
+  }
+  if (/\b(WRONGPASS|invalid password|no password is set)\b/i.test(text)) {
+    return new CredentialError(`the queue at ${shown} refuses the password: ${text}`, { cause: error, hint })
+  }
+  if (/\bNOPERM\b/.test(text)) {
+    return new CredentialError(`the queue at ${shown} does not let this user do what the queue needs: ${text}`, {
+      cause: error,
+    })
+  }
+  return new NetworkError(`the queue at ${shown} cannot be used: ${text}`, {
+    cause: error,
+    hint: 'check that Redis runs there, and `workers: {queue: …}`',
+  })
+}
+
+async function within<T>(milliseconds: number, work: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer within 10 s')), milliseconds)
+  })
+  try {
+    return await Promise.race([work(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

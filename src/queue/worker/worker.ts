@@ -1,0 +1,225 @@
+/** `replicate worker`: finds the runs that there are, and takes tasks of all of them until it is told to end. */
+
+import { randomUUID } from 'node:crypto'
+import type { Clock } from '../../core/cancel.ts'
+import { messageOf } from '../../core/errors.ts'
+import { createSlots } from '../../transfer/job.ts'
+import { watchContact } from '../contact.ts'
+import { redisTime } from '../present.ts'
+import { anyFormat, FORMAT, type Presence, type RunRecord, readAs, runRecord } from '../protocol.ts'
+import type { QueueServer } from '../server.ts'
+import { lackOf, type Means, otherFormat } from './fit.ts'
+import { type JoinedRun, type JoinTools, joinRun } from './joined.ts'
+import { sharesOf } from './shares.ts'
+
+/** What happens in a worker, for its log. */
+export type WorkerNews =
+  | { readonly type: 'ready'; readonly name: string; readonly queue: string; readonly concurrency: number }
+  | { readonly type: 'joined' | 'left'; readonly execution: number; readonly policy: string; readonly host: string }
+  | { readonly type: 'refused'; readonly run: string; readonly reason: string }
+  | { readonly type: 'task'; readonly task: string; readonly error?: string }
+  | { readonly type: 'log'; readonly level: 'info' | 'warning'; readonly text: string }
+  | { readonly type: 'draining'; readonly tasks: number }
+
+export interface WorkTools extends Omit<JoinTools, 'server' | 'slots' | 'ended'>, Means {
+  readonly server: () => Promise<QueueServer>
+  readonly host: string
+  readonly version: string
+  /** Tasks, and blob streams to each destination, at once. */
+  readonly concurrency: number
+  /** Milliseconds that tasks may take to end once the signal is aborted. */
+  readonly drain: number
+  readonly signal: AbortSignal
+  readonly clock: Clock
+  readonly listen: (news: WorkerNews) => void
+}
+
+/** In milliseconds. */
+const LOOK = 500
+const PRESENCE_LASTS = 15_000
+/** How long a record may be gone before its run counts as over: a server that was restarted without its file gets it again. */
+const OVER_AFTER = 5000
+/** How long a run without its coordinator is kept. */
+const ORPHAN_AFTER = 30_000
+const MOST_RUNS = 200
+
+/** Throws where the queue cannot be used. */
+export async function work(tools: WorkTools): Promise<void> {
+  const { signal, name, listen } = tools
+  const server = await tools.server()
+  const { client, keys, settings } = server
+  const id = `${name}-${randomUUID().slice(0, 8)}`
+  const since = new Date(await redisTime(client)).toISOString()
+  const runs = new Map<string, { readonly run: JoinedRun; missing: number | undefined }>()
+  const joining = new Set<string>()
+  /** Runs that this worker does not serve, and why. */
+  const refused = new Map<string, string>()
+  const leaving = new Set<Promise<void>>()
+  const tell = (level: 'info' | 'warning', text: string): void => listen({ type: 'log', level, text })
+  const contact = watchContact(settings.shown, tell)
+  const slots = createSlots(tools.concurrency)
+  const ended = (task: string, error: string | undefined): void =>
+    listen({ type: 'task', task, ...(error === undefined ? {} : { error }) })
+  const rate = createRate()
+  let past = 0
+
+  function tasks(): number {
+    return [...runs.values()].reduce((sum, { run }) => sum + run.active, 0)
+  }
+
+  async function show(): Promise<void> {
+    const bytes = [...runs.values()].reduce((sum, { run }) => sum + run.bytes, past)
+    const presence: Presence = {
+      id,
+      name,
+      host: tools.host,
+      version: tools.version,
+      format: FORMAT,
+      concurrency: tools.concurrency,
+      tasks: tasks(),
+      bytes_per_second: rate(bytes),
+      since,
+      runs: [...runs.keys()],
+      draining: signal.aborted,
+    }
+    await client.set(keys.worker(id), JSON.stringify(presence), 'PX', PRESENCE_LASTS)
+    await client.zadd(keys.workers, 'NX', Date.parse(since), id)
+  }
+
+  async function refuse(run: string, reason: string): Promise<void> {
+    if (refused.get(run) === reason) return
+    refused.set(run, reason)
+    listen({ type: 'refused', run, reason })
+    const { lacks } = keys.run(run)
+    await client.hset(lacks, id, JSON.stringify({ name, reason }))
+    await client.pexpire(lacks, 24 * 60 * 60 * 1000)
+  }
+
+  async function join(record: RunRecord): Promise<void> {
+    if (joining.has(record.id) || refused.has(record.id) || signal.aborted) return
+    joining.add(record.id)
+    try {
+      const reason = await lackOf(record, tools)
+      if (reason !== undefined) return await refuse(record.id, reason)
+      const run = await joinRun(record, { ...tools, server, slots, ended })
+      run.follow(record)
+      runs.set(record.id, { run, missing: undefined })
+      listen({ type: 'joined', execution: record.execution, policy: record.policy.name, host: record.host })
+      if (signal.aborted) leave(record.id, tools.drain)
+    } catch (error) {
+      await refuse(record.id, messageOf(error))
+    } finally {
+      joining.delete(record.id)
+    }
+  }
+
+  const leavingRuns = new Set<string>()
+  /** Once: tasks that still run after `milliseconds` are given back. */
+  function leave(run: string, milliseconds: number): void {
+    const one = runs.get(run)
+    if (!one || leavingRuns.has(run)) return
+    leavingRuns.add(run)
+    const { record } = one.run
+    const left = one.run
+      .leave(milliseconds)
+      .catch((error: unknown) => tell('warning', messageOf(error)))
+      .then(() => {
+        past += one.run.bytes
+        runs.delete(run)
+        leavingRuns.delete(run)
+        listen({ type: 'left', execution: record.execution, policy: record.policy.name, host: record.host })
+      })
+    leaving.add(left)
+    void left.finally(() => leaving.delete(left))
+  }
+
+  async function look(): Promise<void> {
+    const ids = await client.zrange(keys.runs, '0', String(MOST_RUNS - 1))
+    const texts = ids.length === 0 ? [] : await client.mget(ids.map((one) => keys.run(one).record))
+    contact.answered()
+    for (const [at, run] of ids.entries()) {
+      const text = texts[at]
+      const known = runs.get(run)
+      const record = readAs(runRecord, text)
+      if (record) {
+        if (!known) void join(record)
+        else if (!leavingRuns.has(run)) {
+          known.missing = undefined
+          known.run.follow(record)
+        }
+      } else if (typeof text === 'string') {
+        const other = readAs(anyFormat, text)
+        await refuse(run, other ? otherFormat(other, tools.version) : 'its record cannot be read')
+      }
+    }
+    const now = performance.now()
+    for (const [run, one] of runs) {
+      const at = ids.indexOf(run)
+      if (at >= 0 && typeof texts[at] === 'string') continue
+      one.missing ??= now
+      // Without its record nothing new of it begins; without a place in the list it is over.
+      one.run.orphan()
+      const isOver = at < 0
+      if (isOver && now - one.missing >= OVER_AFTER) leave(run, 0)
+      else if (now - one.missing >= ORPHAN_AFTER) leave(run, LONGEST)
+    }
+    for (const run of refused.keys()) if (!ids.includes(run)) refused.delete(run)
+    share()
+    await show()
+  }
+
+  function share(): void {
+    const shares = sharesOf(tools.concurrency, new Map([...runs].map(([run, one]) => [run, one.run.active])))
+    for (const [run, places] of shares) runs.get(run)?.run.share(places)
+  }
+
+  await look()
+  listen({ type: 'ready', name, queue: settings.shown, concurrency: tools.concurrency })
+  let isLooking = false
+  const timer = setInterval(() => {
+    if (isLooking) return
+    isLooking = true
+    void look()
+      // The contact tells of a server that does not answer.
+      .catch(() => {})
+      .finally(() => {
+        isLooking = false
+      })
+  }, LOOK)
+  await aborted(signal)
+  listen({ type: 'draining', tasks: tasks() })
+  for (const run of runs.keys()) leave(run, tools.drain)
+  await show().catch(() => {})
+  await Promise.allSettled(leaving)
+  clearInterval(timer)
+  contact.end()
+  await Promise.race([goodbye(), new Promise((resolve) => setTimeout(resolve, 2000).unref())])
+
+  async function goodbye(): Promise<void> {
+    await client.del(keys.worker(id)).catch(() => {})
+    await client.zrem(keys.workers, id).catch(() => {})
+  }
+}
+
+/** For as long as tasks take. */
+const LONGEST = 2 ** 31 - 1
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+/** Bytes a second over the last seconds, of a count that grows. */
+function createRate(): (bytes: number) => number {
+  const seen: { readonly time: number; readonly bytes: number }[] = []
+  return (bytes) => {
+    const time = performance.now()
+    seen.push({ time, bytes })
+    while (seen.length > 10) seen.shift()
+    const [first] = seen
+    if (!first || time - first.time < 100) return 0
+    return Math.round(((bytes - first.bytes) / (time - first.time)) * 1000)
+  }
+}
