@@ -110,7 +110,7 @@ function refuseUnfit(info: string, shown: string): void {
 
 function failure(error: unknown, shown: string): ReplicateError {
   const text = messageOf(error)
-  const hint = 'the URL in `workers: {queue: …}` has it: `rediss://USER:${VARIABLE}@HOST:PORT`'
+  const hint = `the URL in \`workers: {queue: …}\` has it: \`rediss://USER:\${VARIABLE}@HOST:PORT\``
   if (/\bNOAUTH\b/.test(text)) {
     return new CredentialError(`the queue at ${shown} needs a password`, { cause: error, missing: true, hint })
   }
