@@ -26,7 +26,7 @@ import { type CarriersOptions, createCarriers } from '../http/threads/carriers.t
 import type { Handshake } from '../http/trust/handshake.ts'
 import { againOf, record, startOf } from './audit.ts'
 import { createCache } from './cache.ts'
-import { createConnections, type Timing } from './connections.ts'
+import { type Budgets, type Connections, createConnections, type Timing } from './connections.ts'
 import { noteEdit, noteSeen } from './definitions.ts'
 import { type Check, examine } from './doctor.ts'
 import { createLooking, type Looking } from './looking.ts'
@@ -197,7 +197,8 @@ export function createApp(options: AppOptions): App {
 
   const commandEnv = () => commandEnvironment(options.env, homeDirectory(options), redactor)
   const { timing } = options
-  const lent = { connections, timing, carriers, guarded, redact: redactor.text, version: metadata.version }
+  const connect = (budgets: Budgets): Connections => createConnections({ ...about, warn, budgets })
+  const lent = { connect, timing, carriers, guarded, redact: redactor.text, version: metadata.version }
   const configuration: App['configuration'] = (files, how) => read(files, options.config, how)
   const { working, elsewhere, disconnect } = createWorking({ ...lent, configuration })
   const running = createRunning({

@@ -51,8 +51,12 @@ export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' |
   readonly timing: Timing | undefined
   /** Of all runs that do not say how many streams: in the daemon several run at once. */
   readonly slots?: ExecuteRequest['slots']
-  /** What gives tasks to workers. Throws where the configuration names no queue, or it cannot be used. */
-  readonly elsewhere: (configuration: Configuration, ctx: Context) => Promise<Elsewhere>
+  /** What gives tasks to workers, and connections whose limits are those of the workers too. Throws where the configuration names no queue,
+   *  or it cannot be used. */
+  readonly elsewhere: (
+    configuration: Configuration,
+    ctx: Context,
+  ) => Promise<{ readonly elsewhere: Elsewhere; readonly connections: Connections }>
   /** Every run is done by workers, where the configuration names a queue. */
   readonly alwaysElsewhere?: boolean
 }
@@ -85,9 +89,10 @@ export function createRunning(parts: RunningParts): Running {
     again?: Again & { readonly lock: string },
   ): Promise<PolicyOutcome> {
     try {
-      const { source, routes, images } = await openSides(policy, configuration, connections)
       const isElsewhere = run.workers ?? (parts.alwaysElsewhere === true && configuration.workers !== undefined)
-      const elsewhere = isElsewhere ? await parts.elsewhere(configuration, ctx) : undefined
+      const workers = isElsewhere ? await parts.elsewhere(configuration, ctx) : undefined
+      const own = parts.alwaysElsewhere ? connections : (workers?.connections ?? connections)
+      const { source, routes, images } = await openSides(policy, configuration, own)
       const saved = run.plan?.policies.find((candidate) => candidate.policy === policy.name)
       const result = await execute(
         {
@@ -103,7 +108,7 @@ export function createRunning(parts: RunningParts): Running {
           concurrency: run.concurrency ?? DEFAULT_CONCURRENCY,
           slots: run.concurrency === undefined ? slots : undefined,
           throttles,
-          elsewhere,
+          elsewhere: workers?.elsewhere,
           bandwidth: run.bandwidth,
           carriers,
           narrow: run.filter,

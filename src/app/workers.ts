@@ -11,7 +11,7 @@ import type { Registry } from '../core/registry.ts'
 import type { Presence } from '../queue/protocol.ts'
 import type { QueueServer } from '../queue/server.ts'
 import type { WorkerNews } from '../queue/worker/worker.ts'
-import type { Connections, Timing } from './connections.ts'
+import type { Budgets, Connections, Timing } from './connections.ts'
 import type { RunningParts } from './running.ts'
 import { openSides } from './sides.ts'
 
@@ -22,6 +22,8 @@ export interface WorkRequest {
   /** Absent: the host and the process. */
   readonly name?: string | undefined
   readonly concurrency: number
+  /** Bytes a second. */
+  readonly bandwidth?: number | undefined
   /** Milliseconds that tasks may take to end. */
   readonly drain: number
   readonly signal: AbortSignal
@@ -36,7 +38,8 @@ export interface Working {
 }
 
 export interface WorkingParts {
-  readonly connections: Connections
+  /** Connections whose limits hold over all processes. */
+  readonly connect: (budgets: Budgets) => Connections
   readonly timing: Timing | undefined
   readonly carriers: Carriers
   readonly guarded: (ctx: Context) => Context
@@ -53,24 +56,23 @@ export function createWorking(parts: WorkingParts): {
   /** Ends all connections to queues. */
   disconnect(): Promise<void>
 } {
-  const { connections, timing, carriers, guarded, redact, version } = parts
+  const { connect, timing, carriers, guarded, redact, version } = parts
   const clock = timing?.clock ?? systemClock
   /** By the queue's settings: one connection for all runs of this process. */
-  const servers = new Map<string, Promise<QueueServer>>()
+  const servers = new Map<string, Promise<Opened>>()
 
-  function serverOf(settings: WorkersSettings, signal: AbortSignal): Promise<QueueServer> {
+  function opened(settings: WorkersSettings, signal: AbortSignal): Promise<Opened> {
     const { queue, name, prefix } = settings
     const key = JSON.stringify([queue.reveal(), name, prefix])
     const known = servers.get(key)
     if (known) return known
-    const opening = import('../queue/server.ts').then(({ openQueueServer }) => openQueueServer(settings, signal))
+    const opening = import('../queue/server.ts').then(async ({ openQueueServer }) => {
+      const server = await openQueueServer(settings, signal)
+      return { server, connections: connect(server.sharing) }
+    })
     servers.set(key, opening)
     opening.catch(() => servers.delete(key))
     return opening
-  }
-
-  async function hasCredential(registry: Registry): Promise<boolean> {
-    return (await connections.credential(registry)).kind !== 'anonymous'
   }
 
   return {
@@ -78,6 +80,7 @@ export function createWorking(parts: WorkingParts): {
       async work({ name, ...request }) {
         const configuration = await parts.configuration([], { workers: true })
         const settings = settingsOf(configuration)
+        const { server, connections } = await opened(settings, request.signal)
         const { work } = await import('../queue/worker/worker.ts')
         // Warnings of the search for credentials are heard.
         guarded({ signal: request.signal, emit: (event) => event.type === 'log' && tell(event.text, request) })
@@ -86,9 +89,9 @@ export function createWorking(parts: WorkingParts): {
           name: name ?? `${hostname()}-${process.pid}`,
           host: hostname(),
           version,
-          server: () => serverOf(settings, request.signal),
+          server,
           registryOf: configuration.registryOf,
-          hasCredential,
+          hasCredential: (registry) => hasCredential(registry, connections),
           async open(policy) {
             const own = connections.anew()
             try {
@@ -108,25 +111,35 @@ export function createWorking(parts: WorkingParts): {
       },
       async workers(signal) {
         const settings = settingsOf(await parts.configuration([], { workers: true }))
-        const [{ client, keys }, { presentWorkers }] = await Promise.all([
-          serverOf(settings, signal),
-          import('../queue/present.ts'),
-        ])
-        return presentWorkers(client, keys)
+        const { server } = await opened(settings, signal)
+        const { presentWorkers } = await import('../queue/present.ts')
+        return presentWorkers(server.client, server.keys)
       },
     },
     async elsewhere(configuration, ctx) {
       const settings = settingsOf(configuration)
-      const server = await serverOf(settings, ctx.signal)
+      const { server, connections } = await opened(settings, ctx.signal)
       const { createElsewhere } = await import('../queue/coordinator/run.ts')
-      return createElsewhere({ server: async () => server, version, host: hostname(), hasCredential })
+      const known = (registry: Registry): Promise<boolean> => hasCredential(registry, connections)
+      return { elsewhere: createElsewhere({ server, version, host: hostname(), hasCredential: known }), connections }
     },
     async disconnect() {
-      for (const opened of await Promise.allSettled(servers.values())) {
-        if (opened.status === 'fulfilled') await opened.value.close()
+      for (const one of await Promise.allSettled(servers.values())) {
+        if (one.status !== 'fulfilled') continue
+        await one.value.connections.close()
+        await one.value.server.close()
       }
     },
   }
+}
+
+interface Opened {
+  readonly server: QueueServer
+  readonly connections: Connections
+}
+
+async function hasCredential(registry: Registry, { credential }: Connections): Promise<boolean> {
+  return (await credential(registry)).kind !== 'anonymous'
 }
 
 function tell(text: string, { listen }: WorkRequest): void {

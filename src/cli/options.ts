@@ -7,6 +7,8 @@ import { collect, duration, type FilterFlags, fileEnding, filter, positiveIntege
 
 export interface WorkerFlags {
   readonly concurrency?: number
+  /** Bytes a second. */
+  readonly bandwidth?: number
   readonly name?: string
   /** Milliseconds. */
   readonly drain?: number

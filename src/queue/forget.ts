@@ -7,8 +7,8 @@ import type { QueueServer } from './server.ts'
 const OLD = 24 * 60 * 60 * 1000
 
 export async function forgetRun({ client, keys }: QueueServer, id: string, queue: Queue): Promise<void> {
-  const { record, lacks, told } = keys.run(id)
-  await client.del(record, lacks, told)
+  const { record, lacks, told, homes } = keys.run(id)
+  await client.del(record, lacks, told, homes)
   await client.zrem(keys.runs, id)
   await queue.obliterate({ force: true })
 }

@@ -9,6 +9,8 @@ export interface Keys {
   readonly runs: string
   /** A sorted set: ids of workers, by when they came. */
   readonly workers: string
+  /** What the keys of all that is shared begin with. */
+  readonly shared: string
   readonly worker: (id: string) => string
   readonly run: (id: string) => RunKeys
 }
@@ -22,6 +24,8 @@ export interface RunKeys {
   readonly lacks: string
   /** A stream of batches of events. */
   readonly told: string
+  /** Where blobs of the run are, as its workers have brought them (`shared/blobs.ts`). */
+  readonly homes: string
 }
 
 export function keysOf({ prefix, name }: Pick<WorkersSettings, 'prefix' | 'name'>): Keys {
@@ -30,12 +34,14 @@ export function keysOf({ prefix, name }: Pick<WorkersSettings, 'prefix' | 'name'
     prefix,
     runs: `${base}:runs`,
     workers: `${base}:workers`,
+    shared: base,
     worker: (id) => `${base}:worker:${id}`,
     run: (id) => ({
       queue: `${name}-${id}`,
       record: `${base}:run:${id}`,
       lacks: `${base}:run:${id}:lacks`,
       told: `${base}:run:${id}:told`,
+      homes: `${base}:homes:${id}`,
     }),
   }
 }

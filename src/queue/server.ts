@@ -5,6 +5,7 @@ import type { WorkersSettings } from '../config/workers.ts'
 import { throwIfAborted } from '../core/cancel.ts'
 import { CredentialError, hasCode, messageOf, NetworkError, QueueError, ReplicateError } from '../core/errors.ts'
 import { type Keys, keysOf } from './keys.ts'
+import { createSharing, type Sharing } from './shared/sharing.ts'
 
 export interface QueueServer {
   readonly settings: WorkersSettings
@@ -12,6 +13,8 @@ export interface QueueServer {
   readonly client: Redis
   /** Connections are refused: it serves no one. */
   readonly isDown: boolean
+  /** What all processes of the installation share. */
+  readonly sharing: Sharing
   /** A connection of its own, for commands that block. Closed with the server. */
   another(): Redis
   close(): Promise<void>
@@ -47,15 +50,19 @@ export async function openQueueServer(settings: WorkersSettings, signal: AbortSi
     opened.push(client)
     return client
   }
+  const keys = keysOf(settings)
+  const sharing = createSharing(open(), keys.shared)
   return {
     settings,
-    keys: keysOf(settings),
+    keys,
+    sharing,
     client: open(),
     get isDown() {
       return isDown
     },
     another: open,
     async close() {
+      sharing.close()
       for (const client of opened) client.disconnect()
     },
   }

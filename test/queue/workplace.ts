@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import { onTestFinished } from 'vitest'
 import { type AppOptions, createApp, type PolicyOutcome, type RunOptions } from '../../src/app/app.ts'
 import type { WorkerNews } from '../../src/app/workers.ts'
@@ -11,10 +12,22 @@ import { until } from '../e2e/program.ts'
 import { type RealRedis, type RedisOptions, startRedis } from '../support/redis.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
-export async function redis(options: RedisOptions = {}): Promise<RealRedis> {
-  const server = await startRedis(options)
-  onTestFinished(() => server.stop())
-  return server
+export interface TestRedis extends RealRedis {
+  /** To look at it, and to disturb it. */
+  readonly client: Redis
+}
+
+export async function redis(options: RedisOptions = {}, password?: string): Promise<TestRedis> {
+  const secured = password === undefined ? [] : ['--requirepass', password]
+  const server = await startRedis({ ...options, arguments: [...(options.arguments ?? []), ...secured] })
+  const url = password === undefined ? server.url : server.url.replace('//', `//:${password}@`)
+  const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 100 })
+  client.on('error', () => {})
+  onTestFinished(async () => {
+    client.disconnect()
+    await server.stop()
+  })
+  return { ...server, url, client }
 }
 
 export interface WorkerOptions {

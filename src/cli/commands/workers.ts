@@ -14,9 +14,9 @@ const DRAIN = 30_000
 const CONCURRENCY = 8
 
 export async function worker(session: Session, flags: WorkerFlags): Promise<number> {
-  const { name, concurrency = CONCURRENCY, drain = DRAIN } = flags
+  const { name, bandwidth, concurrency = CONCURRENCY, drain = DRAIN } = flags
   const app = await session.app()
-  await app.work({ name, concurrency, drain, signal: session.signal, listen: (news) => tell(session, news) })
+  await app.work({ name, bandwidth, concurrency, drain, signal: session.signal, listen: (news) => tell(session, news) })
   return 0
 }
 

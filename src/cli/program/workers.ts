@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { WorkerFlags } from '../options.ts'
-import { durationOrNone, positiveInteger } from '../values.ts'
+import { durationOrNone, positiveInteger, rate } from '../values.ts'
 import { example, type Start } from './command.ts'
 
 export function addWorkers(program: Command, start: Start): void {
@@ -11,6 +11,7 @@ export function addWorkers(program: Command, start: Start): void {
     .command('worker')
     .description('take tasks of `run --workers` and `serve` on other machines, until it is told to end')
     .addOption(new Option('--concurrency <n>', 'tasks at once (default: 8)').argParser(positiveInteger))
+    .addOption(new Option('--bandwidth <rate>', 'of all its tasks together, such as 50MiB/s').argParser(rate))
     .addOption(new Option('--name <id>', 'what it is called (default: its host and process)').argParser(workerName))
     .addOption(
       new Option(

@@ -19,7 +19,7 @@ import { currentRecord, fixedRecord, type Surroundings } from './record.ts'
 import { watchWorkers } from './roster.ts'
 
 export interface CoordinatorTools extends Surroundings {
-  readonly server: () => Promise<QueueServer>
+  readonly server: QueueServer
 }
 
 /** Each run that is begun has a queue of its own: no run waits for the end of another. */
@@ -45,7 +45,7 @@ const LEAST_GIVEN = 32
 const MOST_REFUSALS = 100
 
 async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context): Promise<TasksElsewhere> {
-  const server = await tools.server()
+  const { server } = tools
   const { client, keys, settings } = server
   const id = `${run.execution}-${randomUUID().slice(0, 8)}`
   const names = keys.run(id)

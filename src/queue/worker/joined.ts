@@ -75,7 +75,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     source,
     images,
     destinations: new Map(routes.map(({ destination }) => [destination.registry.name, destination])),
-    state: stateOf(() => record, tools),
+    state: stateOf(first, server.sharing, tools),
     memory: new ManifestMemory(),
     names: { find: (manifest) => named.get(manifest), keep: (manifest, called) => void named.set(manifest, called) },
     thorough: first.thorough,

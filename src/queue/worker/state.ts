@@ -1,42 +1,37 @@
-/** What a worker's tasks of one run share: the place where what is shared with other workers comes in. */
+/** What a worker's tasks of one run share: with each other, and by leases with the other workers of the run. */
 
 import type { Clock } from '../../core/cancel.ts'
 import type { Carriers } from '../../core/carrier.ts'
 import { createTransferState, type TransferState } from '../../transfer/job.ts'
 import { streamRetry } from '../../transfer/resumable.ts'
-import { createThrottle, type Throttle } from '../../transfer/throttle.ts'
+import type { Throttle } from '../../transfer/throttle.ts'
 import type { RunRecord } from '../protocol.ts'
+import type { Sharing } from '../shared/sharing.ts'
 
 export interface StateTools {
   /** Of the whole worker. */
   readonly slots: TransferState['slots']
+  /** What its own line may carry. */
+  readonly throttles: readonly Throttle[]
   readonly carriers?: Carriers | undefined
   readonly clock: Clock
   readonly patience?: number | undefined
 }
 
-/** `current` is the run's record as it was last read. */
-export function stateOf(current: () => RunRecord, { slots, carriers, clock, patience }: StateTools): TransferState {
-  const { bandwidth } = current()
+export function stateOf(run: RunRecord, sharing: Sharing, tools: StateTools): TransferState {
+  const { id, bandwidth, concurrency, registries } = run
+  const { slots, throttles, carriers, clock, patience } = tools
+  const urls = new Map(registries.map(({ name, url }) => [name, url]))
   return createTransferState({
-    slots,
-    throttles: bandwidth === undefined ? [] : [evenly(bandwidth, () => current().workers, clock)],
+    slots: concurrency === undefined ? slots : sharing.slots(id, concurrency),
+    throttles: bandwidth === undefined ? throttles : [...throttles, sharing.throttle(id, bandwidth)],
+    others: sharing.blobs(id),
     carriers,
     mayRetry: (context) => streamRetry(clock, context),
+    checkpoint(registry, repository, digest) {
+      const url = urls.get(registry)
+      return url === undefined ? undefined : sharing.checkpoint(url, repository, digest)
+    },
     patience,
   })
-}
-
-/** Each worker has the same part of the run's bandwidth. */
-function evenly(bandwidth: number, workers: () => number, clock: Clock): Throttle {
-  let parts = 0
-  let throttle = createThrottle(bandwidth, clock)
-  return {
-    take(bytes, signal) {
-      const now = Math.max(1, workers())
-      if (now !== parts) throttle = createThrottle(bandwidth / now, clock)
-      parts = now
-      return throttle.take(bytes, signal)
-    },
-  }
 }

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../core/cancel.ts'
 import { messageOf } from '../../core/errors.ts'
 import { createSlots } from '../../transfer/job.ts'
+import { createThrottle } from '../../transfer/throttle.ts'
 import { watchContact } from '../contact.ts'
 import { redisTime } from '../present.ts'
 import { anyFormat, FORMAT, type Presence, type RunRecord, readAs, runRecord } from '../protocol.ts'
@@ -21,12 +22,14 @@ export type WorkerNews =
   | { readonly type: 'log'; readonly level: 'info' | 'warning'; readonly text: string }
   | { readonly type: 'draining'; readonly tasks: number }
 
-export interface WorkTools extends Omit<JoinTools, 'server' | 'slots' | 'ended'>, Means {
-  readonly server: () => Promise<QueueServer>
+export interface WorkTools extends Omit<JoinTools, 'server' | 'slots' | 'throttles' | 'ended'>, Means {
+  readonly server: QueueServer
   readonly host: string
   readonly version: string
   /** Tasks, and blob streams to each destination, at once. */
   readonly concurrency: number
+  /** Bytes a second of all its tasks together. */
+  readonly bandwidth?: number | undefined
   /** Milliseconds that tasks may take to end once the signal is aborted. */
   readonly drain: number
   readonly signal: AbortSignal
@@ -45,8 +48,7 @@ const MOST_RUNS = 200
 
 /** Throws where the queue cannot be used. */
 export async function work(tools: WorkTools): Promise<void> {
-  const { signal, name, listen } = tools
-  const server = await tools.server()
+  const { signal, name, listen, server } = tools
   const { client, keys, settings } = server
   const id = `${name}-${randomUUID().slice(0, 8)}`
   const since = new Date(await redisTime(client)).toISOString()
@@ -58,6 +60,7 @@ export async function work(tools: WorkTools): Promise<void> {
   const tell = (level: 'info' | 'warning', text: string): void => listen({ type: 'log', level, text })
   const contact = watchContact(settings.shown, tell)
   const slots = createSlots(tools.concurrency)
+  const throttles = tools.bandwidth === undefined ? [] : [createThrottle(tools.bandwidth, tools.clock)]
   const ended = (task: string, error: string | undefined): void =>
     listen({ type: 'task', task, ...(error === undefined ? {} : { error }) })
   const rate = createRate()
@@ -101,7 +104,7 @@ export async function work(tools: WorkTools): Promise<void> {
     try {
       const reason = await lackOf(record, tools)
       if (reason !== undefined) return await refuse(record.id, reason)
-      const run = await joinRun(record, { ...tools, server, slots, ended })
+      const run = await joinRun(record, { ...tools, slots, throttles, ended })
       run.follow(record)
       runs.set(record.id, { run, missing: undefined })
       listen({ type: 'joined', execution: record.execution, policy: record.policy.name, host: record.host })
