@@ -1,8 +1,11 @@
-/** The tables of `README.md` name tests that are there, and its map names every folder and variable. */
+/** The tables of `README.md` name tests that are there, and its map names every folder and variable. That of all types of registry says what
+ *  their definitions say; `UPDATE_TABLE=1` writes it. */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { adapters } from '../adapters/index.ts'
+import { capabilityTable } from './support/capabilities.ts'
 
 const folder = import.meta.dirname
 const readme = readFileSync(join(folder, 'README.md'), 'utf8')
@@ -78,5 +81,25 @@ describe('the map', () => {
     )
     expect(read).toContain('FUZZ_SECONDS')
     expect([...new Set(read)].filter((name) => !readme.includes(`\`${name}`))).toEqual([])
+  })
+})
+
+describe('the table of all types', () => {
+  const path = join(folder, '../adapters/README.md')
+  const text = readFileSync(path, 'utf8')
+  // To its end, or the next section.
+  const [, before = '', table = ''] = /^(.*\n## What each can\n.*?\n)((?:\|.*\n)+|TABLE\n)/s.exec(text) ?? []
+
+  test('says what the definitions say', async () => {
+    const told = await capabilityTable(adapters)
+    if (process.env.UPDATE_TABLE === '1') {
+      writeFileSync(path, `${before}${told}${text.slice(before.length + table.length)}`)
+      return
+    }
+    expect(table, 'UPDATE_TABLE=1 writes it').toBe(told)
+  })
+
+  test('says of each what it was checked against', () => {
+    expect(adapters.filter(({ checked }) => !checked).map(({ identity }) => identity)).toEqual([])
   })
 })

@@ -16,6 +16,7 @@ export const artifactHub: AdapterType = {
   listing:
     'one request names all packages, or one each those that are named; then one for the index.yaml of each publisher, and only where it has changed',
   credentials: ['anonymous', 'basic'],
+  checked: 'a fake; not run against the live service',
   preemptive: true,
   quirks: [
     'A repository is REPOSITORY/PACKAGE, as in the address of its page: artifacthub.io/packages/helm/REPOSITORY/PACKAGE.',

@@ -14,6 +14,7 @@ export const awsEcrPublic: AdapterType = {
   listing:
     "of the account's own repositories ECR's API gives 1,000 images with digests and tags a call; of others tag lists, then one HEAD a tag",
   credentials: ['anonymous', 'aws', 'access_key', 'basic'],
+  checked: 'a fake that checks signatures; not run against the live service',
   quirks: [
     "Without a credential it is read anonymously, at a request a second; `type: aws` asks AWS's own places (environment, profile, role) and may read ten times as fast.",
     'A repository is ALIAS/NAME; the alias is that of the account, and only below it can be pushed.',

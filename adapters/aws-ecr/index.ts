@@ -13,6 +13,8 @@ export const awsEcr: AdapterType = {
   filters: ['name', 'tag', 'resource'],
   listing: "ECR's own API gives 1,000 images with digests and tags a call",
   credentials: ['aws', 'access_key', 'basic', 'anonymous'],
+  checked:
+    'a fake that checks signatures, and moto with a distribution 3 for the content; not run against the live service',
   quirks: [
     "Where no credential is given, AWS's own places are asked: environment, profile, single sign-on, role, machine; `type: aws` asks only those.",
     'To read, the user or role needs ecr:GetAuthorizationToken, DescribeRepositories, DescribeImages, BatchGetImage and GetDownloadUrlForLayer; to write, also BatchCheckLayerAvailability, InitiateLayerUpload, UploadLayerPart, CompleteLayerUpload, PutImage and CreateRepository; to delete, BatchDeleteImage.',

@@ -11,6 +11,7 @@ export const azureAcr: AdapterType = {
   filters: ['name', 'tag', 'resource'],
   listing: "the registry's own API gives 1,000 tags with their digests a call",
   credentials: ['anonymous', 'basic', 'token', 'azure'],
+  checked: 'a fake with its token server, and one of Entra and the metadata services; not run against the live service',
   quirks: [
     'User and password are those of the admin user, of a service principal (its application id and secret) or of a token with a scope map.',
     '`type: azure` takes AZURE_CLIENT_ID with AZURE_TENANT_ID and AZURE_CLIENT_SECRET or AZURE_FEDERATED_TOKEN_FILE, then the managed identity, then what @azure/identity finds where it is installed. Where no credential is found, the first two are tried too.',

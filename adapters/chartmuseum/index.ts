@@ -14,6 +14,7 @@ export const chartmuseum: AdapterType = {
   listing:
     'the index of each tenant names every chart and version with the digest of its archive: one request a tenant',
   credentials: ['anonymous', 'basic', 'token'],
+  checked: 'ChartMuseum 0.16 with its flags, and real Helm; the API of old Harbors by a proxy before it',
   options: [
     {
       name: 'api',

@@ -16,6 +16,7 @@ export const dockerHub: AdapterType = {
   depth: { min: 2, max: 2 },
   listing: "Docker Hub's own API gives 100 tags with their digests a call; no pull is spent",
   credentials: ['anonymous', 'basic', 'token'],
+  checked: 'a fake; not run against the live service',
   quirks: [
     'The official images live in the namespace library; only Docker can push there.',
     'Reading a manifest spends a pull of the allowance (ratelimit-remaining), asking for its digest does not: what is unchanged spends none.',

@@ -12,6 +12,7 @@ export const dockerRegistry: AdapterType = {
   filters: ['name', 'tag', 'resource'],
   listing: 'the catalogue and tag lists, then one HEAD a tag for its digest',
   credentials: ['anonymous', 'basic', 'token'],
+  checked: 'distribution 2.8 and 3, and the registry in memory',
   quirks: [
     'The catalogue may be switched off; then repository names must be given.',
     'Deleting must be allowed in the registry (storage.delete.enabled); version 2 cannot delete a tag alone.',

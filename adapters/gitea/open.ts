@@ -19,8 +19,10 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
   })
   return {
     ...adapter,
-    repository: (name) =>
-      ofLowerCase(explainedStore(adapter.repository(name), (error, right) => hinted(error, right, name))),
+    repository: (name) => ({
+      ...ofLowerCase(explainedStore(adapter.repository(name), (error, right) => hinted(error, right, name))),
+      deletes: async () => 'tag',
+    }),
     ensureNamespace: (namespace, options, ctx) => ensureOwner(namespace, options.public, registry, tools, ctx),
   }
 }

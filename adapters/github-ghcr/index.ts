@@ -16,6 +16,7 @@ export const githubGhcr: AdapterType = {
   listing:
     "GitHub's API gives 100 versions with digests and tags a call; without a credential tag lists, then one HEAD a tag",
   credentials: ['anonymous', 'basic', 'token'],
+  checked: 'a fake; not run against the live service',
   quirks: [
     'The password is a classic personal access token with read:packages, write:packages and, to delete, delete:packages; fine-grained ones do not do. The user name does not matter.',
     'Without names in the policy the packages of the account and of its organizations are listed; for the latter the token needs read:org.',

@@ -15,6 +15,7 @@ export const gitlab: AdapterType = {
   listing:
     'the registry gives 1,000 tags with their digests a call where it has its metadata database (gitlab.com has); else tag lists, then one HEAD a tag',
   credentials: ['anonymous', 'basic', 'token'],
+  checked: 'a fake; not run against the live service',
   quirks: [
     'The project must exist and have its container registry enabled: a push does not create it.',
     'Personal, group and project access tokens want read_registry or write_registry, and read_api to list repositories; deploy and job tokens list none, so names must be given.',

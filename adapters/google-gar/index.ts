@@ -13,6 +13,8 @@ export const googleGar: AdapterType = {
   depth: { min: 2 },
   listing: 'one call gives up to 10,000 manifests of a repository with their tags and digests',
   credentials: ['anonymous', 'basic', 'token', 'service_account', 'google'],
+  checked:
+    "a fake with its API, and one of Google's token server, which checks signatures; not run against the live service",
   quirks: [
     'At pkg.dev a name is PROJECT/REPOSITORY/IMAGE; at gcr.io, which Artifact Registry serves since 2025, PROJECT/IMAGE.',
     'A key file is `type: service_account`, or the password of the user _json_key (_json_key_base64); an access token is `type: token`, or the password of oauth2accesstoken.',

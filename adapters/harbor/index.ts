@@ -11,6 +11,7 @@ export const harbor: AdapterType = {
   depth: { min: 2 },
   listing: 'the artifacts API, 100 artifacts with all their tags and labels a request, and one tag list a repository',
   credentials: ['anonymous', 'basic'],
+  checked: 'Harbor 2.15, and a fake',
   quirks: [
     'The name of a robot account is all of robot$project+name: single quotes keep a shell from eating the $.',
     "Harbor takes 0.1 s of its processor to check a user's password, with every request to its API; a robot account's costs next to nothing.",

@@ -14,6 +14,7 @@ export const helmHttp: AdapterType = {
   listing:
     'index.yaml names every chart and version with the digest of its archive: one request, and only where it has changed',
   credentials: ['anonymous', 'basic', 'token'],
+  checked: 'a fake, and real Helm and distribution for what it makes of charts',
   preemptive: true,
   options: [
     { name: 'namespace', type: 'text', description: 'what stands before the names of its charts, such as `bitnami`' },

@@ -15,6 +15,7 @@ export const huaweiSwr: AdapterType = {
   listing:
     "SWR's own API gives 200 tags with their digests a call; without an access key tag lists, then one HEAD a tag",
   credentials: ['access_key', 'basic', 'anonymous'],
+  checked: "a fake that checks signatures, and one vector of the vendor's library; not run against the live service",
   quirks: [
     'The password of `docker login` (user PROJECT@KEY) moves content only: then each tag costs one HEAD, and an API that is not documented lists repositories and creates organizations.',
     'To read, the IAM user needs the policy SWR ReadOnlyAccess; to write and delete, SWR OperateAccess; to create organizations, SWR FullAccess.',

@@ -13,6 +13,7 @@ export const jfrogArtifactory: AdapterType = {
   listing:
     'one query (AQL) gives 1,000 tags with their digests; where it is refused, and for remote and virtual repositories, tag lists, then one HEAD a tag',
   credentials: ['anonymous', 'basic', 'token'],
+  checked: 'a fake; not run against the live service',
   quirks: [
     'The first part of a name is the key of an Artifactory repository, as in docker-local/app.',
     'The password may be an identity token or an access token; an access token alone is `type: token`.',

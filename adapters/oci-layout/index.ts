@@ -11,6 +11,7 @@ export const ociLayout: AdapterType = {
   filters: ['name', 'tag', 'resource'],
   listing: 'index.json names every tag with its digest: one file is read, no manifest',
   credentials: [],
+  checked: 'directories and tars, by the suite of content stores',
   quirks: [
     'Needs path: a directory, or a file that ends in .tar; .tar.gz and .tar.zst can be read, not written.',
     'A tar that `docker save`, `podman save` or `crane pull` made can be read, old forms and new; its layers keep their bytes, so they have no digest of a registry.',

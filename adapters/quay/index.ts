@@ -15,6 +15,7 @@ export const quay: AdapterType = {
   listing:
     "Quay's API gives 100 tags with their digests a call; where the credential may not ask it, tag lists, then one HEAD a tag",
   credentials: ['anonymous', 'basic', 'token'],
+  checked: 'a fake; not run against the live service',
   quirks: [
     'A robot account (namespace+robot) pulls and pushes, but may not use the API: then private repositories cost a request a tag, and no organization is created.',
     'An OAuth token of an application does both: give it as `type: token`, or with the user name $oauthtoken.',

@@ -22,6 +22,7 @@ export const tencentTcr: AdapterType = {
   listing:
     "Tencent Cloud's API gives 100 tags with their digests a call; without its key tag lists, then one HEAD a tag",
   credentials: ['access_key', 'basic', 'anonymous'],
+  checked: 'a fake that checks signatures; not run against the live service',
   quirks: [
     'The access key is a SecretId (AKID… or IKID…) with its SecretKey; a temporary one needs the `token` of its session, too. It signs in to the registry by tokens of one hour.',
     'User and password of `docker login` move content only: then each tag costs one HEAD, nothing is created or deleted, and repository names must be given.',

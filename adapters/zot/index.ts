@@ -11,6 +11,7 @@ export const zot: AdapterType = {
   listing:
     'its search extension gives the digests of a whole repository beside the tag list; without it, one HEAD a tag',
   credentials: ['anonymous', 'basic', 'token'],
+  checked: 'zot, with and without its search',
   quirks: [
     'Docker schema 2 images are taken only with http.compat: ["docker2s2"] in its configuration.',
     'A manifest that an index names cannot be deleted before the index.',

@@ -76,6 +76,7 @@ export function adapterJson({ adapter, abilities }: ShownAdapter) {
     identity: adapter.identity,
     name: adapter.name,
     description: adapter.description,
+    checked_against: adapter.checked ?? null,
     support_resource_types: adapter.resources,
     support_resource_filters: adapter.filters,
     registry: {

@@ -41,6 +41,8 @@ export interface AdapterType<Tools = AdapterTools> {
   readonly listing: string
   /** The credential types it takes. */
   readonly credentials: readonly string[]
+  /** What the suite of all adapters was run against, and whether that was the live service. */
+  readonly checked?: string
   /** Limits and quirks worth knowing, a sentence each. */
   readonly quirks: readonly string[]
   /** What `options:` of such a registry may hold. */

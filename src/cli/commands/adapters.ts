@@ -59,6 +59,7 @@ function text({ adapter, abilities }: ShownAdapter, { stdout, colors }: Session)
     ['path parts', depthOf(adapter)],
     ...(adapter.names ?? []).map(({ rule }) => ['names', rule] as const),
     ['listing', adapter.listing],
+    ['checked', adapter.checked ?? 'not said'],
   ]
   const options = (adapter.options ?? []).map(({ name, description, type, values }) => {
     const form = values ? values.join(' | ') : type

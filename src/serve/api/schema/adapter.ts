@@ -9,6 +9,10 @@ export const adapter = z
     identity: z.string().describe('The `type` of a registry'),
     name: z.string(),
     description: z.string(),
+    checked_against: z
+      .string()
+      .nullable()
+      .describe('What its tests were run against, and whether that was the live service'),
     support_resource_types: z.array(resourceType),
     support_resource_filters: z.array(z.string()),
     registry: z
