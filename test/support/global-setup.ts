@@ -11,6 +11,7 @@ import { hasGitea } from './gitea.ts'
 import { missingHarbor } from './harbor.ts'
 import { missingMoto } from './moto.ts'
 import { missingRedis } from './redis.ts'
+import { missingSchemathesis } from './schemathesis.ts'
 import { missingPrograms } from './secret-service.ts'
 import { missingServers } from './servers.ts'
 import { missingShells } from './shells.ts'
@@ -29,6 +30,7 @@ export function setup(): void {
     ...missingRedis(),
     ...missingHarbor(),
     ...missingMoto(),
+    ...missingSchemathesis(),
     ...missingHelm(),
     ...missingPrograms(),
     ...missingBrowsers(),

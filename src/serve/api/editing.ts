@@ -36,6 +36,10 @@ export async function change(
   const request = { file, ifMatch, by: actorOf(caller) }
   try {
     const plain = await desk.edit(edits, { ...request, dry: true })
+    // An empty mapping takes away what had something in it.
+    if (value !== undefined && plain.changes.some((one) => one.name === name && one.what === 'removed')) {
+      throw new ApiError(422, 'configuration', `the definition of ${name} is empty`, { hint: '`DELETE` removes it' })
+    }
     // The comment tells of changes only.
     if (plain.after === plain.before) return plain
     const edited = await desk.edit(noted ? [...edits, comment] : edits, { ...request, dry })

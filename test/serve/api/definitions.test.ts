@@ -185,3 +185,15 @@ test('a registry is tested before it is written, and is not removed while a poli
   expect(kept.body.hint).toContain('REPLICATE_FOURTH_PASSWORD')
   expect(text()).toBe(before)
 })
+
+test('an empty definition removes nothing', async () => {
+  const { ask, text } = await desk()
+  const before = text()
+  for (const definition of [{}, { filters: {} }]) {
+    for (const path of ['/replication/policies/copy', '/registries/to']) {
+      expect((await ask('PUT', path, { body: { definition } })).status).toBe(422)
+    }
+    expect((await ask('POST', '/replication/policies', { body: { name: 'new', definition } })).status).toBe(422)
+  }
+  expect(text()).toBe(before)
+})

@@ -139,6 +139,12 @@ export const newPolicy = z.strictObject({ name, definition: fields })
 export const changedPolicy = z
   .union([z.strictObject({ enabled: z.boolean() }), z.strictObject({ definition: fields })])
   .describe('`{"enabled": false}` alone, or all of its place in a file')
+  .meta({
+    examples: [
+      { enabled: true },
+      { definition: { source: 'from/app', destination: { registry: 'to', namespace: 'mirror' } } },
+    ],
+  })
 
 export const handlerRequest = z.strictObject({
   events: z.array(z.string()).optional().describe('`prepare` is the only one there is'),

@@ -49,25 +49,32 @@ const filter = z
   } satisfies Record<FilterKey, unknown>)
   .describe(`Narrows the policy further, by patterns of ${FILTER_KEYS.join(', ')}`)
 
-export const startRequest = z.strictObject({
-  policy_id: policyId,
-  filter: filter.optional(),
-  shard: spelled(parseShard, 'I/N, the I-th of N parts, such as 1/4')
-    .optional()
-    .describe('Only the I-th of N parts, as `I/N`'),
-  referrers: z
-    .enum(['all', 'changed'])
-    .optional()
-    .describe('Of which artifacts signatures, attestations and SBOMs are looked for; `all` finds late ones'),
-  dry_run: z.boolean().default(false).describe('Touch nothing: answer with the plan, as a preview does'),
-  concurrency: z.int().min(1).max(MOST_STREAMS).optional().describe('Blob streams at once'),
-  bandwidth: spelled((text) => positive(parseRate(text) ?? parseSize(text)), 'a rate such as 50MiB/s')
-    .optional()
-    .describe('Of all its streams together, such as `50MiB/s`'),
-  fail_fast: z.boolean().optional().describe('Stop at the first task that fails'),
-  max_failures: z.int().min(1).optional().describe('Stop once this many tasks failed'),
-  timeout: spelled((text) => positive(parseDuration(text)), 'a duration such as 30s, 5m or 2h')
-    .optional()
-    .describe('Stop after this time, such as `2h`'),
-})
+export const startRequest = z
+  .strictObject({
+    policy_id: policyId,
+    filter: filter.optional(),
+    shard: spelled(parseShard, 'I/N, the I-th of N parts, such as 1/4')
+      .optional()
+      .describe('Only the I-th of N parts, as `I/N`'),
+    referrers: z
+      .enum(['all', 'changed'])
+      .optional()
+      .describe('Of which artifacts signatures, attestations and SBOMs are looked for; `all` finds late ones'),
+    dry_run: z.boolean().default(false).describe('Touch nothing: answer with the plan, as a preview does'),
+    concurrency: z.int().min(1).max(MOST_STREAMS).optional().describe('Blob streams at once'),
+    bandwidth: spelled((text) => positive(parseRate(text) ?? parseSize(text)), 'a rate such as 50MiB/s')
+      .optional()
+      .describe('Of all its streams together, such as `50MiB/s`'),
+    fail_fast: z.boolean().optional().describe('Stop at the first task that fails'),
+    max_failures: z.int().min(1).optional().describe('Stop once this many tasks failed'),
+    timeout: spelled((text) => positive(parseDuration(text)), 'a duration such as 30s, 5m or 2h')
+      .optional()
+      .describe('Stop after this time, such as `2h`'),
+  })
+  .meta({
+    examples: [
+      { policy_id: 'copy', dry_run: true },
+      { policy_id: 'copy', filter: { tag: ['3.*'] }, timeout: '2h' },
+    ],
+  })
 export type StartRequest = z.infer<typeof startRequest>
