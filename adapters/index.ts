@@ -19,6 +19,7 @@ import { jfrogArtifactory } from './jfrog-artifactory/index.ts'
 import { ociLayout } from './oci-layout/index.ts'
 import { quay } from './quay/index.ts'
 import { tencentTcr } from './tencent-tcr/index.ts'
+import { volcengineCr } from './volcengine-cr/index.ts'
 import { zot } from './zot/index.ts'
 
 export const adapters: readonly AdapterType[] = [
@@ -36,6 +37,7 @@ export const adapters: readonly AdapterType[] = [
   jfrogArtifactory,
   huaweiSwr,
   tencentTcr,
+  volcengineCr,
   zot,
   helmHttp,
   artifactHub,

@@ -4,7 +4,7 @@ import type { RegistryEvent, TagInfo } from '../src/core/adapter.ts'
 import type { ContentStore } from '../src/core/content.ts'
 import type { Context } from '../src/core/context.ts'
 import { type Digest, parseDigest } from '../src/core/descriptor.ts'
-import { isNotFound } from '../src/core/errors.ts'
+import { isNotFound, RegistryError } from '../src/core/errors.ts'
 import { timeFrom } from '../src/core/time.ts'
 
 interface ToldTag {
@@ -29,6 +29,28 @@ export function untaggedInfo(told: ToldTag): TagInfo | undefined {
 function factsOf({ mediaType, pushed }: ToldTag): Pick<TagInfo, 'mediaType' | 'pushed'> {
   const time = timeFrom(pushed)
   return { ...(mediaType ? { mediaType } : {}), ...(time ? { pushed: time } : {}) }
+}
+
+/** What an API lists; just the names, by the registry, where the account may not ask the API, or it lists none: it may not tell a repository
+ *  without tags from one that does not exist. `whose`: the API, for messages. */
+export async function* listedOrNamed(
+  listed: AsyncIterable<TagInfo | string>,
+  store: ContentStore,
+  whose: string,
+  ctx: Context,
+): AsyncIterable<TagInfo | string> {
+  let isListed = false
+  try {
+    for await (const info of listed) {
+      isListed = true
+      yield info
+    }
+  } catch (error) {
+    if (isListed || !(error instanceof RegistryError) || error.status !== 403) throw error
+    const text = `${whose} may not be asked, so the registry lists the tags: ${error.message}`
+    ctx.emit({ type: 'log', level: 'debug', text })
+  }
+  if (!isListed) yield* store.tags(ctx)
 }
 
 /** The tags that point at a digest, read to the end before any of them is deleted. None of a repository that does not exist. */

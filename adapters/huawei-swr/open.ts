@@ -3,13 +3,12 @@
 import type { Adapter, AdapterTools, TagInfo, Wanted } from '../../src/core/adapter.ts'
 import type { ContentStore } from '../../src/core/content.ts'
 import type { Context } from '../../src/core/context.ts'
-import { RegistryError } from '../../src/core/errors.ts'
 import { isTag } from '../../src/core/reference.ts'
 import type { Registry } from '../../src/core/registry.ts'
 import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { topsOf } from '../../src/oci/registry/wanted.ts'
 import { explainedStore } from '../explain.ts'
-import { tagInfo, tagsAt } from '../told.ts'
+import { listedOrNamed, tagInfo, tagsAt } from '../told.ts'
 import { hinted, openSwr, type Swr } from './api.ts'
 
 export function open(registry: Registry, tools: AdapterTools): Adapter {
@@ -38,26 +37,19 @@ async function* listRepositories(wanted: Wanted, swr: Swr, ctx: Context): AsyncI
   else for (const organization of tops) yield* swr.repositories(organization, ctx)
 }
 
-/** By the API; just the names, by the registry, where the API may not be asked. */
 async function* listTags(
   repository: string,
   swr: Swr,
   store: ContentStore,
   ctx: Context,
 ): AsyncIterable<TagInfo | string> {
-  if (!(await swr.hasKey())) return yield* store.tags(ctx)
-  let isListed = false
-  try {
-    for await (const { Tag, digest, updated: pushed } of swr.tags(repository, ctx)) {
-      isListed = true
-      yield tagInfo(Tag, { digest, pushed })
-    }
-  } catch (error) {
-    if (isListed || !(error instanceof RegistryError) || error.status !== 403) throw error
-    const text = `${repository}: SWR's API may not be asked, so the registry lists the tags: ${error.message}`
-    ctx.emit({ type: 'log', level: 'debug', text })
-    yield* store.tags(ctx)
-  }
+  if (await swr.hasKey()) yield* listedOrNamed(infosOf(repository, swr, ctx), store, "SWR's API", ctx)
+  else yield* store.tags(ctx)
+}
+
+async function* infosOf(repository: string, swr: Swr, ctx: Context): AsyncIterable<TagInfo | string> {
+  for await (const { Tag, digest, updated } of swr.tags(repository, ctx))
+    yield tagInfo(Tag, { digest, pushed: updated })
 }
 
 /** With a key tags are deleted through the API, which deletes just the tag; the registry deletes what has none. */

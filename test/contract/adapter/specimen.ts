@@ -40,8 +40,8 @@ export interface AdapterSpecimen {
   /** Nothing is deleted, or no tag by itself, or no manifest. */
   readonly deleteTag?: false
   readonly deleteManifest?: false
-  /** A repository must be made before it is pushed to: `ensureRepository` or `ensureNamespace` does. */
-  readonly create?: 'repository' | 'namespace'
+  /** A repository must be made before it is pushed to: `ensureRepository`, `ensureNamespace` or both do. */
+  readonly create?: 'repository' | 'namespace' | 'both'
   /** A namespace that the adapter can create, and the lookup of which, answered so, does not find it yet. */
   readonly creation?: { readonly namespace: string; readonly lookup: RegExp; readonly absent: Fault }
   /** `METHOD path` of the requests that only read, although their method is POST: queries and tokens. */

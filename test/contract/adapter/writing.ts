@@ -35,8 +35,8 @@ export function describeWriting({ specimen, server, fresh, open }: Bench): void 
     await prepared(endpoint, repository, ctx)
     const { adapter } = endpoint
     expect({ repository: Boolean(adapter.ensureRepository), namespace: Boolean(adapter.ensureNamespace) }).toEqual({
-      repository: specimen.create === 'repository',
-      namespace: specimen.create === 'namespace',
+      repository: specimen.create === 'repository' || specimen.create === 'both',
+      namespace: specimen.create === 'namespace' || specimen.create === 'both',
     })
   })
 
