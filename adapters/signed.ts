@@ -113,7 +113,9 @@ export function openCloud(facts: CloudFacts, key: () => Promise<CloudKey>, api: 
         ctx,
       )
       .catch((error: unknown) => {
-        throw error instanceof RegistryError ? restated(error, `cannot ${what}: ${error.message}`) : error
+        if (!(error instanceof RegistryError)) throw error
+        const known = hintFor(facts, `${error.codes.join(' ')} ${error.message}`)
+        throw restated(error, `cannot ${what}: ${error.message}`, known ?? error.hint)
       })
     const value = jsonOf(Buffer.from(await response.bytes(ANSWER_SIZE)).toString('utf8'))
     const refused = facts.refusalIn(value)
@@ -157,12 +159,17 @@ function jsonOf(text: string): unknown {
 
 const LONGEST_REASON = 500
 
+function hintFor({ hints = [] }: CloudFacts, words: string): string | undefined {
+  return hints.find(([known]) => known.test(words))?.[1]
+}
+
 function meaningOf(
-  { name, codes, permission, hints = [] }: CloudFacts,
+  facts: CloudFacts,
   { method = 'GET', path, what, operation }: CloudCall<unknown>,
   refused: CloudRefusal | undefined,
   status: number,
 ): Error {
+  const { name, codes, permission } = facts
   const { code = '', message = '' } = refused ?? {}
   const told = line(message)
   const why = code ? `${foreignName(line(code))}${told ? ` (${told})` : ''}` : told || String(status)
@@ -181,7 +188,7 @@ function meaningOf(
   if (is('denied') || status === 403)
     return new RegistryError(text, { ...details, status: 403, hint: permission(operation) })
   const known = is('missing') ? 404 : is('taken') ? 409 : status
-  const hint = hints.find(([codesOrWords]) => codesOrWords.test(`${code} ${message}`))?.[1]
+  const hint = hintFor(facts, `${code} ${message}`)
   return new RegistryError(text, { ...details, status: known, hint, retryable: false })
 }
 

@@ -37,7 +37,8 @@ async function rowOf(type: AdapterType): Promise<readonly string[]> {
     type.resources.join(', '),
     sign(adapter.listTags),
     sign(adapter.repositories),
-    adapter.ensureNamespace ? 'namespaces' : adapter.ensureRepository ? 'repositories' : NO,
+    [adapter.ensureNamespace && 'namespaces', adapter.ensureRepository && 'repositories'].filter(Boolean).join(', ') ||
+      NO,
     type.isReadOnly ? NO : await deletesOf(store),
     sign(store.referrers),
     sign(store.mountBlob),
@@ -51,6 +52,7 @@ const sign = (method: unknown): string => (method === undefined ? NO : YES)
 const http: HttpClient = { url: URL, host: 'registry.invalid', request: nothing, close: async () => {} }
 
 const TOKEN = { kind: 'bearer', token: 'shown', origin: 'a test' } as const
+const KEY = { kind: 'access_key', id: 'shown', secret: 'shown', origin: 'a test' } as const
 
 function nothing(): never {
   throw new UnsupportedError('nothing is asked of an adapter that is only shown')
@@ -59,7 +61,9 @@ function nothing(): never {
 async function opened(type: AdapterType): Promise<Adapter> {
   const options = Object.fromEntries((type.options ?? []).map((option) => [option.name, anyValue(option)]))
   const registry = { name: 'shown', type: type.identity, url: type.home ?? URL, path: '/nonexistent', options }
-  return type.open(registry, { http: () => http, api: () => http, credential: async () => TOKEN })
+  // What can do the most.
+  const credential = type.credentials.includes('access_key') ? KEY : TOKEN
+  return type.open(registry, { http: () => http, api: () => http, credential: async () => credential })
 }
 
 function storeOf(adapter: Adapter): Partial<ContentStore> {
