@@ -1,6 +1,7 @@
 /** The adapters: an explicit list, which is all there is to being registered. */
 
 import type { AdapterType } from '../src/core/adapter.ts'
+import { aliAcr } from './ali-acr/index.ts'
 import { artifactHub } from './artifact-hub/index.ts'
 import { awsEcr } from './aws-ecr/index.ts'
 import { awsEcrPublic } from './aws-ecr-public/index.ts'
@@ -35,6 +36,7 @@ export const adapters: readonly AdapterType[] = [
   gitea,
   quay,
   jfrogArtifactory,
+  aliAcr,
   huaweiSwr,
   tencentTcr,
   volcengineCr,

@@ -260,6 +260,19 @@ export const BODIES: readonly [readonly [string, Sent], ...(readonly [string, Se
     },
   ],
   [
+    'Alibaba',
+    {
+      registry: { type: 'ali-acr' },
+      body: {
+        push_data: { digest, pushed_at: '2026-01-02 11:04:05', tag: 'v1' },
+        repository: { name: 'app', namespace: 'team', repo_full_name: 'team/app', repo_type: 'PRIVATE' },
+      },
+      headers: () => json,
+      path: IN_URL,
+      tells,
+    },
+  ],
+  [
     'Tencent',
     {
       registry: { type: 'tencent-tcr' },
