@@ -13,6 +13,7 @@ import { families, indexed, single, slow, tags } from './corpora/images.ts'
 import { large, largeTls } from './corpora/large.ts'
 import { planned } from './corpora/planned.ts'
 import { start } from './corpora/start.ts'
+import { workers, workersKilled, workersMany, workersSmall } from './corpora/workers/workers.ts'
 import type { Corpus } from './corpus.ts'
 
 export const corpora: readonly Corpus[] = [
@@ -36,4 +37,8 @@ export const corpora: readonly Corpus[] = [
   hooks,
   gatewayPulls,
   gatewayManifests,
+  workers,
+  workersSmall,
+  workersKilled,
+  workersMany,
 ]

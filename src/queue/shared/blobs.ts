@@ -1,7 +1,6 @@
 /** Blobs that several workers need: one brings each to a registry, the others wait and find it there, or mount it from where it went. */
 
 import type { Redis } from 'ioredis'
-import { SMALL_BLOB } from '../../core/content.ts'
 import type { Others } from '../../transfer/job.ts'
 import type { Permits } from './permits.ts'
 
@@ -14,12 +13,11 @@ const REMEMBER = `
 if redis.call('HLEN', KEYS[1]) < ${MOST_HOMES} then redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) end
 redis.call('PEXPIRE', KEYS[1], ${KEPT})`
 
-/** `execution` names the run among all that use the server. Small blobs are left to each worker: the same bytes twice cost less than asking. */
+/** `execution` names the run among all that use the server. */
 export function shareBlobs(redis: Redis, permits: Permits, prefix: string, execution: string): Others {
   const homes = `${prefix}:homes:${execution}`
   return {
     async alone(blob, { registry, repository }, ctx, waiting, bring) {
-      if (blob.size <= SMALL_BLOB) return bring(ctx, { waited: false })
       // Whatever execution it is of: the bytes are the same.
       const permit = await permits.take(`${prefix}:blob:${registry} ${blob.digest}`, 1, ctx.signal, waiting)
       try {

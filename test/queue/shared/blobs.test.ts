@@ -87,24 +87,6 @@ describe.skipIf(!hasRedis())('what workers share, over a real Redis', () => {
     expect(found).toEqual([{ waited: false }])
   })
 
-  test('nobody asks for small blobs', async () => {
-    const before = await client.dbsize()
-    let brought = false
-    await worker()
-      .blobs('run 3')
-      .alone(
-        blob('c', 1000),
-        { registry: 'dst', repository: 'x' },
-        ctx,
-        () => {},
-        async () => {
-          brought = true
-        },
-      )
-    expect(brought).toBe(true)
-    expect(await client.dbsize()).toBe(before)
-  })
-
   test('an upload that one leaves is found by the next, names nothing in its key, and expires within a day', async () => {
     const [one, two] = [worker(), worker()]
     const upload = ['https://dst.example.com', 'team/secret-project', blob('d').digest] as const

@@ -1,0 +1,227 @@
+/** Workers on other machines, all of them on this one: how far they scale, what a queue costs, and what a dead worker costs. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { z } from 'zod'
+import { image } from '../../../support/images.ts'
+import { randomBytes } from '../../../support/random.ts'
+import { seed } from '../../../support/seed.ts'
+import { type RealServer, startServer } from '../../../support/servers.ts'
+import { startChild } from '../../child.ts'
+import type { Bench, Corpus } from '../../corpus.ts'
+import { pushLarge } from '../../large.ts'
+import { mebibytes, megabytes, seconds } from '../../measure.ts'
+import type { ProxyFigures } from '../../proxy-process.ts'
+import { ENTRY } from '../../tools.ts'
+import { startFleet } from './fleet.ts'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+export const workers: Corpus = {
+  name: 'workers',
+  title: 'Workers held to 20 MiB/s each: 200 images of 10 MiB that share layers',
+  async run(bench) {
+    const images = bench.quick ? 40 : 200
+    const rows: string[][] = []
+    const source = await startServer('registry')
+    try {
+      for (let at = 0; at < images; at += 1) {
+        // Ten images share a layer of 4 MiB.
+        const base = [randomBytes(4 * MIB, `base ${Math.floor(at / 10)}`)]
+        const built = image({ layers: 2, size: 3 * MIB, seed: `scaled ${at}`, base })
+        await seed(source.url, `bench/scaled-${at % 20}`, `v${at}`, built)
+      }
+      let one: number | undefined
+      for (const count of [1, 2, 4, 8]) {
+        // A proxy that counts takes time of the two cores: what is counted is not timed.
+        const { wall, failed } = await scaled(source.host, count, bench)
+        const down = await counted(source, count, bench)
+        one ??= wall
+        const factor = (one / wall).toFixed(2)
+        bench.say(`${count} workers: ${seconds(wall)}, ${factor} ×`)
+        rows.push([String(count), failed ?? seconds(wall), `${factor} ×`, megabytes(down)])
+      }
+    } finally {
+      await source.stop()
+    }
+    const columns = ['workers', 'wall', 'of one worker', 'MB from the source']
+    return [{ title: workers.title, columns, rows, notes: [] }]
+  },
+}
+
+interface Scaled {
+  readonly wall: number
+  readonly failed?: string
+}
+
+async function scaled(host: string, count: number, bench: Bench): Promise<Scaled> {
+  const destination = await startServer('registry')
+  const options = ['--bandwidth', '20MiB/s']
+  const fleet = await startFleet(bench, { source: host, destination: destination.host, workers: count, options })
+  try {
+    const ran = await fleet.run(['--concurrency', '32'])
+    if (ran.exitCode !== 0) bench.say(ran.said)
+    return { wall: ran.wall, ...(ran.exitCode === 0 ? {} : { failed: 'fails' }) }
+  } finally {
+    await fleet.stop()
+    await destination.stop()
+  }
+}
+
+/** Bytes from the source. */
+async function counted(source: RealServer, count: number, bench: Bench): Promise<number> {
+  const from = await startChild<ProxyFigures>('proxy-process.ts', { target: source.url })
+  try {
+    await scaled(from.host, count, bench)
+    return (await from.figures()).bytesDown
+  } finally {
+    await from.stop()
+  }
+}
+
+export const workersSmall: Corpus = {
+  name: 'workers-small',
+  title: '10,000 small tags, with 4 workers and without',
+  async run(bench) {
+    const tags = bench.quick ? 1000 : 10_000
+    const rows: string[][] = []
+    const source = await startServer('registry')
+    try {
+      const built = Array.from({ length: 10 }, (_, at) => image({ layers: 2, size: KIB, seed: `small ${at}` }))
+      await Promise.all(
+        built.map(async (each, repository) => {
+          for (let at = 0; at < tags / 10; at += 1) await seed(source.url, `bench/small-${repository}`, `v${at}`, each)
+        }),
+      )
+      for (const count of [0, 4]) {
+        const destination = await startServer('registry')
+        const fleet = await startFleet(bench, { source: source.host, destination: destination.host, workers: count })
+        try {
+          const ran = await fleet.run()
+          if (ran.exitCode !== 0) bench.say(ran.said)
+          bench.say(`${count} workers: ${seconds(ran.wall)}`)
+          const wall = ran.exitCode === 0 ? seconds(ran.wall) : 'fails'
+          rows.push([count === 0 ? 'none' : String(count), wall, seconds(ran.cpu), mebibytes(ran.memory)])
+        } finally {
+          await fleet.stop()
+          await destination.stop()
+        }
+      }
+    } finally {
+      await source.stop()
+    }
+    const columns = ['workers', 'wall', 'CPU of the run itself', 'its peak memory']
+    return [{ title: workersSmall.title, columns, rows, notes: [] }]
+  },
+}
+
+export const workersKilled: Corpus = {
+  name: 'workers-killed',
+  title: 'One blob of 512 MB, one of 4 workers killed at 60 %',
+  async run(bench) {
+    const size = bench.quick ? 64 * MIB : 488 * MIB
+    const source = await startServer('registry')
+    const destination = await startServer('registry')
+    const to = await startChild<ProxyFigures>('proxy-process.ts', { target: destination.url })
+    await pushLarge(source.url, 'bench/broken', 'v1', 1, size)
+    const options = ['--bandwidth', '40MiB/s']
+    const fleet = await startFleet(bench, { source: source.host, destination: to.host, workers: 4, options })
+    try {
+      const running = fleet.run()
+      let before = 0
+      // Asking also forgets what was counted.
+      while (before < size * 0.6) {
+        before += (await to.figures()).bytesUp
+        await sleep(10)
+      }
+      const began = performance.now()
+      const present = z
+        .array(z.object({ name: z.string(), tasks: z.number() }))
+        .parse(await fleet.ask('workers', 'list'))
+      for (const { name } of present.filter(({ tasks }) => tasks > 0))
+        fleet.workers[Number(name.slice(1))]?.kill('SIGKILL')
+      let after = 0
+      let taken: number | undefined
+      const over = new AbortController()
+      const ended = running.finally(() => over.abort())
+      while (!over.signal.aborted) {
+        const { bytesUp } = await to.figures()
+        after += bytesUp
+        if (bytesUp > MIB) taken ??= performance.now() - began
+        await sleep(100)
+      }
+      const ran = await ended
+      if (ran.exitCode !== 0) bench.say(ran.said)
+      const share = ran.exitCode === 0 ? `${Math.round((100 * (before + after - size)) / size)} %` : 'fails'
+      const rows = [[megabytes(before), seconds((taken ?? 0) / 1000), megabytes(before + after), share]]
+      const columns = ['killed after MB up', 'taken over after', 'MB up in all', 'sent again']
+      return [{ title: workersKilled.title, columns, rows, notes: [`the blob has ${megabytes(size)}`] }]
+    } finally {
+      await fleet.stop()
+      await Promise.all([to.stop(), source.stop(), destination.stop()])
+    }
+  },
+}
+
+export const workersMany: Corpus = {
+  name: 'workers-many',
+  title: '1,000,000 tasks and 4 workers: the first minutes of the run',
+  async run(bench) {
+    const repositories = bench.quick ? 20 : 1000
+    const content = { layers: 1, size: MIB, repositories, tags: 1000 } as const
+    const source = await startChild('synthetic-process.ts', { ...content, role: 'source' })
+    const destination = await startChild('synthetic-process.ts', { ...content, role: 'sink' })
+    const fleet = await startFleet(bench, { source: source.host, destination: destination.host, workers: 4 })
+    const redis = new Redis(fleet.redis.url)
+    const stop = new AbortController()
+    const rows: string[][] = []
+    try {
+      const running = fleet.run([], stop.signal)
+      running.catch(() => {})
+      const minutes = bench.quick ? 1 : 6
+      let jobs = 0
+      for (let at = 1; at <= minutes * 12; at += 1) {
+        await sleep(5000)
+        jobs = Math.max(jobs, await waiting(redis))
+        if (at % 12 > 0) continue
+        const used = Number(/used_memory_peak:(\d+)/.exec(await redis.info('memory'))?.[1])
+        const [execution] = z.array(z.object({ succeed: z.number() })).parse(await fleet.ask('executions', 'list'))
+        const done = (execution?.succeed ?? 0).toLocaleString('en')
+        rows.push([String(at / 12), mebibytes(memoryOf('run')), String(jobs), mebibytes(used), done])
+        bench.say(rows.at(-1)?.join(', ') ?? '')
+      }
+      stop.abort()
+      await running
+    } finally {
+      redis.disconnect()
+      await fleet.stop()
+      await Promise.all([source.stop(), destination.stop()])
+    }
+    const columns = ['minute', 'memory of the run', 'most jobs in the queue', "Redis's peak", 'jobs done']
+    return [{ title: workersMany.title, columns, rows, notes: [] }]
+  },
+}
+
+/** Jobs that wait or are under way, of all queues. */
+async function waiting(redis: Redis): Promise<number> {
+  let jobs = 0
+  for (const list of await redis.keys('*:wait')) jobs += await redis.llen(list)
+  for (const list of await redis.keys('*:active')) jobs += await redis.llen(list)
+  return jobs
+}
+
+/** Resident bytes of the process of ours that runs this command. */
+function memoryOf(command: string): number | undefined {
+  for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const [, entry, first] = readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0')
+      if (entry !== ENTRY || first !== command) continue
+      return 1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1])
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return undefined
+}
