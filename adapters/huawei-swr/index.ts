@@ -9,9 +9,14 @@ export const huaweiSwr: AdapterType = {
   description: 'SoftWare Repository for Container of Huawei Cloud and Open Telekom Cloud, basic edition',
   hosts: [/^swr\.[a-z0-9-]+\.(myhuaweicloud\.(com|eu)|otc\.t-systems\.com)$/],
   short: 'swr',
+  harborType: 'huawei-SWR',
   resources: ['image'],
   filters: ['name', 'tag', 'resource'],
   depth: { min: 2 },
+  names: [
+    { pattern: /^[a-z][^/]{0,63}\//, rule: 'an organization of at most 64 characters that begins with a letter' },
+    { pattern: /^[^/]+\/.{1,128}$/, rule: 'at most 128 characters after the organization' },
+  ],
   listing:
     "SWR's own API gives 200 tags with their digests a call; without an access key tag lists, then one HEAD a tag",
   credentials: ['access_key', 'basic', 'anonymous'],

@@ -11,6 +11,10 @@ export const volcengineCr: AdapterType = {
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   depth: { min: 2 },
+  names: [
+    { pattern: /^[^/]{2,90}\//, rule: 'a namespace of 2 to 90 characters' },
+    { pattern: /^[^/]+\/.{2,128}$/, rule: '2 to 128 characters after the namespace' },
+  ],
   listing:
     "Volcengine's API gives 100 tags with their digests a call; without an access key tag lists, then one HEAD a tag",
   credentials: ['access_key', 'basic', 'anonymous'],
