@@ -9,6 +9,7 @@ import { azureAcr } from './azure-acr/index.ts'
 import { chartmuseum } from './chartmuseum/index.ts'
 import { dockerHub } from './docker-hub/index.ts'
 import { dockerRegistry } from './docker-registry/index.ts'
+import { dtr } from './dtr/index.ts'
 import { gitea } from './gitea/index.ts'
 import { githubGhcr } from './github-ghcr/index.ts'
 import { gitlab } from './gitlab/index.ts'
@@ -37,6 +38,7 @@ export const adapters: readonly AdapterType[] = [
   quay,
   jfrogArtifactory,
   aliAcr,
+  dtr,
   huaweiSwr,
   tencentTcr,
   volcengineCr,

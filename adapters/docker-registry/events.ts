@@ -4,9 +4,9 @@
 import { z } from 'zod'
 import type { Delivery, RegistryEvent } from '../../src/core/adapter.ts'
 import { distributionEvents } from '../../src/oci/registry/notifications.ts'
+import { parseEvents as mirantisEvents } from '../dtr/events.ts'
 import { parseEvents as harborEvents } from '../harbor/events.ts'
 import { parseEvents as zotEvents } from '../zot/events.ts'
-import { mirantisEvents } from './mirantis.ts'
 
 const CLOUD_EVENT = z.looseObject({ type: z.string() })
 

@@ -27,7 +27,7 @@ const ACTIONS: Readonly<Record<string, RegistryEvent['action']>> = {
 }
 
 /** Nothing for pulls, repositories, scanners and failures. A promotion and a mirroring are told as pushes of the tags that they make. */
-export function mirantisEvents({ body }: Delivery): readonly RegistryEvent[] {
+export function parseEvents({ body }: Delivery): readonly RegistryEvent[] {
   const parsed = PAYLOAD.safeParse(body)
   if (!parsed.success) throw malformedDelivery('Mirantis Secure Registry', parsed.error)
   const { type, createdAt: time, contents } = parsed.data

@@ -328,8 +328,8 @@ test('max_deletions is nothing else', () => {
 })
 
 test('a type that is to come is refused at its place, with what to use until then', () => {
-  expect(complaints(registry('type: dtr', 'url: https://x'))).toEqual([
-    'policy.yaml:3:11 `type: dtr`: not supported yet [many registries can be used as `docker-registry` until then]',
+  expect(complaints(registry('type: netease', 'url: https://x'))).toEqual([
+    'policy.yaml:3:11 `type: netease`: not supported yet [many registries can be used as `docker-registry` until then]',
   ])
 })
 

@@ -81,8 +81,7 @@ const tencent = (type: string, resource: Readonly<Record<string, string>>) => ({
 })
 const then = new Date(1589106605_000)
 
-/** Mirantis Secure Registry, Tencent Container Registry, Harbor and zot. */
-export const PLAIN_DELIVERIES: NonNullable<AdapterSpecimen['deliveries']> = [
+export const MIRANTIS_DELIVERIES: NonNullable<AdapterSpecimen['deliveries']> = [
   {
     ...mirantis('TAG_PUSH', { tag: 'v1', digest, pushedAt: timestamp }),
     events: [{ action: 'push', repository: 'g/app', tag: 'v1', digest, time }],
@@ -101,6 +100,11 @@ export const PLAIN_DELIVERIES: NonNullable<AdapterSpecimen['deliveries']> = [
   },
   { ...mirantis('TAG_PULL', { tag: 'v1', digest }), events: [] },
   { ...mirantis('REPO_CREATED', {}), events: [] },
+]
+
+/** Mirantis Secure Registry, Tencent Container Registry, Harbor and zot. */
+export const PLAIN_DELIVERIES: NonNullable<AdapterSpecimen['deliveries']> = [
+  ...MIRANTIS_DELIVERIES,
   {
     ...tencent('pushImage', { digest, tag: 'v1.10.0' }),
     events: [{ action: 'push', repository: 'public/nginx', tag: 'v1.10.0', digest, time: then }],

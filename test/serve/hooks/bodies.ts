@@ -248,7 +248,7 @@ export const BODIES: readonly [readonly [string, Sent], ...(readonly [string, Se
   [
     'Mirantis',
     {
-      registry: { type: 'docker-registry' },
+      registry: { type: 'dtr' },
       body: {
         type: 'TAG_PUSH',
         createdAt: time,
