@@ -243,6 +243,7 @@ async function transfer(
     patience,
     unkept: run.unkept,
     audience: request.audience,
+    others: request.audience,
   })
   // Since a plan was made that is only applied now, others may have put there what it is about.
   const leftovers = request.again !== undefined || request.plan !== undefined || history.uploads.mayHaveLeft(id)

@@ -15,6 +15,7 @@ import type { Pulled } from './policy/narrowed.ts'
 import { repairOf } from './policy/repair.ts'
 import { isMade, type Place, placeKey } from './policy/targets.ts'
 import type { Flight } from './pull/flight.ts'
+import type { Following } from './pull/following.ts'
 import { failureOf, type Pull } from './pull/pull.ts'
 import type { Bring, Pulls } from './pull/pulls.ts'
 import { unlessAborted } from './pull/waiting.ts'
@@ -36,7 +37,7 @@ export interface FoundManifest {
 export interface FoundBlob {
   readonly place: Place
   readonly blob: Descriptor
-  readonly flight?: Flight
+  readonly flight?: Flight | Following
 }
 
 /** Who asks, and how. */
@@ -269,7 +270,7 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
         const pull = started(place, pulled, bring, asker)
         await unlessAborted(pull.readManifest(pull.root, ctx), asker.signal)
         const flight = pull.wantBlob(digest)
-        if (flight) return { place, blob: flight.blob, flight }
+        if (flight && blob) return { place, blob, flight }
       }
       throw new Refusal(404, 'BLOB_UNKNOWN', 'no manifest that was pulled names it')
     },

@@ -92,6 +92,13 @@ export class Flight implements Listener {
     return undefined
   }
 
+  /** Resolves once `read` need not wait. */
+  async ready(offset: number, signal: AbortSignal): Promise<void> {
+    while (!(this.#spool && offset < this.#end) && this.#state === 'waiting') {
+      await unlessAborted(this.#changed.promise, signal)
+    }
+  }
+
   arrive(): void {
     this.#state = 'arrived'
     this.#tell()

@@ -14,8 +14,10 @@ import { isMade, type Place } from '../policy/targets.ts'
 import { slim } from '../slim.ts'
 import { Attention } from './attention.ts'
 import { Flight } from './flight.ts'
+import { Following } from './following.ts'
 import type { Room } from './room.ts'
 import type { Spools } from './spool.ts'
+import type { Turns } from './turns.ts'
 
 /** What a manifest takes in memory: its bytes, what is known of all that it names, and what it takes anyway. */
 const weightOf = ({ bytes }: Manifest): number => bytes.byteLength * 4 + 1024
@@ -27,6 +29,9 @@ export interface PullParts {
   readonly spools: Spools
   /** For manifests, in bytes. */
   readonly room: Room
+  readonly turns: Turns
+  /** Those that bring something to the same registry. */
+  readonly others: (pull: Pull) => readonly Pull[]
   /** Told of each blob that the artifact names. */
   readonly named: (blob: Descriptor) => void
   /** Aborted when the daemon ends. */
@@ -84,10 +89,23 @@ export class Pull implements Audience {
   }
 
   /** For a client. Undefined where the artifact does not name the blob. */
-  wantBlob(digest: Digest): Flight | undefined {
+  wantBlob(digest: Digest): Flight | Following | undefined {
     const flight = this.#flights.get(digest)
-    if (!flight?.isOver) this.#attention.want(digest)
-    else this.#attention.touch()
+    if (!flight) return undefined
+    if (flight.isOver) {
+      this.#attention.touch()
+      return flight
+    }
+    this.#attention.want(digest)
+    const others = this.#parts.others(this).flatMap((pull) => pull.passed(digest) ?? [])
+    return others.length > 0 ? new Following(flight, others) : flight
+  }
+
+  /** For a client of another pull: that of a blob which is still to come. */
+  passed(digest: Digest): Flight | undefined {
+    const flight = this.#flights.get(digest)
+    if (!flight || flight.isOver) return undefined
+    this.#attention.want(digest)
     return flight
   }
 
@@ -125,6 +143,11 @@ export class Pull implements Audience {
 
   wanted(digest: Digest): AbortSignal {
     return this.#attention.wanted(digest)
+  }
+
+  alone(...order: Parameters<Audience['alone']>): Promise<void> {
+    const [{ digest }] = order
+    return this.#parts.turns.take(order, this.wanted(digest), (one) => this.#attention.want(one))
   }
 
   calm(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,62 @@
+/** One client's way through a blob that several pulls need: one of them brings it, and its bytes are the same for all. */
+
+import type { Flight } from './flight.ts'
+
+/** Of one request alone. */
+export class Following {
+  readonly #own: Flight
+  readonly #others: Set<Flight>
+  /** Where the last bytes came from. Until it has arrived nobody knows whether they are right, so the next ones come from there, too. */
+  #from: Flight | undefined
+
+  /** `own`: of the pull that the client is part of. */
+  constructor(own: Flight, others: readonly Flight[]) {
+    this.#own = own
+    this.#others = new Set(others)
+  }
+
+  get isOver(): boolean {
+    return this.#own.isOver
+  }
+
+  get isLive(): boolean {
+    return this.#own.isLive || [...this.#others].some(({ isLive }) => isLive)
+  }
+
+  /** As `Flight.read`. */
+  async read(offset: number, signal: AbortSignal): ReturnType<Flight['read']> {
+    for (;;) {
+      const flight = this.#from ?? (await this.#first(offset, signal))
+      if (flight === this.#own) {
+        this.#from = flight
+        return flight.read(offset, signal)
+      }
+      try {
+        const bytes = await flight.read(offset, signal)
+        this.#from = bytes && flight
+        if (bytes) return bytes
+      } catch (error) {
+        // What was sent is perhaps wrong.
+        if (this.#from || signal.aborted) throw error
+      }
+      this.#others.delete(flight)
+    }
+  }
+
+  /** The first that need not be waited for. */
+  async #first(offset: number, signal: AbortSignal): Promise<Flight> {
+    if (this.#others.size === 0) return this.#own
+    const over = new AbortController()
+    const until = AbortSignal.any([signal, over.signal])
+    try {
+      return await Promise.race(
+        [this.#own, ...this.#others].map(async (flight) => {
+          await flight.ready(offset, until)
+          return flight
+        }),
+      )
+    } finally {
+      over.abort()
+    }
+  }
+}
