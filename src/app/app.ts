@@ -33,6 +33,7 @@ import { createLooking, type Looking } from './looking.ts'
 import { metricsOf } from './metrics.ts'
 import { type FoundCredential, foundCredential, peerOf, pingRegistry, signIn, statusesIn } from './ping.ts'
 import { commandEnvironment, createPost } from './post.ts'
+import { recorderAt } from './recorder.ts'
 import { createRunning, type ReadFiles, type Running } from './running.ts'
 import type { ServeRequest } from './serving.ts'
 import { createWorking, type Working } from './workers.ts'
@@ -125,13 +126,13 @@ export function createApp(options: AppOptions): App {
   let listening: Context | undefined
   const userAgent = `replicate/${metadata.version}`
   const clock = options.timing?.clock ?? Date
-  const cache = createCache(
-    () => join(homeDirectory(options), 'cache'),
-    () => clock.now(),
-  )
+  const now = (): number => clock.now()
+  const cache = createCache(() => join(homeDirectory(options), 'cache'), now)
   let told: Context['emit'] = () => {}
   const trace: Context['emit'] | undefined = options.trace ? (event) => told(event) : undefined
-  const about = { cwd: options.cwd, env: options.env, redactor, userAgent, timing: options.timing, trace, cache }
+  const { cwd, env, timing } = options
+  const recording = recorderAt(env.REPLICATE_RECORD, { cwd, now, warn: (text) => warn(text) })
+  const about = { cwd, env, redactor, userAgent, timing, trace, recording, cache }
   const warn = (text: string): void => {
     if (listening) listening.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
     else warnings.push(text)
@@ -196,7 +197,6 @@ export function createApp(options: AppOptions): App {
     })
 
   const commandEnv = () => commandEnvironment(options.env, homeDirectory(options), redactor)
-  const { timing } = options
   const connect = (budgets: Budgets): Connections => createConnections({ ...about, warn, budgets })
   const lent = { connect, timing, carriers, guarded, redact: redactor.text, version: metadata.version }
   const configuration: App['configuration'] = (files, how) => read(files, options.config, how)

@@ -19,6 +19,7 @@ import { createHttpClient, type HttpClientOptions } from '../http/client.ts'
 import { createGuard } from '../http/guard.ts'
 import type { SharedLimits } from '../http/limiter.ts'
 import { isMetadata, proxyFromEnvironment } from '../http/proxy/address.ts'
+import type { Recording } from '../http/record/record.ts'
 import { addTo, type Redactor } from '../http/redact.ts'
 import type { TrustOptions } from '../http/trust/context.ts'
 import { createThrottle, type Throttle } from '../transfer/throttle.ts'
@@ -61,6 +62,8 @@ export interface ConnectionOptions {
   readonly warn: (text: string) => void
   /** Requests are traced: told of those that are made for no call in particular. */
   readonly trace?: Context['emit'] | undefined
+  /** Told of every exchange with a registry. */
+  readonly recording?: Recording | undefined
   readonly timing?: Timing | undefined
   readonly cache?: Cache | undefined
   /** For every registry, instead of looking for one. */
@@ -297,7 +300,7 @@ function sendable(found: Credential, { name, type }: Registry): SentCredential {
 /** What all clients for a registry share: trust, limits, time. */
 async function clientOptions(
   registry: Registry,
-  { userAgent, timing, redactor, trace, budgets }: ConnectionOptions,
+  { userAgent, timing, redactor, trace, recording, budgets }: ConnectionOptions,
   surroundings: TrustSurroundings,
 ) {
   return {
@@ -305,6 +308,7 @@ async function clientOptions(
     name: registry.name,
     userAgent: registry.user_agent ?? userAgent,
     ...(trace ? { trace: 'address' as const } : {}),
+    ...(recording ? { record: recording } : {}),
     secrets: (secret: string, passing?: boolean) => addTo(redactor, secret, passing),
     redact: (text: string) => redactor.text(text),
     ...timing,

@@ -14,6 +14,7 @@ import { requestToken } from './auth/server.ts'
 import { createLimiter, type Lane, type SharedLimits } from './limiter.ts'
 import { proxyAddress } from './proxy/address.ts'
 import { type AgentOptions, SLOW_ANSWER } from './proxy/agent.ts'
+import { type Recording, recorded } from './record/record.ts'
 import { addTo, createRedactor, type TellSecret } from './redact.ts'
 import { type Hop, isRedirect, MAX_HOPS, nextHop } from './redirect.ts'
 import { refusal } from './refusal.ts'
@@ -47,6 +48,8 @@ export interface HttpClientOptions extends Omit<Partial<AgentOptions>, 'guard'> 
   readonly pump?: boolean | undefined
   /** Emit an event for each request. */
   readonly trace?: Trace | undefined
+  /** Told of each exchange, without its secrets. */
+  readonly record?: Recording | undefined
   /** Milliseconds for a whole answer other than a blob; default 5 minutes. */
   readonly answerLimit?: number | undefined
   readonly userAgent: string
@@ -83,8 +86,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const patience = options.idle ?? options.limits?.idle ?? IDLE_BLOB
   const guard = { registry: target.url, allowed: options.allowAddresses }
   const plain = createTransport({ ...options, guard, idle, connections: options.limits?.connections }, redact)
-  const { trace } = options
-  const transport = trace ? traced(plain, { trace, redact, clock }) : plain
+  const { trace, record } = options
+  const kept = record ? recorded(plain, record, redact) : plain
+  const transport = trace ? traced(kept, { trace, redact, clock }) : kept
   const closing = new AbortController()
   const name = options.name ?? options.host
   const server = { transport, userAgent: options.userAgent, name, host: options.host, redact, secrets, clock, random }

@@ -17,7 +17,7 @@ export interface TraceOptions {
 
 /** Parameters whose values are never a secret. Storages sign their links in ways too many to know, so all others are hidden. */
 const OPEN: ReadonlySet<string> = new Set(
-  'n last digest mount from origin service scope account client_id page page_size per_page limit offset q name ordering artifacttype tag detail with_tag'.split(
+  'n last digest mount from origin service scope account client_id page page_size per_page limit offset q name ordering artifacttype tag detail with_tag with_label namespace public onlyactivetags type sort order package_type visibility'.split(
     ' ',
   ),
 )
@@ -60,7 +60,8 @@ export function counting(ctx: Context, attempt: () => number): Context {
   }
 }
 
-function openAddress(url: URL): string {
+/** Without user, password, and the values of all parameters that are not known to be harmless. */
+export function openAddress(url: URL): string {
   const open = new URL(url)
   open.username = ''
   open.password = ''
