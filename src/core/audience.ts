@@ -2,6 +2,7 @@
 
 import type { Context } from './context.ts'
 import type { Descriptor, Digest } from './descriptor.ts'
+import type { Held } from './held.ts'
 import type { Manifest } from './manifest.ts'
 import type { Location } from './plan.ts'
 
@@ -43,6 +44,8 @@ export interface Listener {
   /** The stream begins at this byte, for the first time or again. */
   begin(offset: number): void
   /** The next bytes, checked as far as they can be: the last ones come once the digest of the whole is right. The chunk is valid until the
-   *  result resolves. */
-  hear(chunk: Uint8Array): Promise<void>
+   *  result resolves. False: it is not kept. */
+  hear(chunk: Uint8Array): Promise<boolean>
+  /** Bytes from `offset` on, once they were heard. Undefined where they are not kept. */
+  heard(offset: number, signal: AbortSignal): Promise<Held | undefined>
 }

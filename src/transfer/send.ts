@@ -7,6 +7,7 @@ import { type Bytes, SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { IntegrityError, onSide, RegistryError } from '../core/errors.ts'
+import { Ahead, overheard } from './ahead.ts'
 import { Arrival } from './arrival.ts'
 import { audienceOf, type Job, REMEMBERED_BLOB } from './job.ts'
 import { acrossPauses, keeping, lettingGo } from './pauses.ts'
@@ -113,6 +114,21 @@ async function write({ blob, id, share, listener }: Sending, hash: BlobHash, job
   let shared = share
   const own = throttlesOf(destination.throttle)
   const lost: Lost = {}
+  const ahead =
+    listener && !share && blob.size > SMALL_BLOB
+      ? new Ahead(blob.size, listener, async (offset, signal) =>
+          reading(
+            blob,
+            offset,
+            hash,
+            [],
+            () => {},
+            job,
+            { ...ctx, signal: AbortSignal.any([ctx.signal, signal]) },
+            lost,
+          ),
+        )
+      : undefined
   const open = async (offset: number, given?: AbortSignal): Promise<Bytes> => {
     arrival.begin(offset)
     // The siblings' stream can be read from its beginning only; a member that needs another part reads it alone.
@@ -123,6 +139,7 @@ async function write({ blob, id, share, listener }: Sending, hash: BlobHash, job
     first?.leave()
     // The source has failed for good (its own retries are used up), so a further attempt of the upload must not open it again.
     if (lost.error !== undefined) throw lost.error
+    if (ahead) return metered(ahead.from(offset, given ?? ctx.signal), own, progress, ctx)
     const bytes = reading(blob, offset, hash, own, progress, job, given ? { ...ctx, signal: given } : ctx, lost)
     return overheard(bytes, offset, listener)
   }
@@ -134,6 +151,7 @@ async function write({ blob, id, share, listener }: Sending, hash: BlobHash, job
     arrival.letGo()
     share?.leave()
   }
+  if (checkpoint.load() === undefined) ahead?.start()
   try {
     await acrossPauses(
       () => destination.store.writeBlob(blob, open, lettingGo(destination, 'writing', blob, ctx), checkpoint),
@@ -145,6 +163,7 @@ async function write({ blob, id, share, listener }: Sending, hash: BlobHash, job
     arrival.fail(remembered || !destination.wire ? checkpoint.offset : 0)
     throw error
   } finally {
+    await ahead?.end()
     hash.end()
   }
   arrival.end()
@@ -189,20 +208,6 @@ function reading(
     }
   }
   return withPass(chunks(), async (order) => (await bytes.pass?.(order)) ?? 0)
-}
-
-/** The same bytes, which `listener` hears. */
-function overheard(bytes: Bytes, offset: number, listener: Listener | undefined): Bytes {
-  if (!listener) return bytes
-  listener.begin(offset)
-  return told(bytes, listener)
-}
-
-async function* told(bytes: Bytes, listener: Listener): Bytes {
-  for await (const chunk of bytes) {
-    await listener.hear(chunk)
-    yield chunk
-  }
 }
 
 async function* metered(

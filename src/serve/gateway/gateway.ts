@@ -1,6 +1,7 @@
 /** The pull gateway: answers the read half of the distribution API, and brings what clients pull and the destination lacks. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../core/context.ts'
 import { CancelledError, describeError } from '../../core/errors.ts'
@@ -20,8 +21,11 @@ import { Refusal, refusalFor } from './refusal.ts'
 
 /** Bytes of a form for the token service. */
 const FORM_LIMIT = 16 * 1024
-/** What of blobs that are on their way is kept for clients, in sum. */
-const SPOOLED = { memory: 64 * 1024 * 1024, disk: 2 * 1024 * 1024 * 1024 }
+/** What of blobs that are on their way is kept for clients, in bytes and in sum: a part of a small machine's memory. */
+const SPOOLED = {
+  memory: Math.min(256 * 1024 * 1024, Math.floor((process.constrainedMemory() || totalmem()) / 16)),
+  disk: 2 * 1024 * 1024 * 1024,
+}
 
 export function startGateway(daemon: Daemon): Part {
   const { program, signal } = daemon

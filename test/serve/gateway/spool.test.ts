@@ -22,9 +22,10 @@ test.each([
     const parts: Uint8Array[] = []
     for (let from = at; from < end; ) {
       const part = await spool.read(from, Math.min(300_000, end - from))
-      if (part.byteLength === 0) return false
-      parts.push(Buffer.from(part))
-      from += part.byteLength
+      if (part.bytes.byteLength === 0) return false
+      parts.push(Buffer.from(part.bytes))
+      from += part.bytes.byteLength
+      part.release(true)
     }
     return Buffer.concat(parts).equals(bytes.subarray(at, end))
   }
@@ -40,6 +41,32 @@ test.each([
   expect(await read(0, bytes.byteLength)).toBe(true)
   await spool.close()
   await expect(spool.read(0, 1)).rejects.toThrow()
+})
+
+test('memory that is used again is not that of bytes which someone still reads', async () => {
+  const bytes = randomBytes(8 * MIB, 'held')
+  const spools = createSpools(join(temporaryDirectory(), 'spools'), { memory: 2 * MIB, disk: 32 * MIB })
+  const spool = spools.open(bytes.byteLength)
+  if (!spool) throw new Error('no room')
+  await spool.write(bytes.subarray(0, MIB))
+  const held = await spool.read(0, MIB)
+  await spool.write(bytes.subarray(MIB))
+  await spool.close()
+  const next = spools.open(4 * MIB)
+  await next?.write(randomBytes(4 * MIB, 'next'))
+  expect(bytes.subarray(0, MIB).equals(held.bytes)).toBe(true)
+  held.release(false)
+  await next?.close()
+})
+
+test('what can be had elsewhere makes room for what cannot', async () => {
+  const spools = createSpools(join(temporaryDirectory(), 'spools'), { memory: 8 * MIB, disk: 10 * MIB })
+  const first = spools.open(6 * MIB)
+  await first?.write(randomBytes(6 * MIB, 'first'))
+  first?.settle()
+  expect((await first?.read(0, 10))?.bytes.byteLength).toBe(10)
+  expect(spools.open(6 * MIB)).toBeDefined()
+  await expect(first?.read(0, 10)).rejects.toThrow()
 })
 
 test('what is kept is bounded in sum, and its room is given back', async () => {

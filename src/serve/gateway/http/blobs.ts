@@ -77,11 +77,17 @@ async function* bytesOf(
 ): AsyncGenerator<Uint8Array, void> {
   let at = first
   while (flight && at < end) {
-    const chunk = await flight.read(at, ctx.signal)
-    if (!chunk) break
-    const wanted = chunk.subarray(0, end - at)
+    const held = await flight.read(at, ctx.signal)
+    if (!held) break
+    const wanted = held.bytes.subarray(0, end - at)
     at += wanted.byteLength
-    yield wanted
+    let isTaken = false
+    try {
+      yield wanted
+      isTaken = true
+    } finally {
+      held.release(isTaken)
+    }
   }
   if (at >= end) return
   for await (const chunk of await place.to.readBlob(blob, at, ctx)) {

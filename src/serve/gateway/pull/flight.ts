@@ -2,10 +2,11 @@
 
 import type { Listener } from '../../../core/audience.ts'
 import type { Descriptor } from '../../../core/descriptor.ts'
+import type { Held } from '../../../core/held.ts'
 import type { Spool } from './spool.ts'
 import { unlessAborted } from './waiting.ts'
 
-/** How much a client reads at once, in bytes. */
+/** How much is read at once, in bytes. */
 const READ_BYTES = 256 * 1024
 
 /** Owned by a pull. The run writes it; clients only read it. */
@@ -53,38 +54,49 @@ export class Flight implements Listener {
     if (offset > this.#end) void this.closeSpool()
   }
 
-  async hear(chunk: Uint8Array): Promise<void> {
+  async hear(chunk: Uint8Array): Promise<boolean> {
     const at = this.#position
     this.#position += chunk.byteLength
     const skipped = this.#end - at
-    if (!this.#spool || skipped >= chunk.byteLength) return
-    try {
-      await this.#spool.write(chunk.subarray(skipped))
-      this.#end = this.#position
-    } catch {
-      // The disk is full, or the like: clients wait for the destination's copy.
-      await this.closeSpool()
+    if (this.#spool && skipped < chunk.byteLength) {
+      try {
+        await this.#spool.write(chunk.subarray(skipped))
+        this.#end = this.#position
+      } catch {
+        // The disk is full, or the like: clients wait for the destination's copy.
+        await this.closeSpool()
+      }
+      this.#tell()
     }
-    this.#tell()
+    return this.#spool !== undefined
+  }
+
+  async heard(offset: number, signal: AbortSignal): Promise<Held | undefined> {
+    while (this.#spool) {
+      const held = await this.#fromSpool(offset)
+      if (held) return held
+      if (this.#spool) await unlessAborted(this.#changed.promise, signal)
+    }
+    return undefined
   }
 
   /** Bytes from `offset` on, once there are any. Undefined: the destination has them, and this has not. Throws why the blob did not arrive. */
-  async read(offset: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async read(offset: number, signal: AbortSignal): Promise<Held | undefined> {
     for (;;) {
-      if (this.#spool && offset < this.#end) {
-        const bytes = await this.#fromSpool(this.#spool, offset)
-        if (bytes) return bytes
-      }
+      const held = await this.#fromSpool(offset)
+      if (held) return held
       if (this.#state === 'arrived') return undefined
       if (this.#state === 'failed') throw this.#error
       await unlessAborted(this.#changed.promise, signal)
     }
   }
 
-  async #fromSpool(spool: Spool, offset: number): Promise<Uint8Array | undefined> {
+  async #fromSpool(offset: number): Promise<Held | undefined> {
+    const spool = this.#spool
+    if (!spool || offset >= this.#end) return undefined
     try {
-      const bytes = await spool.read(offset, Math.min(READ_BYTES, this.#end - offset))
-      if (bytes.byteLength > 0) return bytes
+      const held = await spool.read(offset, Math.min(READ_BYTES, this.#end - offset))
+      if (held.bytes.byteLength > 0) return held
     } catch {
       // It was closed meanwhile, or cannot be read: the destination will have the bytes.
     }
@@ -101,6 +113,7 @@ export class Flight implements Listener {
 
   arrive(): void {
     this.#state = 'arrived'
+    this.#spool?.settle()
     this.#tell()
   }
 
@@ -116,6 +129,7 @@ export class Flight implements Listener {
   async closeSpool(): Promise<void> {
     const spool = this.#spool
     this.#spool = undefined
+    this.#tell()
     await spool?.close()
   }
 

@@ -1,13 +1,18 @@
-/** Where the bytes of blobs are kept while they are copied, for clients that read them at their own pace: bounded in sum. */
+/** Where the bytes of blobs are kept while they are copied, for readers that each have a pace of their own: bounded in sum. */
 
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Held } from '../../../core/held.ts'
+import { Buffers, PIECE } from './buffers.ts'
+import { Room } from './room.ts'
 
 export interface Spool {
   /** The bytes that follow those before; they are copied. */
   write(bytes: Uint8Array): Promise<void>
-  /** At most `most` bytes from `at` on, of those that were written; not to be changed. */
-  read(at: number, most: number): Promise<Uint8Array>
+  /** At most `most` bytes from `at` on, of those that were written. */
+  read(at: number, most: number): Promise<Held>
+  /** The bytes can be had elsewhere, too: they may go where others need the room. */
+  settle(): void
   /** Gives its room back. May be called twice; a read that comes later fails. */
   close(): Promise<void>
 }
@@ -26,48 +31,44 @@ export interface SpoolLimits {
   readonly disk: number
 }
 
-/** Bytes that are written to disk together. */
-const BATCH = 1024 * 1024
-/** Batches of one blob that stay in memory, the newest: clients that keep up read no file. */
-const KEPT = 8
+/** What spools share. */
+interface Shared {
+  readonly buffers: Buffers
+  readonly disk: Room
+  /** Those whose bytes can be had elsewhere, the first of them first. */
+  readonly settled: Set<Spool>
+  newFile(): Promise<FileHandle>
+}
 
 /** Files stand in `directory`, which is emptied first: what another process has left there is of no use. */
 export function createSpools(directory: string, limits: SpoolLimits): Spools {
-  const kept = { memory: 0, disk: 0 }
   let ready: Promise<unknown> | undefined
   let last = 0
 
-  /** Takes so many bytes of the limit, if they are free; the result gives them back. */
-  function reserve(where: keyof SpoolLimits, size: number): (() => void) | undefined {
-    if (kept[where] + size > limits[where]) return undefined
-    kept[where] += size
-    let isHeld = true
-    return () => {
-      if (isHeld) kept[where] -= size
-      isHeld = false
-    }
-  }
-
-  async function newFile(): Promise<FileHandle> {
-    ready ??= rm(directory, { recursive: true, force: true }).then(() =>
-      mkdir(directory, { recursive: true, mode: 0o700 }),
-    )
-    ready.catch(() => {
-      ready = undefined
-    })
-    last += 1
-    const path = join(directory, String(last))
-    await ready
-    const file = await open(path, 'wx+', 0o600)
-    // Without a name it is gone with the process, however that ends. Windows does not allow that.
-    await rm(path).catch(() => {})
-    return file
+  const shared: Shared = {
+    buffers: new Buffers(limits.memory),
+    disk: new Room(limits.disk),
+    settled: new Set(),
+    async newFile() {
+      ready ??= rm(directory, { recursive: true, force: true }).then(() =>
+        mkdir(directory, { recursive: true, mode: 0o700 }),
+      )
+      ready.catch(() => {
+        ready = undefined
+      })
+      last += 1
+      const path = join(directory, String(last))
+      await ready
+      const file = await open(path, 'wx+', 0o600)
+      // Without a name it is gone with the process, however that ends. Windows does not allow that.
+      await rm(path).catch(() => {})
+      return file
+    },
   }
 
   return {
     open(size) {
-      const release = reserve('disk', size)
-      return release && new BlobSpool(size, newFile, (bytes) => reserve('memory', bytes), release)
+      return whereRoom(shared, () => (shared.disk.take(size) ? new BlobSpool(size, shared) : undefined))
     },
     async close() {
       if (ready) await rm(directory, { recursive: true, force: true })
@@ -75,47 +76,51 @@ export function createSpools(directory: string, limits: SpoolLimits): Spools {
   }
 }
 
+/** What `take` gives; where it has no room, settled spools are closed until it has. */
+function whereRoom<T>({ settled }: Shared, take: () => T | undefined): T | undefined {
+  for (;;) {
+    const taken = take()
+    const [oldest] = settled
+    if (taken !== undefined || !oldest) return taken
+    void oldest.close()
+  }
+}
+
 interface Batch {
   readonly at: number
   readonly buffer: Buffer
   filled: number
-  /** Set once it is full. */
-  written?: Promise<void>
-  readonly release: () => void
+  /** How many read it or write it to the file. */
+  users: number
+  isReusable: boolean
+  /** It is kept here no more: the last user gives its memory back. */
+  isOut: boolean
 }
 
-/** The bytes of one blob: the newest in memory, those before in a file, which is made when it is needed. */
+/** The bytes of one blob: in memory while there is room, and otherwise in a file, the first ones first. */
 class BlobSpool implements Spool {
   readonly #size: number
-  readonly #newFile: () => Promise<FileHandle>
-  readonly #reserve: (bytes: number) => (() => void) | undefined
-  readonly #release: () => void
+  readonly #shared: Shared
   /** One after the other, the newest last. */
   readonly #batches: Batch[] = []
   #end = 0
   #file: Promise<FileHandle> | undefined
   #closing: Promise<void> | undefined
 
-  constructor(
-    size: number,
-    newFile: () => Promise<FileHandle>,
-    reserve: (bytes: number) => (() => void) | undefined,
-    release: () => void,
-  ) {
+  constructor(size: number, shared: Shared) {
     this.#size = size
-    this.#newFile = newFile
-    this.#reserve = reserve
-    this.#release = release
+    this.#shared = shared
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.byteLength; ) {
-      const batch = this.#open()
+      const batch = this.#newest() ?? (await this.#spill())
+      if (this.#closing) throw closed()
       if (!batch) {
         // No memory is free: the disk sets the pace.
         await this.#toFile(bytes.subarray(done), this.#end)
         this.#end += bytes.byteLength - done
-        break
+        return
       }
       const part = bytes.subarray(done, done + batch.buffer.byteLength - batch.filled)
       batch.buffer.set(part, batch.filled)
@@ -123,37 +128,37 @@ class BlobSpool implements Spool {
       this.#end += part.byteLength
       done += part.byteLength
     }
-    while (this.#batches.length > KEPT) {
-      const [oldest] = this.#batches
-      if (!oldest) break
-      await oldest.written
-      this.#batches.shift()
-      oldest.release()
-    }
   }
 
-  /** The batch that has room. */
-  #open(): Batch | undefined {
+  /** The batch that has room: a new one where memory is free. */
+  #newest(): Batch | undefined {
     const newest = this.#batches.at(-1)
     if (newest && newest.filled < newest.buffer.byteLength) return newest
-    if (newest) this.#flush(newest)
-    const size = Math.min(BATCH, this.#size - this.#end)
-    const release = size > 0 ? this.#reserve(size) : undefined
-    if (!release) return undefined
-    const batch = { at: this.#end, buffer: Buffer.allocUnsafeSlow(size), filled: 0, release }
+    const size = Math.min(PIECE, this.#size - this.#end)
+    const buffer = size > 0 ? whereRoom(this.#shared, () => this.#shared.buffers.take(size)) : undefined
+    if (!buffer) return undefined
+    const batch = { at: this.#end, buffer, filled: 0, users: 0, isReusable: true, isOut: false }
     this.#batches.push(batch)
     return batch
   }
 
-  #flush(batch: Batch): void {
-    if (batch.written) return
-    batch.written = this.#toFile(batch.buffer, batch.at)
-    // Thrown where it is waited for.
-    batch.written.catch(() => {})
+  /** Moves the oldest batch to the file, and takes its memory for what comes next. */
+  async #spill(): Promise<Batch | undefined> {
+    const [oldest] = this.#batches
+    if (!oldest) return undefined
+    oldest.users += 1
+    try {
+      await this.#toFile(oldest.buffer.subarray(0, oldest.filled), oldest.at)
+    } finally {
+      this.#leave(oldest, true)
+    }
+    if (this.#batches[0] === oldest) this.#batches.shift()
+    this.#drop(oldest)
+    return this.#closing ? undefined : this.#newest()
   }
 
   async #toFile(bytes: Uint8Array, at: number): Promise<void> {
-    this.#file ??= this.#newFile()
+    this.#file ??= this.#shared.newFile()
     const file = await this.#file
     for (let done = 0; done < bytes.byteLength; ) {
       const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, at + done)
@@ -161,18 +166,38 @@ class BlobSpool implements Spool {
     }
   }
 
-  async read(at: number, most: number): Promise<Uint8Array> {
-    if (this.#closing) throw new Error('the spool is closed')
-    for (const batch of this.#batches) {
-      const from = at - batch.at
-      if (from >= 0 && from < batch.filled) return batch.buffer.subarray(from, Math.min(from + most, batch.filled))
-    }
-    // What is still in memory may not have been written yet.
-    const next = this.#batches.find((batch) => batch.at > at)
+  async read(at: number, most: number): Promise<Held> {
+    if (this.#closing) throw closed()
+    const batch = this.#batches.findLast((one) => one.at <= at)
+    if (batch && at < batch.at + batch.filled) return this.#held(batch, at - batch.at, most)
+    // What is still in memory is not in the file.
+    const next = this.#batches.find((one) => one.at > at)
     const buffer = Buffer.allocUnsafe(next ? Math.min(most, next.at - at) : most)
     const file = await this.#file
     const { bytesRead = 0 } = (await file?.read(buffer, 0, buffer.byteLength, at)) ?? {}
-    return buffer.subarray(0, bytesRead)
+    return { bytes: buffer.subarray(0, bytesRead), release: () => {} }
+  }
+
+  #held(batch: Batch, from: number, most: number): Held {
+    batch.users += 1
+    const bytes = batch.buffer.subarray(from, Math.min(from + most, batch.filled))
+    return { bytes, release: (reusable) => this.#leave(batch, reusable) }
+  }
+
+  #leave(batch: Batch, reusable: boolean): void {
+    batch.users -= 1
+    batch.isReusable &&= reusable
+    if (batch.isOut && batch.users === 0) this.#shared.buffers.give(batch.buffer, batch.isReusable)
+  }
+
+  #drop(batch: Batch): void {
+    if (batch.isOut) return
+    batch.isOut = true
+    if (batch.users === 0) this.#shared.buffers.give(batch.buffer, batch.isReusable)
+  }
+
+  settle(): void {
+    if (!this.#closing) this.#shared.settled.add(this)
   }
 
   close(): Promise<void> {
@@ -181,10 +206,14 @@ class BlobSpool implements Spool {
   }
 
   async #give(): Promise<void> {
-    await Promise.allSettled(this.#batches.map(({ written }) => written))
-    for (const { release } of this.#batches.splice(0)) release()
+    this.#shared.settled.delete(this)
+    this.#shared.disk.give(this.#size)
+    for (const batch of this.#batches.splice(0)) this.#drop(batch)
     const file = await this.#file?.catch(() => undefined)
     await file?.close().catch(() => {})
-    this.#release()
   }
+}
+
+function closed(): Error {
+  return new Error('the spool is closed')
 }

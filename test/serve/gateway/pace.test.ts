@@ -1,0 +1,55 @@
+/** Source, clients and destination each have a pace of their own. */
+
+import { expect, test } from 'vitest'
+import { computeDigest } from '../../../src/core/manifest.ts'
+import { image } from '../../support/images.ts'
+import type { Fault, LoggedRequest } from '../../support/memory-registry.ts'
+import { asked, bodyOf, policies, pulled, registry, startGateway } from './gateway.ts'
+
+const SIZE = 6_000_000
+
+function layerOf(app: ReturnType<typeof image>): string {
+  const [digest] = [...app.blobs].at(-1) ?? []
+  if (!digest) throw new Error('no layer')
+  return digest
+}
+
+test('a destination that never takes a blob does not keep clients from it', async () => {
+  const app = image({ layers: 1, size: SIZE })
+  const digest = layerOf(app)
+  const source = await registry()
+  const destination = await registry({
+    fault: ({ method, path }: LoggedRequest): Fault | undefined =>
+      method === 'POST' && path.includes('/blobs/uploads/') ? { hang: true } : undefined,
+  })
+  source.add('team/app', app, '1.0')
+  const gateway = await startGateway(policies(source, destination))
+  await bodyOf(await gateway.get('team/app/manifests/1.0'))
+  for (let client = 0; client < 2; client += 1) {
+    expect(computeDigest(await bodyOf(await gateway.get(`team/app/blobs/${digest}`)))).toBe(digest)
+  }
+  expect(destination.repository('mirror/app').blobs.size).toBe(0)
+})
+
+test('a destination that breaks off in the middle of a blob gets the rest, and the source is read once', async () => {
+  const app = image({ layers: 1, size: SIZE })
+  const digest = layerOf(app)
+  const source = await registry()
+  let cuts = 0
+  const destination = await registry({
+    fault({ method }: LoggedRequest): Fault | undefined {
+      if ((method !== 'PUT' && method !== 'PATCH') || cuts >= 3) return undefined
+      cuts += 1
+      return { resetAfter: 1_000_000 }
+    },
+  })
+  source.add('team/app', app, '1.0')
+  const gateway = await startGateway(policies(source, destination), { timing: { random: () => 0 } })
+  await bodyOf(await gateway.get('team/app/manifests/1.0'))
+  expect(computeDigest(await bodyOf(await gateway.get(`team/app/blobs/${digest}`)))).toBe(digest)
+  expect(await pulled(gateway)).toEqual([0])
+  expect([cuts, asked(source).filter(({ method, path }) => method === 'GET' && path.endsWith(digest)).length]).toEqual([
+    3, 1,
+  ])
+  expect(destination.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
+})
