@@ -42,6 +42,7 @@ describe.runIf(hasBrowser())('each screen', () => {
       }
       await page.getByRole('heading', { level: 1, name: title }).waitFor()
       if (path === '/policies/new') await page.getByText(/tags? in/).waitFor()
+      for (const fold of await page.locator('summary').all()) await fold.click()
       expect(await violations(page), path).toEqual([])
       expect(await overflow(page), path).toEqual([0, 0, 0])
       expect(await unreached(page), path).toEqual([])

@@ -74,7 +74,7 @@ describe.skipIf(!hasBrowser())('a stranger on the page', () => {
       const preview = page.getByRole('region', { name: 'Preview' })
       await preview.getByText('3 tags in 2 repositories').waitFor()
       await preview.getByText('web → to/mirror/web').waitFor()
-      await page.getByText('namespace: mirror').waitFor()
+      await page.getByText('destination: to/mirror').waitFor()
       await click(page, 'Save')
       await page.getByRole('heading', { name: 'copy' }).waitFor()
 

@@ -1,7 +1,7 @@
 /** `replicate serve` as a process of its own, between two registries in memory, for tests of how it lives and ends. */
 
 import { onTestFinished } from 'vitest'
-import { type Program, program, type Running, until } from '../e2e/program.ts'
+import { type Program, program, type Running, type StartOptions, until } from '../e2e/program.ts'
 import { image } from '../support/images.ts'
 import { type MemoryRegistry, type MemoryRegistryOptions, startMemoryRegistry } from '../support/memory-registry.ts'
 
@@ -11,8 +11,8 @@ export interface Serving {
   readonly destination: MemoryRegistry
   /** A file with one policy, `copy`; `more` are further lines of it, `serve` of that section. */
   yaml(more?: string, serve?: string): string
-  /** Starts a daemon that has written where it listens. */
-  start(args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Daemon>
+  /** Starts a daemon that has written where it listens; `wrap` makes another command of its own. */
+  start(args?: readonly string[], env?: Readonly<Record<string, string>>, wrap?: StartOptions['wrap']): Promise<Daemon>
 }
 
 export interface Daemon extends Running {
@@ -46,8 +46,8 @@ policies:
 ${more}serve:
   listen: 127.0.0.1:0
 ${serve}`,
-    async start(args = ['serve.yaml'], env = {}) {
-      const running = user.start(['serve', ...args], { env })
+    async start(args = ['serve.yaml'], env = {}, wrap = undefined) {
+      const running = user.start(['serve', ...args], { env, ...(wrap ? { wrap } : {}) })
       const url = (): string | undefined => /listening on (\S+)/.exec(running.said())?.[1]
       let isOver = false
       void running.ended.then(() => {

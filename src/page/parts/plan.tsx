@@ -12,7 +12,8 @@ type Planned = Extract<PreviewRow, { type: 'plan' }>
 /** Actions that are shown; the counts are of all. */
 const MOST = 2000
 
-export function Plan({ policy }: { readonly policy: string }) {
+/** `body` as JSON: what the preview is asked, a policy that is in force or a whole one. */
+export function Plan({ body }: { readonly body: string }) {
   const [actions, setActions] = useState<readonly Action[]>([])
   const [planned, setPlanned] = useState<Planned>()
   const [error, setError] = useState<unknown>()
@@ -20,16 +21,16 @@ export function Plan({ policy }: { readonly policy: string }) {
     const end = new AbortController()
     void (async () => {
       try {
-        let rows: Action[] = []
+        const rows: Action[] = []
         const lines = askLines<PreviewRow>('POST', '/replication/policies/preview?plan=true', {
-          body: { policy_id: policy },
+          body: JSON.parse(body),
           signal: end.signal,
         })
         for await (const row of lines) {
-          if (row.type === 'action' && rows.length < MOST) rows = [...rows, row]
+          if (row.type === 'action' && rows.length < MOST) rows.push(row)
           if (row.type === 'error') setError(new Error(row.message))
           if (row.type === 'plan') setPlanned(row)
-          if (rows.length % 50 === 1) setActions(rows)
+          if (rows.length % 50 === 1) setActions([...rows])
         }
         setActions(rows)
       } catch (failure) {
@@ -37,7 +38,7 @@ export function Plan({ policy }: { readonly policy: string }) {
       }
     })()
     return () => end.abort()
-  }, [policy])
+  }, [body])
   const tree = [...Map.groupBy(actions, ({ destination }) => repositoryOf(destination))]
   return (
     <section class="plan" aria-labelledby="plan" aria-busy={planned === undefined && error === undefined}>

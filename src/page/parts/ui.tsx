@@ -188,6 +188,23 @@ export function Switch({ label, on, onChange, not, quiet = false }: SwitchProps)
   )
 }
 
+/** Folded away until it is opened; `open`: it is from the beginning. */
+export function Fold({ title, open, children }: FoldProps) {
+  const [isOpen, set] = useState(open)
+  return (
+    <details class="folded" open={isOpen} onToggle={(event) => set(event.currentTarget.open)}>
+      <summary>{title}</summary>
+      {isOpen ? <div>{children}</div> : null}
+    </details>
+  )
+}
+
+interface FoldProps {
+  readonly title: string
+  readonly open: boolean
+  readonly children: ComponentChildren
+}
+
 /** How much of it is done, from 0 to 1. */
 export function Bar({ part, label }: { readonly part: number; readonly label: string }) {
   return <progress max={1} value={Math.min(1, Math.max(0, part))} aria-label={label} />

@@ -15,7 +15,7 @@ import { Ago, Button, Complaint, Dialog, Switch } from '../../parts/ui.tsx'
 import { go, Link } from '../../route.tsx'
 import { ExecutionTable, start } from '../execution/list.tsx'
 import { enable, placeOf, triggersOf } from '../policies.tsx'
-import { PolicyWizard } from './wizard.tsx'
+import { PolicyWizard } from './wizard/wizard.tsx'
 
 export type Detail = z.infer<typeof policyDetail>
 
@@ -111,7 +111,7 @@ function One({ id }: { readonly id: string }) {
           </div>
         ))}
       </dl>
-      {planning > 0 ? <Plan key={planning} policy={id} /> : null}
+      {planning > 0 ? <Plan key={planning} body={JSON.stringify({ policy_id: id })} /> : null}
       <h2>Executions</h2>
       <ExecutionTable rows={runs.answer?.body} />
       {removing ? (

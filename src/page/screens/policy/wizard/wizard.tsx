@@ -1,0 +1,128 @@
+/** The questions for a policy: beside them what its filters match, its plan, and what will be written. */
+
+import { useState } from 'preact/hooks'
+import type { Registry } from '../../../../serve/api/schema/definition.ts'
+import { ask } from '../../../api.ts'
+import { useBase } from '../../../edit/base.ts'
+import { Changes, NotSaved } from '../../../edit/changes.tsx'
+import { useDraft } from '../../../edit/draft.ts'
+import type { Definition } from '../../../edit/merge.ts'
+import { Stale } from '../../../edit/stale.tsx'
+import { useRead } from '../../../parts/data.ts'
+import { Plan } from '../../../parts/plan.tsx'
+import { say } from '../../../parts/toast.tsx'
+import { Button, Field } from '../../../parts/ui.tsx'
+import { Link } from '../../../route.tsx'
+import type { Detail } from '../policy.tsx'
+import { definitionOf, formOf, type PolicyForm } from './form.ts'
+import { From } from './from.tsx'
+import { Preview } from './preview.tsx'
+import { To } from './to.tsx'
+import { When } from './when.tsx'
+
+interface WizardProps {
+  readonly before: Detail | undefined
+  readonly etag: string | undefined
+  readonly onDone: (name: string) => void
+}
+
+const POLICIES = '/replication/policies'
+
+export function PolicyWizard({ before, etag, onDone }: WizardProps) {
+  const registries = useRead<readonly Registry[]>('/registries?page_size=100')
+  const path = before && `${POLICIES}/${encodeURIComponent(before.name)}`
+  const base = useBase(path, before?.definition ?? {}, etag)
+  const [name, setName] = useState(before?.name ?? '')
+  const [typed, setForm] = useState<PolicyForm>(() => formOf(base.definition))
+  const [planned, plan] = useState<string>()
+  const [refusal, setRefusal] = useState<unknown>()
+
+  const all = registries.answer?.body ?? []
+  const form = before ? typed : withRegistries(typed, all)
+  const definition = definitionOf(form, base.definition)
+  const isReady = form.source + form.sourceReference !== '' && registries.answer !== undefined
+  const wanted = JSON.stringify(definition)
+  const named = { name: name.trim() || 'new', definition }
+  const body = isReady ? JSON.stringify(before ? { definition } : named) : undefined
+  const { draft, error: wrong, isCurrent } = useDraft(before ? 'PUT' : 'POST', path ?? POLICIES, body)
+  const preview = JSON.stringify({ name: named.name, ...definition })
+
+  async function save(): Promise<void> {
+    setRefusal(undefined)
+    try {
+      if (!before) await ask('POST', POLICIES, { body: { name: name.trim(), definition } })
+      else if (!(await base.save({ definition }))) return
+      say(`${name} is saved`)
+      onDone(name.trim())
+    } catch (failure) {
+      setRefusal(failure)
+    }
+  }
+
+  const fields = {
+    form,
+    onForm(change: Partial<PolicyForm>) {
+      setRefusal(undefined)
+      setForm({ ...form, ...change })
+    },
+    registries: all.map((one) => [one.name, `${one.name} (${one.registry_type})`] as const),
+  }
+  const several = Array.isArray(definition.destination) ? definition.destination : undefined
+  return (
+    <>
+      <p class="crumbs">
+        <Link to="/policies">Policies</Link> / {before ? before.name : 'new'}
+      </p>
+      <h1>{before ? `Change ${before.name}` : 'New policy'}</h1>
+      {all.length === 0 && registries.answer ? (
+        <p class="hint">
+          There is no registry yet: <Link to="/registries/new">add one</Link> first.
+        </p>
+      ) : null}
+      <div class="columns">
+        <form class="wizard">
+          {before ? null : <Field label="Name" value={name} onInput={setName} required placeholder="mirror" />}
+          <From {...fields} />
+          <To {...fields} several={several} />
+          <When {...fields} triggers={definition.triggers} next={isCurrent ? draft?.next_runs : undefined} />
+          <NotSaved error={refusal ?? wrong} />
+          <Stale base={base} mine={definition} onDefinition={(now: Definition) => setForm(formOf(now))} />
+          <div class="actions">
+            <Button onClick={() => onDone(before ? before.name : '')}>Cancel</Button>
+            <Button
+              submits
+              kind="primary"
+              not={name.trim() === '' ? 'it needs a name' : base.theirs ? 'somebody else has changed it' : undefined}
+              onClick={save}
+            >
+              Save
+            </Button>
+          </div>
+        </form>
+        <aside>
+          <Preview definition={isReady ? wanted : undefined} />
+          {planned === preview ? (
+            <Plan key={planned} body={planned} />
+          ) : (
+            <p>
+              <Button not={isReady ? undefined : 'it needs a source'} onClick={() => plan(preview)}>
+                Plan
+              </Button>{' '}
+              <span class="dim">compares both sides</span>
+            </p>
+          )}
+          <Changes draft={draft} isNew={before === undefined} />
+        </aside>
+      </div>
+    </>
+  )
+}
+
+/** A new policy goes from the first registry to the second. */
+function withRegistries(form: PolicyForm, [first, second = first]: readonly Registry[]): PolicyForm {
+  return {
+    ...form,
+    source: form.source || (first?.name ?? ''),
+    destination: form.destination || (second?.name ?? ''),
+  }
+}

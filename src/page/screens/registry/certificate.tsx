@@ -1,0 +1,61 @@
+/** The certificate of a server that is not trusted yet: what it says, and what to do about it. */
+
+import type { PingAnswer } from '../../../serve/api/schema/definition.ts'
+import { clock } from '../../format.ts'
+import { Switch } from '../../parts/ui.tsx'
+
+interface CertificateProps {
+  readonly ping: PingAnswer | undefined
+  /** The PEM of the one that is trusted from now on. */
+  readonly authority: string | undefined
+  readonly onTrust: (pem: string | undefined) => void
+  readonly insecure: boolean
+  readonly onInsecure: (insecure: boolean) => void
+}
+
+export function CertificateField({ ping, authority, onTrust, insecure, onInsecure }: CertificateProps) {
+  const certificate = ping?.certificate
+  if (!certificate?.distrust) return null
+  const { subject, issuer, not_after, authority: offered } = certificate
+  const facts = [
+    ['for', subject],
+    ['issued by', issuer],
+    ['until', clock(not_after)],
+  ] as const
+  return (
+    <fieldset>
+      <legend>Certificate</legend>
+      {ping?.ok && authority !== undefined ? (
+        <p>It is trusted from now on, for this registry alone.</p>
+      ) : (
+        <p class="bad">{certificate.distrust}</p>
+      )}
+      <dl class="facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>SHA-256</dt>
+          <dd>
+            <code>{(offered ?? certificate).sha256}</code>
+          </dd>
+        </div>
+      </dl>
+      {offered ? (
+        <Switch
+          label="This is what its administrator says: trust it"
+          on={authority !== undefined}
+          onChange={(on) => onTrust(on ? offered.pem : undefined)}
+        />
+      ) : (
+        <p class="hint">
+          It does not show the authority that issued it: ask its administrator for that file, and set `ca` in the file.
+        </p>
+      )}
+      <Switch label="Check no certificate (insecure)" on={insecure} onChange={onInsecure} />
+    </fieldset>
+  )
+}
