@@ -141,7 +141,7 @@ describe.skipIf(!hasRedis())('chaos', () => {
 })
 
 function twice({ commits }: Tap): number {
-  return [...commits.values()].filter((count) => count > 1).length
+  return [...commits.values()].filter(({ length }) => length > 1).length
 }
 
 /** `name` is told to the registries, to know who did what. */

@@ -5,39 +5,41 @@ import type { AddressInfo } from 'node:net'
 
 export interface Tap {
   readonly url: string
-  /** Blobs that two requests were committing to one repository at the same time. */
+  /** Blobs that two requests committed to one repository at the same time. One that a suspended process left unfinished commits nothing. */
   readonly together: readonly string[]
-  /** How often a commit of each blob succeeded, by repository and digest. */
-  readonly commits: ReadonlyMap<string, number>
+  /** Commits that succeeded, by repository and digest. */
+  readonly commits: ReadonlyMap<string, readonly Commit[]>
   close(): Promise<void>
+}
+
+export interface Commit {
+  /** The user agent. */
+  readonly by: string
+  /** By the monotonic clock. */
+  readonly ended: number
 }
 
 /** `target`: URL of a registry that speaks plain HTTP. */
 export async function tapOf(target: string): Promise<Tap> {
   const { hostname, port } = new URL(target)
-  /** Who commits a blob now. */
-  const underWay = new Map<string, string>()
   const together: string[] = []
-  const commits = new Map<string, number>()
+  const commits = new Map<string, Commit[]>()
   const server = createServer((incoming, outgoing) => {
     const { pathname, searchParams } = new URL(incoming.url ?? '/', target)
     const digest = searchParams.get('digest')
     const [, repository] = /^\/v2\/(.+)\/blobs\/uploads\//.exec(pathname) ?? []
     const commit = digest !== null && repository !== undefined ? `${repository}@${digest}` : undefined
-    if (commit !== undefined) {
-      const other = underWay.get(commit)
-      const who = incoming.headers['user-agent'] ?? ''
-      if (other !== undefined) together.push(`${commit} by ${other} and ${who}`)
-      underWay.set(commit, who)
-    }
-    const end = (): void => {
-      if (commit !== undefined) underWay.delete(commit)
-    }
-    outgoing.on('close', end)
+    const by = incoming.headers['user-agent'] ?? ''
+    const began = performance.now()
     const passed = request(
       { hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers },
       (answer) => {
-        if (commit !== undefined && answer.statusCode === 201) commits.set(commit, (commits.get(commit) ?? 0) + 1)
+        if (commit !== undefined && answer.statusCode === 201) {
+          const before = commits.get(commit) ?? []
+          const other = before.find(({ ended }) => ended > began)
+          if (other) together.push(`${commit} by ${other.by} and ${by}`)
+          commits.set(commit, [...before, { by, ended: performance.now() }])
+        }
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
         answer.pipe(outgoing)
         answer.on('error', () => outgoing.destroy())
