@@ -18,6 +18,7 @@ import { harbor } from './harbor/index.ts'
 import { helmHttp } from './helm-http/index.ts'
 import { huaweiSwr } from './huawei-swr/index.ts'
 import { jfrogArtifactory } from './jfrog-artifactory/index.ts'
+import { netease } from './netease/index.ts'
 import { ociLayout } from './oci-layout/index.ts'
 import { quay } from './quay/index.ts'
 import { tencentTcr } from './tencent-tcr/index.ts'
@@ -41,6 +42,7 @@ export const adapters: readonly AdapterType[] = [
   dtr,
   huaweiSwr,
   tencentTcr,
+  netease,
   volcengineCr,
   zot,
   helmHttp,

@@ -9,7 +9,7 @@ import { builtOptions } from './options.ts'
 import type { RegistryInput } from './schema.ts'
 import type { Finding } from './source.ts'
 import { didYouMean } from './suggest.ts'
-import { FUTURE_TYPES, RETIRED_TYPES } from './unsupported.ts'
+import { RETIRED_TYPES } from './unsupported.ts'
 
 export interface Built<T> {
   readonly value: T
@@ -53,16 +53,12 @@ export function buildRegistry(
 
 function typeFindings(type: string, types: readonly AdapterFacts[]): readonly Finding[] {
   const path = ['type']
-  if (FUTURE_TYPES.includes(type)) {
-    const hint = 'many registries can be used as `docker-registry` until then'
-    return [{ path, message: `\`type: ${type}\`: not supported yet`, hint }]
-  }
   const successor = RETIRED_TYPES.get(type)
   if (successor !== undefined) {
     return [{ path, message: `\`type: ${type}\`: the service is gone`, hint: `\`type: ${successor}\` has what it had` }]
   }
   const known = types.map(({ identity }) => identity)
-  const hint = didYouMean(type, [...known, ...FUTURE_TYPES]) ?? `the types are ${known.join(', ')}`
+  const hint = didYouMean(type, known) ?? `the types are ${known.join(', ')}`
   return [{ path, message: `no adapter is named \`${type}\``, hint }]
 }
 

@@ -327,12 +327,6 @@ test('max_deletions is nothing else', () => {
   }
 })
 
-test('a type that is to come is refused at its place, with what to use until then', () => {
-  expect(complaints(registry('type: netease', 'url: https://x'))).toEqual([
-    'policy.yaml:3:11 `type: netease`: not supported yet [many registries can be used as `docker-registry` until then]',
-  ])
-})
-
 test('what begins with x- is a place for anchors', () => {
   const text = `x-limits: &gentle {connections: 4}
 registries:
