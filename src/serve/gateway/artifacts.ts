@@ -12,6 +12,7 @@ import { Bounded } from './bounded.ts'
 import { createManifests } from './manifests.ts'
 import { type Admission, admit } from './policy/admission.ts'
 import type { Pulled } from './policy/narrowed.ts'
+import { createNewest } from './policy/newest.ts'
 import { repairOf } from './policy/repair.ts'
 import { isMade, type Place, placeKey } from './policy/targets.ts'
 import type { Flight } from './pull/flight.ts'
@@ -81,6 +82,7 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     blobs: createAbsences<Descriptor | undefined>(clock, (found) => found === undefined),
   }
   const absences = Object.values(absent)
+  const newest = createNewest(clock)
   const blobs = createBlobs(absent.blobs)
   const manifests = createManifests(clock, ctx, (place, blob) => blobs.remember(place, blob))
   /** By digest: the tag that a client found it by. */
@@ -95,7 +97,7 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
       return { kind: 'refused', reason: verdict?.rule ?? 'another repository' }
     }
     return absent.admissions.find(place, `${pulled.tag}@${pulled.digest} ${shallow}`, () =>
-      admit(place, pulled, { records: history, now: clock.now(), shallow }, ctx),
+      admit(place, pulled, { records: history, now: clock.now(), shallow, newest }, ctx),
     )
   }
 
@@ -279,6 +281,7 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     clear() {
       tags.clear()
       roots.clear()
+      newest.clear()
       for (const one of absences) one.clear()
     },
   }

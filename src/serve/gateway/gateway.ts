@@ -14,6 +14,7 @@ import { createCrowd } from './http/crowd.ts'
 import { answerReferrers, answerTags } from './http/lists.ts'
 import { type Asked, askedBy, namespaceIn, TOKEN_PATH } from './http/path.ts'
 import { begin, ClientGone, type Exchange, exchangeOf, refuse, reply } from './http/reply.ts'
+import { createOpenings } from './policy/openings.ts'
 import { placesOf, type Target, targetsOf } from './policy/targets.ts'
 import { Pulls } from './pull/pulls.ts'
 import { createSpools } from './pull/spool.ts'
@@ -35,10 +36,11 @@ export function startGateway(daemon: Daemon): Part {
   const artifacts: Artifacts = createArtifacts({ history: program.history, clock: program.clock, pulls, ctx })
   const users = createUsers(() => daemon.current().settings, program.clock)
   const crowd = createCrowd()
+  const openings = createOpenings(program)
   let targets: readonly Target[] | undefined
 
   const current = (): readonly Target[] => {
-    targets ??= targetsOf(daemon.current().configuration, program)
+    targets ??= targetsOf(daemon.current().configuration, { program, openings })
     return targets
   }
 
@@ -131,11 +133,12 @@ export function startGateway(daemon: Daemon): Part {
     },
     reloaded() {
       targets = undefined
+      openings.leaveAll()
       artifacts.clear()
     },
     async ended() {
       await pulls.ended()
-      await spools.close()
+      await Promise.all([spools.close(), openings.close()])
     },
   }
 }

@@ -1,8 +1,11 @@
 /** Tags that move, sources that are down, and rules of a policy that hold a tag back. */
 
-import { expect, test } from 'vitest'
-import { image } from '../../support/images.ts'
-import { bodyOf, policies, pulled, registry, startGateway } from './gateway.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { until } from '../../e2e/program.ts'
+import { startHelmHttp } from '../../fakes/helm-http.ts'
+import { chart, entryOf, indexOf } from '../../support/charts.ts'
+import { image, index, referrer } from '../../support/images.ts'
+import { asked, bodyOf, policies, pulled, registry, startGateway } from './gateway.ts'
 
 const digestOf = (response: Response): string | null => response.headers.get('docker-content-digest')
 
@@ -104,7 +107,6 @@ test('a digest without a tag is pulled where no rule needs a tag', async () => {
 })
 
 test('a narrowed index is served as the destination has it', async () => {
-  const { index } = await import('../../support/images.ts')
   const [source, destination] = [await registry(), await registry()]
   const amd64 = image()
   const all = index([amd64, image({ seed: 2, platform: { os: 'linux', architecture: 'arm64' } })])
@@ -117,4 +119,72 @@ test('a narrowed index is served as the destination has it', async () => {
   expect(destination.repository('mirror/app').tags.get('1.0')).toBe(digest)
   expect(digestOf(await gateway.get('team/app/manifests/1.0'))).toBe(digest)
   expect(await pulled(gateway)).toEqual([0])
+})
+
+test('a chart that is added to a classic repository can be pulled once what was seen is older than max_age', async () => {
+  const from = await startHelmHttp()
+  onTestFinished(() => from.close())
+  const versions = [chart('app', '1.0.0'), chart('app', '1.1.0')]
+  const publish = (count: number): void => {
+    const held = versions.slice(0, count)
+    for (const one of held) from.files.set(one.file, one.archive)
+    from.files.set('index.yaml', Buffer.from(indexOf(held.map((one) => entryOf(one)))))
+  }
+  publish(1)
+  const destination = await registry()
+  const gateway = await startGateway(`
+registries:
+  from: {type: helm-http, url: ${from.url}}
+  mine: {type: docker-registry, url: ${destination.url}}
+policies:
+  charts:
+    source: {registry: from}
+    destination: {registry: mine, namespace: charts}
+    triggers: [{pull: true, max_age: 1ms}]
+`)
+  const status = async (version: string): Promise<number> => (await gateway.get(`app/manifests/${version}`)).status
+  expect([await status('1.0.0'), await status('1.1.0')]).toEqual([200, 404])
+  publish(2)
+  await until('the new version is found', async () => (await status('1.1.0')) === 200)
+})
+
+test('tags that are attached later are told as referrers', async () => {
+  const [source, destination] = [await registry(), await registry({ referrers: false })]
+  const app = image()
+  source.add('team/app', app, '1.0')
+  const gateway = await startGateway(policies(source, destination, '', '1ms'))
+  await bodyOf(await gateway.get('team/app/manifests/1.0'))
+  expect(await pulled(gateway)).toEqual([0])
+  const referrers = async (): Promise<number> => {
+    await bodyOf(await gateway.get('team/app/tags/list'))
+    const answer = await gateway.get(`team/app/referrers/${app.digest}`)
+    return ((await answer.json()) as { manifests: readonly unknown[] }).manifests.length
+  }
+  expect(await referrers()).toBe(0)
+  const sbom = referrer(app.descriptor, { artifactType: 'application/spdx+json' })
+  destination.add('mirror/app', sbom)
+  // As clients write it where a registry has no list of referrers.
+  destination.add('mirror/app', index([sbom]), app.digest.replace(':', '-'))
+  await until('the referrer is told', async () => (await referrers()) === 1)
+})
+
+test('the newest tags are looked for once, and what is not one of them is 404 with that rule', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  for (let at = 0; at < 6; at += 1) source.add('team/app', image({ seed: at }), `1.${at}`)
+  const gateway = await startGateway(policies(source, destination, '    filters: {newest: 3}\n'))
+  const statuses: number[] = []
+  const requests: number[] = []
+  for (const tag of ['1.5', '1.4', '1.3', '1.2', '1.1']) {
+    const before = asked(source).length
+    const answer = await gateway.get(`team/app/manifests/${tag}`)
+    await bodyOf(answer)
+    statuses.push(answer.status)
+    if (answer.status === 200) expect((await pulled(gateway, statuses.length)).at(-1)).toBe(0)
+    requests.push(asked(source).length - before)
+  }
+  expect(statuses).toEqual([200, 200, 200, 404, 404])
+  const lists = asked(source).filter(({ route }) => route === 'tags')
+  expect(lists).toHaveLength(1)
+  // Just what the tag is.
+  expect(requests.slice(3)).toEqual([1, 1])
 })

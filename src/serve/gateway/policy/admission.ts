@@ -9,6 +9,7 @@ import { ManifestMemory } from '../../../engine/endpoint.ts'
 import type { PlanRecords } from '../../../engine/plan/comparison.ts'
 import { planRoutes } from '../../../engine/plan/routes.ts'
 import { narrowedTo, type Pulled } from './narrowed.ts'
+import type { Newest } from './newest.ts'
 import type { Place } from './targets.ts'
 
 export type Admission =
@@ -31,17 +32,24 @@ export interface AdmissionRequest {
   readonly now: number
   /** Read no manifest. */
   readonly shallow?: boolean
+  readonly newest: Newest
 }
 
 /** Throws where a registry does not answer. */
 export async function admit(
   place: Place,
   pulled: Pulled,
-  { records, now, shallow }: AdmissionRequest,
+  { records, now, shallow, newest }: AdmissionRequest,
   ctx: Context,
 ): Promise<Admission> {
   const { target, source, routes } = place
-  const policy = narrowedTo(pulled, target.policy, target.selection)
+  const { newest: count } = target.policy.filters
+  const known = count === undefined || pulled.tag === undefined ? undefined : newest.of(place)
+  if (known && pulled.tag !== undefined && !known.has(pulled.tag)) {
+    return { kind: 'refused', reason: `${target.policy.name}: newest: ${count}` }
+  }
+  const policy = narrowedTo(pulled, target.policy, target.selection, known !== undefined)
+  const chosen = new Set<string>()
   const memory = new ManifestMemory()
   const tasks: TaskSpec[] = []
   let isThere = false
@@ -56,6 +64,8 @@ export async function admit(
       now,
       shallow,
       explain: (resource, verdict) => {
+        if (resource.tag !== undefined && verdict.kept) chosen.add(resource.tag)
+        else if (resource.tag !== undefined) chosen.delete(resource.tag)
         if (!verdict.kept && (isIt(resource) || resource.tag === undefined)) rule = verdict.rule
       },
     },
@@ -71,6 +81,7 @@ export async function admit(
     },
     ctx,
   )
+  if (count !== undefined && pulled.tag !== undefined && !known) newest.keep(place, chosen)
   const mine = tasks.find(({ destination }) => destination.registry === place.destination.registry.name)
   if (!mine || mine.referrers_only) {
     if (mine || isThere) return { kind: 'there' }

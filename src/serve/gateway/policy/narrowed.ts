@@ -11,10 +11,11 @@ export interface Pulled {
   readonly digest?: string
 }
 
-/** The same policy for just this artifact, which its rules for names and tags select: all other rules stay. Its runs have a lock of their own. */
-export function narrowedTo(pulled: Pulled, policy: Policy, selection: Selection): Policy {
+/** The same policy for just this artifact, which its rules for names and tags select: all other rules stay. Its runs have a lock of their own.
+ *  `isNewest`: its tag is known to be among the newest. */
+export function narrowedTo(pulled: Pulled, policy: Policy, selection: Selection, isNewest = false): Policy {
   const { repository, tag, digest } = pulled
-  const { name, exclude, regex, semver, tag: tags, digest: only, ...others } = policy.filters
+  const { name, exclude, regex, semver, tag: tags, digest: only, newest, ...others } = policy.filters
   const filters = { ...others, ...labelsOf(exclude), untagged: false, name: [repository] }
   const { registry } = policy.source
   const reference = tag === undefined ? `@${digest}` : `:${tag}`
@@ -25,7 +26,7 @@ export function narrowedTo(pulled: Pulled, policy: Policy, selection: Selection)
     filters:
       tag === undefined && digest !== undefined
         ? { ...filters, digest }
-        : others.newest === undefined
+        : newest === undefined || isNewest
           ? { ...filters, tag: [pinned(tag ?? '', selection)] }
           : // It counts among those that the rules for tags select.
             { ...policy.filters, name: [repository] },

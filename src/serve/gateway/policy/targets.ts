@@ -11,6 +11,7 @@ import { mapRepository } from '../../../engine/plan/mapping.ts'
 import { sidedEndpoint } from '../../../engine/sided.ts'
 import type { Program } from '../../parts.ts'
 import { Refusal } from '../refusal.ts'
+import type { Openings } from './openings.ts'
 
 export interface Target {
   readonly policy: Policy
@@ -53,42 +54,74 @@ const DEFAULT_MAX_AGE = 60_000
 /** How often the files that registries name are looked at, in milliseconds. */
 const LOOK_AGAIN_MS = 1000
 
-export function targetsOf(configuration: Configuration, program: Program): readonly Target[] {
+export interface TargetParts {
+  readonly program: Program
+  readonly openings: Openings
+}
+
+export function targetsOf(configuration: Configuration, parts: TargetParts): readonly Target[] {
   return configuration.policies.flatMap((policy): Target[] => {
     const pull = policy.triggers.find((trigger) => 'pull' in trigger)
     if (!pull || !policy.enabled) return []
     const registry = configuration.registryOf(policy.source.registry)
     const facts = configuration.types.find(({ identity }) => identity === registry.type)
-    let last: { readonly from: readonly Endpoint[]; readonly opened: Opened } | undefined
-    let looked = Number.NEGATIVE_INFINITY
+    const maxAge = pull.max_age ?? DEFAULT_MAX_AGE
     return [
       {
         policy,
         configuration,
         selection: selectionOf(policy),
-        maxAge: pull.max_age ?? DEFAULT_MAX_AGE,
+        maxAge,
         hosts: hostsOf(registry, facts),
         defaultNamespace: registry.url === facts?.home ? facts?.defaultNamespace : undefined,
-        async open() {
-          const now = program.clock.monotonic()
-          if (last && now - looked < LOOK_AGAIN_MS) return last.opened
-          const from = await endpointsOf(policy, configuration, program)
-          // A registry's connections are made anew where a file of it has changed.
-          if (!last || from.some((endpoint, at) => endpoint !== last?.from[at])) {
-            last = { from, opened: openedBy(policy, from) }
-          }
-          looked = now
-          return last.opened
-        },
+        open: openerOf(policy, configuration, maxAge, parts),
       },
     ]
   })
 }
 
-/** The source first, then each destination. */
-function endpointsOf(policy: Policy, configuration: Configuration, program: Program): Promise<readonly Endpoint[]> {
-  const names = [policy.source.registry, ...routesOf(policy).map(({ destination }) => destination.registry)]
-  return Promise.all(names.map((name) => program.open(configuration.registryOf(name))))
+interface Sides {
+  /** As the program knows them: others once a registry, or a file of it, has changed. */
+  readonly known: readonly Endpoint[]
+  readonly own: readonly Endpoint[]
+  readonly opened: Opened
+  readonly at: number
+}
+
+/** Opens both sides, and again once they are older than `maxAge` or have changed. */
+function openerOf(
+  policy: Policy,
+  configuration: Configuration,
+  maxAge: number,
+  { program, openings }: TargetParts,
+): Target['open'] {
+  const registries = [policy.source.registry, ...routesOf(policy).map(({ destination }) => destination.registry)].map(
+    (name) => configuration.registryOf(name),
+  )
+  let last: Sides | undefined
+  let looked = Number.NEGATIVE_INFINITY
+  let looking: Promise<Sides> | undefined
+
+  async function look(now: number): Promise<Sides> {
+    const known = await Promise.all(registries.map((registry) => program.open(registry)))
+    const hasChanged = known.some((endpoint, at) => endpoint !== last?.known[at])
+    if (!last || hasChanged || now - last.at >= maxAge) {
+      const own = await Promise.all(registries.map((registry) => openings.open(registry)))
+      for (const endpoint of last?.own ?? []) openings.leave(endpoint)
+      last = { known, own, opened: openedBy(policy, own), at: now }
+    }
+    looked = now
+    return last
+  }
+
+  return async () => {
+    const now = program.clock.monotonic()
+    if (last && now - looked < LOOK_AGAIN_MS) return last.opened
+    looking ??= look(now).finally(() => {
+      looking = undefined
+    })
+    return (await looking).opened
+  }
 }
 
 function openedBy(policy: Policy, [from, ...to]: readonly Endpoint[]): Opened {
