@@ -5,6 +5,7 @@ import { broken, killed } from './corpora/broken.ts'
 import { chartsCopied } from './corpora/charts/copied.ts'
 import { charts } from './corpora/charts/unchanged.ts'
 import { dropped, memory } from './corpora/dropped.ts'
+import { gatewayClients } from './corpora/gateway/clients.ts'
 import { gatewayManifests } from './corpora/gateway/manifests.ts'
 import { gatewayPulls } from './corpora/gateway/pulls.ts'
 import { history } from './corpora/history.ts'
@@ -36,6 +37,7 @@ export const corpora: readonly Corpus[] = [
   chartsCopied,
   hooks,
   gatewayPulls,
+  gatewayClients,
   gatewayManifests,
   workers,
   workersSmall,

@@ -8,6 +8,7 @@ import { ENTRY } from './tools.ts'
 
 export interface BenchDaemon {
   readonly url: string
+  readonly pid: number | undefined
   /** Waits for what it says; the result is the first group. */
   heard(pattern: RegExp): Promise<string>
   stop(): Promise<void>
@@ -24,6 +25,7 @@ export async function startDaemon(scratch: string, yaml: string): Promise<BenchD
   const url = await heard(/listening on (\S+)/)
   return {
     url,
+    pid: daemon.pid,
     heard,
     async stop() {
       process.off('exit', kill)

@@ -70,6 +70,18 @@ function readReport(path: string): readonly number[] {
   return (readFileSync(path, 'utf8').trim().split('\n').at(-1) ?? '').split(' ').map(Number)
 }
 
+/** Seconds of processor time that a process has taken so far; undefined where the system does not say. */
+export function processorTimeOf(pid: number | undefined): number | undefined {
+  try {
+    const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')
+    const [user, system] = fields.split(' ').slice(11).map(Number)
+    // Linux counts hundredths.
+    return user === undefined || system === undefined ? undefined : (user + system) / 100
+  } catch {
+    return undefined
+  }
+}
+
 /** The least of each figure over rounds, as noise only adds; the first that failed, where one did. */
 export function best(rounds: readonly Measured[]): Measured | undefined {
   const failed = rounds.find(({ exitCode }) => exitCode !== 0)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { missingServers } from '../support/servers.ts'
 import { corpora } from './corpora.ts'
-import { type Bench, renderTable } from './corpus.ts'
+import { type Bench, type Corpus, renderTable } from './corpus.ts'
 import { otherTools, ours } from './tools.ts'
 
 await main()
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     for (const { name, title } of corpora) process.stdout.write(`${name.padEnd(14)} ${title}\n`)
     return
   }
-  const unknown = positionals.filter((name) => !corpora.some((corpus) => corpus.name === name))
+  const unknown = positionals.filter((name) => named(name).length === 0)
   if (unknown.length > 0) return fail(`no such corpus: ${unknown.join(', ')}; --list names them`)
   if (!existsSync(join(import.meta.dirname, '../../dist/cli/main.js'))) return fail('run `npm run build` first')
   if (missingServers().includes('registry')) return fail('distribution 3 (`registry`) is not installed')
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
   process.stdout.write(`Node ${process.versions.node}, ${cpus().length} cores, ${memory} GiB`)
   process.stdout.write(missing.length > 0 ? `; not installed, so left out: ${missing.join(', ')}\n\n` : '\n\n')
   for (const corpus of corpora) {
-    if (positionals.length > 0 && !positionals.includes(corpus.name)) continue
+    if (positionals.length > 0 && !positionals.some((name) => named(name).includes(corpus))) continue
     bench.say(corpus.name)
     try {
       for (const table of await corpus.run(bench)) process.stdout.write(`${renderTable(table)}\n`)
@@ -61,6 +61,12 @@ async function main(): Promise<void> {
     }
     clean()
   }
+}
+
+/** One corpus, or all whose names begin with it: `gateway`. */
+function named(name: string): readonly Corpus[] {
+  const one = corpora.filter((corpus) => corpus.name === name)
+  return one.length > 0 ? one : corpora.filter((corpus) => corpus.name.startsWith(`${name}-`))
 }
 
 function fail(text: string): void {

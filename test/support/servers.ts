@@ -35,6 +35,7 @@ export interface RealServer {
   readonly host: string
   /** Where it keeps its content. */
   readonly directory: string
+  readonly pid: number | undefined
   stop(): Promise<void>
 }
 
@@ -100,7 +101,14 @@ async function start(name: ServerName, program: string, options: ServerOptions):
     await stop()
     throw error
   }
-  return { name, url: `${options.tls ? 'https' : 'http'}://${host}`, host, directory: settings.data, stop }
+  return {
+    name,
+    url: `${options.tls ? 'https' : 'http'}://${host}`,
+    host,
+    directory: settings.data,
+    pid: child.pid,
+    stop,
+  }
 }
 
 interface Settings {

@@ -1,17 +1,23 @@
 /** Small manifests pulled by their tags: the gateway beside other registries that bring what is pulled. */
 
-import { Agent, get } from 'node:http'
-import { OCI_MANIFEST } from '../../../../src/core/manifest.ts'
 import { startServer } from '../../../support/servers.ts'
 import { pathOfTool } from '../../../support/tools.ts'
 import type { Corpus } from '../../corpus.ts'
 import { startDaemon } from '../../daemon.ts'
 import { pushLarge } from '../../large.ts'
+import { processorTimeOf } from '../../measure.ts'
+import { configuration } from './configuration.ts'
+import { evenly, most, once } from './load.ts'
 
 const MIB = 2 ** 20
 const TAGS = 20
 const PER_SECOND = 1000
 const CONNECTIONS = 32
+
+interface Measurable {
+  readonly url: string
+  readonly pid: number | undefined
+}
 
 export const gatewayManifests: Corpus = {
   name: 'gateway-manifests',
@@ -20,27 +26,42 @@ export const gatewayManifests: Corpus = {
     const lasting = bench.quick ? 2 : 10
     const source = await startServer('registry')
     const rows: string[][] = []
-    const measureOne = async (title: string, url: string): Promise<void> => {
-      const paths = Array.from({ length: TAGS }, (_, tag) => `${url}/v2/team/small/manifests/v${tag}`)
-      for (const path of paths) await warmed(path)
+    const measureOne = async (title: string, { url, pid }: Measurable): Promise<void> => {
+      const urls = Array.from({ length: TAGS }, (_, tag) => `${url}/v2/team/small/manifests/v${tag}`)
+      for (const each of urls) await warmed(each)
       for (let round = 1; round <= bench.rounds; round += 1) {
-        const { failed, times } = await load(paths, lasting)
+        const before = processorTimeOf(pid)
+        const { failed, times } = await evenly(urls, PER_SECOND, lasting)
+        const after = processorTimeOf(pid)
+        const cpu =
+          before === undefined || after === undefined
+            ? '–'
+            : `${(((after - before) * 1e6) / (PER_SECOND * lasting)).toFixed(0)} µs`
         const at = (part: number): string => `${(times[Math.ceil(part * times.length) - 1] ?? 0).toFixed(1)} ms`
-        rows.push([title, String(round), String(failed), at(0.5), at(0.99), at(1), `${await most(paths)}/s`])
+        rows.push([
+          title,
+          String(round),
+          String(failed),
+          at(0.5),
+          at(0.99),
+          at(1),
+          cpu,
+          `${await most(urls, CONNECTIONS, 2)}/s`,
+        ])
         bench.say(`${title}, round ${round}: p99 ${at(0.99)}`)
       }
     }
     try {
       for (let tag = 0; tag < TAGS; tag += 1) await pushLarge(source.url, 'team/small', `v${tag}`, 1, MIB)
       const destination = await startServer('registry')
-      const daemon = await startDaemon(bench.directory(), configuration(source.url, destination.url))
-      await measureOne('replicate', daemon.url)
+      const daemon = await startDaemon(bench.directory(), configuration(source, destination, '1m'))
+      await measureOne('replicate', daemon)
       await daemon.stop()
       await destination.stop()
       for (const name of ['registry', 'zot'] as const) {
         if (pathOfTool(name) === undefined) continue
         const proxy = await startServer(name, { proxy: source.url })
-        await measureOne(name === 'registry' ? 'distribution 3, proxy' : 'zot, on demand', proxy.url)
+        await measureOne(name === 'registry' ? 'distribution 3, proxy' : 'zot, on demand', proxy)
         await proxy.stop()
       }
     } finally {
@@ -49,7 +70,7 @@ export const gatewayManifests: Corpus = {
     return [
       {
         title: `${PER_SECOND} pulls a second of ${TAGS} small manifests by tag, for ${lasting} s`,
-        columns: ['server', 'round', 'failed', 'median', 'p99', 'longest', 'at most'],
+        columns: ['server', 'round', 'failed', 'median', 'p99', 'longest', 'CPU a pull', 'at most'],
         rows,
         notes: [
           'each pull is timed from when it was due, so that waiting counts',
@@ -60,77 +81,11 @@ export const gatewayManifests: Corpus = {
   },
 }
 
-interface Load {
-  readonly failed: number
-  /** Milliseconds, sorted. */
-  readonly times: readonly number[]
-}
-
-/** Asks at an even pace, whether answers come or not. */
-async function load(paths: readonly string[], lasting: number): Promise<Load> {
-  const agent = new Agent({ keepAlive: true })
-  const times: number[] = []
-  let failed = 0
-  const began = performance.now()
-  const asked: Promise<void>[] = []
-  const ask = async (number: number): Promise<void> => {
-    const due = began + (number / PER_SECOND) * 1000
-    if (await pulled(paths[number % paths.length] ?? '', agent)) times.push(performance.now() - due)
-    else failed += 1
-  }
-  while (asked.length < PER_SECOND * lasting) {
-    const due = Math.floor(((performance.now() - began) / 1000) * PER_SECOND)
-    while (asked.length < Math.min(due, PER_SECOND * lasting)) asked.push(ask(asked.length))
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-  await Promise.all(asked)
-  agent.destroy()
-  return { failed, times: times.sort((one, other) => one - other) }
-}
-
-/** Pulls a second of clients that do nothing else. */
-async function most(paths: readonly string[]): Promise<number> {
-  const agent = new Agent({ keepAlive: true })
-  const until = performance.now() + 2000
-  let count = 0
-  const client = async (): Promise<void> => {
-    while (performance.now() < until) if (await pulled(paths[count % paths.length] ?? '', agent)) count += 1
-  }
-  await Promise.all(Array.from({ length: CONNECTIONS }, client))
-  agent.destroy()
-  return Math.round(count / 2)
-}
-
 /** A first pull may take a while. */
-async function warmed(path: string): Promise<void> {
-  const agent = new Agent()
+async function warmed(url: string): Promise<void> {
   for (let attempt = 0; attempt < 50; attempt += 1) {
-    if (await pulled(path, agent)) return
+    if (await once(url)) return
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-  throw new Error(`${path} cannot be pulled`)
-}
-
-function pulled(path: string, agent: Agent): Promise<boolean> {
-  return new Promise((resolve) => {
-    const request = get(path, { agent, headers: { accept: OCI_MANIFEST } }, (response) => {
-      response.resume()
-      response.once('end', () => resolve(response.statusCode === 200))
-      response.once('error', () => resolve(false))
-    })
-    request.once('error', () => resolve(false))
-  })
-}
-
-function configuration(source: string, destination: string): string {
-  return `registries:
-  hub: { type: docker-registry, url: "${source}" }
-  mine: { type: docker-registry, url: "${destination}" }
-policies:
-  pulls:
-    source: { registry: hub, namespaces: [team] }
-    destination: { registry: mine, namespace: mirror }
-    triggers: [{ pull: true }]
-serve: { listen: "127.0.0.1:0" }
-`
+  throw new Error(`${url} cannot be pulled`)
 }
