@@ -317,6 +317,7 @@ export function createApp(options: AppOptions): App {
             }),
           commandEnv,
           elsewhere,
+          workers: async (given, signal) => (given.workers ? working.workers(signal, given) : undefined),
           trace: options.trace,
         },
       )

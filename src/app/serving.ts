@@ -33,6 +33,7 @@ export interface ServingParts extends Pick<RunningParts, 'guarded' | 'config' | 
   readonly trace: boolean | undefined
   /** The paths of files that the user named, and of the user's own configuration. */
   readonly filesOf: (files: readonly string[]) => readonly string[]
+  readonly workers: Program['workers']
   readonly desk: (files: readonly string[], paths: readonly string[]) => Desk
 }
 
@@ -116,6 +117,7 @@ function createProgram(
     open: pool.open,
     openAnew: pool.openAnew,
     typeOf: pool.typeOf,
+    workers: parts.workers,
     looks: createLooks({ pool, history, env: about.env, secrets: about.redactor.add, guarded: parts.guarded }),
   }
 }

@@ -8,14 +8,13 @@ import type { Carriers } from '../core/carrier.ts'
 import type { Context } from '../core/context.ts'
 import { ConfigurationError } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
-import type { Presence } from '../queue/protocol.ts'
+import type { ShownQueue } from '../core/worker.ts'
 import type { QueueServer } from '../queue/server.ts'
 import type { WorkerNews } from '../queue/worker/worker.ts'
 import type { Budgets, Connections, Timing } from './connections.ts'
 import type { RunningParts } from './running.ts'
 import { openSides } from './sides.ts'
 
-export type { Presence } from '../queue/protocol.ts'
 export type { WorkerNews } from '../queue/worker/worker.ts'
 
 export interface WorkRequest {
@@ -33,8 +32,8 @@ export interface WorkRequest {
 export interface Working {
   /** Takes tasks of runs elsewhere until the signal is aborted. Throws where the queue cannot be used. */
   work(request: WorkRequest): Promise<void>
-  /** The workers that are there. */
-  workers(signal: AbortSignal): Promise<readonly Presence[]>
+  /** The workers that are there, by the user's configuration or another one. Throws where the queue does not answer. */
+  workers(signal: AbortSignal, configuration?: Configuration): Promise<ShownQueue>
 }
 
 export interface WorkingParts {
@@ -109,11 +108,11 @@ export function createWorking(parts: WorkingParts): {
           guarded,
         })
       },
-      async workers(signal) {
-        const settings = settingsOf(await parts.configuration([], { workers: true }))
+      async workers(signal, given) {
+        const settings = settingsOf(given ?? (await parts.configuration([], { workers: true })))
         const { server } = await opened(settings, signal)
-        const { presentWorkers } = await import('../queue/present.ts')
-        return presentWorkers(server.client, server.keys)
+        const { shownWorkers } = await import('../queue/present.ts')
+        return { queue: settings.shown, name: settings.name, workers: await shownWorkers(server, signal) }
       },
     },
     async elsewhere(configuration, ctx) {

@@ -12,6 +12,8 @@ export interface BlobInFlight {
   readonly size: number
   /** Bytes that the destination has, those of an earlier run included. */
   readonly bytes: number
+  /** What carries it, where that is not the process of the run. */
+  readonly worker?: string
 }
 
 /** Sizes in bytes. */
@@ -67,8 +69,8 @@ export function createTally(): Tally {
         if (event.task.status !== 'pending') measured.add(event.task.id)
         return true
       case 'blob-started': {
-        const { id, name, digest, size } = event
-        blobs.set(id, { id, name, digest, size, bytes: 0 })
+        const { id, name, digest, size, worker } = event
+        blobs.set(id, { id, name, digest, size, bytes: 0, ...(worker === undefined ? {} : { worker }) })
         return true
       }
       case 'blob-offset':

@@ -12,6 +12,7 @@ import type { Policy } from '../core/policy.ts'
 import type { Registry } from '../core/registry.ts'
 import type { ArtifactEvent, PolicyOutcome, RunOptions } from '../core/requests.ts'
 import type { TriggerKind } from '../core/states.ts'
+import type { ShownQueue } from '../core/worker.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import type { Outside } from '../engine/notify/send.ts'
 import type { Again } from '../engine/run/again.ts'
@@ -55,6 +56,8 @@ export interface Program {
   redact(text: string): string
   typeOf(registry: Registry): Promise<AdapterType>
   readonly looks: Looks
+  /** Who takes tasks on other machines; undefined where the configuration names no queue. Throws where it does not answer. */
+  workers(configuration: Configuration, signal: AbortSignal): Promise<ShownQueue | undefined>
 }
 
 /** The configuration in force. A part reads it anew each time: it is replaced as a whole. */

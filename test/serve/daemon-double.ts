@@ -103,6 +103,7 @@ export async function daemonDouble(
       openAnew: program.open ?? nothing,
       typeOf: nothing,
       looks: noLooks,
+      workers: async () => undefined,
       ...program,
     },
     current: () => ({ configuration, settings: configuration.serve, broken: undefined }),

@@ -73,6 +73,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
     openAnew: given.program?.open ?? unused,
     typeOf: unused,
     looks: noLooks,
+    workers: unused,
     ...given.program,
   }
   const ending = new AbortController()

@@ -1,8 +1,9 @@
 /** `replicate worker` takes tasks of other machines' runs; `replicate workers list` says who does. */
 
-import type { Presence, WorkerNews } from '../../app/workers.ts'
+import type { WorkerNews } from '../../app/workers.ts'
 import { plural } from '../../core/plural.ts'
 import { formatBytes } from '../../core/size.ts'
+import type { ShownWorker } from '../../core/worker.ts'
 import type { WorkerFlags } from '../options.ts'
 import { formatClock, formatRecent, printable } from '../render/format.ts'
 import { jsonLine } from '../render/json.ts'
@@ -54,18 +55,14 @@ function textOf(news: WorkerNews): string {
 }
 
 export async function list(session: Session): Promise<number> {
-  const workers = await (await session.app()).workers(session.signal)
-  print(session, workers.map(documentOf), () =>
+  const { workers } = await (await session.app()).workers(session.signal)
+  print(session, workers, () =>
     workers.length === 0 ? 'no worker is there; `replicate worker` starts one\n' : workersTable(workers, session),
   )
   return 0
 }
 
-function documentOf({ name, host, version, concurrency, tasks, bytes_per_second, since, draining }: Presence) {
-  return { name, host, version, concurrency, tasks, bytes_per_second, since, draining }
-}
-
-function workersTable(workers: readonly Presence[], { stdout, colors, timer }: Session): string {
+function workersTable(workers: readonly ShownWorker[], { stdout, colors, timer }: Session): string {
   const right = { align: 'right' } as const
   const now = timer.now()
   return renderTable(

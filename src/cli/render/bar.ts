@@ -53,14 +53,15 @@ export function overallLine(reading: Reading, width: number, colors: Colors): { 
 
 /** The line of a blob. `isOneOfSeveral`: others of the same task are in flight, so its digest tells which it is. */
 export function slotLine(
-  { name, digest, size, bytes }: BlobInFlight,
+  { name, digest, size, bytes, worker }: BlobInFlight,
   isOneOfSeveral: boolean,
   cells: number,
   width: number,
   colors: Colors,
 ): string {
   const layer = isOneOfSeveral ? `${digestParts(digest).hex.slice(0, 12)}${GAP}` : ''
-  const numbers = `${formatBytes(bytes).padStart(10)} of ${formatBytes(size).padStart(10)}${GAP}${layer}`
+  const carrier = worker === undefined ? '' : `${printable(worker)}${GAP}`
+  const numbers = `${formatBytes(bytes).padStart(10)} of ${formatBytes(size).padStart(10)}${GAP}${carrier}${layer}`
   const room = width - numbers.length - (cells > 0 ? cells + GAP.length : 0)
   const text = numbers + truncateLeft(printable(name), Math.max(0, room))
   return barLine(size > 0 ? bytes / size : 1, text.trimEnd(), cells, width, colors)

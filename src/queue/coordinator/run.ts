@@ -11,6 +11,7 @@ import type { RunTask } from '../../engine/run/runner.ts'
 import { watchContact } from '../contact.ts'
 import { fromWire } from '../errors.ts'
 import { forgetOldRuns, forgetRun } from '../forget.ts'
+import { atMost } from '../patience.ts'
 import { FORMAT, type TaskEnd, type TaskJob, taskEnd } from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
 import { Given } from './given.ts'
@@ -43,6 +44,7 @@ const MOST_GIVEN = 1000
 const LEAST_GIVEN = 32
 /** A task that so many workers gave back is given to none. */
 const MOST_REFUSALS = 100
+const FAREWELL = 10_000
 
 async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context): Promise<TasksElsewhere> {
   const { server } = tools
@@ -178,7 +180,8 @@ async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context
     for (const stop of repeats) stop()
     contact.end()
     told.end()
-    await settled(async () => {
+    // What the server cannot forget now expires.
+    await atMost(FAREWELL, async () => {
       await events.close()
       if (contact.lost) return
       await forgetRun(server, id, queue)
@@ -237,9 +240,4 @@ function once(tell: (worker: string, error: unknown) => void): (worker: string, 
     told.add(key)
     tell(worker, error)
   }
-}
-
-/** What the server cannot forget now expires. */
-async function settled(work: () => Promise<void>): Promise<void> {
-  await Promise.race([work().catch(() => {}), pause(10_000, undefined, { ref: false })])
 }

@@ -11,6 +11,7 @@ import { type Endpoint, ManifestMemory, type Route } from '../../engine/endpoint
 import type { ImageTools } from '../../engine/images/tools.ts'
 import { createRunner, type Done, type RunTask } from '../../engine/run/runner.ts'
 import { toWire } from '../errors.ts'
+import { atMost } from '../patience.ts'
 import { FORMAT, type RunRecord, type TaskEnd, taskJob } from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
 import { LOCK, RENEW, STALLED_CHECK, watchLocks } from './locks.ts'
@@ -55,6 +56,8 @@ export interface JoinedRun {
 
 /** How often a task may lose its worker before it has failed. */
 const MOST_STALLS = 5
+/** Milliseconds that tasks take which were told to end, and the last words to the server. */
+const GRACE = 5000
 
 export async function joinRun(first: RunRecord, tools: JoinTools): Promise<JoinedRun> {
   const { server, name, redact, grace } = tools
@@ -67,6 +70,9 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const giveBack = new AbortController()
   /** By job: aborted where its lock is lost. */
   const locks = new Map<string, AbortController>()
+  /** Fulfilled when it leaves, and has no task any more. */
+  const idle = Promise.withResolvers<void>()
+  let leaving = false
   const reporter = createReporter(client, names.told, name)
   /** What manifests were called, by their digests. */
   const named = new Map<string, ContentName>()
@@ -84,6 +90,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   })
 
   async function run(job: Job, token: string): Promise<TaskEnd> {
+    if (leaving) return giveJobBack(job, token)
     const parsed = taskJob.safeParse(job.data)
     const done: Done = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
     const report = reporter.begin(String(job.id), token, done)
@@ -112,14 +119,20 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
         ...report.rest(),
       }
     } catch (error) {
-      // Another worker gets it at once, unless it has it already.
-      await job.moveToWait(token).catch(() => {})
-      throw error
+      if (!(error instanceof WaitingError)) throw error
+      return await giveJobBack(job, token)
     } finally {
       report.end()
       watched.finish(job)
       locks.delete(String(job.id))
+      if (leaving && locks.size === 0) idle.resolve()
     }
+  }
+
+  /** Another worker gets it at once, unless it has it already. */
+  async function giveJobBack(job: Job, token: string): Promise<never> {
+    await job.moveToWait(token).catch(() => {})
+    throw new WaitingError()
   }
 
   async function failureOf(work: () => Promise<void>): Promise<TaskEnd['error']> {
@@ -185,9 +198,13 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     },
     async leave(milliseconds) {
       await worker.pause(true)
+      leaving = true
+      if (locks.size === 0) idle.resolve()
       const timer = setTimeout(() => giveBack.abort(new CancelledError('the worker ends', 1)), milliseconds)
-      await worker.close()
+      // Tasks that are given back end at once.
+      await atMost(milliseconds + GRACE, () => idle.promise)
       clearTimeout(timer)
+      await atMost(GRACE, () => worker.close())
       watched.end()
       reporter.end()
       await release()

@@ -6,6 +6,7 @@ import { messageOf } from '../../core/errors.ts'
 import { createSlots } from '../../transfer/job.ts'
 import { createThrottle } from '../../transfer/throttle.ts'
 import { watchContact } from '../contact.ts'
+import { atMost } from '../patience.ts'
 import { redisTime } from '../present.ts'
 import { anyFormat, FORMAT, type Presence, type RunRecord, readAs, runRecord } from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
@@ -45,6 +46,8 @@ const OVER_AFTER = 5000
 /** How long a run without its coordinator is kept. */
 const ORPHAN_AFTER = 30_000
 const MOST_RUNS = 200
+/** For what is only polite. */
+const FAREWELL = 2000
 
 /** Throws where the queue cannot be used. */
 export async function work(tools: WorkTools): Promise<void> {
@@ -192,20 +195,20 @@ export async function work(tools: WorkTools): Promise<void> {
   await aborted(signal)
   listen({ type: 'draining', tasks: tasks() })
   for (const run of runs.keys()) leave(run, tools.drain)
-  await show().catch(() => {})
+  await atMost(FAREWELL, show)
   await Promise.allSettled(leaving)
   clearInterval(timer)
   contact.end()
-  await Promise.race([goodbye(), new Promise((resolve) => setTimeout(resolve, 2000).unref())])
+  await atMost(FAREWELL, goodbye)
 
   async function goodbye(): Promise<void> {
-    await client.del(keys.worker(id)).catch(() => {})
-    await client.zrem(keys.workers, id).catch(() => {})
+    await client.del(keys.worker(id))
+    await client.zrem(keys.workers, id)
   }
 }
 
-/** For as long as tasks take. */
-const LONGEST = 2 ** 31 - 1
+/** For as long as tasks take; within what timers know. */
+const LONGEST = 20 * 24 * 60 * 60 * 1000
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

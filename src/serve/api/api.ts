@@ -30,6 +30,7 @@ import { addRegistries } from './routes/registries.ts'
 import { addSchedule } from './routes/schedule.ts'
 import { addSession } from './routes/session.ts'
 import { addStart } from './routes/start.ts'
+import { addWorkers } from './routes/workers.ts'
 import { createRowStreams } from './stream/rows.ts'
 import { answerUnknown } from './unknown.ts'
 
@@ -78,6 +79,7 @@ export async function startApi(daemon: Daemon): Promise<Part> {
       addPreview(app, daemon, streams)
       addAdapters(app, daemon, streams)
       addSchedule(app, daemon)
+      addWorkers(app, daemon)
       addAbout(app, daemon)
       app.route({
         method: 'GET',

@@ -65,6 +65,7 @@ async function looking(
           again: unused,
           typeOf: unused,
           looks: noLooks,
+          workers: async () => undefined,
         },
         events: {
           take(_registry, events) {
