@@ -46,6 +46,13 @@ export function origin(text: string): string {
   return url.origin
 }
 
+/** Into how many parts a run is divided. */
+export function shards(text: string): number {
+  const count = positiveInteger(text)
+  if (count < 2 || count > 1000) throw new InvalidArgumentError('It must be a whole number from 2 to 1000.')
+  return count
+}
+
 /** `I/N`: the I-th of N parts. */
 export function shard(text: string): { readonly index: number; readonly count: number } {
   const value = parseShard(text)

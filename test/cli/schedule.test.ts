@@ -1,5 +1,6 @@
 /** The coming times of policies, and what crontabs, timers and cluster jobs are made of them. */
 
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
@@ -230,6 +231,23 @@ describe('cron jobs of Kubernetes', () => {
       '--trigger',
       'schedule',
     ])
+  })
+
+  test('are Indexed Jobs of parts, each with a history of its own', () => {
+    const { text } = exported('kubernetes', entriesOf(nightly), { ...place, shards: 3 })
+    const [, job] = text.split('---\n')
+    const { spec } = parse(job ?? '').spec.jobTemplate
+    expect(spec).toMatchObject({ completionMode: 'Indexed', completions: 3, parallelism: 3, backoffLimit: 0 })
+    const [container] = spec.template.spec.containers
+    expect(container.command).toEqual(['sh', '-c'])
+    const said = (index: number): string => {
+      const line = container.args[0].replace(/^exec replicate/, "printf '%s\n'")
+      return execFileSync('sh', ['-c', line], { env: { JOB_COMPLETION_INDEX: String(index) }, encoding: 'utf8' })
+    }
+    expect(said(0)).toContain('--home\n/var/lib/replicate/0\n')
+    expect(said(0)).toMatch(/--shard\n1\/3\n$/)
+    expect(said(2)).toMatch(/--shard\n3\/3\n$/)
+    expect(text).toContain('ReadWriteMany')
   })
 
   test('have names that a cluster takes, whatever the policy is called', () => {

@@ -7,7 +7,7 @@ import type { ValidateFlags } from '../commands/policies/policies.ts'
 import type { PastFlags } from '../commands/schedule/past.ts'
 import type { ExportFlags, NextFlags } from '../commands/schedule/schedule.ts'
 import type { YesFlag } from '../prompt/prompt.ts'
-import { collect, duration, filterSetting, positiveInteger, regexSetting } from '../values.ts'
+import { collect, duration, filterSetting, positiveInteger, regexSetting, shards } from '../values.ts'
 import { example, type Start } from './command.ts'
 
 export function addPolicies(program: Command, start: Start): void {
@@ -243,6 +243,9 @@ export function addSchedule(program: Command, start: Start): void {
     .addOption(
       new Option('--format <format>', 'what for').choices(['crontab', 'systemd', 'kubernetes']).makeOptionMandatory(),
     )
+    .addOption(
+      new Option('--shards <n>', 'of kubernetes: an Indexed Job whose pods each run one of N parts').argParser(shards),
+    )
     .action((names: string[], flags: ExportFlags) =>
       start(exporting)(async (session) => (await load()).exportSchedules(session, names, flags)),
     )
@@ -250,5 +253,6 @@ export function addSchedule(program: Command, start: Start): void {
     exporting,
     'replicate schedule export --format crontab',
     'replicate schedule export --format kubernetes base-images | kubectl apply -f -',
+    'replicate schedule export --format kubernetes --shards 4',
   )
 }

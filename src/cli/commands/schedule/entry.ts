@@ -21,6 +21,8 @@ export interface Place {
   readonly timezone: string
   /** That the configuration reads from the environment. */
   readonly variables: readonly string[]
+  /** Into how many parts each run is divided, where that is wanted. */
+  readonly shards?: number | undefined
 }
 
 /** The arguments that run one policy, with paths as they are where it runs. */

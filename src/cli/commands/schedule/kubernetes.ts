@@ -17,6 +17,7 @@ export function cronJobs(entries: readonly Entry[], place: Place): string {
   const mounted = (file: string): string => `${CONFIG}/${keys.get(file) ?? ''}`
   const jobs = entries.map(({ policy, schedule }, index) =>
     cronJob({
+      shards: place.shards,
       name: names[index] ?? '',
       policy: policy.name,
       schedule: cronFields(schedule.fields),
@@ -29,10 +30,10 @@ export function cronJobs(entries: readonly Entry[], place: Place): string {
       }),
     }),
   )
-  return [...head(keys, place.variables), ...jobs.map((job) => `---\n${job}`)].join('\n')
+  return [...head(keys, place), ...jobs.map((job) => `---\n${job}`)].join('\n')
 }
 
-function head(keys: ReadonlyMap<string, string>, variables: readonly string[]): readonly string[] {
+function head(keys: ReadonlyMap<string, string>, { variables, shards }: Place): readonly string[] {
   const sources = [...keys].map(([file, key]) => shellWord(`--from-file=${key}=${file}`)).join(' ')
   const literals = variables.map((name) => `--from-literal=${name}=…`).join(' ')
   return [
@@ -40,7 +41,7 @@ function head(keys: ReadonlyMap<string, string>, variables: readonly string[]): 
     `#   set \`image\` to one that has the program (npm install --global ${metadata.name})`,
     `#   kubectl create configmap replicate-config ${sources}`,
     ...(variables.length > 0 ? [`#   kubectl create secret generic replicate ${literals}`] : []),
-    '#   a PersistentVolumeClaim `replicate-home`, which keeps the history',
+    `#   a PersistentVolumeClaim \`replicate-home\`, which keeps ${shards === undefined ? 'the history' : 'a history of each part: all pods mount it (ReadWriteMany)'}`,
     '# Files that the configuration names, such as certificates and layouts, must be mounted too.',
   ]
 }
@@ -52,10 +53,12 @@ interface Job {
   readonly timezone: string
   readonly overlap: 'Allow' | 'Forbid'
   readonly words: readonly string[]
+  readonly shards: number | undefined
 }
 
 /** JSON's strings are YAML's, too. */
-function cronJob({ name, policy, schedule, timezone, overlap, words }: Job): string {
+function cronJob({ name, policy, schedule, timezone, overlap, words, shards }: Job): string {
+  const [command, args] = shards === undefined ? [['replicate'], words] : shardCommand(words, shards)
   return `apiVersion: batch/v1
 kind: CronJob
 metadata:
@@ -70,14 +73,14 @@ spec:
   jobTemplate:
     spec:
       backoffLimit: 0
-      template:
+${shards === undefined ? '' : indexed(shards)}      template:
         spec:
           restartPolicy: Never
           containers:
             - name: replicate
               image: registry.example.com/replicate:${metadata.version}
-              command: ["replicate"]
-              args: [${words.map((word) => JSON.stringify(word)).join(', ')}]
+              command: ${listed(command)}
+              args: ${listed(args)}
               envFrom:
                 - secretRef: { name: replicate, optional: true }
               volumeMounts:
@@ -89,6 +92,24 @@ spec:
             - name: home
               persistentVolumeClaim: { claimName: replicate-home }
 `
+}
+
+function listed(words: readonly string[]): string {
+  return `[${words.map((word) => JSON.stringify(word)).join(', ')}]`
+}
+
+function indexed(shards: number): string {
+  return `      completionMode: Indexed
+      completions: ${shards}
+      parallelism: ${shards}
+`
+}
+
+/** Pods are counted from 0, parts from 1. Each has a history of its own, as a policy runs once at a time in one. */
+function shardCommand(words: readonly string[], shards: number): readonly [readonly string[], readonly string[]] {
+  const own = words.map((word) => (word === HOME ? `"${HOME}/$JOB_COMPLETION_INDEX"` : shellWord(word)))
+  const line = `exec replicate ${own.join(' ')} --shard "$((JOB_COMPLETION_INDEX + 1))/${shards}"`
+  return [['sh', '-c'], [line]]
 }
 
 function keyOf(file: string, index: number): string {

@@ -49,14 +49,19 @@ export async function next(session: Session, targets: readonly string[], { count
 
 export interface ExportFlags {
   readonly format: Format
+  /** Into how many parts each run is divided. */
+  readonly shards?: number
 }
 
 /** Prints what is to be installed; installs nothing. */
 export async function exportSchedules(
   session: Session,
   targets: readonly string[],
-  { format }: ExportFlags,
+  { format, shards }: ExportFlags,
 ): Promise<number> {
+  if (shards !== undefined && format !== 'kubernetes') {
+    throw new ConfigurationError('--shards is for --format kubernetes: one pod runs each part')
+  }
   const selection = await selectOffline(session, targets)
   const entries = selection.policies.flatMap((policy) => schedulesOf(policy).map((schedule) => ({ policy, schedule })))
   if (entries.length === 0) {
@@ -71,6 +76,7 @@ export async function exportSchedules(
     fileOf: (policy) => fileOf(selection, policy),
     timezone: localTimezone(),
     variables: variablesOf(selection, session.env),
+    shards,
   })
   for (const warning of warnings) session.stderr.write(`${session.errorColors.yellow('warning:')} ${warning}\n`)
   session.stdout.write(text)
