@@ -8,6 +8,7 @@ import type { Context } from '../src/core/context.ts'
 import { CredentialError, RegistryError } from '../src/core/errors.ts'
 import { foreignName, parseJson } from '../src/core/foreign.ts'
 import type { HttpRequest, HttpResponse } from '../src/core/http.ts'
+import { plural } from '../src/core/plural.ts'
 import type { Credential } from '../src/core/registry.ts'
 import { backoff } from '../src/core/retry.ts'
 import { ATTEMPTS } from '../src/http/retry.ts'
@@ -119,7 +120,7 @@ export function openCloud(facts: CloudFacts, key: () => Promise<CloudKey>, api: 
       })
     const value = jsonOf(Buffer.from(await response.bytes(ANSWER_SIZE)).toString('utf8'))
     const refused = facts.refusalIn(value)
-    if (refused || response.status >= 400) throw meaningOf(facts, call, refused, response.status)
+    if (refused || response.status >= 400) throw meaningOf(facts, call, refused, response)
     const parsed = form.safeParse(value)
     if (parsed.success) return { value: parsed.data, response }
     const [issue] = parsed.error.issues
@@ -167,7 +168,7 @@ function meaningOf(
   facts: CloudFacts,
   { method = 'GET', path, what, operation }: CloudCall<unknown>,
   refused: CloudRefusal | undefined,
-  status: number,
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
 ): Error {
   const { name, codes, permission } = facts
   const { code = '', message = '' } = refused ?? {}
@@ -176,7 +177,9 @@ function meaningOf(
   const is = (kind: keyof CloudFacts['codes']): boolean => code !== '' && codes[kind]?.test(code) === true
   if (is('wrong') || (status === 401 && !is('denied'))) {
     return new CredentialError(`${name} refused the access key: ${why}`, {
-      hint: 'check the access key and its secret, also that the clock of this machine is right; a temporary key needs the token of its session, too',
+      hint:
+        clockHint(headers.date) ??
+        'check the access key and its secret; a temporary key needs the token of its session, too',
     })
   }
   const details = { method, path, codes: code ? [foreignName(line(code))] : [] }
@@ -190,6 +193,16 @@ function meaningOf(
   const known = is('missing') ? 404 : is('taken') ? 409 : status
   const hint = hintFor(facts, `${code} ${message}`)
   return new RegistryError(text, { ...details, status: known, hint, retryable: false })
+}
+
+/** Minutes by which clocks may differ: signatures with an older date are refused. */
+const MOST_SKEW = 5
+
+/** Undefined where the clocks agree, or the answer has no date. */
+function clockHint(date: string | undefined): string | undefined {
+  const minutes = Math.round((Date.parse(date ?? '') - Date.now()) / 60_000)
+  if (!(Math.abs(minutes) >= MOST_SKEW)) return undefined
+  return `set the clock of this machine: it is ${plural(Math.abs(minutes), 'minute')} ${minutes > 0 ? 'slow' : 'fast'}, and a signature holds for a few`
 }
 
 /** One line without control characters, which a terminal would obey. */

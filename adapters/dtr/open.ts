@@ -42,7 +42,8 @@ async function* listRepositories(wanted: Wanted, dtr: Dtr, ctx: Context): AsyncI
     })
   }
   const tops = topsOf(wanted)
-  if (!tops) return yield* dtr.repositories(undefined, ctx)
+  // Beyond a few, one list of all costs less.
+  if (!tops || tops.length > MOST_ACCOUNTS) return yield* dtr.repositories(undefined, ctx)
   for (const account of tops) {
     try {
       yield* dtr.repositories(account, ctx)
@@ -51,6 +52,8 @@ async function* listRepositories(wanted: Wanted, dtr: Dtr, ctx: Context): AsyncI
     }
   }
 }
+
+const MOST_ACCOUNTS = 10
 
 async function* listTags(
   repository: string,

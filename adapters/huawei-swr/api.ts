@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import type { AdapterTools } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
-import { isNotFound, RegistryError, UnsupportedError } from '../../src/core/errors.ts'
+import { CredentialError, isNotFound, RegistryError, UnsupportedError } from '../../src/core/errors.ts'
 import type { Registry } from '../../src/core/registry.ts'
 import { askJson } from '../../src/oci/registry/pages.ts'
 import { doing, restated } from '../../src/oci/registry/restate.ts'
@@ -27,6 +27,8 @@ export interface Swr {
   tags(repository: string, ctx: Context): AsyncIterable<Tag>
   /** Only with a key. What is gone is deleted already. */
   deleteTag(repository: string, tag: string, ctx: Context): Promise<void>
+  /** What a refusal of the registry means: one of a missing organization is told as if the account had no right to it. */
+  meaning(error: unknown, repository: string, ctx: Context): Promise<unknown>
   /** Creates it unless it exists. Throws where another customer has the name. */
   ensureOrganization(name: string, ctx: Context): Promise<void>
 }
@@ -177,6 +179,15 @@ export function openSwr(registry: Registry, tools: AdapterTools): Swr {
         if (!isNotFound(error)) throw error
       }
     },
+    async meaning(error, repository, ctx) {
+      if (!(error instanceof CredentialError) || error.missing) return hinted(error)
+      const [organization = ''] = repository.split('/')
+      if (await exists(organization, ctx).catch(() => true)) return error
+      return new RegistryError(`there is no organization ${organization}, or another customer has it`, {
+        ...{ status: 404, method: 'GET', path: `/v2/${repository}`, cause: error },
+        hint: 'create it, or leave `destination.create` on',
+      })
+    },
     async ensureOrganization(name, ctx) {
       try {
         await ensured(
@@ -217,7 +228,7 @@ function cannotList(): UnsupportedError {
 }
 
 /** What the basic edition cannot read is told in words that do not say so. */
-export function hinted(error: unknown): unknown {
+function hinted(error: unknown): unknown {
   if (!(error instanceof RegistryError) || error.method !== 'PUT') return error
   const isRefused = error.codes.includes('MANIFEST_INVALID') || /fail to parse 'manifest\.json'/.test(error.message)
   if (!isRefused) return error

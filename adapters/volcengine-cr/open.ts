@@ -32,10 +32,17 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
     async ensureRepository(repository, ctx) {
       if (await instance.hasKey()) await instance.ensureRepository(repository, ctx)
     },
-    repositories: (wanted, ctx) => instance.repositories(topsOf(wanted), ctx),
+    repositories: (wanted, ctx) => instance.repositories(few(topsOf(wanted)), ctx),
     listTags: (name, ctx) => listTags(name, instance, adapter.repository(name), ctx),
   }
 }
+
+/** A filter that is too long may be refused: then all are listed. */
+function few(namespaces: readonly string[] | undefined): readonly string[] | undefined {
+  return namespaces && namespaces.length <= MOST_NAMESPACES ? namespaces : undefined
+}
+
+const MOST_NAMESPACES = 20
 
 async function* listTags(
   repository: string,

@@ -10,6 +10,7 @@ import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type FakeSwr, HUAWEI_KEY, LOGIN, type SwrOptions, startSwr, TEMPORARY } from '../fakes/huawei-swr.ts'
 import { image, index } from '../support/images.ts'
+import { startMemoryRegistry } from '../support/memory-registry.ts'
 import { availableServers, startServer } from '../support/servers.ts'
 
 describeAdapter('huawei-swr', () => startSwr(), {
@@ -112,6 +113,31 @@ test('with the password of docker login alone it lists, creates, and moves conte
   expect(it.requests?.().filter((line) => line.includes('/v2/manage/'))).toEqual([])
 })
 
+test('a missing organization, which the registry tells as a missing right, is created by a run and named by a push', async () => {
+  const it = await swr()
+  const mine = await startMemoryRegistry()
+  onTestFinished(() => mine.close())
+  for (const tag of ['v1', 'v2']) mine.add('mirror/app', image(), tag)
+  const { registry } = without(it)
+  const work = workplace({ ...asLogin, SECRET: HUAWEI_KEY.secret })
+  for (const [server, source, to] of [
+    [{ ...it, registry }, 'mine/mirror/app:v1', 'first'],
+    [{ ...it, registry }, 'mine/mirror/app', 'second'],
+    [it, 'mine/mirror/app:v1', 'third'],
+  ] as const) {
+    const { outcome } = await work.run(policyWith(server, mine.url, source, `it/${to}`))
+    expect(outcome.exitCode).toBe(0)
+    expect(it.organizations.has(to)).toBe(true)
+  }
+  const { endpoint, ctx } = await connect(it)
+  const store = endpoint.adapter.repository('missing/app')
+  expect(await store.resolve('v1', ctx)).toBeUndefined()
+  await expect(push(endpoint, 'missing/app', 'v1', image(), ctx)).rejects.toMatchObject({
+    status: 404,
+    hint: expect.stringContaining('destination.create'),
+  })
+})
+
 test('is not asked for lists anonymously, and says what to do', async () => {
   const it = await swr()
   const { endpoint, ctx } = await connect(without(it))
@@ -155,13 +181,13 @@ test('where the key may not list tags the registry does, and a missing permissio
   })
 })
 
-test('a clock that is wrong is told as a refused key, with what to check', async () => {
-  const it = await swr({ now: () => Date.now() + 20 * 60_000 })
+test('a clock that is wrong is told, and not the key', async () => {
+  const it = await swr({ clock: 20 * 60_000 })
   const { endpoint, ctx } = await connect(it)
   await expect(digestsIn(endpoint, 'contract/app', ctx)).rejects.toMatchObject({
     code: 'credential',
     message: expect.stringContaining('APIGW.0301'),
-    hint: expect.stringContaining('clock'),
+    hint: expect.stringContaining('20 minutes slow'),
   })
 })
 

@@ -83,7 +83,6 @@ export async function startDtr(options: DtrOptions = {}): Promise<FakeDtr> {
     if (!scopes) throw new Refusal(401, 'UNAUTHORIZED', 'authentication required', { headers })
     for (const needed of neededScopes(call)) {
       const [, name, actions = ''] = needed.split(':')
-      if (name && !content.repositories.has(name) && actions === 'pull') continue
       const had = scopes.flatMap((scope) =>
         scope.split(':')[1] === name ? (scope.split(':')[2] ?? '').split(',') : [],
       )

@@ -28,8 +28,8 @@ export interface SwrOptions {
   readonly foreign?: readonly string[]
   /** The first parts of paths of the API that the key may not use. */
   readonly denied?: RegExp
-  /** By the service's clock, in milliseconds since 1970. */
-  readonly now?: () => number
+  /** How many milliseconds its clock is ahead. */
+  readonly clock?: number
 }
 
 export interface FakeSwr extends AdapterUnderTest {
@@ -56,6 +56,7 @@ class ApiRefusal extends Error {
 }
 
 export async function startSwr(options: SwrOptions = {}): Promise<FakeSwr> {
+  const now = (): number => Date.now() + (options.clock ?? 0)
   const switches = createSwitches()
   const organizations = new Set(['contract'])
   const foreign = new Set(options.foreign ?? [])
@@ -130,14 +131,14 @@ export async function startSwr(options: SwrOptions = {}): Promise<FakeSwr> {
   async function manage(call: Call): Promise<Reply> {
     const body = await bodyOf(call)
     try {
-      const key = signer(call, body, (options.now ?? Date.now)())
+      const key = signer(call, body, now())
       if (options.denied?.test(`${call.method} ${call.url.pathname}`))
         throw new ApiRefusal(403, 'SVCSTG.SWR.4030000', 'Forbidden: no permission', 'array')
       if (call.headers['content-type']?.startsWith('application/json') !== true)
         throw new ApiRefusal(400, 'SVCSTG.SWR.4000001', 'content type')
       return answer(call, body, key)
     } catch (error) {
-      if (error instanceof ApiRefusal) return error.reply
+      if (error instanceof ApiRefusal) return dated(error.reply, now())
       throw error
     }
   }
@@ -180,7 +181,7 @@ export async function startSwr(options: SwrOptions = {}): Promise<FakeSwr> {
       throw new ApiRefusal(400, 'SVCSTG.SWR.4000001', 'project')
     const auth = Buffer.from(`${project}@${key.id}X:${randomBytes(6).toString('hex')}`).toString('base64')
     temporary.add(`Basic ${auth}`)
-    const until = new Date((options.now ?? Date.now)() + 6 * 3_600_000).toISOString()
+    const until = new Date(now() + 6 * 3_600_000).toISOString()
     return json(
       200,
       { auths: { [content.host]: { auth } } },
@@ -273,6 +274,10 @@ export async function startSwr(options: SwrOptions = {}): Promise<FakeSwr> {
     },
     close: () => content.close(),
   }
+}
+
+function dated(reply: Reply, now: number): Reply {
+  return { ...reply, headers: { ...reply.headers, date: new Date(now).toUTCString() } }
 }
 
 const shown = (name: string) => ({ id: 1, name, creator_name: 'somebody', auth: 7 })
