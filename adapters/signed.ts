@@ -179,7 +179,7 @@ function meaningOf(
     return new CredentialError(`${name} refused the access key: ${why}`, {
       hint:
         clockHint(headers.date) ??
-        'check the access key and its secret; a temporary key needs the token of its session, too',
+        'check the access key and its secret, also that the clock of this machine is right; a temporary key needs the token of its session, too',
     })
   }
   const details = { method, path, codes: code ? [foreignName(line(code))] : [] }
