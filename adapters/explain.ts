@@ -1,8 +1,10 @@
 /** Tells a vendor's refusals in words that say what is missing. */
 
+import type { Adapter } from '../src/core/adapter.ts'
 import type { ContentStore } from '../src/core/content.ts'
 import type { Context } from '../src/core/context.ts'
 import { CredentialError, RegistryError } from '../src/core/errors.ts'
+import { restated } from '../src/oci/registry/restate.ts'
 
 /** What a call to a store needs to be allowed. */
 export type Right = 'pull' | 'list' | 'push' | 'delete'
@@ -68,4 +70,11 @@ export async function ifAllowed<T>(answer: Promise<T>): Promise<T | undefined> {
     if (error instanceof CredentialError || (error instanceof RegistryError && !error.retryable)) return undefined
     throw error
   }
+}
+
+/** The same adapter, whose repositories say what to do where a call is forbidden (403), as the answer to a HEAD says nothing. */
+export function hintedAdapter(adapter: Adapter, hint: string): Adapter {
+  const explain: Explain = (error) =>
+    error instanceof RegistryError && error.status === 403 ? restated(error, error.message, hint) : error
+  return { ...adapter, repository: (name) => explainedStore(adapter.repository(name), explain) }
 }
