@@ -1,6 +1,6 @@
 /** Lends the daemon what its API changes registries and policies with. */
 
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { editedText } from '../config/edit/edit.ts'
@@ -10,16 +10,16 @@ import { isMapping } from '../config/mapping.ts'
 import { loadOffline } from '../config/offline.ts'
 import type { PathOptions } from '../config/paths.ts'
 import { readFiles } from '../config/read.ts'
-import { type ConfigurationFile, contentOf, parseSource } from '../config/source.ts'
+import { type ConfigurationFile, jsonOf, parseSource } from '../config/source.ts'
 import type { PingStep } from '../core/adapter.ts'
 import type { Actor } from '../core/audit.ts'
 import type { Context } from '../core/context.ts'
-import { ConfigurationError, hasCode, messageOf } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
 import { type Keychain, KeychainError } from '../credentials/keychain.ts'
 import type { WrittenCredential } from '../credentials/kinds.ts'
 import type { Handshake } from '../http/trust/handshake.ts'
 import type { Desk, EditRequest, Plain } from '../serve/api/desk.ts'
+import { keepAuthority } from './trust/authority.ts'
 
 export interface DeskParts extends PathOptions, Omit<LoadOptions, 'env' | 'cwd'> {
   /** As the user wrote them. */
@@ -62,10 +62,11 @@ export function createDesk(parts: DeskParts): Desk {
     etag: fileEtag,
     async written(kind, name, file) {
       const found = (await read()).find(({ path }) => path === file)
-      const content = found && contentOf(parseSource(found, parts.cwd).source)
+      const content = found && jsonOf(parseSource(found, parts.cwd).source)
       const section = isMapping(content) ? content[kind] : undefined
       const value = isMapping(section) && Object.hasOwn(section, name) ? section[name] : undefined
-      return value === undefined ? undefined : plain(value)
+      // Our own reading of a file: text, switches, numbers, lists and mappings.
+      return value as Plain | undefined
     },
     yaml: (kind, name, value) => editedText({ path: '-', text: '' }, [{ set: [kind, name], to: value }], parts.cwd),
     edit(edits, request) {
@@ -106,10 +107,15 @@ export function createDesk(parts: DeskParts): Desk {
     },
     async keep(registry, entered) {
       try {
+        const before = (await keychain.entries()).get(registry.name)
         await keychain.store(registry, entered satisfies WrittenCredential)
-        return true
+        return async () => {
+          const address = before?.address === undefined ? {} : { url: before.address }
+          if (before) await keychain.store({ name: registry.name, ...address }, before)
+          else await keychain.remove(registry.name)
+        }
       } catch (error) {
-        if (error instanceof KeychainError && error.absent) return false
+        if (error instanceof KeychainError && error.absent) return undefined
         throw error
       }
     },
@@ -121,35 +127,9 @@ export function createDesk(parts: DeskParts): Desk {
         return false
       }
     },
-    keepAuthority,
+    async keepAuthority(file, registry, pem) {
+      const { path, undo } = await keepAuthority(dirname(file), registry, pem)
+      return { path: `./${basename(path)}`, undo }
+    },
   }
-}
-
-/** Under a name that is free, or that has the same. Relative to the file. */
-async function keepAuthority(file: string, registry: string, pem: string): Promise<string> {
-  const folder = dirname(file)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  for (let at = 1; ; at += 1) {
-    const path = join(folder, `${registry}-ca${at === 1 ? '' : `-${at}`}.pem`)
-    try {
-      await writeFile(path, pem, { flag: 'wx', mode: 0o644 })
-      return `./${basename(path)}`
-    } catch (cause) {
-      if (!hasCode(cause, 'EEXIST') || at > 100) {
-        throw new ConfigurationError(`cannot write ${path}: ${messageOf(cause)}`, { cause })
-      }
-      if ((await readFile(path, 'utf8').catch(() => '')) === pem) return `./${basename(path)}`
-    }
-  }
-}
-
-/** What a file has is text, lists and mappings: its switches and numbers are those of JSON here. */
-function plain(value: unknown): Plain {
-  if (Array.isArray(value)) return value.map(plain)
-  if (isMapping(value)) {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
-  }
-  if (value === 'true' || value === 'false') return value === 'true'
-  const text = value === null || value === undefined ? '' : String(value)
-  return /^(0|[1-9]\d{0,8})$/.test(text) ? Number(text) : text
 }

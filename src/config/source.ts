@@ -13,6 +13,7 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
+  visit,
 } from 'yaml'
 import type { Problem } from '../core/errors.ts'
 import { withoutUserinfo } from '../core/secret.ts'
@@ -138,6 +139,23 @@ export function contentOf(source: Source): unknown {
   }
   if (isTooDeep(content)) throw new Error(TOO_DEEP)
   return content
+}
+
+/** The same as JSON has it: a plain `true`, `false` or whole number is one, and what is quoted stays text. For a source of its own, which it
+ *  changes. */
+export function jsonOf(source: Source): unknown {
+  visit(source.document, {
+    Scalar(key, scalar) {
+      if (key !== 'key') scalar.value = scalar.type === 'PLAIN' ? typed(scalar.value) : scalar.value
+    },
+  })
+  return contentOf(source)
+}
+
+function typed(value: unknown): string | number | boolean {
+  if (value === 'true' || value === 'false') return value === 'true'
+  const text = value === null || value === undefined ? '' : String(value)
+  return /^(0|[1-9]\d{0,8})$/.test(text) ? Number(text) : text
 }
 
 /** Aliases can nest what is flat in the file, even in itself. */

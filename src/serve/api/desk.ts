@@ -43,6 +43,9 @@ export interface EditRequest {
   readonly by: Actor
 }
 
+/** Makes it as it was before, where what was to follow has failed. */
+export type Undo = () => Promise<void>
+
 export interface Desk {
   /** The files of the daemon as they are now; variables need not be set. */
   read(): Promise<Configuration>
@@ -63,10 +66,10 @@ export interface Desk {
   ): Promise<readonly PingStep[]>
   /** What the server shows; undefined for one without TLS. Throws a `NetworkError`. */
   certificate(url: string, ctx: Context): Promise<Certificate | undefined>
-  /** False where this machine has no keychain. */
-  keep(registry: Registry, entered: Entered): Promise<boolean>
+  /** Undefined where this machine has no keychain. */
+  keep(registry: Registry, entered: Entered): Promise<Undo | undefined>
   /** False where it had none. */
   forget(registry: string): Promise<boolean>
-  /** Keeps an authority's certificate beside the file, and returns its path there. */
-  keepAuthority(file: string, registry: string, pem: string): Promise<string>
+  /** Keeps an authority's certificate beside the file; the path is relative to it. */
+  keepAuthority(file: string, registry: string, pem: string): Promise<{ readonly path: string; readonly undo: Undo }>
 }

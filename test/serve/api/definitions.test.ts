@@ -197,3 +197,19 @@ test('an empty definition removes nothing', async () => {
   }
   expect(text()).toBe(before)
 })
+
+test('a definition is read as it was sent: what is quoted stays text', async () => {
+  const { ask, text } = await desk()
+  const definition = {
+    ...OTHER,
+    description: '1',
+    override: false,
+    max_deletions: 7,
+    filters: { tag: ['true', '007', '12'] },
+  }
+  expect((await ask('POST', POLICIES, { body: { name: 'other', definition } })).status).toBe(201)
+  expect((await ask('GET', `${POLICIES}/other`)).body.definition).toEqual(definition)
+  const before = text()
+  expect((await ask('PUT', `${POLICIES}/other`, { body: { definition } })).status).toBe(200)
+  expect(text()).toBe(before)
+})

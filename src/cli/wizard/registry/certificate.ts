@@ -1,18 +1,12 @@
 /** The question whom to trust: the machine's authorities, a CA file, or the authority that the server shows, which is then kept in a file. */
 
 import { X509Certificate } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import type { ShownCertificate } from '../../../app/app.ts'
+import { keepAuthority } from '../../../app/trust/authority.ts'
 import { homeUrl } from '../../../config/hosts.ts'
-import {
-  CancelledError,
-  ConfigurationError,
-  describeError,
-  hasCode,
-  messageOf,
-  ReplicateError,
-} from '../../../core/errors.ts'
+import { CancelledError, describeError, messageOf, ReplicateError } from '../../../core/errors.ts'
 import { pathIn } from '../../commands/registries/places.ts'
 import { filled } from '../../complaint.ts'
 import { type Asker, type Choice, confirm, select, text } from '../../prompt/prompt.ts'
@@ -31,7 +25,7 @@ export interface CertificateTopic {
 
 export function certificateTopic(table: Table): CertificateTopic {
   const { before, adapters, session, places, app } = table
-  const written: string[] = []
+  const kept: (() => Promise<void>)[] = []
   const urlOf = ({ name, flags }: Answers): string | undefined =>
     flags.url || before?.url || homeUrl(name, flags.type ?? before?.type ?? '', adapters)
   const caOf = ({ flags }: Answers): string | undefined => flags.ca ?? before?.ca
@@ -91,21 +85,9 @@ export function certificateTopic(table: Table): CertificateTopic {
 
   /** Beside the configuration, under a name that is free. */
   async function keep(name: string, { pem }: ShownCertificate): Promise<string> {
-    const folder = dirname(places.file)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    for (let at = 1; ; at += 1) {
-      const file = join(folder, `${name}-ca${at === 1 ? '' : `-${at}`}.pem`)
-      try {
-        await writeFile(file, pem, { flag: 'wx', mode: 0o644 })
-        written.push(file)
-        return file
-      } catch (cause) {
-        if (!hasCode(cause, 'EEXIST') || at > 100) {
-          throw new ConfigurationError(`cannot write ${file}: ${messageOf(cause)}`, { cause })
-        }
-        if ((await readFile(file, 'utf8').catch(() => '')) === pem) return file
-      }
-    }
+    const { path, undo } = await keepAuthority(dirname(places.file), name, pem)
+    kept.push(undo)
+    return path
   }
 
   return {
@@ -123,7 +105,7 @@ export function certificateTopic(table: Table): CertificateTopic {
       ask,
     },
     forget: async () => {
-      await Promise.all(written.map((file) => rm(file, { force: true })))
+      await Promise.all(kept.map((undo) => undo()))
     },
   }
 }

@@ -9,7 +9,7 @@ import { registryNames } from '../../../core/policy.ts'
 import { placeOf, type Registry } from '../../../core/registry.ts'
 import type { Daemon } from '../../parts.ts'
 import type { Sender } from '../auth/tokens.ts'
-import type { Entered, Plain } from '../desk.ts'
+import type { Entered, Plain, Undo } from '../desk.ts'
 import { change, changesOf } from '../editing.ts'
 import { ApiError } from '../problem.ts'
 import { record } from '../record.ts'
@@ -268,7 +268,7 @@ export function addRegistries(app: Api, daemon: Daemon): void {
     })
   }
 
-  /** The secret goes first: a registry without it is worth nothing. */
+  /** The secret goes first, as a registry without it is worth nothing, and goes away again where the file cannot be written. */
   async function write(
     request: FastifyRequest,
     {
@@ -284,20 +284,34 @@ export function addRegistries(app: Api, daemon: Daemon): void {
     const before = await draftOf(caller, name, file, wanted, ifMatch)
     let value: Readonly<Record<string, Plain>> = wanted.definition
     if (!dry) {
-      if (ca_pem !== undefined) value = { ...value, ca: await desk.keepAuthority(file, name, ca_pem) }
-      if (credential && !(await desk.keep(before.configuration.registryOf(name), credential))) {
-        throw new ApiError(409, 'no_keychain', 'this machine has no keychain for the credential: nothing was written', {
-          hint: `set REPLICATE_${variableOf(name)}_PASSWORD where the daemon runs, or write \`password: \${VARIABLE}\` or \`password_file\``,
-        })
+      const undos: Undo[] = []
+      try {
+        if (ca_pem !== undefined) {
+          const { path, undo } = await desk.keepAuthority(file, name, ca_pem)
+          undos.push(undo)
+          value = { ...value, ca: path }
+        }
+        if (credential)
+          undos.push((await desk.keep(before.configuration.registryOf(name), credential)) ?? noKeychain(name))
+        const edits = [{ set: ['registries', name], to: value }]
+        await change(daemon, caller, { kind: 'registries', name, file, edits, value, ifMatch })
+      } catch (error) {
+        // What fails here is a lesser evil than what has failed.
+        for (const undo of undos.toReversed()) await undo().catch(() => {})
+        throw error
       }
       if (credential) {
         record(daemon, request, { verb: 'changed', noun: 'credential', name, detail: 'in the keychain' })
       }
-      const edits = [{ set: ['registries', name], to: value }]
-      await change(daemon, caller, { kind: 'registries', name, file, edits, value, ifMatch })
     }
     return { file, yaml: desk.yaml('registries', name, value), ...changesOf(before), next_runs: [] }
   }
+}
+
+function noKeychain(name: string): never {
+  throw new ApiError(409, 'no_keychain', 'this machine has no keychain for the credential: nothing was written', {
+    hint: `set REPLICATE_${variableOf(name)}_PASSWORD where the daemon runs, or write \`password: \${VARIABLE}\` or \`password_file\``,
+  })
 }
 
 function variableOf(name: string): string {
