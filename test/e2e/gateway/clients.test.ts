@@ -1,47 +1,21 @@
-/** The pull gateway as a process, with other people's clients and registries, and killed in the middle of a pull. */
+/** Pulls through the gateway as a process, by other people's clients and between other people's registries. */
 
-import { execFile } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, describe, expect, test } from 'vitest'
-import { computeDigest } from '../../src/core/manifest.ts'
-import { startCountingProxy } from '../support/counting-proxy.ts'
-import { image } from '../support/images.ts'
-import { startMemoryRegistry } from '../support/memory-registry.ts'
-import { randomBytes } from '../support/random.ts'
-import { availableServers, startServer } from '../support/servers.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
-import { pathOfTool } from '../support/tools.ts'
-import { type Program, program, type Running, until } from './program.ts'
+import { describe, expect, test } from 'vitest'
+import { startHelmHttp } from '../../fakes/helm-http.ts'
+import { chart, entryOf, indexOf } from '../../support/charts.ts'
+import { randomBytes } from '../../support/random.ts'
+import { availableServers, startServer } from '../../support/servers.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
+import { pathOfTool } from '../../support/tools.ts'
+import { program, until } from '../program.ts'
+import { configuration, endings, serving } from './serving.ts'
 
 const MIB = 1024 * 1024
-
-const endings: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const ending of endings.splice(0).reverse()) await ending()
-})
-
-function configuration(source: string, destination: string): string {
-  return `
-registries:
-  hub: {type: docker-registry, url: ${source}}
-  mine: {type: docker-registry, url: ${destination}}
-policies:
-  pulls:
-    source: {registry: hub, namespaces: [team]}
-    destination: {registry: mine, namespace: mirror}
-    triggers: [{pull: true}]
-serve: {listen: 127.0.0.1:0}
-`
-}
-
-async function serving(here: Program): Promise<{ readonly daemon: Running; readonly host: string }> {
-  const daemon = here.start(['serve', 'serve.yaml'])
-  const host = (): string | undefined => /listening on http:\/\/(\S+)/.exec(daemon.said())?.[1]
-  await until('the daemon listens', () => host() !== undefined)
-  return { daemon, host: host() ?? '' }
-}
 
 async function call(tool: string, ...args: readonly string[]): Promise<string> {
   const path = pathOfTool(tool)
@@ -69,6 +43,36 @@ async function pushed(host: string): Promise<string> {
     `${host}/team/app:1.0`,
   )
   return call('crane', 'digest', '--insecure', `${host}/team/app:1.0`)
+}
+
+/** The address of a containerd of its own, which ends with the test. */
+async function startContainerd(): Promise<string> {
+  const directory = temporaryDirectory()
+  const address = join(directory, 'containerd.sock')
+  const file = join(directory, 'config.toml')
+  writeFileSync(
+    file,
+    `version = 2
+root = "${directory}/root"
+state = "${directory}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+[grpc]
+address = "${address}"
+`,
+  )
+  const child = spawn(pathOfTool('containerd') ?? '', ['--config', file], { stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  endings.push(async () => {
+    child.kill('SIGTERM')
+    await ended
+  })
+  await until('containerd answers', () =>
+    call('ctr', '--address', address, 'version').then(
+      () => true,
+      () => false,
+    ),
+  )
+  return address
 }
 
 /** What each says the digest is that it has pulled through the gateway into `directory`. */
@@ -158,6 +162,86 @@ describe.skipIf(!real || pathOfTool('crane') === undefined)('a pull through the 
     await until('the execution has succeeded', () => daemon.said().includes('succeeded'))
   })
 
+  // Containerd mounts what it unpacks.
+  const mayMount = process.getuid?.() === 0 && pathOfTool('ctr') !== undefined && pathOfTool('containerd') !== undefined
+  test.skipIf(!mayMount)('by containerd that `mirrors export` has told of it', async () => {
+    const [source, destination] = [await startServer('docker-registry'), await startServer('zot', { docker: true })]
+    endings.push(
+      () => source.stop(),
+      () => destination.stop(),
+    )
+    const digest = await pushed(source.host)
+    const here = program()
+    here.write('serve.yaml', configuration(source.url, destination.url))
+    const { daemon, host } = await serving(here)
+    const gateway = ['--gateway', `http://${host}`]
+    const { stdout } = await here.run(['mirrors', 'export', '--format', 'containerd', 'serve.yaml', ...gateway])
+    const [, place = '', hosts = ''] =
+      /^# \/etc\/containerd\/certs\.d\/(\S+)\/hosts\.toml$([\s\S]*)/m.exec(stdout) ?? []
+    expect(place).toBe(source.host)
+    const certs = join(here.directory, 'certs.d')
+    mkdirSync(join(certs, place), { recursive: true })
+    writeFileSync(join(certs, place, 'hosts.toml'), hosts)
+    const address = await startContainerd()
+    const ctr = (...args: readonly string[]): Promise<string> => call('ctr', '--address', address, 'images', ...args)
+    const reference = `${source.host}/team/app:1.0`
+    for (const _ of ['first', 'later']) {
+      await ctr('pull', '--hosts-dir', certs, '--snapshotter', 'native', '--platform', 'linux/amd64', reference)
+      expect(await ctr('list', `name==${reference}`)).toContain(digest)
+      await until('the execution has succeeded', () => daemon.said().includes('succeeded'))
+      await ctr('remove', '--sync', reference)
+    }
+    expect(await call('crane', 'digest', '--insecure', `${destination.host}/mirror/app:1.0`)).toBe(digest)
+  })
+
+  test.skipIf(pathOfTool('helm') === undefined)(
+    'by helm has the chart of a classic repository, which is then at the destination',
+    async () => {
+      const from = await startHelmHttp()
+      const destination = await startServer('zot')
+      endings.push(
+        () => from.close(),
+        () => destination.stop(),
+      )
+      const one = chart('app', '1.0.0')
+      from.files.set(one.file, one.archive)
+      from.files.set('index.yaml', Buffer.from(indexOf([entryOf(one)])))
+      const here = program()
+      here.write(
+        'serve.yaml',
+        `
+registries:
+  charts: {type: helm-http, url: ${from.url}}
+  mine: {type: docker-registry, url: ${destination.url}}
+policies:
+  pulls:
+    source: {registry: charts}
+    destination: {registry: mine, namespace: mirror}
+    triggers: [{pull: true}]
+serve: {listen: 127.0.0.1:0}
+`,
+      )
+      const { daemon, host } = await serving(here)
+      for (const _ of ['first', 'later']) {
+        const directory = temporaryDirectory()
+        const to = ['--version', '1.0.0', '--plain-http', '--destination', directory]
+        await call('helm', 'pull', `oci://${host}/app`, ...to)
+        expect(readFileSync(join(directory, one.file)).equals(one.archive)).toBe(true)
+        await until('the execution has succeeded', () => daemon.said().includes('succeeded'))
+      }
+      const directory = temporaryDirectory()
+      await call(
+        'helm',
+        'pull',
+        `oci://${destination.host}/mirror/app`,
+        '--version=1.0.0',
+        '--plain-http',
+        `--destination=${directory}`,
+      )
+      expect(readFileSync(join(directory, one.file)).equals(one.archive)).toBe(true)
+    },
+  )
+
   test.skipIf(pathOfTool('oci-conformance') === undefined)(
     'passes the pull tests of the distribution specification',
     async () => {
@@ -194,61 +278,3 @@ describe.skipIf(!real || pathOfTool('crane') === undefined)('a pull through the 
     },
   )
 })
-
-const resumes = test.skipIf(!availableServers().includes('registry'))
-
-resumes(
-  'kill -9 in the middle of a first pull leaves nothing half visible, and the next pull sends only the rest',
-  async () => {
-    const size = 20 * MIB
-    const app = image({ layers: 1, size, seed: 'large' })
-    const [layer, bytes] = [...app.blobs].find(([, { byteLength }]) => byteLength === size) ?? []
-    if (!layer || !bytes) throw new Error('no layer')
-    const source = await startMemoryRegistry()
-    const destination = await startServer('registry')
-    const up = await startCountingProxy(destination.url)
-    const down = await startCountingProxy(source.url)
-    let open = (): void => {}
-    const opened = new Promise<void>((resolve) => {
-      open = resolve
-    })
-    endings.push(
-      async () => open(),
-      () => source.close(),
-      () => destination.stop(),
-      () => up.close(),
-      () => down.close(),
-    )
-    source.add('team/app', app, '1.0')
-    source.repository('team/app').blobs.set(layer, {
-      size,
-      async *open(offset) {
-        if (offset < size * 0.6) yield bytes.subarray(offset, size * 0.6)
-        await opened
-        yield bytes.subarray(Math.max(offset, size * 0.6))
-      },
-    })
-    const here = program()
-    here.write('serve.yaml', configuration(down.url, up.url))
-    const first = await serving(here)
-    await fetch(`http://${first.host}/v2/team/app/manifests/1.0`)
-    const client = fetch(`http://${first.host}/v2/team/app/blobs/${layer}`).then((answer) => answer.arrayBuffer())
-    client.catch(() => {})
-    await until('most of what there is has been sent', () => up.bytesUp > size * 0.55)
-    first.daemon.process.kill('SIGKILL')
-    await expect(client).rejects.toThrow()
-    await first.daemon.ended
-    expect((await fetch(`${destination.url}/v2/mirror/app/manifests/1.0`)).status).toBe(404)
-    const sent = up.bytesUp
-    open()
-    const second = await serving(here)
-    await fetch(`http://${second.host}/v2/team/app/manifests/1.0`)
-    const whole = await fetch(`http://${second.host}/v2/team/app/blobs/${layer}`)
-    expect(computeDigest(Buffer.from(await whole.arrayBuffer()))).toBe(layer)
-    await until('the tag is there', async () => {
-      const headers = { accept: app.mediaType }
-      return (await fetch(`${destination.url}/v2/mirror/app/manifests/1.0`, { headers })).status === 200
-    })
-    expect(up.bytesUp - sent).toBeLessThan(size * 0.6)
-  },
-)
