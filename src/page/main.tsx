@@ -86,7 +86,7 @@ function Frame({ session }: { readonly session: Session }) {
         </Link>
         <nav aria-label="Screens">
           {PLACES.map(([to, text]) => (
-            <Link key={to} to={to} current={to === '/' ? pathname === '/' : pathname.startsWith(to)}>
+            <Link key={to} to={to} current={to === '/' ? /^\/(executions|$)/.test(pathname) : pathname.startsWith(to)}>
               {text}
             </Link>
           ))}

@@ -16,7 +16,9 @@ export function Changes({ draft, isNew }: { readonly draft: Draft | undefined; r
       <h2 id="changes">{isNew ? 'YAML' : 'Changes'}</h2>
       <p class="dim">
         {draft.changes ? `${plural(changed, 'line')} of ` : 'nothing changes in '}
-        <span class="resource">{draft.file}</span>
+        <span class="resource" title={draft.file}>
+          {draft.file.replace(/^.*[\\/]/, '')}
+        </span>
       </p>
       {isNew ? (
         <Yaml text={draft.yaml} />

@@ -21,6 +21,11 @@ type Points = [times: number[], sums: number[]]
 /** Points that are kept: every second one goes once there are more. */
 const MOST_POINTS = 1200
 const HEIGHT = 150
+/** Seconds that are shown at least. */
+const SHORTEST = 10
+/** Seconds, and bytes, between two lines of the grid. */
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400]
+const POWERS = Array.from({ length: 54 }, (_, power) => 2 ** power)
 
 /** Shown from the second point on. */
 export function Chart({ execution, active, inFlight }: ChartProps) {
@@ -88,6 +93,10 @@ function Plot({ points, count }: { readonly points: Points; readonly count: numb
   return <div class="chart" ref={place} role="img" aria-label="Bytes over time" />
 }
 
+function timeOfDay(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleTimeString()
+}
+
 function create(place: HTMLElement, data: Points): uPlot {
   const style = getComputedStyle(place)
   const color = (name: string): string => style.getPropertyValue(name).trim()
@@ -98,8 +107,14 @@ function create(place: HTMLElement, data: Points): uPlot {
       height: HEIGHT,
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, most)] } },
-      axes: [axis, { ...axis, size: 80, values: (_, splits) => splits.map((one) => bytes(one)) }],
+      scales: {
+        x: { time: true, range: (_, from, to) => [from, Math.max(to, from + SHORTEST)] },
+        y: { range: (_, __, most) => [0, Math.max(1024, most)] },
+      },
+      axes: [
+        { ...axis, size: 28, space: 90, incrs: STEPS, values: (_, splits) => splits.map(timeOfDay) },
+        { ...axis, size: 80, incrs: POWERS, values: (_, splits) => splits.map((one) => bytes(one)) },
+      ],
       series: [{}, { stroke: color('--accent'), fill: color('--wash'), width: 2, points: { show: false } }],
     },
     data,

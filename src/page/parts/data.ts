@@ -51,3 +51,34 @@ export function useRead<T>(path: string | undefined): Read<T> {
   }, [])
   return { answer, error, again, patch }
 }
+
+/** Rows of one request, the most that the API allows. */
+const PAGE = 100
+/** Requests for one list. */
+const MOST_PAGES = 100
+
+/** All rows of a list, page after page as they come; undefined before the first. */
+export function useAll<T>(path: string): { readonly rows: readonly T[] | undefined; readonly again: () => void } {
+  const [rows, setRows] = useState<readonly T[]>()
+  const [turn, setTurn] = useState(0)
+  useEffect(() => {
+    const end = new AbortController()
+    async function read(): Promise<void> {
+      const found: T[] = []
+      for (let page = 1; page <= MOST_PAGES; page += 1) {
+        const { body, total } = await ask<readonly T[]>('GET', `${path}?page=${page}&page_size=${PAGE}`, {
+          signal: end.signal,
+        })
+        found.push(...body)
+        // What was shown stays until all of it is there.
+        if (page === 1) setRows((before) => (before === undefined || total <= PAGE ? [...found] : before))
+        if (found.length >= total || body.length === 0) break
+      }
+      setRows(found)
+    }
+    // A list that cannot be read is told by the one that the screen is about.
+    read().catch(() => {})
+    return () => end.abort()
+  }, [path, turn])
+  return { rows, again: useCallback(() => setTurn((count) => count + 1), []) }
+}

@@ -4,6 +4,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { Refused } from '../api.ts'
 import { clock, relative, words } from '../format.ts'
+import { useNow } from './now.ts'
 
 export function Status({ status }: { readonly status: string }) {
   return <span class={`status ${status}`}>{words(status)}</span>
@@ -18,15 +19,6 @@ export function Ago({ time }: { readonly time: string | null | undefined }) {
       {relative(time, now)}
     </time>
   )
-}
-
-export function useNow(interval: number): number {
-  const [now, set] = useState(Date.now())
-  useEffect(() => {
-    const timer = setInterval(() => set(Date.now()), interval)
-    return () => clearInterval(timer)
-  }, [interval])
-  return now
 }
 
 /** What was refused, with its hint and every wrong field. */

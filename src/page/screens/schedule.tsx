@@ -1,19 +1,24 @@
 /** When policies run in the next seven days. */
 
+import { useState } from 'preact/hooks'
 import type { Schedule } from '../../serve/api/schema/schedule.ts'
 import { clock } from '../format.ts'
 import { useLive } from '../live/live.ts'
 import { useRead } from '../parts/data.ts'
-import { Ago, Complaint, Empty, Table } from '../parts/ui.tsx'
+import { Ago, Complaint, Empty, Pages, Table } from '../parts/ui.tsx'
 import { Link } from '../route.tsx'
 
 const DAY = 86_400_000
+/** Policies of a page, and rows of the table. */
+const SIZE = 50
+const MOST_ROWS = 100
 
 export function ScheduleScreen() {
   const { answer, error, again } = useRead<Schedule>('/schedule?days=7')
   useLive(({ type }) => {
     if (type === 'reset' || type === 'configuration') again()
   })
+  const [page, turn] = useState(1)
   const schedule = answer?.body
   if (!schedule) return <Complaint error={error} />
   const [from, until] = [Date.parse(schedule.from), Date.parse(schedule.until)]
@@ -36,25 +41,11 @@ export function ScheduleScreen() {
                 </span>
               ))}
             </div>
-            {policies.map(([policy, runs]) => (
-              <div key={policy} class="track">
-                <Link to={`/policies/${encodeURIComponent(policy)}`}>{policy}</Link>
-                <svg viewBox="0 0 1000 16" preserveAspectRatio="none" aria-hidden="true">
-                  <rect class="base" x={0} y={7} width={1000} height={2} />
-                  {runs.map(({ time }) => (
-                    <rect
-                      key={time}
-                      class="good"
-                      x={((Date.parse(time) - from) / (until - from)) * 996}
-                      y={1}
-                      width={4}
-                      height={14}
-                    />
-                  ))}
-                </svg>
-              </div>
+            {policies.slice((page - 1) * SIZE, page * SIZE).map(([policy, runs]) => (
+              <Track key={policy} policy={policy} runs={runs} from={from} until={until} />
             ))}
           </figure>
+          <Pages page={page} size={SIZE} total={policies.length} onPage={turn} />
           {schedule.more.length > 0 ? <p class="dim">More often than is shown: {schedule.more.join(', ')}</p> : null}
           <Table
             label="The next runs"
@@ -65,7 +56,7 @@ export function ScheduleScreen() {
               { title: 'Schedule' },
               { title: 'Time zone' },
             ]}
-            rows={schedule.runs.slice(0, 100)}
+            rows={schedule.runs.slice(0, MOST_ROWS)}
             keyOf={({ policy, time }) => `${policy} ${time}`}
             cells={(run) => [
               clock(run.time),
@@ -80,5 +71,26 @@ export function ScheduleScreen() {
         </>
       )}
     </>
+  )
+}
+
+interface TrackProps {
+  readonly policy: string
+  readonly runs: Schedule['runs']
+  readonly from: number
+  readonly until: number
+}
+
+/** The times of a policy: one path, however many they are. */
+function Track({ policy, runs, from, until }: TrackProps) {
+  const marks = runs.map(({ time }) => `M${(((Date.parse(time) - from) / (until - from)) * 996).toFixed(1)} 1h4v14h-4z`)
+  return (
+    <div class="track">
+      <Link to={`/policies/${encodeURIComponent(policy)}`}>{policy}</Link>
+      <svg viewBox="0 0 1000 16" preserveAspectRatio="none" aria-hidden="true">
+        <rect class="base" x={0} y={7} width={1000} height={2} />
+        <path class="good" d={marks.join('')} />
+      </svg>
+    </div>
   )
 }

@@ -6,6 +6,7 @@ import { ask } from '../../api.ts'
 import { useLive } from '../../live/live.ts'
 import { Chart } from '../../parts/chart.tsx'
 import { useRead } from '../../parts/data.ts'
+import { Head } from '../../parts/detail.tsx'
 import { useMay } from '../../parts/session.ts'
 import { say, tried } from '../../parts/toast.tsx'
 import { Button, Complaint, Status } from '../../parts/ui.tsx'
@@ -29,17 +30,18 @@ export function ExecutionScreen({ id }: { readonly id: number }) {
   const isActive = ACTIVE.includes(one.status)
   return (
     <>
-      <div class="head">
-        <div>
-          <p class="crumbs">
-            <Link to="/">Executions</Link> / {id}
-          </p>
-          <h1>
+      <Head
+        list="Executions"
+        to="/"
+        name={id}
+        title={
+          <>
             <Link to={`/policies/${encodeURIComponent(one.policy)}`}>{one.policy}</Link> <Status status={one.status} />
-          </h1>
-        </div>
+          </>
+        }
+      >
         <Operations of={one} />
-      </div>
+      </Head>
       <Complaint error={one.error ? new Error(one.error.message) : undefined} />
       {one.error?.hint ? <p class="hint">{one.error.hint}</p> : null}
       <Summary of={one} progress={isActive ? progress : null} />
@@ -61,7 +63,7 @@ function Operations({ of: one }: { readonly of: Execution }) {
     })
   const isActive = ACTIVE.includes(one.status)
   return (
-    <div class="actions">
+    <>
       {isActive && one.status !== 'paused' ? (
         <Button not={not} onClick={() => operate('pause')}>
           Pause
@@ -82,6 +84,6 @@ function Operations({ of: one }: { readonly of: Execution }) {
           Retry what failed
         </Button>
       ) : null}
-    </div>
+    </>
   )
 }

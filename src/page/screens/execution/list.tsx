@@ -6,11 +6,12 @@ import type { Execution } from '../../../serve/api/schema/execution.ts'
 import { ask } from '../../api.ts'
 import { bytes, duration } from '../../format.ts'
 import { useLive } from '../../live/live.ts'
-import { useRead } from '../../parts/data.ts'
+import { useAll, useRead } from '../../parts/data.ts'
+import { useNow } from '../../parts/now.ts'
 import { useMay } from '../../parts/session.ts'
 import { Strip } from '../../parts/strip.tsx'
 import { tried } from '../../parts/toast.tsx'
-import { Ago, Button, Choice, Complaint, Pages, Status, Table, useNow } from '../../parts/ui.tsx'
+import { Ago, Button, Choice, Complaint, Pages, Status, Table } from '../../parts/ui.tsx'
 import { go, Link, useAddress } from '../../route.tsx'
 import { Welcome } from '../welcome.tsx'
 
@@ -29,7 +30,7 @@ export function ExecutionsScreen() {
   const list = useRead<readonly Execution[]>(
     `/replication/executions?page=${page}&page_size=${SIZE}&q=${encodeURIComponent(narrowed)}`,
   )
-  const policies = useRead<readonly Policy[]>('/replication/policies?page_size=100')
+  const policies = useAll<Policy>('/replication/policies')
   useLive(({ type, data }) => {
     if (type === 'reset' || type === 'configuration') {
       list.again()
@@ -47,7 +48,7 @@ export function ExecutionsScreen() {
     else next.set(name, value)
     go(next.size === 0 ? '/' : `/?${next}`)
   }
-  const known = policies.answer?.body
+  const known = policies.rows
   if (known?.length === 0 && list.answer?.total === 0 && narrowed === '') return <Welcome />
   return (
     <>
@@ -127,7 +128,7 @@ function counts({ total, failed, succeed, skipped, unchanged }: Execution) {
 }
 
 export function Took({ of: { duration_ms, start_time, status } }: { readonly of: Execution }) {
-  const now = useNow(1000)
+  const now = useNow(duration_ms === null ? 1000 : undefined)
   if (status === 'interrupted') return null
   return <>{duration(duration_ms ?? now - Date.parse(start_time))}</>
 }

@@ -3,6 +3,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { Execution } from '../../../serve/api/schema/execution.ts'
 import { bytes, duration } from '../../format.ts'
+import { type Fact, Facts } from '../../parts/detail.tsx'
 import { Ago, Bar } from '../../parts/ui.tsx'
 import { Took } from './list.tsx'
 
@@ -47,7 +48,7 @@ export function Summary({ of: one, progress }: { readonly of: Execution; readonl
   const rate = useRate(progress?.received)
   const done = progress ? progress.settled + inFlightOf(progress) : 0
   const left = progress && rate && rate > 0 ? ((progress.bytes - done) / rate) * 1000 : undefined
-  const facts: readonly (readonly [string, preact.ComponentChildren])[] = [
+  const facts: readonly Fact[] = [
     ['total', one.total.toLocaleString('en')],
     ['succeeded', one.succeed.toLocaleString('en')],
     ['failed', one.failed > 0 ? <span class="bad">{one.failed.toLocaleString('en')}</span> : '0'],
@@ -55,7 +56,7 @@ export function Summary({ of: one, progress }: { readonly of: Execution; readonl
     ['unchanged', one.unchanged.toLocaleString('en')],
     ...(one.skipped > 0 ? [['skipped', one.skipped.toLocaleString('en')] as const] : []),
     ...(one.stopped > 0 ? [['stopped', one.stopped.toLocaleString('en')] as const] : []),
-    ['copied', bytes(one.bytes_copied)],
+    ['copied', bytes(one.bytes_copied + inFlightOf(progress))],
     ...(one.bytes_mounted > 0 ? [['mounted', bytes(one.bytes_mounted)] as const] : []),
     ...(rate === undefined ? [] : [['rate', `${bytes(rate)}/s`] as const]),
     ...(left === undefined ? [] : [['time left', duration(left)] as const]),
@@ -65,14 +66,7 @@ export function Summary({ of: one, progress }: { readonly of: Execution; readonl
   ]
   return (
     <>
-      <dl class="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={facts} />
       {progress && progress.bytes > 0 ? (
         <div class="whole">
           <Bar part={done / progress.bytes} label="All of it" />

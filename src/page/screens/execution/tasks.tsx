@@ -66,7 +66,7 @@ export function Tasks({ execution }: { readonly execution: Execution }) {
         rows={list.answer?.body}
         keyOf={(task) => task.id}
         rowClass={(task) => (task.id === open ? 'open' : '')}
-        empty={execution.total === 0 ? 'there was nothing to do' : 'no task is like that'}
+        empty={execution.total === 0 ? 'nothing to do' : q === '' ? 'no task yet' : 'no such task'}
         cells={(task) => [
           task.id,
           <Status key="status" status={task.status} />,

@@ -4,15 +4,15 @@ import { useState } from 'preact/hooks'
 import type { z } from 'zod'
 import type { policyDetail } from '../../../serve/api/schema/definition.ts'
 import type { Execution } from '../../../serve/api/schema/execution.ts'
-import { ask } from '../../api.ts'
 import { clock } from '../../format.ts'
 import { useLive } from '../../live/live.ts'
 import { useRead } from '../../parts/data.ts'
+import { Delete, Facts, Head } from '../../parts/detail.tsx'
 import { Plan } from '../../parts/plan.tsx'
 import { useMay } from '../../parts/session.ts'
 import { tried } from '../../parts/toast.tsx'
-import { Ago, Button, Complaint, Dialog, Switch } from '../../parts/ui.tsx'
-import { go, Link } from '../../route.tsx'
+import { Ago, Button, Complaint, Switch } from '../../parts/ui.tsx'
+import { go } from '../../route.tsx'
 import { ExecutionTable, start } from '../execution/list.tsx'
 import { enable, placeOf, triggersOf } from '../policies.tsx'
 import { PolicyWizard } from './wizard/wizard.tsx'
@@ -35,7 +35,6 @@ function One({ id }: { readonly id: string }) {
     `/replication/executions?page_size=10&q=${encodeURIComponent(`policy=${encodeURIComponent(id)}`)}`,
   )
   const [editing, edit] = useState(false)
-  const [removing, remove] = useState(false)
   const [planning, plan] = useState(0)
   useLive(({ type, data }) => {
     if (type === 'reset' || type === 'configuration') {
@@ -63,78 +62,50 @@ function One({ id }: { readonly id: string }) {
   }
   return (
     <>
-      <div class="head">
-        <div>
-          <p class="crumbs">
-            <Link to="/policies">Policies</Link> / {id}
-          </p>
-          <h1>{id}</h1>
+      <Head
+        list="Policies"
+        to="/policies"
+        name={id}
+        title={id}
+        more={
           <p class="resource">
             {placeOf(one, 'src')} → {placeOf(one, 'dest')}
           </p>
-        </div>
-        <div class="actions">
-          <Switch
-            label="Enabled"
-            on={one.enabled}
-            not={may('maintainer')}
-            onChange={(on) => tried(() => enable(id, on)).finally(read.again)}
-          />
-          <Button onClick={() => plan((count) => count + 1)}>Plan</Button>
-          <Button not={may('maintainer')} onClick={() => edit(true)}>
-            Change
-          </Button>
-          <Button kind="danger" not={may('maintainer')} onClick={() => remove(true)}>
-            Delete
-          </Button>
-          <Button kind="primary" not={one.enabled ? may('operator') : 'it is disabled'} onClick={() => start(id)}>
-            Start
-          </Button>
-        </div>
-      </div>
+        }
+      >
+        <Switch
+          label="Enabled"
+          on={one.enabled}
+          not={may('maintainer')}
+          onChange={(on) => tried(() => enable(id, on)).finally(read.again)}
+        />
+        <Button onClick={() => plan((count) => count + 1)}>Plan</Button>
+        <Button not={may('maintainer')} onClick={() => edit(true)}>
+          Change
+        </Button>
+        <Delete name={id} path={path} etag={read.answer?.etag} to="/policies" not={may('maintainer')}>
+          It is removed from {one.file ?? 'its file'}. Its executions stay in the history, and what it has copied stays
+          where it is.
+        </Delete>
+        <Button kind="primary" not={one.enabled ? may('operator') : 'it is disabled'} onClick={() => start(id)}>
+          Start
+        </Button>
+      </Head>
       {typeof one.description === 'string' ? <p>{one.description}</p> : null}
-      <dl class="facts">
-        {(
-          [
-            ['triggers', triggersOf(one).join(', ')],
-            ['next run', one.next_run ? <Ago key="next" time={one.next_run} /> : '—'],
-            ['deletes', String(one.deletion ?? 'never')],
-            ['scope', String(one.scope ?? 'system')],
-            ['file', one.file ?? '—'],
-            ['creator', typeof one.creator === 'string' ? one.creator : '—'],
-            ['changed', typeof one.update_time === 'string' ? clock(one.update_time) : '—'],
-          ] as const
-        ).map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts
+        facts={[
+          ['triggers', triggersOf(one).join(', ')],
+          ['next run', one.next_run ? <Ago key="next" time={one.next_run} /> : '—'],
+          ['deletes', String(one.deletion ?? 'never')],
+          ['scope', String(one.scope ?? 'system')],
+          ['file', one.file ?? '—'],
+          ['creator', typeof one.creator === 'string' ? one.creator : '—'],
+          ['changed', typeof one.update_time === 'string' ? clock(one.update_time) : '—'],
+        ]}
+      />
       {planning > 0 ? <Plan key={planning} body={JSON.stringify({ policy_id: id })} /> : null}
       <h2>Executions</h2>
       <ExecutionTable rows={runs.answer?.body} />
-      {removing ? (
-        <Dialog title={`Delete ${id}?`} onClose={() => remove(false)}>
-          <p>
-            It is removed from {one.file ?? 'its file'}. Its executions stay in the history, and what it has copied
-            stays where it is.
-          </p>
-          <div class="actions">
-            <Button onClick={() => remove(false)}>Keep it</Button>
-            <Button
-              kind="danger"
-              onClick={async () => {
-                const etag = read.answer?.etag
-                if (await tried(() => ask('DELETE', path, { ifMatch: etag }))) go('/policies')
-                else remove(false)
-              }}
-            >
-              Delete
-            </Button>
-          </div>
-        </Dialog>
-      ) : null}
     </>
   )
 }

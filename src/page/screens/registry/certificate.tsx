@@ -2,6 +2,7 @@
 
 import type { PingAnswer } from '../../../serve/api/schema/definition.ts'
 import { clock } from '../../format.ts'
+import { Facts } from '../../parts/detail.tsx'
 import { Switch } from '../../parts/ui.tsx'
 
 interface CertificateProps {
@@ -17,11 +18,6 @@ export function CertificateField({ ping, authority, onTrust, insecure, onInsecur
   const certificate = ping?.certificate
   if (!certificate?.distrust) return null
   const { subject, issuer, not_after, authority: offered } = certificate
-  const facts = [
-    ['for', subject],
-    ['issued by', issuer],
-    ['until', clock(not_after)],
-  ] as const
   return (
     <fieldset>
       <legend>Certificate</legend>
@@ -30,20 +26,14 @@ export function CertificateField({ ping, authority, onTrust, insecure, onInsecur
       ) : (
         <p class="bad">{certificate.distrust}</p>
       )}
-      <dl class="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-        <div>
-          <dt>SHA-256</dt>
-          <dd>
-            <code>{(offered ?? certificate).sha256}</code>
-          </dd>
-        </div>
-      </dl>
+      <Facts
+        facts={[
+          ['for', subject],
+          ['issued by', issuer],
+          ['until', clock(not_after)],
+          ['SHA-256', <code key="sha256">{(offered ?? certificate).sha256}</code>],
+        ]}
+      />
       {offered ? (
         <Switch
           label="This is what its administrator says: trust it"

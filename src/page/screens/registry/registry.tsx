@@ -7,10 +7,11 @@ import { ask } from '../../api.ts'
 import { clock } from '../../format.ts'
 import { useLive } from '../../live/live.ts'
 import { useRead } from '../../parts/data.ts'
+import { Delete, Facts, Head } from '../../parts/detail.tsx'
 import { useMay } from '../../parts/session.ts'
 import { tried } from '../../parts/toast.tsx'
-import { Button, Complaint, Dialog, Status, Table } from '../../parts/ui.tsx'
-import { go, Link } from '../../route.tsx'
+import { Button, Complaint, Status, Table } from '../../parts/ui.tsx'
+import { Link } from '../../route.tsx'
 import { Steps } from './steps.tsx'
 import { RegistryWizard } from './wizard.tsx'
 
@@ -25,7 +26,6 @@ function One({ id }: { readonly id: string }) {
   const path = `/registries/${encodeURIComponent(id)}`
   const read = useRead<Detail>(path)
   const [editing, edit] = useState(false)
-  const [removing, remove] = useState(false)
   const [ping, setPing] = useState<PingAnswer>()
   useLive(({ type }) => {
     if (type === 'reset' || type === 'configuration' || type === 'registry') read.again()
@@ -46,52 +46,45 @@ function One({ id }: { readonly id: string }) {
   }
   return (
     <>
-      <div class="head">
-        <div>
-          <p class="crumbs">
-            <Link to="/registries">Registries</Link> / {id}
-          </p>
-          <h1>
+      <Head
+        list="Registries"
+        to="/registries"
+        name={id}
+        title={
+          <>
             {id} <Status status={one.status} />
-          </h1>
-        </div>
-        <div class="actions">
-          <Button
-            not={may('operator')}
-            onClick={() =>
-              tried(async () => {
-                setPing((await ask<PingAnswer>('POST', `${path}/ping`)).body)
-                read.again()
-              })
-            }
-          >
-            Test
-          </Button>
-          <Button not={may('admin')} onClick={() => edit(true)}>
-            Change
-          </Button>
-          <Button kind="danger" not={may('admin')} onClick={() => remove(true)}>
-            Delete
-          </Button>
-        </div>
-      </div>
+          </>
+        }
+      >
+        <Button
+          not={may('operator')}
+          onClick={() =>
+            tried(async () => {
+              setPing((await ask<PingAnswer>('POST', `${path}/ping`)).body)
+              read.again()
+            })
+          }
+        >
+          Test
+        </Button>
+        <Button not={may('admin')} onClick={() => edit(true)}>
+          Change
+        </Button>
+        <Delete name={id} path={path} etag={read.answer?.etag} to="/registries" not={may('admin')}>
+          It is removed from {one.file ?? 'its file'}, and its credential from the keychain. Nothing is deleted in the
+          registry itself.
+        </Delete>
+      </Head>
       {one.status_reason ? <p class="complaint">{one.status_reason}</p> : null}
-      <dl class="facts">
-        {(
-          [
-            ['type', one.registry_type],
-            ['address', one.url],
-            ['description', one.description ?? '—'],
-            ['file', one.file ?? '—'],
-            ['checked', one.checked_at ? clock(one.checked_at) : 'never'],
-          ] as const
-        ).map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd class="resource">{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts
+        facts={[
+          ['type', one.registry_type],
+          ['address', one.url],
+          ['description', one.description ?? '—'],
+          ['file', one.file ?? '—'],
+          ['checked', one.checked_at ? clock(one.checked_at) : 'never'],
+        ]}
+      />
       {ping ? <Steps ping={ping} /> : null}
       <h2>Used by</h2>
       {one.policies.length === 0 ? <p class="dim">no policy</p> : null}
@@ -115,27 +108,6 @@ function One({ id }: { readonly id: string }) {
           change.status_reason ?? '',
         ]}
       />
-      {removing ? (
-        <Dialog title={`Delete ${id}?`} onClose={() => remove(false)}>
-          <p>
-            It is removed from {one.file ?? 'its file'}, and its credential from the keychain. Nothing is deleted in the
-            registry itself.
-          </p>
-          <div class="actions">
-            <Button onClick={() => remove(false)}>Keep it</Button>
-            <Button
-              kind="danger"
-              onClick={async () => {
-                const etag = read.answer?.etag
-                if (await tried(() => ask('DELETE', path, { ifMatch: etag }))) go('/registries')
-                else remove(false)
-              }}
-            >
-              Delete
-            </Button>
-          </div>
-        </Dialog>
-      ) : null}
     </>
   )
 }

@@ -8,7 +8,7 @@ import { Changes, NotSaved } from '../../../edit/changes.tsx'
 import { useDraft } from '../../../edit/draft.ts'
 import type { Definition } from '../../../edit/merge.ts'
 import { Stale } from '../../../edit/stale.tsx'
-import { useRead } from '../../../parts/data.ts'
+import { useAll } from '../../../parts/data.ts'
 import { Plan } from '../../../parts/plan.tsx'
 import { say } from '../../../parts/toast.tsx'
 import { Button, Field } from '../../../parts/ui.tsx'
@@ -29,7 +29,7 @@ interface WizardProps {
 const POLICIES = '/replication/policies'
 
 export function PolicyWizard({ before, etag, onDone }: WizardProps) {
-  const registries = useRead<readonly Registry[]>('/registries?page_size=100')
+  const registries = useAll<Registry>('/registries')
   const path = before && `${POLICIES}/${encodeURIComponent(before.name)}`
   const base = useBase(path, before?.definition ?? {}, etag)
   const [name, setName] = useState(before?.name ?? '')
@@ -37,10 +37,10 @@ export function PolicyWizard({ before, etag, onDone }: WizardProps) {
   const [planned, plan] = useState<string>()
   const [refusal, setRefusal] = useState<unknown>()
 
-  const all = registries.answer?.body ?? []
+  const all = registries.rows ?? []
   const form = before ? typed : withRegistries(typed, all)
   const definition = definitionOf(form, base.definition)
-  const isReady = form.source + form.sourceReference !== '' && registries.answer !== undefined
+  const isReady = form.source + form.sourceReference !== '' && registries.rows !== undefined
   const wanted = JSON.stringify(definition)
   const named = { name: name.trim() || 'new', definition }
   const body = isReady ? JSON.stringify(before ? { definition } : named) : undefined
@@ -74,7 +74,7 @@ export function PolicyWizard({ before, etag, onDone }: WizardProps) {
         <Link to="/policies">Policies</Link> / {before ? before.name : 'new'}
       </p>
       <h1>{before ? `Change ${before.name}` : 'New policy'}</h1>
-      {all.length === 0 && registries.answer ? (
+      {all.length === 0 && registries.rows ? (
         <p class="hint">
           There is no registry yet: <Link to="/registries/new">add one</Link> first.
         </p>
