@@ -12,6 +12,7 @@ import { history } from './corpora/history.ts'
 import { hooks } from './corpora/hooks.ts'
 import { families, indexed, single, slow, tags } from './corpora/images.ts'
 import { large, largeTls } from './corpora/large.ts'
+import { page } from './corpora/page/page.ts'
 import { planned } from './corpora/planned.ts'
 import { start } from './corpora/start.ts'
 import { workers, workersKilled, workersMany, workersSmall } from './corpora/workers/workers.ts'
@@ -39,6 +40,7 @@ export const corpora: readonly Corpus[] = [
   gatewayPulls,
   gatewayClients,
   gatewayManifests,
+  page,
   workers,
   workersSmall,
   workersKilled,
