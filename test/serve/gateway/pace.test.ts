@@ -1,5 +1,6 @@
 /** Source, clients and destination each have a pace of their own. */
 
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { expect, test } from 'vitest'
 import { computeDigest } from '../../../src/core/manifest.ts'
 import { image } from '../../support/images.ts'
@@ -52,4 +53,28 @@ test('a destination that breaks off in the middle of a blob gets the rest, and t
     3, 1,
   ])
   expect(destination.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
+})
+
+test('clients that take nothing of what the destination has leave its connections to others', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  const app = image({ layers: 1, size: SIZE * 4 })
+  const digest = layerOf(app)
+  source.add('team/app', app, '1.0')
+  destination.add('mirror/app', app, '1.0')
+  const few = policies(source, destination).replace('mine: {', 'mine: {limits: {connections: 4}, ')
+  const gateway = await startGateway(few)
+  await bodyOf(await gateway.get('team/app/manifests/1.0'))
+  const opened = (): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      httpRequest(`${gateway.url}/v2/team/app/blobs/${digest}`, resolve).on('error', reject).end()
+    })
+  const stalled = await Promise.all(Array.from({ length: 6 }, opened))
+  expect(computeDigest(await bodyOf(await gateway.get(`team/app/blobs/${digest}`)))).toBe(digest)
+  // One of them goes on, and gets all.
+  const [one] = stalled
+  const parts: Buffer[] = []
+  for await (const part of one ?? []) parts.push(part)
+  expect(computeDigest(Buffer.concat(parts))).toBe(digest)
+  for (const other of stalled) other.destroy()
+  expect(asked(source).filter(({ route }) => route === 'blob')).toEqual([])
 })

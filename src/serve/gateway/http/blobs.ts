@@ -1,11 +1,16 @@
 /** Answers with blobs: the destination's, or one that is on its way there. */
 
+import { after } from '../../../core/cancel.ts'
 import type { Context } from '../../../core/context.ts'
 import type { Descriptor } from '../../../core/descriptor.ts'
 import { NetworkError } from '../../../core/errors.ts'
 import type { FoundBlob } from '../artifacts.ts'
 import { type Part, partOf } from './range.ts'
 import { begin, ClientGone, type Exchange, reply, send } from './reply.ts'
+
+/** How long a client may take nothing until its connection to the destination is ended, in milliseconds; and once it was slow. */
+const PATIENCE_MS = 2000
+const SLOW_PATIENCE_MS = 100
 
 export interface SentBlob {
   /** Nothing of it was read from the source for this client. */
@@ -89,14 +94,45 @@ async function* bytesOf(
       held.release(isTaken)
     }
   }
-  if (at >= end) return
-  for await (const chunk of await place.to.readBlob(blob, at, ctx)) {
-    const wanted = chunk.subarray(0, end - at)
-    at += wanted.byteLength
-    if (wanted.byteLength > 0) yield wanted
-    if (at >= end) return
+  if (at < end) yield* fromDestination(place, blob, { first: at, end }, ctx)
+}
+
+/** A client that takes nothing for a while keeps no connection to the destination, of which there are few: once it goes on, the rest is
+ *  asked for. */
+async function* fromDestination(
+  { to }: FoundBlob['place'],
+  blob: Descriptor,
+  { first, end }: Part,
+  ctx: Context,
+): AsyncGenerator<Uint8Array, void> {
+  let at = first
+  let patience = PATIENCE_MS
+  while (at < end) {
+    const chunks = (await to.readBlob(blob, at, ctx))[Symbol.asyncIterator]()
+    let isLetGo = false
+    const letGo = (): void => {
+      isLetGo = true
+      patience = SLOW_PATIENCE_MS
+      // How it ends says nothing: what it has given stays as it is.
+      chunks.return?.().catch(() => {})
+    }
+    try {
+      while (at < end && !isLetGo) {
+        const next = await chunks.next()
+        if (next.done) throw tooShort(blob, at)
+        const wanted = next.value.subarray(0, end - at)
+        at += wanted.byteLength
+        const stop = after(patience, letGo, true)
+        try {
+          if (wanted.byteLength > 0) yield wanted
+        } finally {
+          stop()
+        }
+      }
+    } finally {
+      await chunks.return?.()
+    }
   }
-  throw tooShort(blob, at)
 }
 
 function tooShort({ digest, size }: Descriptor, at: number): NetworkError {
