@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { program, type Running } from '../../e2e/program.ts'
+import { program, type Running, until } from '../../e2e/program.ts'
 import { image } from '../../support/images.ts'
 import { startMemoryRegistry } from '../../support/memory-registry.ts'
 import { randomBytes } from '../../support/random.ts'
@@ -58,9 +58,25 @@ describe.skipIf(!hasRedis())('chaos', () => {
           `worker-${cables.length}.yaml`,
           configuration(cable.port, source.url, tap.url, `w${cables.length}`),
         )
-        workers.push(here.start(['worker', '--config', file, '--concurrency', '4', '--name', `w${cables.length}`]))
+        supervise(['worker', '--config', file, '--concurrency', '4', '--name', `w${cables.length}`])
+      }
+      let isOver = false
+      onTestFinished(() => {
+        isOver = true
+      })
+      /** One that finds no Redis when it starts ends, and what supervises it starts it again. */
+      function supervise(args: readonly string[]): void {
+        const worker = here.start(args)
+        workers.push(worker)
+        void worker.ended.then(async ({ code }) => {
+          if (code !== 3) return
+          workers.splice(workers.indexOf(worker), 1)
+          await sleep(500)
+          if (!isOver) supervise(args)
+        })
       }
       for (let at = 0; at < WORKERS; at += 1) await startWorker()
+      await until('all workers are ready', () => workers.every((worker) => worker.said().includes('takes tasks from')))
       const cable = await cableTo(redis.port)
       cables.push(cable)
       here.write('policy.yaml', configuration(cable.port, source.url, tap.url, 'coordinator') + POLICY)
@@ -72,8 +88,8 @@ describe.skipIf(!hasRedis())('chaos', () => {
         switch (Math.floor(chance() * 5)) {
           case 0:
             done.push('kill a worker')
+            if (victim) workers.splice(workers.indexOf(victim), 1)
             victim?.process.kill('SIGKILL')
-            workers.splice(workers.indexOf(victim as Running), 1)
             return startWorker()
           case 1:
             done.push('suspend a worker')
