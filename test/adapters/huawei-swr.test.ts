@@ -9,6 +9,7 @@ import { collect, connect, digestsIn, prepared, push } from '../contract/opened.
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type FakeSwr, HUAWEI_KEY, LOGIN, type SwrOptions, startSwr, TEMPORARY } from '../fakes/huawei-swr.ts'
+import { placesOf } from '../support/found.ts'
 import { image, index } from '../support/images.ts'
 import { startMemoryRegistry } from '../support/memory-registry.ts'
 import { availableServers, startServer } from '../support/servers.ts'
@@ -220,9 +221,11 @@ test.runIf(availableServers().includes('registry'))('goes to a real registry and
   onTestFinished(() => server.stop())
   const work = workplace({ SECRET: HUAWEI_KEY.secret })
   const there = policyWith(it, server.url, 'it/contract/*', 'mine/mirror')
-  expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
+  const ran = await work.run(there)
+  expect(ran.outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
   expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 3, total: 0 } })
   const back = policyWith(it, server.url, 'mine/mirror/app', 'it/copies')
   expect((await work.run(back)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
   expect([...it.content.repository('copies/app').tags.keys()].sort()).toEqual(['v1', 'v2', 'v3'])
+  expect(placesOf([HUAWEI_KEY.secret, LOGIN.password], work.home, ran)).toEqual([])
 })

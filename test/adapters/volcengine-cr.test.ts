@@ -17,6 +17,7 @@ import {
   VOLCENGINE_KEY,
   type VolcengineOptions,
 } from '../fakes/volcengine-cr.ts'
+import { placesOf } from '../support/found.ts'
 import { image } from '../support/images.ts'
 import { availableServers, startServer } from '../support/servers.ts'
 
@@ -221,9 +222,11 @@ test.runIf(availableServers().includes('registry'))('goes to a real registry and
   onTestFinished(() => server.stop())
   const work = workplace({ SECRET: VOLCENGINE_KEY.secret })
   const there = policyWith(it, server.url, 'it/contract/*', 'mine/mirror')
-  expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
+  const ran = await work.run(there)
+  expect(ran.outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
   expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 3, total: 0 } })
   const back = policyWith(it, server.url, 'mine/mirror/app', 'it/copies/deep')
   expect((await work.run(back)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
   expect([...it.content.repository('copies/deep/app').tags.keys()].sort()).toEqual(['v1', 'v2', 'v3'])
+  expect(placesOf([VOLCENGINE_KEY.secret, ...it.passwords()], work.home, ran)).toEqual([])
 })

@@ -34,6 +34,8 @@ export interface FakeVolcengine extends AdapterUnderTest {
   readonly namespaces: Set<string>
   /** How many passwords were given out. */
   signIns(): number
+  /** Those that hold. */
+  passwords(): readonly string[]
 }
 
 type Input = Readonly<Record<string, unknown>>
@@ -245,6 +247,7 @@ export async function startVolcengine(options: VolcengineOptions = {}): Promise<
     content,
     namespaces,
     signIns: () => signIns,
+    passwords: () => [...passwords.keys()].map((one) => one.slice(one.indexOf(':') + 1)),
     registry: {
       name: 'it',
       type: 'volcengine-cr',
