@@ -99,6 +99,17 @@ describe('the table of all types', () => {
     expect(table, 'UPDATE_TABLE=1 writes it').toBe(told)
   })
 
+  test('has a page for each, which says what is odd and what was run, with sources', () => {
+    const pages = adapters.map(
+      ({ identity }) => [identity, join(folder, '../adapters', identity, 'README.md')] as const,
+    )
+    const lacking = pages.filter(([, page]) => {
+      const said = existsSync(page) ? readFileSync(page, 'utf8') : ''
+      return !/\bOdd\b/i.test(said) || !/not run|checked/i.test(said) || !said.includes('https://')
+    })
+    expect(lacking.map(([identity]) => identity)).toEqual([])
+  })
+
   test('says of each what it was checked against', () => {
     expect(adapters.filter(({ checked }) => !checked).map(({ identity }) => identity)).toEqual([])
   })
