@@ -3,17 +3,15 @@
 
 import type { z } from 'zod'
 import type { AdapterTools } from '../src/core/adapter.ts'
-import { sleep } from '../src/core/cancel.ts'
 import type { Context } from '../src/core/context.ts'
 import { CredentialError, RegistryError } from '../src/core/errors.ts'
 import { foreignName, parseJson } from '../src/core/foreign.ts'
 import type { HttpRequest, HttpResponse } from '../src/core/http.ts'
 import { plural } from '../src/core/plural.ts'
 import type { Credential } from '../src/core/registry.ts'
-import { backoff } from '../src/core/retry.ts'
-import { ATTEMPTS } from '../src/http/retry.ts'
 import { malformedAnswer } from '../src/oci/registry/listing.ts'
 import { restated } from '../src/oci/registry/restate.ts'
+import { createPace } from './pace.ts'
 
 /** An access key of a cloud. */
 export interface CloudKey {
@@ -90,12 +88,15 @@ export interface Cloud {
 
 /** Statuses with a body that may say why; after all others the client asks again, or explains by itself. */
 const ANSWERS = [200, 201, 202, 204, 400, 401, 403, 404, 405, 406, 409, 412, 413, 422]
+/** Of a request that is one too many; a pace is found after a few. */
+const MOST_ATTEMPTS = 12
 /** In bytes. */
 const ANSWER_SIZE = 64 * 1024 * 1024
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 export function openCloud(facts: CloudFacts, key: () => Promise<CloudKey>, api: AdapterTools['api']): Cloud {
   const { url } = facts
+  const pace = createPace()
   const http = api({ url, name: 'signed', credential: async () => ({ kind: 'anonymous', origin: facts.name }) })
 
   async function once<T>(call: CloudCall<T>, ctx: Context): Promise<{ value: T; response: HttpResponse }> {
@@ -131,15 +132,16 @@ export function openCloud(facts: CloudFacts, key: () => Promise<CloudKey>, api: 
   return {
     async ask(call, ctx) {
       for (let attempt = 1; ; attempt += 1) {
+        const since = await pace.turn(ctx.signal)
         try {
-          return await once(call, ctx)
+          const answer = await once(call, ctx)
+          pace.answered()
+          return answer
         } catch (error) {
           // The client has asked again for what came with the status 429.
-          const isThrottled = error instanceof Throttled
-          if (!isThrottled || attempt >= ATTEMPTS) throw error
-          const delay = backoff(attempt, Math.random)
+          if (!(error instanceof Throttled) || attempt >= MOST_ATTEMPTS) throw error
+          const delay = pace.refused(since)
           ctx.emit({ type: 'retry', what: call.operation, attempt: attempt + 1, delay, reason: error.message })
-          await sleep(delay, ctx.signal)
         }
       }
     },
