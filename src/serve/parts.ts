@@ -149,7 +149,14 @@ export type ServeNews =
   /** The first signal to end has come; `running` executions have so many milliseconds to end their tasks. */
   | { readonly type: 'draining'; readonly running: number; readonly within: number }
   | { readonly type: 'ended' }
-  | { readonly type: 'gateway'; readonly policy: string; readonly hit: boolean; readonly bytes: number }
+  /** `saved`: what the source's registry would have counted as a pull, and was not asked for. */
+  | {
+      readonly type: 'gateway'
+      readonly policy: string
+      readonly hit: boolean
+      readonly bytes: number
+      readonly saved: boolean
+    }
   | { readonly type: 'log'; readonly level: 'info' | 'warning' | 'error'; readonly text: string }
 
 /** What every part of the daemon gets. */

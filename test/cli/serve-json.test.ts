@@ -39,7 +39,7 @@ const NEWS = {
   },
   draining: { type: 'draining', running: 1, within: 30_000 },
   ended: { type: 'ended' },
-  gateway: { type: 'gateway', policy: 'copy', hit: true, bytes: 1 },
+  gateway: { type: 'gateway', policy: 'copy', hit: true, bytes: 1, saved: true },
   log: { type: 'log', level: 'info', text: 'pruned' },
 } as const satisfies { readonly [T in ServeNews['type']]: Extract<ServeNews, { readonly type: T }> }
 

@@ -64,14 +64,20 @@ export function startGateway(daemon: Daemon): Part {
     if (asked.kind === 'blob') {
       const found = await artifacts.blob(places, asked.digest, asker)
       const { hit, bytes } = await answerBlob(exchange, found, ctx)
-      return daemon.tell({ type: 'gateway', policy: found.place.target.policy.name, hit, bytes })
+      return daemon.tell({ type: 'gateway', policy: found.place.target.policy.name, hit, bytes, saved: false })
     }
     const found = await (asked.tag === undefined
       ? artifacts.byDigest(places, asked.digest, asker)
       : artifacts.tagged(places, asked.tag, asker))
     answerManifest(exchange, found)
     const bytes = isHead ? 0 : found.descriptor.size
-    daemon.tell({ type: 'gateway', policy: found.place.target.policy.name, hit: found.hit, bytes })
+    daemon.tell({
+      type: 'gateway',
+      policy: found.place.target.policy.name,
+      hit: found.hit,
+      bytes,
+      saved: found.hit && !isHead,
+    })
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse, form?: URLSearchParams): Promise<void> {

@@ -53,7 +53,31 @@ export function createCounters(registers: [Register], known: KnownNames): Counte
   const reloads = counter('config_reloads', 'Reloads of the configuration', 'result')
   const pulls = counter('gateway_requests', 'Requests for content that the gateway answered', 'policy', 'result')
   const pulled = counter('gateway_bytes', 'Bytes that the gateway has sent to clients', 'policy')
-  const byPolicy = [executions, durations, left, tasks, bytes, sent, retries, polls, pollEvents, pulls, pulled]
+  const saved = counter(
+    'gateway_pulls_saved',
+    'Manifests that the source was not asked for: Docker Hub counts those',
+    'policy',
+  )
+  const savedBytes = counter(
+    'gateway_saved_bytes',
+    'Bytes sent to clients that were not read from the source for them',
+    'policy',
+  )
+  const byPolicy = [
+    executions,
+    durations,
+    left,
+    tasks,
+    bytes,
+    sent,
+    retries,
+    polls,
+    pollEvents,
+    pulls,
+    pulled,
+    saved,
+    savedBytes,
+  ]
   const byRegistry = [hooks, hookEvents]
   /** How far the blobs are that are being sent, by execution. */
   const offsets = new Map<number, Map<string, number>>()
@@ -110,6 +134,8 @@ export function createCounters(registers: [Register], known: KnownNames): Counte
       case 'gateway':
         pulls.inc({ policy: news.policy, result: news.hit ? 'hit' : 'miss' })
         pulled.inc({ policy: news.policy }, news.bytes)
+        if (news.hit) savedBytes.inc({ policy: news.policy }, news.bytes)
+        if (news.saved) saved.inc({ policy: news.policy })
         break
       default:
     }

@@ -3,6 +3,8 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { computeDigest } from '../../../src/core/manifest.ts'
+import { startEcr } from '../../fakes/aws-ecr.ts'
+import { AWS_KEY } from '../../fakes/aws-ecr-control.ts'
 import { startHelmHttp } from '../../fakes/helm-http.ts'
 import { chart, entryOf, indexOf } from '../../support/charts.ts'
 import { image, index } from '../../support/images.ts'
@@ -125,4 +127,34 @@ policies:
   await pull(gateway, app)
   expect(await pulled(gateway)).toEqual([0])
   expect([first, second].map((one) => one.repository('mirror/app').tags.get('1.0'))).toEqual([app.digest, app.digest])
+})
+
+test('into a registry whose repositories are created first', async () => {
+  const source = await registry()
+  const ecr = await startEcr()
+  onTestFinished(() => ecr.close())
+  const app = image({ size: 300_000 })
+  source.add('team/app', app, '1.0')
+  const gateway = await startGateway(
+    `
+registries:
+  hub: {type: docker-registry, url: ${source.url}}
+  mine:
+    type: aws-ecr
+    url: ${ecr.content.url}
+    credential: {type: access_key, username: ${AWS_KEY.id}, password: "\${SECRET}"}
+    options: {endpoint: ${ecr.content.url}, region: eu-west-1}
+policies:
+  pulls:
+    source: {registry: hub, namespaces: [team]}
+    destination: {registry: mine, namespace: mirror}
+    triggers: [{pull: true}]
+`,
+    { env: { SECRET: AWS_KEY.secret } },
+  )
+  await pull(gateway, app)
+  expect(await pulled(gateway)).toEqual([0])
+  expect([...ecr.repositories.keys()]).toEqual(['mirror/app'])
+  expect(ecr.content.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
+  await pull(gateway, app)
 })

@@ -62,6 +62,9 @@ test('a second pull is served by the destination alone', async () => {
   const before = asked(source).length
   await pull()
   expect(asked(source).slice(before)).toEqual([])
+  // The source's registry would have counted the second manifest as a pull.
+  const saved = gateway.news.flatMap((news) => (news.type === 'gateway' ? [news.saved] : []))
+  expect(saved.filter((one) => one)).toHaveLength(1)
 })
 
 test('what no policy selects is 404 with the rule, and nothing is asked of the source', async () => {

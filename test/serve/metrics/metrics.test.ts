@@ -119,12 +119,15 @@ test('polls, reloads and the gateway are counted', async () => {
   daemon.tell({ type: 'polled', policy: 'base', events: 0, error: 'down' })
   daemon.tell({ type: 'reloaded', policies: 2 })
   daemon.tell({ type: 'reload_failed', message: 'broken' })
-  daemon.tell({ type: 'gateway', policy: 'base', hit: false, bytes: 7 })
+  daemon.tell({ type: 'gateway', policy: 'base', hit: false, bytes: 7, saved: false })
+  daemon.tell({ type: 'gateway', policy: 'base', hit: true, bytes: 5, saved: true })
   expect(await value('replicate_polls_total', { policy: 'base', result: 'failed' })).toBe(1)
   expect(await value('replicate_poll_events_total', { policy: 'base' })).toBe(2)
   expect(await value('replicate_config_reloads_total', { result: 'failed' })).toBe(1)
   expect(await value('replicate_gateway_requests_total', { policy: 'base', result: 'miss' })).toBe(1)
-  expect(await value('replicate_gateway_bytes_total', { policy: 'base' })).toBe(7)
+  expect(await value('replicate_gateway_bytes_total', { policy: 'base' })).toBe(12)
+  expect(await value('replicate_gateway_saved_bytes_total', { policy: 'base' })).toBe(5)
+  expect(await value('replicate_gateway_pulls_saved_total', { policy: 'base' })).toBe(1)
 })
 
 test('gauges tell how things are: policies, queue, registries, allowances, the configuration', async () => {
