@@ -2,11 +2,10 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { createApp } from '../../src/app/app.ts'
 import { until } from '../e2e/program.ts'
+import { heap } from '../support/heap.ts'
 import { image } from '../support/images.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { registry } from '../support/registries.ts'
@@ -16,19 +15,6 @@ const WARM_UP = 200
 const EXECUTIONS = 1000
 /** Bytes of one execution that may stay. Code that is compiled meanwhile counts, too: about 1200 where nothing stays. */
 const LEFT = 3000
-
-/** Bytes in use after everything that can be collected was. */
-async function heap(): Promise<number> {
-  setFlagsFromString('--expose-gc')
-  const collect: (how: object) => void = runInNewContext('gc')
-  for (let turn = 0; turn < 5; turn += 1) {
-    // Compiled code that may be dropped goes, too.
-    collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-    // What waits to be finalized has its turn.
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  return process.memoryUsage().heapUsed
-}
 
 test(`${EXECUTIONS} executions leave nothing in memory`, async () => {
   const [source, destination] = [await registry(), await registry()]

@@ -10,6 +10,7 @@ import {
   messageOf,
   ReplicateError,
 } from '../../core/errors.ts'
+import { hintOverHttp } from './hints.ts'
 import type { FieldError, Problem } from './schema/problem.ts'
 
 /** A request that is not done, and why. */
@@ -118,14 +119,15 @@ function placeOf({ position, path }: ConfigurationError['problems'][number]): st
 
 /** What the program itself refuses, as `--json` says it. */
 export function ofProgram(error: ReplicateError): ApiError {
-  const { code, hint } = error
+  const { code } = error
+  const hint = hintOverHttp(error.hint)
   const message = describeError(error)
   if (error instanceof ConfigurationError) {
     const errors = error.problems.map(
       (problem): FieldError => ({
         path: placeOf(problem),
         message: problem.message,
-        ...(problem.hint === undefined ? {} : { hint: problem.hint }),
+        ...(problem.hint === undefined ? {} : { hint: hintOverHttp(problem.hint) }),
       }),
     )
     return new ApiError(422, code, message, { hint, errors, cause: error })

@@ -1,11 +1,16 @@
 /** `/api/events` and followed logs: nothing is missed, also by who was cut off. */
 
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
+import fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
 import { createFeed } from '../../../src/serve/api/stream/feed.ts'
-import type { Message } from '../../../src/serve/api/stream/sse.ts'
+import { type Message, openStream, type Stream } from '../../../src/serve/api/stream/sse.ts'
 import { until } from '../../e2e/program.ts'
+import { heap } from '../../support/heap.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 import { serving } from '../serving.ts'
 import { apiClient } from './client.ts'
 
@@ -179,7 +184,7 @@ test('who was cut off for a thousand messages misses none, and for more is told 
   for (let id = 1; id <= 1000; id += 1) feed.publish('execution', { id })
   const later: Message[] = []
   feed.listen(seen.at(-1)?.id, (message) => later.push(message))()
-  expect(later.map(({ data }) => (data as { id: number }).id)).toEqual(Array.from({ length: 1000 }, (_, at) => at + 1))
+  expect(later.map(({ data }) => JSON.parse(String(data)).id)).toEqual(Array.from({ length: 1000 }, (_, at) => at + 1))
   for (let id = 1001; id <= 4000; id += 1) feed.publish('execution', { id })
   const tooLate: Message[] = []
   feed.listen(seen.at(-1)?.id, (message) => tooLate.push(message))()
@@ -187,4 +192,60 @@ test('who was cut off for a thousand messages misses none, and for more is told 
   const now: Message[] = []
   feed.listen(tooLate[0]?.id, (message) => now.push(message))()
   expect(now).toEqual([])
+})
+
+test('what is kept for those who were cut off has a bound in bytes, too', () => {
+  const feed = createFeed(() => ({}))
+  const seen: Message[] = []
+  feed.listen(undefined, (message) => seen.push(message))()
+  const large = 'x'.repeat(1024 * 1024)
+  for (let id = 1; id <= 10; id += 1) feed.publish('execution', { id, large })
+  const missed = (last: string | undefined): readonly (string | undefined)[] => {
+    const heard: Message[] = []
+    feed.listen(last, (message) => heard.push(message))()
+    return heard.map(({ event }) => event)
+  }
+  expect(missed(seen[0]?.id)).toEqual(['reset'])
+  const [boot] = seen[0]?.id?.split('.') ?? []
+  expect(missed(`${boot}.7`)).toEqual(['execution', 'execution', 'execution'])
+  expect(missed(`${boot}.5`)).toEqual(['reset'])
+})
+
+test('a million messages leave nothing behind, and a client that does not read them is let go', async () => {
+  const feed = createFeed(() => ({}))
+  const ending = new AbortController()
+  const app = fastify()
+  const streams: Stream[] = []
+  app.get('/', (request, reply) => {
+    const stream = openStream(request, reply, manualClock(), ending.signal)
+    const leave = feed.listen(undefined, (message) => stream.send(message))
+    stream.gone.addEventListener('abort', leave)
+    streams.push(stream)
+  })
+  onTestFinished(() => app.close())
+  onTestFinished(() => ending.abort())
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const open = async (): Promise<IncomingMessage> => {
+    const [answer] = await once(get(url), 'response')
+    return answer
+  }
+  const [reader, sleeper] = [await open(), await open()]
+  sleeper.on('error', () => {})
+  sleeper.pause()
+  let last = ''
+  reader.setEncoding('utf8')
+  reader.on('data', (chunk: string) => {
+    last = (last + chunk).slice(-300)
+  })
+  const before = await heap()
+  const filling = 'x'.repeat(100)
+  for (let id = 1; id <= 1_000_000; id += 1) {
+    feed.publish('execution', { id, filling })
+    if (id % 500 === 0) await streams[0]?.drained()
+    if (id % 500 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await until('the reader has all', () => last.includes('"id":1000000,'))
+  expect(streams.map(({ gone }) => gone.aborted)).toEqual([false, true])
+  // Some 200 MB have passed.
+  expect((await heap()) - before).toBeLessThan(20 * 1024 * 1024)
 })

@@ -16,11 +16,14 @@ export interface Feed {
 
 /** Messages that are kept. */
 const KEPT = 2000
+/** Characters of all of them together. */
+const KEPT_LENGTH = 4 * 1024 * 1024
 
 export function createFeed(about: () => object): Feed {
   // Another start counts from 1 again.
   const boot = randomBytes(6).toString('hex')
-  const kept: Message[] = []
+  const kept: (Message & { readonly data: string })[] = []
+  let length = 0
   const all = new Set<(message: Message) => void>()
   let count = 0
   const idOf = (number: number): string => `${boot}.${number}`
@@ -28,9 +31,11 @@ export function createFeed(about: () => object): Feed {
   return {
     publish(event, data) {
       count += 1
-      const message = { id: idOf(count), event, data }
+      // As a text: each client gets the same one.
+      const message = { id: idOf(count), event, data: JSON.stringify(data) }
       kept.push(message)
-      if (kept.length > KEPT) kept.shift()
+      length += message.data.length
+      while (kept.length > KEPT || length > KEPT_LENGTH) length -= kept.shift()?.data.length ?? 0
       for (const heard of all) heard(message)
     },
     listen(last, heard) {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { type Clock, throwIfAborted } from '../../../core/cancel.ts'
 import { CancelledError, describeError, ReplicateError } from '../../../core/errors.ts'
+import { hintOverHttp } from '../hints.ts'
 import { ApiError } from '../problem.ts'
 
 export const ROWS_TYPE = 'application/x-ndjson'
@@ -127,6 +128,6 @@ function lastWords(error: unknown): object {
     type: 'error',
     code: known ? error.code : 'bug',
     message: known ? describeError(error) : 'this failed; the log of the daemon says why',
-    hint: (known ? error.hint : undefined) ?? null,
+    hint: (known ? hintOverHttp(error.hint) : undefined) ?? null,
   }
 }
