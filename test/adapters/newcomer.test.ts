@@ -1,4 +1,4 @@
-/** A newcomer's vendor: the two files that the guide shows, put where it says, pass what every adapter must pass. */
+/** A newcomer's vendor: the two files that the guide shows, and their page, put where it says, pass what every adapter must pass. */
 
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -20,12 +20,11 @@ interface Shown {
 /** The files that the guide shows, which begin with their path, without the indentation of the list that they stand in. */
 function shownFiles(): readonly Shown[] {
   const guide = readFileSync(join(ROOT, 'adapters/README.md'), 'utf8')
-  return [...guide.matchAll(/^( *)```ts\n +\/\/ (\S+\.ts)\n(.*?)^ *```$/gms)].map(
-    ([, indent = '', path = '', lines = '']) => ({
-      path,
-      text: lines.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-    }),
-  )
+  const blocks = guide.matchAll(/^( *)```(?:ts|md)\n *(?:\/\/|<!--) (\S+\/\S+\.\w+)(?: -->)?\n(.*?)^ *```$/gms)
+  return [...blocks].map(([, indent = '', path = '', lines = '']) => ({
+    path,
+    text: lines.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  }))
 }
 
 function changed(path: string, from: string, to: string): void {
@@ -62,8 +61,10 @@ test('a made-up vendor by the guide alone passes the suite, the types and the ru
   expect(files.map(({ path }) => path)).toEqual([
     'adapters/example-registry/index.ts',
     'test/adapters/example-registry.test.ts',
+    'adapters/example-registry/README.md',
   ])
-  expect(files.flatMap(({ text }) => text.split('\n')).length).toBeLessThan(150)
+  const code = files.filter(({ path }) => path.endsWith('.ts'))
+  expect(code.flatMap(({ text }) => text.split('\n')).length).toBeLessThan(150)
 
   const tree = temporaryDirectory()
   for (const name of ['adapters', 'bin', 'examples', 'src', 'test', 'package.json', 'tsconfig.json', 'biome.json']) {
@@ -103,12 +104,12 @@ test('a made-up vendor by the guide alone passes the suite, the types and the ru
     join(MODULES, '@biomejs/biome/bin/biome'),
     'check',
     '--error-on-warnings',
-    ...files.map(({ path }) => path),
+    ...code.map(({ path }) => path),
   ])
   endedWell(formed)
   writeFileSync(
     join(tree, 'tsconfig.newcomer.json'),
-    JSON.stringify({ extends: './tsconfig.json', include: ['adapters', ...files.map(({ path }) => path)] }),
+    JSON.stringify({ extends: './tsconfig.json', include: ['adapters', ...code.map(({ path }) => path)] }),
   )
   endedWell(await ran(tree, [join(MODULES, 'typescript/bin/tsc'), '-p', 'tsconfig.newcomer.json']))
 })
