@@ -94,9 +94,13 @@ const MOST_ATTEMPTS = 12
 const ANSWER_SIZE = 64 * 1024 * 1024
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-export function openCloud(facts: CloudFacts, key: () => Promise<CloudKey>, api: AdapterTools['api']): Cloud {
+export function openCloud(
+  facts: CloudFacts,
+  key: () => Promise<CloudKey>,
+  api: AdapterTools['api'],
+  pace = createPace(),
+): Cloud {
   const { url } = facts
-  const pace = createPace()
   const http = api({ url, name: 'signed', credential: async () => ({ kind: 'anonymous', origin: facts.name }) })
 
   async function once<T>(call: CloudCall<T>, ctx: Context): Promise<{ value: T; response: HttpResponse }> {

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
+import { createPace, type Pace } from '../../adapters/pace.ts'
 import { type CloudFacts, keyOf, openCloud } from '../../adapters/signed.ts'
 import type { Context } from '../../src/core/context.ts'
 import { CancelledError, CredentialError, RegistryError } from '../../src/core/errors.ts'
@@ -20,7 +21,7 @@ const KEY = { id: 'KEY', secret: 'a-secret-that-is-nowhere' }
 const REFUSED = z.looseObject({ code: z.string(), message: z.string() })
 
 /** A cloud that signs by a counter, before a server that gives one answer after the other, the last one again and again. */
-async function cloud(answers: readonly Answer[]) {
+async function cloud(answers: readonly Answer[], pace?: Pace) {
   const seen: IncomingMessage[] = []
   const server = createServer((request, response) => {
     const { status, body = '', headers = {} } = answers[Math.min(seen.length, answers.length - 1)] ?? { status: 500 }
@@ -60,6 +61,7 @@ async function cloud(answers: readonly Answer[]) {
     facts,
     async () => KEY,
     () => http,
+    pace,
   )
   const form = z.looseObject({ ok: z.boolean() })
   const call = { path: '/list?n=1', operation: 'ListThings', what: 'list the things', form }
@@ -96,17 +98,24 @@ test.each([
   expect(seen).toHaveLength(1)
 })
 
-test('asks again where a code says that it was asked too often, and gives up after five times', async () => {
+test('asks again where a code says that it was asked too often, and gives up after twelve times', async () => {
   const one = await cloud([{ status: 400, body: refusal('SlowDown') }, { status: 200, body: refusal('Slow') }, OK])
   expect((await one.ask()).value).toEqual({ ok: true })
   expect(one.events.filter(({ type }) => type === 'retry')).toHaveLength(2)
-  const other = await cloud([{ status: 200, body: refusal('SlowDown') }])
+  let now = 0
+  const impatient = createPace({
+    monotonic: () => now,
+    sleep: async (milliseconds) => {
+      now += milliseconds
+    },
+  })
+  const other = await cloud([{ status: 200, body: refusal('SlowDown') }], impatient)
   await expect(other.ask()).rejects.toMatchObject({
     status: 429,
     retryable: true,
     hint: expect.stringContaining('limits'),
   })
-  expect(other.seen).toHaveLength(5)
+  expect(other.seen).toHaveLength(12)
 })
 
 test('stops at once while it waits', async () => {
