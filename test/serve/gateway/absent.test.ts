@@ -10,7 +10,8 @@ import { asked, bodyOf, type Gateway, policies, pulled, registry, startGateway }
 test('a digest that the source does not have is looked for once, however many clients ask', async () => {
   const [source, destination] = [await registry(), await registry()]
   source.add('team/app', image(), '1.0')
-  const gateway = await startGateway(policies(source, destination))
+  const timing = { clock: manualClock() }
+  const gateway = await startGateway(policies(source, destination), { timing })
   const get = async (path: string): Promise<void> => {
     const all = await Promise.all(Array.from({ length: 5 }, () => gateway.get(path)))
     expect(all.map(({ status }) => status)).toEqual(Array(5).fill(404))
@@ -46,7 +47,8 @@ test('what was absent a moment ago is found as soon as a pull brings it', async 
 test('a tag that a filter holds back costs one plan, however many clients ask', async () => {
   const [source, destination] = [await registry(), await registry()]
   source.add('team/app', image(), '1.0')
-  const gateway = await startGateway(policies(source, destination, '    filters: {min_age: 7d}\n'))
+  const timing = { clock: manualClock() }
+  const gateway = await startGateway(policies(source, destination, '    filters: {min_age: 7d}\n'), { timing })
   const refused = async (): Promise<void> => {
     expect((await gateway.get('team/app/manifests/1.0')).status).toBe(404)
   }
