@@ -30,7 +30,7 @@ function policiesOf(name: string): readonly string[] {
 describe('every policy of the guides', () => {
   const policies = documents.flatMap((name) => policiesOf(name).map((text) => [name, text] as const))
   test.each(policies)('is valid: %s %#', async (_, text) => {
-    const secrets = { MIRROR_PASSWORD: 'x', HUB_PASSWORD: 'x', HOOK_SECRET: 'x' }
+    const secrets = { MIRROR_PASSWORD: 'x', HUB_PASSWORD: 'x', HOOK_SECRET: 'x', QUEUE_PASSWORD: 'x' }
     const ended = await program(secrets).run(['policies', 'validate', '-'], { stdin: text })
     expect(ended).toMatchObject({ code: 0, stderr: '' })
   })

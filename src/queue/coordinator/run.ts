@@ -89,7 +89,6 @@ async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context
     given.get(jobId)?.fail(new NetworkError(`the workers that had this task did not end it: ${reason}`))
   }
 
-  let last = ''
   let isBeating = false
   /** Tells workers how things stand, and learns who they are. */
   async function beat(): Promise<void> {
@@ -97,9 +96,9 @@ async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context
     isBeating = true
     try {
       const record = JSON.stringify(currentRecord(fixed, roster.joined, ctx))
-      if (record !== last) await client.zadd(keys.runs, 'NX', Date.now(), id)
+      // A server that was restarted without its file has forgotten both.
+      await client.zadd(keys.runs, 'NX', Date.now(), id)
       await client.set(names.record, record, 'PX', RECORD_LASTS)
-      last = record
       await roster.look()
       contact.answered()
     } finally {

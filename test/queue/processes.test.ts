@@ -1,0 +1,126 @@
+/** Workers, coordinators and Redis as processes of their own, which die and come back. */
+
+import { describe, expect, test } from 'vitest'
+import { gatedSource } from '../e2e/gate.ts'
+import { policyBetween } from '../e2e/harness.ts'
+import { program, until } from '../e2e/program.ts'
+import { image } from '../support/images.ts'
+import type { MemoryRegistry } from '../support/memory-registry.ts'
+import { hasRedis } from '../support/redis.ts'
+import { registry } from '../support/registries.ts'
+import { place, redis, worker } from './workplace.ts'
+
+const withQueue = (policy: string, url: string): string => `${policy}\nworkers: { queue: "${url}" }\n`
+
+/** A module that is run before the program. */
+const before = (code: string): readonly string[] => ['--import', `data:text/javascript,${encodeURIComponent(code)}`]
+
+/** How often a blob of that size came whole. */
+function arrivals({ requests }: MemoryRegistry, size: number): number {
+  return requests.filter(({ route, bytesIn }) => route === 'upload' && bytesIn >= size).length
+}
+
+describe.skipIf(!hasRedis())('where something dies', () => {
+  test('a worker: its task goes to another one, and counts once', async () => {
+    const [queue, gate, to] = [await redis(), await gatedSource(), await registry()]
+    const yaml = withQueue(policyBetween(gate.source.url, to.url), queue.url)
+    const doomed = program()
+    const working = doomed.start(['worker', '--name', 'doomed', '--config', doomed.write('config.yaml', yaml)])
+    await until('it is ready', () => working.said().includes('worker doomed takes tasks'))
+    const running = place().start(yaml, { workers: true })
+    await until('half of the blob has come', () =>
+      running.events.some((event) => event.type === 'blob-progress' && event.bytes >= gate.half),
+    )
+    working.process.kill('SIGKILL')
+    await working.ended
+    await worker(yaml, { name: 'heir' })
+    gate.open()
+    const { execution, tasks } = await running.ran
+    expect(execution).toMatchObject({ status: 'succeeded', total: 1, succeed: 1, failed: 0 })
+    expect(tasks[0]).toMatchObject({ attempts: 1 })
+    const told = running.events.flatMap((event) => (event.type === 'log' ? [event.text] : [])).join('\n')
+    expect(told).toContain('does not answer any more: another one takes it')
+  })
+
+  test('the coordinator: workers end what they have, and `executions resume` takes over', async () => {
+    const [queue, gate, to] = [await redis(), await gatedSource({ images: 3 }), await registry()]
+    const yaml = withQueue(policyBetween(gate.source.url, to.url), queue.url)
+    await worker(yaml)
+    const user = program()
+    const config = user.write('config.yaml', yaml)
+    const running = user.start(['run', '--workers', '--config', config])
+    await until('the worker has begun', () => to.requests.some(({ route }) => route === 'upload'))
+    await until('half of the blob was asked for', () =>
+      gate.source.requests.some(({ path }) => path.includes(gate.blob)),
+    )
+    running.process.kill('SIGKILL')
+    await running.ended
+    gate.open()
+    await until('the worker has ended its task', () => to.repositories.get('mirror/app')?.tags.has('v1') ?? false)
+    const ended = await user.run(['executions', 'resume', '1', '--workers', '--config', config])
+    expect(ended.code, ended.stderr).toBe(0)
+    const execution = await user.execution('1')
+    expect(execution).toMatchObject({ status: 'succeeded', total: 3, succeed: 3, failed: 0 })
+    expect(arrivals(to, gate.size)).toBe(1)
+  })
+
+  test.each([true, false])('Redis, which comes back (with its file: %s)', async (persistent) => {
+    const [queue, gate, to] = [await redis({ persistent }), await gatedSource({ images: 4 }), await registry()]
+    const yaml = withQueue(policyBetween(gate.source.url, to.url), queue.url)
+    await worker(yaml)
+    const running = place().start(yaml, { workers: true })
+    await until('half of the blob has come', () =>
+      running.events.some((event) => event.type === 'blob-progress' && event.bytes >= gate.half),
+    )
+    await queue.kill()
+    const said = (part: string): number =>
+      running.events.filter((event) => event.type === 'log' && event.text.includes(part)).length
+    await until('it is told', () => said('does not answer') > 0)
+    await queue.start()
+    await until('that is told, too', () => said('answers again') > 0)
+    gate.open()
+    const { execution } = await running.ran
+    expect(execution).toMatchObject({ status: 'succeeded', total: 4, succeed: 4, failed: 0 })
+    expect([said('does not answer'), said('answers again')]).toEqual([1, 1])
+    expect(arrivals(to, gate.size)).toBe(1)
+  })
+})
+
+describe.skipIf(!hasRedis())('a worker', () => {
+  test('whose clock is an hour off does its tasks', async () => {
+    const [queue, from, to] = [await redis(), await registry(), await registry()]
+    for (const tag of ['1', '2', '3']) from.add('app', image({ seed: tag }), tag)
+    const yaml = withQueue(policyBetween(from.url, to.url), queue.url)
+    const late = program()
+    const node = before('const { now } = Date; Date.now = () => now() + 3_600_000')
+    const working = late.start(['worker', '--name', 'late', '--config', late.write('config.yaml', yaml)], { node })
+    await until('it is ready', () => working.said().includes('worker late takes tasks'))
+    const listed = await late.run(['workers', 'list', '--json', '--config', 'config.yaml'])
+    const [shown] = JSON.parse(listed.stdout) as readonly { readonly name: string; readonly since: string }[]
+    expect(shown?.name).toBe('late')
+    // By the clock of Redis.
+    expect(Math.abs(Date.parse(shown?.since ?? '') - Date.now())).toBeLessThan(30 * 60_000)
+    const { execution } = await place().run(yaml, { workers: true })
+    expect(execution).toMatchObject({ status: 'succeeded', succeed: 3 })
+    working.process.kill('SIGTERM')
+    const { code, stderr } = await working.ended
+    expect(code, stderr).toBe(0)
+  })
+})
+
+test('without `--workers` nothing of a queue is loaded, though the file names one', async () => {
+  const [from, to] = [await registry(), await registry()]
+  from.add('app', image({ seed: 1 }), 'v1')
+  const user = program()
+  const file = user.write('policy.yaml', withQueue(policyBetween(from.url, to.url), 'redis://127.0.0.1:1'))
+  const node = before(`import { registerHooks } from 'node:module'
+registerHooks({ resolve(name, context, next) {
+  if (/bullmq|ioredis/.test(name)) process.stderr.write('LOADED ' + name + '\\n')
+  return next(name, context)
+} })`)
+  const ran = await user.run(['run', file], { node })
+  expect(ran.code, ran.stderr).toBe(0)
+  expect(ran.stderr).not.toContain('LOADED')
+  // The hook sees what is loaded.
+  expect((await user.run(['run', '--workers', '--config', file], { node })).stderr).toContain('LOADED ioredis')
+})
