@@ -30,6 +30,8 @@ export interface JoinTools extends StateTools {
   readonly server: QueueServer
   /** The worker's name. */
   readonly name: string
+  /** Tasks at once, to begin with. */
+  readonly places: number
   readonly open: (policy: Policy) => Promise<OpenedSides>
   /** Removes secrets from text, and from events. */
   readonly redact: (text: string) => string
@@ -159,6 +161,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     connection: client,
     prefix: keys.prefix,
     name,
+    concurrency: tools.places,
     skipVersionCheck: true,
     lockDuration: LOCK,
     lockRenewTime: RENEW,
@@ -194,7 +197,11 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       if (!worker.isPaused()) void worker.pause(true)
     },
     share(places) {
+      const isMore = places > worker.concurrency
       if (worker.concurrency !== places) worker.concurrency = places
+      // Its loop waits for the end of a task before it looks at its places again; going on after a pause is what wakes it.
+      if (isMore && locks.size > 0 && !leaving && !worker.isPaused())
+        void worker.pause(true).then(() => worker.resume())
     },
     async leave(milliseconds) {
       await worker.pause(true)

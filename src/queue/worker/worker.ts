@@ -23,7 +23,7 @@ export type WorkerNews =
   | { readonly type: 'log'; readonly level: 'info' | 'warning'; readonly text: string }
   | { readonly type: 'draining'; readonly tasks: number }
 
-export interface WorkTools extends Omit<JoinTools, 'server' | 'slots' | 'throttles' | 'ended'>, Means {
+export interface WorkTools extends Omit<JoinTools, 'server' | 'slots' | 'throttles' | 'ended' | 'places'>, Means {
   readonly server: QueueServer
   readonly host: string
   readonly version: string
@@ -107,7 +107,7 @@ export async function work(tools: WorkTools): Promise<void> {
     try {
       const reason = await lackOf(record, tools)
       if (reason !== undefined) return await refuse(record.id, reason)
-      const run = await joinRun(record, { ...tools, slots, throttles, ended })
+      const run = await joinRun(record, { ...tools, slots, throttles, ended, places: placesFor(record.id) })
       run.follow(record)
       runs.set(record.id, { run, missing: undefined })
       listen({ type: 'joined', execution: record.execution, policy: record.policy.name, host: record.host })
@@ -172,6 +172,12 @@ export async function work(tools: WorkTools): Promise<void> {
     for (const run of refused.keys()) if (!ids.includes(run)) refused.delete(run)
     share()
     await show()
+  }
+
+  /** Of a run that has no task yet. */
+  function placesFor(run: string): number {
+    const active = new Map([...runs].map(([id, one]): [string, number] => [id, one.run.active]))
+    return sharesOf(tools.concurrency, active.set(run, 0)).get(run) ?? 1
   }
 
   function share(): void {
