@@ -45,7 +45,7 @@ export const page: Corpus = {
         bench.say(`an hour of events on ${path}`)
         await left.goto(hour.url + path)
         await left.locator('tbody tr').nth(5).waitFor()
-        memory.push(await anHour(left, path, hour, bench.quick))
+        memory.push(await anHour(bench, left, path, hour))
       }
       hour.close()
       return [screens, ...memory]
@@ -137,21 +137,23 @@ async function scrolled(page: Page): Promise<{ slow: number; longest: number; ta
 }
 
 async function anHour(
+  bench: Bench,
   page: Page,
   path: string,
   hour: Awaited<ReturnType<typeof startHour>>,
-  quick: boolean,
 ): Promise<Table> {
   const cdp = await page.context().newCDPSession(page)
   const rows: string[][] = []
   const note = async (when: string, events: number): Promise<void> => {
     const { heap, nodes, listeners } = await countersOf(cdp)
-    rows.push([when, String(events), `${(heap / 2 ** 20).toFixed(1)} MiB`, String(nodes), String(listeners)])
+    const row = [when, String(events), `${(heap / 2 ** 20).toFixed(1)} MiB`, String(nodes), String(listeners)]
+    rows.push(row)
+    bench.say(row.join(', '))
   }
   await note('start', 0)
   let events = 0
   for (const when of ['a quarter', 'half', 'three quarters', 'end']) {
-    events += await hour.tell(quick ? 0.05 : 0.25, quick ? 3000 : 20_000)
+    events += await hour.tell(bench.quick ? 0.05 : 0.25, bench.quick ? 3000 : 12_000)
     await note(when, events)
   }
   return {
