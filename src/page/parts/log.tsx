@@ -1,6 +1,6 @@
 /** The log of an execution or a task, line by line as it is written. */
 
-import type { VNode } from 'preact'
+import { Component } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { LogLine } from '../live/hub.ts'
 import { useLive, useSubject } from '../live/live.ts'
@@ -21,8 +21,6 @@ export function Log({ execution, task, onClose }: LogProps) {
   const [lines, setLines] = useState<readonly LogLine[]>([])
   const ref = useRef<HTMLDivElement>(null)
   const isAtEnd = useRef(true)
-  // A row that is the same is not compared again: there may be a thousand, several times a second.
-  const rows = useRef(new WeakMap<LogLine, VNode>())
   useLive(({ type, data }) => {
     if (type !== 'log' || data.subject.execution !== execution || data.subject.task !== task) return
     setLines((before) => {
@@ -54,21 +52,31 @@ export function Log({ execution, task, onClose }: LogProps) {
         }}
       >
         {lines.length === 0 ? <p class="dim">no line yet</p> : null}
-        {lines.map((line) => {
-          const row = rows.current.get(line) ?? rowOf(line, task === undefined)
-          rows.current.set(line, row)
-          return row
-        })}
+        {lines.map((line) => (
+          <Line key={line.id} line={line} isWhole={task === undefined} />
+        ))}
       </div>
     </section>
   )
 }
 
-function rowOf({ id, level, time, task_id, text }: LogLine, isWhole: boolean): VNode {
-  return (
-    <p key={id} class={level}>
-      <time>{new Date(time).toLocaleTimeString()}</time>
-      {task_id === null || !isWhole ? null : <span class="dim">[{task_id}]</span>} {text}
-    </p>
-  )
+interface LineProps {
+  readonly line: LogLine
+  readonly isWhole: boolean
+}
+
+/** Stays as it is: there may be a thousand, and new ones several times a second. */
+class Line extends Component<LineProps> {
+  override shouldComponentUpdate(): boolean {
+    return false
+  }
+
+  override render({ line: { level, time, task_id, text }, isWhole }: LineProps) {
+    return (
+      <p class={level}>
+        <time>{new Date(time).toLocaleTimeString()}</time>
+        {task_id === null || !isWhole ? null : <span class="dim">[{task_id}]</span>} {text}
+      </p>
+    )
+  }
 }

@@ -85,16 +85,12 @@ const screensOf = (large: number, executions: number) =>
 async function eachScreen(bench: Bench, page: Page, url: string, large: number): Promise<Table> {
   const rows: string[][] = []
   const cdp = await page.context().newCDPSession(page)
-  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' })
   for (const [name, path, row, request] of screensOf(large, bench.quick ? 1000 : 10_000)) {
     const waits: number[] = []
-    const costs: number[] = []
     for (let round = 0; round < Math.max(3, bench.rounds); round += 1) {
-      const before = await workOf(cdp)
       await page.goto(url + path)
       await page.locator(row).first().waitFor({ timeout: 60_000, state: 'attached' })
       waits.push(Number(await page.evaluate(`painted(${JSON.stringify(row)}, ${JSON.stringify(request)})`)))
-      costs.push((await workOf(cdp)) - before)
     }
     const { slow, longest, tasks } = await scrolled(page)
     const { nodes } = await countersOf(cdp)
@@ -102,7 +98,6 @@ async function eachScreen(bench: Bench, page: Page, url: string, large: number):
     rows.push([
       name,
       `${Math.round(Math.min(...waits))} to ${Math.round(Math.max(...waits))} ms`,
-      `${Math.round(Math.min(...costs))} ms`,
       String(nodes),
       `${slow} (${Math.round(longest)} ms)`,
       String(tasks),
@@ -162,12 +157,6 @@ async function anHour(
     rows,
     notes: [],
   }
-}
-
-/** Milliseconds of CPU that the window has taken. */
-async function workOf(cdp: CDPSession): Promise<number> {
-  const { metrics } = await cdp.send('Performance.getMetrics')
-  return (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0) * 1000
 }
 
 /** After what is no longer used was collected. */
