@@ -18,6 +18,7 @@ import { RegistriesScreen } from './screens/registries.tsx'
 import { RegistryScreen } from './screens/registry/registry.tsx'
 import { ScheduleScreen } from './screens/schedule.tsx'
 import { SignIn } from './screens/sign-in.tsx'
+import { WorkersScreen } from './screens/workers.tsx'
 import './style.css'
 
 const PLACES = [
@@ -25,6 +26,7 @@ const PLACES = [
   ['/policies', 'Policies'],
   ['/registries', 'Registries'],
   ['/schedule', 'Schedule'],
+  ['/workers', 'Workers'],
   ['/audit', 'Audit'],
 ] as const
 
@@ -134,6 +136,8 @@ function screenOf(path: string) {
       return <AuditScreen />
     case 'schedule':
       return <ScheduleScreen />
+    case 'workers':
+      return <WorkersScreen />
     default:
       return <Empty title="There is nothing here" />
   }

@@ -17,6 +17,7 @@ const SCREENS = [
   '/registries',
   '/registries/:id',
   '/schedule',
+  '/workers',
   '/audit',
 ]
 

@@ -18,6 +18,7 @@ const SCREENS = [
   ['/registries/from', 'from'],
   ['/registries/new', 'Add a registry'],
   ['/schedule', 'Schedule'],
+  ['/workers', 'Workers'],
   ['/audit', 'Audit'],
   ['/nothing', undefined],
 ] as const
