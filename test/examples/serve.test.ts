@@ -37,15 +37,19 @@ describe('the unit of systemd', () => {
     expect(unit).toMatch(/^Type=notify$/m)
   })
 
-  test.skipIf(systemd === undefined)('has no mistake that systemd knows, and is well confined', () => {
-    const file = join(temporaryDirectory(), 'replicate.service')
-    writeFileSync(file, unit.replace('/usr/local/bin/replicate', process.execPath))
-    const checked = spawnSync(systemd ?? '', ['verify', file], { encoding: 'utf8' })
-    expect([checked.status, checked.stdout + checked.stderr]).toEqual([0, ''])
-    const confined = ['security', '--offline=yes', '--no-pager', '--threshold=20', file]
-    const { status, stdout } = spawnSync(systemd ?? '', confined, { encoding: 'utf8' })
-    expect([status, stdout.trim().split('\n').at(-1)]).toEqual([0, expect.stringContaining('OK')])
-  })
+  const names = ['replicate.service', 'replicate-worker.service']
+  test.skipIf(systemd === undefined).each(names)(
+    'has no mistake that systemd knows, and is well confined: %s',
+    (name) => {
+      const file = join(temporaryDirectory(), name)
+      writeFileSync(file, textOf(name).replace('/usr/local/bin/replicate', process.execPath))
+      const checked = spawnSync(systemd ?? '', ['verify', file], { encoding: 'utf8' })
+      expect([checked.status, checked.stdout + checked.stderr]).toEqual([0, ''])
+      const confined = ['security', '--offline=yes', '--no-pager', '--threshold=20', file]
+      const { status, stdout } = spawnSync(systemd ?? '', confined, { encoding: 'utf8' })
+      expect([status, stdout.trim().split('\n').at(-1)]).toEqual([0, expect.stringContaining('OK')])
+    },
+  )
 })
 
 describe('the manifests of Kubernetes', () => {
@@ -201,6 +205,13 @@ test('the package has the deployments', () => {
     cwd: join(folder, '..', '..'),
     encoding: 'utf8',
   })
-  for (const name of ['config.yaml', 'replicate.service', 'compose.yaml', 'kubernetes.yaml', 'grafana-dashboard.json'])
+  for (const name of [
+    'config.yaml',
+    'replicate.service',
+    'replicate-worker.service',
+    'compose.yaml',
+    'kubernetes.yaml',
+    'grafana-dashboard.json',
+  ])
     expect(told).toContain(`examples/serve/${name}`)
 })

@@ -43,7 +43,7 @@ test('every block is of a kind that a test reads', () => {
   expect(fences.length).toBeGreaterThan(20)
   const unread = fences.filter(
     ({ isIndented, info, body }) =>
-      !/^(console( asks| not run: .+)?|yaml|ts|)$/.test(info) ||
+      !/^(console( asks| not run: .+)?|yaml|ts|md|)$/.test(info) ||
       (info.startsWith('console') ? isIndented : /^ *\$ /m.test(body)),
   )
   expect(unread).toEqual([])
