@@ -1,6 +1,6 @@
 /** What an edit began from, and what becomes of it when somebody else is faster. */
 
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { ask, Refused } from '../api.ts'
 import { useLive } from '../live/live.ts'
 import { type Definition, merged, same } from './merge.ts'
@@ -22,7 +22,13 @@ export interface Base {
 
 /** `path` undefined: it is a new one. */
 export function useBase(path: string | undefined, before: Definition, etag: string | undefined): Base {
-  const [base, setBase] = useState({ definition: before, etag })
+  const [base, show] = useState({ definition: before, etag })
+  /** The same, also for an answer that was asked for before it changed. */
+  const current = useRef(base)
+  const setBase = (next: typeof base): void => {
+    current.current = next
+    show(next)
+  }
   const [theirs, setTheirs] = useState<{ readonly definition: Definition; readonly etag: string | undefined }>()
 
   /** True where only other parts of the file have changed: the edit goes on. */
@@ -30,9 +36,10 @@ export function useBase(path: string | undefined, before: Definition, etag: stri
     if (path === undefined) return false
     const { body, etag: now } = await ask<Detail>('GET', path)
     const definition = body.definition ?? {}
-    if (same(definition, base.definition)) {
+    const began = current.current.definition
+    if (same(definition, began)) {
       setTheirs(undefined)
-      setBase({ definition: base.definition, etag: now })
+      setBase({ definition: began, etag: now })
       return now
     }
     setTheirs({ definition, etag: now })
@@ -49,7 +56,7 @@ export function useBase(path: string | undefined, before: Definition, etag: stri
     async save(body) {
       if (path === undefined) return true
       try {
-        await ask('PUT', path, { body, ifMatch: base.etag })
+        await ask('PUT', path, { body, ifMatch: current.current.etag })
         return true
       } catch (error) {
         if (!(error instanceof Refused && error.problem.status === 412)) throw error
@@ -61,9 +68,10 @@ export function useBase(path: string | undefined, before: Definition, etag: stri
     },
     rebase(mine) {
       if (!theirs) return mine
+      const began = current.current.definition
       setBase(theirs)
       setTheirs(undefined)
-      return merged(base.definition, mine, theirs.definition)
+      return merged(began, mine, theirs.definition)
     },
   }
 }
