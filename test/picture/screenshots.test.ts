@@ -67,6 +67,9 @@ test.runIf(hasBrowser())('each screenshot of the guide is one of the page', asyn
   await page.goto(`${url}/executions/${running.body.id}`)
   await page.getByLabel('Blobs in flight').waitFor()
   await page.locator('.chart canvas').waitFor()
+  await until('enough has moved to be seen', async () => {
+    return (await ask('GET', `/replication/executions/${running.body.id}`)).body.bytes_copied > 1_000_000
+  })
   await kept(page, 'execution')
   await page.goto(`${url}/`)
   await page.getByRole('row', { name: /base-images/ }).waitFor()
