@@ -16,7 +16,7 @@ test('a run of a day has at most 600 samples, from its beginning to its end', as
   const start = now
   const day = 24 * 60 * 60
   for (let second = 0; second <= day; second += 1) {
-    history.samples.note(id, 0)
+    history.samples.note(id)
     if (second % 60 === 0) {
       history.tasks.addMoved(task.id, { bytes_copied: 60, bytes_mounted: 0, bytes_present: 0 })
     }
@@ -48,14 +48,17 @@ test('only the process that runs an execution notes samples of it', async () => 
   const history = await open(directory)
   const id = begin(history)
   history.locks.release(id)
-  history.samples.note(id, 0)
+  history.samples.note(id)
   history.samples.end(id)
   expect(history.samples.of(id)).toEqual([])
 })
 
-test('a blob in flight counts with what it has', async () => {
+test('what running tasks have moved so far counts, once', async () => {
   const history = await open(temporaryDirectory(), { clock: { now: () => 0 } })
   const id = begin(history)
-  history.samples.note(id, 1000)
+  history.tasks.add(id, copies(1))
+  const [task] = history.tasks.takePending(id, 1, 0)
+  history.tasks.addMoved(task?.id ?? 0, { bytes_copied: 1000, bytes_mounted: 0, bytes_present: 0 })
+  history.samples.note(id)
   expect(history.samples.of(id)).toEqual([{ time: new Date(0).toISOString(), bytes: 1000 }])
 })

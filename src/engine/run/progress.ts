@@ -1,7 +1,7 @@
 /** How far an execution is, written into the history a few times a second, so that other processes can watch it. */
 
 import type { Event } from '../../core/events.ts'
-import { type BlobInFlight, createTally } from '../../core/tally.ts'
+import { createTally } from '../../core/tally.ts'
 import type { History } from '../../history/history.ts'
 import { attempt } from './recording.ts'
 
@@ -28,7 +28,7 @@ export function tellProgress(
 
   function tell(): void {
     history.logs.flush()
-    history.samples.note(execution, sumOf(tally.blobs.values()))
+    history.samples.note(execution)
     if (!changed) return
     changed = false
     history.progress.tell(execution, { ...tally.figures, blobs: [...tally.blobs.values()].slice(0, MOST_BLOBS) })
@@ -43,10 +43,4 @@ export function tellProgress(
     },
     end: () => clearInterval(timer),
   }
-}
-
-function sumOf(blobs: Iterable<BlobInFlight>): number {
-  let sum = 0
-  for (const { bytes } of blobs) sum += bytes
-  return sum
 }

@@ -12,9 +12,9 @@ export interface Sample {
 }
 
 export interface Samples {
-  /** Notes what has been copied so far, with what the blobs in flight have of it, unless the last sample is too young; does nothing where the
-   *  lock was lost. Call it once a second. */
-  note(execution: number, inFlight: number): void
+  /** Notes what has been copied so far, blobs in flight included, unless the last sample is too young; does nothing where the lock was lost. Call
+   *  it once a second. */
+  note(execution: number): void
   /** The last sample, however young the one before is. */
   end(execution: number): void
   /** Oldest first, at most `MOST_SAMPLES`. */
@@ -24,8 +24,8 @@ export interface Samples {
 export const MOST_SAMPLES = 600
 
 export function createSamples(database: Database, { mine }: Pick<Locks, 'mine'>, now: () => number): Samples {
-  function add(execution: number, inFlight: number): void {
-    const added = database.run(ADD, { execution, time: now(), inFlight, ...mine })
+  function add(execution: number): void {
+    const added = database.run(ADD, { execution, time: now(), ...mine })
     if (added === 0) return
     const { count = 0 } =
       database.get<{ count: number }>('SELECT count(*) AS count FROM samples WHERE execution_id = @execution', {
@@ -38,12 +38,12 @@ export function createSamples(database: Database, { mine }: Pick<Locks, 'mine'>,
   }
 
   return {
-    note(execution, inFlight) {
+    note(execution) {
       // First without the write lock: mostly it is not time yet.
       if (database.get(YOUNG, { execution, time: now() })) return
-      database.transaction(() => add(execution, inFlight))
+      database.transaction(() => add(execution))
     },
-    end: (execution) => database.transaction(() => add(execution, 0)),
+    end: (execution) => database.transaction(() => add(execution)),
     of: (execution) =>
       database
         .all<{ time: number; bytes: number }>(
@@ -56,7 +56,7 @@ export function createSamples(database: Database, { mine }: Pick<Locks, 'mine'>,
 
 const ADD = `
   INSERT INTO samples (execution_id, time, bytes)
-  SELECT id, @time, bytes_copied + @inFlight FROM executions WHERE id = @execution AND ${heldFor('@execution')}
+  SELECT id, @time, bytes_copied FROM executions WHERE id = @execution AND ${heldFor('@execution')}
   ON CONFLICT DO UPDATE SET bytes = excluded.bytes`
 
 /** A timer may be a little early. A clock that was set back has nothing noted until it has caught up. */

@@ -11,8 +11,6 @@ import { useRead } from './data.ts'
 interface ChartProps {
   readonly execution: Execution
   readonly active: boolean
-  /** Bytes that its blobs in flight have. */
-  readonly inFlight: number
 }
 
 /** Seconds since 1970, and bytes. */
@@ -28,7 +26,7 @@ const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14
 const POWERS = Array.from({ length: 54 }, (_, power) => 2 ** power)
 
 /** Shown from the second point on. */
-export function Chart({ execution, active, inFlight }: ChartProps) {
+export function Chart({ execution, active }: ChartProps) {
   const { id, bytes_copied: copied } = execution
   const samples = useRead<readonly ProgressSample[]>(`/replication/executions/${id}/progress`)
   const noted = samples.answer?.body
@@ -49,10 +47,10 @@ export function Chart({ execution, active, inFlight }: ChartProps) {
     const now = daemonNow() / 1000
     if (!noted || !active || (times.at(-1) ?? 0) >= now) return
     times.push(now)
-    sums.push(copied + inFlight)
+    sums.push(copied)
     if (times.length > MOST_POINTS) points.current = [thinned(times), thinned(sums)]
     drawn((before) => before + 1)
-  }, [noted, active, copied, inFlight])
+  }, [noted, active, copied])
 
   if (points.current[0].length < 2) return active ? <div class="chart" /> : null
   return <Plot points={points.current} count={count} />

@@ -11,7 +11,7 @@ import { useMay } from '../../parts/session.ts'
 import { say, tried } from '../../parts/toast.tsx'
 import { Button, Complaint, Status } from '../../parts/ui.tsx'
 import { go, Link } from '../../route.tsx'
-import { Flight, inFlightOf, type Progress, Summary } from './summary.tsx'
+import { Flight, type Progress, Summary } from './summary.tsx'
 import { Tasks } from './tasks.tsx'
 
 const ACTIVE = ['preparing', 'in_progress', 'paused']
@@ -46,7 +46,7 @@ export function ExecutionScreen({ id }: { readonly id: number }) {
       {one.error?.hint ? <p class="hint">{one.error.hint}</p> : null}
       <Summary of={one} progress={isActive ? progress : null} />
       {isActive && progress ? <Flight progress={progress} /> : null}
-      <Chart execution={one} active={isActive} inFlight={inFlightOf(progress)} />
+      <Chart execution={one} active={isActive} />
       <Tasks execution={one} />
     </>
   )

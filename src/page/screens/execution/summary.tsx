@@ -24,7 +24,7 @@ export interface Progress {
 /** Blobs that have a bar of their own. */
 const MOST_BARS = 12
 
-export function inFlightOf(progress: Progress | null): number {
+function inFlightOf(progress: Progress | null): number {
   return progress?.blobs.reduce((sum, blob) => sum + blob.bytes, 0) ?? 0
 }
 
@@ -56,7 +56,7 @@ export function Summary({ of: one, progress }: { readonly of: Execution; readonl
     ['unchanged', one.unchanged.toLocaleString('en')],
     ...(one.skipped > 0 ? [['skipped', one.skipped.toLocaleString('en')] as const] : []),
     ...(one.stopped > 0 ? [['stopped', one.stopped.toLocaleString('en')] as const] : []),
-    ['copied', bytes(one.bytes_copied + inFlightOf(progress))],
+    ['copied', bytes(one.bytes_copied)],
     ...(one.bytes_mounted > 0 ? [['mounted', bytes(one.bytes_mounted)] as const] : []),
     ...(rate === undefined ? [] : [['rate', `${bytes(rate)}/s`] as const]),
     ...(left === undefined ? [] : [['time left', duration(left)] as const]),
