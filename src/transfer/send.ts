@@ -151,7 +151,7 @@ async function write({ blob, id, share, listener }: Sending, hash: BlobHash, job
     arrival.letGo()
     share?.leave()
   }
-  if (checkpoint.load() === undefined) ahead?.start()
+  if (ahead && (await checkpoint.load()) === undefined) ahead.start()
   try {
     await acrossPauses(
       () => destination.store.writeBlob(blob, open, lettingGo(destination, 'writing', blob, ctx), checkpoint),
