@@ -9,31 +9,26 @@ import type { Edited, EditMode } from '../config/edit/file.ts'
 import type { Configuration } from '../config/load.ts'
 import { homeDirectory } from '../config/paths.ts'
 import { configurationFiles, readConfiguration } from '../config/read.ts'
-import type { PingStep } from '../core/adapter.ts'
 import type { Deed } from '../core/audit.ts'
 import { systemClock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import type { DefinitionKind } from '../core/definition.ts'
-import { HistoryError, notBegun } from '../core/errors.ts'
-import { placeOf, type Registry, type RegistryStatus } from '../core/registry.ts'
 import type { PolicyOutcome } from '../core/requests.ts'
 import type { Keychain } from '../credentials/keychain.ts'
-import { credentialOf, type WrittenCredential } from '../credentials/kinds.ts'
-import { type History, openHistory } from '../history/history.ts'
 import { createLongLists } from '../history/scratch.ts'
 import { createRedactor, redactAll } from '../http/redact.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
-import type { Handshake } from '../http/trust/handshake.ts'
 import { againOf, record, startOf } from './audit.ts'
 import { createCache } from './cache.ts'
+import { type Checking, createChecking } from './checking.ts'
 import { type Budgets, type Connections, createConnections, type Timing } from './connections.ts'
 import { noteEdit, noteSeen } from './definitions.ts'
 import { type Check, examine } from './doctor.ts'
 import { createLooking, type Looking } from './looking.ts'
 import { metricsOf } from './metrics.ts'
-import { type FoundCredential, foundCredential, peerOf, pingRegistry, signIn, statusesIn } from './ping.ts'
 import { commandEnvironment, createPost } from './post.ts'
 import { recorderAt } from './recorder.ts'
+import { createRecords, type Records } from './records.ts'
 import { createRunning, type ReadFiles, type Running } from './running.ts'
 import type { ServeRequest } from './serving.ts'
 import { createWorking, type Working } from './workers.ts'
@@ -70,7 +65,7 @@ export type { FoundCredential } from './ping.ts'
 export type { ServeRequest } from './serving.ts'
 
 /** The program, without its command line. */
-export interface App extends Running, Looking, Working {
+export interface App extends Running, Looking, Checking, Working, Pick<Records, 'history' | 'records'> {
   /** Reads and checks everything; throws a `ConfigurationError` that names all that is wrong. */
   configuration(files: readonly string[], how?: { readonly workers?: boolean | undefined }): Promise<Configuration>
   /** The same for what contacts nothing: variables need not be set. */
@@ -79,30 +74,8 @@ export interface App extends Running, Looking, Working {
   editable(): Promise<Configuration>
   /** Edits the user's configuration and leaves the rest of its file alone; an invalid result is never written. The history keeps who did it. */
   edit(edits: readonly Edit[], how?: EditMode): Promise<Edited>
-  /** Told each step as it ends; the history keeps how the registry was. */
-  ping(
-    registry: string,
-    configuration: Configuration,
-    ctx: Context,
-    ended?: (step: PingStep) => void,
-  ): Promise<readonly PingStep[]>
-  /** As `ping`, of a registry that is not configured yet, with a credential that the keychain does not have yet. */
-  tryOut(
-    registry: Registry,
-    credential: WrittenCredential | undefined,
-    ctx: Context,
-    ended?: (step: PingStep) => void,
-  ): Promise<readonly PingStep[]>
-  /** The certificates that the server at an https URL shows, trusted or not. */
-  peer(url: string, ctx: Context): Promise<Handshake>
-  /** How registries were when they were last checked, by name; those that have never been are left out. */
-  statuses(registries: Iterable<Registry>): Promise<ReadonlyMap<string, RegistryStatus>>
   /** Who defined the registries and policies of a configuration, and when. */
   definitions(configuration: Configuration): Promise<(kind: DefinitionKind, name: string) => DefinitionFacts>
-  /** Where the registry's credential comes from. Throws where that cannot be determined. */
-  credential(registry: string, configuration: Configuration, ctx: Context): Promise<FoundCredential>
-  /** Throws what went wrong, where the registry does not accept it. */
-  signIn(registry: string, configuration: Configuration, ctx: Context): Promise<void>
   readonly keychain: Keychain
   /** Runs policies by their triggers until the signal is aborted. Throws where it could not start. */
   serve(request: ServeRequest): Promise<void>
@@ -110,12 +83,8 @@ export interface App extends Running, Looking, Working {
   metrics(outcomes: readonly PolicyOutcome[], configuration: Configuration): Promise<string>
   /** Checks versions, files, keychain, registries and clock, one after another. */
   examine(ctx: Context): AsyncIterable<Check>
-  /** Opens the history on first use, to be written. */
-  history(): Promise<History>
   /** Keeps in the audit log that the user of this process did it. Never fails: what cannot be kept is warned of. */
   record(deed: Deed): Promise<void>
-  /** The history as a command reads it that writes nothing of it: also from a directory that cannot be written. */
-  records(): Promise<History>
   close(): Promise<void>
 }
 
@@ -132,22 +101,19 @@ export function createApp(options: AppOptions): App {
   const trace: Context['emit'] | undefined = options.trace ? (event) => told(event) : undefined
   const { cwd, env, timing } = options
   const recording = recorderAt(env.REPLICATE_RECORD, { cwd, now, warn: (text) => warn(text) })
-  const about = { cwd, env, redactor, userAgent, timing, trace, recording, cache }
   const warn = (text: string): void => {
     if (listening) listening.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
     else warnings.push(text)
   }
-  const connections = createConnections({ ...about, warn })
+  const about = { cwd, env, redactor, userAgent, timing, trace, recording, cache, warn }
+  const connections = createConnections(about)
   const post = createPost({ ...about, connections, trace: options.trace })
   const carriers = createCarriers(options.carriers)
   const lists = createLongLists()
-  let history: Promise<History> | undefined
-  let reading: Promise<History> | undefined
-  const openedHistory = (): Promise<History> => {
-    const opened = history ?? openHistory(homeDirectory(options), { redact: (text) => redactor.text(text) })
-    history = opened
-    return opened
-  }
+  const records = createRecords(
+    () => homeDirectory(options),
+    (text) => redactor.text(text),
+  )
 
   /** What leaves the program by events has its secrets removed. From now on `ctx` hears what is warned of. */
   function guarded(ctx: Context): Context {
@@ -155,34 +121,6 @@ export function createApp(options: AppOptions): App {
     for (const text of warnings.splice(0)) ctx.emit({ type: 'log', level: 'warning', text: redactor.text(text) })
     told = (event) => ctx.emit(redactAll(event, (text) => redactor.text(text)))
     return { ...ctx, emit: told }
-  }
-
-  /** A check is worth something also where its result cannot be kept. */
-  async function keepStatus(registry: Registry, reason: string | undefined, ctx: Context): Promise<void> {
-    try {
-      const records = await openedHistory()
-      records.registries.keepStatus(registry.name, placeOf(registry), reason)
-    } catch (error) {
-      if (!(error instanceof HistoryError)) throw error
-      ctx.emit({ type: 'log', level: 'warning', text: error.message })
-    }
-  }
-
-  async function readHistory(): Promise<History> {
-    const directory = homeDirectory(options)
-    return openHistory(directory, { readonly: true }).catch(async (error: unknown) => {
-      if (!(error instanceof HistoryError)) throw error
-      // One of an older version is brought up to date.
-      return openHistory(directory).catch(() => {
-        throw error
-      })
-    })
-  }
-
-  const records = (): Promise<History> => {
-    if (history) return history
-    reading ??= readHistory()
-    return reading
   }
 
   const read: ReadFiles = (files, config, { offline = false, workers = false } = {}) =>
@@ -197,13 +135,13 @@ export function createApp(options: AppOptions): App {
     })
 
   const commandEnv = () => commandEnvironment(options.env, homeDirectory(options), redactor)
-  const connect = (budgets: Budgets): Connections => createConnections({ ...about, warn, budgets })
+  const connect = (budgets: Budgets): Connections => createConnections({ ...about, budgets })
   const lent = { connect, timing, carriers, guarded, redact: redactor.text, version: metadata.version }
   const configuration: App['configuration'] = (files, how) => read(files, options.config, how)
   const { working, elsewhere, disconnect } = createWorking({ ...lent, configuration })
   const running = createRunning({
     connections,
-    history: openedHistory,
+    history: records.history,
     read,
     guarded,
     config: options.config,
@@ -222,12 +160,12 @@ export function createApp(options: AppOptions): App {
     async edit(edits, how) {
       const { editConfiguration } = await import('../config/edit/file.ts')
       const edited = await editConfiguration(edits, { ...options, types: adapters, ...how })
-      if (!how?.dry) await noteEdit(edited, openedHistory, options.warn ?? warn)
+      if (!how?.dry) await noteEdit(edited, records.history, options.warn ?? warn)
       return edited
     },
     ...running,
     async *run(policies, configuration, how, started, ctx) {
-      await noteSeen(configuration, openedHistory)
+      await noteSeen(configuration, records.history)
       const begun: typeof started = (policy, execution) => {
         started(policy, execution)
         void app.record(startOf(execution))
@@ -242,54 +180,16 @@ export function createApp(options: AppOptions): App {
       return running.again(earlier, how, begun, ctx, inForce)
     },
     ...working,
-    ...createLooking({ connections, guarded, readHistory, lists }),
-    async ping(name, configuration, ctx, ended) {
-      const registry = configuration.registryOf(name)
-      const steps = await pingRegistry(registry, connections, guarded(ctx), ended)
-      const reason = steps.find(({ ok }) => !ok)?.detail
-      await keepStatus(registry, reason, ctx)
-      return steps
-    },
-    async tryOut(registry, credential, ctx, ended) {
-      const from = { origin: 'what was entered', whose: 'what was entered' }
-      const entered = credential && credentialOf(credential, from, { secrets: redactor.add })
-      const given = entered ? { credential: entered } : {}
-      const trial = createConnections({ ...about, ...given, warn })
-      try {
-        const steps = await pingRegistry(registry, trial, guarded(ctx), ended)
-        await keepStatus(registry, steps.find(({ ok }) => !ok)?.detail, ctx)
-        return steps
-      } finally {
-        await trial.close()
-      }
-    },
-    peer: (url, ctx) => peerOf(url, options.env, ctx),
-    async statuses(registries) {
-      const records = await readHistory()
-      try {
-        return statusesIn(records, registries)
-      } finally {
-        records.close()
-      }
-    },
+    ...createChecking({ about, connections, guarded, records }),
+    ...createLooking({ connections, guarded, readHistory: records.readHistory, lists }),
     async definitions(configuration) {
-      const { definitions } = await records()
+      const { definitions } = await records.records()
       return definitionsOf(configuration, definitions.get)
-    },
-    async credential(name, configuration, ctx) {
-      // Hears the warnings of the search.
-      guarded(ctx)
-      return foundCredential(configuration.registryOf(name), connections)
-    },
-    async signIn(name, configuration, ctx) {
-      await signIn(configuration.registryOf(name), connections, guarded(ctx)).catch((error: unknown) => {
-        throw notBegun(error)
-      })
     },
     async serve(request) {
       const redact = (text: string): string => redactor.text(text)
       const [{ serveWith }, { createDesk }] = await Promise.all([import('./serving.ts'), import('./desk.ts')])
-      const history = await openedHistory()
+      const history = await records.history()
       const clock = options.timing?.clock ?? systemClock
       // What happens in an execution has been through this already.
       const listen: ServeRequest['listen'] = (news) =>
@@ -313,7 +213,7 @@ export function createApp(options: AppOptions): App {
               paths,
               app,
               keychain: connections.keychain,
-              edited: (edited, by) => noteEdit(edited, openedHistory, warn, by),
+              edited: (edited, by) => noteEdit(edited, records.history, warn, by),
             }),
           commandEnv,
           elsewhere,
@@ -322,7 +222,7 @@ export function createApp(options: AppOptions): App {
         },
       )
     },
-    metrics: async (outcomes, configuration) => metricsOf(outcomes, configuration, await openedHistory()),
+    metrics: async (outcomes, configuration) => metricsOf(outcomes, configuration, await records.history()),
     keychain: connections.keychain,
     examine: (ctx) =>
       examine(
@@ -334,16 +234,13 @@ export function createApp(options: AppOptions): App {
         },
         guarded(ctx),
       ),
-    history: openedHistory,
-    record: (deed) => record(deed, openedHistory, options.warn ?? warn),
-    records,
+    history: records.history,
+    records: records.records,
+    record: (deed) => record(deed, records.history, options.warn ?? warn),
     async close() {
       lists.close()
       await Promise.all([connections.close(), carriers.close(), disconnect()])
-      // A history that could not be opened was reported where it was needed.
-      for (const opened of await Promise.allSettled(new Set([history, reading]))) {
-        if (opened.status === 'fulfilled') opened.value?.close()
-      }
+      await records.close()
     },
   }
   return app
