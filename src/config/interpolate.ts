@@ -40,6 +40,11 @@ export function interpolate(source: Source, env: Environment | undefined): Inter
   return { findings: [...findings, ...plainSecrets(source, plain)], secrets: [...secretsOf(source, given), ...tokens] }
 }
 
+/** Those that a text names, as it names them. */
+export function variablesOf(text: string): readonly string[] {
+  return (text.match(VARIABLE) ?? []).filter((found) => found !== '$${')
+}
+
 interface Substituted {
   readonly value: string
   /** Of the variables in it. */

@@ -8,7 +8,7 @@ import type { Policy } from '../../../core/policy.ts'
 import { comingRunJson, comingRuns } from '../../../core/schedule.ts'
 import { isFinal } from '../../../core/states.ts'
 import type { Daemon } from '../../parts.ts'
-import { expectOwn } from '../auth/scope.ts'
+import { expectNoVariables, expectOwn } from '../auth/scope.ts'
 import type { Sender } from '../auth/tokens.ts'
 import type { Plain } from '../desk.ts'
 import { type Change, change, changesOf } from '../editing.ts'
@@ -141,6 +141,7 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     async handler(request, reply) {
       const { name, definition } = request.body
       const caller = callerOf(request)
+      expectNoVariables(caller, name, definition)
       const configuration = await desk.read()
       if (configuration.policies.some((one) => one.name === name)) {
         throw new ApiError(409, 'exists', `there is a policy ${name} already`)
@@ -175,8 +176,10 @@ export function addPolicies(app: Api, daemon: Daemon): void {
     async handler(request, reply) {
       const { id } = request.params
       const { body } = request
+      const caller = callerOf(request)
+      if ('definition' in body) expectNoVariables(caller, id, body.definition)
       const edit = 'enabled' in body ? enabling(body.enabled) : () => ({ value: body.definition })
-      const written = await update(callerOf(request), id, edit, request.headers['if-match'], request.query.dry_run)
+      const written = await update(caller, id, edit, request.headers['if-match'], request.query.dry_run)
       if (written) return written
       const now = await detail(id)
       reply.header('etag', now.etag)
