@@ -69,7 +69,9 @@ async function work(
   const { tls } = configuration.serve
   const certificate = tls ? [tls.cert, tls.key] : []
   const certificateRead = await statesOf(certificate)
-  const listener = await createListener(configuration.serve, (text) => tell({ type: 'log', level: 'error', text }))
+  const failed = (text: string): void => tell({ type: 'log', level: 'error', text })
+  const isProxied = (): boolean => current().settings.behind_proxy
+  const listener = await createListener(configuration.serve, failed, { isProxied })
   const { current, reload, watch } = createInForce({
     program,
     first: configuration,

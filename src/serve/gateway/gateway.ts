@@ -5,12 +5,10 @@ import { totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../core/context.ts'
 import { CancelledError, describeError } from '../../core/errors.ts'
-import { addressOf } from '../http/address.ts'
 import type { Daemon, Part } from '../parts.ts'
 import { type Artifacts, createArtifacts, type FoundManifest } from './artifacts.ts'
 import { createUsers } from './auth/users.ts'
 import { answerBlob } from './http/blobs.ts'
-import { createCrowd } from './http/crowd.ts'
 import { answerReferrers, answerTags } from './http/lists.ts'
 import { type Asked, askedBy, namespaceIn, TOKEN_PATH } from './http/path.ts'
 import { begin, ClientGone, type Exchange, exchangeOf, refuse, reply } from './http/reply.ts'
@@ -35,7 +33,6 @@ export function startGateway(daemon: Daemon): Part {
   const pulls = new Pulls({ daemon, spools, named: (pull, blob) => artifacts.named(pull, blob) })
   const artifacts: Artifacts = createArtifacts({ history: program.history, clock: program.clock, pulls, ctx })
   const users = createUsers(() => daemon.current().settings, program.clock)
-  const crowd = createCrowd()
   const openings = createOpenings(program)
   let targets: readonly Target[] | undefined
 
@@ -83,17 +80,10 @@ export function startGateway(daemon: Daemon): Part {
   async function handle(request: IncomingMessage, response: ServerResponse, form?: URLSearchParams): Promise<void> {
     const exchange = exchangeOf(request, response)
     const url = request.url ?? '/'
-    const leave = crowd.enter(addressOf(request, daemon.current().settings.behind_proxy))
     try {
-      if (!leave) {
-        const detail = 'too many requests of this address are being answered'
-        throw new Refusal(429, 'TOOMANYREQUESTS', detail, { 'retry-after': '1' })
-      }
       await answer(exchange, url, form)
     } catch (error) {
       failed(exchange, url, error)
-    } finally {
-      leave?.()
     }
   }
 

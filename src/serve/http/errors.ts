@@ -25,18 +25,47 @@ function statusOf(error: Error & { readonly statusCode: unknown }): { readonly s
 
 /** A path that cannot be decoded leads to no route; below /api it is answered as there. */
 export function answerBadPath(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const message = messageOf(error)
-  const problem = {
-    type: 'about:blank',
+  answer(request, reply, {
+    status: error.statusCode ?? 400,
+    apiStatus: 400,
     title: 'Bad Request',
-    status: 400,
-    detail: message,
     code: 'invalid_request',
-    message,
+    message: messageOf(error),
+  })
+}
+
+/** The address has so many requests under way that no other one is answered. */
+export function answerTooMany(request: FastifyRequest, reply: FastifyReply): void {
+  answer(request, reply.header('retry-after', '1'), {
+    status: 429,
+    apiStatus: 429,
+    title: 'Too Many Requests',
+    code: 'too_many_requests',
+    message: 'too many requests of this address are being answered',
+  })
+}
+
+interface Refused {
+  readonly status: number
+  /** Below /api. */
+  readonly apiStatus: number
+  readonly title: string
+  readonly code: string
+  readonly message: string
+}
+
+/** In the words of the API, of the distribution API, or of neither, as the path says. */
+function answer(
+  { url }: FastifyRequest,
+  reply: FastifyReply,
+  { status, apiStatus, title, code, message }: Refused,
+): void {
+  if (url.startsWith('/api/')) {
+    const problem = { type: 'about:blank', title, status: apiStatus, detail: message, code, message }
+    void reply.code(apiStatus).type('application/problem+json; charset=utf-8').send(JSON.stringify(problem))
+    return
   }
-  const isApi = request.url.startsWith('/api/')
-  void reply
-    .code(isApi ? 400 : (error.statusCode ?? 400))
-    .type(isApi ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8')
-    .send(JSON.stringify(isApi ? problem : { error: message }))
+  const distribution = { errors: [{ code: status === 429 ? 'TOOMANYREQUESTS' : 'UNSUPPORTED', message, detail: '' }] }
+  const body = url.startsWith('/v2/') ? distribution : { error: message }
+  void reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }

@@ -6,13 +6,12 @@ import { type FastifyInstance, fastify } from 'fastify'
 import type { ServeSettings } from '../../config/serve.ts'
 import { after } from '../../core/cancel.ts'
 import { ConfigurationError, hasCode, messageOf, NetworkError } from '../../core/errors.ts'
-import { answerBadPath, answerErrors } from './errors.ts'
+import { answerBadPath, answerErrors, answerTooMany } from './errors.ts'
+import { SHARES, shareAmongAddresses } from './shares.ts'
 
 /** Bytes of a request's body, unless a route says otherwise. */
 const BODY_LIMIT = 1024 * 1024
 const HEADER_LIMIT = 16 * 1024
-/** At once; further ones are closed. */
-const CONNECTIONS = 1000
 /** Milliseconds that a request may take to come in, and its head; how often that is looked at. */
 const PATIENCE = { request: 30_000, head: 10_000, look: 2000 }
 /** Milliseconds between two requests of a connection. */
@@ -32,11 +31,18 @@ export interface Listener {
 
 type Tls = NonNullable<ServeSettings['tls']>
 
+interface ListenerOptions {
+  readonly patience?: typeof PATIENCE
+  /** Asked for each connection and request. Absent: no proxy is before it. */
+  readonly isProxied?: () => boolean
+  readonly shares?: typeof SHARES
+}
+
 /** Throws a `ConfigurationError` where the certificate cannot be used. `failed` is told of what is not the fault of a request. */
 export async function createListener(
   { host, port, tls }: Pick<ServeSettings, 'host' | 'port' | 'tls'>,
   failed: (text: string) => void,
-  patience = PATIENCE,
+  { patience = PATIENCE, isProxied = () => false, shares: bounds = SHARES }: ListenerOptions = {},
 ): Promise<Listener> {
   const common = {
     bodyLimit: BODY_LIMIT,
@@ -58,7 +64,13 @@ export async function createListener(
   const app: FastifyInstance = secure
     ? fastify({ ...common, https: { ...limits, ...secure, handshakeTimeout: patience.head } })
     : fastify({ ...common, http: limits })
-  app.server.maxConnections = CONNECTIONS
+  const shares = shareAmongAddresses(app.server, isProxied, bounds)
+  app.addHook('onRequest', (request, reply, done) => {
+    const leave = shares.enter(request.raw)
+    if (!leave) return answerTooMany(request, reply)
+    reply.raw.once('close', leave)
+    done()
+  })
   answerErrors(app, failed)
   return {
     app,

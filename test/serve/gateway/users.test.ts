@@ -1,7 +1,6 @@
 /** Who may pull: without users this machine alone, with them those who sign in, each through the policies that are theirs. */
 
 import { expect, test } from 'vitest'
-import { createCrowd } from '../../../src/serve/gateway/http/crowd.ts'
 import { image } from '../../support/images.ts'
 import { bodyOf, policies, registry, startGateway } from './gateway.ts'
 
@@ -100,16 +99,4 @@ test('after ten wrong passwords an address waits, and only its tokens are good m
   }
   const bearer = { headers: { authorization: `Bearer ${token}` } }
   expect((await gateway.get('team/app/manifests/1.0', bearer)).status).toBe(200)
-})
-
-test('an address has a bounded number of requests at once', () => {
-  const crowd = createCrowd(2)
-  const leave = crowd.enter('2001:db8::1')
-  expect(crowd.enter('2001:db8::2')).toBeDefined()
-  expect(crowd.enter('2001:db8::3')).toBeUndefined()
-  expect(crowd.enter('192.0.2.1')).toBeDefined()
-  leave?.()
-  leave?.()
-  expect(crowd.enter('2001:db8::3')).toBeDefined()
-  expect(crowd.enter('2001:db8::4')).toBeUndefined()
 })

@@ -24,19 +24,24 @@ export function exchangeOf(request: IncomingMessage, response: ServerResponse): 
     response,
     // Most answers are sent in one piece and never look at it.
     get signal() {
-      gone ??= goneOf(response)
+      gone ??= goneOf(request, response)
       return gone
     },
   }
 }
 
-function goneOf(response: ServerResponse): AbortSignal {
+/** Its connection may end before it is the answer's turn: then only the connection tells. */
+function goneOf({ socket }: IncomingMessage, response: ServerResponse): AbortSignal {
   const gone = new AbortController()
   const onClose = (): void => {
+    socket.off('close', onClose)
     if (!response.writableFinished) gone.abort(new ClientGone())
   }
-  if (response.closed) onClose()
-  else response.once('close', onClose)
+  if (response.closed || socket.destroyed) onClose()
+  else {
+    response.once('close', onClose)
+    socket.once('close', onClose)
+  }
   return gone.signal
 }
 
