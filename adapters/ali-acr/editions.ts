@@ -13,8 +13,7 @@ export interface Edition {
   /** User and password of the registry; until when they are good, in milliseconds since 1970. */
   token(ctx: Context): Promise<{ readonly username: string; readonly password: string; readonly expires: number }>
   namespaces(ctx: Context): AsyncIterable<string>
-  /** Undefined where it does not exist. */
-  namespace(name: string, ctx: Context): Promise<Namespace | undefined>
+  hasNamespace(name: string, ctx: Context): Promise<boolean>
   createNamespace(name: string, isPublic: boolean, ctx: Context): Promise<void>
   /** Of one namespace, or of all. */
   repositories(namespace: string | undefined, ctx: Context): AsyncIterable<string>
@@ -24,13 +23,6 @@ export interface Edition {
   createRepository(name: string, isPublic: boolean, ctx: Context): Promise<void>
   tags(repository: string, ctx: Context): AsyncIterable<Tag>
   deleteTag(repository: string, tag: string, ctx: Context): Promise<void>
-}
-
-export interface Namespace {
-  /** A push creates a repository. */
-  readonly autoCreate: boolean
-  /** New repositories are public. */
-  readonly isPublic: boolean
 }
 
 export interface Tag {
@@ -64,10 +56,6 @@ const TEXT = z.string().nullish()
 /** The API leaves out how a digest is made. */
 function digestOf(told: string | null | undefined): string | undefined {
   return told ? (told.includes(':') ? told : `sha256:${told}`) : undefined
-}
-
-function isPublic(told: string | null | undefined): boolean {
-  return told?.toUpperCase() === 'PUBLIC'
 }
 
 function visibility(wanted: boolean): string {
@@ -107,9 +95,6 @@ const PERSONAL_TOKEN = z.looseObject({
 const PERSONAL_NAMESPACES = z.looseObject({
   data: z.looseObject({ namespaces: z.array(z.looseObject({ namespace: z.string() })).nullish() }),
 })
-const PERSONAL_NAMESPACE = z.looseObject({
-  data: z.looseObject({ namespace: z.looseObject({ autoCreate: FLAG, defaultVisibility: TEXT }) }),
-})
 const PERSONAL_REPOSITORY = z.looseObject({ repoNamespace: z.string(), repoName: z.string() })
 const PERSONAL_REPOSITORIES = z.looseObject({
   data: z.looseObject({ total: NUMBER, repos: z.array(PERSONAL_REPOSITORY).nullish() }),
@@ -138,11 +123,10 @@ export function personalEdition(api: AcrApi): Edition {
       const { data } = await ask(question, ctx)
       for (const { namespace } of data.namespaces ?? []) yield namespace
     },
-    async namespace(name, ctx) {
+    async hasNamespace(name, ctx) {
       const what = `look for the namespace ${name}`
-      const question = { operation: 'GetNamespace', path: path('namespace', name), what, form: PERSONAL_NAMESPACE }
-      const found = (await ifThere(ask(question, ctx)))?.data.namespace
-      return found && { autoCreate: found.autoCreate, isPublic: isPublic(found.defaultVisibility) }
+      const question = { operation: 'GetNamespace', path: path('namespace', name), what, form: ANY }
+      return (await ifThere(ask(question, ctx).then(() => true))) === true
     },
     async createNamespace(name, wanted, ctx) {
       const what = `create the namespace ${name}`
@@ -217,7 +201,6 @@ const TOKEN = z.looseObject({
   /** Milliseconds since 1970. */
   ExpireTime: NUMBER,
 })
-const NAMESPACE = z.looseObject({ AutoCreateRepo: FLAG, DefaultRepoType: TEXT })
 const NAMESPACES = z.looseObject({
   TotalCount: NUMBER,
   Namespaces: z.array(z.looseObject({ NamespaceName: z.string() })).nullish(),
@@ -275,11 +258,10 @@ export function enterpriseEdition(api: AcrApi, instance: string): Edition {
       }
       yield* countedItems({ size: PAGE_SIZE, key: (name) => name, what, path: '/', read })
     },
-    async namespace(NamespaceName, ctx) {
+    async hasNamespace(NamespaceName, ctx) {
       const what = `look for the namespace ${NamespaceName}`
-      const question = { operation: 'GetNamespace', query: { NamespaceName }, what, form: NAMESPACE }
-      const found = await ifThere(ask(question, ctx))
-      return found && { autoCreate: found.AutoCreateRepo, isPublic: isPublic(found.DefaultRepoType) }
+      const question = { operation: 'GetNamespace', query: { NamespaceName }, what, form: ANY }
+      return (await ifThere(ask(question, ctx).then(() => true))) === true
     },
     async createNamespace(NamespaceName, wanted, ctx) {
       const query = { NamespaceName, AutoCreateRepo: true, DefaultRepoType: visibility(wanted) }

@@ -44,10 +44,10 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
       const [name = ''] = namespace.split('/')
       const known = await acr.api(ctx)
       if (!known) return
-      const exists = async (): Promise<boolean> => (await known.namespace(name, ctx)) !== undefined
+      const exists = async (): Promise<boolean> => known.hasNamespace(name, ctx)
       await ensured(exists, () => known.createNamespace(name, isPublic, ctx), ctx)
     },
-    ensureRepository: (name, ctx) => ensureRepository(name, acr, ctx),
+    ensureRepository: (name, options, ctx) => ensureRepository(name, options.public, acr, ctx),
     async *repositories(wanted, ctx) {
       const known = await acr.api(ctx)
       yield* known ? listRepositories(wanted, known, ctx) : (adapter.repositories?.(wanted, ctx) ?? [])
@@ -141,14 +141,13 @@ function isRefusal(error: unknown): error is CredentialError | RegistryError {
 }
 
 /** Twice is fine. Where the namespace lets a push create it, an account that may not create it is fine, too. */
-async function ensureRepository(name: string, acr: Acr, ctx: Context): Promise<void> {
+async function ensureRepository(name: string, isPublic: boolean, acr: Acr, ctx: Context): Promise<void> {
   const edition = await acr.api(ctx)
   if (!edition) return
   acr.exists.forget(name)
-  const namespace = async () => edition.namespace(name.split('/', 1)[0] ?? '', ctx)
   const exists = async (): Promise<boolean> => edition.hasRepository(name, ctx)
   try {
-    await ensured(exists, async () => edition.createRepository(name, (await namespace())?.isPublic ?? false, ctx), ctx)
+    await ensured(exists, () => edition.createRepository(name, isPublic, ctx), ctx)
   } catch (error) {
     if (!(error instanceof RegistryError) || error.status !== 403) throw error
     const hint = error.hint ? `; ${error.hint}` : ''

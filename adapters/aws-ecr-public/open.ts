@@ -36,7 +36,7 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
         exists: (ctx) => exists(ecr, name, ctx),
       }),
     repositories: (wanted, ctx) => listRepositories(ecr, wanted, ctx),
-    ensureRepository: (name, ctx) => ensureRepository(ecr, name, registry.options ?? {}, ctx),
+    ensureRepository: (name, _options, ctx) => ensureRepository(ecr, name, registry.options ?? {}, ctx),
     listTags: (name, ctx, { untagged } = { untagged: true }) =>
       listImages(name, imagesOf(ecr, name), adapter.repository(name), untagged, ctx),
     writeRules: (name, ctx) => writeRules(ecr, name, ctx),

@@ -27,7 +27,7 @@ export interface Dtr {
   /** What is gone is deleted already. */
   deleteTag(repository: string, tag: string, ctx: Context): Promise<void>
   ensureOrganization(name: string, ctx: Context): Promise<void>
-  ensureRepository(repository: string, ctx: Context): Promise<void>
+  ensureRepository(repository: string, isPublic: boolean, ctx: Context): Promise<void>
 }
 
 const REPOSITORY = z.looseObject({ namespace: z.string(), name: z.string() })
@@ -158,10 +158,11 @@ export function openDtr(registry: Registry, tools: AdapterTools): Dtr {
         throw error
       }
     },
-    async ensureRepository(repository, ctx) {
+    async ensureRepository(repository, isPublic, ctx) {
       const [account = '', name = ''] = repository.split('/')
       // Without `enableManifestLists`, with which version 2.6 makes a list of its own of every push.
-      const body = { name, visibility: 'private', shortDescription: '', scanOnPush: false, immutableTags: false }
+      const visibility = isPublic ? 'public' : 'private'
+      const body = { name, visibility, shortDescription: '', scanOnPush: false, immutableTags: false }
       const create = (asked: Context) =>
         post(`/api/v0/repositories/${encodeURIComponent(account)}`, body, `create the repository ${repository}`, asked)
       await ensured((asked) => hasRepository(repository, asked), create, ctx).catch(rethrown)

@@ -27,8 +27,8 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
     async ensureNamespace(namespace, _options, ctx) {
       if (await dtr.isSignedIn()) await dtr.ensureOrganization(namespace.split('/', 1)[0] ?? '', ctx)
     },
-    async ensureRepository(repository, ctx) {
-      if (await dtr.isSignedIn()) await dtr.ensureRepository(repository, ctx)
+    async ensureRepository(repository, options, ctx) {
+      if (await dtr.isSignedIn()) await dtr.ensureRepository(repository, options.public, ctx)
     },
     repositories: (wanted, ctx) => listRepositories(wanted, dtr, ctx),
     listTags: (name, ctx) => listTags(name, dtr, adapter.repository(name), ctx),

@@ -1,7 +1,7 @@
 /** Harbor's API: whether it is one and takes the credential, its lists, projects, and what a refusal means. */
 
 import { z } from 'zod'
-import type { AdapterTools, NamespaceOptions } from '../../src/core/adapter.ts'
+import type { AdapterTools, CreateOptions } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { CredentialError, isNotFound, RegistryError } from '../../src/core/errors.ts'
 import type { HttpClient } from '../../src/core/http.ts'
@@ -27,7 +27,7 @@ export interface Harbor {
   /** Whether the project exists, for every account, whether it may see the project or not. Asked once. */
   exists(project: string, ctx: Context): Promise<boolean>
   /** Of a deeper namespace only the project must exist; the rest comes with the push. Twice is fine, also at the same time. */
-  ensureProject(namespace: string, options: NamespaceOptions, ctx: Context): Promise<void>
+  ensureProject(namespace: string, options: CreateOptions, ctx: Context): Promise<void>
   /** `"robot$mirror"`, or `anonymous access`. */
   who(): Promise<string>
   /** What a refusal below `/v2/` means: 401 stands for a wrong credential, a missing right and a missing project alike. */
@@ -174,7 +174,7 @@ export const PROJECT_NAME =
 async function createProject(
   http: HttpClient,
   name: string,
-  options: NamespaceOptions,
+  options: CreateOptions,
   who: string,
   ctx: Context,
 ): Promise<void> {

@@ -4,7 +4,7 @@
 
 import { createHash, createHmac } from 'node:crypto'
 import { z } from 'zod'
-import type { AdapterTools, NamespaceOptions } from '../../src/core/adapter.ts'
+import type { AdapterTools, CreateOptions } from '../../src/core/adapter.ts'
 import type { Context } from '../../src/core/context.ts'
 import { ConfigurationError, CredentialError, isNotFound, UnsupportedError } from '../../src/core/errors.ts'
 import type { Credential, Registry } from '../../src/core/registry.ts'
@@ -20,7 +20,7 @@ export interface Tcr {
   /** User and password of the registry, and in milliseconds since 1970 how long they are good. */
   token(ctx: Context): Promise<{ readonly username: string; readonly password: string; readonly expires: number }>
   namespaces(ctx: Context): Promise<readonly string[]>
-  ensureNamespace(name: string, options: NamespaceOptions, ctx: Context): Promise<void>
+  ensureNamespace(name: string, options: CreateOptions, ctx: Context): Promise<void>
   /** Of one namespace, or of all. */
   repositories(namespace: string | undefined, ctx: Context): AsyncIterable<string>
   images(repository: string, ctx: Context): AsyncIterable<Image>

@@ -27,7 +27,7 @@ export interface Instance {
   /** What is gone is deleted already. */
   deleteTags(repository: string, tags: readonly string[], ctx: Context): Promise<void>
   ensureNamespace(name: string, ctx: Context): Promise<void>
-  ensureRepository(repository: string, ctx: Context): Promise<void>
+  ensureRepository(repository: string, isPublic: boolean, ctx: Context): Promise<void>
 }
 
 const REGISTRY = z.looseObject({
@@ -167,9 +167,9 @@ export function openInstance(registry: Registry, tools: AdapterTools): Instance 
         volcengine().ask('CreateNamespace', { Name: name }, `create the namespace ${name}`, z.unknown(), asked)
       await ensured((asked) => hasNamespace(name, asked), create, ctx)
     },
-    async ensureRepository(repository, ctx) {
+    async ensureRepository(repository, isPublic, ctx) {
       const { Namespace, Repository: Name } = partsOf(repository)
-      const body = { Namespace, Name, AccessLevel: 'Private' }
+      const body = { Namespace, Name, AccessLevel: isPublic ? 'Public' : 'Private' }
       const create = (asked: Context) =>
         volcengine().ask('CreateRepository', body, `create the repository ${repository}`, z.unknown(), asked)
       await ensured((asked) => hasRepository(Namespace, Name, asked), create, ctx)

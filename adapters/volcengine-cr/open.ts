@@ -29,8 +29,8 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
     async ensureNamespace(namespace, _options, ctx) {
       if (await instance.hasKey()) await instance.ensureNamespace(namespace.split('/', 1)[0] ?? '', ctx)
     },
-    async ensureRepository(repository, ctx) {
-      if (await instance.hasKey()) await instance.ensureRepository(repository, ctx)
+    async ensureRepository(repository, options, ctx) {
+      if (await instance.hasKey()) await instance.ensureRepository(repository, options.public, ctx)
     },
     repositories: (wanted, ctx) => instance.repositories(few(topsOf(wanted)), ctx),
     listTags: (name, ctx) => listTags(name, instance, adapter.repository(name), ctx),

@@ -141,7 +141,7 @@ const destination = mapping(
       })
       .exactOptional(),
     create: flag('Create missing namespaces', true),
-    public: flag('The visibility of a namespace that is created, where the registry has one', false),
+    public: flag('The visibility of a namespace or repository that is created, where the registry has one', false),
   },
   'Where to',
 )

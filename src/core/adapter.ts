@@ -192,7 +192,8 @@ export interface Wanted {
   readonly names: readonly string[]
 }
 
-export interface NamespaceOptions {
+/** Of what is created: a namespace or a repository. */
+export interface CreateOptions {
   readonly public: boolean
 }
 
@@ -217,9 +218,9 @@ export interface Adapter {
   /** What is left of that allowance, as it last told; undefined before. */
   pullsLeft?(): number | undefined
   namespaces?(ctx: Context): AsyncIterable<string>
-  ensureNamespace?(namespace: string, options: NamespaceOptions, ctx: Context): Promise<void>
+  ensureNamespace?(namespace: string, options: CreateOptions, ctx: Context): Promise<void>
   /** Creates a repository, where a push does not. Idempotent; called before the first write into one that was not there. */
-  ensureRepository?(repository: string, ctx: Context): Promise<void>
+  ensureRepository?(repository: string, options: CreateOptions, ctx: Context): Promise<void>
   /** What is known beforehand of writes into a repository, which need not exist. Asks once for many repositories where it can. */
   writeRules?(repository: string, ctx: Context): Promise<WriteRules>
   /** Creates the labels that are missing and attaches them to an artifact. Idempotent. */

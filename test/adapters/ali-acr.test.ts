@@ -206,17 +206,18 @@ describe.each(EDITIONS)('the %s edition', (edition) => {
     expect(long.signIns()).toBe(1)
   })
 
-  test('creates a namespace that creates repositories, and a repository as its namespace says', async () => {
+  test('creates a namespace that creates repositories, and both with the visibility that is asked for', async () => {
     const it = await acr({ edition })
     const { endpoint, ctx } = await connect(it)
     const { adapter } = endpoint
     await adapter.ensureNamespace?.('shown', { public: true }, ctx)
     await adapter.ensureNamespace?.('shown', { public: false }, ctx)
     expect(it.namespaces.get('shown')).toEqual({ autoCreate: true, visibility: 'PUBLIC' })
-    for (const name of ['team/app', 'closed/app', 'closed/app']) await adapter.ensureRepository?.(name, ctx)
+    await adapter.ensureRepository?.('team/app', { public: true }, ctx)
+    for (let n = 0; n < 2; n += 1) await adapter.ensureRepository?.('closed/app', { public: false }, ctx)
     expect([...it.created]).toEqual([
-      ['team/app', 'PRIVATE'],
-      ['closed/app', 'PUBLIC'],
+      ['team/app', 'PUBLIC'],
+      ['closed/app', 'PRIVATE'],
     ])
     expect(await collect(adapter.namespaces?.(ctx) ?? [])).toEqual(['team', 'closed', 'shown'])
   })

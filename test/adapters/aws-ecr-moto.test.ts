@@ -38,7 +38,7 @@ describe.skipIf(!available)('on moto', () => {
       tags: { team: 'web' },
     }
     const { endpoint, ctx } = await connect({ ...it, registry: { ...it.registry, options } })
-    await endpoint.adapter.ensureRepository?.('settings/app', ctx)
+    await endpoint.adapter.ensureRepository?.('settings/app', { public: false }, ctx)
     const [made] = (await it.client.describeRepositories({ repositoryNames: ['settings/app'] })).repositories ?? []
     expect(made).toMatchObject({
       imageScanningConfiguration: { scanOnPush: true },

@@ -61,7 +61,7 @@ test('creates a repository with the settings given, and leaves one that is there
     tags: { team: 'web', cost: '42' },
   }
   const { endpoint, ctx } = await connect({ ...it, registry: { ...it.registry, options } })
-  await endpoint.adapter.ensureRepository?.('team/app', ctx)
+  await endpoint.adapter.ensureRepository?.('team/app', { public: false }, ctx)
   expect(it.repositories.get('team/app')).toEqual({
     repositoryName: 'team/app',
     imageScanningConfiguration: { scanOnPush: true },
@@ -73,7 +73,7 @@ test('creates a repository with the settings given, and leaves one that is there
     ],
   })
   const { endpoint: plain } = await connect(it)
-  await plain.adapter.ensureRepository?.('team/app', ctx)
+  await plain.adapter.ensureRepository?.('team/app', { public: false }, ctx)
   expect(it.repositories.get('team/app')?.imageTagMutability).toBe('IMMUTABLE')
 })
 
@@ -212,7 +212,7 @@ test('names the permission that deleting lacks', async () => {
 test('sends no chunk below 5 MiB where a layer is too large for one request', async () => {
   const it = await ecr()
   const { endpoint, ctx } = await connect(it)
-  await endpoint.adapter.ensureRepository?.('team/app', ctx)
+  await endpoint.adapter.ensureRepository?.('team/app', { public: false }, ctx)
   it.fault?.(/^PUT .*\/uploads\//, { status: 413 })
   const mebibyte = 1024 * 1024
   const one = image({ layers: 1, size: 12 * mebibyte })

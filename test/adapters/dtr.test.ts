@@ -8,6 +8,7 @@ import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { ADMIN, type DtrOptions, type FakeDtr, startDtr, WRITER } from '../fakes/dtr.ts'
 import { image, index } from '../support/images.ts'
+import { startMemoryRegistry } from '../support/memory-registry.ts'
 import { availableServers, startServer } from '../support/servers.ts'
 
 describeAdapter('dtr', () => startDtr(), {
@@ -77,6 +78,20 @@ test('creates repositories that keep what is pushed as it is', async () => {
   expect(it.accounts.has('fresh')).toBe(true)
   expect(it.created.get('fresh/app')).toMatchObject({ visibility: 'private', immutableTags: false })
   expect(it.created.get('fresh/app')).not.toHaveProperty('enableManifestLists')
+})
+
+test('creates repositories with the visibility that the policy says', async () => {
+  const it = await dtr()
+  const mine = await startMemoryRegistry()
+  onTestFinished(() => mine.close())
+  mine.add('team/app', image(), 'v1')
+  const work = workplace({ ...it.env })
+  for (const isPublic of [true, false]) {
+    const to = `{ registry: it, namespace: made-${isPublic}, public: ${isPublic} }`
+    expect((await work.run(policyWith(it, mine.url, 'mine/team/app', to))).outcome.exitCode).toBe(0)
+  }
+  expect(it.created.get('made-true/app')).toMatchObject({ visibility: 'public' })
+  expect(it.created.get('made-false/app')).toMatchObject({ visibility: 'private' })
 })
 
 test('says that it lists nothing to anonymous access, which may pull what is public', async () => {

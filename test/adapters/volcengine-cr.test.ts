@@ -135,6 +135,18 @@ test('lists just the namespaces that are wanted, whatever the filter of the API 
   expect(await collect(endpoint.adapter.namespaces?.(ctx) ?? [])).toEqual(['contract', 'contractor'])
 })
 
+test('creates a repository with the access level that is asked for', async () => {
+  const it = await volcengine()
+  const { endpoint, ctx } = await connect(it)
+  for (const isPublic of [true, false]) {
+    await endpoint.adapter.ensureRepository?.(`contract/made-${isPublic}`, { public: isPublic }, ctx)
+  }
+  expect([...it.created]).toEqual([
+    ['contract/made-true', 'Public'],
+    ['contract/made-false', 'Private'],
+  ])
+})
+
 test('creates a namespace although one whose name contains it exists', async () => {
   const it = await volcengine()
   it.namespaces.add('library-old')

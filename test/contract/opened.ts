@@ -71,7 +71,7 @@ export async function digestsIn(
 export async function prepared({ adapter }: Endpoint, repository: string, ctx: Context): Promise<void> {
   const namespace = repository.split('/').slice(0, -1).join('/')
   if (namespace !== '') await adapter.ensureNamespace?.(namespace, { public: false }, ctx)
-  await adapter.ensureRepository?.(repository, ctx)
+  await adapter.ensureRepository?.(repository, { public: false }, ctx)
 }
 
 export async function push(

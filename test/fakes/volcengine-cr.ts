@@ -32,6 +32,8 @@ export interface VolcengineOptions {
 export interface FakeVolcengine extends AdapterUnderTest {
   readonly content: MemoryRegistry
   readonly namespaces: Set<string>
+  /** The access levels that repositories were created with. */
+  readonly created: Map<string, unknown>
   /** How many passwords were given out. */
   signIns(): number
   /** Those that hold. */
@@ -54,6 +56,7 @@ export async function startVolcengine(options: VolcengineOptions = {}): Promise<
   const { now = Date.now, denied = [] } = options
   const switches = createSwitches()
   const namespaces = new Set(['contract'])
+  const created = new Map<string, unknown>()
   const passwords = new Map<string, number>()
   let signIns = 0
   let tokens = new Map<string, readonly string[]>()
@@ -214,11 +217,12 @@ export async function startVolcengine(options: VolcengineOptions = {}): Promise<
         ),
         input,
       ),
-    CreateRepository({ Namespace, Name }) {
+    CreateRepository({ Namespace, Name, AccessLevel }) {
       if (!namespaces.has(String(Namespace))) throw new ApiRefusal(404, 'NotFound.Namespace', 'there is no namespace')
       const full = `${Namespace}/${Name}`
       if (content.repositories.has(full)) throw new ApiRefusal(400, 'AlreadyExists.Repository', 'it exists already')
       content.repository(full)
+      created.set(full, AccessLevel)
     },
     ListTags(input) {
       const { tags } = repositoryOf(input)
@@ -246,6 +250,7 @@ export async function startVolcengine(options: VolcengineOptions = {}): Promise<
   return {
     content,
     namespaces,
+    created,
     signIns: () => signIns,
     passwords: () => [...passwords.keys()].map((one) => one.slice(one.indexOf(':') + 1)),
     registry: {

@@ -123,7 +123,9 @@ export function createRunner(options: RunnerOptions): RunTask {
   /** Asked for once, however many tags the repository gets. */
   function ensured(destination: Endpoint, repository: string, ctx: Context): Promise<void> {
     const key = `${destination.registry.name}/${repository}`
-    const known = repositories.get(key) ?? Promise.resolve(destination.adapter.ensureRepository?.(repository, ctx))
+    const options = { public: policy.destination.public }
+    const known =
+      repositories.get(key) ?? Promise.resolve(destination.adapter.ensureRepository?.(repository, options, ctx))
     repositories.set(key, known)
     // One that failed is asked for again by the next attempt.
     known.catch(() => repositories.delete(key))
