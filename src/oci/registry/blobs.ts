@@ -72,8 +72,11 @@ export async function readBlob(
     ...(offset > 0 ? { headers: { range: `bytes=${offset}-` }, expect: [200, 206] } : { expect: [200] }),
   } as const
   const response = await doing(`read blob ${blob.digest} of ${name}`, http.request(request, ctx))
-  if (offset === 0) return response.body
-  if (response.status === 200) return skip(response.body, offset)
+  if (response.status === 200) {
+    const length = response.headers['content-length']
+    if (length !== undefined && Number(length) !== blob.size) throw await ofOtherSize(blob, length, response)
+    return offset === 0 ? response.body : skip(response.body, offset)
+  }
   const [, first, total] = /^bytes\s+(\d+)-\d*\/(\d+|\*)/i.exec(response.headers['content-range'] ?? '') ?? []
   if (Number(first) !== offset) {
     await response.discard()
@@ -81,11 +84,14 @@ export async function readBlob(
       `asked for ${blob.digest} from byte ${offset}, the registry sent it from ${first ?? 'nowhere'}`,
     )
   }
-  if (total !== '*' && Number(total) !== blob.size) {
-    await response.discard()
-    throw new IntegrityError(`${blob.digest} has ${total} bytes at the registry, its descriptor says ${blob.size}`)
-  }
+  if (total !== '*' && Number(total) !== blob.size) throw await ofOtherSize(blob, total, response)
   return response.body
+}
+
+async function ofOtherSize({ digest, size }: Descriptor, has = '', response: HttpResponse): Promise<IntegrityError> {
+  await response.discard()
+  const text = `${digest} has ${has} bytes at the registry, its descriptor says ${size}`
+  return new IntegrityError(text, { hint: 'push the image to that registry again' })
 }
 
 /** True if the blob was mounted, a session if the registry wants it uploaded instead, false if the mount failed for any other reason. The caller

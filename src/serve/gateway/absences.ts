@@ -7,6 +7,8 @@ import { type Place, placeKey } from './policy/targets.ts'
 export interface Absences<T> {
   /** What `look` finds, which is asked once for all clients at once, and not at all where it found nothing a moment ago. */
   find(place: Place, reference: string, look: () => Promise<T>): Promise<T>
+  /** As `find`, where what is found is of use to one client only. */
+  findAlone(place: Place, reference: string, look: () => Promise<T>): Promise<T>
   /** Something is on its way to the place, or has arrived there. */
   changed(place: Place): void
   clear(): void
@@ -42,22 +44,37 @@ export function createAbsences<T>(clock: Clock, isAbsent: (found: T) => boolean)
     return before >= (changed.get(placeKey(place)) ?? 0)
   }
 
+  /** What is known to be absent right now. */
+  function known(place: Place, key: string): Absence<T> | undefined {
+    const absence = absent.get(key)
+    return absence && isFresh(absence, place) ? absence : undefined
+  }
+
+  /** Looks, and remembers an absence. */
+  async function look(key: string, by: () => Promise<T>): Promise<T> {
+    const [before, into] = [changes, absent]
+    const found = await by()
+    if (isAbsent(found)) into.set(key, { found, at: clock.monotonic(), changes: before })
+    return found
+  }
+
   return {
-    async find(place, reference, look) {
-      const key = `${place.target.policy.name} ${place.repository} ${reference}`
-      const known = absent.get(key)
-      if (known && isFresh(known, place)) return known.found
+    async find(place, reference, by) {
+      const key = keyOf(place, reference)
+      const absence = known(place, key)
+      if (absence) return absence.found
       const under = looking.get(key)
       if (under && isSince(under.changes, place)) return under.looked
-      const [before, into] = [changes, absent]
-      const looked = look().then((found) => {
-        if (isAbsent(found)) into.set(key, { found, at: clock.monotonic(), changes: before })
-        return found
-      })
+      const [before, looked] = [changes, look(key, by)]
       looking.set(key, { looked, changes: before })
       return looked.finally(() => {
         if (looking.get(key)?.looked === looked) looking.delete(key)
       })
+    },
+    async findAlone(place, reference, by) {
+      const key = keyOf(place, reference)
+      const absence = known(place, key)
+      return absence ? absence.found : look(key, by)
     },
     changed(place) {
       changes += 1
@@ -69,4 +86,8 @@ export function createAbsences<T>(clock: Clock, isAbsent: (found: T) => boolean)
       looking.clear()
     },
   }
+}
+
+function keyOf({ target, repository }: Place, reference: string): string {
+  return `${target.policy.name} ${repository} ${reference}`
 }

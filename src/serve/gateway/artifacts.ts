@@ -7,7 +7,7 @@ import { descriptorOf, type Manifest } from '../../core/manifest.ts'
 import { attachmentSubject } from '../../core/reference.ts'
 import type { History } from '../../history/history.ts'
 import { createAbsences } from './absences.ts'
-import { createBlobs } from './blobs.ts'
+import { type BlobThere, createBlobs, type Reader } from './blobs.ts'
 import { Bounded } from './bounded.ts'
 import { createManifests } from './manifests.ts'
 import { type Admission, admit } from './policy/admission.ts'
@@ -35,9 +35,8 @@ export interface FoundManifest {
 }
 
 /** A blob for a client: the destination's, or one on its way there. */
-export interface FoundBlob {
+export interface FoundBlob extends BlobThere {
   readonly place: Place
-  readonly blob: Descriptor
   readonly flight?: Flight | Following
 }
 
@@ -55,7 +54,7 @@ export interface Asker {
 export interface Artifacts {
   tagged(places: readonly Place[], tag: string, asker: Asker): Promise<FoundManifest>
   byDigest(places: readonly Place[], digest: Digest, asker: Asker): Promise<FoundManifest>
-  blob(places: readonly Place[], digest: Digest, asker: Asker): Promise<FoundBlob>
+  blob(places: readonly Place[], digest: Digest, asker: Asker & Reader): Promise<FoundBlob>
   /** Waits until what refers to the subject has been copied with it, if it is on its way. */
   settled(place: Place, subject: Digest, asker: Asker): Promise<void>
   /** A pull names a blob. */
@@ -79,7 +78,7 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
   const absent = {
     admissions: createAbsences<Admission>(clock, ({ kind }) => kind === 'refused'),
     manifests: createAbsences<Manifest | undefined>(clock, (found) => found === undefined),
-    blobs: createAbsences<Descriptor | undefined>(clock, (found) => found === undefined),
+    blobs: createAbsences<BlobThere | undefined>(clock, (found) => found === undefined),
   }
   const absences = Object.values(absent)
   const newest = createNewest(clock)
@@ -257,8 +256,8 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
           const flight = blob && pull.wantBlob(digest)
           if (flight) return { place, blob, flight }
         }
-        const blob = await blobs.there(place, digest, ctx)
-        if (blob) return { place, blob }
+        const found = await blobs.open(place, digest, asker, ctx)
+        if (found) return { place, ...found }
       }
       for (const place of places) {
         const { pulled, blob } = blobs.named(place, digest) ?? {}

@@ -2,7 +2,7 @@
 
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
-import { isNotFound } from '../../core/errors.ts'
+import { IntegrityError, isNotFound } from '../../core/errors.ts'
 import type { Absences } from './absences.ts'
 import { Bounded } from './bounded.ts'
 import type { Pulled } from './policy/narrowed.ts'
@@ -15,20 +15,41 @@ export interface NamedBlob {
   readonly pulled: Pulled
 }
 
+/** A blob that the destination has. */
+export interface BlobThere {
+  readonly blob: Descriptor
+  /** Its bytes from where they are wanted on, which were asked for to learn that it is there: to be read to the end, or returned. */
+  readonly chunks?: AsyncIterator<Uint8Array>
+}
+
 export interface Blobs {
   /** `pulled`: a client pulls what names it. */
   remember(place: Place, blob: Descriptor, pulled?: Pulled): void
   named(place: Place, digest: Digest): NamedBlob | undefined
   /** What the destination has; undefined where it has not. */
-  there(place: Place, digest: Digest, ctx: Context): Promise<Descriptor | undefined>
+  there(place: Place, digest: Digest, ctx: Context): Promise<BlobThere | undefined>
+  /** The same for a client that reads it, with one request where a manifest has told its size. */
+  open(place: Place, digest: Digest, reader: Reader, ctx: Context): Promise<BlobThere | undefined>
+}
+
+export interface Reader {
+  /** The first byte that is wanted of so many; undefined where none is. */
+  readonly from: (size: number) => number | undefined
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal
 }
 
 /** Blobs that are remembered. */
 const MOST = 50_000
 
-export function createBlobs(absent: Absences<Descriptor | undefined>): Blobs {
+export function createBlobs(absent: Absences<BlobThere | undefined>): Blobs {
   const known = new Bounded<string, NamedBlob>(MOST)
   const at = (place: Place, digest: Digest): string => `${placeKey(place)}@${digest}`
+
+  function there(place: Place, digest: Digest, ctx: Context): Promise<BlobThere | undefined> {
+    return absent.find(place, digest, () => blobThere(place, known.get(at(place, digest))?.blob, digest, ctx))
+  }
+
   return {
     remember(place, blob, pulled) {
       const key = at(place, blob.digest)
@@ -36,8 +57,14 @@ export function createBlobs(absent: Absences<Descriptor | undefined>): Blobs {
       known.set(key, { blob: slim(blob), pulled: pulled ?? before?.pulled ?? { repository: place.repository } })
     },
     named: (place, digest) => known.get(at(place, digest)),
-    there: (place, digest, ctx) =>
-      absent.find(place, digest, () => blobThere(place, known.get(at(place, digest))?.blob, digest, ctx)),
+    there,
+    async open(place, digest, { from, signal }, ctx) {
+      const blob = known.get(at(place, digest))?.blob
+      const first = blob && from(blob.size)
+      if (!blob || first === undefined) return there(place, digest, ctx)
+      const own = { ...ctx, signal: AbortSignal.any([ctx.signal, signal]) }
+      return absent.findAlone(place, digest, () => opened(place, blob, first, own))
+    },
   }
 }
 
@@ -46,13 +73,37 @@ async function blobThere(
   known: Descriptor | undefined,
   digest: Digest,
   ctx: Context,
-): Promise<Descriptor | undefined> {
+): Promise<BlobThere | undefined> {
   try {
-    if (known) return (await to.hasBlob(known, ctx)) ? known : undefined
+    if (known) return (await to.hasBlob(known, ctx)) ? { blob: known } : undefined
     const size = await to.sizeOfBlob?.(digest, ctx)
-    return size === undefined ? undefined : { mediaType: 'application/octet-stream', digest, size }
+    return size === undefined ? undefined : { blob: { mediaType: 'application/octet-stream', digest, size } }
   } catch (error) {
     if (isNotFound(error)) return undefined
     throw error
+  }
+}
+
+async function opened({ to }: Place, blob: Descriptor, from: number, ctx: Context): Promise<BlobThere | undefined> {
+  try {
+    const chunks = (await to.readBlob(blob, from, ctx))[Symbol.asyncIterator]()
+    // Some stores look only now.
+    return { blob, chunks: begunWith(await chunks.next(), chunks) }
+  } catch (error) {
+    // One of another size is not the blob.
+    if (isNotFound(error) || error instanceof IntegrityError) return undefined
+    throw error
+  }
+}
+
+function begunWith(first: IteratorResult<Uint8Array>, rest: AsyncIterator<Uint8Array>): AsyncIterator<Uint8Array> {
+  let next: IteratorResult<Uint8Array> | undefined = first
+  return {
+    async next() {
+      const result = next ?? (await rest.next())
+      next = undefined
+      return result
+    },
+    return: async () => (await rest.return?.()) ?? { done: true, value: undefined },
   }
 }

@@ -93,6 +93,14 @@ test.each(['the artifact', 'the blob'] as const)(
   },
 )
 
+test('a blob that has another size at the destination is brought again', async () => {
+  const { gateway, digest, there } = await lost('the blob')
+  there.blobs.set(digest, Buffer.from('not what its digest says'))
+  const blob = await gateway.get(`team/app/blobs/${digest}`)
+  expect([blob.status, computeDigest(await bodyOf(blob))]).toEqual([200, digest])
+  expect(await pulled(gateway, 2)).toEqual([0, 0])
+})
+
 test('a HEAD of a blob that is on its way does not make it go before others', async () => {
   const [source, destination] = [await registry(), await registry()]
   const app = image({ layers: 1, size: 300_000 })

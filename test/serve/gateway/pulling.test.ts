@@ -59,9 +59,16 @@ test('a second pull is served by the destination alone', async () => {
   }
   await pull()
   await until('the execution has ended', () => gateway.news.some(({ type }) => type === 'execution_ended'))
-  const before = asked(source).length
+  const [before, written] = [asked(source).length, asked(destination).length]
   await pull()
   expect(asked(source).slice(before)).toEqual([])
+  // Each blob costs the destination one request.
+  const blobs = asked(destination)
+    .slice(written)
+    .filter(({ route }) => route === 'blob')
+  expect(blobs.map(({ method, path }) => `${method} ${path}`)).toEqual(
+    [...app.blobs.keys()].map((digest) => `GET /v2/mirror/app/blobs/${digest}`),
+  )
   // The source's registry would have counted the second manifest as a pull.
   const saved = gateway.news.flatMap((news) => (news.type === 'gateway' ? [news.saved] : []))
   expect(saved.filter((one) => one)).toHaveLength(1)

@@ -22,8 +22,7 @@ export interface SentBlob {
 export async function answerBlob(exchange: Exchange, found: FoundBlob, ctx: Context): Promise<SentBlob> {
   const { request, response, signal } = exchange
   const { blob, flight } = found
-  // A range counts for GET alone (RFC 9110, 14.2).
-  const part = request.method === 'GET' ? partOf(request.headers.range, blob.size) : 'whole'
+  const part = partFor(exchange, blob.size)
   const headers = {
     'content-type': 'application/octet-stream',
     'docker-content-digest': blob.digest,
@@ -62,6 +61,21 @@ export async function answerBlob(exchange: Exchange, found: FoundBlob, ctx: Cont
   return { hit, bytes }
 }
 
+/** The first byte that a request wants of a blob of some size; undefined where it wants none. */
+export function firstWanted(exchange: Exchange): (size: number) => number | undefined {
+  return (size) => {
+    if (exchange.request.method === 'HEAD' || size === 0) return undefined
+    const part = partFor(exchange, size)
+    if (part === 'whole') return 0
+    return part === 'unsatisfiable' ? undefined : part.first
+  }
+}
+
+function partFor({ request }: Exchange, size: number): ReturnType<typeof partOf> {
+  // A range counts for GET alone (RFC 9110, 14.2).
+  return request.method === 'GET' ? partOf(request.headers.range, size) : 'whole'
+}
+
 async function* joined(
   first: IteratorResult<Uint8Array, void>,
   rest: AsyncGenerator<Uint8Array, void>,
@@ -76,7 +90,7 @@ async function* joined(
 
 /** Exactly the bytes of the part; throws where the source of them ends before. */
 async function* bytesOf(
-  { place, blob, flight }: FoundBlob,
+  { place, blob, flight, chunks }: FoundBlob,
   { first, end }: Part,
   ctx: Context,
 ): AsyncGenerator<Uint8Array, void> {
@@ -94,7 +108,7 @@ async function* bytesOf(
       held.release(isTaken)
     }
   }
-  if (at < end) yield* fromDestination(place, blob, { first: at, end }, ctx)
+  if (at < end) yield* fromDestination(place, blob, { first: at, end }, chunks, ctx)
 }
 
 /** A client that takes nothing for a while keeps no connection to the destination, of which there are few: once it goes on, the rest is
@@ -103,12 +117,15 @@ async function* fromDestination(
   { to }: FoundBlob['place'],
   blob: Descriptor,
   { first, end }: Part,
+  begun: AsyncIterator<Uint8Array> | undefined,
   ctx: Context,
 ): AsyncGenerator<Uint8Array, void> {
   let at = first
   let patience = PATIENCE_MS
+  let opened = begun
   while (at < end) {
-    const chunks = (await to.readBlob(blob, at, ctx))[Symbol.asyncIterator]()
+    const chunks = opened ?? (await to.readBlob(blob, at, ctx))[Symbol.asyncIterator]()
+    opened = undefined
     let isLetGo = false
     const letGo = (): void => {
       isLetGo = true
