@@ -136,7 +136,7 @@ export function createApp(options: AppOptions): App {
 
   const commandEnv = () => commandEnvironment(options.env, homeDirectory(options), redactor)
   const connect = (budgets: Budgets): Connections => createConnections({ ...about, budgets })
-  const lent = { connect, timing, carriers, guarded, redact: redactor.text, version: metadata.version }
+  const lent = { connect, env, timing, carriers, guarded, redact: redactor.text, version: metadata.version }
   const configuration: App['configuration'] = (files, how) => read(files, options.config, how)
   const { working, elsewhere, disconnect } = createWorking({ ...lent, configuration })
   const running = createRunning({

@@ -14,6 +14,7 @@ import type { WorkerNews } from '../queue/worker/worker.ts'
 import type { Budgets, Connections, Timing } from './connections.ts'
 import type { RunningParts } from './running.ts'
 import { openSides } from './sides.ts'
+import { queueAccess } from './trust/queue.ts'
 
 export type { WorkerNews } from '../queue/worker/worker.ts'
 
@@ -39,6 +40,7 @@ export interface Working {
 export interface WorkingParts {
   /** Connections whose limits hold over all processes. */
   readonly connect: (budgets: Budgets) => Connections
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly timing: Timing | undefined
   readonly carriers: Carriers
   readonly guarded: (ctx: Context) => Context
@@ -66,7 +68,7 @@ export function createWorking(parts: WorkingParts): {
     const known = servers.get(key)
     if (known) return known
     const opening = import('../queue/server.ts').then(async ({ openQueueServer }) => {
-      const server = await openQueueServer(settings, signal)
+      const server = await openQueueServer(settings, await queueAccess(settings, parts.env), signal)
       return { server, connections: connect(server.sharing) }
     })
     servers.set(key, opening)

@@ -164,7 +164,7 @@ function saying(key: 'serve' | 'workers', read: readonly Read[], problems: Probl
 
 function workersOf(read: readonly Read[], problems: Problem[], secrets: string[]): WorkersSettings | undefined {
   const first = saying('workers', read, problems)
-  const built = first && builtWorkers(first.content.workers)
+  const built = first && builtWorkers(first.content.workers, first.source.directory)
   if (first && built) problems.push(...built.findings.map((finding) => problemOf(first.source, finding)))
   secrets.push(...(built?.secrets ?? []))
   return built?.value

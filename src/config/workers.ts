@@ -1,5 +1,6 @@
 /** What a file says of workers on other machines: the queue that they take tasks from. */
 
+import { resolve } from 'node:path'
 import { isLoopback } from '../core/registry.ts'
 import { type Secret, secret, withoutUserinfo } from '../core/secret.ts'
 import type { Finding } from './source.ts'
@@ -20,6 +21,9 @@ export const workersSchema = mapping(
       /^[\w.-]{1,64}$/,
       'a name of letters, digits, `.`, `_` and `-`',
     ).default('replicate'),
+    ca: filled("A PEM file of extra trust for the queue's server, relative to this file").exactOptional(),
+    client_cert: filled("A PEM file with the certificate that is shown to the queue's server").exactOptional(),
+    client_key: filled('Its key').exactOptional(),
     insecure: flag('Talk to `redis://` on another machine without TLS', false),
   },
   'Machines that take tasks of `run --workers` and `serve`',
@@ -32,6 +36,10 @@ export interface WorkersSettings {
   readonly shown: string
   readonly name: string
   readonly prefix: string
+  /** Absolute paths of PEM files. */
+  readonly ca?: string
+  readonly client_cert?: string
+  readonly client_key?: string
 }
 
 export interface BuiltWorkers {
@@ -41,12 +49,12 @@ export interface BuiltWorkers {
   readonly secrets: readonly string[]
 }
 
-/** The value may be used only if there are no findings. `unset`: a variable in the URL may stand for itself. */
-export function builtWorkers(input: unknown): BuiltWorkers | undefined {
+/** Paths are relative to `directory`. The value may be used only if there are no findings. A variable in the URL that is not set may stand for itself. */
+export function builtWorkers(input: unknown, directory: string): BuiltWorkers | undefined {
   // What is wrong with its form was reported with the whole file.
   const parsed = workersSchema.safeParse(input)
   if (!parsed.success) return undefined
-  const { queue, name, prefix, insecure } = parsed.data
+  const { queue, name, prefix, insecure, ca, client_cert, client_key } = parsed.data
   const findings: Finding[] = []
   const path = ['workers', 'queue']
   const url = /^rediss?:\/\/[^\s]+$/i.test(queue) && URL.canParse(queue) ? new URL(queue) : undefined
@@ -58,9 +66,21 @@ export function builtWorkers(input: unknown): BuiltWorkers | undefined {
     const message = `\`redis://\` sends tasks and passwords to ${url.hostname} without TLS`
     findings.push({ path, message, hint: 'write `rediss://`, or say `insecure: true` where the network is trusted' })
   }
+  if ((client_cert === undefined) !== (client_key === undefined)) {
+    const [given, missing] = client_cert === undefined ? ['client_key', 'client_cert'] : ['client_cert', 'client_key']
+    findings.push({ path: ['workers', given], atKey: true, message: `\`${given}\` needs \`${missing}\` beside it` })
+  }
   const password = url?.password ?? ''
   return {
-    value: { queue: secret(queue), shown: withoutUserinfo(queue, ''), name, prefix },
+    value: {
+      queue: secret(queue),
+      shown: withoutUserinfo(queue, ''),
+      name,
+      prefix,
+      ...(ca === undefined ? {} : { ca: resolve(directory, ca) }),
+      ...(client_cert === undefined ? {} : { client_cert: resolve(directory, client_cert) }),
+      ...(client_key === undefined ? {} : { client_key: resolve(directory, client_key) }),
+    },
     findings,
     secrets: password === '' ? [] : [queue, password, decoded(password)],
   }

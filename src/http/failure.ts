@@ -112,8 +112,13 @@ function tunnelError(
   return fail(`${near} would not connect (${status})`, status.startsWith('5'))
 }
 
-const UNKNOWN_AUTHORITY =
+/** The hint where an authority is not trusted. */
+export const UNKNOWN_AUTHORITY =
   'add the certificate of its authority to those of this machine, to `certs.d/HOST` of Docker or Podman, to a file in SSL_CERT_FILE, or to `ca:` of the registry; `insecure: true` is for tests'
+
+/** The hint where a server ends the handshake. */
+export const CLIENT_CERTIFICATE =
+  'the server may want a client certificate: `client_cert:` and `client_key:`, or `certs.d` of Docker or Podman'
 
 /** What is wrong with a certificate, or with TLS; undefined for any other failure. */
 export function certificateProblem(
@@ -150,7 +155,7 @@ export function certificateProblem(
   if (/CERTIFICATE_REQUIRED|certificate required|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA/i.test(code + text)) {
     return {
       message: 'TLS handshake refused',
-      hint: 'the server may want a client certificate: `client_cert:` and `client_key:`, or `certs.d` of Docker or Podman',
+      hint: CLIENT_CERTIFICATE,
     }
   }
   if (/^CERT_|^UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^ERR_OSSL_|^EPROTO$/.test(code))
@@ -159,7 +164,7 @@ export function certificateProblem(
 }
 
 /** Of the certificate that an error of Node's is about. */
-function namesOf(error: unknown): readonly string[] {
+export function namesOf(error: unknown): readonly string[] {
   if (!(error instanceof Error && 'cert' in error)) return []
   const { cert } = error
   const text = typeof cert === 'object' && cert !== null && 'subjectaltname' in cert ? String(cert.subjectaltname) : ''

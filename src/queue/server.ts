@@ -1,5 +1,6 @@
 /** The connection to Redis or Valkey, which is checked before anything relies on it. */
 
+import type { SecureContext } from 'node:tls'
 import { Redis } from 'ioredis'
 import type { WorkersSettings } from '../config/workers.ts'
 import { throwIfAborted } from '../core/cancel.ts'
@@ -20,6 +21,14 @@ export interface QueueServer {
   close(): Promise<void>
 }
 
+/** How the server is reached. */
+export interface QueueAccess {
+  /** Whom `rediss://` trusts, and as whom it shows itself. */
+  readonly tls?: SecureContext | undefined
+  /** What is wrong with TLS or with a certificate; undefined for any other failure. */
+  readonly tlsProblem: (error: unknown) => { readonly message: string; readonly hint?: string } | undefined
+}
+
 /** In milliseconds. */
 const CONNECT_WITHIN = 10_000
 const LONGEST_PAUSE = 2000
@@ -28,15 +37,20 @@ const LONGEST_PAUSE = 2000
 const OLDEST = [6, 2] as const
 
 /** Throws an error with exit status 3 where the server cannot be used, and says why. */
-export async function openQueueServer(settings: WorkersSettings, signal: AbortSignal): Promise<QueueServer> {
+export async function openQueueServer(
+  settings: WorkersSettings,
+  access: QueueAccess,
+  signal: AbortSignal,
+): Promise<QueueServer> {
   throwIfAborted(signal)
-  await examine(settings)
+  await examine(settings, access)
   throwIfAborted(signal)
+  const reach = reaching(access)
   const opened: Redis[] = []
   let isDown = false
   const open = (): Redis => {
     const client = new Redis(settings.queue.reveal(), {
-      ...OPTIONS,
+      ...reach,
       maxRetriesPerRequest: null,
       retryStrategy: (times) => Math.min(times * 100, LONGEST_PAUSE),
     })
@@ -68,11 +82,17 @@ export async function openQueueServer(settings: WorkersSettings, signal: AbortSi
   }
 }
 
-const OPTIONS = { connectTimeout: CONNECT_WITHIN, enableReadyCheck: false }
+function reaching({ tls }: QueueAccess) {
+  return {
+    connectTimeout: CONNECT_WITHIN,
+    enableReadyCheck: false,
+    ...(tls === undefined ? {} : { tls: { secureContext: tls } }),
+  }
+}
 
 /** One look at the server, without a second attempt. */
-async function examine({ queue, shown }: WorkersSettings): Promise<void> {
-  const client = new Redis(queue.reveal(), { ...OPTIONS, lazyConnect: true, retryStrategy: () => null })
+async function examine({ queue, shown }: WorkersSettings, access: QueueAccess): Promise<void> {
+  const client = new Redis(queue.reveal(), { ...reaching(access), lazyConnect: true, retryStrategy: () => null })
   let last: unknown
   client.on('error', (error) => {
     last ??= error
@@ -86,7 +106,7 @@ async function examine({ queue, shown }: WorkersSettings): Promise<void> {
     if (last !== undefined) throw last
     refuseUnfit(info, shown)
   } catch (error) {
-    throw error instanceof ReplicateError ? error : failure(last ?? error, shown)
+    throw error instanceof ReplicateError ? error : failure(last ?? error, shown, access)
   } finally {
     client.disconnect()
   }
@@ -115,7 +135,16 @@ function refuseUnfit(info: string, shown: string): void {
   }
 }
 
-function failure(error: unknown, shown: string): ReplicateError {
+function failure(error: unknown, shown: string, { tls, tlsProblem }: QueueAccess): ReplicateError {
+  const untrusted = tlsProblem(error)
+  if (untrusted) {
+    const { message, hint } = untrusted
+    return new NetworkError(`the queue at ${shown} cannot be used: ${message}`, {
+      cause: error,
+      hint,
+      retryable: false,
+    })
+  }
   const text = messageOf(error)
   const hint = `the URL in \`workers: {queue: …}\` has it: \`rediss://USER:\${VARIABLE}@HOST:PORT\``
   if (/\bNOAUTH\b/.test(text)) {
@@ -131,7 +160,11 @@ function failure(error: unknown, shown: string): ReplicateError {
   }
   return new NetworkError(`the queue at ${shown} cannot be used: ${text}`, {
     cause: error,
-    hint: 'check that Redis runs there, and `workers: {queue: …}`',
+    // One that wants a certificate may close the connection before it has said so; one without TLS waits for more.
+    hint:
+      tls === undefined
+        ? 'check that Redis runs there, and `workers: {queue: …}`, which is `rediss://` where it speaks TLS'
+        : 'check that Redis speaks TLS there; one that wants a certificate of its clients gets `client_cert:` and `client_key:` of `workers`',
   })
 }
 

@@ -13,6 +13,8 @@ export interface RedisOptions {
   readonly arguments?: readonly string[]
   /** Keeps what it has over `restart`. */
   readonly persistent?: boolean
+  /** It speaks TLS alone, by PEM files; clients are asked for a certificate of the authority where there is one. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientAuthority?: string }
 }
 
 export interface RealRedis {
@@ -31,8 +33,13 @@ export interface RealRedis {
 const READY_WITHIN = 60_000
 const POLL = 20
 
+/** `REPLICATE_TEST_REDIS` names another program with the same command line, such as `valkey-server`. */
+function programOf(): string | undefined {
+  return process.env.REPLICATE_TEST_REDIS ?? pathOfTool('redis-server')
+}
+
 export function hasRedis(): boolean {
-  return pathOfTool('redis-server') !== undefined
+  return programOf() !== undefined
 }
 
 export function missingRedis(): readonly string[] {
@@ -40,7 +47,7 @@ export function missingRedis(): readonly string[] {
 }
 
 export async function startRedis(options: RedisOptions = {}): Promise<RealRedis> {
-  const program = pathOfTool('redis-server')
+  const program = programOf()
   if (program === undefined) throw new Error('redis-server is not installed')
   const directory = mkdtempSync(join(tmpdir(), 'replicate-redis-'))
   const port = await freePort()
@@ -58,7 +65,15 @@ export async function startRedis(options: RedisOptions = {}): Promise<RealRedis>
   async function start(): Promise<void> {
     if (runs()) return
     const kept = options.persistent ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--save', '']
-    const own = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--maxmemory-policy', 'noeviction']
+    const own = [
+      ...listening(port, options.tls),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      directory,
+      '--maxmemory-policy',
+      'noeviction',
+    ]
     child = spawn(program ?? '', [...own, ...kept, ...(options.arguments ?? [])], { stdio: 'ignore' })
     const until = Date.now() + READY_WITHIN
     while (!(await answers(port))) {
@@ -77,7 +92,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RealRedis>
 
   await start()
   return {
-    url: `redis://127.0.0.1:${port}`,
+    url: `${options.tls ? 'rediss' : 'redis'}://127.0.0.1:${port}`,
     port,
     directory,
     get process() {
@@ -92,6 +107,14 @@ export async function startRedis(options: RedisOptions = {}): Promise<RealRedis>
       rmSync(directory, { recursive: true, force: true })
     },
   }
+}
+
+function listening(port: number, tls: RedisOptions['tls']): readonly string[] {
+  if (!tls) return ['--port', String(port)]
+  const { cert, key, clientAuthority } = tls
+  const clients = clientAuthority === undefined ? ['no'] : ['yes', '--tls-ca-cert-file', clientAuthority]
+  const files = ['--tls-cert-file', cert, '--tls-key-file', key]
+  return ['--port', '0', '--tls-port', String(port), ...files, '--tls-auth-clients', ...clients]
 }
 
 function answers(port: number): Promise<boolean> {
