@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly listen: (news: ServeNews) => void
   /** Where systemd has started it. */
   readonly systemd?: SystemdSurroundings | undefined
+  /** As in `Daemon`. */
+  readonly spooled?: Daemon['spooled']
   /** Default: all. */
   readonly parts?: readonly StartPart[]
 }
@@ -52,7 +54,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 async function work(
-  { program, signal, drain, onReload, systemd: surroundings, parts: starting = ALL_PARTS }: ServeOptions,
+  { program, signal, drain, onReload, systemd: surroundings, spooled, parts: starting = ALL_PARTS }: ServeOptions,
   news: ReturnType<typeof createNews>,
   { first: configuration, read }: Pick<InForceOptions, 'first' | 'read'>,
   ownership: Ownership,
@@ -103,6 +105,7 @@ async function work(
     resuming: new Set(left.map(({ id }) => id)),
     http: listener.app,
     keep,
+    spooled,
     draining: () => draining.signal.aborted,
     signal: end.signal,
   }

@@ -18,6 +18,7 @@ import type { Outside } from '../engine/notify/send.ts'
 import type { Again } from '../engine/run/again.ts'
 import type { EventWay, History } from '../history/history.ts'
 import type { Desk } from './api/desk.ts'
+import type { SpoolLimits } from './gateway/pull/spool.ts'
 import type { Looks } from './looks.ts'
 
 /** What the program lends: the same functions that its commands use. */
@@ -176,6 +177,8 @@ export interface Daemon {
   readonly listen: (listener: (news: ServeNews) => void) => () => void
   /** Work of a part that nothing awaits before the end. Never rejects: a failure ends the daemon with an error that names `what`. */
   readonly keep: (what: string, work: Promise<unknown>) => Promise<void>
+  /** What of blobs that are on their way is kept for clients, where a test wants other bounds than the gateway. */
+  readonly spooled?: SpoolLimits | undefined
   /** True from the first signal to end: nothing new is taken. */
   readonly draining: () => boolean
   /** Aborted when the daemon ends. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Listener } from '../core/audience.ts'
 import type { Bytes } from '../core/content.ts'
 import { isBusy } from './busy.ts'
+import type { BlobHash } from './stream.ts'
 
 /** The source's bytes from `offset` on. */
 export type OpenSource = (offset: number, signal: AbortSignal) => Promise<Bytes>
@@ -100,15 +101,18 @@ export class Ahead {
   }
 }
 
-/** The same bytes, which `listener` hears. */
-export function overheard(bytes: Bytes, offset: number, listener: Listener | undefined): Bytes {
+/** The same bytes, which `listener` hears. `hash`: of what is heard, where another one checks the bytes. */
+export function overheard(bytes: Bytes, offset: number, listener: Listener | undefined, hash?: BlobHash): Bytes {
   if (!listener) return bytes
   listener.begin(offset)
-  return told(bytes, listener)
+  return told(bytes, offset, listener, hash)
 }
 
-async function* told(bytes: Bytes, listener: Listener): Bytes {
+async function* told(bytes: Bytes, offset: number, listener: Listener, hash: BlobHash | undefined): Bytes {
+  let at = offset
   for await (const chunk of bytes) {
+    hash?.update(chunk, at)
+    at += chunk.byteLength
     await listener.hear(chunk)
     yield chunk
   }

@@ -135,7 +135,7 @@ async function write({ blob, id, share, listener }: Sending, hash: BlobHash, job
     const first = shared
     shared = undefined
     const together = offset === 0 ? first?.read() : undefined
-    if (together) return overheard(metered(together, own, progress, ctx), offset, listener)
+    if (together) return overheard(metered(together, own, progress, ctx), offset, listener, hash)
     first?.leave()
     // The source has failed for good (its own retries are used up), so a further attempt of the upload must not open it again.
     if (lost.error !== undefined) throw lost.error

@@ -75,6 +75,11 @@ export function checked(source: Bytes, offset: number, hash: BlobHash, options: 
   async function* chunks(): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
       throwIfAborted(signal)
+      if (position + chunk.byteLength <= blob.size) {
+        for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
+        if (gate?.closed) await gate.pass(signal)
+      }
+      // Nothing is hashed that may not be passed on: the next reading of a source may give other bytes in its place.
       hash.update(chunk, position)
       position += chunk.byteLength
       if (position > blob.size) {
@@ -83,8 +88,6 @@ export function checked(source: Bytes, offset: number, hash: BlobHash, options: 
       }
       // The last chunk is passed on only once the whole blob is known to be right.
       if (position === blob.size) await hash.check(position)
-      for (const throttle of throttles) await throttle.take(chunk.byteLength, signal)
-      if (gate?.closed) await gate.pass(signal)
       progress(chunk.byteLength)
       yield chunk
     }

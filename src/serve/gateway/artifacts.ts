@@ -15,7 +15,6 @@ import type { Pulled } from './policy/narrowed.ts'
 import { createNewest } from './policy/newest.ts'
 import { repairOf } from './policy/repair.ts'
 import { isMade, type Place, placeKey } from './policy/targets.ts'
-import type { Flight } from './pull/flight.ts'
 import type { Following } from './pull/following.ts'
 import { failureOf, type Pull } from './pull/pull.ts'
 import type { Bring, Pulls } from './pull/pulls.ts'
@@ -37,7 +36,7 @@ export interface FoundManifest {
 /** A blob for a client: the destination's, or one on its way there. */
 export interface FoundBlob extends BlobThere {
   readonly place: Place
-  readonly flight?: Flight | Following
+  readonly flight?: Following
 }
 
 /** Who asks, and how. */

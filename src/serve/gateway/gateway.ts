@@ -15,13 +15,13 @@ import { begin, ClientGone, type Exchange, exchangeOf, refuse, reply } from './h
 import { createOpenings } from './policy/openings.ts'
 import { placesOf, type Target, targetsOf } from './policy/targets.ts'
 import { Pulls } from './pull/pulls.ts'
-import { createSpools } from './pull/spool.ts'
+import { createSpools, type SpoolLimits } from './pull/spool.ts'
 import { Refusal, refusalFor } from './refusal.ts'
 
 /** Bytes of a form for the token service. */
 const FORM_LIMIT = 16 * 1024
 /** What of blobs that are on their way is kept for clients, in bytes and in sum: a part of a small machine's memory. */
-const SPOOLED = {
+const SPOOLED: SpoolLimits = {
   memory: Math.min(256 * 1024 * 1024, Math.floor((process.constrainedMemory() || totalmem()) / 16)),
   disk: 2 * 1024 * 1024 * 1024,
 }
@@ -29,7 +29,7 @@ const SPOOLED = {
 export function startGateway(daemon: Daemon): Part {
   const { program, signal } = daemon
   const ctx: Context = { signal, emit: () => {} }
-  const spools = createSpools(join(dirname(program.history.file), 'pulls'), SPOOLED)
+  const spools = createSpools(join(dirname(program.history.file), 'pulls'), daemon.spooled ?? SPOOLED)
   const pulls = new Pulls({ daemon, spools, named: (pull, blob) => artifacts.named(pull, blob) })
   const artifacts: Artifacts = createArtifacts({ history: program.history, clock: program.clock, pulls, ctx })
   const users = createUsers(() => daemon.current().settings, program.clock)

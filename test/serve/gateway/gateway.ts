@@ -58,6 +58,8 @@ export interface GatewayOptions {
   /** Further lines of `serve`. */
   readonly serve?: string
   readonly timing?: Timing
+  /** What is kept of blobs that are on their way. */
+  readonly spooled?: { readonly memory: number; readonly disk: number }
 }
 
 /** `yaml`: a configuration without `serve`. */
@@ -83,6 +85,7 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
       if (one.type === 'listening') resolve(one.url)
     },
     drain: 0,
+    ...(options.spooled ? { spooled: options.spooled } : {}),
   })
   ended.catch(reject)
   let isStopped = false

@@ -2,6 +2,7 @@
 
 import type { Listener } from '../../../core/audience.ts'
 import type { Descriptor } from '../../../core/descriptor.ts'
+import { NetworkError } from '../../../core/errors.ts'
 import type { Held } from '../../../core/held.ts'
 import type { Spool } from './spool.ts'
 import { unlessAborted } from './waiting.ts'
@@ -9,16 +10,26 @@ import { unlessAborted } from './waiting.ts'
 /** How much is read at once, in bytes. */
 const READ_BYTES = 256 * 1024
 
+/** What one client has got of a flight: owned by its request. */
+export interface Reader {
+  /** The stream that its bytes are of; absent where it has none yet. Only one and the same stream is checked as a whole. */
+  stream?: number
+}
+
 /** Owned by a pull. The run writes it; clients only read it. */
 export class Flight implements Listener {
   readonly blob: Descriptor
   #state: 'waiting' | 'arrived' | 'failed' = 'waiting'
   #error: unknown
   #spool: Spool | undefined
+  /** Counts what was begun from the first byte on, or given up. */
+  #stream = 0
   /** The spool has all bytes before this one. */
   #end = 0
   /** Where the run's stream is. */
   #position = 0
+  /** What is being written to the spool: one chunk after the other. Never rejects. */
+  #keeping = Promise.resolve()
   #changed = Promise.withResolvers<void>()
 
   constructor(blob: Descriptor) {
@@ -45,6 +56,7 @@ export class Flight implements Listener {
     void this.#spool?.close()
     this.#spool = spool
     this.#end = 0
+    this.#stream += 1
     return this
   }
 
@@ -57,18 +69,25 @@ export class Flight implements Listener {
   async hear(chunk: Uint8Array): Promise<boolean> {
     const at = this.#position
     this.#position += chunk.byteLength
-    const skipped = this.#end - at
-    if (this.#spool && skipped < chunk.byteLength) {
-      try {
-        await this.#spool.write(chunk.subarray(skipped))
-        this.#end = this.#position
-      } catch {
-        // The disk is full, or the like: clients wait for the destination's copy.
-        await this.closeSpool()
-      }
-      this.#tell()
-    }
+    const spool = this.#spool
+    if (!spool) return false
+    // A stream that was given up may still be writing what the next one reads again.
+    this.#keeping = this.#keeping.then(() => this.#keep(chunk, at, spool))
+    await this.#keeping
     return this.#spool !== undefined
+  }
+
+  async #keep(chunk: Uint8Array, at: number, spool: Spool): Promise<void> {
+    const skipped = this.#end - at
+    if (this.#spool !== spool || skipped >= chunk.byteLength) return
+    try {
+      await spool.write(chunk.subarray(skipped))
+      if (this.#spool === spool) this.#end = at + chunk.byteLength
+    } catch {
+      // The disk is full, or the like: clients wait for the destination's copy.
+      if (this.#spool === spool) await this.closeSpool()
+    }
+    this.#tell()
   }
 
   async heard(offset: number, signal: AbortSignal): Promise<Held | undefined> {
@@ -80,15 +99,27 @@ export class Flight implements Listener {
     return undefined
   }
 
-  /** Bytes from `offset` on, once there are any. Undefined: the destination has them, and this has not. Throws why the blob did not arrive. */
-  async read(offset: number, signal: AbortSignal): Promise<Held | undefined> {
+  /** Bytes from `offset` on, once there are any. Undefined: the destination has them, and this has not. Throws why the blob did not arrive,
+   *  or where what the reader has got is of a stream that was given up. */
+  async read(offset: number, reader: Reader, signal: AbortSignal): Promise<Held | undefined> {
     for (;;) {
+      this.#checkStream(reader)
       const held = await this.#fromSpool(offset)
-      if (held) return held
+      if (held) {
+        reader.stream ??= this.#stream
+        if (reader.stream === this.#stream) return held
+        held.release(true)
+        continue
+      }
       if (this.#state === 'arrived') return undefined
       if (this.#state === 'failed') throw this.#error
       await unlessAborted(this.#changed.promise, signal)
     }
+  }
+
+  #checkStream({ stream }: Reader): void {
+    if (stream === undefined || stream === this.#stream) return
+    throw this.#error ?? new NetworkError(`blob ${this.blob.digest} is read once more, as its first reading failed`)
   }
 
   async #fromSpool(offset: number): Promise<Held | undefined> {
@@ -96,7 +127,8 @@ export class Flight implements Listener {
     if (!spool || offset >= this.#end) return undefined
     try {
       const held = await spool.read(offset, Math.min(READ_BYTES, this.#end - offset))
-      if (held.bytes.byteLength > 0) return held
+      if (this.#spool === spool && held.bytes.byteLength > 0) return held
+      held.release(true)
     } catch {
       // It was closed meanwhile, or cannot be read: the destination will have the bytes.
     }
@@ -121,6 +153,7 @@ export class Flight implements Listener {
     if (this.#state !== 'waiting') return
     this.#state = 'failed'
     this.#error = error
+    this.#stream += 1
     void this.closeSpool()
     this.#tell()
   }

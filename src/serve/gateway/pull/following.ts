@@ -1,6 +1,7 @@
-/** One client's way through a blob that several pulls need: one of them brings it, and its bytes are the same for all. */
+/** One client's way through a blob that is on its way. Where several pulls need the blob, one of them brings it for all. */
 
-import type { Flight } from './flight.ts'
+import type { Held } from '../../../core/held.ts'
+import type { Flight, Reader } from './flight.ts'
 
 /** Of one request alone. */
 export class Following {
@@ -8,9 +9,10 @@ export class Following {
   readonly #others: Set<Flight>
   /** Where the last bytes came from. Until it has arrived nobody knows whether they are right, so the next ones come from there, too. */
   #from: Flight | undefined
+  #reader: Reader = {}
 
   /** `own`: of the pull that the client is part of. */
-  constructor(own: Flight, others: readonly Flight[]) {
+  constructor(own: Flight, others: readonly Flight[] = []) {
     this.#own = own
     this.#others = new Set(others)
   }
@@ -24,15 +26,15 @@ export class Following {
   }
 
   /** As `Flight.read`. */
-  async read(offset: number, signal: AbortSignal): ReturnType<Flight['read']> {
+  async read(offset: number, signal: AbortSignal): Promise<Held | undefined> {
     for (;;) {
       const flight = this.#from ?? (await this.#first(offset, signal))
       if (flight === this.#own) {
         this.#from = flight
-        return flight.read(offset, signal)
+        return flight.read(offset, this.#reader, signal)
       }
       try {
-        const bytes = await flight.read(offset, signal)
+        const bytes = await flight.read(offset, this.#reader, signal)
         this.#from = bytes && flight
         if (bytes) return bytes
       } catch (error) {
@@ -40,6 +42,8 @@ export class Following {
         if (this.#from || signal.aborted) throw error
       }
       this.#others.delete(flight)
+      // It has brought all of it, so what was read there is right.
+      this.#reader = {}
     }
   }
 

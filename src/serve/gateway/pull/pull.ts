@@ -89,16 +89,16 @@ export class Pull implements Audience {
   }
 
   /** For a client. Undefined where the artifact does not name the blob. */
-  wantBlob(digest: Digest): Flight | Following | undefined {
+  wantBlob(digest: Digest): Following | undefined {
     const flight = this.#flights.get(digest)
     if (!flight) return undefined
     if (flight.isOver) {
       this.#attention.touch()
-      return flight
+      return new Following(flight)
     }
     this.#attention.want(digest)
     const others = this.#parts.others(this).flatMap((pull) => pull.passed(digest) ?? [])
-    return others.length > 0 ? new Following(flight, others) : flight
+    return new Following(flight, others)
   }
 
   /** For a client of another pull: that of a blob which is still to come. */
