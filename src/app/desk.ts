@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path'
 import { editedText } from '../config/edit/edit.ts'
 import { type Edited, editConfiguration, fileEtag } from '../config/edit/file.ts'
 import type { LoadOptions } from '../config/load.ts'
-import { isMapping } from '../config/mapping.ts'
+import { isMapping, type Mapping } from '../config/mapping.ts'
 import { loadOffline } from '../config/offline.ts'
 import type { PathOptions } from '../config/paths.ts'
 import { readFiles } from '../config/read.ts'
@@ -19,6 +19,7 @@ import { type Keychain, KeychainError } from '../credentials/keychain.ts'
 import type { WrittenCredential } from '../credentials/kinds.ts'
 import type { Handshake } from '../http/trust/handshake.ts'
 import type { Desk, EditRequest, Plain } from '../serve/api/desk.ts'
+import { createReading } from './reading.ts'
 import { keepAuthority } from './trust/authority.ts'
 
 export interface DeskParts extends PathOptions, Omit<LoadOptions, 'env' | 'cwd'> {
@@ -39,31 +40,27 @@ export function createDesk(parts: DeskParts): Desk {
   const { files, paths, app, keychain } = parts
   const options = { ...parts, stdin: async () => '' }
   let last: Promise<unknown> = Promise.resolve()
-
   /** Files as they are read together. */
-  const read = (): Promise<readonly ConfigurationFile[]> => readFiles({ ...options, files })
+  const reading = createReading({
+    read: () => readFiles({ ...options, files }),
+    load: (all) => loadOffline(all, options),
+    contentOf: (file) => contentOf(file, parts.cwd),
+  })
 
-  async function edit(edits: Parameters<Desk['edit']>[0], { file, ifMatch, dry, by }: EditRequest): Promise<Edited> {
-    const beside = (await read()).filter(({ path }) => path !== file)
-    const edited = await editConfiguration(edits, {
-      ...options,
-      file,
-      beside,
-      dry,
-      ...(ifMatch === undefined ? {} : { ifMatch }),
-    })
-    if (!dry) await parts.edited(edited, by)
+  async function edit(edits: Parameters<Desk['edit']>[0], { file, ifMatch, by, ...how }: EditRequest): Promise<Edited> {
+    const beside = (await reading()).files.filter(({ path }) => path !== file)
+    const match = ifMatch === undefined ? {} : { ifMatch }
+    const edited = await editConfiguration(edits, { ...options, ...how, file, beside, ...match })
+    if (!how.dry) await parts.edited(edited, by)
     return edited
   }
 
   return {
     home: files.length > 0 ? (paths[files.length - 1] ?? '') : (paths.at(-1) ?? ''),
-    read: async () => loadOffline(await read(), options),
+    read: async () => (await reading()).configuration(),
     etag: fileEtag,
     async written(kind, name, file) {
-      const found = (await read()).find(({ path }) => path === file)
-      const content = found && jsonOf(parseSource(found, parts.cwd).source)
-      const section = isMapping(content) ? content[kind] : undefined
+      const section = (await reading()).content(file)?.[kind]
       const value = isMapping(section) && Object.hasOwn(section, name) ? section[name] : undefined
       // Our own reading of a file: text, switches, numbers, lists and mappings.
       return value as Plain | undefined
@@ -132,4 +129,9 @@ export function createDesk(parts: DeskParts): Desk {
       return { path: `./${basename(path)}`, undo }
     },
   }
+}
+
+function contentOf(file: ConfigurationFile, cwd: string): Mapping | undefined {
+  const content = jsonOf(parseSource(file, cwd).source)
+  return isMapping(content) ? content : undefined
 }

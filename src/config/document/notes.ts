@@ -1,6 +1,5 @@
 /** Who made a policy, and when: what `policies create` and `update` note above it. */
 
-import { readFileSync } from 'node:fs'
 import type { Configuration } from '../load.ts'
 
 export interface Notes {
@@ -13,27 +12,26 @@ export interface Notes {
 /** Comments and the key below them. */
 const NOTED = /((?:^ *#.*\r?\n)+) *["']?([^\s"':#]+)["']? *:/gm
 
-/** What is noted of each policy; undefined for one that was written by hand. Each file is read once. */
+/** By file; kept as long as its configuration is, as a daemon asks often. */
+type FileNotes = Map<string, ReadonlyMap<string, Notes>>
+
+const found = new WeakMap<Configuration, FileNotes>()
+
+/** What is noted of each policy; undefined for one that was written by hand. */
 export function notesOf(configuration: Configuration): (policy: string) => Notes | undefined {
-  const files = new Map<string, ReadonlyMap<string, Notes>>()
+  const notes = found.get(configuration) ?? new Map<string, ReadonlyMap<string, Notes>>()
+  found.set(configuration, notes)
   return (policy) => {
-    const file = configuration.policyFile(policy)
-    if (file === undefined) return undefined
-    const known = files.get(file) ?? notesIn(file)
-    files.set(file, known)
+    const path = configuration.policyFile(policy)
+    if (path === undefined) return undefined
+    const known = notes.get(path) ?? notesIn(configuration.files.find((file) => file.path === path)?.text ?? '')
+    notes.set(path, known)
     return known.get(policy)
   }
 }
 
-function notesIn(file: string): ReadonlyMap<string, Notes> {
+function notesIn(text: string): ReadonlyMap<string, Notes> {
   const notes = new Map<string, Notes>()
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch {
-    // Standard input, for one.
-    return notes
-  }
   const policies = text.slice(Math.max(0, text.search(/^policies\s*:/m)))
   for (const [, comments = '', key = ''] of policies.matchAll(NOTED)) {
     const created = /# *created (\d{4}-\d\d-\d\d)\S* by (.*\S)/.exec(comments)

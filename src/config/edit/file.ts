@@ -23,6 +23,10 @@ export interface EditMode {
   readonly beside?: readonly ConfigurationFile[]
   /** The `etag` that the file must have; `*` is any. */
   readonly ifMatch?: string
+  /** A comment that tells of the edits, where they change anything. */
+  readonly note?: Edit | undefined
+  /** Asked before the file is written, also of a dry run: what it throws leaves the file alone. */
+  readonly expect?: ((edited: Edited) => void) | undefined
 }
 
 export interface EditOptions extends EditMode, PathOptions, Omit<LoadOptions, 'env' | 'cwd'> {}
@@ -47,13 +51,17 @@ export async function editConfiguration(edits: readonly Edit[], options: EditOpt
   const bytes = await bytesOf(path)
   expectSame(path, bytes, options.ifMatch)
   const { mark, text: before } = decoded(path, bytes)
-  const after = editedText({ path, text: before }, edits, options.cwd)
+  const plain = editedText({ path, text: before }, edits, options.cwd)
+  const isNoted = options.note !== undefined && plain !== before
+  const after = isNoted ? editedText({ path, text: plain }, [options.note], options.cwd) : plain
   const configuration = checked(path, before, after, options)
   const written = Buffer.from(mark + after)
-  if (after !== before && !options.dry) await replace(path, bytes, written)
   const etag = etagOf(after === before ? bytes : written)
   const changes = changesBetween(path, before, after, options.cwd)
-  return { path, before, after, changes, etag, configuration }
+  const edited = { path, before, after, changes, etag, configuration }
+  options.expect?.(edited)
+  if (after !== before && !options.dry) await replace(path, bytes, written)
+  return edited
 }
 
 /** Loads the user's configuration for editing: a missing file counts as empty, and an unset variable is not an error, because nothing is

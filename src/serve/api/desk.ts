@@ -39,6 +39,10 @@ export interface EditRequest {
   readonly file: string
   readonly ifMatch?: string | undefined
   readonly dry: boolean
+  /** A comment that tells of the edits, where they change anything. */
+  readonly note?: Edit | undefined
+  /** Asked before the file is written, also of a dry run: what it throws leaves the file alone. */
+  readonly expect?: ((edited: Edited) => void) | undefined
   /** Who does it, for the record. */
   readonly by: Actor
 }
@@ -47,7 +51,7 @@ export interface EditRequest {
 export type Undo = () => Promise<void>
 
 export interface Desk {
-  /** The files of the daemon as they are now; variables need not be set. */
+  /** The files of the daemon as they are now; variables need not be set. They are parsed anew only where they have changed. */
   read(): Promise<Configuration>
   /** Where a new one is written. */
   readonly home: string

@@ -21,29 +21,39 @@ export interface Change {
   readonly dry?: boolean
   /** A comment says who did it and when; the command line notes no switch of `enabled` either. */
   readonly noted?: boolean
+  /** Asked before anything is written: what it throws leaves the file alone. */
+  readonly expect?: ((edited: Edited) => void) | undefined
 }
 
 /** Throws an `ApiError`: 412 for a file that has changed, 409 for one that cannot be written, 422 with all that is wrong. */
 export async function change(
   { program: { desk, clock }, reread }: Daemon,
   caller: Sender,
-  { kind, name, file, edits, value, ifMatch, dry = false, noted = kind === 'policies' && value !== undefined }: Change,
+  { kind, name, file, edits, value, ifMatch, dry = false, expect, ...how }: Change,
 ): Promise<Edited> {
+  const { noted = kind === 'policies' && value !== undefined } = how
   const day = new Date(clock.now()).toISOString().slice(0, 10)
   const isNew = value !== undefined && (await desk.written(kind, name, file)) === undefined
   const note = `${isNew ? 'created' : 'changed'} ${day} by ${caller.name}`
   const comment: Edit = { note: [kind, name], begins: isNew ? 'created' : 'changed', text: note }
-  const request = { file, ifMatch, by: actorOf(caller) }
-  try {
-    const plain = await desk.edit(edits, { ...request, dry: true })
+  function expected(edited: Edited): void {
     // An empty mapping takes away what had something in it.
-    if (value !== undefined && plain.changes.some((one) => one.name === name && one.what === 'removed')) {
+    if (value !== undefined && edited.changes.some((one) => one.name === name && one.what === 'removed')) {
       throw new ApiError(422, 'configuration', `the definition of ${name} is empty`, { hint: '`DELETE` removes it' })
     }
-    // The comment tells of changes only.
-    if (plain.after === plain.before) return plain
-    const edited = await desk.edit(noted ? [...edits, comment] : edits, { ...request, dry })
-    if (!dry) await reread()
+    expect?.(edited)
+  }
+  try {
+    const by = actorOf(caller)
+    const edited = await desk.edit(edits, {
+      file,
+      ifMatch,
+      by,
+      dry,
+      note: noted ? comment : undefined,
+      expect: expected,
+    })
+    if (!dry && edited.after !== edited.before) await reread()
     return edited
   } catch (error) {
     if (error instanceof StaleEditError) {

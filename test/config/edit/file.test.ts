@@ -139,3 +139,26 @@ policies:
     { kind: 'policy', name: 'a', what: 'changed' },
   ])
 })
+
+test('a note is written only where something changes, and who objects to the result keeps it from being written', async () => {
+  const text = 'registries:\n  hub: {type: docker-registry, url: "https://hub.example.com"}\n'
+  const { path, options } = place(`${text}policies:\n  a:\n    source: hub\n    destination: hub/a\n`)
+  const before = readFileSync(path, 'utf8')
+  const note: Edit = { note: ['policies', 'a'], begins: 'changed', text: 'changed today' }
+  const asItIs: Edit = { set: ['policies', 'a', 'source'], to: 'hub' }
+  expect((await editConfiguration([asItIs], { ...options, note })).after).toBe(before)
+  const other: Edit = { set: ['policies', 'a', 'order'], to: 'newest' }
+  let would = ''
+  const objection = editConfiguration([other], {
+    ...options,
+    note,
+    expect({ after, configuration }) {
+      would = after
+      throw new TypeError(`not ${configuration.policies[0]?.order}`)
+    },
+  })
+  await expect(objection).rejects.toThrow('not newest')
+  expect(readFileSync(path, 'utf8')).toBe(before)
+  expect((await editConfiguration([other], { ...options, note })).after).toBe(would)
+  expect(readFileSync(path, 'utf8')).toContain('# changed today\n  a:\n')
+})

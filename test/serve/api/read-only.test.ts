@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { createKeychain } from '../../../src/credentials/keychain.ts'
 import { canMountReadOnly, readOnly } from '../../support/read-only.ts'
 import { missingPrograms, startSecretService } from '../../support/secret-service.ts'
 import { serving } from '../serving.ts'
@@ -43,5 +44,34 @@ test.skipIf(!canMountReadOnly() || missingPrograms().length > 0)(
     expect(listed.stdout).not.toContain('third')
     expect((await ask('GET', '/audit')).body).toEqual([])
     expect([text(), readdirSync(directory)]).toEqual([before, ['serve.yaml']])
+  },
+)
+
+test.skipIf(!canMountReadOnly() || missingPrograms().length > 0)(
+  'a registry that cannot be changed keeps the credential that it had',
+  async () => {
+    const secrets = await startSecretService()
+    onTestFinished(secrets.stop)
+    const { user, yaml, start, destination } = await serving()
+    const directory = join(user.directory, 'mounted')
+    mkdirSync(directory)
+    user.write('mounted/serve.yaml', yaml())
+    const keychain = createKeychain({ env: secrets.env })
+    const earlier = { type: 'basic', username: 'ann', secret: 'the earlier one' } as const
+    await keychain.store({ name: 'to', url: destination.url }, earlier)
+    const before = (await keychain.entries()).get('to')
+    expect(before).toMatchObject(earlier)
+    const daemon = await start(['mounted/serve.yaml'], secrets.env, (command) => readOnly(directory, command))
+    const ask = apiClient(daemon.url, readFileSync(join(user.home, 'api-token'), 'utf8').trim())
+    const body = {
+      definition: { type: 'docker-registry', url: destination.url, description: 'changed' },
+      credential: { type: 'token', secret: 'another one' },
+    }
+    expect(await ask('PUT', '/registries/to', { body })).toMatchObject({ status: 409, body: { code: 'read_only' } })
+    expect((await createKeychain({ env: secrets.env }).entries()).get('to')).toEqual(before)
+    // The file as it is has nothing to write: the credential alone is changed.
+    const same = { ...body, definition: (await ask('GET', '/registries/to')).body.definition }
+    expect((await ask('PUT', '/registries/to', { body: same })).status).toBe(200)
+    expect((await createKeychain({ env: secrets.env }).entries()).get('to')).toMatchObject(body.credential)
   },
 )

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { definitionsOf } from '../../../config/document/definition.ts'
 import { policyJson } from '../../../config/document/policy.ts'
+import type { Edited } from '../../../config/edit/file.ts'
 import type { Configuration } from '../../../config/load.ts'
 import type { Policy } from '../../../core/policy.ts'
 import { comingRunJson, comingRuns } from '../../../core/schedule.ts'
@@ -81,13 +82,18 @@ export function addPolicies(app: Api, daemon: Daemon): void {
 
   /** Checks what it would be before it is written. */
   async function changed(caller: Sender, wanted: Change): Promise<z.infer<typeof draft>> {
-    const dry = await change(daemon, caller, { ...wanted, dry: true })
-    const after = dry.configuration.policies.find((one) => one.name === wanted.name)
-    if (after) expectOwn(caller, after, dry.configuration)
-    if (!wanted.dry) await change(daemon, caller, wanted)
-    const { value } = wanted
-    const yaml = value === undefined ? '' : desk.yaml('policies', wanted.name, value)
-    return { file: wanted.file, yaml, ...changesOf(dry), next_runs: after ? nextRuns(after, clock.now()) : [] }
+    const { name, file, value } = wanted
+    const named = ({ configuration }: Edited) => configuration.policies.find((one) => one.name === name)
+    const edited = await change(daemon, caller, {
+      ...wanted,
+      expect(would) {
+        const after = named(would)
+        if (after) expectOwn(caller, after, would.configuration)
+      },
+    })
+    const after = named(edited)
+    const yaml = value === undefined ? '' : desk.yaml('policies', name, value)
+    return { file, yaml, ...changesOf(edited), next_runs: after ? nextRuns(after, clock.now()) : [] }
   }
 
   app.route({

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { definitionsOf } from '../../../config/document/definition.ts'
 import { registryChangeJson, registryJson, registrySettings } from '../../../config/document/registry.ts'
 import type { Configuration } from '../../../config/load.ts'
+import { messageOf } from '../../../core/errors.ts'
 import { registryNames } from '../../../core/policy.ts'
 import { placeOf, type Registry } from '../../../core/registry.ts'
 import type { Daemon } from '../../parts.ts'
@@ -47,15 +48,15 @@ export function addRegistries(app: Api, daemon: Daemon): void {
     one: Registry,
     configuration: Configuration,
     defined = definitionsOf(configuration, history.definitions.get),
+    users = usersOf(configuration),
   ): z.infer<typeof registry> {
-    const users = configuration.policies.filter((policy) => registryNames([policy]).includes(one.name))
     return {
       ...registryJson(one, {
         status: history.registries.status(one.name, placeOf(one)),
         definition: defined('registry', one.name),
       }),
       file: configuration.registryFile(one.name) ?? null,
-      policies: users.map(({ name }) => name),
+      policies: [...(users.get(one.name) ?? [])],
     }
   }
 
@@ -90,7 +91,8 @@ export function addRegistries(app: Api, daemon: Daemon): void {
       const all = [...configuration.registries.values()]
       const defined = definitionsOf(configuration, history.definitions.get)
       pageHeaders(request, reply, { page, page_size, total: all.length })
-      return all.slice((page - 1) * page_size, page * page_size).map((one) => shown(one, configuration, defined))
+      const users = usersOf(configuration)
+      return all.slice((page - 1) * page_size, page * page_size).map((one) => shown(one, configuration, defined, users))
     },
   })
 
@@ -296,8 +298,12 @@ export function addRegistries(app: Api, daemon: Daemon): void {
         const edits = [{ set: ['registries', name], to: value }]
         await change(daemon, caller, { kind: 'registries', name, file, edits, value, ifMatch })
       } catch (error) {
-        // What fails here is a lesser evil than what has failed.
-        for (const undo of undos.toReversed()) await undo().catch(() => {})
+        for (const undo of undos.toReversed()) {
+          // A lesser evil than what has failed, which the client is told.
+          await undo().catch((failure: unknown) =>
+            daemon.tell({ type: 'log', level: 'warning', text: left(name, failure) }),
+          )
+        }
         throw error
       }
       if (credential) {
@@ -306,6 +312,23 @@ export function addRegistries(app: Api, daemon: Daemon): void {
     }
     return { file, yaml: desk.yaml('registries', name, value), ...changesOf(before), next_runs: [] }
   }
+}
+
+/** The policies that use each registry. */
+function usersOf({ policies }: Configuration): ReadonlyMap<string, readonly string[]> {
+  const users = new Map<string, string[]>()
+  for (const policy of policies) {
+    for (const registry of registryNames([policy])) {
+      const names = users.get(registry) ?? []
+      users.set(registry, names)
+      names.push(policy.name)
+    }
+  }
+  return users
+}
+
+function left(name: string, failure: unknown): string {
+  return `registry ${name} was not written, and what was kept for it could not be taken back: ${messageOf(failure)}`
 }
 
 function noKeychain(name: string): never {
