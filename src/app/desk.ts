@@ -48,10 +48,13 @@ export function createDesk(parts: DeskParts): Desk {
   })
 
   async function edit(edits: Parameters<Desk['edit']>[0], { file, ifMatch, by, ...how }: EditRequest): Promise<Edited> {
-    const beside = (await reading()).files.filter(({ path }) => path !== file)
+    const { files: beside } = await reading()
     const match = ifMatch === undefined ? {} : { ifMatch }
     const edited = await editConfiguration(edits, { ...options, ...how, file, beside, ...match })
-    if (!how.dry) await parts.edited(edited, by)
+    if (!how.dry) {
+      reading.now(edited.configuration)
+      await parts.edited(edited, by)
+    }
     return edited
   }
 

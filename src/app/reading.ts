@@ -19,15 +19,20 @@ export interface ReadingParts {
   readonly contentOf: (file: ConfigurationFile) => Mapping | undefined
 }
 
+export interface KeptReading {
+  (): Promise<Reading>
+  /** What its files mean was found out elsewhere. */
+  now(configuration: Configuration): void
+}
+
 /** The result owns the last reading, and gives the same one as long as the files have the same texts. */
-export function createReading({ read, load, contentOf }: ReadingParts): () => Promise<Reading> {
+export function createReading({ read, load, contentOf }: ReadingParts): KeptReading {
   let last: Reading | undefined
-  return async () => {
-    const files = await read()
-    if (last && isDeepStrictEqual(last.files, files)) return last
-    let configuration: Configuration | undefined
+
+  function readingOf(files: readonly ConfigurationFile[], known?: Configuration): Reading {
+    let configuration = known
     const contents = new Map<string, Mapping | undefined>()
-    last = {
+    return {
       files,
       configuration() {
         configuration ??= load(files)
@@ -39,6 +44,17 @@ export function createReading({ read, load, contentOf }: ReadingParts): () => Pr
         return contents.get(path)
       },
     }
+  }
+
+  async function current(): Promise<Reading> {
+    const files = await read()
+    if (!last || !isDeepStrictEqual(last.files, files)) last = readingOf(files)
     return last
   }
+
+  return Object.assign(current, {
+    now(configuration: Configuration) {
+      last = readingOf(configuration.files, configuration)
+    },
+  })
 }

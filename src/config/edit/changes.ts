@@ -3,14 +3,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DefinitionChange, DefinitionKind } from '../../core/definition.ts'
 import { isMapping, type Mapping } from '../mapping.ts'
-import { contentOf, parseSource } from '../source.ts'
+import { contentOf } from '../source.ts'
+import type { EditedSource } from './edit.ts'
 
 const SECTIONS: Readonly<Record<string, DefinitionKind>> = { registries: 'registry', policies: 'policy' }
 
-/** Both texts are YAML. */
-export function changesBetween(path: string, before: string, after: string, cwd: string): readonly DefinitionChange[] {
+export function changesBetween({ before, after }: EditedSource): readonly DefinitionChange[] {
   if (before === after) return []
-  const [old, now] = [before, after].map((text) => contentOf(parseSource({ path, text }, cwd).source))
+  const [old, now] = [contentOf(before), contentOf(after)]
   return Object.entries(SECTIONS).flatMap(([section, kind]) => {
     const [was, is] = [sectionOf(old, section), sectionOf(now, section)]
     return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((name): readonly DefinitionChange[] => {

@@ -11,16 +11,33 @@ import { type Edit, isEmptyFlow, type Location, locate, type Path, parsedTree, t
 export type { Value } from './render.ts'
 export type { Edit, Path } from './tree.ts'
 
-/** The text after all edits, in order. Throws a `ConfigurationError` with its place if the text is not YAML, or if a value cannot be changed
- *  without changing another one, such as a value behind an alias. `cwd` is what errors show paths relative to. */
-export function editedText(file: ConfigurationFile, edits: readonly Edit[], cwd: string): string {
-  let { text } = file
-  for (const edit of edits.flatMap((edit) => simpleEdits(read({ ...file, text }, cwd), edit))) {
-    const before = read({ ...file, text }, cwd)
-    text = spliced(text, splicesOf(parsedTree(before), edit))
-    checkOnlyIntended(before, parseSource({ ...file, text }, cwd).source, edit)
+export interface EditedSource {
+  readonly before: Source
+  /** The same as `before` where nothing had to change. */
+  readonly after: Source
+}
+
+/** All edits, in order, and after them `note` where they have changed anything. Throws a `ConfigurationError` with its place if the text is not
+ *  YAML, or if a value cannot be changed without changing another one, such as a value behind an alias. `cwd` is what errors show paths relative
+ *  to. A large text takes long to parse: each state of it is parsed once as a source, and once as a tree. */
+export function edited(file: ConfigurationFile, edits: readonly Edit[], cwd: string, note?: Edit): EditedSource {
+  const before = read(file, cwd)
+  let after = before
+  const apply = (edit: Edit): void => {
+    const text = spliced(after.text, splicesOf(parsedTree(after), edit))
+    if (text === after.text) return
+    const next = parseSource({ ...file, text }, cwd).source
+    checkOnlyIntended(after, next, edit)
+    after = next
   }
-  return text
+  for (const edit of edits.flatMap((one) => simpleEdits(before, one))) apply(edit)
+  if (note && after !== before) apply(note)
+  return { before, after }
+}
+
+/** The text after all edits. */
+export function editedText(file: ConfigurationFile, edits: readonly Edit[], cwd: string): string {
+  return edited(file, edits, cwd).after.text
 }
 
 function read(file: ConfigurationFile, cwd: string): Source {

@@ -12,14 +12,14 @@ import { type PathOptions, userConfiguration } from '../paths.ts'
 import { reasonOf } from '../read.ts'
 import type { ConfigurationFile } from '../source.ts'
 import { changesBetween } from './changes.ts'
-import { type Edit, editedText } from './edit.ts'
+import { type Edit, edited } from './edit.ts'
 
 export interface EditMode {
   /** Do everything except write the file. */
   readonly dry?: boolean
   /** Another file than the user's configuration; absolute. */
   readonly file?: string
-  /** Files that are read beside it: the result must be valid together with them. */
+  /** Files that are read with it: the result must be valid together with them. Where it is one of them, it keeps its place. */
   readonly beside?: readonly ConfigurationFile[]
   /** The `etag` that the file must have; `*` is any. */
   readonly ifMatch?: string
@@ -51,17 +51,15 @@ export async function editConfiguration(edits: readonly Edit[], options: EditOpt
   const bytes = await bytesOf(path)
   expectSame(path, bytes, options.ifMatch)
   const { mark, text: before } = decoded(path, bytes)
-  const plain = editedText({ path, text: before }, edits, options.cwd)
-  const isNoted = options.note !== undefined && plain !== before
-  const after = isNoted ? editedText({ path, text: plain }, [options.note], options.cwd) : plain
+  const sources = edited({ path, text: before }, edits, options.cwd, options.note)
+  const after = sources.after.text
   const configuration = checked(path, before, after, options)
   const written = Buffer.from(mark + after)
   const etag = etagOf(after === before ? bytes : written)
-  const changes = changesBetween(path, before, after, options.cwd)
-  const edited = { path, before, after, changes, etag, configuration }
-  options.expect?.(edited)
+  const result = { path, before, after, changes: changesBetween(sources), etag, configuration }
+  options.expect?.(result)
   if (after !== before && !options.dry) await replace(path, bytes, written)
-  return edited
+  return result
 }
 
 /** Loads the user's configuration for editing: a missing file counts as empty, and an unset variable is not an error, because nothing is
@@ -88,14 +86,19 @@ function expectSame(path: string, bytes: Uint8Array | undefined, ifMatch: string
 
 function checked(path: string, before: string, after: string, options: EditOptions): Configuration {
   try {
-    return loadOffline([{ path, text: after }, ...(options.beside ?? [])], options)
+    return loadOffline(together(path, after, options), options)
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
     // A problem that was there before is reported with its place; a new one has no place in the file yet.
-    loadOffline([{ path, text: before }, ...(options.beside ?? [])], options)
+    loadOffline(together(path, before, options), options)
     const problems = error.problems.map(({ position: _, text: __, path: ___, ...problem }) => problem)
     throw new ConfigurationError(problems, { cause: error, hint: error.hint })
   }
+}
+
+function together(path: string, text: string, { beside = [] }: EditOptions): readonly ConfigurationFile[] {
+  const isOne = beside.some((file) => file.path === path)
+  return isOne ? beside.map((file) => (file.path === path ? { ...file, text } : file)) : [{ path, text }, ...beside]
 }
 
 async function bytesOf(path: string): Promise<Buffer | undefined> {

@@ -60,7 +60,14 @@ export interface Location {
 
 export function parsedTree(source: Source): Tree {
   const { text } = source
-  const document = parseDocument(text, { schema: 'failsafe', merge: true, keepSourceTokens: true, prettyErrors: false })
+  // That no key stands twice was seen with the source.
+  const document = parseDocument(text, {
+    schema: 'failsafe',
+    merge: true,
+    uniqueKeys: false,
+    keepSourceTokens: true,
+    prettyErrors: false,
+  })
   return { source, document, text, eol: /\r\n|\n/.exec(text)?.[0] ?? '\n', step: stepOf(document, text) }
 }
 
