@@ -7,7 +7,7 @@ import type { TaskSpec } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
 
 /** Of all that stands here. Those of two formats do not work together. */
-export const FORMAT = 1
+export const FORMAT = 2
 
 /** A registry as both sides must know it. */
 const registry = z.object({
@@ -49,16 +49,25 @@ export const runRecord = z.object({
 
 export type RunRecord = z.infer<typeof runRecord>
 
-/** The data of a job. What all jobs of a run have in common stands in its record, once. */
-export const taskJob = z.object({
-  format: z.literal(FORMAT),
-  execution: z.number(),
+/** A task as a job has it. */
+const givenTask = z.object({
+  /** Of the coordinator: what it is told of this task bears it. */
+  id: z.number(),
   task: z.custom<TaskSpec>((value) => typeof value === 'object' && value !== null && 'destination' in value),
   /** Another attempt may have sent some of it. */
   again: z.boolean(),
 })
 
-export type TaskJob = z.infer<typeof taskJob>
+export type GivenTask = z.infer<typeof givenTask>
+
+/** The data of a job. What all jobs of a run have in common stands in its record, once. */
+export const jobData = z.object({
+  format: z.literal(FORMAT),
+  /** Tasks of one group copy one artifact to several destinations: they begin together, and read it once. */
+  groups: z.array(z.array(givenTask).min(1)).min(1),
+})
+
+export type JobData = z.infer<typeof jobData>
 
 const digest = z.custom<Digest>((value) => typeof value === 'string' && parseDigest(value) !== undefined)
 
@@ -66,20 +75,6 @@ const moved = z.object({ bytes_copied: z.number(), bytes_mounted: z.number(), by
 
 /** Checked for being one at all: what events are is the same on both sides, or their formats differ. */
 const event = z.custom<Event>((value) => typeof value === 'object' && value !== null && 'type' in value)
-
-/** What one attempt at a task has told since the batch before it. */
-export const batch = z.object({
-  job: z.string(),
-  /** Of the attempt: what another one tells is of another. */
-  token: z.string(),
-  worker: z.string(),
-  /** From 1. */
-  number: z.number(),
-  moved,
-  events: z.array(event),
-})
-
-export type Batch = z.infer<typeof batch>
 
 export const wireError = z.object({
   code: z.string(),
@@ -101,25 +96,56 @@ export const wireError = z.object({
 
 export type WireError = z.infer<typeof wireError>
 
-/** What a job returns. */
-export const taskEnd = z.object({
-  worker: z.string(),
-  /** Set where the worker cannot do it: why. Another one may. */
-  refused: z.string().optional(),
+/** How an attempt at a task has ended: as its success, or with an error. */
+const taskEnd = z.object({
   error: wireError.optional(),
-  moved,
   written: digest.optional(),
   platforms: z.array(z.string()).optional(),
-  /** What manifests are called by their content, where stores have names for that. */
-  names: z.array(z.object({ manifest: digest, name: digest, beside: z.array(digest) })),
-  /** How many batches were told before. */
-  batches: z.number(),
-  token: z.string(),
-  /** Those that no batch told. */
-  events: z.array(event),
+  /** What a manifest is called by its content, where stores have names for that. */
+  named: z.object({ manifest: digest, name: digest, beside: z.array(digest) }).optional(),
 })
 
 export type TaskEnd = z.infer<typeof taskEnd>
+
+/** What is told of one task, beyond what was told before. */
+const toldTask = z.object({
+  id: z.number(),
+  /** Of the attempt, from its beginning. */
+  moved,
+  events: z.array(event).optional(),
+  end: taskEnd.optional(),
+  /** It has not begun, and is given back: another worker may have room for it. */
+  left: z.literal(true).optional(),
+})
+
+export type ToldTask = z.infer<typeof toldTask>
+
+/** What one attempt at a job has told since the batch before it. */
+export const batch = z.object({
+  job: z.string(),
+  /** Of the attempt: what another one tells is of another. */
+  token: z.string(),
+  worker: z.string(),
+  /** From 1. */
+  number: z.number(),
+  tasks: z.array(toldTask),
+})
+
+export type Batch = z.infer<typeof batch>
+
+/** What a job returns. Tasks of it that have no end then are given anew. */
+export const jobEnd = z.object({
+  worker: z.string(),
+  token: z.string(),
+  /** How many batches were told before. */
+  batches: z.number(),
+  /** Set where the worker can do none of its tasks: why. Another one may. */
+  refused: z.string().optional(),
+  /** What no batch told. */
+  tasks: z.array(toldTask),
+})
+
+export type JobEnd = z.infer<typeof jobEnd>
 
 /** A worker that is there. */
 export const presence = z.object({

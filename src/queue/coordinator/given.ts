@@ -1,79 +1,69 @@
-/** Tasks that were given to workers and have not ended: what the attempts at each tell becomes events and figures of the task. */
+/** A task that was given to workers and has not ended: what the attempts at it tell becomes its events and figures. */
 
 import type { Context } from '../../core/context.ts'
 import type { Event } from '../../core/events.ts'
 import type { Moved } from '../../core/execution.ts'
+import type { TaskSpec } from '../../core/plan.ts'
 import type { Done } from '../../engine/run/runner.ts'
-import type { Batch, TaskEnd, TaskJob } from '../protocol.ts'
+import type { TaskEnd, ToldTask } from '../protocol.ts'
 
 const NOTHING: Moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
 
-/** In milliseconds: batches that were trimmed away never come. */
-const LAST_BATCHES_WITHIN = 5000
+export interface GivenEnd extends TaskEnd {
+  /** Who did it. */
+  readonly worker: string
+}
 
-/** One task that was given away. Owned by its coordinator; only one attempt at a time is heard. */
+/** Owned by its coordinator; only one attempt at a time is heard. */
 export class Given {
-  readonly job: TaskJob
-  /** A worker has it. */
-  active = false
-  readonly ended: Promise<TaskEnd>
-  readonly end: (end: TaskEnd) => void
+  readonly id: number
+  readonly task: TaskSpec
+  /** Another attempt may have sent some of it. */
+  again: boolean
+  /** How many workers have given it back, without doing any of it. */
+  refusals = 0
+  readonly ended: Promise<GivenEnd>
   readonly fail: (error: unknown) => void
+  readonly #end: (end: GivenEnd) => void
   readonly #done: Done
   readonly #ctx: Context
   /** Of earlier attempts. */
   #before: Moved
   #token: string | undefined
   readonly #pastTokens = new Set<string>()
-  #batches = 0
   /** Blobs that have begun and not ended, by id, with their sizes. */
   readonly #blobs = new Map<string, number>()
-  #onBatch = (): void => {}
 
-  constructor(job: TaskJob, done: Done, ctx: Context) {
-    this.job = job
+  constructor(id: number, task: TaskSpec, again: boolean, done: Done, ctx: Context) {
+    this.id = id
+    this.task = task
+    this.again = again
     this.#done = done
     this.#ctx = ctx
     this.#before = { ...NOTHING, ...pick(done) }
-    const { promise, resolve, reject } = Promise.withResolvers<TaskEnd>()
+    const { promise, resolve, reject } = Promise.withResolvers<GivenEnd>()
     promise.catch(() => {})
     this.ended = promise
-    this.end = resolve
+    this.#end = resolve
     this.fail = reject
   }
 
-  hear({ token, worker, number, moved, events }: Omit<Batch, 'job'>): void {
-    if (this.#pastTokens.has(token)) return
+  /** True where it has ended now. */
+  hear(token: string, worker: string, { moved, events = [], end }: Omit<ToldTask, 'id'>): boolean {
+    if (this.#pastTokens.has(token)) return false
     this.#attempt(token)
-    this.#batches = Math.max(this.#batches, number)
     for (const event of events) this.#tell(event, worker)
     add(this.#done, this.#before, moved)
-    this.#onBatch()
+    if (!end) return false
+    this.stop()
+    this.#end({ worker, ...end })
+    return true
   }
 
-  /** Hears what the last attempt has not told yet, once its batches are there. */
-  async conclude(end: TaskEnd): Promise<void> {
-    if (end.batches > 0) await this.#untilTold(end)
-    this.hear({ ...end, number: end.batches })
-    this.#endBlobs()
-  }
-
-  /** No attempt goes on: what was begun has failed. */
-  giveUp(): void {
-    this.#endBlobs()
-  }
-
-  #untilTold({ token, batches }: TaskEnd): Promise<void> {
-    const isTold = (): boolean => this.#token === token && this.#batches >= batches
-    return new Promise((resolve) => {
-      if (isTold()) return resolve()
-      const timer = setTimeout(resolve, LAST_BATCHES_WITHIN)
-      this.#onBatch = () => {
-        if (!isTold()) return
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+  /** No attempt at it goes on: blobs that were begun have failed. */
+  stop(): void {
+    for (const [id, size] of this.#blobs) this.#ctx.emit({ type: 'blob-ended', id, outcome: 'failed', size })
+    this.#blobs.clear()
   }
 
   /** Another attempt goes on where the one before has ended, with or without a word. */
@@ -81,11 +71,10 @@ export class Given {
     if (this.#token === token) return
     if (this.#token !== undefined) {
       this.#pastTokens.add(this.#token)
-      this.#endBlobs()
+      this.stop()
       this.#before = { ...NOTHING, ...pick(this.#done) }
     }
     this.#token = token
-    this.#batches = 0
   }
 
   #tell(event: Event, worker: string): void {
@@ -103,11 +92,6 @@ export class Given {
     }
     if (event.type === 'blob-ended') this.#blobs.delete(id)
     emit({ ...event, id })
-  }
-
-  #endBlobs(): void {
-    for (const [id, size] of this.#blobs) this.#ctx.emit({ type: 'blob-ended', id, outcome: 'failed', size })
-    this.#blobs.clear()
   }
 }
 

@@ -23,6 +23,8 @@ export function listenToTold(client: Redis, stream: string, hear: (batch: Batch)
             const told = readAs(batch, fields[1])
             if (told) hear(told)
           }
+          // What has been heard need not take room there.
+          await client.xtrim(stream, 'MINID', last)
         }
       } catch {
         // The server is away: what it has kept is read once it is back.

@@ -6,16 +6,18 @@ import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { CancelledError } from '../../core/errors.ts'
 import { createGate, type Grace } from '../../core/gate.ts'
+import type { TaskSpec } from '../../core/plan.ts'
 import type { Policy } from '../../core/policy.ts'
 import { type Endpoint, ManifestMemory, type Route } from '../../engine/endpoint.ts'
 import type { ImageTools } from '../../engine/images/tools.ts'
 import { createRunner, type Done, type RunTask } from '../../engine/run/runner.ts'
 import { toWire } from '../errors.ts'
 import { atMost } from '../patience.ts'
-import { FORMAT, type RunRecord, type TaskEnd, taskJob } from '../protocol.ts'
+import { FORMAT, type GivenTask, type JobEnd, jobData, type RunRecord, type TaskEnd } from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
 import { LOCK, RENEW, STALLED_CHECK, watchLocks } from './locks.ts'
-import { createReporter, type Report } from './reporter.ts'
+import { Places } from './places.ts'
+import { createReporter, type Report, type TaskReport } from './reporter.ts'
 import { type StateTools, stateOf } from './state.ts'
 
 /** Both sides of a policy, opened by the worker's own configuration. */
@@ -60,6 +62,8 @@ export interface JoinedRun {
 const MOST_STALLS = 5
 /** Milliseconds that tasks take which were told to end, and the last words to the server. */
 const GRACE = 5000
+/** After so many milliseconds tasks of a job that wait for a place are given back: what runs before them takes long. */
+const GIVE_BACK_AFTER = 2000
 
 export async function joinRun(first: RunRecord, tools: JoinTools): Promise<JoinedRun> {
   const { server, name, redact, grace } = tools
@@ -70,8 +74,8 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const gate = createGate(grace)
   const stop = new AbortController()
   const giveBack = new AbortController()
-  /** By job: aborted where its lock is lost. */
-  const locks = new Map<string, AbortController>()
+  const jobs = new Map<string, Held>()
+  const places = new Places(tools.places)
   /** Fulfilled when it leaves, and has no task any more. */
   const idle = Promise.withResolvers<void>()
   let leaving = false
@@ -91,44 +95,89 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     leftovers: true,
   })
 
-  async function run(job: Job, token: string): Promise<TaskEnd> {
+  async function run(job: Job, token: string): Promise<JobEnd> {
     if (leaving) return giveJobBack(job, token)
-    const parsed = taskJob.safeParse(job.data)
-    const done: Done = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
-    const report = reporter.begin(String(job.id), token, done)
-    const lost = new AbortController()
-    locks.set(String(job.id), lost)
+    const id = String(job.id)
+    const parsed = jobData.safeParse(job.data)
+    const groups = parsed.data?.groups ?? []
+    const size = groups.flat().length
+    const held: Held = { lost: new AbortController(), size, left: size }
+    jobs.set(id, held)
     watched.begin(job, token)
-    const signal = AbortSignal.any([stop.signal, giveBack.signal, lost.signal])
+    const report = reporter.begin(id, token, `${keys.prefix}:${names.queue}:${id}:lock`)
+    const timer = setInterval(() => gate.closed || places.withdraw(held), GIVE_BACK_AFTER)
     try {
-      if (!parsed.success) return refusal(done, report, `it does not understand format ${formatOf(job.data)}`)
-      const { task, again } = parsed.data
-      const ctx = { ...tools.guarded({ signal, emit: report.emit }), gate }
-      const error = await failureOf(async () => {
-        await gate.pass(signal)
-        await runTask(task, done, ctx, again || job.attemptsStarted > 1)
-      })
-      if (giveBack.signal.aborted || lost.signal.aborted) throw new WaitingError()
-      tools.ended(`${task.destination.repository}:${task.destination.tag ?? task.digest ?? ''}`, error?.message)
-      const { written, platforms, bytes_copied, bytes_mounted, bytes_present } = done
-      return {
-        worker: name,
-        moved: { bytes_copied, bytes_mounted, bytes_present },
-        names: namesOf(written),
-        ...(error ? { error } : {}),
-        ...(written === undefined ? {} : { written }),
-        ...(platforms ? { platforms: [...platforms] } : {}),
-        ...report.rest(),
-      }
-    } catch (error) {
-      if (!(error instanceof WaitingError)) throw error
-      return await giveJobBack(job, token)
+      const again = job.attemptsStarted > 1
+      const all = groups.map((group) => runGroup(group, held, again, report))
+      // Those that wait for places are counted now.
+      takeJobs()
+      await Promise.all(all)
+      if (held.lost.signal.aborted) return await giveJobBack(job, token)
+      const refused = parsed.success ? {} : { refused: `it does not understand format ${formatOf(job.data)}` }
+      return { worker: name, ...refused, ...report.rest() }
     } finally {
+      clearInterval(timer)
       report.end()
       watched.finish(job)
-      locks.delete(String(job.id))
-      if (leaving && locks.size === 0) idle.resolve()
+      jobs.delete(id)
+      takeJobs()
+      if (leaving && jobs.size === 0) idle.resolve()
     }
+  }
+
+  async function runGroup(group: readonly GivenTask[], held: Held, again: boolean, report: Report): Promise<void> {
+    const all = group.map((given) => {
+      const done: Done = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
+      return { given, done, told: report.task(given.id, done) }
+    })
+    if (!(await places.enter(held, all.length))) {
+      for (const { told } of all) told.left()
+      held.left -= all.length
+      return
+    }
+    await Promise.all(
+      all.map(async ({ given: { task, again: tried }, done, told }) => {
+        try {
+          await runOne(task, done, again || tried, held, told)
+        } finally {
+          held.left -= 1
+          places.leave()
+          if (held.left > 0) takeJobs(true)
+        }
+      }),
+    )
+  }
+
+  /** Tells how the task has ended, but for one that another worker gets. */
+  async function runOne(task: TaskSpec, done: Done, again: boolean, held: Held, told: TaskReport): Promise<void> {
+    const { lost } = held
+    const signal = AbortSignal.any([stop.signal, giveBack.signal, lost.signal])
+    const ctx = { ...tools.guarded({ signal, emit: told.emit }), gate }
+    const error = await failureOf(async () => {
+      await gate.pass(signal)
+      await runTask(task, done, ctx, again)
+    })
+    if (giveBack.signal.aborted || lost.signal.aborted) return
+    tools.ended(`${task.destination.repository}:${task.destination.tag ?? task.digest ?? ''}`, error?.message)
+    const { written, platforms } = done
+    told.ended({
+      ...(error ? { error } : {}),
+      ...(written === undefined ? {} : { written, ...namesOf(written) }),
+      ...(platforms ? { platforms: [...platforms] } : {}),
+    })
+  }
+
+  /**
+   * Lets BullMQ take another job where there is a place for it, or where the last one is so large that the next can wait here already.
+   * Its loop waits for the end of a job before it looks at this number again; going on after a pause is what wakes it.
+   */
+  function takeJobs(wake = false): void {
+    const size = [...jobs.values()].at(-1)?.size ?? 0
+    const mayTake = places.hasRoom || (size > places.count && places.waiting < size)
+    const wanted = Math.max(1, jobs.size + (mayTake ? 1 : 0))
+    const isMore = wanted > worker.concurrency
+    if (worker.concurrency !== wanted) worker.concurrency = wanted
+    if (wake && isMore && !leaving && !worker.isPaused()) void worker.pause(true).then(() => worker.resume())
   }
 
   /** Another worker gets it at once, unless it has it already. */
@@ -146,22 +195,18 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     }
   }
 
-  function namesOf(manifest: Digest | undefined): TaskEnd['names'] {
-    const called = manifest && named.get(manifest)
-    if (!manifest || !called) return []
+  function namesOf(manifest: Digest): Pick<TaskEnd, 'named'> {
+    const called = named.get(manifest)
+    if (!called) return {}
     named.delete(manifest)
-    return [{ manifest, name: called.name, beside: [...called.beside] }]
-  }
-
-  function refusal(moved: Done, report: Report, refused: string): TaskEnd {
-    return { worker: name, refused, moved, names: [], ...report.rest() }
+    return { named: { manifest, name: called.name, beside: [...called.beside] } }
   }
 
   const worker = new Worker(names.queue, async (job, token = '') => run(job, token), {
     connection: client,
     prefix: keys.prefix,
     name,
-    concurrency: tools.places,
+    concurrency: 1,
     skipVersionCheck: true,
     lockDuration: LOCK,
     lockRenewTime: RENEW,
@@ -172,7 +217,10 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   })
   worker.on('error', () => {})
   const watched = watchLocks(worker, server, names.queue, (id) => {
-    locks.get(id)?.abort(new CancelledError('the task was given to another worker', 1))
+    const held = jobs.get(id)
+    if (!held) return
+    held.lost.abort(new CancelledError('the task was given to another worker', 1))
+    places.withdraw(held)
   })
 
   return {
@@ -180,7 +228,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       return record
     },
     get active() {
-      return locks.size
+      return places.running
     },
     get bytes() {
       return reporter.bytes
@@ -196,17 +244,16 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       gate.open()
       if (!worker.isPaused()) void worker.pause(true)
     },
-    share(places) {
-      const isMore = places > worker.concurrency
-      if (worker.concurrency !== places) worker.concurrency = places
-      // Its loop waits for the end of a task before it looks at its places again; going on after a pause is what wakes it.
-      if (isMore && locks.size > 0 && !leaving && !worker.isPaused())
-        void worker.pause(true).then(() => worker.resume())
+    share(count) {
+      if (places.count === count) return
+      places.share(count)
+      takeJobs(true)
     },
     async leave(milliseconds) {
       await worker.pause(true)
       leaving = true
-      if (locks.size === 0) idle.resolve()
+      if (jobs.size === 0) idle.resolve()
+      for (const held of jobs.values()) places.withdraw(held)
       const timer = setTimeout(() => giveBack.abort(new CancelledError('the worker ends', 1)), milliseconds)
       // Tasks that are given back end at once.
       await atMost(milliseconds + GRACE, () => idle.promise)
@@ -217,6 +264,15 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       await release()
     },
   }
+}
+
+/** A job that is done here. */
+interface Held {
+  /** Aborted where its lock is lost. */
+  readonly lost: AbortController
+  readonly size: number
+  /** How many of its tasks have not ended. */
+  left: number
 }
 
 function formatOf(data: unknown): string {

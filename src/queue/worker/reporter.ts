@@ -3,49 +3,78 @@
 import type { Redis } from 'ioredis'
 import type { Event } from '../../core/events.ts'
 import type { Moved } from '../../core/execution.ts'
-import type { Batch, TaskEnd } from '../protocol.ts'
+import type { Batch, JobEnd, TaskEnd, ToldTask } from '../protocol.ts'
 
 export interface Reporter {
-  begin(job: string, token: string, moved: Moved): Report
+  /** `lock`: the key of the job's lock. Once another worker holds it, nothing more is told. */
+  begin(job: string, token: string, lock: string): Report
   /** Bytes that all its tasks have copied so far. */
   readonly bytes: number
   end(): void
 }
 
-/** Of one attempt at a task. */
+/** Of one attempt at a job. */
 export interface Report {
-  readonly emit: (event: Event) => void
+  /** `moved` grows while the task runs. */
+  task(id: number, moved: Moved): TaskReport
   /** What is left to tell, to be told by the end of the job. */
-  rest(): Pick<TaskEnd, 'batches' | 'events' | 'token'>
+  rest(): Pick<JobEnd, 'batches' | 'tasks' | 'token'>
   end(): void
 }
 
-/** In milliseconds. */
+export interface TaskReport {
+  readonly emit: (event: Event) => void
+  /** Nothing more comes of it. */
+  ended(end: TaskEnd): void
+  left(): void
+}
+
+/** In milliseconds: of what happens; and of ends, for which the coordinator waits with the next task. */
 const INTERVAL = 200
-/** Of a stream: what the coordinator has not read by then is lost. */
-const MOST_ENTRIES = 10_000
+const SOON = 30
+/** Of a stream: what the coordinator has not read by then is lost. It removes what it has read. */
+const MOST_ENTRIES = 2000
 /** Events of a task that wait to be told; of what is only for readers no more are kept. */
 const MOST_WAITING = 1000
+
+/** Entries of attempts whose job another worker has are left out. The first key is the stream, the others are locks. */
+const TELL = `
+for at = 2, #KEYS do
+  local holder = redis.call('GET', KEYS[at])
+  local token, text = ARGV[2 * at - 3], ARGV[2 * at - 2]
+  if not holder or holder == token then
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ${MOST_ENTRIES}, '*', 'batch', text)
+  end
+end`
 
 interface Attempt {
   readonly job: string
   readonly token: string
+  readonly lock: string
+  readonly tasks: Set<Told>
+  batches: number
+}
+
+/** What of a task waits to be told. */
+interface Told {
+  readonly id: number
   readonly moved: Moved
   events: Event[]
   /** By blob: where in `events` its progress stands, which the next replaces. */
   progress: Map<string, number>
-  batches: number
   /** What was told of `moved`. */
-  told: number
+  bytes: number
+  end?: TaskEnd
+  isLeft?: true
 }
 
 export function createReporter(client: Redis, stream: string, worker: string): Reporter {
   const attempts = new Set<Attempt>()
   let bytes = 0
   let isTelling = false
+  let soon: NodeJS.Timeout | undefined
 
-  function note(attempt: Attempt, event: Event): void {
-    const { events, progress } = attempt
+  function note({ events, progress }: Told, event: Event): void {
     if (event.type === 'blob-progress') {
       const at = progress.get(event.id)
       if (at !== undefined) {
@@ -58,13 +87,26 @@ export function createReporter(client: Redis, stream: string, worker: string): R
     events.push(event)
   }
 
-  function take(attempt: Attempt): readonly Event[] {
-    const { events, moved } = attempt
-    attempt.events = []
-    attempt.progress = new Map()
-    bytes += moved.bytes_copied - attempt.told
-    attempt.told = moved.bytes_copied
-    return events
+  function take({ tasks }: Attempt): ToldTask[] {
+    const taken: ToldTask[] = []
+    for (const told of tasks) {
+      const { id, moved, events, end, isLeft } = told
+      if (events.length === 0 && !end && !isLeft && told.bytes === moved.bytes_copied) continue
+      const { bytes_copied, bytes_mounted, bytes_present } = moved
+      taken.push({
+        id,
+        moved: { bytes_copied, bytes_mounted, bytes_present },
+        ...(events.length > 0 && { events }),
+        ...(end && { end }),
+        ...(isLeft && { left: isLeft }),
+      })
+      told.events = []
+      told.progress = new Map()
+      bytes += bytes_copied - told.bytes
+      told.bytes = bytes_copied
+      if (end ?? isLeft) tasks.delete(told)
+    }
+    return taken
   }
 
   /** One flush at a time: while the server is away events wait here, within bounds. */
@@ -72,32 +114,56 @@ export function createReporter(client: Redis, stream: string, worker: string): R
     if (isTelling) return
     isTelling = true
     try {
-      const pipeline = client.pipeline()
+      const locks: string[] = []
+      const texts: string[] = []
       for (const attempt of attempts) {
-        if (attempt.events.length === 0 && attempt.told === attempt.moved.bytes_copied) continue
-        const { job, token, moved } = attempt
+        const tasks = take(attempt)
+        if (tasks.length === 0) continue
+        const { job, token, lock } = attempt
         attempt.batches += 1
-        const batch: Batch = { job, token, worker, number: attempt.batches, moved, events: [...take(attempt)] }
-        pipeline.xadd(stream, 'MAXLEN', '~', MOST_ENTRIES, '*', 'batch', JSON.stringify(batch))
+        const batch: Batch = { job, token, worker, number: attempt.batches, tasks }
+        locks.push(lock)
+        texts.push(token, JSON.stringify(batch))
       }
-      if (pipeline.length > 0) await pipeline.exec()
+      if (locks.length > 0) await client.eval(TELL, locks.length + 1, stream, ...locks, ...texts)
     } catch {
-      // The figures come with the next batch or the end.
+      // Figures come with the next batch; tasks whose end was lost are given anew.
     } finally {
       isTelling = false
     }
   }
 
+  function tellSoon(): void {
+    soon ??= setTimeout(() => {
+      soon = undefined
+      void tell()
+    }, SOON)
+  }
+
   const timer = setInterval(() => void tell(), INTERVAL)
   return {
-    begin(job, token, moved) {
-      const attempt: Attempt = { job, token, moved, events: [], progress: new Map(), batches: 0, told: 0 }
+    begin(job, token, lock) {
+      const attempt: Attempt = { job, token, lock, tasks: new Set(), batches: 0 }
       attempts.add(attempt)
       return {
-        emit: (event) => note(attempt, event),
+        task(id, moved) {
+          const told: Told = { id, moved, events: [], progress: new Map(), bytes: 0 }
+          attempt.tasks.add(told)
+          return {
+            emit: (event) => note(told, event),
+            ended(end) {
+              told.end = end
+              tellSoon()
+            },
+            left() {
+              told.isLeft = true
+              tellSoon()
+            },
+          }
+        },
         rest() {
           attempts.delete(attempt)
-          return { events: [...take(attempt)], batches: attempt.batches, token }
+          return { tasks: take(attempt), batches: attempt.batches, token }
         },
         end: () => void attempts.delete(attempt),
       }
@@ -105,6 +171,9 @@ export function createReporter(client: Redis, stream: string, worker: string): R
     get bytes() {
       return bytes
     },
-    end: () => clearInterval(timer),
+    end() {
+      clearInterval(timer)
+      clearTimeout(soon)
+    },
   }
 }

@@ -7,17 +7,25 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type RealRedis, startRedis } from '../../../support/redis.ts'
 import type { Bench } from '../../corpus.ts'
-import { type Measured, measure } from '../../measure.ts'
+import { type Measured, measure, processorTimeOf } from '../../measure.ts'
 import { ENTRY } from '../../tools.ts'
 
 export interface Fleet {
   readonly redis: RealRedis
   readonly workers: readonly ChildProcess[]
+  /** Seconds of processor time so far. */
+  spent(): Spent
   /** What the program prints as JSON. */
   ask(...args: readonly string[]): Promise<unknown>
   /** Runs the policy from here; without workers where there are none. */
   run(options?: readonly string[], signal?: AbortSignal): Promise<Measured>
   stop(): Promise<void>
+}
+
+export interface Spent {
+  /** All together. */
+  readonly workers: number
+  readonly redis: number
 }
 
 export interface FleetOptions {
@@ -60,6 +68,10 @@ export async function startFleet(bench: Bench, options: FleetOptions): Promise<F
   return {
     redis,
     workers: children,
+    spent: () => ({
+      workers: children.reduce((sum, { pid }) => sum + (processorTimeOf(pid) ?? 0), 0),
+      redis: processorTimeOf(redis.process.pid) ?? 0,
+    }),
     async ask(...args) {
       const asked = [ENTRY, ...args, '--json', '--home', join(scratch, 'home'), '--config', 'policy.yaml']
       const { stdout } = await promisify(execFile)(process.execPath, asked, { cwd: scratch })

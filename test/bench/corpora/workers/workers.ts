@@ -11,7 +11,7 @@ import { type RealServer, startServer } from '../../../support/servers.ts'
 import { startChild } from '../../child.ts'
 import type { Bench, Corpus } from '../../corpus.ts'
 import { pushLarge } from '../../large.ts'
-import { mebibytes, megabytes, seconds } from '../../measure.ts'
+import { mebibytes, megabytes, processorTimeOf, seconds } from '../../measure.ts'
 import type { ProxyFigures } from '../../proxy-process.ts'
 import { ENTRY } from '../../tools.ts'
 import { startFleet } from './fleet.ts'
@@ -99,11 +99,14 @@ export const workersSmall: Corpus = {
         const destination = await startServer('registry')
         const fleet = await startFleet(bench, { source: source.host, destination: destination.host, workers: count })
         try {
+          const [before, registries] = [fleet.spent(), processorTimesOf(source, destination)]
           const ran = await fleet.run()
+          const [after, served] = [fleet.spent(), processorTimesOf(source, destination) - registries]
           if (ran.exitCode !== 0) bench.say(ran.said)
-          bench.say(`${count} workers: ${seconds(ran.wall)}`)
           const wall = ran.exitCode === 0 ? seconds(ran.wall) : 'fails'
-          rows.push([count === 0 ? 'none' : String(count), wall, seconds(ran.cpu), mebibytes(ran.memory)])
+          const others = [after.workers - before.workers, after.redis - before.redis, served].map(seconds)
+          rows.push([count === 0 ? 'none' : String(count), wall, seconds(ran.cpu), ...others, mebibytes(ran.memory)])
+          bench.say(rows.at(-1)?.join(', ') ?? '')
         } finally {
           await fleet.stop()
           await destination.stop()
@@ -112,9 +115,14 @@ export const workersSmall: Corpus = {
     } finally {
       await source.stop()
     }
-    const columns = ['workers', 'wall', 'CPU of the run itself', 'its peak memory']
+    const columns = ['workers', 'wall', 'CPU of the run', 'of the workers', 'of Redis', 'of both registries', 'memory']
     return [{ title: workersSmall.title, columns, rows, notes: [] }]
   },
+}
+
+/** Seconds that both have taken so far. */
+function processorTimesOf(...servers: readonly RealServer[]): number {
+  return servers.reduce((sum, { pid }) => sum + (processorTimeOf(pid) ?? 0), 0)
 }
 
 export const workersKilled: Corpus = {
