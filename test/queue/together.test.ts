@@ -1,0 +1,63 @@
+/** Tasks that go to a worker together: an artifact for several destinations is read once, and one that takes long holds up no other. */
+
+import { describe, expect, test } from 'vitest'
+import { gatedSource } from '../e2e/gate.ts'
+import { until } from '../e2e/program.ts'
+import { image } from '../support/images.ts'
+import { hasRedis } from '../support/redis.ts'
+import { registry } from '../support/registries.ts'
+import { place, redis, worker } from './workplace.ts'
+
+describe.skipIf(!hasRedis())('tasks that go to a worker together', () => {
+  test('an artifact for several destinations is read from its source once', async () => {
+    const [queue, from] = [await redis(), await registry()]
+    const [east, west, north] = [await registry(), await registry(), await registry()]
+    const size = 300_000
+    const images = Array.from({ length: 40 }, (_, at) => image({ seed: `image ${at}`, layers: 1, size }))
+    for (const [at, built] of images.entries()) from.add(`app-${at % 3}`, built, `v${at}`)
+    const yaml = `
+registries:
+  from: { type: docker-registry, url: ${from.url} }
+  east: { type: docker-registry, url: ${east.url} }
+  west: { type: docker-registry, url: ${west.url} }
+  north: { type: docker-registry, url: ${north.url} }
+policies:
+  copy:
+    source: { registry: from }
+    destination: [{ registry: east }, { registry: west }, { registry: north }]
+workers: { queue: "${queue.url}" }
+`
+    for (const name of ['one', 'two', 'three', 'four']) await worker(yaml, { name, concurrency: 2 })
+    const { execution } = await place().run(yaml, { workers: true })
+    expect(execution).toMatchObject({ status: 'succeeded', total: 120, succeed: 120 })
+    const bytes = from.requests.reduce((sum, { bytesOut }) => sum + bytesOut, 0)
+    // A machine that stands still for a second makes some of them go on alone.
+    expect(bytes / (images.length * size)).toBeLessThan(2)
+    for (const to of [east, west, north]) {
+      for (const at of images.keys()) expect(to.repository(`app-${at % 3}`).tags.has(`v${at}`)).toBe(true)
+    }
+  })
+
+  test('what waits behind a task that takes long is done by another worker', async () => {
+    const [queue, gate, to] = [await redis(), await gatedSource({ images: 4 }), await registry()]
+    const yaml = `
+registries:
+  from: { type: docker-registry, url: ${gate.source.url} }
+  to: { type: docker-registry, url: ${to.url} }
+policies:
+  copy: { source: { registry: from }, destination: { registry: to, namespace: mirror, flatten: 0 } }
+workers: { queue: "${queue.url}" }
+`
+    await worker(yaml, { name: 'slow', concurrency: 1 })
+    const running = place().start(yaml, { workers: true })
+    await until('half of the blob has come', () =>
+      running.events.some((event) => event.type === 'blob-progress' && event.bytes >= gate.half),
+    )
+    await worker(yaml, { name: 'free', concurrency: 1 })
+    await until('the others have ended', () => running.events.filter(({ type }) => type === 'task').length === 3)
+    gate.open()
+    const { execution, tasks } = await running.ran
+    expect(execution).toMatchObject({ status: 'succeeded', total: 4, succeed: 4 })
+    expect(tasks.every(({ attempts }) => attempts === 1)).toBe(true)
+  })
+})
