@@ -187,4 +187,13 @@ test('the newest tags are looked for once, and what is not one of them is 404 wi
   expect(lists).toHaveLength(1)
   // Just what the tag is.
   expect(requests.slice(3)).toEqual([1, 1])
+  // Of the first pull: the list, and nothing of another tag.
+  const others = asked(source).filter(({ path }) => /manifests\/1\.[012]$/.test(path))
+  expect(others.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    'HEAD /v2/team/app/manifests/1.2',
+    'HEAD /v2/team/app/manifests/1.1',
+  ])
+  const first = asked(source).slice(0, requests[0])
+  const tags = first.filter(({ route, path }) => route === 'manifest' && !/sha256[:-]/.test(path))
+  expect([...new Set(tags.map(({ path }) => path))]).toEqual(['/v2/team/app/manifests/1.5'])
 })

@@ -49,6 +49,11 @@ export async function admit(
     return { kind: 'refused', reason: `${target.policy.name}: newest: ${count}` }
   }
   const policy = narrowedTo(pulled, target.policy, target.selection, known !== undefined)
+  // All tags are looked at to find the newest ones, and only this one is compared.
+  const events =
+    count === undefined || known || pulled.tag === undefined
+      ? undefined
+      : [{ action: 'push', repository: pulled.repository, tag: pulled.tag } as const]
   const chosen = new Set<string>()
   const memory = new ManifestMemory()
   const tasks: TaskSpec[] = []
@@ -63,6 +68,7 @@ export async function admit(
       records,
       now,
       shallow,
+      ...(events ? { events } : {}),
       explain: (resource, verdict) => {
         if (resource.tag !== undefined && verdict.kept) chosen.add(resource.tag)
         else if (resource.tag !== undefined) chosen.delete(resource.tag)
