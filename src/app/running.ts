@@ -39,7 +39,7 @@ export interface Running {
   ): AsyncIterable<PolicyOutcome>
 }
 
-export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'post' | 'commandEnv'> {
+export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'others' | 'post' | 'commandEnv'> {
   readonly connections: Connections
   readonly history: () => Promise<History>
   /** Reads configuration files, beside the user's own. */
@@ -111,6 +111,7 @@ export function createRunning(parts: RunningParts): Running {
           elsewhere: workers?.elsewhere,
           bandwidth: run.bandwidth,
           carriers,
+          others: parts.others,
           narrow: run.filter,
           same: run.same,
           shard: run.shard,

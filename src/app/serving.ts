@@ -10,6 +10,7 @@ import type { Desk } from '../serve/api/desk.ts'
 import { type ServeOptions, serve } from '../serve/daemon.ts'
 import type { Program } from '../serve/parts.ts'
 import type { SystemdSurroundings } from '../serve/process/systemd.ts'
+import { Turns } from '../serve/turns.ts'
 import type { ConnectionOptions } from './connections.ts'
 import { noteSeen } from './definitions.ts'
 import { createLooks } from './looks.ts'
@@ -69,6 +70,7 @@ function createProgram(
   const { history, clock, about, trace, config, commandEnv } = parts
   const post = createPost({ ...about, connections: pool, trace })
   const slots = defaultSlots()
+  const turns = new Turns(clock)
 
   /** The one outcome of a run of one policy. */
   async function outcomeOf(
@@ -81,6 +83,7 @@ function createProgram(
       carriers,
       connections,
       slots,
+      others: { alone: (...order) => turns.take(order) },
       alwaysElsewhere: true,
       history: async () => history,
       timing: about.timing,
@@ -112,6 +115,7 @@ function createProgram(
         again(earlier, options, (_policy, one) => started(one), ctx, configuration),
       ),
     outside: { post, commandEnv },
+    turns,
     desk: parts.desk(files, parts.filesOf(files)),
     redact: (text) => about.redactor.text(text),
     open: pool.open,

@@ -14,7 +14,7 @@ export interface Audience {
   manifest(digest: string, read: () => Promise<Manifest>): Promise<Manifest>
   /** Aborted once someone waits for the blob: it is copied at once, without waiting for a slot. */
   wanted(digest: Digest): AbortSignal
-  /** Calls `bring` while no other run with an audience brings the blob to this registry; `waiting` is called where one does. */
+  /** Calls `bring` while no other run of this process brings the blob to this registry; `waiting` is called where one does. */
   alone(
     blob: Descriptor,
     destination: Pick<Location, 'registry' | 'repository'>,

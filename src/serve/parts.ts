@@ -20,6 +20,7 @@ import type { EventWay, History } from '../history/history.ts'
 import type { Desk } from './api/desk.ts'
 import type { SpoolLimits } from './gateway/pull/spool.ts'
 import type { Looks } from './looks.ts'
+import type { Turns } from './turns.ts'
 
 /** What the program lends: the same functions that its commands use. */
 export interface Program {
@@ -52,6 +53,8 @@ export interface Program {
   openAnew(registry: Registry): Promise<Endpoint>
   /** What notifications are sent with. */
   readonly outside: Outside
+  /** Which run brings a blob that several need. */
+  readonly turns: Turns
   readonly desk: Desk
   /** Takes secrets out of what is said. */
   redact(text: string): string

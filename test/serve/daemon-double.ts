@@ -12,6 +12,7 @@ import { type History, openHistory } from '../../src/history/history.ts'
 import type { Desk } from '../../src/serve/api/desk.ts'
 import { createListener } from '../../src/serve/http/listener.ts'
 import type { Daemon, Part, Program, ServeNews, Wish } from '../../src/serve/parts.ts'
+import { Turns } from '../../src/serve/turns.ts'
 import { type ManualClock, manualClock } from '../support/manual-clock.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { noLooks } from './no-looks.ts'
@@ -93,6 +94,7 @@ export async function daemonDouble(
       history,
       clock,
       outside: {},
+      turns: new Turns(clock),
       redact: (text) => text,
       desk: NO_DESK,
       files: [],

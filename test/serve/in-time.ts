@@ -7,6 +7,7 @@ import type { PolicyOutcome } from '../../src/core/requests.ts'
 import { type History, openHistory } from '../../src/history/history.ts'
 import { serve } from '../../src/serve/daemon.ts'
 import type { Program, ServeNews, StartPart } from '../../src/serve/parts.ts'
+import { Turns } from '../../src/serve/turns.ts'
 import { load } from '../config/setup.ts'
 import { NO_DESK } from './daemon-double.ts'
 import { noLooks } from './no-looks.ts'
@@ -67,6 +68,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
       return ended(execution, policy, signal)
     },
     outside: {},
+    turns: new Turns(clock),
     redact: (text) => text,
     desk: NO_DESK,
     open: unused,

@@ -47,6 +47,8 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   readonly bandwidth?: number | undefined
   /** Other threads for large blobs. Absent: this thread moves all bytes. */
   readonly carriers?: Carriers | undefined
+  /** Other runs of this process that bring blobs to the same registries; one with an audience asks that. Tasks that workers take ask theirs. */
+  readonly others?: TransferState['others']
   /** Give up after this many failed tasks. */
   readonly maxFailures?: number | undefined
   /** Send again whatever the destination lacks, also below child manifests that it has. */
@@ -243,7 +245,7 @@ async function transfer(
     patience,
     unkept: run.unkept,
     audience: request.audience,
-    others: request.audience,
+    others: request.audience ?? request.others,
   })
   // Since a plan was made that is only applied now, others may have put there what it is about.
   const leftovers = request.again !== undefined || request.plan !== undefined || history.uploads.mayHaveLeft(id)

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { RegistryEvent, TagInfo } from '../../../src/core/adapter.ts'
 import { openHistory } from '../../../src/history/history.ts'
 import { type Looked, lookAt } from '../../../src/serve/poll/look.ts'
+import { Turns } from '../../../src/serve/turns.ts'
 import { load } from '../../config/setup.ts'
 import { endpoint, memoryRegistry, type PolicyFields, policyOf } from '../../engine/setup.ts'
 import { image } from '../../support/images.ts'
@@ -55,6 +56,7 @@ async function looking(
           history: { ...history, polls: { ...history.polls, change } },
           clock,
           outside: {},
+          turns: new Turns(clock),
           redact: unused,
           desk: NO_DESK,
           files: [],

@@ -9,6 +9,7 @@ import { contentsOf, isSchema1, type Manifest } from '../../../core/manifest.ts'
 import type { Location } from '../../../core/plan.ts'
 import type { PolicyOutcome } from '../../../core/requests.ts'
 import { childrenOf } from '../../../transfer/family.ts'
+import type { Turns } from '../../turns.ts'
 import type { Pulled } from '../policy/narrowed.ts'
 import { isMade, type Place } from '../policy/targets.ts'
 import { slim } from '../slim.ts'
@@ -17,7 +18,6 @@ import { Flight } from './flight.ts'
 import { Following } from './following.ts'
 import type { Room } from './room.ts'
 import type { Spools } from './spool.ts'
-import type { Turns } from './turns.ts'
 
 /** What a manifest takes in memory: its bytes, what is known of all that it names, and what it takes anyway. */
 const weightOf = ({ bytes }: Manifest): number => bytes.byteLength * 4 + 1024
@@ -147,7 +147,7 @@ export class Pull implements Audience {
 
   alone(...order: Parameters<Audience['alone']>): Promise<void> {
     const [{ digest }] = order
-    return this.#parts.turns.take(order, this.wanted(digest), (one) => this.#attention.want(one))
+    return this.#parts.turns.take(order, { wanted: this.wanted(digest), want: (one) => this.#attention.want(one) })
   }
 
   calm(signal: AbortSignal): Promise<void> {

@@ -12,7 +12,6 @@ import { Refusal } from '../refusal.ts'
 import { Pull } from './pull.ts'
 import { Room } from './room.ts'
 import type { Spools } from './spool.ts'
-import { Turns } from './turns.ts'
 
 /** Runs at once for each user, or for each policy where no one signs in, beside those that other triggers start: a client waits for them. */
 const AT_ONCE = 16
@@ -36,7 +35,6 @@ export class Pulls {
   readonly #slots = new Map<string, Slots>()
   readonly #active = new Set<Pull>()
   readonly #room = new Room(ROOM)
-  readonly #turns = new Turns()
 
   constructor(options: PullsOptions) {
     this.#options = options
@@ -75,7 +73,7 @@ export class Pulls {
       clock,
       spools,
       room: this.#room,
-      turns: this.#turns,
+      turns: daemon.program.turns,
       others: (one) =>
         [...this.#active].filter((other) => other !== one && other.place.registry === one.place.registry),
       named: (blob) => named(pull, blob),
