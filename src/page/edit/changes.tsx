@@ -3,8 +3,8 @@
 import type { Draft } from '../../serve/api/schema/definition.ts'
 import { Refused } from '../api.ts'
 import { plural } from '../format.ts'
+import { Complaint } from '../parts/complaint.tsx'
 import { say } from '../parts/toast.tsx'
-import { Complaint } from '../parts/ui.tsx'
 
 const SIGNS = { added: '+', removed: '−', same: ' ' } as const
 

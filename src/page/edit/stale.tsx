@@ -1,6 +1,7 @@
 /** Somebody else has changed what is edited here: what, and what to do. */
 
-import { Button, Table } from '../parts/ui.tsx'
+import { Button } from '../parts/button.tsx'
+import { Table } from '../parts/table.tsx'
 import type { Base } from './base.ts'
 import { type Definition, differences, same } from './merge.ts'
 

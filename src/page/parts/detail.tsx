@@ -4,8 +4,9 @@ import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { ask } from '../api.ts'
 import { go, Link } from '../route.tsx'
+import { Button } from './button.tsx'
+import { Dialog } from './dialog.tsx'
 import { tried } from './toast.tsx'
-import { Button, Dialog } from './ui.tsx'
 
 interface HeadProps {
   /** The list that it is in. */

@@ -4,7 +4,7 @@ import { Component } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { LogLine } from '../live/hub.ts'
 import { useLive, useSubject } from '../live/live.ts'
-import { Button } from './ui.tsx'
+import { Button } from './button.tsx'
 
 /** Lines that are shown: the last ones. */
 const MOST_LINES = 1000

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { PreviewRow } from '../../serve/api/schema/preview.ts'
 import { askLines } from '../api.ts'
 import { bytes, plural } from '../format.ts'
-import { Complaint } from './ui.tsx'
+import { Complaint } from './complaint.tsx'
 
 type Action = Extract<PreviewRow, { type: 'action' }>
 type Planned = Extract<PreviewRow, { type: 'plan' }>

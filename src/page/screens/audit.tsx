@@ -3,8 +3,9 @@
 import type { AuditLine } from '../../serve/api/schema/audit.ts'
 import { clock } from '../format.ts'
 import { useLive } from '../live/live.ts'
+import { Complaint } from '../parts/complaint.tsx'
 import { useRead } from '../parts/data.ts'
-import { Complaint, Pages, Table } from '../parts/ui.tsx'
+import { Pages, Table } from '../parts/table.tsx'
 import { go, Link, useAddress } from '../route.tsx'
 
 const SIZE = 50

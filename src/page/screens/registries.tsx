@@ -2,9 +2,12 @@
 
 import type { Registry } from '../../serve/api/schema/definition.ts'
 import { useLive } from '../live/live.ts'
+import { Button } from '../parts/button.tsx'
+import { Complaint } from '../parts/complaint.tsx'
 import { useRead } from '../parts/data.ts'
 import { useMay } from '../parts/session.ts'
-import { Ago, Button, Complaint, Empty, Pages, Status, Table } from '../parts/ui.tsx'
+import { Ago, Empty, Status } from '../parts/status.tsx'
+import { Pages, Table } from '../parts/table.tsx'
 import { go, Link, useAddress } from '../route.tsx'
 
 const SIZE = 50

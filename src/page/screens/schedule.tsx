@@ -4,8 +4,10 @@ import { useState } from 'preact/hooks'
 import type { Schedule } from '../../serve/api/schema/schedule.ts'
 import { clock } from '../format.ts'
 import { useLive } from '../live/live.ts'
+import { Complaint } from '../parts/complaint.tsx'
 import { useRead } from '../parts/data.ts'
-import { Ago, Complaint, Empty, Pages, Table } from '../parts/ui.tsx'
+import { Ago, Empty } from '../parts/status.tsx'
+import { Pages, Table } from '../parts/table.tsx'
 import { Link } from '../route.tsx'
 
 const DAY = 86_400_000

@@ -2,7 +2,8 @@
 
 import { useState } from 'preact/hooks'
 import { ask } from '../api.ts'
-import { Complaint, Field } from '../parts/ui.tsx'
+import { Complaint } from '../parts/complaint.tsx'
+import { Field } from '../parts/form.tsx'
 
 export function SignIn({ onSession }: { readonly onSession: () => Promise<void> }) {
   const [token, setToken] = useState('')

@@ -1,9 +1,10 @@
 /** Before there is any policy. */
 
 import { ask } from '../api.ts'
+import { Button } from '../parts/button.tsx'
 import { useMay } from '../parts/session.ts'
+import { Empty } from '../parts/status.tsx'
 import { tried } from '../parts/toast.tsx'
-import { Button, Empty } from '../parts/ui.tsx'
 import { go } from '../route.tsx'
 import { start } from './execution/list.tsx'
 

@@ -4,8 +4,10 @@ import { useEffect } from 'preact/hooks'
 import type { Workers } from '../../serve/api/schema/worker.ts'
 import { bytes } from '../format.ts'
 import { useLive } from '../live/live.ts'
+import { Complaint } from '../parts/complaint.tsx'
 import { useRead } from '../parts/data.ts'
-import { Ago, Complaint, Empty, Table } from '../parts/ui.tsx'
+import { Ago, Empty } from '../parts/status.tsx'
+import { Table } from '../parts/table.tsx'
 
 /** Milliseconds between two looks: workers come and go without an event. */
 const LOOK = 2000

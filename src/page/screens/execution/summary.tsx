@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Execution } from '../../../serve/api/schema/execution.ts'
 import { bytes, duration } from '../../format.ts'
 import { type Fact, Facts } from '../../parts/detail.tsx'
-import { Ago, Bar } from '../../parts/ui.tsx'
+import { Ago, Bar } from '../../parts/status.tsx'
 import { Took } from './list.tsx'
 
 /** As its process tells it while it runs. */

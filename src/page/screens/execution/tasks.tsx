@@ -3,9 +3,12 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Execution, Task } from '../../../serve/api/schema/execution.ts'
 import { bytes, duration, words } from '../../format.ts'
+import { Complaint } from '../../parts/complaint.tsx'
 import { useRead } from '../../parts/data.ts'
+import { Choice, Field } from '../../parts/form.tsx'
 import { Log } from '../../parts/log.tsx'
-import { Choice, Complaint, Field, Pages, Status, Table } from '../../parts/ui.tsx'
+import { Status } from '../../parts/status.tsx'
+import { Pages, Table } from '../../parts/table.tsx'
 import { go, useAddress } from '../../route.tsx'
 
 const SIZE = 50

@@ -3,7 +3,7 @@
 import type { PingAnswer } from '../../../serve/api/schema/definition.ts'
 import { clock } from '../../format.ts'
 import { Facts } from '../../parts/detail.tsx'
-import { Switch } from '../../parts/ui.tsx'
+import { Switch } from '../../parts/form.tsx'
 
 interface CertificateProps {
   readonly ping: PingAnswer | undefined

@@ -1,7 +1,7 @@
 /** Fields of the form of a policy. */
 
 import type { ComponentChildren } from 'preact'
-import { Choice, Field, Fold } from '../../../parts/ui.tsx'
+import { Choice, Field, Fold } from '../../../parts/form.tsx'
 import type { PolicyForm } from './form.ts'
 
 export interface FieldsProps {

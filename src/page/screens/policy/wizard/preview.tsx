@@ -5,7 +5,7 @@ import type { PreviewRow } from '../../../../serve/api/schema/preview.ts'
 import { askLines } from '../../../api.ts'
 import { QUIET } from '../../../edit/draft.ts'
 import { plural } from '../../../format.ts'
-import { Complaint } from '../../../parts/ui.tsx'
+import { Complaint } from '../../../parts/complaint.tsx'
 
 type Matched = Extract<PreviewRow, { type: 'repository' }>
 type Done = Extract<PreviewRow, { type: 'done' }>

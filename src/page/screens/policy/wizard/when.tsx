@@ -2,7 +2,8 @@
 
 import type { Draft } from '../../../../serve/api/schema/definition.ts'
 import { clock } from '../../../format.ts'
-import { Ago, Choice, Switch } from '../../../parts/ui.tsx'
+import { Choice, Switch } from '../../../parts/form.tsx'
+import { Ago } from '../../../parts/status.tsx'
 import { type FieldsProps, Folded, Text } from './fields.tsx'
 import { EVENTS, moreSchedules } from './triggers.ts'
 
