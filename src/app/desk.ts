@@ -20,7 +20,7 @@ import type { WrittenCredential } from '../credentials/kinds.ts'
 import type { Handshake } from '../http/trust/handshake.ts'
 import type { Desk, EditRequest, Plain } from '../serve/api/desk.ts'
 import { createReading } from './reading.ts'
-import { keepAuthority } from './trust/authority.ts'
+import { authorityPath, keepAuthority } from './trust/authority.ts'
 
 export interface DeskParts extends PathOptions, Omit<LoadOptions, 'env' | 'cwd'> {
   /** As the user wrote them. */
@@ -126,6 +126,9 @@ export function createDesk(parts: DeskParts): Desk {
         if (!(error instanceof KeychainError && error.absent)) throw error
         return false
       }
+    },
+    async authorityPath(file, registry, pem) {
+      return `./${basename(await authorityPath(dirname(file), registry, pem))}`
     },
     async keepAuthority(file, registry, pem) {
       const { path, undo } = await keepAuthority(dirname(file), registry, pem)

@@ -54,6 +54,7 @@ export const NO_DESK: Desk = {
   certificate: nothing,
   keep: nothing,
   forget: nothing,
+  authorityPath: nothing,
   keepAuthority: nothing,
 }
 

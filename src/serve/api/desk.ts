@@ -74,6 +74,8 @@ export interface Desk {
   keep(registry: Registry, entered: Entered): Promise<Undo | undefined>
   /** False where it had none. */
   forget(registry: string): Promise<boolean>
+  /** Where an authority's certificate would be kept: nothing is written. */
+  authorityPath(file: string, registry: string, pem: string): Promise<string>
   /** Keeps an authority's certificate beside the file; the path is relative to it. */
   keepAuthority(file: string, registry: string, pem: string): Promise<{ readonly path: string; readonly undo: Undo }>
 }

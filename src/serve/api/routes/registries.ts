@@ -283,8 +283,11 @@ export function addRegistries(app: Api, daemon: Daemon): void {
   ): Promise<z.infer<typeof draft>> {
     const { credential, ca_pem } = wanted
     const caller = callerOf(request)
-    const before = await draftOf(caller, name, file, wanted, ifMatch)
-    let value: Readonly<Record<string, Plain>> = wanted.definition
+    let value: Readonly<Record<string, Plain>> =
+      ca_pem === undefined
+        ? wanted.definition
+        : { ...wanted.definition, ca: await desk.authorityPath(file, name, ca_pem) }
+    const before = await draftOf(caller, name, file, { ...wanted, definition: value }, ifMatch)
     if (!dry) {
       const undos: Undo[] = []
       try {
