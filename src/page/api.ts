@@ -25,10 +25,10 @@ export interface Request {
   readonly signal?: AbortSignal
 }
 
-/** Called where the session has ended. */
-let signedOut = (): void => {}
-export function onSignedOut(callback: () => void): void {
-  signedOut = callback
+/** Called where the daemon knows of no session. */
+let expired = (): void => {}
+export function onExpired(callback: () => void): void {
+  expired = callback
 }
 
 /** `path` below /api. Throws a `Refused`. */
@@ -86,7 +86,7 @@ async function send(method: string, path: string, { body, ifMatch, signal }: Req
 }
 
 function refused(status: number, body: unknown, path: string): Refused {
-  if (status === 401 && path !== '/session') signedOut()
+  if (status === 401 && path !== '/session') expired()
   const isProblem = typeof body === 'object' && body !== null && 'message' in body
   return new Refused(isProblem ? (body as Problem) : problemOf(status, `the daemon answered with ${status}`))
 }

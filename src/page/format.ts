@@ -9,10 +9,12 @@ export function bytes(count: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`
 }
 
-/** `3 s`, `2 min 5 s`, `1 h 20 min`. */
+/** `40 ms`, `3.0 s`, `2 min 5 s`, `1 h 20 min`. */
 export function duration(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000))
-  if (seconds < 60) return milliseconds < 10_000 ? `${(Math.max(0, milliseconds) / 1000).toFixed(1)} s` : `${seconds} s`
+  if (milliseconds < 100) return `${Math.max(0, Math.round(milliseconds))} ms`
+  if (milliseconds < 10_000) return `${(milliseconds / 1000).toFixed(1)} s`
+  if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
   if (minutes < 60) return `${minutes} min ${seconds % 60} s`
   const hours = Math.floor(minutes / 60)

@@ -27,6 +27,18 @@ export function useAddress(): URL {
   return new URL(location.href)
 }
 
+/** What the window is called. */
+export function useTitle(text: string): void {
+  useEffect(() => {
+    document.title = `${text} · replicate`
+  }, [text])
+}
+
+/** Where a screen begins. */
+export function focusMain(): void {
+  document.getElementById('main')?.focus({ preventScroll: true })
+}
+
 interface LinkProps {
   readonly to: string
   readonly children: ComponentChildren

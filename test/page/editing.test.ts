@@ -27,7 +27,7 @@ describe.runIf(hasBrowser())('an edit on the page', () => {
     await click(page, 'Change')
     const changes = page.getByRole('region', { name: 'Changes' })
     await changes.getByText('nothing changes in').waitFor()
-    await page.getByLabel('Usual times').selectOption('0 2 * * *')
+    await click(page, '+ At set times')
     await page.getByText(/^next: in /).waitFor()
     await page.getByText('Versions, age and number').click()
     await page.getByLabel('Newest').fill('3')

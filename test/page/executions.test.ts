@@ -92,23 +92,44 @@ describe.runIf(hasBrowser())('the page', () => {
     await page.getByRole('log').getByText('started').first().waitFor()
   })
 
-  test('is right again, without a reload, when the server was killed and is back', async () => {
+  test('is used by keys alone: the focus stays on what was pressed, and what becomes of it is said', async () => {
     const all = await started({ slow: true })
     const { open } = await browsing()
     const page = await open(addressOf(all, all.daemon))
-    const other = await open(addressOf(all, all.daemon))
-    await page.getByRole('button', { name: 'Start copy' }).click()
+    await page.getByRole('button', { name: 'Start copy' }).press('Enter')
     await page.getByRole('progressbar').first().waitFor()
-    all.daemon.kill('SIGKILL')
-    await all.daemon.ended
-    await page.getByText('reconnecting…').waitFor()
-    await other.getByText('reconnecting…').waitFor()
-    const { port } = new URL(all.daemon.url)
-    all.user.write('serve.yaml', yamlOf(all).replace('127.0.0.1:0', `127.0.0.1:${port}`))
-    await all.start()
-    await page.getByText('live', { exact: true }).waitFor()
-    await other.getByText('live', { exact: true }).waitFor()
+    await page.waitForFunction("document.activeElement.id === 'main'")
+    await page.waitForFunction("document.title === 'copy, in progress · replicate'")
+    const focused = page.locator('button:focus')
+    for (const [now, next] of [
+      ['Pause', 'Resume'],
+      ['Resume', 'Pause'],
+    ] as const) {
+      await page.getByRole('button', { name: now }).press('Enter')
+      await focused.filter({ hasText: next }).waitFor()
+    }
+    await page.getByRole('button', { name: 'Stop' }).press('Enter')
+    await focused.filter({ hasText: 'Resume' }).or(page.locator('#main:focus')).first().waitFor()
+    const said = page.getByRole('status').filter({ hasText: 'execution 1 of copy: stopped' })
+    await said.waitFor({ state: 'attached' })
+    // A log is read, not listened to.
+    expect(await page.getByRole('log').getAttribute('aria-live')).toBe('off')
+  })
+
+  test('is printed whole: its log, and nothing that is pressed', async () => {
+    const all = await started()
+    const { open } = await browsing()
+    const page = await open(addressOf(all, all.daemon))
+    await page.getByRole('button', { name: 'Start copy' }).click()
     await page.locator('.head .status.succeeded').waitFor()
-    await other.getByRole('cell', { name: 'succeeded' }).waitFor()
+    await page.getByRole('log').getByText('transfer started').waitFor()
+    await page.emulateMedia({ media: 'print' })
+    await page.setViewportSize({ width: 700, height: 900 })
+    for (const name of ['Sign out', 'Log of task 1']) {
+      expect(await page.getByRole('button', { name, includeHidden: true }).isVisible(), name).toBe(false)
+    }
+    const hidden = "document.querySelector('.lines').scrollHeight - document.querySelector('.lines').clientHeight"
+    expect(await page.evaluate(hidden)).toBe(0)
+    expect(await overflow(page, [700])).toEqual([0])
   })
 })

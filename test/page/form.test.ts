@@ -4,8 +4,11 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { differences, merged } from '../../src/page/edit/merge.ts'
 import { definitionOf, formOf } from '../../src/page/screens/policy/wizard/form.ts'
+import { newTrigger } from '../../src/page/screens/policy/wizard/triggers.ts'
 
 const EMPTY = formOf({})
+const NIGHTLY = { ...newTrigger('schedule'), value: '0 2 * * *', timezone: 'Europe/Berlin' }
+const EVENTS = { ...newTrigger('event'), value: 'push,delete' }
 
 describe('the form of a policy', () => {
   test('writes what the command line would write of a new one', () => {
@@ -22,8 +25,8 @@ describe('the form of a policy', () => {
       destination: 'harbor/mirror',
       filters: { tag: ['1.*', 'latest'], newest: 5 },
     })
-    const more = { ...form, namespaces: 'library', names: '{a,b}/**', cron: '0 2 * * *', timezone: 'Europe/Berlin' }
-    expect(definitionOf({ ...more, events: 'push,delete', override: 'false' }, {})).toEqual({
+    const more = { ...form, namespaces: 'library', names: '{a,b}/**', triggers: [NIGHTLY, EVENTS] }
+    expect(definitionOf({ ...more, override: 'false' }, {})).toEqual({
       source: { registry: 'hub', namespaces: ['library'] },
       destination: 'harbor/mirror',
       filters: { name: '{a,b}/**', tag: ['1.*', 'latest'], newest: 5 },
@@ -48,15 +51,48 @@ describe('the form of a policy', () => {
       triggers: [{ poll: '5m' }, { schedule: '@daily', catch_up: '2h' }, { schedule: '@weekly' }],
     }
     expect(definitionOf(formOf(before), before)).toBe(before)
-    const form = { ...formOf(before), tags: '', namespace: 'new', cron: '@hourly' }
+    const { triggers } = formOf(before)
+    const [poll, daily, weekly] = triggers
+    if (!poll || !daily || !weekly) throw new Error('a trigger is not in the form')
+    const hourly = { ...daily, value: '@hourly' }
+    const form = { ...formOf(before), tags: '', namespace: 'new', triggers: [poll, hourly, weekly] }
     expect(definitionOf(form, before)).toEqual({
       ...before,
       destination: { registry: 'harbor', namespace: 'new', flatten: 2 },
       filters: { untagged: true },
       triggers: [{ poll: '5m' }, { schedule: '@hourly', catch_up: '2h' }, { schedule: '@weekly' }],
     })
-    const without = definitionOf({ ...formOf(before), cron: '', poll: '' }, before)
-    expect(without.triggers).toEqual([{ schedule: '@weekly' }])
+    expect(definitionOf({ ...formOf(before), triggers: [weekly] }, before).triggers).toEqual([{ schedule: '@weekly' }])
+    expect('triggers' in definitionOf({ ...formOf(before), triggers: [] }, before)).toBe(false)
+  })
+
+  test('shows every trigger, and keeps those that it does not know', () => {
+    const before = {
+      triggers: [
+        { schedule: '@daily', timezone: 'Europe/Berlin' },
+        { event: 'push' },
+        { schedule: '@weekly', catch_up: '2h' },
+        { pull: true, max_age: '5m' },
+        { something: 'new' },
+      ],
+    }
+    const { triggers } = formOf(before)
+    expect(triggers.map(({ kind, value }) => [kind, value])).toEqual([
+      ['schedule', '@daily'],
+      ['event', 'push'],
+      ['schedule', '@weekly'],
+      ['pull', 'true'],
+      [undefined, ''],
+    ])
+    const later = triggers.map((one) => (one.value === '@weekly' ? { ...one, timezone: 'UTC' } : one))
+    expect(definitionOf({ ...formOf(before), triggers: [...later, newTrigger('poll')] }, before).triggers).toEqual([
+      { schedule: '@daily', timezone: 'Europe/Berlin' },
+      { event: 'push' },
+      { schedule: '@weekly', timezone: 'UTC', catch_up: '2h' },
+      { pull: true, max_age: '5m' },
+      { something: 'new' },
+      { poll: '5m' },
+    ])
   })
 
   test('leaves references alone, and layouts', () => {

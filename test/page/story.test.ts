@@ -54,6 +54,8 @@ describe.skipIf(!hasBrowser())('a stranger on the page', () => {
       const certificate = page.getByRole('group', { name: 'Certificate' })
       expect(await certificate.textContent()).toContain('Example Root')
       await certificate.getByRole('switch', { name: /trust it/ }).check()
+      // What will be written says so.
+      await page.getByRole('region', { name: 'YAML' }).getByText('ca: ./to-ca.pem').waitFor()
       await click(page, 'Test')
       await step(page, 'TLS', true)
       await step(page, 'credential', false)
@@ -83,7 +85,7 @@ describe.skipIf(!hasBrowser())('a stranger on the page', () => {
       await heading(page, 'copy failed')
       const failed = page.getByRole('region', { name: 'Tasks' }).getByRole('row').filter({ hasText: 'mirror/web:v1' })
       // The message of the registry, and what to do about it.
-      expect(await failed.textContent()).toContain('requested access to the resource is denied')
+      await failed.getByText('requested access to the resource is denied').waitFor()
       expect(await failed.locator('em').textContent()).toMatch(/\w+ \w+/)
       await failed.getByRole('button', { name: /^Log of task/ }).click()
       await page

@@ -87,6 +87,28 @@ describe.runIf(hasBrowser())('windows of one browser', () => {
     // The others know at least how theirs end.
     for (const page of pages) await page.locator('.head .status.succeeded').waitFor()
   })
+
+  test('are live also where a browser lets windows share nothing, as on phones', async () => {
+    const { user, daemon, start, open: release } = await running()
+    const { open, beside } = await browsing()
+    const first = await open(addressOf({ user }, daemon))
+    await first.context().addInitScript('delete window.SharedWorker')
+    await first.goto(daemon.url)
+    expect(await first.evaluate('typeof SharedWorker')).toBe('undefined')
+    await first.getByText('no executions').waitFor()
+    const second = await beside(first, `${daemon.url}/executions/${await start('copy')}`)
+    await hears(second)
+    await second.getByRole('log').getByText('transfer started').waitFor()
+    await first.locator('.status.in_progress').waitFor()
+    release()
+    await first.locator('.status.succeeded').waitFor()
+    await second.locator('.head .status.succeeded').waitFor()
+    // The other window learns of it from the daemon.
+    await first.getByRole('button', { name: 'Sign out' }).click()
+    await first.getByRole('button', { name: 'Sign in' }).waitFor()
+    await second.getByRole('link', { name: 'Policies' }).click()
+    await second.getByRole('button', { name: 'Sign in' }).waitFor()
+  })
 })
 
 async function lineNumbers(page: Page | undefined): Promise<readonly (string | null)[]> {

@@ -3,53 +3,40 @@
  * everybody what happens; a few more, the progress and the log of the executions that were looked at last.
  */
 
-/** What a window shows: an execution, and of its log one task or everything. */
-export interface Subject {
-  readonly execution: number
-  readonly task: number | undefined
-}
-
-export interface LogLine {
-  readonly id: number
-  readonly time: string
-  readonly level: string
-  readonly task_id: number | null
-  readonly text: string
-}
-
-export interface LiveEvent {
-  /** `reset`: too much was missed, so that everything shown must be read anew. `log` has a list of lines of a subject. */
-  readonly type: (typeof COMMON)[number] | 'progress' | 'log'
-  // biome-ignore lint/suspicious/noExplicitAny: what it is depends on the type, which its reader knows
-  readonly data: any
-}
+import type { CommonData, CommonEvent, LiveEvent, LogLine, Subject, SubjectData } from './events.ts'
+import { openStream } from './stream.ts'
 
 /** What a window hears. */
 export type News =
   | { readonly say: 'event'; readonly event: LiveEvent }
   /** `crowded`: other windows were used later, and have the streams of their executions. */
   | { readonly say: 'state'; readonly connected: boolean; readonly crowded: boolean }
-  | { readonly say: 'signed out' }
+  /** `expired`: not by a user, who may want to go on where it was. */
+  | { readonly say: 'signed out'; readonly expired: boolean }
 
 /** What a window says. */
 export type Wish =
   | { readonly say: 'show'; readonly subject: Subject | undefined }
   | { readonly say: 'leave' }
-  | { readonly say: 'sign out' }
+  | { readonly say: 'sign out'; readonly expired: boolean }
 
 export interface Hub {
   /** Returns what the window says from now on. */
   join(hear: (news: News) => void): (wish: Wish) => void
 }
 
-const COMMON = ['hello', 'reset', 'execution', 'registry', 'configuration', 'draining'] as const
+const COMMON = [
+  'hello',
+  'reset',
+  'execution',
+  'registry',
+  'configuration',
+  'draining',
+] as const satisfies readonly (keyof CommonData)[]
 /** Streams of executions: with the common one they leave two connections for requests. */
 const MOST_SUBJECTS = 3
 /** Lines of a log that are kept for a window that comes later. */
 const MOST_LINES = 1000
-/** Milliseconds until a stream that the browser has given up is tried again; it doubles up to the other one. */
-const AGAIN = 2000
-const AGAIN_MOST = 60_000
 /** Milliseconds for which lines are collected. */
 const GATHER = 100
 
@@ -71,7 +58,7 @@ export function createHub(): Hub {
   const subjects = new Map<string, SubjectStream>()
   let uses = 0
   let connected = true
-  let hello: LiveEvent | undefined
+  let hello: CommonEvent | undefined
   let closeCommon: (() => void) | undefined
 
   const tellAll = (event: LiveEvent): void => {
@@ -84,17 +71,16 @@ export function createHub(): Hub {
 
   function openCommon(): () => void {
     let failed = false
-    return openStream({
+    return openStream<CommonData>({
       path: () => '/api/events',
       types: COMMON,
-      heard(type, data) {
+      heard(event) {
+        if (event.type !== 'hello' && event.type !== 'reset') return tellAll(event)
         // A stream that begins anew after a failure has missed what came between.
-        const isReset = type === 'reset' || (type === 'hello' && failed)
-        if (type === 'hello' || type === 'reset') {
-          failed = false
-          hello = { type: 'hello', data }
-        }
-        tellAll({ type: isReset ? 'reset' : type, data })
+        const type = failed ? 'reset' : event.type
+        failed = false
+        hello = { type: 'hello', data: event.data }
+        tellAll({ type, data: event.data })
       },
       state(now) {
         if (!now) failed = true
@@ -102,7 +88,7 @@ export function createHub(): Hub {
         connected = now
         for (const window of windows) tellState(window)
       },
-      signedOut: end,
+      signedOut: () => end(true),
     })
   }
 
@@ -123,20 +109,20 @@ export function createHub(): Hub {
       tell({ type: 'log', data: { subject, lines: more } })
     }
     const { execution, task } = subject
-    const end = openStream({
+    const end = openStream<SubjectData>({
       path() {
         const after = (waiting.at(-1) ?? lines.at(-1))?.id ?? 0
         const of = task === undefined ? 'level=info' : `task=${task}`
         return `/api/events?execution=${execution}&logs=true&${of}&logs_last=${MOST_LINES}&logs_after=${after}`
       },
       types: ['progress', 'log'],
-      heard(type, data) {
-        if (type === 'log') {
-          waiting.push(data as LogLine)
+      heard(event) {
+        if (event.type === 'log') {
+          waiting.push(event.data)
           timer ??= setTimeout(flush, GATHER)
           return
         }
-        progress = { type, data }
+        progress = event
         tell(progress)
       },
       state: () => {},
@@ -172,14 +158,14 @@ export function createHub(): Hub {
     for (const window of windows) tellState(window)
   }
 
-  function end(): void {
+  function end(expired: boolean): void {
     const all = [...windows]
     windows.clear()
     arrange()
     closeCommon?.()
     closeCommon = undefined
     connected = true
-    for (const { hear } of all) hear({ say: 'signed out' })
+    for (const { hear } of all) hear({ say: 'signed out', expired })
   }
 
   function show(window: Window, subject: Subject | undefined): void {
@@ -202,7 +188,7 @@ export function createHub(): Hub {
       if (hello) hear({ say: 'event', event: hello })
       arrange()
       return (wish) => {
-        if (wish.say === 'sign out') end()
+        if (wish.say === 'sign out') end(wish.expired)
         else if (!windows.has(window)) return
         else if (wish.say === 'show') show(window, wish.subject)
         else {
@@ -219,57 +205,4 @@ export function createHub(): Hub {
 
 function keyOf({ execution, task }: Subject): string {
   return `${execution}/${task ?? ''}`
-}
-
-interface StreamOptions<T extends string> {
-  /** Where it goes on, asked for each time that it begins. */
-  path(): string
-  readonly types: readonly T[]
-  heard(type: T, data: unknown): void
-  state(connected: boolean): void
-  signedOut(): void
-}
-
-/** Comes back by itself until it is closed. */
-function openStream<T extends string>({ path, types, heard, state, signedOut }: StreamOptions<T>): () => void {
-  let source: EventSource | undefined
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let wait = AGAIN
-  let isClosed = false
-
-  function begin(): void {
-    const own = new EventSource(path())
-    source = own
-    own.onopen = () => {
-      wait = AGAIN
-      state(true)
-    }
-    own.onerror = () => {
-      if (isClosed) return
-      state(false)
-      // The browser tries again by itself unless it was refused.
-      if (own.readyState !== EventSource.CLOSED) return
-      timer = setTimeout(again, wait)
-      wait = Math.min(wait * 2, AGAIN_MOST)
-    }
-    for (const type of types) {
-      own.addEventListener(type, (message) => {
-        if (!isClosed) heard(type, JSON.parse((message as MessageEvent).data))
-      })
-    }
-  }
-
-  async function again(): Promise<void> {
-    const answer = await fetch('/api/session').catch(() => undefined)
-    if (isClosed) return
-    if (answer?.status === 401) return signedOut()
-    begin()
-  }
-
-  begin()
-  return () => {
-    isClosed = true
-    clearTimeout(timer)
-    source?.close()
-  }
 }

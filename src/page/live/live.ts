@@ -1,7 +1,8 @@
 /** What happens, as the daemon tells it. */
 
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { createHub, type LiveEvent, type News, type Subject, type Wish } from './hub.ts'
+import type { LiveEvent, Subject } from './events.ts'
+import { createHub, type News, type Wish } from './hub.ts'
 
 type Listener = (event: LiveEvent) => void
 
@@ -15,12 +16,12 @@ const states = new Set<(state: State) => void>()
 let state: State = { connected: true, crowded: false }
 let subject: Subject | undefined
 let say: ((wish: Wish) => void) | undefined
-let signedOut = (): void => {}
+let signedOut = (_expired: boolean): void => {}
 /** How far the daemon's clock is ahead of the one here, in milliseconds. */
 let ahead = 0
 
-/** Called where the session has ended, here or in another window. */
-export function onStreamRefused(callback: () => void): void {
+/** Called where the session has ended, here or in another window; `expired`: not by a user. */
+export function onSignedOut(callback: (expired: boolean) => void): void {
   signedOut = callback
 }
 
@@ -32,7 +33,7 @@ export function daemonNow(): number {
 function hear(news: News): void {
   if (news.say === 'signed out') {
     say = undefined
-    signedOut()
+    signedOut(news.expired)
     return
   }
   if (news.say === 'state') {
@@ -42,6 +43,10 @@ function hear(news: News): void {
   }
   const { event } = news
   if (event.type === 'hello' || event.type === 'reset') ahead = aheadOf(event.data.time)
+  tell(event)
+}
+
+function tell(event: LiveEvent): void {
   for (const listener of listeners) listener(event)
 }
 
@@ -64,10 +69,15 @@ export function start(): void {
   show(subject)
 }
 
-/** For all windows: each is told that it is. */
-export function signOut(): void {
-  if (say) say({ say: 'sign out' })
-  else signedOut()
+/** For all windows: each is told that it is. `expired`: the daemon has said so. */
+export function signOut(expired = false): void {
+  if (say) say({ say: 'sign out', expired })
+  else signedOut(expired)
+}
+
+/** All that is shown is read anew. */
+export function refresh(): void {
+  tell({ type: 'reset', data: { version: '', time: new Date(daemonNow()).toISOString() } })
 }
 
 function show(now: Subject | undefined): void {
@@ -82,7 +92,7 @@ addEventListener('pagehide', () => {
 addEventListener('pageshow', ({ persisted }) => {
   if (!persisted) return
   start()
-  for (const listener of listeners) listener({ type: 'reset', data: { time: new Date(daemonNow()).toISOString() } })
+  refresh()
 })
 // The window that is used has the progress of its execution.
 addEventListener('focus', () => {

@@ -7,6 +7,8 @@ interface ButtonProps {
   readonly children: ComponentChildren
   readonly onClick: () => unknown
   readonly kind?: 'primary' | 'danger' | 'plain'
+  /** In a row of a table. */
+  readonly small?: boolean
   /** Why it cannot be used now. */
   readonly not?: string | undefined
   readonly label?: string
@@ -14,18 +16,21 @@ interface ButtonProps {
   readonly submits?: boolean
 }
 
-export function Button({ children, onClick, kind = 'plain', not, label, submits = false }: ButtonProps) {
+/** Busy until what it does has ended: it stays where the focus is, and does nothing more meanwhile. */
+export function Button({ children, onClick, kind = 'plain', small = false, not, label, submits = false }: ButtonProps) {
   const [busy, setBusy] = useState(false)
   const alive = useAlive()
   return (
     <button
       type={submits ? 'submit' : 'button'}
-      class={kind}
+      class={small ? `${kind} small` : kind}
       title={not}
       aria-label={label}
-      disabled={busy || not !== undefined}
+      disabled={not !== undefined}
+      aria-disabled={busy ? true : undefined}
       onClick={async (event) => {
         event.preventDefault()
+        if (busy) return
         setBusy(true)
         try {
           await onClick()

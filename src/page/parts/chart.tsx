@@ -19,7 +19,7 @@ type Points = [times: number[], sums: number[]]
 /** Points that are kept: every second one goes once there are more. */
 const MOST_POINTS = 1200
 const HEIGHT = 150
-/** Seconds that are shown at least. */
+/** Seconds that are shown at least while it runs. */
 const SHORTEST = 10
 /** Seconds, and bytes, between two lines of the grid. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400]
@@ -52,16 +52,25 @@ export function Chart({ execution, active }: ChartProps) {
     drawn((before) => before + 1)
   }, [noted, active, copied])
 
+  // Nothing moved, or it was over at once.
+  if (!active && execution.bytes_copied === 0) return null
   if (points.current[0].length < 2) return active ? <div class="chart" /> : null
-  return <Plot points={points.current} count={count} />
+  return <Plot points={points.current} count={count} shortest={active ? SHORTEST : 1} />
 }
 
 function thinned(numbers: readonly number[]): number[] {
   return numbers.filter((_, at) => at % 2 === 0 || at === numbers.length - 1)
 }
 
-/** `count` changes with the points. */
-function Plot({ points, count }: { readonly points: Points; readonly count: number }) {
+interface PlotProps {
+  readonly points: Points
+  /** Changes with the points. */
+  readonly count: number
+  /** Seconds that are shown at least. */
+  readonly shortest: number
+}
+
+function Plot({ points, count, shortest }: PlotProps) {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
 
@@ -70,7 +79,7 @@ function Plot({ points, count }: { readonly points: Points; readonly count: numb
     if (!element) return
     const redraw = (): void => {
       plot.current?.destroy()
-      plot.current = create(element, points)
+      plot.current = create(element, points, shortest)
     }
     const resize = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }))
     // Its colors are those of the moment when it was made.
@@ -84,7 +93,7 @@ function Plot({ points, count }: { readonly points: Points; readonly count: numb
       plot.current?.destroy()
       plot.current = undefined
     }
-  }, [])
+  }, [shortest])
 
   useEffect(() => plot.current?.setData(points), [points, count])
 
@@ -95,7 +104,7 @@ function timeOfDay(seconds: number): string {
   return new Date(seconds * 1000).toLocaleTimeString()
 }
 
-function create(place: HTMLElement, data: Points): uPlot {
+function create(place: HTMLElement, data: Points, shortest: number): uPlot {
   const style = getComputedStyle(place)
   const color = (name: string): string => style.getPropertyValue(name).trim()
   const axis = { stroke: color('--dim'), grid: { stroke: color('--line'), width: 1 }, ticks: { show: false } }
@@ -103,10 +112,12 @@ function create(place: HTMLElement, data: Points): uPlot {
     {
       width: place.clientWidth,
       height: HEIGHT,
+      // The last time stays whole.
+      padding: [8, 40, 0, 0],
       legend: { show: false },
       cursor: { show: false },
       scales: {
-        x: { time: true, range: (_, from, to) => [from, Math.max(to, from + SHORTEST)] },
+        x: { time: true, range: (_, from, to) => [from, Math.max(to, from + shortest)] },
         y: { range: (_, __, most) => [0, Math.max(1024, most)] },
       },
       axes: [

@@ -2,6 +2,7 @@
 
 import { Refused } from '../api.ts'
 
+/** With its hint, and every wrong field. */
 export function Complaint({ error }: { readonly error: unknown }) {
   if (error === undefined) return null
   const message = error instanceof Error ? error.message : String(error)

@@ -1,10 +1,11 @@
-/** What the screens of one thing have in common: its head, its facts, and the question before it is deleted. */
+/** What the screens of one thing have in common: its head, its facts, that it is not there, and the question before it is deleted. */
 
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { ask } from '../api.ts'
-import { go, Link } from '../route.tsx'
+import { ask, Refused } from '../api.ts'
+import { go, Link, useTitle } from '../route.tsx'
 import { Button } from './button.tsx'
+import { Complaint } from './complaint.tsx'
 import { Dialog } from './dialog.tsx'
 import { tried } from './toast.tsx'
 
@@ -14,24 +15,47 @@ interface HeadProps {
   readonly to: string
   readonly name: string | number
   readonly title: ComponentChildren
+  /** Of the window. */
+  readonly window: string
   /** Below the title. */
   readonly more?: ComponentChildren
   /** Its buttons. */
   readonly children: ComponentChildren
 }
 
-export function Head({ list, to, name, title, more, children }: HeadProps) {
+export function Head({ list, to, name, title, window, more, children }: HeadProps) {
+  useTitle(window)
   return (
     <div class="head">
-      <div>
-        <p class="crumbs">
-          <Link to={to}>{list}</Link> / {name}
-        </p>
+      <div class="title">
+        <Crumbs list={list} to={to} name={name} />
         <h1>{title}</h1>
         {more}
       </div>
       <div class="actions">{children}</div>
     </div>
+  )
+}
+
+export function Crumbs({ list, to, name }: Pick<HeadProps, 'list' | 'to' | 'name'>) {
+  return (
+    <p class="crumbs">
+      <Link to={to}>{list}</Link> / {name}
+    </p>
+  )
+}
+
+/** Before it is read, or where it cannot be. */
+export function Absent({ error, ...place }: Pick<HeadProps, 'list' | 'to' | 'name'> & { readonly error: unknown }) {
+  useTitle(`${place.name}`)
+  const isUnknown = error instanceof Refused && error.problem.status === 404
+  return (
+    <>
+      <Crumbs {...place} />
+      {error === undefined ? <p class="dim">loading…</p> : null}
+      {/* Its hint is for those who use the API. */}
+      <Complaint error={isUnknown ? new Error(error.message) : error} />
+    </>
   )
 }
 

@@ -5,23 +5,32 @@ import { useEffect, useId, useRef } from 'preact/hooks'
 
 interface DialogProps {
   readonly title: string
-  readonly onClose: () => void
+  /** Undefined: it goes only with what it asks for. */
+  readonly onClose?: () => void
+  /** Nothing of what is behind it can be seen. */
+  readonly hides?: boolean
   readonly children: ComponentChildren
 }
 
-export function Dialog({ title, onClose, children }: DialogProps) {
+/** Escape closes it, and the focus goes back to where it was. */
+export function Dialog({ title, onClose, hides = false, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
+    const before = document.activeElement
     ref.current?.showModal()
+    return () => {
+      if (before instanceof HTMLElement) before.focus()
+    }
   }, [])
   return (
     <dialog
       ref={ref}
+      class={hides ? 'hides' : undefined}
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault()
-        onClose()
+        onClose?.()
       }}
     >
       <h2 id={id}>{title}</h2>

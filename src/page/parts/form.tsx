@@ -89,6 +89,7 @@ export function Switch({ label, on, onChange, not, quiet = false }: SwitchProps)
   )
 }
 
+/** Folded away until it is opened; `open`: it is from the beginning. */
 export function Fold({ title, open, children }: FoldProps) {
   const [isOpen, set] = useState(open)
   return (

@@ -2,7 +2,7 @@
 
 import { Component } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { LogLine } from '../live/hub.ts'
+import type { LogLine } from '../live/events.ts'
 import { useLive, useSubject } from '../live/live.ts'
 import { Button } from './button.tsx'
 
@@ -20,22 +20,27 @@ interface LogProps {
 export function Log({ execution, task, onClose }: LogProps) {
   const [lines, setLines] = useState<readonly LogLine[]>([])
   const ref = useRef<HTMLDivElement>(null)
+  const section = useRef<HTMLElement>(null)
   const isAtEnd = useRef(true)
   useLive(({ type, data }) => {
     if (type !== 'log' || data.subject.execution !== execution || data.subject.task !== task) return
     setLines((before) => {
       const last = before.at(-1)?.id ?? 0
-      const more = (data.lines as readonly LogLine[]).filter(({ id }) => id > last)
+      const more = data.lines.filter(({ id }) => id > last)
       return more.length === 0 ? before : [...before, ...more].slice(-MOST_LINES)
     })
   })
   useSubject({ execution, task })
   useEffect(() => {
+    // It may be below a long list of tasks.
+    if (task !== undefined) section.current?.scrollIntoView({ block: 'nearest' })
+  }, [task])
+  useEffect(() => {
     if (ref.current && isAtEnd.current) ref.current.scrollTop = ref.current.scrollHeight
   }, [lines])
   const title = task === undefined ? 'Log' : `Log of task ${task}`
   return (
-    <section class="log" aria-labelledby="log">
+    <section class="log" aria-labelledby="log" ref={section}>
       <div class="head">
         <h2 id="log">{title}</h2>
         {task === undefined ? null : <Button onClick={onClose}>Whole log</Button>}
@@ -44,6 +49,8 @@ export function Log({ execution, task, onClose }: LogProps) {
         class="lines"
         ref={ref}
         role="log"
+        // Ten lines a second are too many to be read aloud.
+        aria-live="off"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
         tabIndex={0}
         aria-label={title}

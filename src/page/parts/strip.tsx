@@ -12,6 +12,10 @@ interface Day {
   readonly bytes: number
 }
 
+function titleOf({ day, succeeded, failed, stopped, bytes: copied }: Day): string {
+  return `${day}: ${succeeded} succeeded, ${failed} failed, ${stopped} stopped, ${bytes(copied)} copied`
+}
+
 export function Strip() {
   const { answer, again } = useRead<readonly Day[]>('/stats?days=30')
   useLive(({ type, data }) => {
@@ -32,6 +36,8 @@ export function Strip() {
           const other = height(day.stopped)
           return (
             <g key={day.day}>
+              <title>{titleOf(day)}</title>
+              <rect class="whole-day" x={at * 10} y={0} width={10} height={40} />
               <rect class="base" x={at * 10 + 1} y={39} width={8} height={1} />
               <rect class="good" x={at * 10 + 1} y={40 - good} width={8} height={good} />
               <rect class="other" x={at * 10 + 1} y={40 - good - other} width={8} height={other} />

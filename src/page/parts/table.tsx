@@ -35,7 +35,7 @@ export function Table<T>({ label, columns, rows, keyOf, cells, rowClass, empty =
           {rows?.map((row) => (
             <tr key={keyOf(row)} class={rowClass?.(row)}>
               {cells(row).map((cell, at) => (
-                <td key={at} class={columns[at]?.class}>
+                <td key={at} class={columns[at]?.class} data-title={columns[at]?.title}>
                   {cell}
                 </td>
               ))}

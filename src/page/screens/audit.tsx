@@ -5,6 +5,7 @@ import { clock } from '../format.ts'
 import { useLive } from '../live/live.ts'
 import { Complaint } from '../parts/complaint.tsx'
 import { useRead } from '../parts/data.ts'
+import { Heading } from '../parts/heading.tsx'
 import { Pages, Table } from '../parts/table.tsx'
 import { go, Link, useAddress } from '../route.tsx'
 
@@ -23,7 +24,7 @@ export function AuditScreen() {
   })
   return (
     <>
-      <h1>Audit</h1>
+      <Heading title="Audit" />
       <p class="dim">Every change of a policy or registry, and every start, by the command line or over HTTP.</p>
       <Complaint error={list.error} />
       <Table
@@ -31,7 +32,7 @@ export function AuditScreen() {
         columns={[
           { title: 'Time' },
           { title: 'Who' },
-          { title: 'What' },
+          { title: 'What', class: 'name' },
           { title: 'From' },
           { title: 'Detail', class: 'wide' },
         ]}

@@ -7,6 +7,7 @@ import { Button } from '../parts/button.tsx'
 import { Complaint } from '../parts/complaint.tsx'
 import { useRead } from '../parts/data.ts'
 import { Switch } from '../parts/form.tsx'
+import { Heading } from '../parts/heading.tsx'
 import { useMay } from '../parts/session.ts'
 import { Ago, Empty, Status } from '../parts/status.tsx'
 import { Pages, Table } from '../parts/table.tsx'
@@ -29,12 +30,11 @@ export function PoliciesScreen() {
   const rows = list.answer?.body
   return (
     <>
-      <div class="head">
-        <h1>Policies</h1>
+      <Heading title="Policies">
         <Button kind="primary" not={may('maintainer')} onClick={() => go('/policies/new')}>
           New policy
         </Button>
-      </div>
+      </Heading>
       <Complaint error={list.error} />
       {rows?.length === 0 && page === 1 ? (
         <Empty title="No policy yet">
@@ -44,7 +44,7 @@ export function PoliciesScreen() {
         <Table
           label="Policies"
           columns={[
-            { title: 'Policy' },
+            { title: 'Policy', class: 'name' },
             { title: 'Source → destination', class: 'wide' },
             { title: 'Triggers' },
             { title: 'Next run' },
@@ -58,7 +58,7 @@ export function PoliciesScreen() {
             <Link key="name" to={`/policies/${encodeURIComponent(one.name)}`}>
               {one.name}
             </Link>,
-            `${placeOf(one, 'src')} → ${placeOf(one, 'dest')}`,
+            <span key="places" class="resource">{`${placeOf(one, 'src')} → ${placeOf(one, 'dest')}`}</span>,
             triggersOf(one).join(', '),
             one.enabled && one.next_run ? <Ago key="next" time={one.next_run} /> : <span class="dim">—</span>,
             one.last_execution ? (
@@ -79,6 +79,7 @@ export function PoliciesScreen() {
             <Button
               key="start"
               label={`Start ${one.name}`}
+              small
               not={one.enabled ? may('operator') : 'it is disabled'}
               onClick={() => start(one.name)}
             >

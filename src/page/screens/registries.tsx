@@ -5,6 +5,7 @@ import { useLive } from '../live/live.ts'
 import { Button } from '../parts/button.tsx'
 import { Complaint } from '../parts/complaint.tsx'
 import { useRead } from '../parts/data.ts'
+import { Heading } from '../parts/heading.tsx'
 import { useMay } from '../parts/session.ts'
 import { Ago, Empty, Status } from '../parts/status.tsx'
 import { Pages, Table } from '../parts/table.tsx'
@@ -22,12 +23,11 @@ export function RegistriesScreen() {
   const rows = list.answer?.body
   return (
     <>
-      <div class="head">
-        <h1>Registries</h1>
+      <Heading title="Registries">
         <Button kind="primary" not={may('admin')} onClick={() => go('/registries/new')}>
           Add a registry
         </Button>
-      </div>
+      </Heading>
       <Complaint error={list.error} />
       {rows?.length === 0 && page === 1 ? (
         <Empty title="No registry yet">
@@ -37,7 +37,7 @@ export function RegistriesScreen() {
         <Table
           label="Registries"
           columns={[
-            { title: 'Registry' },
+            { title: 'Registry', class: 'name' },
             { title: 'Type' },
             { title: 'Address', class: 'wide' },
             { title: 'Health', class: 'wide' },

@@ -6,14 +6,14 @@ import { clock } from '../format.ts'
 import { useLive } from '../live/live.ts'
 import { Complaint } from '../parts/complaint.tsx'
 import { useRead } from '../parts/data.ts'
+import { Heading } from '../parts/heading.tsx'
 import { Ago, Empty } from '../parts/status.tsx'
 import { Pages, Table } from '../parts/table.tsx'
 import { Link } from '../route.tsx'
 
 const DAY = 86_400_000
-/** Policies of a page, and rows of the table. */
+/** Policies of a page. */
 const SIZE = 50
-const MOST_ROWS = 100
 
 export function ScheduleScreen() {
   const { answer, error, again } = useRead<Schedule>('/schedule?days=7')
@@ -25,10 +25,11 @@ export function ScheduleScreen() {
   if (!schedule) return <Complaint error={error} />
   const [from, until] = [Date.parse(schedule.from), Date.parse(schedule.until)]
   const policies = [...Map.groupBy(schedule.runs, ({ policy }) => policy)]
+  const shown = policies.slice((page - 1) * SIZE, page * SIZE)
   const days = Array.from({ length: Math.ceil((until - from) / DAY) }, (_, at) => from + at * DAY)
   return (
     <>
-      <h1>Schedule</h1>
+      <Heading title="Schedule" />
       {policies.length === 0 ? (
         <Empty title="Nothing is due in the next seven days">
           <p>A policy with a schedule among its triggers appears here.</p>
@@ -43,37 +44,45 @@ export function ScheduleScreen() {
                 </span>
               ))}
             </div>
-            {policies.slice((page - 1) * SIZE, page * SIZE).map(([policy, runs]) => (
+            {shown.map(([policy, runs]) => (
               <Track key={policy} policy={policy} runs={runs} from={from} until={until} />
             ))}
           </figure>
-          <Pages page={page} size={SIZE} total={policies.length} onPage={turn} />
-          {schedule.more.length > 0 ? <p class="dim">More often than is shown: {schedule.more.join(', ')}</p> : null}
+          {schedule.more.length > 0 ? (
+            <p class="dim">Their bars end early, as they run too often for all of it: {schedule.more.join(', ')}</p>
+          ) : null}
           <Table
             label="The next runs"
             columns={[
-              { title: 'Time' },
-              { title: 'In' },
-              { title: 'Policy' },
-              { title: 'Schedule' },
-              { title: 'Time zone' },
+              { title: 'Policy', class: 'name' },
+              { title: 'Next run' },
+              { title: 'At' },
+              { title: 'And then' },
+              { title: 'Schedule', class: 'wide' },
             ]}
-            rows={schedule.runs.slice(0, MOST_ROWS)}
-            keyOf={({ policy, time }) => `${policy} ${time}`}
-            cells={(run) => [
-              clock(run.time),
-              <Ago key="in" time={run.time} />,
-              <Link key="policy" to={`/policies/${encodeURIComponent(run.policy)}`}>
-                {run.policy}
+            rows={shown}
+            keyOf={([policy]) => policy}
+            cells={([policy, [first, ...others]]) => [
+              <Link key="policy" to={`/policies/${encodeURIComponent(policy)}`}>
+                {policy}
               </Link>,
-              <code key="schedule">{run.schedule}</code>,
-              run.timezone,
+              <Ago key="in" time={first?.time} />,
+              first ? clock(first.time) : '',
+              others[0] ? clock(others[0].time) : <span class="dim">—</span>,
+              <Schedules key="schedules" runs={[...(first ? [first] : []), ...others]} />,
             ]}
           />
+          <Pages page={page} size={SIZE} total={policies.length} onPage={turn} />
         </>
       )}
     </>
   )
+}
+
+/** Each of its schedules once, with the time zone. */
+function Schedules({ runs }: Pick<TrackProps, 'runs'>) {
+  const texts = new Set(runs.map(({ schedule, timezone }) => `${schedule} (${timezone})`))
+  return <code>{[...texts].join(', ')}</code>
 }
 
 interface TrackProps {

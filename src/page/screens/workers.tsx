@@ -6,6 +6,7 @@ import { bytes } from '../format.ts'
 import { useLive } from '../live/live.ts'
 import { Complaint } from '../parts/complaint.tsx'
 import { useRead } from '../parts/data.ts'
+import { Heading } from '../parts/heading.tsx'
 import { Ago, Empty } from '../parts/status.tsx'
 import { Table } from '../parts/table.tsx'
 
@@ -25,7 +26,7 @@ export function WorkersScreen() {
   const found = answer?.body
   return (
     <>
-      <h1>Workers</h1>
+      <Heading title="Workers" />
       <Complaint error={error} />
       {found?.queue === null ? (
         <Empty title="All tasks are done by this process">
@@ -40,11 +41,11 @@ export function WorkersScreen() {
           <Table
             label="Workers"
             columns={[
-              { title: 'Name' },
+              { title: 'Name', class: 'name' },
               { title: 'Host', class: 'wide' },
               { title: 'Version' },
-              { title: 'Tasks' },
-              { title: 'Speed' },
+              { title: 'Tasks', class: 'right' },
+              { title: 'Speed', class: 'right' },
               { title: 'Since' },
             ]}
             rows={found?.workers}

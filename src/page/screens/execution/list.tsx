@@ -10,6 +10,7 @@ import { Button } from '../../parts/button.tsx'
 import { Complaint } from '../../parts/complaint.tsx'
 import { useAll, useRead } from '../../parts/data.ts'
 import { Choice } from '../../parts/form.tsx'
+import { Heading } from '../../parts/heading.tsx'
 import { useNow } from '../../parts/now.ts'
 import { useMay } from '../../parts/session.ts'
 import { Ago, Status } from '../../parts/status.tsx'
@@ -56,10 +57,9 @@ export function ExecutionsScreen() {
   if (known?.length === 0 && list.answer?.total === 0 && narrowed === '') return <Welcome />
   return (
     <>
-      <div class="head">
-        <h1>Executions</h1>
+      <Heading title="Executions">
         <Start policies={known ?? []} />
-      </div>
+      </Heading>
       <Strip />
       <div class="filters">
         <Choice
@@ -95,7 +95,7 @@ export function ExecutionTable({ rows }: { readonly rows: readonly Execution[] |
       label="Executions"
       columns={[
         { title: 'Execution' },
-        { title: 'Policy' },
+        { title: 'Policy', class: 'name' },
         { title: 'Status' },
         { title: 'Trigger' },
         { title: 'Tasks', class: RIGHT },
@@ -145,7 +145,12 @@ function Start({ policies }: { readonly policies: readonly Policy[] }) {
   return (
     <div class="start">
       {enabled.length > 1 ? (
-        <Choice label="Start" value={name} options={enabled.map((one) => [one.name, one.name])} onChange={choose} />
+        <Choice
+          label="Policy to start"
+          value={name}
+          options={enabled.map((one) => [one.name, one.name])}
+          onChange={choose}
+        />
       ) : null}
       <Button
         kind="primary"

@@ -3,23 +3,10 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { Execution } from '../../../serve/api/schema/execution.ts'
 import { bytes, duration } from '../../format.ts'
+import type { Progress } from '../../live/events.ts'
 import { type Fact, Facts } from '../../parts/detail.tsx'
 import { Ago, Bar } from '../../parts/status.tsx'
 import { Took } from './list.tsx'
-
-/** As its process tells it while it runs. */
-export interface Progress {
-  readonly bytes: number
-  readonly settled: number
-  readonly received: number
-  readonly blobs: readonly {
-    readonly id: string
-    readonly name: string
-    readonly digest: string
-    readonly size: number
-    readonly bytes: number
-  }[]
-}
 
 /** Blobs that have a bar of their own. */
 const MOST_BARS = 12

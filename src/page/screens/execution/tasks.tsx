@@ -14,7 +14,7 @@ import { go, useAddress } from '../../route.tsx'
 const SIZE = 50
 const STATUSES = ['failed', 'in_progress', 'pending', 'succeeded', 'stopped', 'skipped'] as const
 
-export function Tasks({ execution }: { readonly execution: Execution }) {
+export function Tasks({ execution, isActive }: { readonly execution: Execution; readonly isActive: boolean }) {
   const query = useAddress().searchParams
   const [page, setPage] = useState(1)
   const [text, setText] = useState('')
@@ -40,58 +40,60 @@ export function Tasks({ execution }: { readonly execution: Execution }) {
   const show = (task: number | undefined): void =>
     go(task === undefined ? `/executions/${execution.id}` : `/executions/${execution.id}?task=${task}`, true)
   return (
-    <section aria-labelledby="tasks">
-      <h2 id="tasks">Tasks</h2>
-      <div class="filters">
-        <Choice
-          label="Status"
-          value={status}
-          options={[['', 'any status'], ...STATUSES.map((one) => [one, words(one)] as const)]}
-          onChange={(value) => {
-            choose(value)
-            setPage(1)
-          }}
+    <div class="beside">
+      <section aria-labelledby="tasks">
+        <h2 id="tasks">Tasks</h2>
+        <div class="filters">
+          <Choice
+            label="Status"
+            value={status}
+            options={[['', 'any status'], ...STATUSES.map((one) => [one, words(one)] as const)]}
+            onChange={(value) => {
+              choose(value)
+              setPage(1)
+            }}
+          />
+          <Field label="Search" value={text} onInput={setText} placeholder="repository or tag" />
+        </div>
+        <Complaint error={list.error} />
+        <Table
+          label="Table of tasks"
+          columns={[
+            { title: 'Task' },
+            { title: 'Status' },
+            { title: 'Source → destination', class: 'wide' },
+            { title: 'Attempts', class: 'right' },
+            { title: 'Copied', class: 'right' },
+            { title: 'Took', class: 'right' },
+            { title: 'Log' },
+          ]}
+          rows={list.answer?.body}
+          keyOf={(task) => task.id}
+          rowClass={(task) => (task.id === open ? 'open' : '')}
+          empty={q !== '' ? 'no such task' : isActive ? 'no task yet' : 'there was nothing to do'}
+          cells={(task) => [
+            task.id,
+            <Status key="status" status={task.status} />,
+            <TaskName key="name" task={task} />,
+            task.attempts,
+            bytes(task.bytes_copied),
+            task.start_time && task.end_time ? duration(Date.parse(task.end_time) - Date.parse(task.start_time)) : '',
+            <button
+              key="log"
+              type="button"
+              class="plain small"
+              aria-label={`Log of task ${task.id}`}
+              aria-expanded={task.id === open}
+              onClick={() => show(task.id === open ? undefined : task.id)}
+            >
+              Log
+            </button>,
+          ]}
         />
-        <Field label="Search" value={text} onInput={setText} placeholder="repository or tag" />
-      </div>
-      <Complaint error={list.error} />
-      <Table
-        label="Table of tasks"
-        columns={[
-          { title: 'Task' },
-          { title: 'Status' },
-          { title: 'Source → destination', class: 'wide' },
-          { title: 'Attempts', class: 'right' },
-          { title: 'Copied', class: 'right' },
-          { title: 'Took', class: 'right' },
-          { title: 'Log' },
-        ]}
-        rows={list.answer?.body}
-        keyOf={(task) => task.id}
-        rowClass={(task) => (task.id === open ? 'open' : '')}
-        empty={execution.total === 0 ? 'nothing to do' : q === '' ? 'no task yet' : 'no such task'}
-        cells={(task) => [
-          task.id,
-          <Status key="status" status={task.status} />,
-          <TaskName key="name" task={task} />,
-          task.attempts,
-          bytes(task.bytes_copied),
-          task.start_time && task.end_time ? duration(Date.parse(task.end_time) - Date.parse(task.start_time)) : '',
-          <button
-            key="log"
-            type="button"
-            class="plain small"
-            aria-label={`Log of task ${task.id}`}
-            aria-expanded={task.id === open}
-            onClick={() => show(task.id === open ? undefined : task.id)}
-          >
-            Log
-          </button>,
-        ]}
-      />
-      <Pages page={page} size={SIZE} total={list.answer?.total ?? 0} onPage={setPage} />
+        <Pages page={page} size={SIZE} total={list.answer?.total ?? 0} onPage={setPage} />
+      </section>
       <Log key={open ?? 'all'} execution={execution.id} task={open} onClose={() => show(undefined)} />
-    </section>
+    </div>
   )
 }
 

@@ -4,12 +4,12 @@ import { useState } from 'preact/hooks'
 import type { z } from 'zod'
 import type { policyDetail } from '../../../serve/api/schema/definition.ts'
 import type { Execution } from '../../../serve/api/schema/execution.ts'
+import { useEditable } from '../../edit/editable.ts'
 import { clock } from '../../format.ts'
 import { useLive } from '../../live/live.ts'
 import { Button } from '../../parts/button.tsx'
-import { Complaint } from '../../parts/complaint.tsx'
 import { useRead } from '../../parts/data.ts'
-import { Delete, Facts, Head } from '../../parts/detail.tsx'
+import { Absent, Delete, Facts, Head } from '../../parts/detail.tsx'
 import { Switch } from '../../parts/form.tsx'
 import { Plan } from '../../parts/plan.tsx'
 import { useMay } from '../../parts/session.ts'
@@ -33,36 +33,20 @@ export function PolicyScreen({ id }: { readonly id: string }) {
 function One({ id }: { readonly id: string }) {
   const may = useMay()
   const path = `/replication/policies/${encodeURIComponent(id)}`
-  const read = useRead<Detail>(path)
+  const { one, etag, error, again, isEditing, edit, done } = useEditable<Detail>(path)
   const runs = useRead<readonly Execution[]>(
     `/replication/executions?page_size=10&q=${encodeURIComponent(`policy=${encodeURIComponent(id)}`)}`,
   )
-  const [editing, edit] = useState(false)
   const [planning, plan] = useState(0)
   useLive(({ type, data }) => {
-    if (type === 'reset' || type === 'configuration') {
-      read.again()
-      runs.again()
-    }
+    if (type === 'reset') runs.again()
     if (type !== 'execution' || data.policy !== id) return
     if (runs.answer?.body.some((one) => one.id === data.id)) {
       runs.patch((rows) => rows.map((row) => (row.id === data.id ? data : row)))
     } else runs.again()
   })
-  const one = read.answer?.body
-  if (!one) return <Complaint error={read.error} />
-  if (editing) {
-    return (
-      <PolicyWizard
-        before={one}
-        etag={read.answer?.etag}
-        onDone={() => {
-          edit(false)
-          read.again()
-        }}
-      />
-    )
-  }
+  if (!one) return <Absent list="Policies" to="/policies" name={id} error={error} />
+  if (isEditing) return <PolicyWizard before={one} etag={etag} onDone={done} />
   return (
     <>
       <Head
@@ -70,6 +54,7 @@ function One({ id }: { readonly id: string }) {
         to="/policies"
         name={id}
         title={id}
+        window={id}
         more={
           <p class="resource">
             {placeOf(one, 'src')} → {placeOf(one, 'dest')}
@@ -80,13 +65,13 @@ function One({ id }: { readonly id: string }) {
           label="Enabled"
           on={one.enabled}
           not={may('maintainer')}
-          onChange={(on) => tried(() => enable(id, on)).finally(read.again)}
+          onChange={(on) => tried(() => enable(id, on)).finally(again)}
         />
         <Button onClick={() => plan((count) => count + 1)}>Plan</Button>
-        <Button not={may('maintainer')} onClick={() => edit(true)}>
+        <Button not={may('maintainer')} onClick={edit}>
           Change
         </Button>
-        <Delete name={id} path={path} etag={read.answer?.etag} to="/policies" not={may('maintainer')}>
+        <Delete name={id} path={path} etag={etag} to="/policies" not={may('maintainer')}>
           It is removed from {one.file ?? 'its file'}. Its executions stay in the history, and what it has copied stays
           where it is.
         </Delete>

@@ -4,12 +4,10 @@ import { useState } from 'preact/hooks'
 import type { z } from 'zod'
 import type { PingAnswer, registryDetail } from '../../../serve/api/schema/definition.ts'
 import { ask } from '../../api.ts'
+import { useEditable } from '../../edit/editable.ts'
 import { clock } from '../../format.ts'
-import { useLive } from '../../live/live.ts'
 import { Button } from '../../parts/button.tsx'
-import { Complaint } from '../../parts/complaint.tsx'
-import { useRead } from '../../parts/data.ts'
-import { Delete, Facts, Head } from '../../parts/detail.tsx'
+import { Absent, Delete, Facts, Head } from '../../parts/detail.tsx'
 import { useMay } from '../../parts/session.ts'
 import { Status } from '../../parts/status.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -17,6 +15,9 @@ import { tried } from '../../parts/toast.tsx'
 import { Link } from '../../route.tsx'
 import { Steps } from './steps.tsx'
 import { RegistryWizard } from './wizard.tsx'
+
+/** Policies that are named. */
+const MOST_POLICIES = 100
 
 type Detail = z.infer<typeof registryDetail>
 
@@ -27,32 +28,17 @@ export function RegistryScreen({ id }: { readonly id: string }) {
 function One({ id }: { readonly id: string }) {
   const may = useMay()
   const path = `/registries/${encodeURIComponent(id)}`
-  const read = useRead<Detail>(path)
-  const [editing, edit] = useState(false)
+  const { one, etag, error, again, isEditing, edit, done } = useEditable<Detail>(path, 'registry')
   const [ping, setPing] = useState<PingAnswer>()
-  useLive(({ type }) => {
-    if (type === 'reset' || type === 'configuration' || type === 'registry') read.again()
-  })
-  const one = read.answer?.body
-  if (!one) return <Complaint error={read.error} />
-  if (editing) {
-    return (
-      <RegistryWizard
-        before={one}
-        etag={read.answer?.etag}
-        onDone={() => {
-          edit(false)
-          read.again()
-        }}
-      />
-    )
-  }
+  if (!one) return <Absent list="Registries" to="/registries" name={id} error={error} />
+  if (isEditing) return <RegistryWizard before={one} etag={etag} onDone={done} />
   return (
     <>
       <Head
         list="Registries"
         to="/registries"
         name={id}
+        window={id}
         title={
           <>
             {id} <Status status={one.status} />
@@ -64,16 +50,16 @@ function One({ id }: { readonly id: string }) {
           onClick={() =>
             tried(async () => {
               setPing((await ask<PingAnswer>('POST', `${path}/ping`)).body)
-              read.again()
+              again()
             })
           }
         >
           Test
         </Button>
-        <Button not={may('admin')} onClick={() => edit(true)}>
+        <Button not={may('admin')} onClick={edit}>
           Change
         </Button>
-        <Delete name={id} path={path} etag={read.answer?.etag} to="/registries" not={may('admin')}>
+        <Delete name={id} path={path} etag={etag} to="/registries" not={may('admin')}>
           It is removed from {one.file ?? 'its file'}, and its credential from the keychain. Nothing is deleted in the
           registry itself.
         </Delete>
@@ -91,12 +77,15 @@ function One({ id }: { readonly id: string }) {
       {ping ? <Steps ping={ping} /> : null}
       <h2>Used by</h2>
       {one.policies.length === 0 ? <p class="dim">no policy</p> : null}
-      <ul>
-        {one.policies.map((name) => (
+      <ul class="names">
+        {one.policies.slice(0, MOST_POLICIES).map((name) => (
           <li key={name}>
             <Link to={`/policies/${encodeURIComponent(name)}`}>{name}</Link>
           </li>
         ))}
+        {one.policies.length > MOST_POLICIES ? (
+          <li class="dim">and {one.policies.length - MOST_POLICIES} more</li>
+        ) : null}
       </ul>
       <h2>Health</h2>
       <Table

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from 'preact'
 import { Choice, Field, Fold } from '../../../parts/form.tsx'
-import type { PolicyForm } from './form.ts'
+import type { PolicyForm, TextName } from './form.ts'
 
 export interface FieldsProps {
   readonly form: PolicyForm
@@ -12,7 +12,7 @@ export interface FieldsProps {
 }
 
 interface TextProps extends Pick<FieldsProps, 'form' | 'onForm'> {
-  readonly of: keyof PolicyForm
+  readonly of: TextName
   readonly label: string
   readonly placeholder?: string
   readonly hint?: ComponentChildren
@@ -42,7 +42,7 @@ export function Folded({ title, form, of, children }: FoldedProps) {
 
 interface FoldedProps extends Pick<FieldsProps, 'form'> {
   readonly title: string
-  readonly of: readonly (keyof PolicyForm)[]
+  readonly of: readonly TextName[]
   readonly children: ComponentChildren
 }
 

@@ -1,6 +1,6 @@
 /** What the form of a policy asks for, and where that stands in its definition. */
 
-import { type Definition, isMapping, part } from '../../../edit/merge.ts'
+import { type Definition, isMapping, part, same } from '../../../edit/merge.ts'
 import { readTriggers, type TriggerForm, writeTriggers } from './triggers.ts'
 
 /** How a field stands there: a word, a list of words (one stands alone), a number, or one of several, of which the usual one is left out. */
@@ -43,21 +43,22 @@ interface Places {
   readonly namespace: string
 }
 
-/** All as text: what is empty is not written. */
-export type PolicyForm = Readonly<Record<FieldName, string>> & Places & TriggerForm
+/** As text: what is empty is not written. */
+export type PolicyForm = Texts & { readonly triggers: readonly TriggerForm[] }
+type Texts = Readonly<Record<FieldName, string>> & Places
+export type TextName = keyof Texts
 
 export function formOf(definition: Definition): PolicyForm {
   const fields = Object.fromEntries(
     NAMES.map((name) => [name, shown(valueAt(definition, FIELDS[name][0]), FIELDS[name][1])]),
   ) as Record<FieldName, string>
-  return { ...fields, ...placesOf(definition), ...readTriggers(definition.triggers) }
+  return { ...fields, ...placesOf(definition), triggers: readTriggers(definition.triggers) }
 }
 
 /** `before` with what the form says otherwise: whatever it does not ask for, and did not change, stays as it is. */
 export function definitionOf(form: PolicyForm, before: Definition): Definition {
   const was = formOf(before)
-  const hasChanged = (...names: readonly (keyof PolicyForm)[]): boolean =>
-    names.some((name) => form[name] !== was[name])
+  const hasChanged = (...names: readonly TextName[]): boolean => names.some((name) => form[name] !== was[name])
   let now = before
   const set = (path: readonly string[], value: unknown): void => {
     now = placed(now, path, value)
@@ -70,7 +71,7 @@ export function definitionOf(form: PolicyForm, before: Definition): Definition {
     const [path, kind] = FIELDS[name]
     if (path[0] === 'filters' && hasChanged(name)) set(path, written(form[name], kind))
   }
-  if (hasChanged('cron', 'timezone', 'events', 'poll', 'pull')) set(['triggers'], writeTriggers(form, before.triggers))
+  if (!same(form.triggers, was.triggers)) set(['triggers'], writeTriggers(form.triggers))
   for (const name of NAMES) {
     const [path, kind] = FIELDS[name]
     if (path[0] !== 'filters' && name !== 'description' && hasChanged(name)) set(path, written(form[name], kind))

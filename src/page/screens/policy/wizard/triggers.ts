@@ -1,6 +1,9 @@
-/** The triggers that the form asks for, and those that a definition has. */
+/** The triggers of a policy as the form asks for them, each of them. */
 
-import { type Definition, isMapping } from '../../../edit/merge.ts'
+import { type Definition, isMapping, same } from '../../../edit/merge.ts'
+
+export const KINDS = ['schedule', 'event', 'poll', 'pull'] as const
+export type Kind = (typeof KINDS)[number]
 
 export const EVENTS = [
   ['push', 'pushed'],
@@ -10,74 +13,59 @@ export const EVENTS = [
 ] as const
 
 export interface TriggerForm {
-  /** The first schedule. */
-  readonly cron: string
+  /** Undefined: one that the form does not know, which stays as it is. */
+  readonly kind: Kind | undefined
+  /** Times of cron, or how often it polls; kinds of event with commas between them. */
+  readonly value: string
+  /** Of a schedule. */
   readonly timezone: string
-  /** Kinds of event, with commas between them. */
-  readonly events: string
-  readonly poll: string
-  /** `true`, or empty. */
-  readonly pull: string
+  /** As the file has it; undefined for a new one. */
+  readonly before: unknown
 }
 
-const KINDS = ['schedule', 'event', 'poll', 'pull'] as const
-type Kind = (typeof KINDS)[number]
+const VALUES: Readonly<Record<Kind, string>> = { schedule: '0 2 * * *', event: 'push', poll: '5m', pull: 'true' }
 
-export function readTriggers(triggers: unknown): TriggerForm {
-  const first = (kind: Kind): Definition => listOf(triggers).find((one) => kind in one) ?? {}
-  const { event } = first('event')
-  return {
-    cron: String(first('schedule').schedule ?? ''),
-    timezone: String(first('schedule').timezone ?? ''),
-    events: Array.isArray(event) ? event.join(',') : String(event ?? ''),
-    poll: String(first('poll').poll ?? ''),
-    pull: String(first('pull').pull) === 'true' ? 'true' : '',
-  }
+/** One that was added a moment ago. */
+export function newTrigger(kind: Kind): TriggerForm {
+  return { kind, value: VALUES[kind], timezone: '', before: undefined }
 }
 
-/** Each in its place; new ones behind the others. */
-export function writeTriggers(form: TriggerForm, before: unknown): readonly Definition[] | undefined {
-  const left = new Set<Kind>(KINDS)
-  const kept = listOf(before).flatMap((one): readonly Definition[] => {
-    const kind = KINDS.find((each) => each in one)
-    // Only the first of a kind is asked for.
-    if (kind === undefined || !left.delete(kind)) return [one]
-    const now = triggerOf(kind, form)
-    return now === undefined ? [] : [{ ...now, ...without(one, kind) }]
-  })
-  const added = [...left].flatMap((kind): readonly Definition[] => {
-    const now = triggerOf(kind, form)
-    return now ? [now] : []
-  })
-  const all = [...kept, ...added]
+export function readTriggers(triggers: unknown): readonly TriggerForm[] {
+  return Array.isArray(triggers) ? triggers.map(read) : []
+}
+
+/** Each in its place; undefined where none is left. */
+export function writeTriggers(triggers: readonly TriggerForm[]): readonly unknown[] | undefined {
+  const all = triggers.flatMap((one) =>
+    one.before !== undefined && same(one, read(one.before)) ? one.before : written(one),
+  )
   return all.length === 0 ? undefined : all
 }
 
-/** How many schedules there are besides the one that the form asks for. */
-export function moreSchedules(triggers: unknown): number {
-  return Math.max(0, listOf(triggers).filter((one) => 'schedule' in one).length - 1)
-}
-
-function triggerOf(kind: Kind, { cron, timezone, events, poll, pull }: TriggerForm): Definition | undefined {
-  switch (kind) {
-    case 'schedule':
-      if (cron.trim() === '') return undefined
-      return { schedule: cron.trim(), ...(timezone.trim() === '' ? {} : { timezone: timezone.trim() }) }
-    case 'event':
-      return events === '' ? undefined : { event: events.split(',') }
-    case 'poll':
-      return poll.trim() === '' ? undefined : { poll: poll.trim() }
-    case 'pull':
-      return pull === '' ? undefined : { pull: true }
-  }
-}
-
-/** What else such a trigger says. */
-function without(trigger: Definition, kind: Kind): Definition {
-  const { [kind]: _, timezone: __, ...rest } = trigger
+/** What such a trigger says that the form does not ask for. */
+export function restOf({ kind, before }: TriggerForm): Definition {
+  if (kind === undefined || !isMapping(before)) return {}
+  const { [kind]: _, timezone: __, ...rest } = before
   return rest
 }
 
-function listOf(triggers: unknown): readonly Definition[] {
-  return Array.isArray(triggers) ? triggers.filter((one: unknown) => isMapping(one)) : []
+function read(before: unknown): TriggerForm {
+  const none = { kind: undefined, value: '', timezone: '', before }
+  if (!isMapping(before)) return none
+  const kinds = KINDS.filter((one) => one in before)
+  const [kind] = kinds
+  if (kind === undefined || kinds.length > 1) return none
+  const value = before[kind]
+  const text = Array.isArray(value) ? value.join(',') : String(value)
+  return { kind, value: text, timezone: kind === 'schedule' ? String(before.timezone ?? '') : '', before }
+}
+
+/** One that says nothing is removed. */
+function written(one: TriggerForm): readonly Definition[] {
+  const { kind, timezone } = one
+  const value = one.value.trim()
+  if (kind === undefined || value === '') return []
+  const zone = kind === 'schedule' && timezone.trim() !== '' ? { timezone: timezone.trim() } : {}
+  const said = kind === 'event' ? value.split(',') : kind === 'pull' ? value === 'true' : value
+  return [{ [kind]: said, ...zone, ...restOf(one) }]
 }

@@ -10,10 +10,11 @@ import type { Definition } from '../../../edit/merge.ts'
 import { Stale } from '../../../edit/stale.tsx'
 import { Button } from '../../../parts/button.tsx'
 import { useAll } from '../../../parts/data.ts'
+import { Crumbs } from '../../../parts/detail.tsx'
 import { Field } from '../../../parts/form.tsx'
 import { Plan } from '../../../parts/plan.tsx'
 import { say } from '../../../parts/toast.tsx'
-import { Link } from '../../../route.tsx'
+import { Link, useTitle } from '../../../route.tsx'
 import type { Detail } from '../policy.tsx'
 import { definitionOf, formOf, type PolicyForm } from './form.ts'
 import { From } from './from.tsx'
@@ -30,6 +31,8 @@ interface WizardProps {
 const POLICIES = '/replication/policies'
 
 export function PolicyWizard({ before, etag, onDone }: WizardProps) {
+  const title = before ? `Change ${before.name}` : 'New policy'
+  useTitle(title)
   const registries = useAll<Registry>('/registries')
   const path = before && `${POLICIES}/${encodeURIComponent(before.name)}`
   const base = useBase(path, before?.definition ?? {}, etag)
@@ -68,13 +71,12 @@ export function PolicyWizard({ before, etag, onDone }: WizardProps) {
     },
     registries: all.map((one) => [one.name, `${one.name} (${one.registry_type})`] as const),
   }
+  const not = name.trim() === '' ? 'it needs a name' : base.theirs ? 'somebody else has changed it' : undefined
   const several = Array.isArray(definition.destination) ? definition.destination : undefined
   return (
     <>
-      <p class="crumbs">
-        <Link to="/policies">Policies</Link> / {before ? before.name : 'new'}
-      </p>
-      <h1>{before ? `Change ${before.name}` : 'New policy'}</h1>
+      <Crumbs list="Policies" to="/policies" name={before ? before.name : 'new'} />
+      <h1>{title}</h1>
       {all.length === 0 && registries.rows ? (
         <p class="hint">
           There is no registry yet: <Link to="/registries/new">add one</Link> first.
@@ -85,19 +87,15 @@ export function PolicyWizard({ before, etag, onDone }: WizardProps) {
           {before ? null : <Field label="Name" value={name} onInput={setName} required placeholder="mirror" />}
           <From {...fields} />
           <To {...fields} several={several} />
-          <When {...fields} triggers={definition.triggers} next={isCurrent ? draft?.next_runs : undefined} />
+          <When {...fields} next={isCurrent ? draft?.next_runs : undefined} />
           <NotSaved error={refusal ?? wrong} />
           <Stale base={base} mine={definition} onDefinition={(now: Definition) => setForm(formOf(now))} />
           <div class="actions">
             <Button onClick={() => onDone(before ? before.name : '')}>Cancel</Button>
-            <Button
-              submits
-              kind="primary"
-              not={name.trim() === '' ? 'it needs a name' : base.theirs ? 'somebody else has changed it' : undefined}
-              onClick={save}
-            >
+            <Button submits kind="primary" not={not} onClick={save}>
               Save
             </Button>
+            {not ? <span class="dim">{not}</span> : null}
           </div>
         </form>
         <aside>
