@@ -335,13 +335,10 @@ function left(name: string, failure: unknown): string {
 }
 
 function noKeychain(name: string): never {
+  const variable = name.toUpperCase().replace(/[^A-Z0-9]/g, '_')
   throw new ApiError(409, 'no_keychain', 'this machine has no keychain for the credential: nothing was written', {
-    hint: `set REPLICATE_${variableOf(name)}_PASSWORD where the daemon runs, or write \`password: \${VARIABLE}\` or \`password_file\``,
+    hint: `set REPLICATE_${variable}_PASSWORD where the daemon runs, or write \`password: \${VARIABLE}\` or \`password_file\``,
   })
-}
-
-function variableOf(name: string): string {
-  return name.toUpperCase().replace(/[^A-Z0-9]/g, '_')
 }
 
 function named({ registries }: Configuration, name: string): Registry {
