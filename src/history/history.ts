@@ -8,6 +8,7 @@ import { type BroughtTags, createBroughtTags } from './brought.ts'
 import { type ChartImageRecords, createChartImageRecords } from './chart-images.ts'
 import { type ContentNames, createContentNames } from './content-names.ts'
 import { createDaemonRecords, type DaemonRecords } from './daemon.ts'
+import { createCheckpoints } from './database/checkpoint.ts'
 import { openDatabase } from './database/database.ts'
 import { migrate } from './database/migrations.ts'
 import { createErrorText } from './database/recorded-error.ts'
@@ -126,6 +127,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
   const { isAlive = isProcessAlive } = options
   const locks = createLocks(database, now, me, isAlive)
   const logs = createLogs(database, redact)
+  const checkpoints = createCheckpoints(database)
   const listing = createExecutionListing(database, locks)
   return {
     file: database.file,
@@ -147,7 +149,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
       },
       release(execution) {
         locks.release(execution)
-        database.checkpoint()
+        checkpoints.soon()
       },
     },
     uploads: createUploads(database, locks, now),
@@ -175,7 +177,7 @@ export async function openHistory(directory: string, options: HistoryOptions = {
       } catch {
         // An earlier write has already reported why the history fails; these lines are lost, too.
       }
-      database.checkpoint()
+      checkpoints.end()
       database.close()
     },
   }

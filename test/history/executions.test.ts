@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { HistoryError } from '../../src/core/errors.ts'
 import { EXECUTION_MOVES, type ExecutionStatus } from '../../src/core/states.ts'
-import { begin, copies, open } from './setup.ts'
+import { openHistory } from '../../src/history/history.ts'
+import { begin, copies, open, temporaryDirectory } from './setup.ts'
 
 /** The shortest way to each state. */
 const WAYS: Readonly<Record<ExecutionStatus, readonly ExecutionStatus[]>> = {
@@ -176,4 +179,16 @@ test.each([
   const history = await open()
   expect(() => history.executions.resolveId(name)).toThrow(HistoryError)
   expect(() => history.executions.resolveId(name)).toThrow(message)
+})
+
+test('does not wait for the disk at the end of each run, and has moved all to it when it is closed', async () => {
+  const directory = temporaryDirectory()
+  const history = await openHistory(directory)
+  const onDisk = (): Buffer => readFileSync(join(directory, 'history.db'))
+  history.locks.release(begin(history))
+  const before = onDisk()
+  for (let run = 0; run < 5; run += 1) history.locks.release(begin(history, `policy ${run}`))
+  expect(onDisk().equals(before)).toBe(true)
+  history.close()
+  expect(onDisk().includes('policy 4')).toBe(true)
 })

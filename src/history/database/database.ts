@@ -24,8 +24,8 @@ export interface Database {
   copyTo(path: string): void
   /** Another one after each write, of whichever process. */
   version(): string
-  /** Moves the log of recent writes into the file itself, as far as other processes allow. */
-  checkpoint(): void
+  /** Moves the log of recent writes into the file itself, as far as other processes allow. `all` waits a moment for those that read. */
+  checkpoint(what: 'all' | 'what is free'): void
   close(): void
 }
 
@@ -142,11 +142,11 @@ function wrap(native: Sqlite.Database, Native: typeof Sqlite, file: string, read
         const row = prepared<{ version: string }>(VERSION).get({})
         return row?.version ?? ''
       }),
-    checkpoint: () => {
+    checkpoint: (what) => {
       if (readonly) return
       try {
         native.pragma('busy_timeout = 1000')
-        native.pragma('wal_checkpoint(FULL)')
+        native.pragma(`wal_checkpoint(${what === 'all' ? 'FULL' : 'PASSIVE'})`)
       } catch {
         // Nothing is lost: the log stays beside the file, and the next process moves it.
       } finally {
