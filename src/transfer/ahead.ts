@@ -11,7 +11,7 @@ import type { BlobHash } from './stream.ts'
 export type OpenSource = (offset: number, signal: AbortSignal) => Promise<Bytes>
 
 /** How far the destination stays behind where this process has all it can do, in bytes. */
-const LAG = 64 * 1024 * 1024
+const LAG = 512 * 1024 * 1024
 /** How long it then waits each time, in milliseconds. */
 const PAUSE = 10
 

@@ -30,3 +30,21 @@ export class Buffers {
     if (this.#taken === 0) this.#free.length = 0
   }
 }
+
+/** How much of a file is read at once, in bytes. */
+const READ = 256 * 1024
+/** How many pieces are kept for that. */
+const FREE_READS = 16
+
+/** Memory that parts of files are read into, used again for the same reason. */
+export class Reads {
+  readonly #free: Buffer[] = []
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(READ)
+  }
+
+  give(buffer: Buffer, reusable: boolean): void {
+    if (reusable && this.#free.length < FREE_READS) this.#free.push(buffer)
+  }
+}

@@ -3,7 +3,7 @@
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Held } from '../../../core/held.ts'
-import { Buffers, PIECE } from './buffers.ts'
+import { Buffers, PIECE, Reads } from './buffers.ts'
 import { Room } from './room.ts'
 
 export interface Spool {
@@ -37,6 +37,7 @@ interface Shared {
   readonly disk: Room
   /** Those whose bytes can be had elsewhere, the first of them first. */
   readonly settled: Set<Spool>
+  readonly reads: Reads
   newFile(): Promise<FileHandle>
 }
 
@@ -49,6 +50,7 @@ export function createSpools(directory: string, limits: SpoolLimits): Spools {
     buffers: new Buffers(limits.memory),
     disk: new Room(limits.disk),
     settled: new Set(),
+    reads: new Reads(),
     async newFile() {
       ready ??= rm(directory, { recursive: true, force: true }).then(() =>
         mkdir(directory, { recursive: true, mode: 0o700 }),
@@ -172,10 +174,16 @@ class BlobSpool implements Spool {
     if (batch && at < batch.at + batch.filled) return this.#held(batch, at - batch.at, most)
     // What is still in memory is not in the file.
     const next = this.#batches.find((one) => one.at > at)
-    const buffer = Buffer.allocUnsafe(next ? Math.min(most, next.at - at) : most)
-    const file = await this.#file
-    const { bytesRead = 0 } = (await file?.read(buffer, 0, buffer.byteLength, at)) ?? {}
-    return { bytes: buffer.subarray(0, bytesRead), release: () => {} }
+    const { reads } = this.#shared
+    const buffer = reads.take()
+    try {
+      const length = Math.min(most, buffer.byteLength, next ? next.at - at : most)
+      const { bytesRead = 0 } = (await (await this.#file)?.read(buffer, 0, length, at)) ?? {}
+      return { bytes: buffer.subarray(0, bytesRead), release: (reusable) => reads.give(buffer, reusable) }
+    } catch (error) {
+      reads.give(buffer, false)
+      throw error
+    }
   }
 
   #held(batch: Batch, from: number, most: number): Held {
