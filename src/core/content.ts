@@ -42,6 +42,16 @@ export interface ContentSource {
   tags(ctx: Context): AsyncIterable<string>
   /** What refers to `subject`, by every convention the source knows, not recursive. A manifest on several tags comes once for each. */
   referrers?(subject: Descriptor, ctx: Context): AsyncIterable<Referrer>
+  /** What a list of all tags has told, for other processes that have not read it. */
+  readonly hanging?: HangingTags
+}
+
+/** Tags that hang on digests, such as signatures. */
+export interface HangingTags {
+  /** Undefined until all tags were listed; null where more than `most` hang. */
+  listed(most: number): readonly string[] | null | undefined
+  /** No other tag hangs on a digest: none is asked for by name. */
+  learn(tags: readonly string[]): void
 }
 
 /** What is remembered of a blob that is being written, so that another process can resume it. Its methods do not throw. */

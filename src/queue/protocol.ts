@@ -65,6 +65,8 @@ export const jobData = z.object({
   format: z.literal(FORMAT),
   /** Tasks of one group copy one artifact to several destinations: they begin together, and read it once. */
   groups: z.array(z.array(givenTask).min(1)).min(1),
+  /** By repository of the source, where its coordinator has listed it: which tags hang on digests. Null: more than are told here. */
+  hanging: z.record(z.string(), z.array(z.string()).nullable()).optional(),
 })
 
 export type JobData = z.infer<typeof jobData>

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { gatedSource } from '../e2e/gate.ts'
+import { policyBetween } from '../e2e/harness.ts'
 import { until } from '../e2e/program.ts'
 import { image } from '../support/images.ts'
 import { hasRedis } from '../support/redis.ts'
@@ -36,6 +37,24 @@ workers: { queue: "${queue.url}" }
     for (const to of [east, west, north]) {
       for (const at of images.keys()) expect(to.repository(`app-${at % 3}`).tags.has(`v${at}`)).toBe(true)
     }
+  })
+
+  test('workers do not ask for signatures that the list of tags does not have', async () => {
+    const [queue, from, to, other] = [await redis(), await registry(), await registry(), await registry()]
+    const signed = image({ seed: 'signed' })
+    from.add('app', signed, 'v0')
+    from.add('app', image({ seed: 'signature' }), `${signed.digest.replace(':', '-')}.sig`)
+    for (let at = 1; at < 40; at += 1) from.add('app', image({ seed: `image ${at}` }), `v${at}`)
+    const yaml = (destination: string): string =>
+      `${policyBetween(from.url, destination)}\nworkers: { queue: "${queue.url}" }\n`
+    const asked = (): number => from.requests.filter(({ path }) => path.includes('/manifests/sha256-')).length
+    const plain = await place().run(yaml(other.url))
+    const without = asked()
+    for (const name of ['one', 'two', 'three']) await worker(yaml(to.url), { name })
+    const { execution } = await place().run(yaml(to.url), { workers: true })
+    expect([plain.execution.succeed, execution.succeed]).toEqual([40, 40])
+    expect(asked()).toBe(2 * without)
+    expect(to.repository('mirror/app').tags.size).toBe(41)
   })
 
   test('what waits behind a task that takes long is done by another worker', async () => {

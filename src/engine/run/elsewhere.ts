@@ -1,5 +1,6 @@
 /** Tasks that other machines do: what the transfer stage needs of whatever gives them away. */
 
+import type { HangingTags } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { Registry } from '../../core/registry.ts'
@@ -18,6 +19,8 @@ export interface ElsewhereRun {
   readonly bandwidth?: number | undefined
   readonly thorough?: boolean | undefined
   readonly names?: ContentNames | undefined
+  /** What a list has told of a repository of the source. */
+  readonly hanging: (repository: string) => HangingTags | undefined
   /** What this process does itself: tasks of which a side is a local path. */
   readonly local: RunTask
 }

@@ -305,8 +305,9 @@ async function beginElsewhere(
   if (audience) return undefined
   const destinations = [...destinationsOf(request).values()].map(({ registry }) => registry)
   const { names } = request.history
-  const about = { execution: id, policy, source: source.registry, destinations, bandwidth, thorough, names, local }
-  return elsewhere?.begin({ ...about, concurrency: slots ? undefined : concurrency }, ctx)
+  const hanging = (repository: string) => source.adapter.repository(repository).hanging
+  const about = { execution: id, policy, source: source.registry, destinations, bandwidth, thorough, names, hanging }
+  return elsewhere?.begin({ ...about, local, concurrency: slots ? undefined : concurrency }, ctx)
 }
 
 async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Promise<void> {

@@ -11,7 +11,9 @@ import { describeBlob, writeManifestBytes } from './manifest.ts'
 import { addToFallback, dropFromFallback, referrersIn, type Subjects } from './referrers.ts'
 
 /** A repository of a layout supports every optional method but these. */
-export type LayoutStore = Required<Omit<ContentStore, 'deletes' | 'discardBlob' | 'nameOf' | 'beside' | 'sizeOfBlob'>>
+export type LayoutStore = Required<
+  Omit<ContentStore, 'deletes' | 'discardBlob' | 'nameOf' | 'beside' | 'sizeOfBlob' | 'hanging'>
+>
 
 /** A layout as one connection uses it, and what it remembers of the manifests. */
 export interface Opened {

@@ -52,6 +52,25 @@ export class Attachments {
     return [...new Set([...listed, ...USUAL_SUFFIXES.map((suffix) => `${tag}.${suffix}`), tag])]
   }
 
+  /** Undefined where nobody has listed all tags for their own sake; null where more than `most` hang. */
+  listed(most: number): readonly string[] | null | undefined {
+    if (!this.#known || this.#listing) return undefined
+    const all: string[] = []
+    for (const tags of this.#known.values()) {
+      all.push(...tags)
+      if (all.length > most) return null
+    }
+    return all
+  }
+
+  /** Another process has listed all tags: these of them hang on digests. */
+  learn(tags: readonly string[]): void {
+    if (this.#known) return
+    const found = new Map<Digest, Set<string>>()
+    for (const tag of tags) enter(found, tag)
+    this.#known = found
+  }
+
   written(tag: string): void {
     if (this.#known) enter(this.#known, tag)
   }

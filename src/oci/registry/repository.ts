@@ -94,6 +94,7 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
       return isThere
     },
     referrers: (subject, ctx) => referrersOf(referrers, subject, ctx),
+    hanging: { listed: (most) => attachments.listed(most), learn: (tags) => attachments.learn(tags) },
     async writeBlob(blob, open, ctx, checkpoint) {
       const session = take(blob.digest)
       await uploadBlob(upload, blob, open, { session, checkpoint }, ctx)

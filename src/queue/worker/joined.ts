@@ -13,8 +13,17 @@ import type { ImageTools } from '../../engine/images/tools.ts'
 import { createRunner, type Done, type RunTask } from '../../engine/run/runner.ts'
 import { toWire } from '../errors.ts'
 import { atMost } from '../patience.ts'
-import { FORMAT, type GivenTask, type JobEnd, jobData, type RunRecord, type TaskEnd } from '../protocol.ts'
+import {
+  FORMAT,
+  type GivenTask,
+  type JobData,
+  type JobEnd,
+  jobData,
+  type RunRecord,
+  type TaskEnd,
+} from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
+import { createLearn } from './hanging.ts'
 import { LOCK, RENEW, STALLED_CHECK, watchLocks } from './locks.ts'
 import { Places } from './places.ts'
 import { createReporter, type Report, type TaskReport } from './reporter.ts'
@@ -82,6 +91,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const reporter = createReporter(client, names.told, name)
   /** What manifests were called, by their digests. */
   const named = new Map<string, ContentName>()
+  const learn = createLearn((repository) => source.adapter.repository(repository))
   const runTask: RunTask = createRunner({
     policy: first.policy,
     source,
@@ -99,16 +109,15 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     if (leaving) return giveJobBack(job, token)
     const id = String(job.id)
     const parsed = jobData.safeParse(job.data)
-    const groups = parsed.data?.groups ?? []
+    const { groups = [], hanging } = parsed.data ?? {}
     const size = groups.flat().length
-    const held: Held = { lost: new AbortController(), size, left: size }
+    const held: Held = { lost: new AbortController(), again: job.attemptsStarted > 1, hanging, size, left: size }
     jobs.set(id, held)
     watched.begin(job, token)
     const report = reporter.begin(id, token, `${keys.prefix}:${names.queue}:${id}:lock`)
     const timer = setInterval(() => gate.closed || places.withdraw(held), GIVE_BACK_AFTER)
     try {
-      const again = job.attemptsStarted > 1
-      const all = groups.map((group) => runGroup(group, held, again, report))
+      const all = groups.map((group) => runGroup(group, held, report))
       // Those that wait for places are counted now.
       takeJobs()
       await Promise.all(all)
@@ -125,7 +134,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     }
   }
 
-  async function runGroup(group: readonly GivenTask[], held: Held, again: boolean, report: Report): Promise<void> {
+  async function runGroup(group: readonly GivenTask[], held: Held, report: Report): Promise<void> {
     const all = group.map((given) => {
       const done: Done = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
       return { given, done, told: report.task(given.id, done) }
@@ -138,7 +147,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     await Promise.all(
       all.map(async ({ given: { task, again: tried }, done, told }) => {
         try {
-          await runOne(task, done, again || tried, held, told)
+          await runOne(task, done, tried, held, told)
         } finally {
           held.left -= 1
           places.leave()
@@ -149,13 +158,14 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   }
 
   /** Tells how the task has ended, but for one that another worker gets. */
-  async function runOne(task: TaskSpec, done: Done, again: boolean, held: Held, told: TaskReport): Promise<void> {
-    const { lost } = held
+  async function runOne(task: TaskSpec, done: Done, tried: boolean, held: Held, told: TaskReport): Promise<void> {
+    const { lost, again, hanging } = held
     const signal = AbortSignal.any([stop.signal, giveBack.signal, lost.signal])
     const ctx = { ...tools.guarded({ signal, emit: told.emit }), gate }
     const error = await failureOf(async () => {
       await gate.pass(signal)
-      await runTask(task, done, ctx, again)
+      await learn(hanging, ctx)
+      await runTask(task, done, ctx, again || tried)
     })
     if (giveBack.signal.aborted || lost.signal.aborted) return
     tools.ended(`${task.destination.repository}:${task.destination.tag ?? task.digest ?? ''}`, error?.message)
@@ -270,6 +280,9 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
 interface Held {
   /** Aborted where its lock is lost. */
   readonly lost: AbortController
+  /** Another worker had it before. */
+  readonly again: boolean
+  readonly hanging: JobData['hanging']
   readonly size: number
   /** How many of its tasks have not ended. */
   left: number
