@@ -21,8 +21,8 @@ const PAYLOAD = z.looseObject({
 const ACTIONS: Readonly<Record<string, RegistryEvent['action']>> = { created: 'push', deleted: 'delete' }
 
 export function parseEvents({ headers, body }: Delivery): readonly RegistryEvent[] {
-  // A hook may be set to tell of everything that happens.
-  if ((headers['x-gitea-event'] ?? 'package') !== 'package') return []
+  // A hook may be set to tell of everything that happens. Forgejo leaves the first of these empty.
+  if ((headers['x-gitea-event'] || headers['x-gitea-event-type'] || 'package') !== 'package') return []
   const parsed = PAYLOAD.safeParse(body)
   if (!parsed.success) throw malformedDelivery('Gitea', parsed.error)
   const { action: name, package: told } = parsed.data

@@ -13,7 +13,7 @@ export const gitea: AdapterType = {
   depth: { min: 2 },
   listing: 'the catalogue and tag lists, then one HEAD a tag: the API of packages does not tell what a tag points at',
   credentials: ['anonymous', 'basic', 'token'],
-  checked: 'Gitea 1.26, and a fake',
+  checked: 'Gitea 1.26, Forgejo 10 in development, and a fake',
   quirks: [
     'The password is an access token with read:package, to push or delete write:package; the user name does not matter. A missing organization is created with write:organization.',
     'The first part of a name is a user or an organization.',

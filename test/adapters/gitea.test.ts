@@ -73,6 +73,15 @@ const specimen: AdapterSpecimen = {
     },
     { delivery: { headers, body: { ...body, package: { ...body.package, type: 'npm' } } }, events: [] },
     { delivery: { headers: { 'x-gitea-event': 'push' }, body: { ref: 'refs/heads/main' } }, events: [] },
+    // As Forgejo sends them.
+    {
+      delivery: { headers: { ...headers, 'x-gitea-event': '', 'x-gitea-event-type': 'package' }, body },
+      events: [pushed],
+    },
+    {
+      delivery: { headers: { 'x-gitea-event': '', 'x-gitea-event-type': 'push' }, body: { ref: 'refs/heads/main' } },
+      events: [],
+    },
   ],
 }
 

@@ -5,11 +5,11 @@ import { describeAdapter } from '../contract/adapter/suite.ts'
 import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
-import { CLOUDFLARE, IBM, NEXUS, ORACLE, type PlainFake, type PlainVendor, PULP, startPlain } from '../fakes/plain.ts'
+import { CLOUDFLARE, IBM, NEXUS, ORACLE, type PlainFake, type PlainVendor, startPlain } from '../fakes/plain.ts'
 import { image, index } from '../support/images.ts'
 import { startMemoryRegistry } from '../support/memory-registry.ts'
 
-const VENDORS = [NEXUS, PULP, IBM, ORACLE, CLOUDFLARE] as const
+const VENDORS = [NEXUS, IBM, ORACLE, CLOUDFLARE] as const
 
 for (const vendor of VENDORS) {
   describeAdapter(vendor.identity, () => startPlain(vendor), {
@@ -51,12 +51,6 @@ test.each([
   const { endpoint, ctx } = await connect(it)
   const refused = { status: 403, hint: expect.stringMatching(words) }
   await expect(push(endpoint, repository, 'v1', image(), ctx)).rejects.toMatchObject(refused)
-})
-
-test('what Pulp mirrors by itself takes no push', async () => {
-  const it = await started(PULP)
-  const { endpoint, ctx } = await connect(it)
-  await expect(push(endpoint, 'mirrored/app', 'v1', image(), ctx)).rejects.toThrow(/unsupported/)
 })
 
 test('a tag of Nexus that may not be moved keeps what it has', async () => {

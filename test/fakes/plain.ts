@@ -65,7 +65,6 @@ export async function startPlain({
   }
 }
 
-const isPush = ({ method, url }: Call): boolean => method === 'POST' && url.pathname.includes('/blobs/uploads/')
 const nameIn = ({ url }: Call): string =>
   /^\/v2\/(.+?)\/(blobs|manifests|tags|referrers)\//.exec(url.pathname)?.[1] ?? ''
 
@@ -88,20 +87,6 @@ export const NEXUS: PlainVendor = {
     const [, name = '', tag = ''] = /^\/v2\/(frozen\/.+)\/manifests\/([^:]+)$/.exec(url.pathname) ?? []
     if (method === 'PUT' && repositories.get(name)?.tags.has(tag)) {
       throw new Refusal(400, 'UNKNOWN', 'Repository does not allow updating assets: hosted')
-    }
-  },
-}
-
-export const PULP: PlainVendor = {
-  identity: 'pulp',
-  user: 'admin',
-  password: 'correct-horse',
-  namespace: 'contract',
-  options: { referrers: false },
-  // A distribution of what Pulp mirrors by itself.
-  refuse(call) {
-    if (isPush(call) && nameIn(call).startsWith('mirrored/')) {
-      throw new Refusal(405, 'UNSUPPORTED', 'The operation is unsupported.')
     }
   },
 }

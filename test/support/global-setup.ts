@@ -10,6 +10,7 @@ import { buildIfStale } from './fresh-build.ts'
 import { hasGitea } from './gitea.ts'
 import { missingHarbor } from './harbor.ts'
 import { missingMoto } from './moto.ts'
+import { hasPulp } from './pulp.ts'
 import { missingRedis } from './redis.ts'
 import { missingSchemathesis } from './schemathesis.ts'
 import { missingPrograms } from './secret-service.ts'
@@ -39,7 +40,7 @@ export function setup(): void {
     ...clients.needed,
   ]
   // What no test needs to have.
-  const others = [...clients.others, ...(hasGitea() ? [] : ['gitea'])]
+  const others = [...clients.others, ...(hasGitea() ? [] : ['gitea']), ...(hasPulp() ? [] : ['pulp'])]
   for (const name of [...missing, ...others]) process.stderr.write(`skipped: ${name} is not installed\n`)
   if (missing.length > 0 && process.env.REPLICATE_TEST_REQUIRE_SERVERS === '1') {
     throw new Error(`REPLICATE_TEST_REQUIRE_SERVERS=1, and these servers are not installed: ${missing.join(', ')}`)
