@@ -73,9 +73,14 @@ export class ManifestMemory {
     tag: string | undefined,
     ctx: Context,
   ): Promise<Manifest> {
+    return this.give(repository, digest) ?? readTagged(store, digest, tag, ctx)
+  }
+
+  /** The manifest, where it is in memory and has no more than `most` bytes. It leaves the memory. */
+  give(repository: string, digest: string, most = Number.POSITIVE_INFINITY): Manifest | undefined {
     const key = `${repository}@${digest}`
     const kept = this.#manifests.get(key)
-    if (!kept) return readTagged(store, digest, tag, ctx)
+    if (!kept || kept.bytes.byteLength > most) return undefined
     this.#manifests.delete(key)
     this.#bytes -= kept.bytes.byteLength + OVERHEAD
     return kept

@@ -56,6 +56,8 @@ const givenTask = z.object({
   task: z.custom<TaskSpec>((value) => typeof value === 'object' && value !== null && 'destination' in value),
   /** Another attempt may have sent some of it. */
   again: z.boolean(),
+  /** As the plan has read it: a worker need not. */
+  manifest: z.object({ type: z.string(), base64: z.string() }).optional(),
 })
 
 export type GivenTask = z.infer<typeof givenTask>

@@ -5,6 +5,7 @@ import type { Context } from '../../core/context.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { Registry } from '../../core/registry.ts'
 import type { ContentNames } from '../../history/content-names.ts'
+import type { ManifestMemory } from '../endpoint.ts'
 import type { RunTask } from './runner.ts'
 
 /** The tasks of one run. */
@@ -19,6 +20,8 @@ export interface ElsewhereRun {
   readonly bandwidth?: number | undefined
   readonly thorough?: boolean | undefined
   readonly names?: ContentNames | undefined
+  /** Manifests that the plan has read: machines that get them need not read them again, which a registry may count as a pull. */
+  readonly memory: ManifestMemory
   /** What a list has told of a repository of the source. */
   readonly hanging: (repository: string) => HangingTags | undefined
   /** What this process does itself: tasks of which a side is a local path. */

@@ -260,7 +260,7 @@ async function transfer(
   const { names } = history
   const { images } = request
   const local = createRunner({ policy, source, images, destinations, state, memory, names, thorough, leftovers })
-  const elsewhere = await beginElsewhere(request, run, local)
+  const elsewhere = await beginElsewhere(request, run, memory, local)
   const lanes = destinations.size
   const here = Math.max(32, concurrency * 2)
   try {
@@ -299,6 +299,7 @@ async function transfer(
 async function beginElsewhere(
   request: ExecuteRequest,
   { id, ctx }: Running,
+  memory: ManifestMemory,
   local: RunTask,
 ): Promise<TasksElsewhere | undefined> {
   const { elsewhere, policy, source, slots, concurrency, bandwidth, thorough, audience } = request
@@ -306,7 +307,17 @@ async function beginElsewhere(
   const destinations = [...destinationsOf(request).values()].map(({ registry }) => registry)
   const { names } = request.history
   const hanging = (repository: string) => source.adapter.repository(repository).hanging
-  const about = { execution: id, policy, source: source.registry, destinations, bandwidth, thorough, names, hanging }
+  const about = {
+    execution: id,
+    policy,
+    source: source.registry,
+    destinations,
+    bandwidth,
+    thorough,
+    names,
+    memory,
+    hanging,
+  }
   return elsewhere?.begin({ ...about, local, concurrency: slots ? undefined : concurrency }, ctx)
 }
 

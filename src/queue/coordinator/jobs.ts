@@ -2,12 +2,11 @@
 
 import type { Queue } from 'bullmq'
 import { abortReason } from '../../core/cancel.ts'
-import type { HangingTags } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import { NetworkError, QueueError } from '../../core/errors.ts'
-import type { Location } from '../../core/plan.ts'
 import { plural } from '../../core/plural.ts'
-import { type Batch, FORMAT, type JobData, type JobEnd, jobEnd } from '../protocol.ts'
+import { type Batch, type JobData, type JobEnd, jobEnd } from '../protocol.ts'
+import { dataOf, type Plan } from './data.ts'
 import type { Given, GivenEnd } from './given.ts'
 import type { Roster } from './roster.ts'
 import { repositoryOf, Waiting } from './waiting.ts'
@@ -33,8 +32,7 @@ export interface JobsOptions {
   readonly queue: Queue<JobData>
   readonly roster: Roster
   readonly ctx: Context
-  /** What is known of the tags of a source's repository. */
-  readonly hanging: (source: Location) => HangingTags | undefined
+  readonly plan: Plan
   readonly tell: (level: 'warning', text: string) => void
 }
 
@@ -45,8 +43,6 @@ const KEPT_ENDS = { age: 3600, count: 100 } as const
 /** Tasks of one job. What is no larger costs no idleness where tasks take long: a worker gives back what it has not begun. */
 const MOST_TASKS = 32
 const FEW_TASKS = 4
-/** Tags that hang on digests of one repository. Beyond that a worker lists them itself. */
-const MOST_HANGING = 100
 /** A job that took no longer, in milliseconds, may be followed by a larger one. */
 const SHORT = 1000
 /** Short tasks that workers have or will find at once, for each that they do at once: one that runs, and some that are ready. */
@@ -72,7 +68,7 @@ interface Out {
   onBatch: () => void
 }
 
-export function createJobs({ queue, roster, ctx, hanging, tell }: JobsOptions): Jobs {
+export function createJobs({ queue, roster, ctx, plan, tell }: JobsOptions): Jobs {
   const waiting = new Waiting<Given>()
   const out = new Map<string, Out>()
   /** By repository. */
@@ -113,25 +109,9 @@ export function createJobs({ queue, roster, ctx, hanging, tell }: JobsOptions): 
       if (jobOf.size + size > ahead && isReady()) break
       const groups = waiting.take({ most: size, mixed: size > FEW_TASKS }, (repository) => busy.get(repository) ?? 0)
       made.push(begin(groups.flat()))
-      data.push({
-        format: FORMAT,
-        groups: groups.map((group) => group.map(({ id, task, again }) => ({ id, task, again }))),
-        hanging: listed(groups.flat()),
-      })
+      data.push(dataOf(groups, plan))
     }
     if (made.length > 0) void add(made, data)
-  }
-
-  /** By repository. */
-  function listed(tasks: readonly Given[]): NonNullable<JobData['hanging']> {
-    const found: NonNullable<JobData['hanging']> = {}
-    for (const { task } of tasks) {
-      const { repository } = task.source
-      if (repository in found) continue
-      const tags = hanging(task.source)?.listed(MOST_HANGING)
-      if (tags !== undefined) found[repository] = tags && [...tags]
-    }
-    return found
   }
 
   function begin(tasks: readonly Given[]): Out {

@@ -6,7 +6,6 @@ import { Queue, QueueEvents } from 'bullmq'
 import { abortReason } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import { CredentialError, describeError } from '../../core/errors.ts'
-import type { Location } from '../../core/plan.ts'
 import type { Elsewhere, ElsewhereRun, TasksElsewhere } from '../../engine/run/elsewhere.ts'
 import { Slots } from '../../transfer/slots.ts'
 import { watchContact } from '../contact.ts'
@@ -60,8 +59,6 @@ async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context
   const events = new QueueEvents(names.queue, { ...options, lastEventId: '0-0', blockingTimeout: 2000 })
   queue.on('error', () => {})
   events.on('error', () => {})
-  const hanging = ({ registry, repository }: Location) =>
-    registry === run.source.name ? run.hanging(repository) : undefined
   const roster = watchWorkers({
     server,
     run: id,
@@ -69,7 +66,7 @@ async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context
     isWaiting: () => !jobs.isEmpty && !ctx.signal.aborted,
     onHopeless: (error) => jobs.fail(error, 'all'),
   })
-  const jobs = createJobs({ queue, roster, ctx, tell, hanging })
+  const jobs = createJobs({ queue, roster, ctx, tell, plan: run })
   const told = listenToTold(server.another(), names.told, jobs.hear)
 
   events.on('active', ({ jobId }) => jobs.active(jobId))

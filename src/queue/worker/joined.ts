@@ -6,7 +6,7 @@ import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { CancelledError } from '../../core/errors.ts'
 import { createGate, type Grace } from '../../core/gate.ts'
-import type { TaskSpec } from '../../core/plan.ts'
+import { manifestOf } from '../../core/manifest.ts'
 import type { Policy } from '../../core/policy.ts'
 import { type Endpoint, ManifestMemory, type Route } from '../../engine/endpoint.ts'
 import type { ImageTools } from '../../engine/images/tools.ts'
@@ -91,6 +91,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const reporter = createReporter(client, names.told, name)
   /** What manifests were called, by their digests. */
   const named = new Map<string, ContentName>()
+  const memory = new ManifestMemory()
   const learn = createLearn((repository) => source.adapter.repository(repository))
   const runTask: RunTask = createRunner({
     policy: first.policy,
@@ -98,7 +99,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     images,
     destinations: new Map(routes.map(({ destination }) => [destination.registry.name, destination])),
     state: stateOf(first, server.sharing, tools),
-    memory: new ManifestMemory(),
+    memory,
     names: { find: (manifest) => named.get(manifest), keep: (manifest, called) => void named.set(manifest, called) },
     thorough: first.thorough,
     // Other workers may have left something anywhere since the plan.
@@ -145,9 +146,9 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       return
     }
     await Promise.all(
-      all.map(async ({ given: { task, again: tried }, done, told }) => {
+      all.map(async ({ given, done, told }) => {
         try {
-          await runOne(task, done, tried, held, told)
+          await runOne(given, done, held, told)
         } finally {
           held.left -= 1
           places.leave()
@@ -158,14 +159,16 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   }
 
   /** Tells how the task has ended, but for one that another worker gets. */
-  async function runOne(task: TaskSpec, done: Done, tried: boolean, held: Held, told: TaskReport): Promise<void> {
-    const { lost, again, hanging } = held
+  async function runOne(given: GivenTask, done: Done, held: Held, told: TaskReport): Promise<void> {
+    const { lost, hanging } = held
+    const { task } = given
     const signal = AbortSignal.any([stop.signal, giveBack.signal, lost.signal])
     const ctx = { ...tools.guarded({ signal, emit: told.emit }), gate }
     const error = await failureOf(async () => {
       await gate.pass(signal)
       await learn(hanging, ctx)
-      await runTask(task, done, ctx, again || tried)
+      remember(given)
+      await runTask(task, done, ctx, held.again || given.again)
     })
     if (giveBack.signal.aborted || lost.signal.aborted) return
     tools.ended(`${task.destination.repository}:${task.destination.tag ?? task.digest ?? ''}`, error?.message)
@@ -175,6 +178,13 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       ...(written === undefined ? {} : { written, ...namesOf(written) }),
       ...(platforms ? { platforms: [...platforms] } : {}),
     })
+  }
+
+  /** Just before it is taken from there. */
+  function remember({ task, manifest }: GivenTask): void {
+    if (!manifest || task.digest === undefined) return
+    const bytes = Buffer.from(manifest.base64, 'base64')
+    memory.keep(task.source.repository, manifestOf(bytes, manifest.type, task.digest))
   }
 
   /**
