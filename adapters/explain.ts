@@ -43,7 +43,7 @@ export function explainedStore(
     ...store,
     resolve: (reference, ctx) => explained(store.resolve(reference, ctx), telling('pull', ctx)),
     readManifest: (reference, ctx) => explained(store.readManifest(reference, ctx), telling('pull', ctx)),
-    readBlob: (blob, offset, ctx) => explained(store.readBlob(blob, offset, ctx), telling('pull', ctx)),
+    readBlob: (blob, offset, ctx, end) => explained(store.readBlob(blob, offset, ctx, end), telling('pull', ctx)),
     hasBlob: (blob, ctx) => explained(store.hasBlob(blob, ctx), telling('pull', ctx)),
     tags: (ctx) => explainedItems(store.tags(ctx), telling('list', ctx)),
     writeBlob: (blob, open, ctx, checkpoint) =>

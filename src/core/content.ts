@@ -34,8 +34,9 @@ export interface ContentSource {
   /** The exact bytes, checked against the requested digest, or for a tag against the digest that the registry named.
    *  Throws a `RegistryError` with status 404 if it does not exist, an `IntegrityError` with both digests if they differ. */
   readManifest(tagOrDigest: string, ctx: Context): Promise<Manifest>
-  /** The blob from `offset` on, as the source sends it; the caller checks length and digest. */
-  readBlob(blob: Descriptor, offset: number, ctx: Context): Promise<Bytes>
+  /** The blob from `offset` on, as the source sends it; the caller checks length and digest. From `end` on nothing is wanted: a source that
+   *  cannot ask for less sends more. */
+  readBlob(blob: Descriptor, offset: number, ctx: Context, end?: number): Promise<Bytes>
   /** How many bytes the blob has, by its digest alone; undefined if it does not exist. Absent: only a descriptor tells. */
   sizeOfBlob?(digest: Digest, ctx: Context): Promise<number | undefined>
   /** Every tag, in no order, each once. Throws a `RegistryError` with status 404 for a repository that does not exist. */

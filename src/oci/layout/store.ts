@@ -45,7 +45,7 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
       throw await missingManifest(opened, name || opened.plain, tagOrDigest)
     },
 
-    async readBlob(blob, offset) {
+    async readBlob(blob, offset, _ctx, end) {
       const { files } = await open()
       const size = await files.blobSize(blob.digest)
       if (size === undefined) {
@@ -57,7 +57,7 @@ export function layoutRepository(open: () => Promise<Opened>, name: string): Lay
           `blob ${blob.digest} in ${files.path} has ${size} bytes, not the ${blob.size} its descriptor says`,
         )
       }
-      return files.readBlob(blob.digest, offset, size)
+      return files.readBlob(blob.digest, offset, Math.min(end ?? size, size))
     },
 
     async *tags(ctx) {

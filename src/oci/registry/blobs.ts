@@ -54,11 +54,11 @@ function sizeIn(text: string | undefined): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined
 }
 
-/** The blob from `offset` on, also from a server that ignores `Range`. */
+/** The blob from `offset` on, also from a server that ignores `Range` or where it is to end. */
 export async function readBlob(
   place: RepositoryClient,
   blob: Descriptor,
-  offset: number,
+  { offset, end }: { readonly offset: number; readonly end: number },
   ctx: Context,
 ): Promise<Bytes> {
   if (offset > 0 && offset >= blob.size) return bytesOf()
@@ -69,7 +69,9 @@ export async function readBlob(
     scopes: [`repository:${name}:pull`],
     kind: laneOf(blob.size),
     isBlob: true,
-    ...(offset > 0 ? { headers: { range: `bytes=${offset}-` }, expect: [200, 206] } : { expect: [200] }),
+    ...(offset > 0 || end < blob.size
+      ? { headers: { range: `bytes=${offset}-${end < blob.size ? end - 1 : ''}` }, expect: [200, 206] }
+      : { expect: [200] }),
   } as const
   const response = await doing(`read blob ${blob.digest} of ${name}`, http.request(request, ctx))
   if (response.status === 200) {

@@ -86,7 +86,7 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
       return manifest
     },
     tags,
-    readBlob: (blob, offset, ctx) => readBlob(place, blob, offset, ctx),
+    readBlob: (blob, offset, ctx, end = blob.size) => readBlob(place, blob, { offset, end }, ctx),
     sizeOfBlob: (digest, ctx) => sizeOfBlob(place, digest, ctx),
     async hasBlob(blob, ctx) {
       const isThere = await hasBlob(place, blob, ctx)

@@ -5,6 +5,7 @@ import type { Descriptor, Digest } from '../../core/descriptor.ts'
 import { IntegrityError, isNotFound } from '../../core/errors.ts'
 import type { Absences } from './absences.ts'
 import { Bounded } from './bounded.ts'
+import type { Part } from './http/range.ts'
 import type { Pulled } from './policy/narrowed.ts'
 import { type Place, placeKey } from './policy/targets.ts'
 import { slim } from './slim.ts'
@@ -33,8 +34,8 @@ export interface Blobs {
 }
 
 export interface Reader {
-  /** The first byte that is wanted of so many; undefined where none is. */
-  readonly from: (size: number) => number | undefined
+  /** Which part is wanted of so many bytes; undefined where none is. */
+  readonly part: (size: number) => Part | undefined
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal
 }
@@ -58,12 +59,12 @@ export function createBlobs(absent: Absences<BlobThere | undefined>): Blobs {
     },
     named: (place, digest) => known.get(at(place, digest)),
     there,
-    async open(place, digest, { from, signal }, ctx) {
+    async open(place, digest, { part, signal }, ctx) {
       const blob = known.get(at(place, digest))?.blob
-      const first = blob && from(blob.size)
-      if (!blob || first === undefined) return there(place, digest, ctx)
+      const wanted = blob && part(blob.size)
+      if (!blob || !wanted) return there(place, digest, ctx)
       const own = { ...ctx, signal: AbortSignal.any([ctx.signal, signal]) }
-      return absent.findAlone(place, digest, () => opened(place, blob, first, own))
+      return absent.findAlone(place, digest, () => opened(place, blob, wanted, own))
     },
   }
 }
@@ -84,9 +85,14 @@ async function blobThere(
   }
 }
 
-async function opened({ to }: Place, blob: Descriptor, from: number, ctx: Context): Promise<BlobThere | undefined> {
+async function opened(
+  { to }: Place,
+  blob: Descriptor,
+  { first, end }: Part,
+  ctx: Context,
+): Promise<BlobThere | undefined> {
   try {
-    const chunks = (await to.readBlob(blob, from, ctx))[Symbol.asyncIterator]()
+    const chunks = (await to.readBlob(blob, first, ctx, end))[Symbol.asyncIterator]()
     // Some stores look only now.
     return { blob, chunks: begunWith(await chunks.next(), chunks) }
   } catch (error) {

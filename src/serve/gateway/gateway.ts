@@ -8,7 +8,7 @@ import { CancelledError, describeError } from '../../core/errors.ts'
 import type { Daemon, Part } from '../parts.ts'
 import { type Artifacts, createArtifacts, type FoundManifest } from './artifacts.ts'
 import { createUsers } from './auth/users.ts'
-import { answerBlob, firstWanted } from './http/blobs.ts'
+import { answerBlob, partWanted } from './http/blobs.ts'
 import { answerReferrers, answerTags } from './http/lists.ts'
 import { type Asked, askedBy, namespaceIn, TOKEN_PATH } from './http/path.ts'
 import { begin, ClientGone, type Exchange, exchangeOf, refuse, reply } from './http/reply.ts'
@@ -59,7 +59,7 @@ export function startGateway(daemon: Daemon): Part {
       return answerReferrers(exchange, asked, places, own)
     }
     if (asked.kind === 'blob') {
-      const found = await artifacts.blob(places, asked.digest, { ...asker, from: firstWanted(exchange) })
+      const found = await artifacts.blob(places, asked.digest, { ...asker, part: partWanted(exchange) })
       const { hit, bytes } = await answerBlob(exchange, found, ctx)
       return daemon.tell({ type: 'gateway', policy: found.place.target.policy.name, hit, bytes, saved: false })
     }

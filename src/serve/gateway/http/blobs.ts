@@ -61,13 +61,13 @@ export async function answerBlob(exchange: Exchange, found: FoundBlob, ctx: Cont
   return { hit, bytes }
 }
 
-/** The first byte that a request wants of a blob of some size; undefined where it wants none. */
-export function firstWanted(exchange: Exchange): (size: number) => number | undefined {
+/** The part that a request wants of a blob of some size; undefined where it wants none. */
+export function partWanted(exchange: Exchange): (size: number) => Part | undefined {
   return (size) => {
     if (exchange.request.method === 'HEAD' || size === 0) return undefined
     const part = partFor(exchange, size)
-    if (part === 'whole') return 0
-    return part === 'unsatisfiable' ? undefined : part.first
+    if (part === 'whole') return { first: 0, end: size }
+    return part === 'unsatisfiable' ? undefined : part
   }
 }
 
@@ -124,7 +124,7 @@ async function* fromDestination(
   let patience = PATIENCE_MS
   let opened = begun
   while (at < end) {
-    const chunks = opened ?? (await to.readBlob(blob, at, ctx))[Symbol.asyncIterator]()
+    const chunks = opened ?? (await to.readBlob(blob, at, ctx, end))[Symbol.asyncIterator]()
     opened = undefined
     let isLetGo = false
     const letGo = (): void => {
