@@ -72,7 +72,7 @@ export function blockAddition(tree: Tree, map: YAMLMap, key: string, value: Valu
   const last = map.items.at(-1)
   if (!first || !last) return []
   const indent = indentAt(tree.text, startOf(first))
-  const at = behindComments(tree, lineEnd(tree.text, endOf(tree, last)), indent)
+  const at = commentsBehind(tree, lineEnd(tree.text, endOf(tree, last)), indent)
   const gap = hasGaps(tree, map) ? [''] : []
   return [inserted(tree, at, [...gap, ...blockLines(key, value, indent, tree.step)])]
 }
@@ -98,7 +98,7 @@ export function blockFilling(tree: Tree, parent: Pair, key: string, value: Value
   const indent = indentAt(text, startOf(parent))
   const { value: before } = parent
   const line = lineEnd(text, endOf(tree, parent))
-  const at = behindComments(tree, line, indent + 1)
+  const at = commentsBehind(tree, line, indent + 1)
   const lines = inserted(tree, at, blockLines(key, value, indent + tree.step, tree.step))
   if (!isMap(before) || !before.range) return [lines]
   const [start, end] = before.range
@@ -110,7 +110,7 @@ function inserted({ eol }: Tree, at: number, lines: readonly string[]): Splice {
 }
 
 /** The end of the comment lines that follow directly and are indented at least `depth`. `at` is the end of a line. */
-function behindComments({ text }: Tree, at: number, depth: number): number {
+export function commentsBehind({ text }: Tree, at: number, depth: number): number {
   let end = at
   for (;;) {
     const start = nextLine(text, end)
@@ -147,9 +147,13 @@ export function blockRemoval(tree: Tree, map: YAMLMap, pair: Pair): readonly Spl
 }
 
 /** The start of the first line of comment that belongs to a pair: directly above it, as deep as it is. */
-function firstLine({ text }: Tree, pair: Pair): number {
-  const depth = indentAt(text, startOf(pair))
-  let start = lineStart(text, startOf(pair))
+function firstLine(tree: Tree, pair: Pair): number {
+  return firstLineAt(tree, startOf(pair), indentAt(tree.text, startOf(pair)))
+}
+
+/** The same of what begins at `at` and is so deep. */
+export function firstLineAt({ text }: Tree, at: number, depth: number): number {
+  let start = lineStart(text, at)
   while (start > 0) {
     const above = lineStart(text, start - 1)
     if (!text.slice(above, start).startsWith(`${' '.repeat(depth)}#`)) break
@@ -161,11 +165,11 @@ function firstLine({ text }: Tree, pair: Pair): number {
 /** Behind the comments within a pair that stand after its last value, also after empty lines. */
 function ownEnd(tree: Tree, at: number, depth: number): number {
   const { text } = tree
-  let end = behindComments(tree, at, depth + 1)
+  let end = commentsBehind(tree, at, depth + 1)
   for (;;) {
     let start = nextLine(text, end)
     while (start < text.length && isBlank(text, start)) start = nextLine(text, start)
-    const behind = start === text.length ? end : behindComments(tree, Math.max(start - 1, 0), depth + 1)
+    const behind = start === text.length ? end : commentsBehind(tree, Math.max(start - 1, 0), depth + 1)
     if (behind <= start) return end
     end = behind
   }

@@ -1,11 +1,13 @@
 /** Changes the text of a configuration file so that only the intended lines differ: comments, order, anchors, quoting and spacing stay. */
 
+import { isSeq } from 'yaml'
 import { ConfigurationError } from '../../core/errors.ts'
 import { type ConfigurationFile, contentOf, parseSource, type Source } from '../source.ts'
 import { blockAddition, blockFilling, blockNote, blockRemoval, blockReplacement, documentAddition } from './block.ts'
 import { flowAddition, flowFilling, flowRemoval, flowReplacement } from './flow.ts'
 import { checkOnlyIntended } from './guard.ts'
-import { isMapping, type Value } from './render.ts'
+import { listReplacement } from './list.ts'
+import { asTexts, isList, isMapping, type Value } from './render.ts'
 import { type Edit, isEmptyFlow, type Location, locate, type Path, parsedTree, type Splice, type Tree } from './tree.ts'
 
 export type { Value } from './render.ts'
@@ -23,12 +25,16 @@ export interface EditedSource {
 export function edited(file: ConfigurationFile, edits: readonly Edit[], cwd: string, note?: Edit): EditedSource {
   const before = read(file, cwd)
   let after = before
-  const apply = (edit: Edit): void => {
-    const text = spliced(after.text, splicesOf(parsedTree(after), edit))
-    if (text === after.text) return
+  const becoming = (splices: readonly Splice[], edit: Edit): Source => {
+    const text = spliced(after.text, splices)
+    if (text === after.text) return after
     const next = parseSource({ ...file, text }, cwd).source
     checkOnlyIntended(after, next, edit)
-    after = next
+    return next
+  }
+  const apply = (edit: Edit): void => {
+    const tree = parsedTree(after)
+    after = entriesKept(tree, edit, (splices) => becoming(splices, edit)) ?? becoming(splicesOf(tree, edit), edit)
   }
   for (const edit of edits.flatMap((one) => simpleEdits(before, one))) apply(edit)
   if (note && after !== before) apply(note)
@@ -38,6 +44,22 @@ export function edited(file: ConfigurationFile, edits: readonly Edit[], cwd: str
 /** The text after all edits. */
 export function editedText(file: ConfigurationFile, edits: readonly Edit[], cwd: string): string {
   return edited(file, edits, cwd).after.text
+}
+
+/** Of a list what stays as it is written; undefined where that cannot be done, and it is written anew. */
+function entriesKept(tree: Tree, edit: Edit, becoming: (splices: readonly Splice[]) => Source): Source | undefined {
+  if (!('set' in edit) || typeof edit.to !== 'object' || !isList(edit.to)) return undefined
+  const { pair, inFlow } = locate(tree, edit.set)
+  const before = valueAt(contentOf(tree.source), edit.set)
+  if (inFlow || !isSeq(pair?.value) || !Array.isArray(before)) return undefined
+  const splices = listReplacement(tree, pair.value, before, edit.to)
+  if (splices === undefined) return undefined
+  try {
+    return becoming(splices)
+  } catch (error) {
+    if (error instanceof ConfigurationError) return undefined
+    throw error
+  }
 }
 
 function read(file: ConfigurationFile, cwd: string): Source {
@@ -61,12 +83,6 @@ function differences(path: Path, before: unknown, to: Value): readonly Edit[] {
     ]
   }
   return JSON.stringify(before) === JSON.stringify(asTexts(to)) ? [] : [{ set: path, to }]
-}
-
-/** As the file would be read: every scalar is text there. */
-function asTexts(value: Value): unknown {
-  if (Array.isArray(value)) return value.map(asTexts)
-  return typeof value === 'object' ? value : String(value)
 }
 
 function valueAt(content: unknown, path: Path): unknown {

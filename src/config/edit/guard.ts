@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { isAlias, isNode, visit } from 'yaml'
 import { isObject } from '../mapping.ts'
 import { contentOf, type Source } from '../source.ts'
-import type { Value } from './render.ts'
+import { asTexts } from './render.ts'
 import { type Edit, type Path, refusal } from './tree.ts'
 
 /** Throws a `ConfigurationError` with its place, for example if an anchor carries the change to another place. */
@@ -12,7 +12,7 @@ export function checkOnlyIntended(before: Source, after: Source, edit: Edit): vo
   const path = 'set' in edit ? edit.set : 'remove' in edit ? edit.remove : edit.note
   const read = plain(contentOf(before))
   const wanted = isObject(read) ? read : {}
-  if ('set' in edit) put(wanted, path, texts(edit.to))
+  if ('set' in edit) put(wanted, path, asTexts(edit.to))
   else if ('remove' in edit) drop(wanted, path)
   const found = after.document.errors.length > 0 ? undefined : plain(contentWhole(after))
   if (isDeepStrictEqual(tidy(wanted), tidy(found))) return
@@ -48,12 +48,6 @@ function contentWhole(source: Source): unknown {
 /** A deep copy, so that aliases share nothing. */
 function plain(content: unknown): unknown {
   return content === undefined ? undefined : JSON.parse(JSON.stringify(content))
-}
-
-function texts(value: Value): unknown {
-  if (Array.isArray(value)) return value.map(texts)
-  if (typeof value !== 'object') return String(value)
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, texts(entry)]))
 }
 
 function put(content: unknown, path: Path, to: unknown): void {

@@ -61,6 +61,13 @@ export function flowPair(key: string, value: Value, quoting: Quoting = {}): stri
   return `${flowValue(key, quoting)}: ${flowValue(value, quoting)}`
 }
 
+/** As a file would be read: every scalar is text there. */
+export function asTexts(value: Value): unknown {
+  if (isList(value)) return value.map(asTexts)
+  if (typeof value !== 'object') return String(value)
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, asTexts(entry)]))
+}
+
 export type ValueMapping = { readonly [key: string]: Value }
 
 export function isMapping(value: unknown): value is ValueMapping {

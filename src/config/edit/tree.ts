@@ -20,7 +20,7 @@ import type { Value } from './render.ts'
 
 export type Path = readonly string[]
 
-/** Paths are keys from the top of the file: `['registries', 'hub', 'url']`. Lists are values: they are changed as a whole. */
+/** Paths are keys from the top of the file: `['registries', 'hub', 'url']`. Lists are values, of which entries that stay keep their text. */
 export type Edit =
   /** What is missing on the way is added, at the end of its mapping; of a mapping that is there only what differs is changed. */
   | { readonly set: Path; readonly to: Value }
@@ -188,10 +188,10 @@ export function nextLine(text: string, at: number): number {
   return newline < 0 ? text.length : newline + 1
 }
 
-/** The spaces before what stands on the line of `at`. */
+/** The columns before what begins at `at`, or before the line that it is in: spaces, and marks of entries. */
 export function indentAt(text: string, at: number): number {
   const start = lineStart(text, at)
-  return /^ */.exec(text.slice(start, at))?.[0].length ?? 0
+  return /^ *(?:- +)*/.exec(text.slice(start, at))?.[0].length ?? 0
 }
 
 function stepOf(document: Document, text: string): number {
