@@ -11,6 +11,35 @@ import { addressOf, browsing, overflow, violations } from './browsing.ts'
 
 const COMMENTED = '    # What all teams build on.\n    filters: { tag: v* }\n'
 
+/** Much of what a policy can have, with comments at most of it. */
+const EVERYTHING = `  # Everything.
+  all:
+    description: "All of it" # quoted
+    enabled: false
+    source: { registry: from, namespaces: [app, 'lib*'] } # from there
+    destination:
+      registry: to # to here
+      namespace: mirror
+      flatten: 1
+    filters:
+      tag: [v*, "1.*"] # two
+      newest: 3 # enough
+      exclude: { tag: "*-rc*" }
+      platforms: [linux/amd64, linux/arm64]
+    # When.
+    triggers:
+      - { schedule: "0 2 * * *", timezone: Europe/Berlin } # nightly
+      - { schedule: "0 4 * * 0", catch_up: 3h } # weekly
+      - event: [push, delete]
+      - poll: 5m
+      - { pull: true, max_age: 2m }
+    deletion: owned
+    max_deletions: 10
+    retry: { attempts: 2, delay: 1s } # patient
+    verify: full
+    on_overlap: queue
+`
+
 /** Makes a folder of the child read-only, also for root. */
 const IN_READ_ONLY = ['-rm', 'sh', '-c', 'mount --bind conf conf && mount -o remount,ro,bind conf && exec "$@"', 'sh']
 const mayMount = spawnSync('unshare', ['-rm', 'true']).status === 0
@@ -50,6 +79,34 @@ describe.runIf(hasBrowser())('an edit on the page', () => {
     const text = textOf(all)
     for (const line of added) expect(text).toContain(line)
     expect(text).toContain('# What all teams build on.')
+  })
+
+  test('changes of a policy with everything in it only what was changed', async () => {
+    const all = await serving()
+    all.user.write('serve.yaml', all.yaml(EVERYTHING))
+    const before = textOf(all).split('\n')
+    const daemon = await all.start()
+    const page = await (await browsing()).open(addressOf(all, daemon, '/policies/all'))
+    await click(page, 'Change')
+    const weekly = page.getByRole('group', { name: 'At set times' }).nth(1)
+    await weekly.getByLabel('Time zone').fill('UTC')
+    await page.getByLabel('Newest').fill('4')
+    await click(page, 'Remove: When a look at the source finds a change')
+    await click(page, 'Save')
+    await page.getByRole('heading', { level: 1, name: 'all', exact: true }).waitFor()
+    const after = textOf(all).split('\n')
+    expect(before.filter((line) => !after.includes(line))).toEqual([
+      '      newest: 3 # enough',
+      '      - { schedule: "0 4 * * 0", catch_up: 3h } # weekly',
+      '      - poll: 5m',
+    ])
+    expect(after.filter((line) => !before.includes(line))).toEqual([
+      expect.stringMatching(/^ {2}# changed \S+ by local$/),
+      '      newest: 4 # enough',
+      '      - { schedule: "0 4 * * 0", catch_up: 3h, timezone: UTC } # weekly',
+    ])
+    const kept = before.filter((line) => after.includes(line))
+    expect(after.filter((line) => before.includes(line))).toEqual(kept)
   })
 
   test('of two people at once loses nothing: the second sees what the first has changed, and applies the rest', async () => {
