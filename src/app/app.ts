@@ -138,7 +138,8 @@ export function createApp(options: AppOptions): App {
   const connect = (budgets: Budgets): Connections => createConnections({ ...about, budgets })
   const lent = { connect, env, timing, carriers, guarded, redact: redactor.text, version: metadata.version }
   const configuration: App['configuration'] = (files, how) => read(files, options.config, how)
-  const { working, elsewhere, disconnect } = createWorking({ ...lent, configuration })
+  const queue = createWorking({ ...lent, configuration })
+  const { working, elsewhere, disconnect } = queue
   const running = createRunning({
     connections,
     history: records.history,
@@ -216,7 +217,7 @@ export function createApp(options: AppOptions): App {
               edited: (edited, by) => noteEdit(edited, records.history, warn, by),
             }),
           commandEnv,
-          elsewhere,
+          queue,
           workers: async (given, signal) => (given.workers ? working.workers(signal, given) : undefined),
           trace: options.trace,
         },

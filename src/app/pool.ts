@@ -5,7 +5,7 @@ import { systemClock } from '../core/cancel.ts'
 import { errorCode } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
-import { type ConnectionOptions, type Connections, createConnections } from './connections.ts'
+import { type Budgets, type ConnectionOptions, type Connections, createConnections } from './connections.ts'
 
 export interface ConnectionPool extends Connections {
   /** For one run: adapters of its own, on clients that stay open until it is released. */
@@ -22,6 +22,7 @@ export interface Lent {
 /** Of one registry as it is configured. */
 interface Entry {
   readonly key: string
+  readonly shared: Budgets | undefined
   readonly connections: Connections
   opened: Promise<Endpoint> | undefined
 }
@@ -37,7 +38,11 @@ const GRACE = 10 * 60 * 1000
 /** Registries that are only named in references, of which there may be any number. */
 const MOST = 500
 
-export function createPool(options: ConnectionOptions): ConnectionPool {
+/** `budgets`: by what limits are shared with other processes at this moment. */
+export function createPool(
+  options: ConnectionOptions,
+  budgets: () => Budgets | undefined = () => undefined,
+): ConnectionPool {
   /** By name; the one used last is the last. */
   const entries = new Map<string, Entry>()
   const retired = new Set<Retired>()
@@ -48,9 +53,13 @@ export function createPool(options: ConnectionOptions): ConnectionPool {
 
   function entryOf(registry: Registry): Entry {
     const key = keyOf(registry)
+    const shared = budgets()
     const known = entries.get(registry.name)
     entries.delete(registry.name)
-    const entry = known?.key === key ? known : { key, connections: createConnections(options), opened: undefined }
+    const entry =
+      known?.key === key && known.shared === shared
+        ? known
+        : { key, shared, connections: createConnections({ ...options, budgets: shared }), opened: undefined }
     entries.set(registry.name, entry)
     if (known && known !== entry) retire(known)
     const [oldest] = entries

@@ -11,12 +11,13 @@ import { type ServeOptions, serve } from '../serve/daemon.ts'
 import type { Program } from '../serve/parts.ts'
 import type { SystemdSurroundings } from '../serve/process/systemd.ts'
 import { Turns } from '../serve/turns.ts'
-import type { ConnectionOptions } from './connections.ts'
+import type { Budgets, ConnectionOptions } from './connections.ts'
 import { noteSeen } from './definitions.ts'
 import { createLooks } from './looks.ts'
 import { type ConnectionPool, createPool } from './pool.ts'
 import { createPost } from './post.ts'
 import { createRunning, defaultSlots, type Running, type RunningParts } from './running.ts'
+import type { createWorking } from './workers.ts'
 
 /** What the command line gives the daemon. */
 export interface ServeRequest extends Omit<ServeOptions, 'program' | 'parts' | 'systemd'> {
@@ -24,7 +25,8 @@ export interface ServeRequest extends Omit<ServeOptions, 'program' | 'parts' | '
   readonly files: readonly string[]
 }
 
-export interface ServingParts extends Pick<RunningParts, 'guarded' | 'config' | 'read' | 'commandEnv' | 'elsewhere'> {
+export interface ServingParts extends Pick<RunningParts, 'guarded' | 'config' | 'read' | 'commandEnv'> {
+  readonly queue: Pick<ReturnType<typeof createWorking>, 'elsewhere' | 'budgets'>
   readonly history: History
   readonly clock: Clock
   /** Threads for large blobs, where a test wants others. */
@@ -45,12 +47,13 @@ export async function serveWith({ files, ...request }: ServeRequest, parts: Serv
     })
   }
   const warn = (text: string): void => request.listen({ type: 'log', level: 'warning', text })
-  const pool = createPool({ ...parts.about, warn })
+  const limits: Limits = { shared: undefined }
+  const pool = createPool({ ...parts.about, warn }, () => limits.shared)
   const carriers = createCarriers({ ...CARRIERS, ...parts.carriers })
   try {
     await serve({
       ...request,
-      program: createProgram(files, parts, pool, carriers),
+      program: createProgram(files, parts, pool, carriers, limits),
       systemd: systemdOf(parts.about.env),
     })
   } finally {
@@ -61,11 +64,19 @@ export async function serveWith({ files, ...request }: ServeRequest, parts: Serv
 /** The daemon's own thread answers webhooks and clients: it carries no blob that takes longer than that. */
 const CARRIERS: CarriersOptions = { always: true, smallest: 1024 * 1024 }
 
+const NEVER = new AbortController().signal
+
+/** By what the limits of registries are shared with workers, as the configuration last said. Written by the program alone. */
+interface Limits {
+  shared: Budgets | undefined
+}
+
 function createProgram(
   files: readonly string[],
   parts: ServingParts,
   pool: ConnectionPool,
   carriers: Carriers,
+  limits: Limits,
 ): Program {
   const { history, clock, about, trace, config, commandEnv } = parts
   const post = createPost({ ...about, connections: pool, trace })
@@ -85,6 +96,11 @@ function createProgram(
       slots,
       others: { alone: (...order) => turns.take(order) },
       alwaysElsewhere: true,
+      async elsewhere(...call) {
+        const one = await parts.queue.elsewhere(...call)
+        limits.shared = one.budgets
+        return one
+      },
       history: async () => history,
       timing: about.timing,
       post,
@@ -106,6 +122,8 @@ function createProgram(
     async read() {
       const configuration = await parts.read(files, config)
       await noteSeen(configuration, async () => history)
+      // Without a queue that can be used limits are those of this process; a run says what is wrong with it.
+      limits.shared = await parts.queue.budgets(configuration, NEVER).catch(() => undefined)
       return configuration
     },
     run: (policy, configuration, options, started, ctx) =>

@@ -53,7 +53,11 @@ export interface WorkingParts {
 
 export function createWorking(parts: WorkingParts): {
   readonly working: Working
-  readonly elsewhere: RunningParts['elsewhere']
+  readonly elsewhere: (
+    ...call: Parameters<RunningParts['elsewhere']>
+  ) => Promise<Awaited<ReturnType<RunningParts['elsewhere']>> & { readonly budgets: Budgets }>
+  /** What limits are shared by; undefined where the configuration names no queue. Throws where it cannot be used. */
+  budgets(configuration: Configuration, signal: AbortSignal): Promise<Budgets | undefined>
   /** Ends all connections to queues. */
   disconnect(): Promise<void>
 } {
@@ -63,8 +67,8 @@ export function createWorking(parts: WorkingParts): {
   const servers = new Map<string, Promise<Opened>>()
 
   function opened(settings: WorkersSettings, signal: AbortSignal): Promise<Opened> {
-    const { queue, name, prefix } = settings
-    const key = JSON.stringify([queue.reveal(), name, prefix])
+    const { queue, ...others } = settings
+    const key = JSON.stringify([queue.reveal(), others])
     const known = servers.get(key)
     if (known) return known
     const opening = import('../queue/server.ts').then(async ({ openQueueServer }) => {
@@ -122,7 +126,11 @@ export function createWorking(parts: WorkingParts): {
       const { server, connections } = await opened(settings, ctx.signal)
       const { createElsewhere } = await import('../queue/coordinator/run.ts')
       const known = (registry: Registry): Promise<boolean> => hasCredential(registry, connections)
-      return { elsewhere: createElsewhere({ server, version, host: hostname(), hasCredential: known }), connections }
+      const elsewhere = createElsewhere({ server, version, host: hostname(), hasCredential: known })
+      return { elsewhere, connections, budgets: server.sharing }
+    },
+    async budgets(configuration, signal) {
+      return configuration.workers && (await opened(configuration.workers, signal)).server.sharing
     },
     async disconnect() {
       for (const one of await Promise.allSettled(servers.values())) {

@@ -32,6 +32,9 @@ export interface QueueAccess {
 /** In milliseconds. */
 const CONNECT_WITHIN = 10_000
 const LONGEST_PAUSE = 2000
+const ANSWER_WITHIN = 5000
+/** Between two signs of life on an idle connection: a path that was cut silently is noticed. */
+const KEEP_ALIVE = 10_000
 
 /** BullMQ runs on older ones, with warnings. */
 const OLDEST = [6, 2] as const
@@ -48,9 +51,10 @@ export async function openQueueServer(
   const reach = reaching(access)
   const opened: Redis[] = []
   let isDown = false
-  const open = (): Redis => {
+  const open = (more: { readonly commandTimeout?: number } = {}): Redis => {
     const client = new Redis(settings.queue.reveal(), {
       ...reach,
+      ...more,
       maxRetriesPerRequest: null,
       retryStrategy: (times) => Math.min(times * 100, LONGEST_PAUSE),
     })
@@ -65,7 +69,16 @@ export async function openQueueServer(
     return client
   }
   const keys = keysOf(settings)
-  const sharing = createSharing(open(), keys.shared)
+  // Bytes and requests do not wait for a server that hangs.
+  const shared = open({ commandTimeout: ANSWER_WITHIN })
+  const sharing = createSharing(shared, keys.shared, { isDown: () => isDown })
+  try {
+    // What is shared is shared from the first request on.
+    await shared.ping()
+  } catch (error) {
+    for (const client of opened) client.disconnect()
+    throw failure(error, settings.shown, access)
+  }
   return {
     settings,
     keys,
@@ -74,7 +87,7 @@ export async function openQueueServer(
     get isDown() {
       return isDown
     },
-    another: open,
+    another: () => open(),
     async close() {
       sharing.close()
       for (const client of opened) client.disconnect()
@@ -85,7 +98,9 @@ export async function openQueueServer(
 function reaching({ tls }: QueueAccess) {
   return {
     connectTimeout: CONNECT_WITHIN,
-    enableReadyCheck: false,
+    keepAlive: KEEP_ALIVE,
+    // One that was restarted answers nothing else until it has read its file.
+    enableReadyCheck: true,
     ...(tls === undefined ? {} : { tls: { secureContext: tls } }),
   }
 }

@@ -1,6 +1,8 @@
 /** Workers, coordinators and Redis as processes of their own, which die and come back. */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { LOCK } from '../../src/queue/worker/locks.ts'
 import { gatedSource } from '../e2e/gate.ts'
 import { policyBetween } from '../e2e/harness.ts'
 import { program, until } from '../e2e/program.ts'
@@ -83,6 +85,58 @@ describe.skipIf(!hasRedis())('where something dies', () => {
     expect(execution).toMatchObject({ status: 'succeeded', total: 4, succeed: 4, failed: 0 })
     expect([said('does not answer'), said('answers again')]).toEqual([1, 1])
     expect(arrivals(to, gate.size)).toBe(1)
+  })
+})
+
+describe.skipIf(!hasRedis())('Redis', () => {
+  test('takes nothing more, as its memory is full: that is told, and the run goes on once it has room', async () => {
+    const [queue, gate, to] = [await redis(), await gatedSource({ images: 4 }), await registry()]
+    const yaml = withQueue(policyBetween(gate.source.url, to.url), queue.url)
+    const one = await worker(yaml)
+    const running = place().start(yaml, { workers: true })
+    await until('half of the blob has come', () =>
+      running.events.some((event) => event.type === 'blob-progress' && event.bytes >= gate.half),
+    )
+    await queue.client.config('SET', 'maxmemory', '1')
+    for (const told of [running.events, one.news]) {
+      await until('it is told', () => /does not answer \(OOM command not allowed/.test(JSON.stringify(told)))
+    }
+    await queue.client.config('SET', 'maxmemory', '0')
+    await until('that is told, too', () => JSON.stringify(running.events).includes('answers again'))
+    gate.open()
+    expect((await running.ran).execution).toMatchObject({ status: 'succeeded', total: 4, succeed: 4, failed: 0 })
+  })
+
+  test('is away for longer than a lock lasts: the task goes on, and nothing of it is done again', async () => {
+    const [queue, gate, to] = [await redis({ persistent: true }), await gatedSource({ images: 4 }), await registry()]
+    const limits = 'type: docker-registry, limits: { connections: 6, requests_per_second: 500 }'
+    const policy = policyBetween(gate.source.url, to.url).replaceAll('type: docker-registry', limits)
+    const yaml = withQueue(policy, queue.url)
+    const workers = [await worker(yaml, { name: 'one' }), await worker(yaml, { name: 'two' })]
+    const running = place().start(yaml, { workers: true, bandwidth: 1024 * 1024 * 1024, concurrency: 4 })
+    await until('half of the blob has come', () =>
+      running.events.some((event) => event.type === 'blob-progress' && event.bytes >= gate.half),
+    )
+    const asked = gate.source.requests.filter(({ path }) => path.includes(gate.blob)).length
+    await queue.kill()
+    await sleep(LOCK + 5000)
+    await queue.start()
+    await until('it is told', () => JSON.stringify(running.events).includes('answers again'))
+    // Long enough for each lock and lease to be judged again.
+    await sleep(7000)
+    gate.open()
+    const { execution, tasks } = await running.ran
+    expect(execution).toMatchObject({ status: 'succeeded', total: 4, succeed: 4, failed: 0 })
+    expect(tasks.map(({ attempts }) => attempts)).toEqual([1, 1, 1, 1])
+    expect(gate.source.requests.filter(({ path }) => path.includes(gate.blob))).toHaveLength(asked)
+    expect(arrivals(to, gate.size)).toBe(1)
+    for (const { news } of workers) {
+      const told = news.flatMap((one) => (one.type === 'log' ? [one.text] : []))
+      expect(told.map((text) => text.replace(/.*(does not answer|answers again).*/, '$1'))).toEqual([
+        'does not answer',
+        'answers again',
+      ])
+    }
   })
 })
 

@@ -40,6 +40,25 @@ describe.skipIf(!hasRedis())('serve', () => {
     expect(lost.body).toMatchObject({ code: 'queue' })
   })
 
+  test('takes its own requests out of the limits that it shares with workers', async () => {
+    const [queue, all] = [await redis(), await serving()]
+    const limited = all
+      .yaml()
+      .replaceAll('type: docker-registry', 'type: docker-registry, limits: { connections: 3, requests_per_second: 40 }')
+    expect(limited).toContain('limits:')
+    all.user.write('serve.yaml', `${limited}workers: { queue: "${queue.url}" }\n`)
+    const daemon = await all.start()
+    const ask = apiClient(daemon.url, readFileSync(join(all.user.home, 'api-token'), 'utf8').trim())
+    // No worker is there: whatever is booked is of the daemon.
+    const booked = until('both limits are taken from', async () => {
+      const keys = (await queue.client.keys('*')).join('\n')
+      return /:rate:requests /.test(keys) && /:connections:/.test(keys)
+    })
+    for (const id of ['from', 'to']) await ask('POST', `/registries/${id}/health`, { body: {} })
+    expect((await ask('POST', '/replication/executions', { body: { policy_id: 'copy' } })).status).toBeLessThan(300)
+    await booked
+  })
+
   test('without `workers:` the API says that no queue is named', async () => {
     const all = await serving()
     all.user.write('serve.yaml', all.yaml())

@@ -87,6 +87,9 @@ async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context
       await roster.look()
       contact.answered()
       jobs.fill()
+    } catch (error) {
+      contact.failed(error)
+      throw error
     } finally {
       isBeating = false
     }

@@ -25,6 +25,9 @@ export function shareConnections(
   clock: Clock = systemClock,
 ): SharedConnections {
   const idle = new Map<Lent, NodeJS.Timeout>()
+  let out = 0
+  /** How many it last had while the server answered. */
+  let usual = 1
 
   function fresh({ permit, since }: Lent): boolean {
     return !permit.lost.aborted && clock.monotonic() - since < SLICE
@@ -54,11 +57,28 @@ export function shareConnections(
 
   return {
     async take(signal) {
-      const lent = spare() ?? { permit: await permits.take(key, limit, signal), since: clock.monotonic() }
+      let isOwn = false
+      // Requests do not wait for a server that is away: this process goes on with as many as it had, so that the sum stays about the same.
+      const alone = (): boolean => {
+        if (out >= usual) return false
+        out += 1
+        isOwn = true
+        return true
+      }
+      const lent = spare() ?? {
+        permit: await permits.take(key, limit, signal, undefined, alone),
+        since: clock.monotonic(),
+      }
+      if (!isOwn) {
+        out += 1
+        usual = out
+      }
       let isOut = true
       return () => {
-        if (isOut) giveBack(lent)
+        if (!isOut) return
         isOut = false
+        out -= 1
+        if (!isOwn) giveBack(lent)
       }
     },
   }

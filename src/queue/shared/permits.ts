@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { abortReason, type Clock, systemClock } from '../../core/cancel.ts'
-import { NetworkError } from '../../core/errors.ts'
+import { messageOf, NetworkError } from '../../core/errors.ts'
 
 export interface Permit {
   /** Aborted, by a `NetworkError` that may be retried, before another process can have taken a permit that could not be renewed. */
@@ -15,8 +15,9 @@ export interface Permit {
 }
 
 export interface Permits {
-  /** Waits until the key has fewer than `limit` holders; `waiting` is called once where that is not so at once. */
-  take(key: string, limit: number, signal: AbortSignal, waiting?: () => void): Promise<Permit>
+  /** Waits until the key has fewer than `limit` holders; `waiting` is called once where that is not so at once. Where `alone` says so while the
+   *  server is away, the permit is of this process only. */
+  take(key: string, limit: number, signal: AbortSignal, waiting?: () => void, alone?: () => boolean): Promise<Permit>
   /** Ends the renewals. Permits still held end by themselves. */
   close(): void
 }
@@ -25,6 +26,8 @@ export interface PermitOptions {
   /** Milliseconds after which a permit that is not renewed is free again. Default 15 s. */
   readonly life?: number
   readonly clock?: Clock
+  /** Whether the server refuses connections: then it gives permits to no one, and those that are held stay with their holders. */
+  readonly isDown?: () => boolean
 }
 
 const LIFE = 15_000
@@ -33,6 +36,8 @@ const RENEWALS = 5
 /** Milliseconds between two looks of those who wait: short works end soon, and a hundred waiters must be cheap. */
 const LOOKS = [5, 10, 20, 50] as const
 const LAST_LOOK = 100
+/** Milliseconds that a server which has not answered counts as away, before it is asked again. */
+const SILENT = 5000
 
 /** By the server's clock, so that the clocks of the holders do not matter. Gives 1 where the caller holds a permit now. A holder that asks again renews. */
 const TAKE = `
@@ -53,9 +58,11 @@ interface Holding {
   until: number
 }
 
-export function createPermits(redis: Redis, { life = LIFE, clock = systemClock }: PermitOptions = {}): Permits {
+export function createPermits(redis: Redis, options: PermitOptions = {}): Permits {
+  const { life = LIFE, clock = systemClock, isDown = () => false } = options
   const held = new Set<Holding>()
   let timer: NodeJS.Timeout | undefined
+  let silentUntil = Number.NEGATIVE_INFINITY
 
   async function ask(holding: Holding): Promise<boolean> {
     const asked = clock.monotonic()
@@ -64,10 +71,30 @@ export function createPermits(redis: Redis, { life = LIFE, clock = systemClock }
     return isOurs
   }
 
+  /** False also where the server does not answer in its time: it is asked again. */
+  async function askPatiently(holding: Holding): Promise<boolean> {
+    try {
+      return await ask(holding)
+    } catch (error) {
+      if (redis.status === 'end') throw error
+      if (error instanceof Error && error.name === 'ReplyError') {
+        throw new NetworkError(`the queue gives no lease: ${messageOf(error)}`, { cause: error, retryable: true })
+      }
+      silentUntil = clock.monotonic() + SILENT
+      return false
+    }
+  }
+
+  function isAway(): boolean {
+    return redis.status !== 'ready' || clock.monotonic() < silentUntil
+  }
+
   /** A timer that comes late, as in a process that stood still, finds the permit over: it is given up before anything else is done with it. */
   function renew(): void {
     const soon = clock.monotonic() + life / RENEWALS
     for (const holding of held) {
+      // Asked anew once the server is back.
+      if (isDown()) holding.until = Math.max(holding.until, soon + life / RENEWALS)
       if (holding.until < soon) {
         lose(holding, 'it could not be renewed in time')
         continue
@@ -94,11 +121,14 @@ export function createPermits(redis: Redis, { life = LIFE, clock = systemClock }
   }
 
   return {
-    async take(key, limit, signal, waiting) {
+    async take(key, limit, signal, waiting, alone) {
       const holding: Holding = { key, limit, token: randomUUID(), lost: new AbortController(), until: 0 }
       let looks = 0
       try {
-        while (!(await unlessAborted(ask(holding), signal))) {
+        for (;;) {
+          if (!alone || !isAway()) {
+            if (await unlessAborted(askPatiently(holding), signal)) break
+          } else if (alone()) return OWN
           if (looks === 0) waiting?.()
           await clock.sleep(LOOKS[looks] ?? LAST_LOOK, signal)
           looks += 1
@@ -124,6 +154,9 @@ export function createPermits(redis: Redis, { life = LIFE, clock = systemClock }
     },
   }
 }
+
+/** One that no other process knows of. */
+const OWN: Permit = { lost: new AbortController().signal, waited: false, release() {} }
 
 /** The client holds commands back while its server is away; a stop does not wait for that. */
 function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -53,9 +53,10 @@ export function watchLocks(worker: Worker, server: QueueServer, queue: string, l
 
   const timer = setInterval(() => {
     const now = performance.now()
-    for (const [id, { renewed }] of held) {
-      // A server that is down gives the task to no one else.
-      if (now - renewed >= LOCK - MARGIN && !server.isDown) lose(id)
+    for (const [id, one] of held) {
+      // A server that is down gives the task to no one else; once it is back the lock is renewed before anything else is judged.
+      if (server.isDown) one.renewed = Math.max(one.renewed, now - LOCK + MARGIN + 2 * RENEW)
+      if (now - one.renewed >= LOCK - MARGIN) lose(id)
     }
   }, 500)
 

@@ -142,7 +142,6 @@ export async function work(tools: WorkTools): Promise<void> {
   async function look(): Promise<void> {
     const ids = await client.zrange(keys.runs, '0', String(MOST_RUNS - 1))
     const texts = ids.length === 0 ? [] : await client.mget(ids.map((one) => keys.run(one).record))
-    contact.answered()
     for (const [at, run] of ids.entries()) {
       const text = texts[at]
       const known = runs.get(run)
@@ -172,6 +171,7 @@ export async function work(tools: WorkTools): Promise<void> {
     for (const run of refused.keys()) if (!ids.includes(run)) refused.delete(run)
     share()
     await show()
+    contact.answered()
   }
 
   /** Of a run that has no task yet. */
@@ -192,8 +192,7 @@ export async function work(tools: WorkTools): Promise<void> {
     if (isLooking) return
     isLooking = true
     void look()
-      // The contact tells of a server that does not answer.
-      .catch(() => {})
+      .catch(contact.failed)
       .finally(() => {
         isLooking = false
       })

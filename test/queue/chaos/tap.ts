@@ -6,23 +6,30 @@ import type { AddressInfo } from 'node:net'
 export interface Tap {
   readonly url: string
   /** Blobs that two requests committed to one repository at the same time. One that a suspended process left unfinished commits nothing. */
-  readonly together: readonly string[]
+  readonly together: readonly Together[]
   /** Commits that succeeded, by repository and digest. */
   readonly commits: ReadonlyMap<string, readonly Commit[]>
   close(): Promise<void>
+}
+
+export interface Together {
+  readonly blob: string
+  readonly one: Commit
+  readonly other: Commit
 }
 
 export interface Commit {
   /** The user agent. */
   readonly by: string
   /** By the monotonic clock. */
+  readonly began: number
   readonly ended: number
 }
 
 /** `target`: URL of a registry that speaks plain HTTP. */
 export async function tapOf(target: string): Promise<Tap> {
   const { hostname, port } = new URL(target)
-  const together: string[] = []
+  const together: Together[] = []
   const commits = new Map<string, Commit[]>()
   const server = createServer((incoming, outgoing) => {
     const { pathname, searchParams } = new URL(incoming.url ?? '/', target)
@@ -36,9 +43,10 @@ export async function tapOf(target: string): Promise<Tap> {
       (answer) => {
         if (commit !== undefined && answer.statusCode === 201) {
           const before = commits.get(commit) ?? []
+          const one: Commit = { by, began, ended: performance.now() }
           const other = before.find(({ ended }) => ended > began)
-          if (other) together.push(`${commit} by ${other.by} and ${by}`)
-          commits.set(commit, [...before, { by, ended: performance.now() }])
+          if (other) together.push({ blob: commit, one, other })
+          commits.set(commit, [...before, one])
         }
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
         answer.pipe(outgoing)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { shareConnections } from '../../../src/queue/shared/connections.ts'
@@ -29,8 +30,11 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
   })
 
   /** As another process has them. */
-  function holder(options?: PermitOptions): { client: Redis; permits: Permits } {
-    const client = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
+  function holder(
+    options?: PermitOptions,
+    more: { readonly commandTimeout?: number } = {},
+  ): { client: Redis; permits: Permits } {
+    const client = new Redis(server.url, { ...more, maxRetriesPerRequest: null, retryStrategy: () => 50 })
     client.on('error', () => {})
     const made = { client, permits: createPermits(client, options) }
     open.push(made)
@@ -97,6 +101,79 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
     await server.kill()
     await expect.poll(() => permit.lost.aborted, { timeout: 60_000 }).toBe(true)
     expect(String(permit.lost.reason)).toContain('could not be renewed')
+  })
+
+  test('stays with its holder while the server refuses connections, and after that', async () => {
+    let isDown = false
+    const [one, two] = [holder({ life: 500, isDown: () => isDown }), holder({ life: 500 })]
+    one.client.on('error', () => {
+      isDown = true
+    })
+    one.client.on('connect', () => {
+      isDown = false
+    })
+    const permit = await one.permits.take('down', 1, never)
+    await server.kill()
+    await expect.poll(() => isDown, { timeout: 60_000 }).toBe(true)
+    await sleep(2000)
+    await server.start()
+    await expect.poll(() => two.client.zcard('down'), { timeout: 60_000 }).toBe(1)
+    await expect(two.permits.take('down', 1, AbortSignal.timeout(1500))).rejects.toThrow()
+    expect(permit.lost.aborted).toBe(false)
+  })
+
+  test('connections: requests go on while the server is away, as many as before, and share again once it is back', async () => {
+    const { client, permits } = holder({}, { commandTimeout: 1000 })
+    const pool = shareConnections(permits, 'away', 8)
+    await client.ping()
+    const before = await Promise.all([pool.take(never), pool.take(never), pool.take(never)])
+    await server.kill()
+    for (const release of before) release()
+    const three = await Promise.all([pool.take(never), pool.take(never), pool.take(never)])
+    let fourth = false
+    const more = pool.take(never).then((release) => {
+      fourth = true
+      return release
+    })
+    three[0]?.()
+    const last = await more
+    expect(fourth).toBe(true)
+    for (const release of [...three, last]) release()
+    await server.start()
+    const other = holder()
+    await expect
+      .poll(
+        async () => {
+          const release = await pool.take(never)
+          const held = await other.client.zcard('away')
+          release()
+          return held
+        },
+        { timeout: 60_000 },
+      )
+      .toBeGreaterThan(0)
+  })
+
+  test('connections: a server that hangs holds up no request for good', async () => {
+    const { client, permits } = holder({}, { commandTimeout: 1000 })
+    const pool = shareConnections(permits, 'hung', 8)
+    await client.ping()
+    server.process.kill('SIGSTOP')
+    try {
+      const release = await pool.take(never)
+      release()
+    } finally {
+      server.process.kill('SIGCONT')
+    }
+  })
+
+  test('a server that refuses to give any says why, as a failure that may be retried', async () => {
+    const { client, permits } = holder()
+    await client.set('of another kind', 'text')
+    await expect(permits.take('of another kind', 1, never)).rejects.toMatchObject({
+      message: expect.stringContaining('the queue gives no lease: '),
+      retryable: true,
+    })
   })
 
   test('a stop ends the wait, also while the server is away', async () => {
