@@ -12,6 +12,12 @@ export function isRepositoryName(name: string): boolean {
   return name.length <= 255 && NAME.test(name)
 }
 
+/** A host as the first part of a repository's name, which has no colon: `hub.example.com_5000`. Undefined where it would not be known there. */
+export function hostInName(host: string): string | undefined {
+  const part = host.toLowerCase().replace(':', '_')
+  return /\.|_\d+$/.test(part) && isRepositoryName(part) ? part : undefined
+}
+
 export function isTag(tag: string): boolean {
   return TAG.test(tag)
 }

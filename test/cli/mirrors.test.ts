@@ -107,6 +107,31 @@ test('OpenShift gets a set for digests and one for tags', async () => {
   expect(stderr).toContain('pulls.example.com:7080 is without TLS')
 })
 
+test('a source with a port is named in the mirror’s path, where a port follows an underscore', async () => {
+  const here = program()
+  here.write(
+    'p.yaml',
+    `
+registries:
+  hub: {type: docker-registry, url: "https://hub.example.com:5443"}
+  mine: {type: docker-registry, url: "https://mine.example.com"}
+policies:
+  a: {source: {registry: hub, namespaces: [team]}, destination: {registry: mine, namespace: x}, triggers: [{pull: true}]}
+  b: {source: {registry: docker.io, namespaces: [team]}, destination: {registry: mine, namespace: y}, triggers: [{pull: true}]}
+`,
+  )
+  const exported = (format: string) => here.run(['mirrors', 'export', '--format', format, 'p.yaml', ...GATEWAY])
+  for (const format of ['podman', 'crio']) {
+    const { stdout } = await exported(format)
+    expect(stdout).toContain('prefix = "hub.example.com:5443"')
+    expect(stdout).toContain('location = "pulls.example.com:7080/hub.example.com_5443"')
+  }
+  expect((await exported('openshift')).stdout).toContain('- "pulls.example.com:7080/hub.example.com_5443"')
+  const { stdout, stderr } = await exported('docker')
+  expect(stdout).toContain('http://pulls.example.com:7080')
+  expect(stderr).toContain('what the policies of hub.example.com:5443 select, too, comes from there')
+})
+
 test('the gateway’s own address is told to be for this machine alone', async () => {
   const { stdout, stderr } = await exported('containerd')
   expect(stdout).toContain('[host."http://127.0.0.1:7080"]')

@@ -56,6 +56,8 @@ export interface Artifacts {
   blob(places: readonly Place[], digest: Digest, asker: Asker & Reader): Promise<FoundBlob>
   /** Waits until what refers to the subject has been copied with it, if it is on its way. */
   settled(place: Place, subject: Digest, asker: Asker): Promise<void>
+  /** Tags that are on their way to the place. */
+  arriving(place: Place): readonly string[]
   /** A pull names a blob. */
   named(pull: Pull, blob: Descriptor): void
   /** Another configuration is in force. */
@@ -275,6 +277,8 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
       throw new Refusal(404, 'BLOB_UNKNOWN', 'no manifest that was pulled names it')
     },
     settled,
+    arriving: (place) =>
+      pulls.in(place).flatMap(({ pulled: { tag } }) => (tag === undefined ? [] : [landing(place, tag)])),
     named: (pull, blob) => blobs.remember(pull.where, blob, pull.pulled),
     clear() {
       tags.clear()

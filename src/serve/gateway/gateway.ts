@@ -53,7 +53,7 @@ export function startGateway(daemon: Daemon): Part {
     const asker = { head: isHead, user: client.user, signal: exchange.signal }
     // A list is read for one client alone.
     const own = { ...ctx, signal: AbortSignal.any([ctx.signal, exchange.signal]) }
-    if (asked.kind === 'tags') return answerTags(exchange, asked, places, own)
+    if (asked.kind === 'tags') return answerTags(exchange, asked, places, artifacts.arriving, own)
     if (asked.kind === 'referrers') {
       for (const place of places) await artifacts.settled(place, asked.digest, asker)
       return answerReferrers(exchange, asked, places, own)

@@ -107,3 +107,15 @@ test('a token for more repositories than it can hold is refused with the reason'
   const answer = await gateway.get('token', { method: 'POST', body: new URLSearchParams(form) })
   expect([answer.status, await bodyOf(answer).then(String)]).toEqual([400, expect.stringContaining('at most 100')])
 })
+
+test('a tag is listed as soon as a client has its manifest, before anything is at the destination', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  source.add('team/app', image(), '1.0', '2.0')
+  // What no client waits for waits for the clock.
+  const gateway = await startGateway(policies(source, destination), { timing: { clock: manualClock() } })
+  expect((await gateway.get('team/app/tags/list')).status).toBe(404)
+  await bodyOf(await gateway.get('team/app/manifests/1.0'))
+  const listed = await gateway.get('team/app/tags/list')
+  expect([listed.status, await listed.json()]).toEqual([200, { name: 'team/app', tags: ['1.0'] }])
+  expect(destination.repository('mirror/app').tags.size).toBe(0)
+})

@@ -94,6 +94,16 @@ function docker(mirrors: readonly Mirror[]): ExportedMirrors {
         ? `Docker asks mirrors for the names of Docker Hub: docker.io/${prefix} has others at its destination; pull through the gateway, or set \`flatten: 0\` without a namespace`
         : `Docker has mirrors of Docker Hub only: nothing is written for ${host}`,
     )
+  const pulls = mirrors.filter(({ isGateway }) => isGateway)
+  const before = pulls.slice(
+    0,
+    pulls.findLastIndex(({ host }) => host === 'docker.io'),
+  )
+  for (const { host } of before.filter(({ host: other }) => other !== 'docker.io')) {
+    notes.push(
+      `Docker does not tell a mirror which source it means: what the policies of ${host} select, too, comes from there, as they stand before that of docker.io`,
+    )
+  }
   const urls = [...new Set(able.map(({ url }) => url))]
   const insecure = urls.filter((url) => url.startsWith('http:')).map((url) => new URL(url).host)
   const file = {

@@ -3,6 +3,7 @@
 import type { Configuration } from '../../../config/load.ts'
 import { compilePattern } from '../../../core/pattern.ts'
 import { type Policy, routesOf } from '../../../core/policy.ts'
+import { hostInName } from '../../../core/reference.ts'
 import type { Registry } from '../../../core/registry.ts'
 import { mapRepository } from '../../../engine/plan/mapping.ts'
 
@@ -112,6 +113,6 @@ export function isPlain({ url }: Pick<Mirror, 'url'>): boolean {
 
 /** For clients that cannot say by a query which source they mean, the gateway takes its host before the name. */
 export function throughGateway(mirror: Mirror): Mirror {
-  const canSay = mirror.isGateway && mirror.host.includes('.') && !mirror.host.includes(':')
-  return canSay ? { ...mirror, path: mirror.host } : mirror
+  const path = mirror.isGateway ? hostInName(mirror.host) : undefined
+  return path === undefined ? mirror : { ...mirror, path }
 }

@@ -23,17 +23,24 @@ export interface TagsPage {
   readonly after: string | undefined
 }
 
-/** The destination's tags that a policy selects, in their order. */
+/** The destination's tags that a policy selects, and those on their way there, in their order. */
 export async function answerTags(
   exchange: Exchange,
   { name, most, after }: TagsPage,
   places: readonly Place[],
+  arriving: (place: Place) => readonly string[],
   ctx: Context,
 ): Promise<void> {
   const page = new Page<string>({ entries: most, bytes: MOST_BYTES }, after)
   const count = counter('tags', name)
   let exists = false
-  for (const { to, target } of places) {
+  for (const place of places) {
+    const { to, target } = place
+    // Some clients look for tags as soon as they have a manifest.
+    for (const tag of arriving(place)) {
+      exists = true
+      page.add(tag, tag, tag.length)
+    }
     try {
       for await (const tag of to.tags(ctx)) {
         exists = true

@@ -4,6 +4,7 @@ import type { Configuration } from '../../../config/load.ts'
 import type { AdapterFacts } from '../../../core/adapter.ts'
 import type { ContentStore } from '../../../core/content.ts'
 import { type Policy, routesOf } from '../../../core/policy.ts'
+import { hostInName } from '../../../core/reference.ts'
 import type { Registry } from '../../../core/registry.ts'
 import type { Endpoint, Route } from '../../../engine/endpoint.ts'
 import { type Selection, selectionOf } from '../../../engine/plan/filter.ts'
@@ -137,9 +138,9 @@ function openedBy(policy: Policy, [from, ...to]: readonly Endpoint[]): Opened {
 function hostsOf({ name, url }: Registry, facts: AdapterFacts | undefined): readonly string[] {
   const host = url === undefined ? undefined : new URL(url).host
   const isHome = url !== undefined && url === facts?.home
-  return [name, ...(host === undefined ? [] : [host]), ...(isHome ? (facts?.aliases ?? []) : [])].map((one) =>
-    one.toLowerCase(),
-  )
+  const inName = host === undefined ? undefined : hostInName(host)
+  const others = isHome ? (facts?.aliases ?? []) : []
+  return [...new Set([name, host ?? name, inName ?? name, ...others].map((one) => one.toLowerCase()))]
 }
 
 /** What a client gives for a repository. */
@@ -173,7 +174,7 @@ function split({ name, host }: Named, targets: readonly Target[]): Named {
   if (host !== undefined) return { name, host: host.toLowerCase() }
   const slash = name.indexOf('/')
   const first = name.slice(0, Math.max(0, slash))
-  const isHost = first.includes('.') && targets.some(({ hosts }) => hosts.includes(first))
+  const isHost = hostInName(first) === first && targets.some(({ hosts }) => hosts.includes(first))
   return isHost ? { name: name.slice(slash + 1), host: first } : { name, host: undefined }
 }
 
