@@ -1,6 +1,6 @@
-/** Removes what a run has left in Redis. */
+/** Removes what a run has left in Redis, and lets expire what no one is left to remove. */
 
-import { Queue } from 'bullmq'
+import { Queue, QueueKeys } from 'bullmq'
 import type { QueueServer } from './server.ts'
 
 /** In milliseconds. */
@@ -23,4 +23,29 @@ export async function forgetOldRuns(server: QueueServer): Promise<void> {
     await forgetRun(server, id, queue)
     await queue.close()
   }
+}
+
+/** In milliseconds: as long as a run may be paused while its coordinator is away. */
+const LIFE = 7 * 24 * 60 * 60 * 1000
+
+/** Of all keys of a run, which BullMQ makes without an end; those of jobs are found by where their ids stand. */
+const OUTLIVE = `
+for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
+local function jobs(ids) for _, id in ipairs(ids) do redis.call('PEXPIRE', ARGV[2] .. id, ARGV[1]) end end
+for i = 1, 3 do jobs(redis.call('LRANGE', KEYS[i], 0, -1)) end
+for i = 4, 5 do jobs(redis.call('ZRANGE', KEYS[i], 0, -1)) end`
+
+/** Called again and again while the run lasts, and once by whoever has it last. */
+export async function letExpire({ client, keys }: QueueServer, id: string): Promise<void> {
+  const { queue, told } = keys.run(id)
+  const {
+    wait = '',
+    active = '',
+    paused = '',
+    completed = '',
+    failed = '',
+    ...others
+  } = new QueueKeys(keys.prefix).getKeys(queue)
+  const all = [wait, active, paused, completed, failed, ...Object.values(others), told, keys.runs]
+  await client.eval(OUTLIVE, all.length, ...all, LIFE, `${keys.prefix}:${queue}:`)
 }

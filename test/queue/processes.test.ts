@@ -89,6 +89,29 @@ describe.skipIf(!hasRedis())('where something dies', () => {
 })
 
 describe.skipIf(!hasRedis())('Redis', () => {
+  test('keeps nothing of a run for good whose coordinator has died', async () => {
+    const [queue, gate, to] = [await redis(), await gatedSource({ images: 4 }), await registry()]
+    const yaml = withQueue(policyBetween(gate.source.url, to.url), queue.url)
+    const one = await worker(yaml)
+    const user = program()
+    const running = user.start(['run', '--workers', '--config', user.write('config.yaml', yaml)])
+    await until('half of the blob was asked for', () =>
+      gate.source.requests.some(({ path }) => path.includes(gate.blob)),
+    )
+    const endless = async (): Promise<readonly string[]> => {
+      const keys = await queue.client.keys('*')
+      const ends = await Promise.all(keys.map((key) => queue.client.pttl(key)))
+      return keys.filter((_, at) => ends[at] === -1)
+    }
+    await until('every key has an end', async () => (await endless()).length === 0)
+    running.process.kill('SIGKILL')
+    await running.ended
+    gate.open()
+    await one.end()
+    expect(await queue.client.keys('*')).not.toEqual([])
+    expect(await endless()).toEqual([])
+  })
+
   test('takes nothing more, as its memory is full: that is told, and the run goes on once it has room', async () => {
     const [queue, gate, to] = [await redis(), await gatedSource({ images: 4 }), await registry()]
     const yaml = withQueue(policyBetween(gate.source.url, to.url), queue.url)

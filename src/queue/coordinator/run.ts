@@ -10,7 +10,7 @@ import type { Elsewhere, ElsewhereRun, TasksElsewhere } from '../../engine/run/e
 import { Slots } from '../../transfer/slots.ts'
 import { watchContact } from '../contact.ts'
 import { fromWire } from '../errors.ts'
-import { forgetOldRuns, forgetRun } from '../forget.ts'
+import { forgetOldRuns, forgetRun, letExpire } from '../forget.ts'
 import { atMost } from '../patience.ts'
 import type { JobData } from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
@@ -33,6 +33,8 @@ export function createElsewhere(tools: CoordinatorTools): Elsewhere {
 const BEAT = 250
 /** A record that its coordinator does not write any more lasts for so long. */
 export const RECORD_LASTS = 20_000
+/** Keys are given an end so often. */
+const OUTLIVE = 5000
 /** Ends that no event told are looked for so often. */
 const LOOK_AGAIN = 15_000
 /** After a stop workers may take so long to say how far their tasks have come. */
@@ -95,7 +97,7 @@ async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context
     }
   }
 
-  const repeats = [repeat(BEAT, beat), repeat(LOOK_AGAIN, jobs.lookAgain)]
+  const repeats = [repeat(BEAT, beat), repeat(LOOK_AGAIN, jobs.lookAgain), repeat(OUTLIVE, () => letExpire(server, id))]
   const onStop = (): void => {
     void beat().catch(() => {})
     void queue.drain().catch(() => {})

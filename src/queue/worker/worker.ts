@@ -6,6 +6,7 @@ import { messageOf } from '../../core/errors.ts'
 import { createSlots } from '../../transfer/job.ts'
 import { createThrottle } from '../../transfer/throttle.ts'
 import { watchContact } from '../contact.ts'
+import { letExpire } from '../forget.ts'
 import { atMost } from '../patience.ts'
 import { redisTime } from '../present.ts'
 import { anyFormat, FORMAT, type Presence, type RunRecord, readAs, runRecord } from '../protocol.ts'
@@ -46,6 +47,7 @@ const OVER_AFTER = 5000
 /** How long a run without its coordinator is kept. */
 const ORPHAN_AFTER = 30_000
 const MOST_RUNS = 200
+const DAY = 24 * 60 * 60 * 1000
 /** For what is only polite. */
 const FAREWELL = 2000
 
@@ -90,6 +92,7 @@ export async function work(tools: WorkTools): Promise<void> {
     }
     await client.set(keys.worker(id), JSON.stringify(presence), 'PX', PRESENCE_LASTS)
     await client.zadd(keys.workers, 'NX', Date.parse(since), id)
+    await client.pexpire(keys.workers, DAY)
   }
 
   async function refuse(run: string, reason: string): Promise<void> {
@@ -98,7 +101,7 @@ export async function work(tools: WorkTools): Promise<void> {
     listen({ type: 'refused', run, reason })
     const { lacks } = keys.run(run)
     await client.hset(lacks, id, JSON.stringify({ name, reason }))
-    await client.pexpire(lacks, 24 * 60 * 60 * 1000)
+    await client.pexpire(lacks, DAY)
   }
 
   async function join(record: RunRecord): Promise<void> {
@@ -129,6 +132,8 @@ export async function work(tools: WorkTools): Promise<void> {
     const left = one.run
       .leave(milliseconds)
       .catch((error: unknown) => tell('warning', messageOf(error)))
+      // Its coordinator may be gone, and what was done last has made keys anew.
+      .then(() => atMost(FAREWELL, () => letExpire(server, run)))
       .then(() => {
         past += one.run.bytes
         runs.delete(run)
