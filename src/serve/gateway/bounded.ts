@@ -1,5 +1,8 @@
 /** A map that forgets what was not used for longest, so that no client can fill memory. */
 
+/** This part of all is forgotten together. */
+const FORGOTTEN_AT_ONCE = 64
+
 export class Bounded<K, V> {
   readonly #most: number
   readonly #entries = new Map<K, V>()
@@ -20,8 +23,13 @@ export class Bounded<K, V> {
     this.#entries.delete(key)
     this.#entries.set(key, value)
     if (this.#entries.size <= this.#most) return
-    const [oldest] = this.#entries.keys()
-    if (oldest !== undefined) this.#entries.delete(oldest)
+    // Several at once: to find the oldest, a map passes over all that were deleted before.
+    let left = 1 + Math.floor(this.#most / FORGOTTEN_AT_ONCE)
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest)
+      left -= 1
+      if (left === 0) return
+    }
   }
 
   delete(key: K): void {

@@ -18,6 +18,8 @@ export interface Manifests {
 
 /** In sum. */
 const MOST_BYTES = 64 * 1024 * 1024
+/** What is made free of it at once. */
+const ROOM = 1024 * 1024
 /** What a manifest takes beside its bytes, at most: many small ones must not fill memory either. */
 const OVERHEAD = 1024
 /** Larger ones are read each time. */
@@ -55,8 +57,9 @@ export function createManifests(
   function keep(key: string, manifest: Manifest): void {
     bytes += weightOf(manifest)
     kept.set(key, { manifest, at: clock.monotonic() })
+    if (bytes <= MOST_BYTES) return
     for (const [oldest, { manifest: gone }] of kept) {
-      if (bytes <= MOST_BYTES) return
+      if (bytes <= MOST_BYTES - ROOM) return
       kept.delete(oldest)
       bytes -= weightOf(gone)
     }

@@ -13,10 +13,13 @@ const MIB = 2 ** 20
 const TAGS = 20
 const PER_SECOND = 1000
 const CONNECTIONS = 32
+const COPIED = new RegExp(`(?:succeeded[^]*){${TAGS}}`)
 
 interface Measurable {
   readonly url: string
   readonly pid: number | undefined
+  /** Resolves once all that was pulled is at the destination. */
+  readonly copied?: () => Promise<unknown>
 }
 
 export const gatewayManifests: Corpus = {
@@ -26,9 +29,10 @@ export const gatewayManifests: Corpus = {
     const lasting = bench.quick ? 2 : 10
     const source = await startServer('registry')
     const rows: string[][] = []
-    const measureOne = async (title: string, { url, pid }: Measurable): Promise<void> => {
+    const measureOne = async (title: string, { url, pid, copied }: Measurable): Promise<void> => {
       const urls = Array.from({ length: TAGS }, (_, tag) => `${url}/v2/team/small/manifests/v${tag}`)
       for (const each of urls) await warmed(each)
+      await copied?.()
       for (let round = 1; round <= bench.rounds; round += 1) {
         const before = processorTimeOf(pid)
         const { failed, times } = await evenly(urls, PER_SECOND, lasting)
@@ -55,7 +59,7 @@ export const gatewayManifests: Corpus = {
       for (let tag = 0; tag < TAGS; tag += 1) await pushLarge(source.url, 'team/small', `v${tag}`, 1, MIB)
       const destination = await startServer('registry')
       const daemon = await startDaemon(bench.directory(), configuration(source, destination, '1m'))
-      await measureOne('replicate', daemon)
+      await measureOne('replicate', { ...daemon, copied: () => daemon.heard(COPIED) })
       await daemon.stop()
       await destination.stop()
       for (const name of ['registry', 'zot'] as const) {
