@@ -57,6 +57,8 @@ export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'others'
     configuration: Configuration,
     ctx: Context,
   ) => Promise<{ readonly elsewhere: Elsewhere; readonly connections: Connections }>
+  /** Programs outside, which may take single tasks. */
+  readonly runners?: ExecuteRequest['outside']
   /** Every run is done by workers, where the configuration names a queue. */
   readonly alwaysElsewhere?: boolean
 }
@@ -109,6 +111,7 @@ export function createRunning(parts: RunningParts): Running {
           slots: run.concurrency === undefined ? slots : undefined,
           throttles,
           elsewhere: workers?.elsewhere,
+          outside: parts.runners,
           bandwidth: run.bandwidth,
           carriers,
           others: parts.others,

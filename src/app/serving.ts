@@ -4,6 +4,7 @@ import type { Clock } from '../core/cancel.ts'
 import type { Carriers } from '../core/carrier.ts'
 import { ConfigurationError, ReplicateError } from '../core/errors.ts'
 import type { PolicyOutcome } from '../core/requests.ts'
+import { createOutsideRunners } from '../engine/run/outside.ts'
 import type { History } from '../history/history.ts'
 import { type CarriersOptions, createCarriers } from '../http/threads/carriers.ts'
 import type { Desk } from '../serve/api/desk.ts'
@@ -82,6 +83,7 @@ function createProgram(
   const post = createPost({ ...about, connections: pool, trace })
   const slots = defaultSlots()
   const turns = new Turns(clock)
+  const runners = createOutsideRunners(clock)
 
   /** The one outcome of a run of one policy. */
   async function outcomeOf(
@@ -95,6 +97,7 @@ function createProgram(
       connections,
       slots,
       others: { alone: (...order) => turns.take(order) },
+      runners,
       alwaysElsewhere: true,
       async elsewhere(...call) {
         const one = await parts.queue.elsewhere(...call)
@@ -132,6 +135,7 @@ function createProgram(
       outcomeOf(history.executions.get(earlier.execution).policy, ({ again }) =>
         again(earlier, options, (_policy, one) => started(one), ctx, configuration),
       ),
+    runners,
     outside: { post, commandEnv },
     turns,
     desk: parts.desk(files, parts.filesOf(files)),

@@ -11,6 +11,7 @@ export const AUDIT_VERBS = [
   'retried',
   'tested',
   'pruned',
+  'notified',
 ] as const
 export type AuditVerb = (typeof AUDIT_VERBS)[number]
 

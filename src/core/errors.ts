@@ -205,6 +205,12 @@ export class QueueError extends ReplicateError {
   override readonly exitCode = 3
 }
 
+/** A program outside that does a task says that it failed, says what is not so, or says nothing any more. */
+export class RunnerError extends ReplicateError {
+  readonly code = 'runner'
+  override readonly retryable = true
+}
+
 /** A command that the configuration names could not be started, or ended badly. */
 export class CommandError extends ReplicateError {
   readonly code = 'command'

@@ -16,6 +16,7 @@ import type { ShownQueue } from '../core/worker.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import type { Outside } from '../engine/notify/send.ts'
 import type { Again } from '../engine/run/again.ts'
+import type { OutsideRunners } from '../engine/run/outside.ts'
 import type { EventWay, History } from '../history/history.ts'
 import type { Desk } from './api/desk.ts'
 import type { SpoolLimits } from './gateway/pull/spool.ts'
@@ -51,6 +52,8 @@ export interface Program {
   open(registry: Registry): Promise<Endpoint>
   /** With the same clients, and an adapter that has seen nothing yet, for who closes it. */
   openAnew(registry: Registry): Promise<Endpoint>
+  /** Programs outside that do tasks of executions in this process. */
+  readonly runners: OutsideRunners
   /** What notifications are sent with. */
   readonly outside: Outside
   /** Which run brings a blob that several need. */

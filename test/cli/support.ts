@@ -299,6 +299,7 @@ function historyOf(behaviour: Behaviour): History {
       endedSince: unused,
       add: unused,
       takePending: unused,
+      takeOne: unused,
       nextAttemptAt: unused,
       finish: unused,
       addMoved: unused,

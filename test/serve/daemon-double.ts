@@ -8,6 +8,7 @@ import type { Configuration } from '../../src/config/load.ts'
 import { readConfiguration } from '../../src/config/read.ts'
 import { defaultServe } from '../../src/config/serve.ts'
 import type { RegistryEvent } from '../../src/core/adapter.ts'
+import { createOutsideRunners } from '../../src/engine/run/outside.ts'
 import { type History, openHistory } from '../../src/history/history.ts'
 import type { Desk } from '../../src/serve/api/desk.ts'
 import { createListener } from '../../src/serve/http/listener.ts'
@@ -96,6 +97,7 @@ export async function daemonDouble(
       clock,
       outside: {},
       turns: new Turns(clock),
+      runners: createOutsideRunners(clock),
       redact: (text) => text,
       desk: NO_DESK,
       files: [],

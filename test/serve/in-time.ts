@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest'
 import type { Clock } from '../../src/core/cancel.ts'
 import type { Execution } from '../../src/core/execution.ts'
 import type { PolicyOutcome } from '../../src/core/requests.ts'
+import { createOutsideRunners } from '../../src/engine/run/outside.ts'
 import { type History, openHistory } from '../../src/history/history.ts'
 import { serve } from '../../src/serve/daemon.ts'
 import type { Program, ServeNews, StartPart } from '../../src/serve/parts.ts'
@@ -69,6 +70,7 @@ export async function serveInTime(yaml: string, { directory, clock, parts, ...gi
     },
     outside: {},
     turns: new Turns(clock),
+    runners: createOutsideRunners(clock),
     redact: (text) => text,
     desk: NO_DESK,
     open: unused,

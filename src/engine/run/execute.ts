@@ -28,6 +28,8 @@ import { type Deleted, deleteTags, NOTHING } from './deletes.ts'
 import { isLeft, isResumedLater, stopPlanning } from './draining.ts'
 import type { Elsewhere, TasksElsewhere } from './elsewhere.ts'
 import { withHint } from './hint.ts'
+import { offerOf } from './offer.ts'
+import type { OutsideRunners } from './outside.ts'
 import { tellProgress } from './progress.ts'
 import { attempt, recording } from './recording.ts'
 import { createRunner, type RunTask } from './runner.ts'
@@ -43,6 +45,8 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   readonly throttles: readonly Throttle[]
   /** Other machines, which do the tasks. Absent: this process does. */
   readonly elsewhere?: Elsewhere | undefined
+  /** Programs outside, which may take single tasks. */
+  readonly outside?: OutsideRunners | undefined
   /** Bytes a second over all of them; here `throttles` hold it. */
   readonly bandwidth?: number | undefined
   /** Other threads for large blobs. Absent: this thread moves all bytes. */
@@ -256,9 +260,8 @@ async function transfer(
     run.stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task')}`, 1))
   }
   giveUp()
-  const { thorough } = request
+  const { thorough, images, outside } = request
   const { names } = history
-  const { images } = request
   const local = createRunner({ policy, source, images, destinations, state, memory, names, thorough, leftovers })
   const elsewhere = await beginElsewhere(request, run, memory, local)
   const lanes = destinations.size
@@ -269,6 +272,9 @@ async function transfer(
         history,
         execution: id,
         run: resolving(elsewhere?.run ?? local, request, id, memory),
+        ...(outside && !request.audience
+          ? { outside: (take) => outside.offer(id, { ...offerOf({ policy, source, destinations, local }), take }) }
+          : {}),
         ...(lanes > 1 ? { destinations: [...destinations.keys()] } : {}),
         tasksAtOnce: () => (elsewhere ? Math.ceil(elsewhere.atOnce() / lanes) : here),
         retry: policy.retry,

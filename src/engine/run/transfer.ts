@@ -8,6 +8,7 @@ import type { RecordedError } from '../../core/execution.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { History, PendingTask, TaskKind } from '../../history/history.ts'
 import { type Figures, tellFigures } from './figures.ts'
+import type { Offer } from './outside.ts'
 import type { Done, RunTask } from './runner.ts'
 
 export interface TransferOptions {
@@ -23,6 +24,8 @@ export interface TransferOptions {
   readonly destinations?: readonly string[]
   /** Which of the tasks; default `transfer`. */
   readonly kind?: TaskKind
+  /** Told how others take one of the tasks; the result ends that. What they do counts to no destination's tasks at once. */
+  readonly outside?: ((take: Offer['take']) => () => void) | undefined
   readonly clock: Clock
   /** From 0 to 1, spreads the attempts of tasks that failed together. */
   readonly random?: () => number
@@ -69,11 +72,39 @@ interface Lane {
 }
 
 async function takeTasks(options: TransferOptions, round: Round, ctx: Context): Promise<void> {
-  const { history, execution, kind, destinations = [undefined] } = options
+  const { history, execution, destinations = [undefined] } = options
   const { gate } = ctx
   const { pool } = round
   const over = ctx.draining ? AbortSignal.any([ctx.signal, ctx.draining]) : ctx.signal
   const lanes = destinations.map((destination): Lane => ({ destination, running: 0, drained: false }))
+  const close = options.outside?.((number, run) => {
+    const task = gate?.closed || over.aborted ? undefined : history.tasks.takeOne(execution, number, round.time())
+    if (!task) return undefined
+    const { registry } = task.spec.destination
+    const lane = lanes.find(({ destination }) => destination === undefined || destination === registry)
+    const work = runTask(task, lane, round, { ...options, run }, ctx).catch((error: unknown) =>
+      round.broken.abort(error),
+    )
+    pool.add(work)
+    return work
+  })
+  try {
+    await takeFrom(lanes, options, round, ctx, over)
+  } finally {
+    close?.()
+  }
+}
+
+async function takeFrom(
+  lanes: readonly Lane[],
+  options: TransferOptions,
+  round: Round,
+  ctx: Context,
+  over: AbortSignal,
+): Promise<void> {
+  const { history, execution, kind } = options
+  const { gate } = ctx
+  const { pool } = round
   while (!over.aborted) {
     const tasksAtOnce = options.tasksAtOnce()
     const open = lanes.filter((lane) => !lane.drained)
@@ -121,7 +152,7 @@ async function waitFor(next: number, { pool, time }: Round, options: TransferOpt
 /** Rejects only where the history cannot be written. */
 async function runTask(
   task: PendingTask,
-  lane: Lane,
+  lane: Lane | undefined,
   round: Round,
   options: TransferOptions,
   ctx: Context,
@@ -148,7 +179,7 @@ async function runTask(
   }
   if (!failed) {
     // A repository that was listed only now has become tasks of its own.
-    if (task.spec.unresolved) lane.drained = false
+    if (lane && task.spec.unresolved) lane.drained = false
     return end('succeeded')
   }
   const { error } = failed
@@ -161,7 +192,7 @@ async function runTask(
   const delay = delayOf(error, task.id, tried, options)
   if (delay !== undefined) {
     history.tasks.putBack(task.id, round.time() + delay, kept, moved)
-    lane.drained = false
+    if (lane) lane.drained = false
     emit({ type: 'retry', what: name, attempt: task.attempts, delay, reason: kept.message })
     return
   }

@@ -44,6 +44,8 @@ export interface Tasks {
     kind?: TaskKind,
     destination?: string,
   ): readonly PendingTask[]
+  /** Moves this one to in_progress, where it is due at `time` and no more has to be found out before it is copied. */
+  takeOne(execution: number, task: number, time: number): PendingTask | undefined
   /** When the first of the tasks that were put back is due, in milliseconds since 1970. */
   nextAttemptAt(execution: number, kind?: TaskKind, destination?: string): number | undefined
   /** The task as it has ended; undefined where it may not move there: it has ended already, or the lock was lost. What was moved adds to what
@@ -67,6 +69,10 @@ export interface Tasks {
   ): number
   /** Ends as skipped, with the reason, all deletes that have not begun; returns how many. */
   skipDeletes(execution: number, reason: RecordedError): number
+}
+
+interface PendingRow extends Omit<PendingTask, 'spec'> {
+  readonly spec: string
 }
 
 /** Default `transfer`. */
@@ -97,7 +103,7 @@ export function createTasks(
     },
     takePending(execution, limit, time, kind = 'transfer', destination) {
       if (limit <= 0) return []
-      const rows = database.all<{ id: number; number: number; spec: string; attempts: number }>(TAKE[kind], {
+      const rows = database.all<PendingRow>(TAKE[kind], {
         execution,
         limit,
         time,
@@ -105,6 +111,10 @@ export function createTasks(
         ...mine,
       })
       return rows.map(({ spec, ...row }) => ({ ...row, spec: readSpec(spec) })).sort((a, b) => a.id - b.id)
+    },
+    takeOne(execution, task, time) {
+      const row = database.get<PendingRow>(TAKE_ONE, { execution, task, time, ...mine })
+      return row && { ...row, spec: readSpec(row.spec) }
     },
     nextAttemptAt: (execution, kind = 'transfer', destination) =>
       database.get<{ at: number | null }>(NEXT[kind], { execution, destination: destination ?? null })?.at ?? undefined,
@@ -156,15 +166,23 @@ const KIND = { transfer: `spec ->> '$.action' IS NOT 'delete'`, delete: `spec ->
 
 const TO = `(@destination IS NULL OR spec ->> '$.destination.registry' = @destination)`
 
-const take = (kind: TaskKind): string => `
+const BEGIN = `
   UPDATE tasks SET status = 'in_progress', attempts = attempts + 1, next_attempt_at = NULL, end_time = NULL,
-    start_time = coalesce(start_time, @time)
+    start_time = coalesce(start_time, @time)`
+
+const take = (kind: TaskKind): string => `${BEGIN}
   WHERE id IN (
     SELECT id FROM tasks WHERE execution_id = @execution AND status = 'pending' AND ${HELD}
       AND (next_attempt_at IS NULL OR next_attempt_at <= @time) AND ${KIND[kind]} AND ${TO} ORDER BY number LIMIT @limit
   ) RETURNING id, number, spec, attempts`
 
 const TAKE = { transfer: take('transfer'), delete: take('delete') }
+
+const TAKE_ONE = `${BEGIN}
+  WHERE execution_id = @execution AND number = @task AND status = 'pending' AND ${HELD}
+    AND (next_attempt_at IS NULL OR next_attempt_at <= @time) AND ${KIND.transfer}
+    AND spec ->> '$.digest' IS NOT NULL AND spec ->> '$.unresolved' IS NULL AND spec ->> '$.referrers_only' IS NULL
+  RETURNING id, number, spec, attempts`
 
 const next = (kind: TaskKind): string => `
   SELECT min(next_attempt_at) AS at FROM tasks

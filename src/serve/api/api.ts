@@ -23,6 +23,7 @@ import { addAudit } from './routes/audit.ts'
 import { addEvents } from './routes/events.ts'
 import { addExecutions } from './routes/executions.ts'
 import { addLogs } from './routes/logs.ts'
+import { addNotifications } from './routes/notifications.ts'
 import { addPolicies } from './routes/policies.ts'
 import { addPreview } from './routes/preview.ts'
 import { addQuickstart } from './routes/quickstart.ts'
@@ -71,6 +72,7 @@ export async function startApi(daemon: Daemon): Promise<Part> {
       addExecutions(app, daemon)
       addStart(app, daemon, streams)
       addLogs(app, daemon)
+      addNotifications(app, daemon)
       addPolicies(app, daemon)
       addRegistries(app, daemon)
       addAudit(app, daemon)

@@ -2,6 +2,7 @@
 
 import { expect, onTestFinished, test } from 'vitest'
 import type { RegistryEvent, TagInfo } from '../../../src/core/adapter.ts'
+import { createOutsideRunners } from '../../../src/engine/run/outside.ts'
 import { openHistory } from '../../../src/history/history.ts'
 import { type Looked, lookAt } from '../../../src/serve/poll/look.ts'
 import { Turns } from '../../../src/serve/turns.ts'
@@ -57,6 +58,7 @@ async function looking(
           clock,
           outside: {},
           turns: new Turns(clock),
+          runners: createOutsideRunners(clock),
           redact: unused,
           desk: NO_DESK,
           files: [],
