@@ -28,8 +28,7 @@ import { type Deleted, deleteTags, NOTHING } from './deletes.ts'
 import { isLeft, isResumedLater, stopPlanning } from './draining.ts'
 import type { Elsewhere, TasksElsewhere } from './elsewhere.ts'
 import { withHint } from './hint.ts'
-import { offerOf } from './offer.ts'
-import type { OutsideRunners } from './outside.ts'
+import { type OfferRequest, offering } from './offer.ts'
 import { tellProgress } from './progress.ts'
 import { attempt, recording } from './recording.ts'
 import { createRunner, type RunTask } from './runner.ts'
@@ -37,7 +36,7 @@ import { recorded, transferTasks } from './transfer.ts'
 import { resolving } from './unresolved.ts'
 import { checkpoints, discardUploads, hintsOf } from './uploads.ts'
 
-export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequest {
+export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequest, OfferRequest {
   /** Blob streams at once. */
   readonly concurrency: number
   /** Of those streams, where several executions share them. */
@@ -45,8 +44,6 @@ export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequ
   readonly throttles: readonly Throttle[]
   /** Other machines, which do the tasks. Absent: this process does. */
   readonly elsewhere?: Elsewhere | undefined
-  /** Programs outside, which may take single tasks. */
-  readonly outside?: OutsideRunners | undefined
   /** Bytes a second over all of them; here `throttles` hold it. */
   readonly bandwidth?: number | undefined
   /** Other threads for large blobs. Absent: this thread moves all bytes. */
@@ -228,7 +225,7 @@ async function transfer(
   memory: ManifestMemory,
   totals: PlanTotals,
 ): Promise<void> {
-  const { policy, source, history, concurrency, throttles, carriers, patience } = request
+  const { policy, source, images, history, concurrency, throttles, carriers, patience, thorough } = request
   const { ctx, clock, id } = run
   const destinations = destinationsOf(request)
   const tasks = totals.copies + totals.updates
@@ -260,7 +257,6 @@ async function transfer(
     run.stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task')}`, 1))
   }
   giveUp()
-  const { thorough, images, outside } = request
   const { names } = history
   const local = createRunner({ policy, source, images, destinations, state, memory, names, thorough, leftovers })
   const elsewhere = await beginElsewhere(request, run, memory, local)
@@ -272,9 +268,7 @@ async function transfer(
         history,
         execution: id,
         run: resolving(elsewhere?.run ?? local, request, id, memory),
-        ...(outside && !request.audience
-          ? { outside: (take) => outside.offer(id, { ...offerOf({ policy, source, destinations, local }), take }) }
-          : {}),
+        outside: offering(request, id, { policy, source, destinations, local }),
         ...(lanes > 1 ? { destinations: [...destinations.keys()] } : {}),
         tasksAtOnce: () => (elsewhere ? Math.ceil(elsewhere.atOnce() / lanes) : here),
         retry: policy.retry,

@@ -1,14 +1,21 @@
 /** Which tasks of an execution a program outside may do, and how what it says of their end is checked. */
 
+import type { Audience } from '../../core/audience.ts'
 import { RunnerError } from '../../core/errors.ts'
 import type { Policy } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { selectionOf } from '../plan/filter.ts'
-import type { Offer } from './outside.ts'
+import type { Offer, OutsideRunners } from './outside.ts'
 import type { Done, RunTask } from './runner.ts'
+import type { TransferOptions } from './transfer.ts'
 
-export interface OfferParts {
+export interface OfferRequest {
+  /** Programs outside, which may take single tasks. */
+  readonly outside?: OutsideRunners | undefined
+}
+
+interface OfferParts {
   readonly policy: Policy
   readonly source: Endpoint
   /** By the registry's name. */
@@ -17,7 +24,17 @@ export interface OfferParts {
   readonly local: RunTask
 }
 
-export function offerOf({ policy, source, destinations, local }: OfferParts): Omit<Offer, 'take'> {
+/** What `transferTasks` is told of programs outside. Clients that wait for what is copied hear it from this process: its tasks are done here. */
+export function offering(
+  { outside, audience }: OfferRequest & { readonly audience?: Audience | undefined },
+  execution: number,
+  parts: OfferParts,
+): TransferOptions['outside'] {
+  if (!outside || audience) return undefined
+  return (take) => outside.offer(execution, { ...offerOf(parts), take })
+}
+
+function offerOf({ policy, source, destinations, local }: OfferParts): Omit<Offer, 'take'> {
   const { narrows } = selectionOf(policy)
   return {
     refusal({ id, action, source: from, destination: to }) {
