@@ -8,7 +8,7 @@ const HIDDEN = '***'
 
 /** Headers whose values are shown; of all others only the names are. */
 const SHOWN =
-  /^(accept|accept-encoding|accept-ranges|age|allow|api-version|cache-control|connection|content-(encoding|length|range|type)|date|deprecation|docker-.+|etag|if-none-match|keep-alive|last-modified|oci-.+|range|(x-)?rate-?limit-.+|retry-after|server|sunset|transfer-encoding|user-agent|vary|via|warning|www-authenticate|x-(artifactory-.+|github-.+|jfrog-version|next-page|page|per-page|prev-page|total|total-count|total-pages)|x-amzn-errortype|x-amz-target)$/
+  /^(accept|accept-encoding|accept-ranges|age|allow|api-version|cache-control|connection|content-(encoding|length|range|type)|date|deprecation|docker-.+|etag|if-none-match|keep-alive|last-modified|oci-.+|range|(x-)?rate-?limit-.+|retry-after|server|sunset|transfer-encoding|user-agent|vary|via|warning|www-authenticate|x-(artifactory-.+|github-.+|jfrog-version|next-page|page|per-page|prev-page|total|total-count|total-pages)|x-amzn-errortype|x-amz-target|x-(acs|tc)-(action|version|region))$/
 const ADDRESSES = new Set(['location', 'link', 'content-location'])
 
 /** Names of members, fields and elements whose values are secrets. */

@@ -39,7 +39,7 @@ const LONGEST = 1024 * 1024
 const MOST_PLACES = 1000
 const IS_BLOB = /\/blobs\//
 const IS_TEXT =
-  /^(text\/|application\/(.+\+)?(json|xml|yaml|x-www-form-urlencoded)\b|application\/vnd\.[^;]*(json|prettyjws))/i
+  /^(text\/|application\/(.+\+|x-amz-)?(json|xml|yaml|x-www-form-urlencoded)\b|application\/vnd\.[^;]*(json|prettyjws))/i
 
 export function recorded(transport: Transport, record: Recording, redact: (text: string) => string): Transport {
   /** Where redirects of blobs lead: their content is a blob, whatever its address is like. */
