@@ -1,12 +1,7 @@
 /** IBM Cloud Container Registry. */
 
 import type { AdapterType } from '../../src/core/adapter.ts'
-import { ociRegistry } from '../../src/oci/registry/registry.ts'
 import { asPassword } from '../access-token.ts'
-import { hintedAdapter } from '../explain.ts'
-
-const FORBIDDEN =
-  'the namespace must exist (ibmcloud cr namespace-add), the key needs the role Reader to pull, Writer to push, Manager to delete, and a quota may be used up'
 
 export const ibmIcr: AdapterType = {
   identity: 'ibm-icr',
@@ -17,19 +12,23 @@ export const ibmIcr: AdapterType = {
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   depth: { min: 2 },
-  listing: 'tag lists, then one HEAD a tag',
+  listing:
+    'the API, with an API key: all images with their digests in one call; without one, tag lists and one HEAD a tag',
   credentials: ['anonymous', 'basic', 'token'],
   checked: 'a fake; not run against the live service',
   quirks: [
     'The password is an IAM API key, with the user name iamapikey, which `type: token` needs not say. Reader pulls, Writer pushes, Manager deletes.',
-    'The first part of a name is a namespace, which must exist: ibmcloud cr namespace-add.',
-    'There is no catalogue: name the repositories in the filter.',
+    'The first part of a name is a namespace; a missing one is created with the role Manager.',
+    'Repositories are listed by the API, which takes only an API key; without one, name them in the filter.',
+    'The key also gets a token at iam.cloud.ibm.com; where that is not reached, each tag costs a request.',
     'Quotas of storage and traffic refuse pushes and pulls for the rest of the month.',
     'It sends no webhooks of pushes: poll looks there.',
   ],
+  options: [
+    { name: 'api_url', description: 'Where the API answers; default the address of the registry', type: 'text' },
+    { name: 'iam_url', description: 'Where IAM gives tokens; default https://iam.cloud.ibm.com', type: 'text' },
+    { name: 'account', description: 'The ID of the account; default that of the API key', type: 'text' },
+  ],
   signIn: async (found) => asPassword(found, 'iamapikey'),
-  open: async (registry, tools) => {
-    const { repositories: _, ...adapter } = ociRegistry(registry, tools)
-    return hintedAdapter(adapter, FORBIDDEN)
-  },
+  open: async (registry, tools) => (await import('./open.ts')).open(registry, tools),
 }

@@ -2,14 +2,14 @@
 
 import { expect, onTestFinished, test } from 'vitest'
 import { describeAdapter } from '../contract/adapter/suite.ts'
-import { collect, connect, digestsIn, push } from '../contract/opened.ts'
+import { connect, digestsIn, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
-import { CLOUDFLARE, IBM, NEXUS, ORACLE, type PlainFake, type PlainVendor, startPlain } from '../fakes/plain.ts'
+import { CLOUDFLARE, NEXUS, ORACLE, type PlainFake, type PlainVendor, startPlain } from '../fakes/plain.ts'
 import { image, index } from '../support/images.ts'
 import { startMemoryRegistry } from '../support/memory-registry.ts'
 
-const VENDORS = [NEXUS, IBM, ORACLE, CLOUDFLARE] as const
+const VENDORS = [NEXUS, ORACLE, CLOUDFLARE] as const
 
 for (const vendor of VENDORS) {
   describeAdapter(vendor.identity, () => startPlain(vendor), {
@@ -43,7 +43,6 @@ test.each(VENDORS)('a policy runs from $identity and back', async (vendor) => {
 })
 
 test.each([
-  [IBM.identity, IBM, 'other/app', /namespace must exist/],
   [ORACLE.identity, ORACLE, 'other/app', /namespace of object storage/],
   [CLOUDFLARE.identity, CLOUDFLARE, 'other/app', /ID of the account/],
 ] as const)('%s refuses a name outside, and what to do is said', async (_identity, vendor, repository, words) => {
@@ -59,11 +58,4 @@ test('a tag of Nexus that may not be moved keeps what it has', async () => {
   await push(endpoint, 'frozen/app', 'v1', image({ seed: 1 }), ctx)
   await expect(push(endpoint, 'frozen/app', 'v1', image({ seed: 2 }), ctx)).rejects.toThrow(/does not allow updating/)
   expect(await digestsIn(endpoint, 'frozen/app', ctx)).toEqual([['v1', image({ seed: 1 }).digest]])
-})
-
-test('an API key of IBM is a token', async () => {
-  const it = await started(IBM)
-  it.content.add('contract/app', image(), 'v1')
-  const { endpoint, ctx } = await connect({ ...it, env: { REPLICATE_IT_TOKEN: IBM.password } })
-  expect(await collect(endpoint.adapter.repository('contract/app').tags(ctx))).toEqual(['v1'])
 })

@@ -91,15 +91,6 @@ export const NEXUS: PlainVendor = {
   },
 }
 
-export const IBM: PlainVendor = {
-  identity: 'ibm-icr',
-  user: 'iamapikey',
-  password: 'api-key-of-a-service-id',
-  namespace: 'contract',
-  options: { catalog: false },
-  refuse: only('contract', 403, 'DENIED', 'You are not authorized to access the specified resource.'),
-}
-
 export const ORACLE: PlainVendor = {
   identity: 'oracle-ocir',
   user: 'contract/oracleidentitycloudservice/someone@example.com',
