@@ -120,6 +120,8 @@ export interface Events {
   /** Keeps what a webhook or a look at a registry has told, and returns how many of the events are new; `policy` is the only one they are for.
    *  Once it returns, they outlive a crash. Throws a `HistoryError` where they cannot be kept or too many wait: they are to be sent again. */
   take(registry: string, events: readonly RegistryEvent[], via: EventWay, policy?: string): number
+  /** Calls back with what is taken; the result ends it. */
+  listen(listener: (registry: string, events: readonly RegistryEvent[]) => void): () => void
 }
 
 /** What happens in the daemon, for logs, metrics and other listeners. */

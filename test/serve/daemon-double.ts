@@ -117,6 +117,7 @@ export async function daemonDouble(
         taken.push({ registry, events, via, ...(policy === undefined ? {} : { policy }) })
         return events.length
       },
+      listen: () => () => {},
     },
     resuming: new Set(),
     reread: async () => {},

@@ -20,6 +20,7 @@ export function createEvents(daemon: Omit<Daemon, 'events'>): Events & Part {
   const { history, clock } = daemon.program
   const alarm = createAlarm(clock, daemon.signal)
   const reacting = createReacting(daemon, () => alarm.ring())
+  const listeners = new Set<Parameters<Events['listen']>[0]>()
   let forgotten = Number.NEGATIVE_INFINITY
 
   /** Does what is due, and returns when something will be. */
@@ -71,7 +72,12 @@ export function createEvents(daemon: Omit<Daemon, 'events'>): Events & Part {
         ...(policy === undefined ? {} : { policy }),
       })
       if (added > 0) alarm.by(via === 'poll' ? received : firstSettled(events, received, settings.settle))
+      for (const listener of listeners) listener(name, events)
       return added
+    },
+    listen(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
     reloaded: () => alarm.ring(),
     ended: () => running,

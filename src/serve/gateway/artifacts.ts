@@ -1,5 +1,6 @@
 /** Finds what clients ask for: at the destination, or on its way there from the source. */
 
+import type { RegistryEvent } from '../../core/adapter.ts'
 import type { Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
@@ -60,6 +61,8 @@ export interface Artifacts {
   arriving(place: Place): readonly string[]
   /** A pull names a blob. */
   named(pull: Pull, blob: Descriptor): void
+  /** The source of a policy has told of it. */
+  told(policy: string, event: RegistryEvent): void
   /** Another configuration is in force. */
   clear(): void
 }
@@ -280,6 +283,10 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     arriving: (place) =>
       pulls.in(place).flatMap(({ pulled: { tag } }) => (tag === undefined ? [] : [landing(place, tag)])),
     named: (pull, blob) => blobs.remember(pull.where, blob, pull.pulled),
+    told(policy, { repository, tag }) {
+      tags.changed(policy, repository, tag)
+      newest.forget(policy, repository)
+    },
     clear() {
       tags.clear()
       roots.clear()

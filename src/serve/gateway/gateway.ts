@@ -123,6 +123,11 @@ export function startGateway(daemon: Daemon): Part {
     })
   })
 
+  const stopListening = daemon.events.listen((registry, events) => {
+    const told = current().filter(({ policy }) => policy.source.registry === registry)
+    for (const { policy } of told) for (const event of events) artifacts.told(policy.name, event)
+  })
+
   return {
     get running() {
       return pulls.running
@@ -133,6 +138,7 @@ export function startGateway(daemon: Daemon): Part {
       artifacts.clear()
     },
     async ended() {
+      stopListening()
       await pulls.ended()
       await Promise.all([spools.close(), openings.close()])
     },

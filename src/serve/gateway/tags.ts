@@ -22,6 +22,8 @@ export interface Tags {
   /** The destination has it now. */
   put(place: Place, tag: string, there: Descriptor): void
   forget(place: Place, tag: string): void
+  /** The source may have something else now: in a repository of a policy's source, or under one of its tags. */
+  changed(policy: string, repository: string, tag: string | undefined): void
   clear(): void
 }
 
@@ -93,6 +95,11 @@ export function createTags(clock: Clock, ctx: Context): Tags {
     },
     forget(place, tag) {
       known.delete(keyOf(place, tag))
+    },
+    changed(policy, repository, tag) {
+      const key = `${policy} ${repository}:`
+      if (tag !== undefined) known.delete(`${key}${tag}`)
+      else for (const [one] of known) if (one.startsWith(key)) known.delete(one)
     },
     clear: () => known.clear(),
   }

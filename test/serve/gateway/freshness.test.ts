@@ -197,3 +197,29 @@ test('the newest tags are looked for once, and what is not one of them is 404 wi
   const tags = first.filter(({ route, path }) => route === 'manifest' && !/sha256[:-]/.test(path))
   expect([...new Set(tags.map(({ path }) => path))]).toEqual(['/v2/team/app/manifests/1.5'])
 })
+
+test('an event of the source makes a tag count as old at once', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  const [before, after] = [image(), image({ seed: 2 })]
+  source.add('team/app', before, '1.0')
+  const yaml = policies(source, destination, '', '1h').replace('hub: {', 'hub: {hook_secret: none, ')
+  const gateway = await startGateway(yaml)
+  const digest = async (): Promise<string | null> => {
+    const answer = await gateway.get('team/app/manifests/1.0')
+    await bodyOf(answer)
+    return answer.headers.get('docker-content-digest')
+  }
+  expect(await digest()).toBe(before.digest)
+  expect(await pulled(gateway)).toEqual([0])
+  source.add('team/app', after, '1.0')
+  expect(await digest()).toBe(before.digest)
+  const target = { mediaType: after.mediaType, repository: 'team/app', tag: '1.0', digest: after.digest }
+  const event = { id: 'one', timestamp: new Date().toISOString(), action: 'push', target }
+  const told = await fetch(`${gateway.url}/hooks/hub`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/vnd.docker.distribution.events.v1+json' },
+    body: JSON.stringify({ events: [event] }),
+  })
+  expect(told.status).toBe(202)
+  expect(await digest()).toBe(after.digest)
+})

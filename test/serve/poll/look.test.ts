@@ -76,6 +76,7 @@ async function looking(
             taken.push(...events)
             return events.length
           },
+          listen: () => () => {},
         },
       },
       { signal: new AbortController().signal, emit: () => {} },

@@ -8,6 +8,8 @@ export interface Newest {
   /** Undefined where they have to be looked for. */
   of(place: Place): ReadonlySet<string> | undefined
   keep(place: Place, tags: ReadonlySet<string>): void
+  /** The source has other tags now. */
+  forget(policy: string, repository: string): void
   clear(): void
 }
 
@@ -26,6 +28,7 @@ export function createNewest(clock: Clock): Newest {
     keep(place, tags) {
       if (tags.size <= MOST_TAGS) known.set(keyOf(place), { tags, at: clock.monotonic() })
     },
+    forget: (policy, repository) => known.delete(`${policy} ${repository}`),
     clear: () => known.clear(),
   }
 }
