@@ -53,12 +53,13 @@ describe.skipIf(!hasBrowser())('a stranger on the page', () => {
       await step(page, 'TLS', false)
       const certificate = page.getByRole('group', { name: 'Certificate' })
       expect(await certificate.textContent()).toContain('Example Root')
-      await certificate.getByRole('switch', { name: /trust it/ }).check()
+      await certificate.getByRole('switch', { name: 'Trust this authority' }).check()
       // What will be written says so.
       await page.getByRole('region', { name: 'YAML' }).getByText('ca: ./to-ca.pem').waitFor()
       await click(page, 'Test')
       await step(page, 'TLS', true)
       await step(page, 'credential', false)
+      await certificate.getByText('It is trusted from now on').waitFor()
       await page.getByRole('button', { name: 'Save all the same' }).waitFor()
       await type(page, { 'Password or token': 'right-secret' })
       await click(page, 'Test')
@@ -68,7 +69,8 @@ describe.skipIf(!hasBrowser())('a stranger on the page', () => {
       await page.getByRole('link', { name: 'to', exact: true }).waitFor()
       expect(readFileSync(join(user.directory, 'serve.yaml'), 'utf8')).toContain('ca: ./to-ca.pem')
 
-      await page.getByRole('link', { name: 'Policies' }).click()
+      // What comes next is offered at the start.
+      await page.getByRole('link', { name: 'Executions' }).click()
       await click(page, 'New policy')
       await type(page, { Name: 'copy', Tags: 'v*', 'Destination namespace': 'mirror' })
       await page.getByLabel('Source registry').selectOption('from')

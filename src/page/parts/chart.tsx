@@ -27,7 +27,7 @@ const POWERS = Array.from({ length: 54 }, (_, power) => 2 ** power)
 
 /** Shown from the second point on. */
 export function Chart({ execution, active }: ChartProps) {
-  const { id, bytes_copied: copied } = execution
+  const { id, bytes_copied: copied, end_time } = execution
   const samples = useRead<readonly ProgressSample[]>(`/replication/executions/${id}/progress`)
   const noted = samples.answer?.body
   const points = useRef<Points>([[], []])
@@ -44,16 +44,17 @@ export function Chart({ execution, active }: ChartProps) {
 
   useEffect(() => {
     const [times, sums] = points.current
-    const now = daemonNow() / 1000
-    if (!noted || !active || (times.at(-1) ?? 0) >= now) return
+    // How it ended counts, too: little may have been noted of a short one.
+    const now = active ? daemonNow() / 1000 : Date.parse(end_time ?? '') / 1000
+    if (!noted || !((times.at(-1) ?? 0) < now)) return
     times.push(now)
     sums.push(copied)
     if (times.length > MOST_POINTS) points.current = [thinned(times), thinned(sums)]
     drawn((before) => before + 1)
-  }, [noted, active, copied])
+  }, [noted, active, copied, end_time])
 
   // Nothing moved, or it was over at once.
-  if (!active && execution.bytes_copied === 0) return null
+  if (!active && copied === 0) return null
   if (points.current[0].length < 2) return active ? <div class="chart" /> : null
   return <Plot points={points.current} count={count} shortest={active ? SHORTEST : 1} />
 }

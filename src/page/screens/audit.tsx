@@ -42,14 +42,14 @@ export function AuditScreen() {
         cells={(line) => [
           clock(line.time),
           line.role === null ? line.who : `${line.who} (${line.role})`,
-          <>
+          <span key="what">
             {line.verb} {line.noun}{' '}
             {PLACES[line.noun] && line.verb !== 'removed' ? (
               <Link to={`${PLACES[line.noun]}${encodeURIComponent(line.name)}`}>{line.name}</Link>
             ) : (
               line.name
             )}
-          </>,
+          </span>,
           line.origin,
           <span key="detail" class="resource">
             {line.detail ?? ''}

@@ -18,10 +18,12 @@ export function CertificateField({ ping, authority, onTrust, insecure, onInsecur
   const certificate = ping?.certificate
   if (!certificate?.distrust) return null
   const { subject, issuer, not_after, authority: offered } = certificate
+  // Only a test that was made with it shows that it is enough.
+  const isTrusted = authority !== undefined && ping?.steps.some(({ name, ok }) => name === 'TLS' && ok)
   return (
     <fieldset>
       <legend>Certificate</legend>
-      {ping?.ok && authority !== undefined ? (
+      {isTrusted ? (
         <p>It is trusted from now on, for this registry alone.</p>
       ) : (
         <p class="bad">{certificate.distrust}</p>
@@ -35,11 +37,14 @@ export function CertificateField({ ping, authority, onTrust, insecure, onInsecur
         ]}
       />
       {offered ? (
-        <Switch
-          label="This is what its administrator says: trust it"
-          on={authority !== undefined}
-          onChange={(on) => onTrust(on ? offered.pem : undefined)}
-        />
+        <>
+          <p>Ask its administrator for the SHA-256 of their authority. If it is this one, trust it, and test again.</p>
+          <Switch
+            label="Trust this authority"
+            on={authority !== undefined}
+            onChange={(on) => onTrust(on ? offered.pem : undefined)}
+          />
+        </>
       ) : (
         <p class="hint">
           It does not show the authority that issued it: ask its administrator for that file, and set `ca` in the file.

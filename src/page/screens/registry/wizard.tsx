@@ -81,7 +81,7 @@ export function RegistryWizard({ before, etag, onDone = () => go('/registries') 
     doing(async () => {
       if (!before) await ask('POST', '/registries', { body: { name: name.trim(), ...request } })
       else if (!(await base.save(request))) return
-      say(`${name} is saved`)
+      say(`registry ${name.trim()} is saved`)
       onDone()
     })
 

@@ -56,7 +56,7 @@ export function PolicyWizard({ before, etag, onDone }: WizardProps) {
     try {
       if (!before) await ask('POST', POLICIES, { body: { name: name.trim(), definition } })
       else if (!(await base.save({ definition }))) return
-      say(`${name} is saved`)
+      say(`policy ${name.trim()} is saved`)
       onDone(name.trim())
     } catch (failure) {
       setRefusal(failure)
