@@ -25,7 +25,7 @@ export function When({ form, onForm, next }: WhenProps) {
         <Trigger key={at} trigger={trigger} onTrigger={(now) => set(at, [now])} onRemove={() => set(at, [])} />
       ))}
       {next?.length ? (
-        <p class="dim" role="status">
+        <p class="dim">
           next: <Ago time={next[0]?.time} />, {next.map(({ time }) => clock(time)).join(' · ')}
         </p>
       ) : null}
