@@ -37,8 +37,18 @@ function rough(milliseconds: number): string {
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`
 }
 
+/** Made once: to make one takes longer than all that it formats on a screen. */
+const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
+
 export function clock(time: string): string {
-  return new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+  const at = Date.parse(time)
+  return Number.isNaN(at) ? time : DAY_AND_TIME.format(at)
+}
+
+/** Of a time as the API has it, or of milliseconds since 1970. */
+export function timeOfDay(time: string | number): string {
+  return TIME.format(typeof time === 'number' ? time : Date.parse(time))
 }
 
 /** `in_progress` is `in progress`. */

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import type { Execution, ProgressSample } from '../../serve/api/schema/execution.ts'
-import { bytes } from '../format.ts'
+import { bytes, timeOfDay } from '../format.ts'
 import { daemonNow, useLive } from '../live/live.ts'
 import { useRead } from './data.ts'
 
@@ -101,10 +101,6 @@ function Plot({ points, count, shortest }: PlotProps) {
   return <div class="chart" ref={place} role="img" aria-label="Bytes over time" />
 }
 
-function timeOfDay(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString()
-}
-
 function create(place: HTMLElement, data: Points, shortest: number): uPlot {
   const style = getComputedStyle(place)
   const color = (name: string): string => style.getPropertyValue(name).trim()
@@ -122,7 +118,13 @@ function create(place: HTMLElement, data: Points, shortest: number): uPlot {
         y: { range: (_, __, most) => [0, Math.max(1024, most)] },
       },
       axes: [
-        { ...axis, size: 28, space: 90, incrs: STEPS, values: (_, splits) => splits.map(timeOfDay) },
+        {
+          ...axis,
+          size: 28,
+          space: 90,
+          incrs: STEPS,
+          values: (_, splits) => splits.map((seconds) => timeOfDay(seconds * 1000)),
+        },
         { ...axis, size: 80, incrs: POWERS, values: (_, splits) => splits.map((one) => bytes(one)) },
       ],
       series: [{}, { stroke: color('--accent'), fill: color('--wash'), width: 2, points: { show: false } }],

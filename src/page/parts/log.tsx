@@ -2,6 +2,7 @@
 
 import { Component } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { timeOfDay } from '../format.ts'
 import type { LogLine } from '../live/events.ts'
 import { useLive, useSubject } from '../live/live.ts'
 import { Button } from './button.tsx'
@@ -81,7 +82,7 @@ class Line extends Component<LineProps> {
   override render({ line: { level, time, task_id, text }, isWhole }: LineProps) {
     return (
       <p class={level}>
-        <time>{new Date(time).toLocaleTimeString()}</time>
+        <time>{timeOfDay(time)}</time>
         {task_id === null || !isWhole ? null : <span class="dim">[{task_id}]</span>} {text}
       </p>
     )
