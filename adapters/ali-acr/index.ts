@@ -32,7 +32,7 @@ export const aliAcr: AdapterType = {
     'To read, the RAM user needs the policy AliyunContainerRegistryReadOnlyAccess; to write, create and delete, AliyunContainerRegistryFullAccess.',
     'The registry itself says which edition it is, and the Enterprise Edition which instance. Where it does not, set `options.region` and `options.instance`.',
     'Names have two parts: `flatten` makes deeper ones fit.',
-    'Missing namespaces are created as destination.public says, and missing repositories as their namespace says. A Personal Edition has few of both.',
+    'Missing namespaces and repositories are created as destination.public says. A Personal Edition has few of both.',
     'Of a repository with immutable tags none is moved or deleted.',
     'Only the API deletes: just the tag.',
     'A RAM user must have opened the console of Container Registry once (USER_NOT_EXIST).',

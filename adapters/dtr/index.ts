@@ -17,7 +17,7 @@ export const dtr: AdapterType = {
   checked: 'a fake; not run against a real server',
   quirks: [
     'The password may be an access token of the user, which has all rights of that user.',
-    'A name is ACCOUNT/REPOSITORY, neither more nor less. Missing repositories are created, private, also with `destination.public`; missing organizations only by an administrator.',
+    'A name is ACCOUNT/REPOSITORY, neither more nor less. Missing repositories are created as destination.public says; missing organizations only by an administrator.',
     'The catalogue below /v2/ is not asked: it is empty or partial for most users.',
     'A tag that is signed in Notary cannot be deleted.',
     'Long lists are slow there: limits.connections: 5 keeps it content.',

@@ -10,7 +10,7 @@ export const nexus: AdapterType = {
   resources: ['image', 'chart'],
   filters: ['name', 'tag', 'resource'],
   listing:
-    'the catalogue and tag lists, then one HEAD a tag: the search of Nexus lists 50 tags a call, and knows no connectors',
+    'the catalogue and tag lists, then one HEAD a tag: the search of Nexus may be behind what the repository has',
   credentials: ['anonymous', 'basic'],
   checked: 'a fake; not run against a real server',
   quirks: [

@@ -21,7 +21,7 @@ export const volcengineCr: AdapterType = {
   quirks: [
     'The password of `docker login` (user NAME@ACCOUNT) moves content only: then each tag costs one HEAD, repositories must be named, and those that are pushed to must exist.',
     'To read, the user needs cr:ListRegistries, GetAuthorizationToken, ListRepositories and ListTags; to write, also ListNamespaces, CreateNamespace and CreateRepository; to delete, DeleteTags.',
-    'A name is NAMESPACE/REPOSITORY, and a repository may have more parts. Namespaces and repositories are created; new repositories are private, also with `destination.public`.',
+    'A name is NAMESPACE/REPOSITORY, and a repository may have more parts. Namespaces and repositories are created, repositories as destination.public says.',
     'Public access to an instance may be off, or for some addresses only; `.cr.ivolces.com` is its address within a VPC.',
     'Its API takes few requests a second: limits.requests_per_second: 5 keeps it content.',
     'What its webhooks send is not documented: use `poll` or a schedule.',

@@ -7,6 +7,7 @@ import { collect, connect, digestsIn, prepared, push } from '../contract/opened.
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { ADMIN, type DtrOptions, type FakeDtr, startDtr, WRITER } from '../fakes/dtr.ts'
+import { placesOf } from '../support/found.ts'
 import { image, index } from '../support/images.ts'
 import { startMemoryRegistry } from '../support/memory-registry.ts'
 import { availableServers, startServer } from '../support/servers.ts'
@@ -147,7 +148,8 @@ test.runIf(availableServers().includes('registry'))('goes to a real registry and
   onTestFinished(() => server.stop())
   const work = workplace({ SECRET: WRITER.password })
   const there = policyWith(written(it), server.url, 'it/contract/*', 'mine/mirror')
-  expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
+  const ran = await work.run(there)
+  expect(ran.outcome).toMatchObject({ exitCode: 0, execution: { succeed: 3 } })
   expect((await work.run(there)).outcome).toMatchObject({ exitCode: 0, execution: { unchanged: 3, total: 0 } })
   it.accounts.add('copies')
   const back = policyWith(written(it), server.url, 'mine/mirror/app', 'it/copies')
@@ -155,4 +157,5 @@ test.runIf(availableServers().includes('registry'))('goes to a real registry and
   expect([...it.content.repository('copies/app').tags.keys()].sort()).toEqual(['v1', 'v2', 'v3'])
   const deep = policyWith(written(it), server.url, 'mine/mirror/app', 'it/copies/deep')
   expect((await work.plan(deep)).actions.map(({ action }) => action)).toEqual(['blocked'])
+  expect(placesOf([WRITER.password], work.home, ran)).toEqual([])
 })

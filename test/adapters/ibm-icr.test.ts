@@ -6,6 +6,7 @@ import { collect, connect, digestsIn, push } from '../contract/opened.ts'
 import { policyWith } from '../contract/round-trip.ts'
 import { workplace } from '../e2e/harness.ts'
 import { type FakeIbm, IBM_KEY, type IbmOptions, startIbm } from '../fakes/ibm-icr.ts'
+import { placesOf } from '../support/found.ts'
 import { image, index } from '../support/images.ts'
 import { startMemoryRegistry } from '../support/memory-registry.ts'
 
@@ -33,9 +34,11 @@ test('a policy runs from it and back, into a namespace that it creates', async (
   const several = index([image({ seed: 'amd64' }), image({ seed: 'arm64' })])
   it.content.add('contract/app', several, 'v1')
   const work = workplace({ ...it.env })
-  expect((await work.run(policyWith(it, mine.url, 'it/contract/*', 'mine/mirror'))).outcome.exitCode).toBe(0)
+  const ran = await work.run(policyWith(it, mine.url, 'it/contract/*', 'mine/mirror'))
+  expect(ran.outcome.exitCode).toBe(0)
   expect((await work.run(policyWith(it, mine.url, 'mine/mirror/app', 'it/fresh'))).outcome.exitCode).toBe(0)
   expect(it.namespaces.has('fresh')).toBe(true)
+  expect(placesOf([IBM_KEY], work.home, ran)).toEqual([])
   expect(it.content.repository('fresh/app').tags.get('v1')).toBe(several.digest)
 })
 
