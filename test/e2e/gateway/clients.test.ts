@@ -45,6 +45,19 @@ async function pushed(host: string): Promise<string> {
   return call('crane', 'digest', '--insecure', `${host}/team/app:1.0`)
 }
 
+/** A gateway between registries of other people, of which the source has an image. */
+async function between() {
+  const [source, destination] = [await startServer('docker-registry'), await startServer('zot', { docker: true })]
+  endings.push(
+    () => source.stop(),
+    () => destination.stop(),
+  )
+  const digest = await pushed(source.host)
+  const here = program()
+  here.write('serve.yaml', configuration(source.url, destination.url))
+  return { source, destination, digest, here, ...(await serving(here)) }
+}
+
 /** The address of a containerd of its own, which ends with the test. */
 async function startContainerd(): Promise<string> {
   const directory = temporaryDirectory()
@@ -125,15 +138,7 @@ describe.skipIf(!real || pathOfTool('crane') === undefined)('a pull through the 
   const clients = able.filter((tool) => tool !== 'podman' || process.getuid?.() === 0)
 
   test.each(clients)('by %s has the source’s digest, and leaves the image at the destination', async (client) => {
-    const [source, destination] = [await startServer('docker-registry'), await startServer('zot', { docker: true })]
-    endings.push(
-      () => source.stop(),
-      () => destination.stop(),
-    )
-    const digest = await pushed(source.host)
-    const here = program()
-    here.write('serve.yaml', configuration(source.url, destination.url))
-    const { daemon, host } = await serving(here)
+    const { destination, digest, daemon, host } = await between()
     const pull = CLIENTS[client]
     expect(await pull?.(`${host}/team/app:1.0`, temporaryDirectory())).toBe(digest)
     await until('the execution has succeeded', () => daemon.said().includes('succeeded'))
@@ -144,15 +149,7 @@ describe.skipIf(!real || pathOfTool('crane') === undefined)('a pull through the 
   })
 
   test.skipIf(pathOfTool('skopeo') === undefined)('by a client that `mirrors export` has told of it', async () => {
-    const [source, destination] = [await startServer('docker-registry'), await startServer('zot', { docker: true })]
-    endings.push(
-      () => source.stop(),
-      () => destination.stop(),
-    )
-    const digest = await pushed(source.host)
-    const here = program()
-    here.write('serve.yaml', configuration(source.url, destination.url))
-    const { daemon, host } = await serving(here)
+    const { source, digest, here, daemon, host } = await between()
     const gateway = ['--gateway', `http://${host}`]
     const { stdout } = await here.run(['mirrors', 'export', '--format', 'podman', 'serve.yaml', ...gateway])
     here.write('registries.conf', stdout)
@@ -165,15 +162,7 @@ describe.skipIf(!real || pathOfTool('crane') === undefined)('a pull through the 
   // Containerd mounts what it unpacks.
   const mayMount = process.getuid?.() === 0 && pathOfTool('ctr') !== undefined && pathOfTool('containerd') !== undefined
   test.skipIf(!mayMount)('by containerd that `mirrors export` has told of it', async () => {
-    const [source, destination] = [await startServer('docker-registry'), await startServer('zot', { docker: true })]
-    endings.push(
-      () => source.stop(),
-      () => destination.stop(),
-    )
-    const digest = await pushed(source.host)
-    const here = program()
-    here.write('serve.yaml', configuration(source.url, destination.url))
-    const { daemon, host } = await serving(here)
+    const { source, destination, digest, here, daemon, host } = await between()
     const gateway = ['--gateway', `http://${host}`]
     const { stdout } = await here.run(['mirrors', 'export', '--format', 'containerd', 'serve.yaml', ...gateway])
     const [, place = '', hosts = ''] =
@@ -245,15 +234,7 @@ serve: {listen: 127.0.0.1:0}
   test.skipIf(pathOfTool('oci-conformance') === undefined)(
     'passes the pull tests of the distribution specification',
     async () => {
-      const [source, destination] = [await startServer('docker-registry'), await startServer('zot', { docker: true })]
-      endings.push(
-        () => source.stop(),
-        () => destination.stop(),
-      )
-      const digest = await pushed(source.host)
-      const here = program()
-      here.write('serve.yaml', configuration(source.url, destination.url))
-      const { daemon, host } = await serving(here)
+      const { digest, daemon, host } = await between()
       const manifest = await call('crane', 'manifest', '--insecure', `${host}/team/app:1.0`)
       await until('the execution has succeeded', () => daemon.said().includes('succeeded'))
       const blobs = [...new Set(manifest.match(/sha256:[a-f0-9]{64}/g))].join(' ')
