@@ -11,7 +11,8 @@ import type { MemoryRegistry, MemoryRegistryOptions } from '../support/memory-re
 import { hasRedis } from '../support/redis.ts'
 import { registry } from '../support/registries.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
-import { place, type Ran, redis, worker } from './workplace.ts'
+import { comparable } from './compared.ts'
+import { place, redis, worker } from './workplace.ts'
 
 interface Case {
   readonly name: string
@@ -177,21 +178,4 @@ async function runOnce(one: Case, queue: string | undefined) {
   const plain = (text: string): string =>
     text.replaceAll(from.host, 'FROM').replaceAll(to.host, 'TO').replaceAll(directory, 'DIR')
   return { ran, compared: comparable(ran, to, plain) }
-}
-
-/** What must not differ: not times, not the order in which tasks run side by side, and not how long something took. */
-function comparable({ outcome, execution, tasks, logs }: Ran, to: MemoryRegistry, plain: (text: string) => string) {
-  const { start_time: _, end_time: __, duration_ms: ___, ...counts } = execution
-  const repositories = [...to.repositories.keys()].map((name) => {
-    const { tags, blobs } = to.repository(name)
-    return { name, tags: [...tags].sort(), blobs: [...blobs.keys()].sort() }
-  })
-  return {
-    exitCode: outcome.exitCode,
-    error: outcome.error === undefined ? undefined : plain(String(outcome.error)),
-    counts,
-    tasks: tasks.map(({ start_time: _s, end_time: _e, ...task }) => JSON.parse(plain(JSON.stringify(task)))),
-    logs: logs.map((line) => plain(line).replace(/[\d.]+ [KMG]?i?B\/s|again in \d+ ms/g, '…')).sort(),
-    repositories: repositories.sort((a, b) => (a.name < b.name ? -1 : 1)),
-  }
 }
