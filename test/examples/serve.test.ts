@@ -52,12 +52,54 @@ describe('the unit of systemd', () => {
   )
 })
 
+const kubeconform = pathOfTool('kubeconform')
+const SCHEMAS = join(import.meta.dirname, 'schemas')
+
+function conform(input: string, schemas = SCHEMAS) {
+  const location = join(schemas, '{{.ResourceKind}}{{.KindSuffix}}.json')
+  return spawnSync(kubeconform ?? '', ['-strict', '-summary', '-schema-location', location, '-'], {
+    input,
+    encoding: 'utf8',
+  })
+}
+
+test.skipIf(kubeconform === undefined)(
+  '`schedule export` prints CronJobs that Kubernetes takes, in parts or whole',
+  async () => {
+    const parts = z.looseObject({ definitions: z.record(z.string(), z.unknown()) })
+    const schemaOf = (name: string) => parts.parse(JSON.parse(readFileSync(join(SCHEMAS, name), 'utf8')))
+    const cronJob = schemaOf('cronjob-batch-v1.json')
+    const definitions = { ...schemaOf('deployment-apps-v1.json').definitions, ...cronJob.definitions }
+    const schemas = temporaryDirectory()
+    writeFileSync(join(schemas, 'cronjob-batch-v1.json'), JSON.stringify({ ...cronJob, definitions }))
+    const here = program()
+    const file = here.write(
+      'policy.yaml',
+      `registries:
+  hub: { type: docker-registry, url: https://hub.example.com }
+  corp: { type: docker-registry, url: https://corp.example.com, credential: { type: token, token: "\${CORP}" } }
+policies:
+  nightly: { source: hub/app, destination: corp/mirror, triggers: [{ schedule: "0 2 * * *", timezone: Asia/Tokyo }] }
+  hourly: { source: hub/web, destination: corp/mirror, triggers: [{ schedule: "@hourly" }] }
+`,
+    )
+    for (const more of [[], ['--shards', '4']]) {
+      const { code, stdout, stderr } = await here.run(['schedule', 'export', file, '--format', 'kubernetes', ...more])
+      expect(code, stderr).toBe(0)
+      const checked = conform(stdout, schemas)
+      const said = checked.stdout + checked.stderr
+      expect([checked.status, said]).toEqual([0, expect.stringMatching(/Valid: 2, Invalid: 0, Errors: 0, Skipped: 0/)])
+      for (const wrong of ['restartPolicies:', 'restartPolicy: 1 #']) {
+        expect(conform(stdout.replaceAll('restartPolicy:', wrong), schemas).status).toBe(1)
+      }
+      if (more.length > 0)
+        expect(conform(stdout.replaceAll(/completions: \d+/g, 'completions: all'), schemas).status).toBe(1)
+    }
+  },
+)
+
 describe('the manifests of Kubernetes', () => {
   const text = textOf('kubernetes.yaml')
-  const kubeconform = pathOfTool('kubeconform')
-  const schemas = join(import.meta.dirname, 'schemas', '{{.ResourceKind}}{{.KindSuffix}}.json')
-  const conform = (input: string) =>
-    spawnSync(kubeconform ?? '', ['-strict', '-summary', '-schema-location', schemas, '-'], { input, encoding: 'utf8' })
 
   test.skipIf(kubeconform === undefined)('are what Kubernetes takes', () => {
     const { status, stdout } = conform(text)
