@@ -36,6 +36,40 @@ describe.skipIf(!hasRedis())('a run whose tasks workers do', () => {
     await one.end()
   })
 
+  test('is stopped at each worker before its fifth look, which is within two seconds', async () => {
+    const free = Promise.withResolvers<void>()
+    const from = await registry({
+      intercept: async ({ method, url }) => {
+        if (method === 'GET' && url.pathname.includes('/blobs/')) await free.promise
+        return undefined
+      },
+    })
+    const [queue, to] = [await redis(), await registry()]
+    for (const tag of ['v1', 'v2', 'v3', 'v4']) from.add('app', image({ seed: tag }), tag)
+    const yaml = withQueue(policyBetween(from.url, to.url), queue)
+    for (const name of ['one', 'two']) await worker(yaml, { name, concurrency: 1 })
+    const running = place().start(yaml, { workers: true })
+    await until('each has a task', async () => (await present(queue)).filter(({ tasks }) => tasks > 0).length === 2)
+    const monitor = await queue.client.monitor()
+    let isStopped = false
+    /** Looks after the stop at whose end a task still ran. */
+    const busy = new Map<string, number>()
+    monitor.on('monitor', (_time: string, [command = '', key = '', value = '']: readonly string[]) => {
+      if (command.toLowerCase() !== 'set') return
+      if (key.includes(':run:') && value.includes('"state":"stopped"')) isStopped = true
+      if (isStopped && key.includes(':worker:') && !value.includes('"tasks":0')) {
+        busy.set(key, (busy.get(key) ?? 0) + 1)
+      }
+    })
+    running.stop(new CancelledError('enough', 130))
+    await until('neither has one', async () => (await present(queue)).every(({ tasks }) => tasks === 0))
+    monitor.disconnect()
+    expect(isStopped).toBe(true)
+    for (const looks of busy.values()) expect(looks).toBeLessThan(5)
+    expect((await running.ran).execution).toMatchObject({ status: 'stopped', succeed: 0 })
+    free.resolve()
+  })
+
   test('holds all bytes while it is paused, and goes on from there', async () => {
     const [queue, gate, to] = [await redis(), await gatedSource(), await registry()]
     const yaml = withQueue(policyBetween(gate.source.url, to.url), queue)
