@@ -36,34 +36,47 @@ export const workers: Corpus = {
       let one: number | undefined
       for (const count of [1, 2, 4, 8]) {
         // A proxy that counts takes time of the two cores: what is counted is not timed.
-        const { wall, failed } = await scaled(source.host, count, bench)
+        const { wall, failed, parts } = await scaled(source, count, bench)
         const down = await counted(source, count, bench)
         one ??= wall
         const factor = (one / wall).toFixed(2)
         bench.say(`${count} workers: ${seconds(wall)}, ${factor} ×`)
-        rows.push([String(count), failed ?? seconds(wall), `${factor} ×`, megabytes(down)])
+        const moved = down / MIB
+        const costs = parts.map((part) => `${((1000 * part) / moved).toFixed(1)} ms`)
+        rows.push([String(count), failed ?? seconds(wall), `${factor} ×`, megabytes(down), ...costs])
       }
     } finally {
       await source.stop()
     }
-    const columns = ['workers', 'wall', 'of one worker', 'MB from the source']
-    return [{ title: workers.title, columns, rows, notes: [] }]
+    const columns = ['workers', 'wall', 'of one worker', 'MB from the source', ...PARTS]
+    return [{ title: workers.title, columns, rows, notes: ['processor time is for a MiB from the source'] }]
   },
 }
 
+/** What takes processor time. */
+const PARTS = ['the run', 'its workers', 'Redis', 'the source', 'the destination'] as const
+
 interface Scaled {
   readonly wall: number
+  /** Seconds of processor time. */
+  readonly parts: readonly number[]
   readonly failed?: string
 }
 
-async function scaled(host: string, count: number, bench: Bench): Promise<Scaled> {
+async function scaled(source: RealServer, count: number, bench: Bench, host = source.host): Promise<Scaled> {
   const destination = await startServer('registry')
   const options = ['--bandwidth', '20MiB/s']
   const fleet = await startFleet(bench, { source: host, destination: destination.host, workers: count, options })
   try {
+    const spent = (): readonly number[] => {
+      const { workers, redis } = fleet.spent()
+      return [workers, redis, processorTimesOf(source), processorTimesOf(destination)]
+    }
+    const before = spent()
     const ran = await fleet.run(['--concurrency', '32'])
+    const parts = [ran.cpu ?? 0, ...spent().map((now, at) => now - (before[at] ?? 0))]
     if (ran.exitCode !== 0) bench.say(ran.said)
-    return { wall: ran.wall, ...(ran.exitCode === 0 ? {} : { failed: 'fails' }) }
+    return { wall: ran.wall, parts, ...(ran.exitCode === 0 ? {} : { failed: 'fails' }) }
   } finally {
     await fleet.stop()
     await destination.stop()
@@ -74,7 +87,7 @@ async function scaled(host: string, count: number, bench: Bench): Promise<Scaled
 async function counted(source: RealServer, count: number, bench: Bench): Promise<number> {
   const from = await startChild<ProxyFigures>('proxy-process.ts', { target: source.url })
   try {
-    await scaled(from.host, count, bench)
+    await scaled(source, count, bench, from.host)
     return (await from.figures()).bytesDown
   } finally {
     await from.stop()
