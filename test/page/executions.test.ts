@@ -14,7 +14,7 @@ async function started({
 }: MemoryRegistryOptions & { readonly slow?: boolean } = {}): Promise<Serving & { readonly daemon: Daemon }> {
   const all = await serving(options)
   if (slow) all.source.add('big', image({ seed: 7, layers: 3, size: 600_000 }), 'v1')
-  const limits = slow ? ', limits: {bandwidth: 200KiB/s}' : ''
+  const limits = slow ? ', limits: {bandwidth: 20KiB/s}' : ''
   all.user.write('serve.yaml', yamlOf(all, limits))
   return { ...all, daemon: await all.start() }
 }
