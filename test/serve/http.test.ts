@@ -175,9 +175,9 @@ test('behind a proxy its silent connections stay, and requests count for the add
   const of = (address: string): string => `x-forwarded-for: 203.0.113.9, ${address}\r\n`
   const sockets: Socket[] = []
   for (let count = 0; count < 700; count += 1) sockets.push(await connected(url))
-  const waiting = sockets.slice(0, 500).map((socket) => answerOn(socket, of('192.0.2.1')))
+  const waiting = sockets.slice(0, 512).map((socket) => answerOn(socket, of('192.0.2.1')))
   for (const one of waiting) one.catch(() => {})
-  await until('all are under way', () => begun === 500)
+  await until('all are under way', () => begun === 512)
   const refused = await answerOn(await connected(url), of('192.0.2.1'))
   expect(refused).toMatch(/^HTTP\/1\.1 429 [\s\S]*retry-after: 1/)
   const other = answerOn(await connected(url), of('192.0.2.2'))

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { addressOf, networkOf } from './address.ts'
 
 /** `ofAddress`: more than requests, so that one request too many can be refused in words. Behind a proxy connections have no bound but `all`. */
-export const SHARES = { connections: { all: 1000, ofAddress: 600 }, requests: 500 }
+export const SHARES = { connections: { all: 1000, ofAddress: 600 }, requests: 512 }
 
 export interface Shares {
   /** The result is called when the answer has ended; undefined where too many of the address are being answered. It ends with its connection. */
