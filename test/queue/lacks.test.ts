@@ -75,8 +75,14 @@ describe.skipIf(!hasRedis())('a worker that lacks something', () => {
     const [queue, from, to] = [await redis(), await registry(), await registry()]
     from.add('app', image({ seed: 1 }), 'v1', 'v2')
     const yaml = `${policyBetween(from.url, to.url)}\nworkers: { queue: "${queue.url}" }\n`
-    await worker(yaml.replace(from.url, 'http://127.0.0.1:9'), { name: 'astray' })
+    const astray = await worker(yaml.replace(from.url, 'http://127.0.0.1:9'), { name: 'astray' })
     const ran = await place().run(yaml, { workers: true })
+    const told = astray.news.find(({ type }) => type === 'refused')
+    expect(told).toMatchObject({
+      execution: 1,
+      policy: ran.execution.policy,
+      reason: expect.stringContaining('`from`'),
+    })
     expect(ran.outcome.exitCode).toBe(1)
     expect(ran.execution).toMatchObject({ status: 'failed', failed: 2 })
     expect(ran.tasks[0]?.error?.message).toContain('no worker can do the tasks: astray: its registry `from` is')

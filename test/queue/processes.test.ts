@@ -6,6 +6,7 @@ import { LOCK } from '../../src/queue/worker/locks.ts'
 import { gatedSource } from '../e2e/gate.ts'
 import { policyBetween } from '../e2e/harness.ts'
 import { program, until } from '../e2e/program.ts'
+import { hasTerminal, inTerminal } from '../e2e/terminal.ts'
 import { image } from '../support/images.ts'
 import type { MemoryRegistry } from '../support/memory-registry.ts'
 import { hasRedis } from '../support/redis.ts'
@@ -160,6 +161,24 @@ describe.skipIf(!hasRedis())('Redis', () => {
         'answers again',
       ])
     }
+  })
+})
+
+describe.skipIf(!hasRedis() || !hasTerminal)('on a terminal', () => {
+  test('the bars of a run, and of one that watches it, name the worker that carries a blob', async () => {
+    const [queue, gate, to] = [await redis(), await gatedSource(), await registry()]
+    const yaml = withQueue(policyBetween(gate.source.url, to.url), queue.url)
+    await worker(yaml, { name: 'carrier' })
+    const user = program({ TERM: 'xterm' })
+    const config = user.write('config.yaml', yaml)
+    const running = user.start(['run', '--workers', '--config', config], { wrap: inTerminal })
+    const bar = / KiB of +1\.9 MiB {2}carrier {2}/
+    await until('the run draws it', () => bar.test(running.said()))
+    const watching = user.start(['executions', 'watch', 'last', '--config', config], { wrap: inTerminal })
+    await until('the one that watches draws it', () => bar.test(watching.said()))
+    gate.open()
+    expect((await running.ended).code).toBe(0)
+    expect((await watching.ended).code).toBe(0)
   })
 })
 

@@ -44,7 +44,7 @@ function textOf(news: WorkerNews): string {
     case 'left':
       return `takes no more tasks of execution ${news.execution} (${news.policy}) on ${news.host}`
     case 'refused':
-      return `takes no tasks of run ${news.run}: ${news.reason}`
+      return `takes no tasks of ${news.execution === undefined ? `run ${news.run}` : `execution ${news.execution} (${news.policy}) on ${news.host}`}: ${news.reason}`
     case 'task':
       return news.error === undefined ? `ended ${news.task}` : `failed ${news.task}: ${news.error}`
     case 'log':

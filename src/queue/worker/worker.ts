@@ -19,7 +19,15 @@ import { sharesOf } from './shares.ts'
 export type WorkerNews =
   | { readonly type: 'ready'; readonly name: string; readonly queue: string; readonly concurrency: number }
   | { readonly type: 'joined' | 'left'; readonly execution: number; readonly policy: string; readonly host: string }
-  | { readonly type: 'refused'; readonly run: string; readonly reason: string }
+  | {
+      readonly type: 'refused'
+      readonly run: string
+      readonly reason: string
+      /** Absent where its record cannot be read. */
+      readonly execution?: number
+      readonly policy?: string
+      readonly host?: string
+    }
   | { readonly type: 'task'; readonly task: string; readonly error?: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warning'; readonly text: string }
   | { readonly type: 'draining'; readonly tasks: number }
@@ -95,10 +103,11 @@ export async function work(tools: WorkTools): Promise<void> {
     await client.pexpire(keys.workers, DAY)
   }
 
-  async function refuse(run: string, reason: string): Promise<void> {
+  async function refuse(run: string, reason: string, record?: RunRecord): Promise<void> {
     if (refused.get(run) === reason) return
     refused.set(run, reason)
-    listen({ type: 'refused', run, reason })
+    const of = record && { execution: record.execution, policy: record.policy.name, host: record.host }
+    listen({ type: 'refused', run, reason, ...of })
     const { lacks } = keys.run(run)
     await client.hset(lacks, id, JSON.stringify({ name, reason }))
     await client.pexpire(lacks, DAY)
@@ -109,14 +118,14 @@ export async function work(tools: WorkTools): Promise<void> {
     joining.add(record.id)
     try {
       const reason = await lackOf(record, tools)
-      if (reason !== undefined) return await refuse(record.id, reason)
+      if (reason !== undefined) return await refuse(record.id, reason, record)
       const run = await joinRun(record, { ...tools, slots, throttles, ended, places: placesFor(record.id) })
       run.follow(record)
       runs.set(record.id, { run, missing: undefined })
       listen({ type: 'joined', execution: record.execution, policy: record.policy.name, host: record.host })
       if (signal.aborted) leave(record.id, tools.drain)
     } catch (error) {
-      await refuse(record.id, messageOf(error))
+      await refuse(record.id, messageOf(error), record)
     } finally {
       joining.delete(record.id)
     }
