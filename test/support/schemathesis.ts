@@ -22,8 +22,8 @@ export interface SchemathesisRun {
   readonly token: string
   /** What paths name, by a regular expression of the path: `{'^/api/things': {id: 'first'}}`. */
   readonly named: Readonly<Record<string, Readonly<Record<string, string | number>>>>
-  /** Operations that are left out. */
-  readonly without: { readonly methods: readonly string[]; readonly paths: readonly string[] }
+  /** Which methods are tried. */
+  readonly methods: { readonly only: readonly string[] } | { readonly without: readonly string[] }
   /** For its files, which it leaves. */
   readonly directory: string
   /** Cases of each operation, and where `seconds` is given as many more as that time allows. */
@@ -36,14 +36,15 @@ export interface SchemathesisRun {
 export async function schemathesis(run: SchemathesisRun): Promise<{ readonly code: number; readonly said: string }> {
   const file = join(run.directory, 'schemathesis.toml')
   writeFileSync(file, configuration(run))
-  const { methods, paths } = run.without
+  const { methods } = run
   const child = spawn(
     PROGRAM,
     [
       ...['--config-file', file, 'run', run.url, '--no-color', '--header', `Authorization: Bearer ${run.token}`],
       ...['--phases', 'examples,coverage,fuzzing', '--checks', CHECKS, '--request-timeout', '60'],
-      ...methods.flatMap((method) => ['--exclude-method', method]),
-      ...paths.flatMap((path) => ['--exclude-path', path]),
+      ...('only' in methods
+        ? methods.only.flatMap((method) => ['--include-method', method])
+        : methods.without.flatMap((method) => ['--exclude-method', method])),
       ...['--max-examples', String(run.cases), '--seed', String(run.seed), '--suppress-health-check', 'all'],
       ...(run.seconds === undefined ? [] : ['--max-time', String(run.seconds)]),
     ],

@@ -9,7 +9,10 @@ export function addServe(program: Command, start: Start): void {
   const serve = program
     .command('serve')
     .description('keep running: policies run by their triggers')
-    .argument('[file...]', "YAML files; the user's configuration if none is named")
+    .argument(
+      '[file...]',
+      "YAML files; the user's configuration if none is named. Other commands see them with --config FILE",
+    )
     .addOption(
       new Option(
         '--drain <duration>',

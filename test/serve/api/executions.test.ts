@@ -88,7 +88,8 @@ test('lists have pages, orders and filters', async () => {
   expect(await ids('sort=id&page_size=2')).toEqual([1, 2])
   expect(await ids('sort=id&page_size=2&page=2')).toEqual([3])
   expect(await ids('q=status=succeeded,policy=copy')).toEqual([3, 2, 1])
-  expect(await ids('q=status=failed')).toEqual([])
+  expect(await ids('q=policy=1')).toEqual([3, 2, 1])
+  for (const query of ['q=status=failed', 'q=policy=2', 'q=policy=other']) expect(await ids(query)).toEqual([])
   const { headers } = await ask('GET', `${EXECUTIONS}?page_size=1&page=2`)
   expect(headers.get('link')).toBe(
     [

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Execution } from '../../../core/execution.ts'
 import { isFinal } from '../../../core/states.ts'
 import type { Daemon } from '../../parts.ts'
+import { policyNameOf } from '../policies.ts'
 import { ApiError } from '../problem.ts'
 import { record } from '../record.ts'
 import { type Api, pageHeaders, problems } from '../route.ts'
@@ -41,8 +42,10 @@ export function addExecutions(app: Api, daemon: Daemon): void {
     },
     async handler(request, reply) {
       const { page, page_size, sort, q } = request.query
+      const { policy, ...narrowed } = q
       const found = history.executions.page({
-        ...q,
+        ...narrowed,
+        ...(policy === undefined ? {} : { policy: policyNameOf(history, policy) }),
         ...orderOf(sort),
         offset: (page - 1) * page_size,
         limit: page_size,
