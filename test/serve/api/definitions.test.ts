@@ -85,6 +85,31 @@ test('two editors at once: the second is told, and nothing is lost', async () =>
   expect(text()).toContain(`description: ${won}`)
 })
 
+test('what has changed since it was read is neither changed nor removed, a registry neither', async () => {
+  const { ask, text } = await desk()
+  const etagOf = async (path: string) => ({ 'if-match': (await ask('GET', path)).headers.get('etag') ?? '' })
+  const [policy, registry] = [`${POLICIES}/copy`, '/registries/to']
+  const headers = await etagOf(policy)
+  expect(await etagOf(registry)).toEqual(headers)
+  expect((await ask('PUT', policy, { headers, body: { enabled: false } })).status).toBe(200)
+  const before = text()
+  const { definition } = (await ask('GET', registry)).body
+  for (const [method, path, body] of [
+    ['PUT', policy, { enabled: true }],
+    ['DELETE', policy, undefined],
+    ['PUT', registry, { definition: { ...definition, description: 'other' } }],
+    ['DELETE', '/registries/from', undefined],
+  ] as const) {
+    const answer = await ask(method, path, { headers, ...(body === undefined ? {} : { body }) })
+    // One that is in use is not removed in any case.
+    expect([409, 412], `${method} ${path}`).toContain(answer.status)
+    expect(text()).toBe(before)
+  }
+  expect(await ask('DELETE', policy, { headers: await etagOf(policy) })).toMatchObject({ status: 204 })
+  expect((await ask('DELETE', registry, { headers })).status).toBe(412)
+  expect((await ask('DELETE', registry, { headers: { 'if-match': '*' } })).status).toBe(204)
+})
+
 test('a file that cannot be written is explained, with the YAML to put into it', async () => {
   const { ask, user, text } = await desk()
   const before = text()

@@ -5,7 +5,7 @@ import { HistoryError } from '../../../core/errors.ts'
 import type { Daemon } from '../../parts.ts'
 import { ApiError } from '../problem.ts'
 import { type Api, problems } from '../route.ts'
-import { type LogLineData, logLevel } from '../schema/log.ts'
+import { type LogLineData, logLevel, serverSentEvent } from '../schema/log.ts'
 import { createFeed } from '../stream/feed.ts'
 import { follow } from '../stream/follow.ts'
 import { openStream, type Stream } from '../stream/sse.ts'
@@ -104,7 +104,7 @@ export function addEvents(app: Api, daemon: Daemon, { version }: About): void {
         'Server-sent events: `execution`, `registry`, `configuration`, `draining`; with `execution` also `progress`, and with `logs` also `log` and `log_end`, so that one stream is enough for a client. With `Last-Event-ID` it goes on after that one; `reset` says that too much was missed',
       querystring: eventsQuery,
       response: {
-        200: { description: 'A stream', content: { 'text/event-stream': { schema: z.string() } } },
+        200: { description: 'A stream', content: { 'text/event-stream': { schema: serverSentEvent } } },
         ...problems(404),
       },
     },

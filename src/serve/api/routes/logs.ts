@@ -6,7 +6,7 @@ import type { LogFilter, LogLine } from '../../../history/history.ts'
 import type { Daemon } from '../../parts.ts'
 import { type Api, problems } from '../route.ts'
 import { executionId, taskId } from '../schema/execution.ts'
-import { logLevel } from '../schema/log.ts'
+import { logLevel, serverSentEvent } from '../schema/log.ts'
 import { follow } from '../stream/follow.ts'
 import { openStream } from '../stream/sse.ts'
 
@@ -19,7 +19,7 @@ const logsQuery = z.strictObject({
 
 const text = {
   description: 'Lines of text, or a stream of events with `follow`',
-  content: { 'text/plain': { schema: z.string() }, 'text/event-stream': { schema: z.string() } },
+  content: { 'text/plain': { schema: z.string() }, 'text/event-stream': { schema: serverSentEvent } },
 }
 
 export function addLogs(app: Api, daemon: Daemon): void {

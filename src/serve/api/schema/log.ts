@@ -1,4 +1,4 @@
-/** Log lines, as streams send them. */
+/** Log lines, and events as streams send them. */
 
 import { z } from 'zod'
 
@@ -13,4 +13,9 @@ export const logLine = z
     text: z.string(),
   })
   .meta({ id: 'LogLine' })
+/** One of those in a stream. */
+export const serverSentEvent = z
+  .object({ id: z.string().optional(), event: z.string().optional(), data: z.string().describe('JSON') })
+  .meta({ id: 'ServerSentEvent' })
+
 export type LogLineData = z.infer<typeof logLine>
