@@ -64,14 +64,8 @@ export function createOutsideRunners(clock: Clock): OutsideRunners {
   /** By execution, and by the number of the task. */
   const taken = new Map<number, Map<number, Taken>>()
 
-  function takenOf(execution: number): Map<number, Taken> {
-    const tasks = taken.get(execution) ?? new Map<number, Taken>()
-    taken.set(execution, tasks)
-    return tasks
-  }
-
   function take(execution: number, task: Task, news: TaskNews): Taken | string {
-    const tasks = takenOf(execution)
+    const tasks = taken.get(execution) ?? new Map<number, Taken>()
     const offer = offers.get(execution)
     if (!offer) return `execution ${execution} gives no tasks away: this daemon does not transfer it now`
     const refusal = offer.refusal(task)
@@ -93,8 +87,11 @@ export function createOutsideRunners(clock: Clock): OutsideRunners {
         ? `task ${task.id} cannot be taken now: it waits for another attempt, or execution ${execution} is paused or ending`
         : `task ${task.id} is ${task.status}, and taken by no runner outside`
     }
-    tasks.set(task.id, one)
-    one.work = work.finally(() => tasks.delete(task.id))
+    taken.set(execution, tasks.set(task.id, one))
+    one.work = work.finally(() => {
+      tasks.delete(task.id)
+      if (tasks.size === 0) taken.delete(execution)
+    })
     return one
   }
 
@@ -134,10 +131,7 @@ export function createOutsideRunners(clock: Clock): OutsideRunners {
   return {
     offer(execution, offer) {
       offers.set(execution, offer)
-      return () => {
-        offers.delete(execution)
-        if (taken.get(execution)?.size === 0) taken.delete(execution)
-      }
+      return () => void offers.delete(execution)
     },
     async tell(execution, task, news) {
       const known = taken.get(execution)?.get(task.id)

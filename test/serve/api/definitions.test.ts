@@ -60,6 +60,13 @@ test('a policy is written, changed, disabled and removed in its file, and everyt
     'copy',
     'other',
   ])
+  for (const list of [POLICIES, '/registries']) {
+    const { headers, body } = await ask('GET', `${list}?page=2&page_size=1`)
+    expect([body.length, headers.get('x-total-count')], list).toEqual([1, '2'])
+    expect(headers.get('link'), list).toBe(
+      `</api${list}?page=1&page_size=1>; rel="first", </api${list}?page=1&page_size=1>; rel="prev"`,
+    )
+  }
   expect((await ask('PUT', `${POLICIES}/other`, { body: { enabled: false } })).body).toMatchObject({ enabled: false })
   expect(await ask('POST', '/replication/executions', { body: { policy_id: 'other' } })).toMatchObject({
     status: 412,
