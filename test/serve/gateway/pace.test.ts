@@ -1,6 +1,7 @@
 /** Source, clients and destination each have a pace of their own. */
 
 import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { computeDigest } from '../../../src/core/manifest.ts'
 import { image } from '../../support/images.ts'
@@ -52,6 +53,27 @@ test('a destination that breaks off in the middle of a blob gets the rest, and t
   expect([cuts, asked(source).filter(({ method, path }) => method === 'GET' && path.endsWith(digest)).length]).toEqual([
     3, 1,
   ])
+  expect(destination.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
+})
+
+test('a client that asks for one manifest again and again does not hold the rest of the artifact back', async () => {
+  const app = image({ layers: 1 })
+  const [source, destination] = [await registry(), await registry()]
+  source.add('team/app', app, '1.0')
+  const gateway = await startGateway(policies(source, destination))
+  let isOver = false
+  const asking = (async () => {
+    while (!isOver) {
+      await bodyOf(await gateway.get('team/app/manifests/1.0'))
+      await setTimeout(50)
+    }
+  })()
+  try {
+    expect(await pulled(gateway)).toEqual([0])
+  } finally {
+    isOver = true
+    await asking
+  }
   expect(destination.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
 })
 

@@ -15,6 +15,8 @@ export class Attention {
   readonly #until: number
   readonly #wanted = new Map<Digest, AbortController>()
   readonly #waitedFor = new Set<Digest>()
+  /** What was asked for already: to ask for it again says nothing of what comes next. */
+  readonly #asked = new Set<Digest>()
   #quietFrom: number
   #changed = Promise.withResolvers<void>()
 
@@ -26,13 +28,15 @@ export class Attention {
     this.#until = clock.monotonic() + LONGEST_MS
   }
 
-  /** A client asks for something of the artifact. */
-  touch(): void {
-    this.#quietFrom = this.#clock.monotonic() + this.#quiet
+  /** A client asks for something of the artifact, and others of its parts may be next. */
+  ask(digest: Digest): void {
+    if (this.#asked.has(digest)) return
+    this.#asked.add(digest)
+    this.#hold()
   }
 
   want(digest: Digest): void {
-    this.touch()
+    this.#hold()
     this.#waitedFor.add(digest)
     this.#controllerOf(digest).abort()
     this.#tell()
@@ -40,7 +44,7 @@ export class Attention {
 
   /** The blob is there, or is not to come. */
   settle(digest: Digest): void {
-    if (this.#waitedFor.delete(digest)) this.touch()
+    if (this.#waitedFor.delete(digest)) this.#hold()
     this.#tell()
   }
 
@@ -55,6 +59,10 @@ export class Attention {
       else if (left > 0) await this.#clock.sleep(left, signal)
       else return
     }
+  }
+
+  #hold(): void {
+    this.#quietFrom = this.#clock.monotonic() + this.#quiet
   }
 
   #controllerOf(digest: Digest): AbortController {

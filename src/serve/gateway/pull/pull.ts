@@ -83,7 +83,7 @@ export class Pull implements Audience {
 
   /** For a client: read from the source at once, and for the run too. */
   async readManifest(digest: Digest, ctx: Context): Promise<Manifest> {
-    this.#attention.touch()
+    this.#attention.ask(digest)
     const { from } = this.where
     return this.manifest(digest, () => from.readManifest(digest, ctx))
   }
@@ -93,7 +93,7 @@ export class Pull implements Audience {
     const flight = this.#flights.get(digest)
     if (!flight) return undefined
     if (flight.isOver) {
-      this.#attention.touch()
+      this.#attention.ask(digest)
       return new Following(flight)
     }
     this.#attention.want(digest)
