@@ -85,6 +85,8 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const giveBack = new AbortController()
   const jobs = new Map<string, Held>()
   const places = new Places(tools.places)
+  /** Tasks that waited here had to be given back: none is taken before there is a place for it. */
+  let isSlow = false
   /** Fulfilled when it leaves, and has no task any more. */
   const idle = Promise.withResolvers<void>()
   let leaving = false
@@ -130,6 +132,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       report.end()
       watched.finish(job)
       jobs.delete(id)
+      if (jobs.size === 0) isSlow = false
       takeJobs()
       if (leaving && jobs.size === 0) idle.resolve()
     }
@@ -142,6 +145,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     })
     if (!(await places.enter(held, all.length))) {
       for (const { told } of all) told.left()
+      isSlow = true
       held.left -= all.length
       return
     }
@@ -193,7 +197,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
    */
   function takeJobs(wake = false): void {
     const size = [...jobs.values()].at(-1)?.size ?? 0
-    const mayTake = places.hasRoom || (size > places.count && places.waiting < size)
+    const mayTake = places.hasRoom || (!isSlow && size > places.count && places.waiting < size)
     const wanted = Math.max(1, jobs.size + (mayTake ? 1 : 0))
     const isMore = wanted > worker.concurrency
     if (worker.concurrency !== wanted) worker.concurrency = wanted
