@@ -162,6 +162,25 @@ describe.skipIf(!hasRedis())('Redis', () => {
       ])
     }
   })
+
+  test('is away when a task ends, for longer than a lock lasts: no other worker gets the task', async () => {
+    const [queue, gate, to] = [await redis({ persistent: true }), await gatedSource(), await registry()]
+    const yaml = withQueue(policyBetween(gate.source.url, to.url), queue.url)
+    for (const name of ['one', 'two']) await worker(yaml, { name })
+    const running = place().start(yaml, { workers: true })
+    await until('half of the blob has come', () =>
+      running.events.some((event) => event.type === 'blob-progress' && event.bytes >= gate.half),
+    )
+    await queue.kill()
+    gate.open()
+    await until('the destination has all', () => to.repository('mirror/app').tags.size === 1)
+    await sleep(LOCK + 5000)
+    await queue.start()
+    const { execution, tasks } = await running.ran
+    expect(execution).toMatchObject({ status: 'succeeded', total: 1, succeed: 1 })
+    expect(JSON.stringify(running.events)).not.toContain('does not answer any more')
+    expect(tasks.map(({ bytes_present }) => bytes_present)).toEqual([0])
+  })
 })
 
 describe.skipIf(!hasRedis() || !hasTerminal)('on a terminal', () => {

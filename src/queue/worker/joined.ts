@@ -124,6 +124,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       // Those that wait for places are counted now.
       takeJobs()
       await Promise.all(all)
+      await watched.keep(job)
       if (held.lost.signal.aborted) return await giveJobBack(job, token)
       const refused = parsed.success ? {} : { refused: `it does not understand format ${formatOf(job.data)}` }
       return { worker: name, ...refused, ...report.rest() }

@@ -13,6 +13,8 @@ const MARGIN = 3000
 
 export interface Locks {
   begin(job: Job, token: string): void
+  /** Renews the lock of one that is about to end: one that ran out while the server was away would give a finished task to another worker. */
+  keep(job: Job): Promise<void>
   finish(job: Job): void
   end(): void
 }
@@ -45,9 +47,10 @@ export function watchLocks(worker: Worker, server: QueueServer, queue: string, l
     const one = held.get(id)
     if (!one) return
     const key = `${server.keys.prefix}:${queue}:${id}`
-    const exists = await server.client.exists(key)
-    const taken = exists === 1 && (await server.client.set(`${key}:lock`, one.token, 'PX', LOCK, 'NX'))
-    if (taken) one.renewed = performance.now()
+    const { client } = server
+    const exists = await client.exists(key)
+    const taken = exists === 1 && (await client.set(`${key}:lock`, one.token, 'PX', LOCK, 'NX'))
+    if (taken || (await client.get(`${key}:lock`)) === one.token) one.renewed = performance.now()
     else lose(id)
   }
 
@@ -63,6 +66,9 @@ export function watchLocks(worker: Worker, server: QueueServer, queue: string, l
   return {
     begin: ({ id }, token) => {
       if (id !== undefined) held.set(id, { token, renewed: performance.now() })
+    },
+    keep: async ({ id }) => {
+      if (id !== undefined) await takeAgain(id)
     },
     finish: ({ id }) => {
       if (id !== undefined) held.delete(id)
