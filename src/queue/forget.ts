@@ -35,17 +35,14 @@ local function jobs(ids) for _, id in ipairs(ids) do redis.call('PEXPIRE', ARGV[
 for i = 1, 3 do jobs(redis.call('LRANGE', KEYS[i], 0, -1)) end
 for i = 4, 5 do jobs(redis.call('ZRANGE', KEYS[i], 0, -1)) end`
 
+/** To what BullMQ itself gives an end. Dead workers are found only where `stalled-check` ends in time. */
+const OWN_END: ReadonlySet<string> = new Set(['stalled-check', 'limiter'])
+
 /** Called again and again while the run lasts, and once by whoever has it last. */
 export async function letExpire({ client, keys }: QueueServer, id: string): Promise<void> {
   const { queue, told } = keys.run(id)
-  const {
-    wait = '',
-    active = '',
-    paused = '',
-    completed = '',
-    failed = '',
-    ...others
-  } = new QueueKeys(keys.prefix).getKeys(queue)
+  const found = Object.entries(new QueueKeys(keys.prefix).getKeys(queue)).filter(([name]) => !OWN_END.has(name))
+  const { wait = '', active = '', paused = '', completed = '', failed = '', ...others } = Object.fromEntries(found)
   const all = [wait, active, paused, completed, failed, ...Object.values(others), told, keys.runs]
   await client.eval(OUTLIVE, all.length, ...all, LIFE, `${keys.prefix}:${queue}:`)
 }
