@@ -135,12 +135,15 @@ test('a layer that ten repositories share is sent once and mounted nine times', 
   expect(sent).toBeLessThan(800_000)
 })
 
-for (const [what, damage] of [
-  ['a flipped byte', (bytes: Buffer) => Buffer.concat([bytes.subarray(0, -1), Buffer.from([(bytes.at(-1) ?? 0) ^ 1])])],
-  ['a missing byte', (bytes: Buffer) => bytes.subarray(0, -1)],
-  ['a byte too many', (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('!')])],
+const FLIPPED = (bytes: Buffer): Buffer =>
+  Buffer.concat([bytes.subarray(0, -1), Buffer.from([(bytes.at(-1) ?? 0) ^ 1])])
+
+for (const [what, damage, told] of [
+  ['a flipped byte', FLIPPED, (bytes: Buffer) => `got ${computeDigest(FLIPPED(bytes))}`],
+  ['a missing byte', (bytes: Buffer) => bytes.subarray(0, -1), sizes(-1)],
+  ['a byte too many', (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('!')]), sizes(1)],
 ] as const) {
-  test(`${what} in a layer fails that task with both digests, and nothing that refers to it is written`, async () => {
+  test(`${what} in a layer fails that task with what is wrong, and nothing that refers to it is written`, async () => {
     const [source, destination] = [await registry(), await registry()]
     const bad = image({ seed: 'bad', layers: 1 })
     const [layer, bytes] = [...bad.blobs].at(-1) ?? []
@@ -154,12 +157,15 @@ for (const [what, damage] of [
     expect([...there.tags.keys()]).toEqual(['good'])
     expect([there.manifests.has(bad.digest), there.blobs.has(layer)]).toEqual([false, false])
     const error = tasks.find((task) => task.status === 'failed')?.error
-    const actual = computeDigest(damage(bytes))
     expect(error).toMatchObject({
       code: 'integrity',
-      message: expect.stringMatching(new RegExp(`source from: .*${layer}.*got ${actual}`)),
+      message: expect.stringMatching(new RegExp(`source from: .*${layer}.*${told(bytes)}`)),
     })
   })
+}
+
+function sizes(difference: number): (bytes: Buffer) => string {
+  return ({ length }) => `has ${length + difference} bytes at the registry, its descriptor says ${length}`
 }
 
 test('a source that breaks off again and again is read on until all is there', async () => {
