@@ -216,7 +216,7 @@ function queryOf(query: NonNullable<SignedRequest['query']>): string {
 }
 
 function bytesOf(body: unknown): Uint8Array {
-  // A plain one: AWS's own warns of whoever reads it as text.
+  // A plain one: AWS's own warns callers that read it as text.
   if (body instanceof Uint8Array) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength)
   if (typeof body === 'string') return Buffer.from(body)
   throw new TypeError('AWS sends a stream where none was expected')

@@ -38,7 +38,7 @@ for i = 4, 5 do jobs(redis.call('ZRANGE', KEYS[i], 0, -1)) end`
 /** To what BullMQ itself gives an end. Dead workers are found only where `stalled-check` ends in time. */
 const OWN_END: ReadonlySet<string> = new Set(['stalled-check', 'limiter'])
 
-/** Called again and again while the run lasts, and once by whoever has it last. */
+/** Called again and again while the run lasts, and once by the last process that has it. */
 export async function letExpire({ client, keys }: QueueServer, id: string): Promise<void> {
   const { queue, told } = keys.run(id)
   const found = Object.entries(new QueueKeys(keys.prefix).getKeys(queue)).filter(([name]) => !OWN_END.has(name))

@@ -79,7 +79,7 @@ export function createOutsideRunners(clock: Clock): OutsideRunners {
       lines: 0,
       work: Promise.resolve(),
     }
-    // Whoever waits for the end is the task, which may have been given up.
+    // Only the task waits for its end, and it may have been given up.
     one.end.promise.catch(() => {})
     const work = offer.take(task.id, (spec, done, ctx) => carried(one, offer, { spec, done, ctx }))
     if (!work) {

@@ -40,7 +40,7 @@ export interface JobsOptions {
 const LAST_BATCHES_WITHIN = 5000
 /** Of ends that nobody has read. */
 const KEPT_ENDS = { age: 3600, count: 100 } as const
-/** Tasks of one job. What is no larger costs no idleness where tasks take long: a worker gives back what it has not begun. */
+/** Tasks of one job: few where tasks take long, so that no other worker idles. A worker gives back what it has not begun. */
 const MOST_TASKS = 32
 const FEW_TASKS = 4
 /** A job that took no longer, in milliseconds, may be followed by a larger one. */

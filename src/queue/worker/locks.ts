@@ -47,10 +47,13 @@ export function watchLocks(worker: Worker, server: QueueServer, queue: string, l
     const one = held.get(id)
     if (!one) return
     const key = `${server.keys.prefix}:${queue}:${id}`
+    const lock = `${key}:lock`
     const { client } = server
-    const exists = await client.exists(key)
-    const taken = exists === 1 && (await client.set(`${key}:lock`, one.token, 'PX', LOCK, 'NX'))
-    if (taken || (await client.get(`${key}:lock`)) === one.token) one.renewed = performance.now()
+    const holder = await client.get(lock)
+    const isMine =
+      holder === one.token ||
+      (holder === null && (await client.exists(key)) === 1 && (await client.set(lock, one.token, 'PX', LOCK, 'NX')))
+    if (isMine) one.renewed = performance.now()
     else lose(id)
   }
 
