@@ -1,20 +1,12 @@
 /** One execution of one policy: prepare, transfer, post, each recorded before it starts and when it ends. */
 
-import type { Audience } from '../../core/audience.ts'
 import { abortReason, type Clock, systemClock } from '../../core/cancel.ts'
-import type { Carriers } from '../../core/carrier.ts'
 import type { Context } from '../../core/context.ts'
-import { CancelledError, HistoryError, notBegun, ReplicateError } from '../../core/errors.ts'
-import type { Stage } from '../../core/events.ts'
+import { HistoryError, notBegun, ReplicateError } from '../../core/errors.ts'
 import type { Execution } from '../../core/execution.ts'
 import { createGate, type Grace } from '../../core/gate.ts'
-import { plural } from '../../core/plural.ts'
 import type { HeldArtifact } from '../../core/requests.ts'
-import { formatBytes } from '../../core/size.ts'
 import { isFinal } from '../../core/states.ts'
-import { createSlots, createTransferState, type TransferState } from '../../transfer/job.ts'
-import { type MayRetry, streamRetry } from '../../transfer/resumable.ts'
-import type { Throttle } from '../../transfer/throttle.ts'
 import { type Endpoint, ManifestMemory } from '../endpoint.ts'
 import { type NotifyRequest, notify, oweNotification } from '../notify/notify.ts'
 import { collectHeld } from '../plan/age.ts'
@@ -24,42 +16,18 @@ import { plannedBefore, prepareAgain } from './again.ts'
 import { type BeginRequest, begin } from './begin.ts'
 import { type Committing, commit, lateRegistries, takeAllBack } from './commit.ts'
 import { type Control, listenToOthers } from './control.ts'
+import { type Copying, type CopySettings, copyTasks } from './copies.ts'
 import { type Deleted, deleteTags, NOTHING } from './deletes.ts'
 import { isLeft, isResumedLater, stopPlanning } from './draining.ts'
-import type { Elsewhere, TasksElsewhere } from './elsewhere.ts'
 import { withHint } from './hint.ts'
-import { type OfferRequest, offering } from './offer.ts'
 import { tellProgress } from './progress.ts'
 import { attempt, recording } from './recording.ts'
-import { createRunner, type RunTask } from './runner.ts'
-import { recorded, transferTasks } from './transfer.ts'
-import { resolving } from './unresolved.ts'
-import { checkpoints, discardUploads, hintsOf } from './uploads.ts'
+import { recorded } from './transfer.ts'
+import { discardUploads } from './uploads.ts'
 
-export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequest, OfferRequest {
-  /** Blob streams at once. */
-  readonly concurrency: number
-  /** Of those streams, where several executions share them. */
-  readonly slots?: TransferState['slots'] | undefined
-  readonly throttles: readonly Throttle[]
-  /** Other machines, which do the tasks. Absent: this process does. */
-  readonly elsewhere?: Elsewhere | undefined
-  /** Bytes a second over all of them; here `throttles` hold it. */
-  readonly bandwidth?: number | undefined
-  /** Other threads for large blobs. Absent: this thread moves all bytes. */
-  readonly carriers?: Carriers | undefined
-  /** Other runs of this process that bring blobs to the same registries; one with an audience asks that. Tasks that workers take ask theirs. */
-  readonly others?: TransferState['others']
-  /** Give up after this many failed tasks. */
-  readonly maxFailures?: number | undefined
-  /** Send again whatever the destination lacks, also below child manifests that it has. */
-  readonly thorough?: boolean | undefined
-  /** Clients that wait for what is copied. */
-  readonly audience?: Audience | undefined
+export interface ExecuteRequest extends PrepareRequest, BeginRequest, NotifyRequest, CopySettings {
   readonly started: (execution: Execution) => void
   readonly clock?: Clock | undefined
-  /** Milliseconds that destinations which read a blob together wait for one that takes nothing. */
-  readonly patience?: number | undefined
   /** After how long a pause connections are let go. */
   readonly grace?: Grace | undefined
 }
@@ -133,17 +101,10 @@ export async function execute(request: ExecuteRequest, ctx: Context): Promise<Ex
   }
 }
 
-interface Running {
-  readonly id: number
+interface Running extends Copying {
   /** Milliseconds since 1970. */
   readonly began: number
-  readonly stop: AbortController
   readonly control: Control
-  readonly clock: Clock
-  /** With the gate, which is open again when what is left can no longer be held. */
-  readonly ctx: Context
-  /** By destination registry: bytes sent in this run of blobs of which it keeps nothing. */
-  readonly unkept: Map<string, number>
 }
 
 async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
@@ -167,7 +128,7 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     endPlanning()
   }
   try {
-    await transfer(request, run, memory, totals)
+    await copyTasks({ ...request, destinations: destinationsOf(request) }, run, memory, totals)
     if (isLeft(history, id, ctx)) run.stop.abort(ctx.draining?.reason)
     const deleted = ctx.signal.aborted
       ? NOTHING
@@ -219,108 +180,6 @@ function ended({ history }: ExecuteRequest, run: Running): ExecuteResult {
   return { execution, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
 }
 
-async function transfer(
-  request: ExecuteRequest,
-  run: Running,
-  memory: ManifestMemory,
-  totals: PlanTotals,
-): Promise<void> {
-  const { policy, source, images, history, concurrency, throttles, carriers, patience, thorough } = request
-  const { ctx, clock, id } = run
-  const destinations = destinationsOf(request)
-  const tasks = totals.copies + totals.updates
-  if (tasks === 0) return
-  stage(ctx, 'transfer', 'started', plural(tasks, 'task'))
-  const began = clock.monotonic()
-  const before = history.executions.get(id)
-  const mayRetry = (context: Context): MayRetry => streamRetry(clock, context)
-  const checkpoint = checkpoints(destinations, history, id)
-  const hints = hintsOf(destinations, history)
-  const state = createTransferState({
-    slots: request.slots ?? createSlots(concurrency),
-    throttles,
-    carriers,
-    mayRetry,
-    checkpoint,
-    hints,
-    patience,
-    unkept: run.unkept,
-    audience: request.audience,
-    others: request.audience ?? request.others,
-  })
-  // Since a plan was made that is only applied now, others may have put there what it is about.
-  const leftovers = request.again !== undefined || request.plan !== undefined || history.uploads.mayHaveLeft(id)
-  // What could not be planned has failed already.
-  let failures = totals.blocked
-  const giveUp = (): void => {
-    if (request.maxFailures === undefined || failures < request.maxFailures) return
-    run.stop.abort(new CancelledError(`stopped after ${plural(failures, 'failed task')}`, 1))
-  }
-  giveUp()
-  const { names } = history
-  const local = createRunner({ policy, source, images, destinations, state, memory, names, thorough, leftovers })
-  const elsewhere = await beginElsewhere(request, run, memory, local)
-  const lanes = destinations.size
-  const here = Math.max(32, concurrency * 2)
-  try {
-    await transferTasks(
-      {
-        history,
-        execution: id,
-        run: resolving(elsewhere?.run ?? local, request, id, memory),
-        outside: offering(request, id, { policy, source, destinations, local }),
-        ...(lanes > 1 ? { destinations: [...destinations.keys()] } : {}),
-        tasksAtOnce: () => (elsewhere ? Math.ceil(elsewhere.atOnce() / lanes) : here),
-        retry: policy.retry,
-        onFailure: () => {
-          failures += 1
-          giveUp()
-        },
-        clock,
-      },
-      ctx,
-    )
-  } finally {
-    await elsewhere?.end()
-  }
-  const now = history.executions.get(id)
-  const seconds = Math.max(clock.monotonic() - began, 1) / 1000
-  const copied = now.bytes_copied - before.bytes_copied
-  const already = now.bytes_present + now.bytes_mounted - before.bytes_present - before.bytes_mounted
-  stage(
-    ctx,
-    'transfer',
-    'ended',
-    `${now.succeed - before.succeed}/${tasks}  ${formatBytes(copied)} copied, ${formatBytes(already)} already there  ${formatBytes(copied / seconds)}/s`,
-  )
-}
-
-/** Clients that wait for what is copied hear it from this process: their tasks are done here. */
-async function beginElsewhere(
-  request: ExecuteRequest,
-  { id, ctx }: Running,
-  memory: ManifestMemory,
-  local: RunTask,
-): Promise<TasksElsewhere | undefined> {
-  const { elsewhere, policy, source, slots, concurrency, bandwidth, thorough, audience } = request
-  if (audience) return undefined
-  const destinations = [...destinationsOf(request).values()].map(({ registry }) => registry)
-  const { names } = request.history
-  const hanging = (repository: string) => source.adapter.repository(repository).hanging
-  const about = {
-    execution: id,
-    policy,
-    source: source.registry,
-    destinations,
-    bandwidth,
-    thorough,
-    names,
-    memory,
-    hanging,
-  }
-  return elsewhere?.begin({ ...about, local, concurrency: slots ? undefined : concurrency }, ctx)
-}
-
 async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Promise<void> {
   const { history } = request
   for (const destination of destinationsOf(request).values()) {
@@ -330,8 +189,10 @@ async function post(request: ExecuteRequest, run: Running, deleted: Deleted): Pr
   const { total, succeed, skipped } = history.executions.get(run.id)
   // Each tag's digest was compared when it was written; a task whose digest differs has failed.
   const copies = total - skipped - deleted.tasks
-  if (copies > 0 && succeed > deleted.succeed)
-    stage(run.ctx, 'post', 'ended', `verified ${succeed - deleted.succeed} of ${copies}`)
+  if (copies > 0 && succeed > deleted.succeed) {
+    const text = `verified ${succeed - deleted.succeed} of ${copies}`
+    run.ctx.emit({ type: 'stage', stage: 'post', state: 'ended', text })
+  }
 }
 
 function committing(request: ExecuteRequest, { id, began }: Running): Committing {
@@ -341,8 +202,4 @@ function committing(request: ExecuteRequest, { id, began }: Running): Committing
 /** By the registry's name. */
 function destinationsOf({ routes }: ExecuteRequest): ReadonlyMap<string, Endpoint> {
   return new Map(routes.map(({ destination }) => [destination.registry.name, destination]))
-}
-
-function stage(ctx: Context, name: Stage, state: 'started' | 'ended', text: string): void {
-  ctx.emit({ type: 'stage', stage: name, state, text })
 }
