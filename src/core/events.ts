@@ -49,7 +49,13 @@ export type Event =
     }
   /** No byte moves until it is resumed. */
   | { readonly type: 'paused'; readonly paused: boolean }
-  | { readonly type: 'waiting'; readonly reason: string; readonly until?: string }
+  | {
+      readonly type: 'waiting'
+      readonly reason: string
+      readonly until?: string
+      /** It goes on only once somebody does something about it: said under `--quiet`, too. */
+      readonly stuck?: true
+    }
   /** One request, once its answer has begun or it has failed; only where requests are traced. No secret is in `url`. */
   | {
       readonly type: 'request'

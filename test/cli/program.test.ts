@@ -198,6 +198,15 @@ describe('run', () => {
     expect(await command(['run', '-q'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
   })
 
+  test('--quiet says what a run waits for where somebody must do something about it', async () => {
+    const events = [
+      { type: 'waiting', reason: 'rate limit' },
+      { type: 'waiting', reason: 'no worker', stuck: true },
+    ] as const
+    const { stderr } = await command(['run', '-q'], { events })
+    expect(withoutTimes(stderr)).toBe('TIME waiting: no worker\n')
+  })
+
   test('--json prints an object a line and ends with the exit status', async () => {
     const result = await command(['run', '--json'], {
       events: [

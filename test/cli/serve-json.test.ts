@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { ServeNews } from '../../src/app/app.ts'
+import { colorsFor } from '../../src/cli/render/colors.ts'
 import { serveView } from '../../src/cli/render/serve.ts'
 
 const REFERENCE = readFileSync(new URL('../../examples/reference.md', import.meta.url), 'utf8')
@@ -51,11 +52,25 @@ function documented(type: string): readonly string[] {
 }
 
 function written(news: ServeNews): Record<string, unknown> {
-  let line = ''
-  const stdout = { write: (text: string) => (line += text) }
-  serveView({ json: true, stdout, timer: { now: () => 0 } } as never)(news)
-  return JSON.parse(line)
+  return JSON.parse(said(news, { json: true }))
 }
+
+/** On either output. */
+function said(news: ServeNews, flags: object): string {
+  let text = ''
+  const output = { write: (more: string) => (text += more) }
+  const about = { stdout: output, stderr: output, timer: { now: () => 0 }, errorColors: colorsFor(false), verbose: 0 }
+  serveView({ ...about, ...flags } as never)(news)
+  return text
+}
+
+test('that nothing goes on without somebody is a warning, also under --quiet', () => {
+  const of = { type: 'execution_event', execution: 1, policy: 'copy' } as const
+  const stuck: ServeNews = { ...of, event: { type: 'waiting', reason: 'no worker', stuck: true } }
+  expect(written(stuck)).toMatchObject({ type: 'log', level: 'warning', text: 'no worker', execution_id: 1 })
+  expect(said(stuck, { quiet: true })).toContain('[1] waiting: no worker\n')
+  expect(said({ ...of, event: { type: 'waiting', reason: 'rate limit' } }, { quiet: true })).toBe('')
+})
 
 test.each(Object.values(NEWS))('$type', (news) => {
   const { type, time, ...fields } = written(news)

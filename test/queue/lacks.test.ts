@@ -1,6 +1,7 @@
 /** Workers that cannot do a run's tasks: each is named with what it lacks, and none does harm. */
 
 import { describe, expect, test } from 'vitest'
+import { CancelledError } from '../../src/core/errors.ts'
 import { FORMAT } from '../../src/queue/protocol.ts'
 import { policyBetween } from '../e2e/harness.ts'
 import { until } from '../e2e/program.ts'
@@ -124,8 +125,30 @@ describe.skipIf(!hasRedis())('a worker that lacks something', () => {
     const running = place().start(yaml, { workers: true })
     await until('it says that it waits', () => running.events.some(({ type }) => type === 'waiting'))
     const waiting = running.events.find((event) => event.type === 'waiting')
+    expect(waiting).toMatchObject({ stuck: true })
     expect(waiting?.reason).toContain(`no worker takes tasks from ${queue.url} (name mirror)`)
     await worker(yaml)
     expect((await running.ran).execution).toMatchObject({ status: 'succeeded', succeed: 1 })
+  })
+
+  test('the end of its time says that no worker took its tasks, and which ones could not', async () => {
+    const [queue, from, to] = [await redis(), await registry(), await registry()]
+    from.add('app', image({ seed: 1 }), 'v1')
+    const yaml = `${policyBetween(from.url, to.url)}\nworkers: { queue: "${queue.url}" }\n`
+    const over = new CancelledError('stopped: the time limit of 1h is over', 1)
+    const alone = place().start(yaml, { workers: true })
+    await until('it says that it waits', () => alone.events.some(({ type }) => type === 'waiting'))
+    alone.stop(over)
+    expect((await alone.ran).outcome.error).toMatchObject({
+      message: over.message,
+      hint: expect.stringMatching(/^no worker took its tasks: start `replicate worker`.*; then run it again/),
+    })
+    await worker(yaml.replace(from.url, 'http://127.0.0.1:9'), { name: 'astray' })
+    const lonely = place().start(yaml, { workers: true })
+    await until('it is told', () => warnings(lonely).includes('worker astray'))
+    lonely.stop(over)
+    expect((await lonely.ran).outcome.error).toMatchObject({
+      hint: expect.stringContaining('no worker can do its tasks: astray: its registry `from` is'),
+    })
   })
 })

@@ -23,6 +23,22 @@ function arrivals({ requests }: MemoryRegistry, size: number): number {
   return requests.filter(({ route, bytesIn }) => route === 'upload' && bytesIn >= size).length
 }
 
+describe.skipIf(!hasRedis())('where no worker is', () => {
+  test('a quiet run says so once, and its end says what to do', async () => {
+    const [queue, from, to] = [await redis(), await registry(), await registry()]
+    from.add('app', image({ seed: 1 }), 'v1')
+    const user = program()
+    const config = user.write('config.yaml', withQueue(policyBetween(from.url, to.url), queue.url))
+    const running = user.start(['run', '--workers', '-q', '--config', config])
+    await until('it says that it waits', () => running.said().includes('waiting:'))
+    running.process.kill('SIGINT')
+    const { stdout, stderr } = await running.ended
+    expect(stderr.match(/waiting: no worker takes tasks from .*`replicate worker` starts one/g)).toHaveLength(1)
+    expect(stderr).toContain(`no worker took its tasks: start \`replicate worker\` with ${queue.url} as its queue`)
+    expect(stdout).not.toContain('waiting')
+  })
+})
+
 describe.skipIf(!hasRedis())('where something dies', () => {
   test('a worker: its task goes to another one, and counts once', async () => {
     const [queue, gate, to] = [await redis(), await gatedSource(), await registry()]

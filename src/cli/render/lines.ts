@@ -40,7 +40,8 @@ export function lineView(session: Session): View {
     event(event, time = timer.now()) {
       meter.add(event)
       const isFailure = event.type === 'task' && event.task.status === 'failed'
-      if (quiet && !isFailure) return
+      const isStuck = event.type === 'waiting' && event.stuck === true
+      if (quiet && !isFailure && !isStuck) return
       const { verbose } = session
       const text = eventText(event, { colors, verbose, columns: stderr.columns, plain: true, failures, time })
       if (text !== undefined) stderr.write(text)

@@ -35,6 +35,9 @@ function jsonServeView({ stdout, timer }: Session): ServeView {
           const { level, text, task = null } = event
           return write('log', { level, text, execution_id: execution, policy, task_id: task })
         }
+        if (event.type === 'waiting' && event.stuck) {
+          write('log', { level: 'warning', text: event.reason, execution_id: execution, policy, task_id: null })
+        }
         if (event.type === 'task') write('task', { ...event.task })
         return
       }
@@ -94,7 +97,8 @@ function lineServeView({ stderr, errorColors: colors, quiet, verbose, timer }: S
       case 'execution_event': {
         const { event } = news
         const isFailure = event.type === 'task' && event.task.status === 'failed'
-        if (quiet || (verbose === 0 && !isFailure && event.type !== 'log')) return
+        const isStuck = event.type === 'waiting' && event.stuck === true
+        if (!isStuck && (quiet || (verbose === 0 && !isFailure && event.type !== 'log'))) return
         const failures = createFailures(colors)
         const scene = {
           colors,

@@ -62,18 +62,18 @@ export interface Copying {
   readonly unkept: Map<string, number>
 }
 
-/** The copies of an execution, which its plan has left pending. */
+/** The copies of an execution, which its plan has left pending. The result is a hint: why it was stopped before more was done. */
 export async function copyTasks(
   request: CopyRequest,
   run: Copying,
   memory: ManifestMemory,
   totals: PlanTotals,
-): Promise<void> {
+): Promise<string | undefined> {
   const { policy, source, images, history, concurrency, throttles, carriers, patience, thorough, destinations } =
     request
   const { ctx, clock, id } = run
   const tasks = totals.copies + totals.updates
-  if (tasks === 0) return
+  if (tasks === 0) return undefined
   stage(ctx, 'started', plural(tasks, 'task'))
   const began = clock.monotonic()
   const before = history.executions.get(id)
@@ -136,6 +136,7 @@ export async function copyTasks(
     'ended',
     `${now.succeed - before.succeed}/${tasks}  ${formatBytes(copied)} copied, ${formatBytes(already)} already there  ${formatBytes(copied / seconds)}/s`,
   )
+  return elsewhere?.absence()
 }
 
 /** Clients that wait for what is copied hear it from this process: their tasks are done here. */

@@ -38,5 +38,7 @@ export interface TasksElsewhere {
   readonly run: RunTask
   /** How many tasks are worth giving away at this moment. */
   readonly atOnce: () => number
+  /** Set once the run is stopped while tasks wait for machines of which there are none: why, and what to do about it. */
+  readonly absence: () => string | undefined
   end(): Promise<void>
 }

@@ -128,13 +128,13 @@ async function stages(request: ExecuteRequest, run: Running): Promise<ExecuteRes
     endPlanning()
   }
   try {
-    await copyTasks({ ...request, destinations: destinationsOf(request) }, run, memory, totals)
+    const hint = await copyTasks({ ...request, destinations: destinationsOf(request) }, run, memory, totals)
     if (isLeft(history, id, ctx)) run.stop.abort(ctx.draining?.reason)
     const deleted = ctx.signal.aborted
       ? NOTHING
       : await deleteTags({ ...request, ...run, destinations: destinationsOf(request) })
     if (isLeft(history, id, ctx)) run.stop.abort(ctx.draining?.reason)
-    if (ctx.signal.aborted) return await stopped(request, run)
+    if (ctx.signal.aborted) return await stopped(request, run, hint)
     run.control.transferred()
     await post(request, run, deleted)
     if (ctx.signal.aborted && history.executions.get(id).stopped > 0) return ended(request, run)
@@ -162,7 +162,7 @@ function failed(request: ExecuteRequest, run: Running, error: unknown, exitCode:
   return { execution: isFinal(execution.status) ? execution : { ...execution, status: 'interrupted' }, exitCode, error }
 }
 
-async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteResult> {
+async function stopped(request: ExecuteRequest, run: Running, hint?: string): Promise<ExecuteResult> {
   const { history } = request
   if (!run.control.lost) {
     history.tasks.stopRest(run.id)
@@ -170,13 +170,13 @@ async function stopped(request: ExecuteRequest, run: Running): Promise<ExecuteRe
     const { emit } = run.ctx
     await commit(committing(request, run), { emit, signal: AbortSignal.timeout(LAST_WAIT_MS) })
   }
-  return ended(request, run)
+  return ended(request, run, hint)
 }
 
-function ended({ history }: ExecuteRequest, run: Running): ExecuteResult {
+function ended({ history }: ExecuteRequest, run: Running, hint?: string): ExecuteResult {
   const reason = abortReason(run.ctx.signal)
   const execution = run.control.lost ? history.executions.get(run.id) : history.executions.finish(run.id, 'stopped')
-  const error = execution.stopped > 0 && execution.failed === 0 ? withHint(reason, run.unkept) : reason
+  const error = execution.stopped > 0 && execution.failed === 0 ? withHint(reason, run.unkept, hint) : reason
   return { execution, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
 }
 

@@ -11,6 +11,8 @@ export interface Roster {
   readonly joined: number
   /** How many tasks they do at once, together. */
   readonly capacity: number
+  /** Why no worker takes its tasks, and what to do about it; undefined while one does. */
+  readonly absence: string | undefined
   /** Set while there are workers, none of which can do the tasks. */
   readonly hopeless: QueueError | undefined
   look(): Promise<void>
@@ -33,8 +35,9 @@ export interface RosterOptions {
 const LOOK = 500
 const PATIENCE = 3000
 const HOPE = 8000
-/** Reasons that are told. */
+/** Reasons that are told, and those that are told together. */
 const MOST_TOLD = 200
+const MOST_REASONS = 10
 
 export function watchWorkers({ server, run, ctx, isWaiting, onHopeless }: RosterOptions): Roster {
   const { client, keys, settings } = server
@@ -47,6 +50,8 @@ export function watchWorkers({ server, run, ctx, isWaiting, onHopeless }: Roster
   /** Since when workers are there, and none takes tasks. */
   let useless: number | undefined
   let isAlone = false
+  let hadWorkers = false
+  let reasons: readonly string[] = []
 
   function warn(worker: string, reason: string): void {
     const text = `worker ${worker} takes no tasks of this run: ${reason}`
@@ -62,23 +67,25 @@ export function watchWorkers({ server, run, ctx, isWaiting, onHopeless }: Roster
     const members = present.filter(({ runs, draining }) => runs.includes(run) && !draining)
     joined = members.length
     capacity = members.reduce((sum, { concurrency }) => sum + concurrency, 0)
-    const reasons: string[] = []
+    hadWorkers ||= joined > 0
+    const found: string[] = []
     for (const { id, name } of present) {
       const why = readAs(lack, lacks[id])
       if (!why) continue
       warn(name, why.reason)
-      reasons.push(`${name}: ${why.reason}`)
+      found.push(`${name}: ${why.reason}`)
     }
-    judge(present.length, reasons)
+    reasons = found.slice(0, MOST_REASONS)
+    judge(present.length, found.length)
   }
 
-  function judge(present: number, reasons: readonly string[]): void {
+  function judge(present: number, unable: number): void {
     const now = performance.now()
-    const isUseless = joined === 0 && present > 0 && reasons.length === present
+    const isUseless = joined === 0 && present > 0 && unable === present
     useless = isUseless ? (useless ?? now) : undefined
     hopeless = undefined
     if (useless !== undefined && now - useless >= HOPE) {
-      hopeless = new QueueError(`no worker can do the tasks: ${reasons.slice(0, 10).join('; ')}`, {
+      hopeless = new QueueError(`no worker can do the tasks: ${reasons.join('; ')}`, {
         hint: 'a worker needs each registry of the policy under the same name, with the same type and URL, and a credential for it',
       })
       if (isWaiting()) onHopeless(hopeless)
@@ -87,7 +94,7 @@ export function watchWorkers({ server, run, ctx, isWaiting, onHopeless }: Roster
     else if (!isAlone && !isUseless && isWaiting() && now - began >= PATIENCE) {
       isAlone = true
       const reason = `no worker takes tasks from ${settings.shown} (name ${settings.name}); \`replicate worker\` starts one`
-      ctx.emit({ type: 'waiting', reason })
+      ctx.emit({ type: 'waiting', reason, stuck: true })
     }
   }
 
@@ -97,6 +104,12 @@ export function watchWorkers({ server, run, ctx, isWaiting, onHopeless }: Roster
     },
     get capacity() {
       return capacity
+    },
+    get absence() {
+      if (joined > 0) return undefined
+      if (reasons.length > 0) return `no worker can do its tasks: ${reasons.join('; ')}`
+      const what = hadWorkers ? 'its workers are gone' : 'no worker took its tasks'
+      return `${what}: start \`replicate worker\` with ${settings.shown} as its queue (name ${settings.name})`
     },
     get hopeless() {
       return hopeless

@@ -98,7 +98,9 @@ async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context
   }
 
   const repeats = [repeat(BEAT, beat), repeat(LOOK_AGAIN, jobs.lookAgain), repeat(OUTLIVE, () => letExpire(server, id))]
+  let absence: string | undefined
   const onStop = (): void => {
+    if (!jobs.isEmpty) absence = roster.absence
     void beat().catch(() => {})
     void queue.drain().catch(() => {})
     // What no worker has begun has ended; the others say how far they came.
@@ -155,6 +157,7 @@ async function beginRun(run: ElsewhereRun, tools: CoordinatorTools, ctx: Context
       if (end.written !== undefined) done.written = end.written
       if (end.platforms) done.platforms = end.platforms
     },
+    absence: () => absence,
     end,
   }
 
