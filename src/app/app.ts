@@ -98,7 +98,8 @@ export function createApp(options: AppOptions): App {
   const now = (): number => clock.now()
   const cache = createCache(() => join(homeDirectory(options), 'cache'), now)
   let told: Context['emit'] = () => {}
-  const trace: Context['emit'] | undefined = options.trace ? (event) => told(event) : undefined
+  const tell: Context['emit'] = (event) => told(event)
+  const trace = options.trace ? tell : undefined
   const { cwd, env, timing } = options
   const recording = recorderAt(env.REPLICATE_RECORD, { cwd, now, warn: (text) => warn(text) })
   const warn = (text: string): void => {
@@ -135,8 +136,10 @@ export function createApp(options: AppOptions): App {
     })
 
   const commandEnv = () => commandEnvironment(options.env, homeDirectory(options), redactor)
-  const connect = (budgets: Budgets): Connections => createConnections({ ...about, budgets })
-  const lent = { connect, env, timing, carriers, guarded, redact: redactor.text, version: metadata.version }
+  const connect = (budgets: Budgets, traced = options.trace): Connections =>
+    createConnections({ ...about, budgets, trace: traced ? tell : undefined })
+  const said = { trace: options.trace, version: metadata.version }
+  const lent = { connect, env, timing, carriers, guarded, redact: redactor.text, ...said }
   const configuration: App['configuration'] = (files, how) => read(files, options.config, how)
   const queue = createWorking({ ...lent, configuration })
   const { working, elsewhere, disconnect } = queue

@@ -38,8 +38,10 @@ export interface Working {
 }
 
 export interface WorkingParts {
-  /** Connections whose limits hold over all processes. */
-  readonly connect: (budgets: Budgets) => Connections
+  /** Connections whose limits hold over all processes. `traced`: whether requests are told, whatever the log of this process has. */
+  readonly connect: (budgets: Budgets, traced?: boolean) => Connections
+  /** Requests are traced: the log of this process has them. */
+  readonly trace: boolean | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly timing: Timing | undefined
   readonly carriers: Carriers
@@ -97,8 +99,10 @@ export function createWorking(parts: WorkingParts): {
           server,
           registryOf: configuration.registryOf,
           hasCredential: (registry) => hasCredential(registry, connections),
-          async open(policy) {
-            const own = connections.anew()
+          requested: parts.trace ? request.listen : undefined,
+          async open({ policy, requests }) {
+            // Nothing is made of requests that no one hears of: clients of their own serve a run that does.
+            const own = requests && !parts.trace ? connect(server.sharing, true) : connections.anew()
             try {
               return { ...(await openSides(policy, configuration, own)), release: () => own.close() }
             } catch (error) {
@@ -126,7 +130,13 @@ export function createWorking(parts: WorkingParts): {
       const { server, connections } = await opened(settings, ctx.signal)
       const { createElsewhere } = await import('../queue/coordinator/run.ts')
       const known = (registry: Registry): Promise<boolean> => hasCredential(registry, connections)
-      const elsewhere = createElsewhere({ server, version, host: hostname(), hasCredential: known })
+      const elsewhere = createElsewhere({
+        server,
+        version,
+        host: hostname(),
+        hasCredential: known,
+        requests: parts.trace ?? false,
+      })
       return { elsewhere, connections, budgets: server.sharing }
     },
     async budgets(configuration, signal) {

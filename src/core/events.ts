@@ -71,4 +71,8 @@ export type Event =
       readonly received?: number
       /** 1 is the first. */
       readonly attempt?: number
+      /** What has sent it, where that is not this process. */
+      readonly worker?: string
     }
+
+export type RequestEvent = Extract<Event, { readonly type: 'request' }>

@@ -43,6 +43,8 @@ export const runRecord = z.object({
   concurrency: z.number().optional(),
   /** Bytes a second over all workers. */
   bandwidth: z.number().optional(),
+  /** Its coordinator wants to hear of each request: they are not told otherwise, as there are many. */
+  requests: z.boolean().optional(),
   /** How many workers take its tasks, as the coordinator last saw them. */
   workers: z.number(),
 })

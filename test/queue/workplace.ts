@@ -30,7 +30,7 @@ export async function redis(options: RedisOptions = {}, password?: string): Prom
   return { ...server, url, client }
 }
 
-export interface WorkerOptions {
+export interface WorkerOptions extends Pick<AppOptions, 'trace'> {
   readonly name?: string
   readonly concurrency?: number
   readonly drain?: number
@@ -45,8 +45,8 @@ export interface TestWorker {
 
 /** `yaml` are registries and `workers:`. Fulfilled once it takes tasks. */
 export async function worker(yaml: string, options: WorkerOptions = {}): Promise<TestWorker> {
-  const { name = 'w', concurrency = 8, drain = 30_000, env = {} } = options
-  const app = appIn(temporaryDirectory(), yaml, env)
+  const { name = 'w', concurrency = 8, drain = 30_000, env = {}, ...more } = options
+  const app = appIn(temporaryDirectory(), yaml, env, more)
   const stop = new AbortController()
   const news: WorkerNews[] = []
   const working = app.work({ name, concurrency, drain, signal: stop.signal, listen: (one) => news.push(one) })
@@ -81,11 +81,11 @@ export interface Place {
   app(yaml: string): ReturnType<typeof createApp>
 }
 
-export function place(env: Readonly<Record<string, string>> = {}): Place {
+export function place(env: Readonly<Record<string, string>> = {}, more: Pick<AppOptions, 'trace'> = {}): Place {
   const directory = temporaryDirectory()
 
   async function running(yaml: string, options: RunOptions, signal: AbortSignal, events: Event[]): Promise<Ran> {
-    const app = appIn(directory, yaml, env)
+    const app = appIn(directory, yaml, env, more)
     try {
       const configuration = await app.configuration([])
       const emit = (event: Event): void => void events.push(event)
@@ -116,7 +116,12 @@ export function place(env: Readonly<Record<string, string>> = {}): Place {
   }
 }
 
-function appIn(directory: string, yaml: string, env: AppOptions['env']): ReturnType<typeof createApp> {
+function appIn(
+  directory: string,
+  yaml: string,
+  env: AppOptions['env'],
+  more: Partial<AppOptions> = {},
+): ReturnType<typeof createApp> {
   writeFileSync(join(directory, 'config.yaml'), yaml)
   return createApp({
     env: { HOME: directory, XDG_CONFIG_HOME: directory, DOCKER_CONFIG: directory, ...env },
@@ -124,5 +129,6 @@ function appIn(directory: string, yaml: string, env: AppOptions['env']): ReturnT
     config: join(directory, 'config.yaml'),
     cwd: directory,
     stdin: async () => '',
+    ...more,
   })
 }

@@ -5,9 +5,11 @@ import { plural } from '../../core/plural.ts'
 import { formatBytes } from '../../core/size.ts'
 import type { ShownWorker } from '../../core/worker.ts'
 import type { WorkerFlags } from '../options.ts'
+import { requestFields } from '../render/events.ts'
 import { formatClock, formatRecent, printable } from '../render/format.ts'
 import { jsonLine } from '../render/json.ts'
 import { renderTable } from '../render/table.ts'
+import { requestText } from '../render/told.ts'
 import { print, type Session } from '../session.ts'
 
 /** How long running tasks may take to end, in milliseconds. */
@@ -25,7 +27,8 @@ export async function worker(session: Session, flags: WorkerFlags): Promise<numb
 function tell(session: Session, news: WorkerNews): void {
   const { timer, json, quiet, stdout, stderr, errorColors: colors } = session
   if (json) {
-    stdout.write(jsonLine({ ...news, time: new Date(timer.now()).toISOString() }))
+    const about = news.type === 'request' ? { type: news.type, ...requestFields(news) } : news
+    stdout.write(jsonLine({ ...about, time: new Date(timer.now()).toISOString() }))
     return
   }
   const isWarning = news.type === 'refused' || (news.type === 'log' && news.level === 'warning')
@@ -47,6 +50,8 @@ function textOf(news: WorkerNews): string {
       return `takes no tasks of ${news.execution === undefined ? `run ${news.run}` : `execution ${news.execution} (${news.policy}) on ${news.host}`}: ${news.reason}`
     case 'task':
       return news.error === undefined ? `ended ${news.task}` : `failed ${news.task}: ${news.error}`
+    case 'request':
+      return requestText(news)
     case 'log':
       return news.text
     case 'draining':

@@ -1,7 +1,7 @@
 /** A run as JSON, one object a line: executions and tasks as `executions show` has them. */
 
 import type { PolicyOutcome } from '../../app/app.ts'
-import type { Event } from '../../core/events.ts'
+import type { Event, RequestEvent } from '../../core/events.ts'
 import type { Session } from '../session.ts'
 import { errorLines } from './error.ts'
 import { jsonLine } from './json.ts'
@@ -60,14 +60,19 @@ function lineOf(event: Event, about: About & { readonly time: string }, verbose:
     }
     case 'request': {
       if (verbose < 2) return undefined
-      const { method, url, status = null, failure = null, duration, sent, received, attempt = 1 } = event
-      const bytes = { bytes_sent: sent ?? null, bytes_received: received ?? null }
-      const end = { status, failure, duration_ms: Math.round(duration), ...bytes, attempt }
-      return { ...log, level: 'debug', task_id: null, text: requestText(event), method, url, ...end }
+      const { worker = null } = event
+      return { ...log, level: 'debug', task_id: null, text: requestText(event), ...requestFields(event), worker }
     }
     case 'waiting':
       return { type: 'waiting', ...about, reason: event.reason, until: event.until ?? null }
     default:
       return undefined
   }
+}
+
+/** What one request was, in the names of JSON. */
+export function requestFields(event: RequestEvent): object {
+  const { method, url, status = null, failure = null, duration, sent, received, attempt = 1 } = event
+  const bytes = { bytes_sent: sent ?? null, bytes_received: received ?? null }
+  return { method, url, status, failure, duration_ms: Math.round(duration), ...bytes, attempt }
 }

@@ -1,7 +1,7 @@
 /** What happens as lines for people. */
 
 import { shortDigest } from '../../core/descriptor.ts'
-import type { Event } from '../../core/events.ts'
+import type { Event, RequestEvent } from '../../core/events.ts'
 import { type Task, taskName } from '../../core/execution.ts'
 import { formatBytes } from '../../core/size.ts'
 import type { Colors } from './colors.ts'
@@ -61,8 +61,8 @@ function textOf(event: Event, scene: Scene): string | undefined {
 }
 
 /** `PUT https://hub/v2/app/manifests/1  201  12 ms  sent 1.2 KiB  attempt 2`. */
-export function requestText(event: Event & { readonly type: 'request' }): string {
-  const { method, url, status, failure, duration, sent, received, attempt = 1 } = event
+export function requestText(event: RequestEvent): string {
+  const { method, url, status, failure, duration, sent, received, attempt = 1, worker } = event
   return [
     `${method} ${url}`,
     `${status ?? 'failed'}`,
@@ -71,6 +71,7 @@ export function requestText(event: Event & { readonly type: 'request' }): string
     ...(received === undefined ? [] : [formatBytes(received)]),
     ...(attempt > 1 ? [`attempt ${attempt}`] : []),
     ...(failure === undefined ? [] : [failure]),
+    ...(worker === undefined ? [] : [`by worker ${worker}`]),
   ].join('  ')
 }
 

@@ -79,6 +79,10 @@ export class Given {
 
   #tell(event: Event, worker: string): void {
     const { emit } = this.#ctx
+    if (event.type === 'request') {
+      emit({ ...event, worker })
+      return
+    }
     if (!('id' in event) || event.id === '') {
       emit(event)
       return

@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly host: string
   /** Whether this process has a credential for the registry. */
   readonly hasCredential: (registry: Registry) => Promise<boolean>
+  /** Whether each request of workers is told. */
+  readonly requests: boolean
 }
 
 /** What of the record stays the same. */
@@ -33,6 +35,7 @@ export async function fixedRecord(id: string, run: ElsewhereRun, about: Surround
     thorough,
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
+    ...(about.requests ? { requests: true } : {}),
   }
 }
 

@@ -5,9 +5,9 @@ import type { ContentName } from '../../core/chart.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { CancelledError } from '../../core/errors.ts'
+import type { Event, RequestEvent } from '../../core/events.ts'
 import { createGate, type Grace } from '../../core/gate.ts'
 import { manifestOf } from '../../core/manifest.ts'
-import type { Policy } from '../../core/policy.ts'
 import { type Endpoint, ManifestMemory, type Route } from '../../engine/endpoint.ts'
 import type { ImageTools } from '../../engine/images/tools.ts'
 import { createRunner, type Done, type RunTask } from '../../engine/run/runner.ts'
@@ -43,7 +43,10 @@ export interface JoinTools extends StateTools {
   readonly name: string
   /** Tasks at once, to begin with. */
   readonly places: number
-  readonly open: (policy: Policy) => Promise<OpenedSides>
+  /** Where the run wants to hear of requests, they are events of the tasks. */
+  readonly open: (run: RunRecord) => Promise<OpenedSides>
+  /** Told of each request, where the worker's own log has them. */
+  readonly requested?: ((request: RequestEvent) => void) | undefined
   /** Removes secrets from text, and from events. */
   readonly redact: (text: string) => string
   readonly guarded: (ctx: Context) => Context
@@ -79,7 +82,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const { client, keys } = server
   const names = keys.run(first.id)
   let record = first
-  const { source, routes, images, release } = await tools.open(first.policy)
+  const { source, routes, images, release } = await tools.open(first)
   const gate = createGate(grace)
   const stop = new AbortController()
   const giveBack = new AbortController()
@@ -168,7 +171,11 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     const { lost, hanging } = held
     const { task } = given
     const signal = AbortSignal.any([stop.signal, giveBack.signal, lost.signal])
-    const ctx = { ...tools.guarded({ signal, emit: told.emit }), gate }
+    const emit = (event: Event): void => {
+      if (event.type === 'request') tools.requested?.(event)
+      if (event.type !== 'request' || first.requests) told.emit(event)
+    }
+    const ctx = { ...tools.guarded({ signal, emit }), gate }
     const error = await failureOf(async () => {
       await gate.pass(signal)
       await learn(hanging, ctx)

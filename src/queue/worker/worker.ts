@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../core/cancel.ts'
 import { messageOf } from '../../core/errors.ts'
+import type { RequestEvent } from '../../core/events.ts'
 import { createSlots } from '../../transfer/job.ts'
 import { createThrottle } from '../../transfer/throttle.ts'
 import { watchContact } from '../contact.ts'
@@ -30,6 +31,7 @@ export type WorkerNews =
     }
   | { readonly type: 'task'; readonly task: string; readonly error?: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warning'; readonly text: string }
+  | RequestEvent
   | { readonly type: 'draining'; readonly tasks: number }
 
 export interface WorkTools extends Omit<JoinTools, 'server' | 'slots' | 'throttles' | 'ended' | 'places'>, Means {
