@@ -124,7 +124,7 @@ export function createRunning(parts: RunningParts): Running {
           wait: run.wait,
           thorough: run.thorough,
           audience: run.audience,
-          ...(run.plan ? { plan: saved?.tasks ?? [] } : {}),
+          ...(run.plan ? { plan: saved?.tasks ?? [], isCurrent: run.isCurrent } : {}),
           clock: timing?.clock,
           patience: timing?.patience,
           grace: timing?.grace,
@@ -191,7 +191,7 @@ function limitedBy({ bandwidth, timeout }: RunOptions, ctx: Context): Limited {
 /** The options that say what is planned; the others say how it is done. */
 function narrowingOf(run: RunOptions): RunOptions {
   const { plan, trigger, concurrency, bandwidth, failFast, maxFailures, wait, timeout, ...others } = run
-  const { same, audience, workers, ...narrowing } = others
+  const { same, audience, isCurrent, workers, ...narrowing } = others
   return narrowing
 }
 

@@ -264,6 +264,11 @@ export function isNotFound(error: unknown): error is RegistryError | StorageErro
   return error instanceof StorageError ? error.missing : error instanceof RegistryError && error.status === 404
 }
 
+/** True where a registry does not allow it. Docker Hub, Quay and others also answer so for a repository that does not exist. */
+export function isForbidden(error: unknown): error is CredentialError | RegistryError {
+  return error instanceof CredentialError || (error instanceof RegistryError && [401, 403].includes(error.status))
+}
+
 /** What servers answer where they do not know an API, a method or a media type: "not here", however they put it. */
 export const ABSENT: readonly number[] = [404, 405, 406, 415, 501]
 

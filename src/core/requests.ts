@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly referrers?: 'all' | 'changed'
   /** Apply exactly this plan, and refuse where a source digest has moved since. */
   readonly plan?: SavedPlan
+  /** Whether the plan was made just now: then neither side is asked whether it answers, nor the source whether it has moved. */
+  readonly isCurrent?: () => boolean
   /** Send again whatever the destination lacks, also below child manifests that it has. */
   readonly thorough?: boolean
   /** Only what these are about, as far as the policy's filters select it: other tags are not looked at. What they tell as deleted is

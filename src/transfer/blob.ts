@@ -4,6 +4,7 @@ import { SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
+import { ifAllowed } from './allowed.ts'
 import { audienceOf, blobKey, type Found, type Job } from './job.ts'
 import { sendBlob } from './send.ts'
 import { namedBlob, tell } from './story.ts'
@@ -97,7 +98,7 @@ async function arrive(
   const { state, source, destination, moved } = job
   const isDamaged = job.damaged?.has(blob.digest) ?? false
   const mayBeThere = !job.newRepository || waited || home !== undefined
-  if (mayBeThere && !isDamaged && (await destination.store.hasBlob(blob, ctx))) {
+  if (mayBeThere && !isDamaged && (await ifAllowed(destination.store.hasBlob(blob, ctx)))) {
     moved.bytes_present += blob.size
     tell(`${namedBlob(blob)} was already there`, ctx)
     ctx.emit({ type: 'blob-ended', id: '', outcome: 'present', size: blob.size })

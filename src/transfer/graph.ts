@@ -6,6 +6,7 @@ import type { Descriptor, Referrer } from '../core/descriptor.ts'
 import { isNotFound, onSide, RegistryError, UnsupportedError } from '../core/errors.ts'
 import { contentsOf, isIndex, type Manifest } from '../core/manifest.ts'
 import { plural } from '../core/plural.ts'
+import { ifAllowed } from './allowed.ts'
 import { copyBlob } from './blob.ts'
 import { isAttestation, isGiven, isNotGiven, wantedChildren } from './children.ts'
 import { checkDepth, childrenOf, familyOf, indexReader, type ReadManifest } from './family.ts'
@@ -127,7 +128,7 @@ function tellLeftOut({ digest }: Descriptor, ctx: Context): void {
 }
 
 async function isThere(tagOrDigest: string, digest: string, job: Job, ctx: Context): Promise<boolean> {
-  return (await job.destination.store.resolve(tagOrDigest, ctx))?.digest === digest
+  return (await ifAllowed(job.destination.store.resolve(tagOrDigest, ctx)))?.digest === digest
 }
 
 /** Copies every referrer of the subjects, and theirs: none before what it refers to. */

@@ -6,20 +6,21 @@ import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
 import { isNotFound, ReplicateError } from '../../core/errors.ts'
 import { isIndex } from '../../core/manifest.ts'
-import type { Endpoint } from '../endpoint.ts'
 import { misfitOf } from '../reason.ts'
 import { attachmentsOfTheirOwn, type Taken } from './attachments.ts'
-import { type Listed, listDestination } from './destination-tags.ts'
+import { type Listed, listDestination, lookingUp } from './destination-tags.ts'
 import { type Found, ofAge, selectTags } from './discover.ts'
 import type { Comparison, LocalLocation, Outcome } from './outcome.ts'
-import { comparedDigest, comparedTag, taskFor, UNKNOWN, unplanned } from './pair.ts'
+import { comparedDigest, comparedTag, taskFor, unplanned } from './pair.ts'
 import { compareSubjects } from './told/subjects.ts'
 import type { ToldRepository } from './told/told.ts'
 
 /** Tags compared at once; the hosts' own limits decide how many requests that is. */
 const TAGS_AT_ONCE = 64
-/** Up to this many tags that events tell of are looked up at the destination without a list of its tags. */
-const FEW_TOLD = 32
+/** Up to this many tags that are named or told are looked up at the destination without a list of its tags. */
+const FEW_TAGS = 32
+/** The same of named tags where a list tells digests, so that it may save requests. */
+const FEW_OF_DIGESTS = 4
 
 export interface Counts {
   /** Tags seen at the source. */
@@ -66,16 +67,14 @@ async function* compareSelected(
   counts: Counts,
   ctx: Context,
 ): AsyncIterable<Outcome> {
-  const { selection, destination, missing, policy } = comparison
+  const { selection, missing, policy } = comparison
   const told = comparison.told?.get(repository)
   let found: Found
   let there: Listed
   try {
     ;[found, there] = await Promise.all([
       selectTags(repository, comparison, ctx),
-      told && isFew(told, destination)
-        ? UNKNOWN
-        : listDestination(destination, mapped, (told ?? selection.tags) !== undefined, ctx),
+      thereIn(mapped, told, comparison, ctx),
     ])
     await checkDenied(there, found, mapped, comparison, ctx)
   } catch (error) {
@@ -133,9 +132,20 @@ async function* compareSelected(
   else await noteMissing(repository, found, present, comparison, ctx)
 }
 
-/** True if the destination's tags are resolved one by one. One whose repositories are to be created must be asked whether it has this one. */
-function isFew({ tags }: ToldRepository, { adapter }: Endpoint): boolean {
-  return tags !== 'all' && tags.size <= FEW_TOLD && !adapter.ensureRepository
+/** What the destination has. Of a few tags that are named or told each is looked up alone. */
+async function thereIn(
+  mapped: string,
+  told: ToldRepository | undefined,
+  { destination, selection, lateReferrers, brief }: Comparison,
+  ctx: Context,
+): Promise<Listed> {
+  const wanted = told ? (told.tags === 'all' ? undefined : told.tags.size) : selection.tags?.length
+  const most = !told && destination.adapter.listTags ? FEW_OF_DIGESTS : FEW_TAGS
+  // A list tells also what hangs on tags.
+  const isListed = wanted === undefined || (lateReferrers && !told)
+  const how = { most, isWorthList: !brief && !told }
+  const alone = isListed ? undefined : lookingUp(destination, mapped, wanted, how, ctx)
+  return alone ?? listDestination(destination, mapped, (told ?? selection.tags) !== undefined, ctx)
 }
 
 /** Reports a named repository that does not exist. A named tag that another filter has dropped does exist, so it is not missing. */

@@ -27,6 +27,8 @@ export interface PlanRequest {
   readonly narrow?: Readonly<Record<string, readonly string[]>> | undefined
   readonly shard?: { readonly index: number; readonly count: number } | undefined
   readonly shallow?: boolean | undefined
+  /** Ask nothing only to learn whether a destination's repository is new. */
+  readonly brief?: boolean | undefined
   /** Decides whether the source's manifests may be read; absent: always. */
   readonly pulls?: Pulls | undefined
   /** Make the whole plan even if a run of it would be refused. */
@@ -88,6 +90,7 @@ export function comparisonFor(
     brought: records?.brought,
     names: records?.names,
     told: request.events && toldBy(request.events, policy),
+    brief: request.brief ?? false,
     lateReferrers: (request.referrers ?? policy.referrers) === 'all',
   }
 }

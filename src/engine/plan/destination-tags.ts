@@ -16,6 +16,33 @@ export interface Listed {
   readonly digests: ReadonlyMap<string, Digest | undefined>
   /** Why listing was denied. Tags may still be resolved one by one. */
   readonly denied?: ReplicateError
+  /** Present where each tag is looked up alone, before its source is asked. */
+  readonly alone?: Alone
+}
+
+export interface Alone {
+  /** Lists the repository's tags after all, once. */
+  readonly list: () => Promise<Listed>
+  /** Whether the repository exists is worth a list once it lacks a tag. */
+  readonly isWorthList: boolean
+}
+
+/** A destination of which `count` tags are wanted, each to be looked up alone; undefined for more than `most`, and where repositories are to be
+ *  created: that one must be asked whether it has this one. */
+export function lookingUp(
+  destination: Endpoint,
+  repository: string,
+  count: number,
+  { most, isWorthList }: { readonly most: number; readonly isWorthList: boolean },
+  ctx: Context,
+): Listed | undefined {
+  if (count > most || destination.adapter.ensureRepository) return undefined
+  let listed: Promise<Listed> | undefined
+  const list = (): Promise<Listed> => {
+    listed ??= listDestination(destination, repository, true, ctx)
+    return listed
+  }
+  return { exists: true, complete: false, digests: new Map(), alone: { list, isWorthList } }
 }
 
 /** `few`: only a few tags are wanted, so a long list need not be read to its end. */

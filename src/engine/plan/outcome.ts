@@ -55,6 +55,8 @@ export interface Comparison extends Discovery {
   readonly names: ContentNames | undefined
   /** Check unchanged tags for referrers that were added later. */
   readonly lateReferrers: boolean
+  /** Whether a destination's repository is new is of no use. */
+  readonly brief: boolean
 }
 
 export type Outcome =

@@ -4,7 +4,7 @@ import type { TagInfo } from '../../core/adapter.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
-import { isNotFound, RegistryError, ReplicateError } from '../../core/errors.ts'
+import { isForbidden, isNotFound, RegistryError, ReplicateError } from '../../core/errors.ts'
 import { descriptorOf } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
@@ -28,22 +28,46 @@ export async function comparedTag(
   const { selection, source } = comparison
   const pinned = selection.pinned.get(tag)
   const landing = to.tag ?? tag
+  const place = { repository: to.repository, tag: landing }
+  const known = await lookedUp(place, there, comparison, ctx)
+  const isLacking = known.complete && !known.digests.has(landing)
   const previous = async (): Promise<Digest | undefined> => {
-    const listed = there.digests.get(landing)
-    if (listed || (there.complete && !there.digests.has(landing))) return listed
-    return resolvedThere({ repository: to.repository, tag: landing }, undefined, comparison, ctx)
+    const listed = known.digests.get(landing)
+    return listed || isLacking ? listed : resolvedThere(place, undefined, comparison, ctx)
   }
   // A tag that the destination lacks will be copied, so its manifest is read at once instead of a HEAD first.
-  const read = there.complete && !there.digests.has(landing)
   const store = source.adapter.repository(repository)
   const [old, now] = await Promise.all([
     previous(),
-    describe(pinned ?? tag, repository, pinned === undefined ? info : undefined, read, store, comparison, ctx),
+    describe(pinned ?? tag, repository, pinned === undefined ? info : undefined, isLacking, store, comparison, ctx),
   ])
   if (!now) return absent({ repository, tag }, comparison, ctx)
   // Without the tag: a pinned artifact must not follow it when it moves.
   const from = pinned === undefined ? { repository, tag } : { repository }
-  return outcomeOf(now, from, to, old, there, comparison, ctx)
+  return outcomeOf(now, from, to, old, known, comparison, ctx)
+}
+
+/** What is known of a tag: what was listed, or what the destination says of it alone. */
+async function lookedUp(
+  { repository, tag }: Required<Pick<LocalLocation, 'repository' | 'tag'>>,
+  there: Listed,
+  comparison: Comparison,
+  ctx: Context,
+): Promise<Listed> {
+  const { alone } = there
+  if (!alone) return there
+  try {
+    const digest = await resolvedThere({ repository, tag }, undefined, comparison, ctx)
+    if (digest !== undefined) return { ...there, digests: new Map([[tag, digest]]) }
+    const { exists } = alone.isWorthList ? await alone.list() : there
+    return { exists, complete: true, digests: new Map() }
+  } catch (error) {
+    if (!isForbidden(error)) throw error
+    // Docker Hub and Quay refuse to look up a tag of a repository that does not exist.
+    const listed = await alone.list()
+    if (listed.denied) throw error
+    return listed
+  }
 }
 
 /** What the destination's tag points at, or whether it has the digest where there is no tag. What is there and may not be pulled (412), such as

@@ -31,6 +31,8 @@ export interface PrepareRequest extends HandlerRequest {
   readonly events?: readonly ArtifactEvent[] | undefined
   /** Tasks of a saved plan, to be applied instead of making a plan. */
   readonly plan?: Iterable<TaskSpec> | undefined
+  /** Whether that plan was made just now: then it is not checked. */
+  readonly isCurrent?: (() => boolean) | undefined
   /** Finds the images that charts name; absent: the policy does not bring them. */
   readonly images?: ImageTools | undefined
   /** Told of what the destination has already. */
@@ -52,7 +54,9 @@ export async function prepare(
 ): Promise<PlanTotals> {
   const { source, routes, history, events = [] } = request
   for (const text of toldLines(events, source.registry.name)) ctx.emit({ type: 'log', level: 'info', text })
-  const down = await stagePing(source, routes, ctx, history)
+  const isCurrent = request.plan !== undefined && request.isCurrent?.() === true
+  if (isCurrent) ctx.emit({ type: 'stage', stage: 'prepare', state: 'started', text: 'applying a plan made just now' })
+  const down = isCurrent ? NONE_DOWN : await stagePing(source, routes, ctx, history)
   const batch: TaskSpec[] = []
   const write = (): void => history.tasks.add(id, batch.splice(0))
   const pairs = namespacePairs()
@@ -69,7 +73,7 @@ export async function prepare(
     },
   }
   const totals = request.plan
-    ? await applyPlan(request.plan, request, sink, ctx)
+    ? await applyPlan(request.plan, isCurrent ? 'current' : request, sink, ctx)
     : await planRoutes(
         { ...request, memory, records: history, now: request.clock?.now() },
         routes.filter((route) => !down.has(route.destination)),
@@ -87,10 +91,13 @@ export async function prepare(
   const { copies, updates, deletes } = totals
   ctx.emit({ type: 'planned', tasks: copies + updates + deletes, bytes: 0, bare: deletes })
   const planned = { ...totals, blocked: totals.blocked + unreachable.length }
-  const text = prepareText(planned, `${registriesText(routes, down.size)}`, namespaces)
+  const reachable = isCurrent ? 'planned just now' : registriesText(routes, down.size)
+  const text = prepareText(planned, reachable, namespaces)
   ctx.emit({ type: 'stage', stage: 'prepare', state: 'ended', text })
   return planned
 }
+
+const NONE_DOWN: ReadonlyMap<Endpoint, unknown> = new Map()
 
 /** Begins the stage: all registries are checked at the same time. Of several destinations one may be down, which is told with its
  *  reason; a source that is down, or nowhere to go, is thrown. `history` keeps how they were. */
@@ -148,17 +155,19 @@ export function registriesText(routes: readonly Route[], down = 0): string {
   return down === 0 ? `${count} registries reachable` : `${count - down} of ${count} registries reachable`
 }
 
-/** Applies a saved plan unchanged. Throws if a source tag has moved since the plan was made. */
+/** Applies a saved plan unchanged. Throws if a source tag has moved since the plan was made, which is not asked of a current one. */
 async function applyPlan(
   tasks: Iterable<TaskSpec>,
-  request: Pick<PrepareRequest, 'source' | 'images'>,
+  request: Pick<PrepareRequest, 'source' | 'images'> | 'current',
   sink: { task: (task: TaskSpec) => void },
   ctx: Context,
 ): Promise<PlanTotals> {
   const totals = { copies: 0, updates: 0, deletes: 0, kept: 0, blocked: 0 }
   const namespaces: Namespaces = new Map()
   let seen = 0
-  for await (const task of mapConcurrent(tasks, CHECKED_AT_ONCE, (task) => unmoved(task, request, ctx))) {
+  for await (const task of mapConcurrent(tasks, CHECKED_AT_ONCE, async (task) =>
+    request === 'current' ? task : unmoved(task, request, ctx),
+  )) {
     seen += 1
     count(task, totals)
     noteNamespace(task, namespaces)

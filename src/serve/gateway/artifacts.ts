@@ -21,7 +21,7 @@ import { failureOf, type Pull } from './pull/pull.ts'
 import type { Bring, Pulls } from './pull/pulls.ts'
 import { unlessAborted } from './pull/waiting.ts'
 import { Refusal } from './refusal.ts'
-import { createTags, landing } from './tags.ts'
+import { createTags, type Look, landing } from './tags.ts'
 
 /** A manifest for a client; without its bytes for a HEAD of what was not read. */
 export interface FoundManifest {
@@ -92,7 +92,7 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
   const roots = new Bounded<string, Pulled>(MOST_ROOTS)
 
   /** One plan for all clients that ask for the same at once. */
-  async function admission(place: Place, pulled: Pulled, shallow: boolean): Promise<Admission> {
+  async function admission(place: Place, pulled: Pulled, shallow: boolean, seen?: Look): Promise<Admission> {
     const { selection } = place.target
     // What is remembered of one policy says nothing of another, nor of a newer one.
     const verdict = pulled.tag === undefined ? undefined : selection.tag(pulled.tag)
@@ -100,12 +100,13 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
       return { kind: 'refused', reason: verdict?.rule ?? 'another repository' }
     }
     return absent.admissions.find(place, `${pulled.tag}@${pulled.digest} ${shallow}`, () =>
-      admit(place, pulled, { records: history, now: clock.now(), shallow, newest }, ctx),
+      admit(place, pulled, { records: history, clock, shallow, newest, seen: seen?.isNew ? seen : undefined }, ctx),
     )
   }
 
-  async function there(place: Place, descriptor: Descriptor, tag?: string): Promise<FoundManifest> {
-    const manifest = await manifests.read(place, descriptor.digest, tag === undefined ? undefined : landing(place, tag))
+  /** `isNew`: the destination has named it just now. */
+  async function there(place: Place, descriptor: Descriptor, tag: string, isNew = true): Promise<FoundManifest> {
+    const manifest = await manifests.read(place, descriptor.digest, landing(place, tag), isNew)
     return { place, descriptor: descriptorOf(manifest), manifest, hit: true }
   }
 
@@ -125,7 +126,8 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     const reference = pulled.tag === undefined ? pull.root : landing(place, pulled.tag)
     const now = await place.to.resolve(reference, ctx)
     if (!now) throw new Refusal(404, 'MANIFEST_UNKNOWN', 'it was copied, and the destination does not have it')
-    return { ...(await there(place, now, pulled.tag)), hit: false }
+    const manifest = await manifests.read(place, now.digest, pulled.tag && reference, true)
+    return { place, descriptor: descriptorOf(manifest), manifest, hit: false }
   }
 
   function started(place: Place, pulled: Pulled, admitted: Bring, { user }: Asker): Pull {
@@ -159,13 +161,13 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     if (seen.kind === 'there') {
       const { warning } = seen
       if (head) return { place, descriptor: seen.there, hit: true, ...(warning === undefined ? {} : { warning }) }
-      return { ...(await there(place, seen.there, tag)), ...(warning === undefined ? {} : { warning }) }
+      return { ...(await there(place, seen.there, tag, seen.isNew)), ...(warning === undefined ? {} : { warning }) }
     }
     const { upstream } = seen
     const active = pulls.of(place, pulled, upstream.digest)
     if (active) return { ...(await brought(place, pulled, active, asker)), hit: true }
     const isShallow = head && !isMade(place)
-    const admitted = await admission(place, pulled, isShallow)
+    const admitted = await admission(place, pulled, isShallow, seen)
     if (admitted.kind === 'bring') {
       roots.set(at(place, upstream.digest), pulled)
       if (isShallow) return { place, descriptor: upstream, hit: false }

@@ -10,8 +10,8 @@ import { Bounded } from './bounded.ts'
 import { type Place, placeKey } from './policy/targets.ts'
 
 export interface Manifests {
-  /** Throws where the destination does not have it. */
-  read(place: Place, digest: Digest, tag: string | undefined): Promise<Manifest>
+  /** Throws where the destination does not have it. `isThere`: the destination has named it just now. */
+  read(place: Place, digest: Digest, tag: string | undefined, isThere?: boolean): Promise<Manifest>
   /** Undefined where the destination does not have it. */
   find(place: Place, digest: Digest): Promise<Manifest | undefined>
 }
@@ -41,10 +41,11 @@ export function createManifests(
   const reading = new Map<string, Promise<Manifest>>()
   let bytes = 0
 
-  async function readAt(place: Place, digest: Digest, tag: string | undefined, key: string): Promise<Manifest> {
+  async function readAt(place: Place, digest: Digest, tag: string | undefined, isThere: boolean): Promise<Manifest> {
+    const key = keyOf(place, digest)
     const known = kept.get(key)
-    if (known && clock.monotonic() - known.at < place.target.maxAge) return known.manifest
-    if (known && (await place.to.resolve(digest, ctx))) {
+    if (known && !isThere && clock.monotonic() - known.at < place.target.maxAge) return known.manifest
+    if (known && (isThere || (await place.to.resolve(digest, ctx)))) {
       known.at = clock.monotonic()
       return known.manifest
     }
@@ -65,11 +66,11 @@ export function createManifests(
     }
   }
 
-  function read(place: Place, digest: Digest, tag: string | undefined): Promise<Manifest> {
-    const key = `${placeKey(place)}@${digest}`
+  function read(place: Place, digest: Digest, tag: string | undefined, isThere = false): Promise<Manifest> {
+    const key = keyOf(place, digest)
     const under = reading.get(key)
     if (under) return under
-    const asked = readAt(place, digest, tag, key).finally(() => reading.delete(key))
+    const asked = readAt(place, digest, tag, isThere).finally(() => reading.delete(key))
     reading.set(key, asked)
     return asked
   }
@@ -85,6 +86,10 @@ export function createManifests(
       }
     },
   }
+}
+
+function keyOf(place: Place, digest: Digest): string {
+  return `${placeKey(place)}@${digest}`
 }
 
 function weightOf({ bytes }: Manifest): number {

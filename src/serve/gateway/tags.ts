@@ -3,7 +3,8 @@
 import type { Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
-import { NetworkError } from '../../core/errors.ts'
+import { isForbidden, NetworkError } from '../../core/errors.ts'
+import { listDestination } from '../../engine/plan/destination-tags.ts'
 import { ABSENT_MS } from './absences.ts'
 import { Bounded } from './bounded.ts'
 import type { Place } from './policy/targets.ts'
@@ -16,9 +17,12 @@ export type Seen =
   | { readonly kind: 'upstream'; readonly upstream: Descriptor; readonly there?: Descriptor }
   | { readonly kind: 'absent' }
 
+/** `isNew`: it was asked for just now, not remembered. */
+export type Look = Seen & { readonly isNew: boolean }
+
 export interface Tags {
   /** Throws where neither side answers. */
-  see(place: Place, tag: string): Promise<Seen>
+  see(place: Place, tag: string): Promise<Look>
   /** The destination has it now. */
   put(place: Place, tag: string, there: Descriptor): void
   forget(place: Place, tag: string): void
@@ -56,7 +60,11 @@ export function createTags(clock: Clock, ctx: Context): Tags {
   async function ask(place: Place, tag: string): Promise<Seen> {
     const { from, to, target } = place
     const source = target.policy.source.registry
-    const there = await to.resolve(landing(place, tag), ctx)
+    const there = await to.resolve(landing(place, tag), ctx).catch(async (error: unknown) => {
+      // Docker Hub and Quay refuse to look up a tag of a repository that does not exist.
+      if (isForbidden(error) && !(await exists(place, ctx))) return undefined
+      throw error
+    })
     const isResting = clock.monotonic() < (resting.get(source) ?? 0)
     if (there && isResting) return { kind: 'there', there, warning: WARNINGS.unchecked }
     let upstream: Descriptor | undefined
@@ -77,15 +85,15 @@ export function createTags(clock: Clock, ctx: Context): Tags {
     async see(place, tag) {
       const key = keyOf(place, tag)
       const kept = known.get(key)
-      if (kept && clock.monotonic() - kept.at < ageOf(kept.seen, place)) return kept.seen
+      if (kept && clock.monotonic() - kept.at < ageOf(kept.seen, place)) return { ...kept.seen, isNew: false }
       const under = asking.get(key)
-      if (under) return under
+      if (under) return { ...(await under), isNew: true }
       const asked = ask(place, tag)
       asking.set(key, asked)
       try {
         const seen = await asked
         known.set(key, { at: clock.monotonic(), seen })
-        return seen
+        return { ...seen, isNew: true }
       } finally {
         asking.delete(key)
       }
@@ -117,6 +125,11 @@ function keyOf({ target, repository }: Place, tag: string): string {
 function ageOf(seen: Seen, { target }: Place): number {
   if (seen.kind === 'absent') return Math.min(ABSENT_MS, target.maxAge)
   return seen.kind === 'there' && seen.warning !== undefined ? Math.min(REST_MS, target.maxAge) : target.maxAge
+}
+
+/** Whether the destination has the repository, as far as its list of tags tells. */
+async function exists({ destination, mapped }: Place, ctx: Context): Promise<boolean> {
+  return (await listDestination(destination, mapped, true, ctx)).exists
 }
 
 /** Gives work up after so many milliseconds. */

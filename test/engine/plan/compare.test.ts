@@ -27,6 +27,51 @@ test('a repository that the destination does not have says so, so that nothing i
   expect(destination.requests.map(({ route }) => route)).toEqual(['tags'])
 })
 
+test('a tag that is named is looked up at the destination alone, and its tags are not listed where it has that one', async () => {
+  const [source, destination] = [await memoryRegistry(), await memoryRegistry()]
+  for (const tag of ['same', 'changed', 'new']) source.add('app', image({ seed: tag }), tag)
+  destination.add('mirror/app', image({ seed: 'same' }), 'same')
+  destination.add('mirror/app', image({ seed: 'before' }), 'changed')
+  const sides = [endpoint('from', source), endpoint('to', destination)] as const
+  const named = async (tag: string) => {
+    for (const { requests } of [source, destination]) requests.splice(0)
+    const { tasks, unchanged } = await planOf(policyOf({ filters: { name: ['app'], tag: [tag] } }), ...sides)
+    return {
+      actions: tasks.map(({ action }) => action),
+      unchanged,
+      asked: destination.summary(),
+      read: source.summary(),
+    }
+  }
+  expect(await named('same')).toEqual({
+    actions: [],
+    unchanged: 1,
+    asked: { 'HEAD manifest 200': 1 },
+    read: { 'HEAD manifest 200': 1 },
+  })
+  expect(await named('changed')).toMatchObject({ actions: ['update'], asked: { 'HEAD manifest 200': 1 } })
+  // The list tells whether the repository is new, which saves requests when it is copied.
+  expect(await named('new')).toEqual({
+    actions: ['copy'],
+    unchanged: 0,
+    asked: { 'HEAD manifest 404': 1, 'GET tags 200': 1 },
+    read: { 'GET manifest 200': 1 },
+  })
+})
+
+for (const status of [401, 403]) {
+  test(`a named tag is copied into a repository that does not exist, where looking it up is ${status}`, async () => {
+    const source = await memoryRegistry()
+    const destination = await memoryRegistry({
+      fault: ({ path }) => (path.includes('/manifests/') ? { status } : undefined),
+    })
+    source.add('app', image(), 'v1')
+    const policy = policyOf({ filters: { name: ['app'], tag: ['v1'] } })
+    const { tasks } = await planOf(policy, endpoint('from', source), endpoint('to', destination))
+    expect(tasks).toMatchObject([{ action: 'copy', new_repository: true }])
+  })
+}
+
 for (const [depth, flatten, why] of [
   [{ max: 2 }, 0, 'mirror/team/app has 3 path parts, Docker Registry at to wants at most 2'],
   [{ min: 4 }, 0, 'mirror/team/app has 3 path parts, Docker Registry at to wants at least 4'],

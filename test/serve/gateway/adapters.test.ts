@@ -9,7 +9,7 @@ import { startHelmHttp } from '../../fakes/helm-http.ts'
 import { chart, entryOf, indexOf } from '../../support/charts.ts'
 import { image, index } from '../../support/images.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
-import { bodyOf, type Gateway, pulled, registry, startGateway } from './gateway.ts'
+import { bodyOf, type Gateway, policies, pulled, registry, startGateway } from './gateway.ts'
 
 type Image = ReturnType<typeof image>
 
@@ -158,3 +158,22 @@ policies:
   expect(ecr.content.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
   await pull(gateway, app)
 })
+
+for (const status of [401, 403]) {
+  test(`into a registry whose repository does not exist, where a look at it is ${status}`, async () => {
+    const source = await registry()
+    const app = image()
+    source.add('team/app', app, '1.0')
+    let isWritten = false
+    const destination = await registry({
+      fault: ({ method, path }) => {
+        isWritten ||= method === 'POST'
+        return method === 'HEAD' && !isWritten && path.startsWith('/v2/mirror/') ? { status } : undefined
+      },
+    })
+    const gateway = await startGateway(policies(source, destination))
+    expect((await gateway.get('team/app/manifests/1.0')).status).toBe(200)
+    expect(await pulled(gateway)).toEqual([0])
+    expect(destination.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
+  })
+}

@@ -114,7 +114,7 @@ export class Pulls {
     if (![...this.#active].some(({ owner }) => owner === pull.owner)) this.#slots.delete(pull.owner)
   }
 
-  async #run(pull: Pull, { policy, tasks, thorough }: Bring): Promise<void> {
+  async #run(pull: Pull, { policy, tasks, thorough, askedAt }: Bring): Promise<void> {
     const { daemon } = this.#options
     const { signal, tell, program } = daemon
     const { configuration } = pull.where.target
@@ -127,6 +127,7 @@ export class Pulls {
       wait: true,
       plan: { policies: [{ policy: policy.name, tasks }] },
       audience: pull,
+      isCurrent: () => askedAt !== undefined && program.clock.monotonic() - askedAt < pull.where.target.maxAge,
       ...(thorough ? { thorough } : {}),
     } as const
     const started = (execution: Execution): void => {
