@@ -51,12 +51,12 @@ export interface RunningParts extends Pick<ExecuteRequest, 'carriers' | 'others'
   readonly timing: Timing | undefined
   /** Of all runs that do not say how many streams: in the daemon several run at once. */
   readonly slots?: ExecuteRequest['slots']
-  /** What gives tasks to workers, and connections whose limits are those of the workers too. Throws where the configuration names no queue,
-   *  or it cannot be used. */
+  /** What gives tasks to workers, and connections whose limits are those of the workers too; to be released once the run has ended. Throws where
+   *  the configuration names no queue, or it cannot be used. */
   readonly elsewhere: (
     configuration: Configuration,
     ctx: Context,
-  ) => Promise<{ readonly elsewhere: Elsewhere; readonly connections: Connections }>
+  ) => Promise<{ readonly elsewhere: Elsewhere; readonly connections: Connections; release(): void }>
   /** Programs outside, which may take single tasks. */
   readonly runners?: ExecuteRequest['outside']
   /** Every run is done by workers, where the configuration names a queue. */
@@ -90,9 +90,10 @@ export function createRunning(parts: RunningParts): Running {
     started: Started,
     again?: Again & { readonly lock: string },
   ): Promise<PolicyOutcome> {
+    let workers: Awaited<ReturnType<RunningParts['elsewhere']>> | undefined
     try {
       const isElsewhere = run.workers ?? (parts.alwaysElsewhere === true && configuration.workers !== undefined)
-      const workers = isElsewhere ? await parts.elsewhere(configuration, ctx) : undefined
+      workers = isElsewhere ? await parts.elsewhere(configuration, ctx) : undefined
       const own = parts.alwaysElsewhere ? connections : (workers?.connections ?? connections)
       const { source, routes, images } = await openSides(policy, configuration, own)
       const saved = run.plan?.policies.find((candidate) => candidate.policy === policy.name)
@@ -137,6 +138,8 @@ export function createRunning(parts: RunningParts): Running {
       return { policy: policy.name, ...result }
     } catch (error) {
       return { policy: policy.name, exitCode: error instanceof ReplicateError ? error.exitCode : 1, error }
+    } finally {
+      workers?.release()
     }
   }
 

@@ -1,5 +1,6 @@
 /** Lends the program to the daemon: the same functions that commands use, with connections that last for days. */
 
+import type { Configuration } from '../config/load.ts'
 import type { Clock } from '../core/cancel.ts'
 import type { Carriers } from '../core/carrier.ts'
 import { ConfigurationError, ReplicateError } from '../core/errors.ts'
@@ -84,6 +85,8 @@ function createProgram(
   const slots = defaultSlots()
   const turns = new Turns(clock)
   const runners = createOutsideRunners(clock)
+  /** As it was last read. */
+  let last: Configuration | undefined
 
   /** The one outcome of a run of one policy. */
   async function outcomeOf(
@@ -99,9 +102,9 @@ function createProgram(
       others: { alone: (...order) => turns.take(order) },
       runners,
       alwaysElsewhere: true,
-      async elsewhere(...call) {
-        const one = await parts.queue.elsewhere(...call)
-        limits.shared = one.budgets
+      async elsewhere(configuration, ctx) {
+        const one = await parts.queue.elsewhere(configuration, ctx)
+        if (configuration === last) limits.shared = one.budgets
         return one
       },
       history: async () => history,
@@ -125,6 +128,7 @@ function createProgram(
     async read() {
       const configuration = await parts.read(files, config)
       await noteSeen(configuration, async () => history)
+      last = configuration
       // Without a queue that can be used limits are those of this process; a run says what is wrong with it.
       limits.shared = await parts.queue.budgets(configuration, NEVER).catch(() => undefined)
       return configuration

@@ -58,7 +58,8 @@ export function createWorking(parts: WorkingParts): {
   readonly elsewhere: (
     ...call: Parameters<RunningParts['elsewhere']>
   ) => Promise<Awaited<ReturnType<RunningParts['elsewhere']>> & { readonly budgets: Budgets }>
-  /** What limits are shared by; undefined where the configuration names no queue. Throws where it cannot be used. */
+  /** What limits are shared by from now on; undefined where the configuration names no queue. Throws where it cannot be used. Connections to any
+   *  other queue end once no run uses them. */
   budgets(configuration: Configuration, signal: AbortSignal): Promise<Budgets | undefined>
   /** Ends all connections to queues. */
   disconnect(): Promise<void>
@@ -66,20 +67,44 @@ export function createWorking(parts: WorkingParts): {
   const { connect, timing, carriers, guarded, redact, version } = parts
   const clock = timing?.clock ?? systemClock
   /** By the queue's settings: one connection for all runs of this process. */
-  const servers = new Map<string, Promise<Opened>>()
+  const servers = new Map<string, Shared>()
+  const closing = new Set<Promise<void>>()
+  /** Whether a queue stays open that nothing uses. */
+  let isKept = (_key: string): boolean => true
 
-  function opened(settings: WorkersSettings, signal: AbortSignal): Promise<Opened> {
-    const { queue, ...others } = settings
-    const key = JSON.stringify([queue.reveal(), others])
-    const known = servers.get(key)
-    if (known) return known
-    const opening = import('../queue/server.ts').then(async ({ openQueueServer }) => {
-      const server = await openQueueServer(settings, await queueAccess(settings, parts.env), signal)
-      return { server, connections: connect(server.sharing) }
+  /** To be released. */
+  async function use(settings: WorkersSettings, signal: AbortSignal): Promise<Opened & { release(): void }> {
+    const key = keyOf(settings)
+    const shared = servers.get(key) ?? { opening: opened(settings, signal), users: 0 }
+    servers.set(key, shared)
+    shared.users += 1
+    const release = once(() => {
+      shared.users -= 1
+      closeUnused()
     })
-    servers.set(key, opening)
-    opening.catch(() => servers.delete(key))
-    return opening
+    try {
+      return { ...(await shared.opening), release }
+    } catch (error) {
+      // The next one tries again.
+      if (servers.get(key) === shared) servers.delete(key)
+      throw error
+    }
+  }
+
+  async function opened(settings: WorkersSettings, signal: AbortSignal): Promise<Opened> {
+    const { openQueueServer } = await import('../queue/server.ts')
+    const server = await openQueueServer(settings, await queueAccess(settings, parts.env), signal)
+    return { server, connections: connect(server.sharing) }
+  }
+
+  function closeUnused(): void {
+    for (const [key, shared] of servers) {
+      if (shared.users > 0 || isKept(key)) continue
+      servers.delete(key)
+      const closed = close(shared)
+      closing.add(closed)
+      void closed.finally(() => closing.delete(closed))
+    }
   }
 
   return {
@@ -87,7 +112,7 @@ export function createWorking(parts: WorkingParts): {
       async work({ name, ...request }) {
         const configuration = await parts.configuration([], { workers: true })
         const settings = settingsOf(configuration)
-        const { server, connections } = await opened(settings, request.signal)
+        const { server, connections } = await use(settings, request.signal)
         const { work } = await import('../queue/worker/worker.ts')
         // Warnings of the search for credentials are heard.
         guarded({ signal: request.signal, emit: (event) => event.type === 'log' && tell(event.text, request) })
@@ -120,14 +145,18 @@ export function createWorking(parts: WorkingParts): {
       },
       async workers(signal, given) {
         const settings = settingsOf(given ?? (await parts.configuration([], { workers: true })))
-        const { server } = await opened(settings, signal)
-        const { shownWorkers } = await import('../queue/present.ts')
-        return { queue: settings.shown, name: settings.name, workers: await shownWorkers(server, signal) }
+        const { server, release } = await use(settings, signal)
+        try {
+          const { shownWorkers } = await import('../queue/present.ts')
+          return { queue: settings.shown, name: settings.name, workers: await shownWorkers(server, signal) }
+        } finally {
+          release()
+        }
       },
     },
     async elsewhere(configuration, ctx) {
       const settings = settingsOf(configuration)
-      const { server, connections } = await opened(settings, ctx.signal)
+      const { server, connections, release } = await use(settings, ctx.signal)
       const { createElsewhere } = await import('../queue/coordinator/run.ts')
       const known = (registry: Registry): Promise<boolean> => hasCredential(registry, connections)
       const elsewhere = createElsewhere({
@@ -137,18 +166,45 @@ export function createWorking(parts: WorkingParts): {
         hasCredential: known,
         requests: parts.trace ?? false,
       })
-      return { elsewhere, connections, budgets: server.sharing }
+      return { elsewhere, connections, budgets: server.sharing, release }
     },
-    async budgets(configuration, signal) {
-      return configuration.workers && (await opened(configuration.workers, signal)).server.sharing
+    async budgets({ workers }, signal) {
+      const own = workers && keyOf(workers)
+      isKept = (key) => key === own
+      closeUnused()
+      if (!workers) return undefined
+      const { server, release } = await use(workers, signal)
+      release()
+      return server.sharing
     },
     async disconnect() {
-      for (const one of await Promise.allSettled(servers.values())) {
-        if (one.status !== 'fulfilled') continue
-        await one.value.connections.close()
-        await one.value.server.close()
-      }
+      await Promise.all([...closing, ...[...servers.values()].map(close)])
     },
+  }
+}
+
+/** A queue that is opened once for all that use it. */
+interface Shared {
+  readonly opening: Promise<Opened>
+  users: number
+}
+
+async function close({ opening }: Shared): Promise<void> {
+  // One that could not be opened was told where it was needed.
+  const one = await opening.catch(() => undefined)
+  await one?.connections.close()
+  await one?.server.close()
+}
+
+function keyOf({ queue, ...others }: WorkersSettings): string {
+  return JSON.stringify([queue.reveal(), others])
+}
+
+function once(act: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) act()
+    isDone = true
   }
 }
 

@@ -49,7 +49,7 @@ export async function openQueueServer(
   await examine(settings, access)
   throwIfAborted(signal)
   const reach = reaching(access)
-  const opened: Redis[] = []
+  const opened = new Set<Redis>()
   let isDown = false
   const open = (more: { readonly commandTimeout?: number } = {}): Redis => {
     const client = new Redis(settings.queue.reveal(), {
@@ -65,7 +65,9 @@ export async function openQueueServer(
     client.on('connect', () => {
       isDown = false
     })
-    opened.push(client)
+    // One that was ended for good is forgotten: each run has some of its own.
+    client.once('end', () => opened.delete(client))
+    opened.add(client)
     return client
   }
   const keys = keysOf(settings)

@@ -6,8 +6,9 @@ import { describe, expect, test } from 'vitest'
 import { until } from '../e2e/program.ts'
 import { apiClient } from '../serve/api/client.ts'
 import { serving } from '../serve/serving.ts'
+import { image } from '../support/images.ts'
 import { hasRedis } from '../support/redis.ts'
-import { redis, worker } from './workplace.ts'
+import { redis, type TestRedis, worker } from './workplace.ts'
 
 interface Answer {
   readonly queue: string | null
@@ -57,6 +58,48 @@ describe.skipIf(!hasRedis())('serve', () => {
     for (const id of ['from', 'to']) await ask('POST', `/registries/${id}/health`, { body: {} })
     expect((await ask('POST', '/replication/executions', { body: { policy_id: 'copy' } })).status).toBeLessThan(300)
     await booked
+  })
+
+  test('takes another queue from its file for runs that begin after that, and ends its connections to the one before', async () => {
+    const free = Promise.withResolvers<void>()
+    const [old, next] = [await redis(), await redis()]
+    const all = await serving({
+      intercept: async ({ method, url }) => {
+        if (method === 'GET' && url.pathname.includes('/blobs/')) await free.promise
+        return undefined
+      },
+    })
+    const yaml = (queue: TestRedis): string => `${all.yaml()}workers: { queue: "${queue.url}" }\n`
+    all.user.write('serve.yaml', yaml(old))
+    const [first, second] = [await worker(yaml(old), { name: 'first' }), await worker(yaml(next), { name: 'second' })]
+    const connected = async (): Promise<number> =>
+      String(await old.client.client('LIST'))
+        .trim()
+        .split('\n').length
+    const before = await connected()
+    const daemon = await all.start()
+    const ask = apiClient(daemon.url, readFileSync(join(all.user.home, 'api-token'), 'utf8').trim())
+    const run = () => ask('POST', '/replication/executions', { body: { policy_id: 'copy' } })
+    const ended = (id: number) => async (): Promise<boolean> =>
+      (await all.user.executions()).some((one) => one.id === id && one.status === 'succeeded')
+    await run()
+    await until('a worker of the first queue has the task', () =>
+      all.source.requests.some(({ path }) => path.includes('/blobs/')),
+    )
+    all.user.write('serve.yaml', yaml(next))
+    daemon.kill('SIGHUP')
+    await daemon.says('configuration reloaded')
+    expect((await ask('GET', '/workers')).body).toMatchObject({ queue: next.url, workers: [{ name: 'second' }] })
+    // The run that is under way keeps the queue that it has begun with.
+    free.resolve()
+    await until('the first run has ended', ended(1))
+    expect(first.news.filter(({ type }) => type === 'task')).toHaveLength(1)
+    await until('the daemon has left the first queue', async () => (await connected()) <= before)
+    all.source.add('app', image({ seed: 2 }), 'v2')
+    await run()
+    await until('the second run has ended', ended(2))
+    expect(second.news.filter(({ type }) => type === 'task')).toHaveLength(1)
+    expect(first.news.filter(({ type }) => type === 'task')).toHaveLength(1)
   })
 
   test('without `workers:` the API says that no queue is named', async () => {
