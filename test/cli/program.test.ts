@@ -123,6 +123,25 @@ describe('help and mistakes', () => {
     expect(result.stderr).toContain(reason)
   })
 
+  test.each([
+    [['worker', 'w.yaml'], 'the configuration is named by an option: `replicate worker --config w.yaml`'],
+    [['workers', 'list', '/etc/w.yml'], '`replicate workers list --config /etc/w.yml`'],
+    [['doctor', 'my config.yaml'], '`replicate doctor --config FILE`'],
+    [['executions', 'list', 'w.yaml', '--json'], '`replicate executions list --config w.yaml`'],
+    [['w.yaml'], 'to run its policies: `replicate run w.yaml`'],
+  ])('%j is told how a file is named', async (args, hint) => {
+    const { code, stdout, stderr } = await command(args)
+    expect(code).toBe(2)
+    expect(stdout + stderr).toContain(hint)
+  })
+
+  test.each([[['doctor', 'now']], [['doctor', 'w.yaml', '--config', 'c.yaml']]])(
+    '%j is told nothing of files',
+    async (args) => {
+      expect((await command(args)).stderr).not.toMatch(/configuration is named/)
+    },
+  )
+
   test('a usage error is an object on standard output under --json', async () => {
     const result = await command(['run', '--shard', 'x', '--json'])
     expect(result.stderr).toBe('')
