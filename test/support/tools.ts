@@ -23,7 +23,7 @@ export function missingCheckers(): readonly string[] {
 /** Other people's clients, which pull through the gateway. */
 const CLIENTS = ['crane', 'skopeo', 'podman', 'oci-conformance'] as const
 /** The same, which no test needs to have. */
-const MORE_CLIENTS = ['oras', 'regctl', 'helm', 'ctr', 'containerd'] as const
+const MORE_CLIENTS = ['oras', 'regctl', 'helm', 'ctr', 'containerd', 'docker', 'dockerd'] as const
 
 export function missingClients(): { readonly needed: readonly string[]; readonly others: readonly string[] } {
   const isMissing = (name: string): boolean => pathOfTool(name) === undefined

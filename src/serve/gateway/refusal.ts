@@ -47,7 +47,8 @@ export class Refusal extends Error {
 
   get body(): string {
     const { code, detail } = this
-    return JSON.stringify({ errors: [{ code, message: MESSAGES[code], detail }] })
+    // Most clients print the code in words of their own and the message, and not the detail.
+    return JSON.stringify({ errors: [{ code, message: detail, detail }] })
   }
 }
 

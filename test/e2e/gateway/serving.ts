@@ -9,7 +9,8 @@ afterEach(async () => {
   for (const ending of endings.splice(0).reverse()) await ending()
 })
 
-export function configuration(source: string, destination: string): string {
+/** `serve`: further lines of its settings. */
+export function configuration(source: string, destination: string, serve = ''): string {
   return `
 registries:
   hub: {type: docker-registry, url: ${source}}
@@ -19,8 +20,9 @@ policies:
     source: {registry: hub, namespaces: [team]}
     destination: {registry: mine, namespace: mirror}
     triggers: [{pull: true}]
-serve: {listen: 127.0.0.1:0}
-`
+serve:
+  listen: 127.0.0.1:0
+${serve}`
 }
 
 export async function serving(here: Program): Promise<{ readonly daemon: Running; readonly host: string }> {

@@ -72,7 +72,7 @@ test('what min_age holds back is 404 with that rule, or the destination’s olde
   const young = await gateway.get('team/app/manifests/2.0')
   expect([young.status, await young.json()]).toMatchObject([
     404,
-    { errors: [{ detail: expect.stringContaining('min_age: 7d') }] },
+    { errors: [{ detail: expect.stringContaining('min_age: 7d'), message: expect.stringContaining('min_age: 7d') }] },
   ])
   expect(digestOf(await gateway.get('team/app/manifests/1.0'))).toBe(old.digest)
   expect((await gateway.get(`team/app/manifests/${image({ seed: 2 }).digest}`)).status).toBe(404)

@@ -29,6 +29,26 @@ test('without a credential a client is told where tokens are given, and for what
     { errors: [{ code: 'UNAUTHORIZED' }] },
   ])
   expect((await gateway.get('')).status).toBe(401)
+  const token = await gateway.get('token?service=replicate&scope=repository:team/app:pull')
+  expect([token.status, await token.json()]).toMatchObject([
+    401,
+    { errors: [{ message: 'sign in as a user of `serve.pull_users`' }] },
+  ])
+})
+
+test('no refresh token is given, also to a client that asks for one, so that it keeps its password', async () => {
+  const gateway = await signedIn()
+  // As `docker login` asks, and as it does with a form.
+  const query = 'account=ci&client_id=docker&offline_token=true&service=replicate'
+  const got = await gateway.get(`token?${query}`, basic('ci', env.CI_PASSWORD))
+  const form = { grant_type: 'password', username: 'ci', password: env.CI_PASSWORD, access_type: 'offline' }
+  const posted = await gateway.get('token', { method: 'POST', body: new URLSearchParams(form) })
+  for (const answer of [got, posted]) {
+    expect([answer.status, Object.keys((await answer.json()) as object).sort()]).toEqual([
+      200,
+      ['access_token', 'expires_in', 'issued_at', 'token'],
+    ])
+  }
 })
 
 test('a user pulls with a password, or with a token for that repository', async () => {

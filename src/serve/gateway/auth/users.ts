@@ -29,6 +29,7 @@ const SERVICE = 'replicate'
 const LIFE_S = 300
 /** A longer header is not a credential. */
 const LONGEST = 8192
+const SIGN_IN = 'sign in as a user of `serve.pull_users`'
 const ANYONE: Client = { policies: undefined }
 
 export function createUsers(settings: () => ServeSettings, clock: Clock): Users {
@@ -79,7 +80,7 @@ export function createUsers(settings: () => ServeSettings, clock: Clock): Users 
       const scope = name === undefined ? undefined : `repository:${name}:pull`
       const user = userOf(request) ?? holderOf(request, scope)
       if (user) return { user: user.name, policies: user.policies && new Set(user.policies) }
-      throw new Refusal(401, 'UNAUTHORIZED', 'sign in as a user of `serve.pull_users`', {
+      throw new Refusal(401, 'UNAUTHORIZED', SIGN_IN, {
         'www-authenticate': challenge(request, settings(), scope),
       })
     },
@@ -88,7 +89,7 @@ export function createUsers(settings: () => ServeSettings, clock: Clock): Users 
       const user = given && signIn(request, given)
       if (!user) {
         const headers = { 'www-authenticate': `Basic realm="${SERVICE}"` }
-        throw new Refusal(401, 'UNAUTHORIZED', 'no such user, or another password', headers)
+        throw new Refusal(401, 'UNAUTHORIZED', given ? 'no such user, or another password' : SIGN_IN, headers)
       }
       const query = form ?? new URL(url, 'path://only').searchParams
       const asked = query.getAll('scope').flatMap((scopes) => scopes.split(' '))

@@ -54,7 +54,7 @@ export async function admit(
   const { newest: count } = target.policy.filters
   const known = count === undefined || pulled.tag === undefined ? undefined : newest.of(place)
   if (known && pulled.tag !== undefined && !known.has(pulled.tag)) {
-    return { kind: 'refused', reason: `${target.policy.name}: newest: ${count}` }
+    return { kind: 'refused', reason: `policy ${target.policy.name}: newest: ${count}` }
   }
   const policy = narrowedTo(pulled, target.policy, target.selection, known !== undefined)
   // All tags are looked at to find the newest ones, and only this one is compared.
@@ -101,7 +101,10 @@ export async function admit(
   const mine = tasks.find(({ destination }) => destination.registry === place.destination.registry.name)
   if (!mine || mine.referrers_only) {
     if (mine || isThere) return { kind: 'there' }
-    return { kind: 'refused', reason: rule === undefined ? 'the policy does not select it' : `${policy.name}: ${rule}` }
+    return {
+      kind: 'refused',
+      reason: rule === undefined ? 'the policy does not select it' : `policy ${policy.name}: ${rule}`,
+    }
   }
   if (mine.unresolved) throw new NetworkError(mine.reason ?? 'it could not be compared')
   if (mine.action !== 'copy' && mine.action !== 'update') {
