@@ -28,6 +28,28 @@ export function pullScope(tenant: string): string {
   return `artifact-repository:${tenant || 'repo'}:pull`
 }
 
+/** Below `charts` a tenant has its archives. The index of what is no tenant is refused there as a file of the wrong kind, with a 500, which would be
+ *  repeated for minutes: it becomes the 404 that it is anywhere else. */
+export function withoutArchives(http: HttpClient): HttpClient {
+  return {
+    ...http,
+    async request(request, ctx) {
+      if (!/\/charts\/(index\.yaml|health)$/.test(new URL(request.url).pathname)) return http.request(request, ctx)
+      const response = await http.request({ ...request, expect: [...(request.expect ?? [200]), 500] }, ctx)
+      if (response.status !== 500) return response
+      const text = Buffer.from(await response.bytes(MOST_SAID)).toString()
+      // Any other one is repeated, as ever.
+      if (!text.includes(WRONG_KIND)) return http.request(request, ctx)
+      const { method, url } = request
+      throw new RegistryError(`500 (${WRONG_KIND})`, { status: 404, method, path: new URL(url).pathname })
+    },
+  }
+}
+
+const WRONG_KIND = 'unsupported file extension'
+/** Bytes of a refusal. */
+const MOST_SAID = 65_536
+
 export function createServer(place: Place, tenant: string, http: HttpClient, charts: Charts): ChartServer {
   const scopes = [`artifact-repository:${tenant || 'repo'}:pull,push`]
 

@@ -12,7 +12,7 @@ import { compilePattern } from '../../src/core/pattern.ts'
 import { namespaceOf } from '../../src/core/reference.ts'
 import type { Registry } from '../../src/core/registry.ts'
 import { restated } from '../../src/oci/registry/restate.ts'
-import { createServer, indexUrl, type Place, pullScope } from './api.ts'
+import { createServer, indexUrl, type Place, pullScope, withoutArchives } from './api.ts'
 
 /** How long the server is given to tell what was written, in milliseconds: it makes its index a moment later. */
 const TOLD_WITHIN = 5_000
@@ -31,10 +31,10 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
     const scopes = [pullScope(tenant)]
     const charts = new Charts(
       new Origin({
-        http: tools.http(),
+        http: withoutArchives(tools.http()),
         url: indexUrl(place, tenant),
         scopes,
-        explain: (error) => noTenant(error, tenant),
+        explain: (error) => noTenant(error, place, tenant),
         cache: tools.cache,
       }),
     )
@@ -49,7 +49,7 @@ export function open(registry: Registry, tools: AdapterTools): Adapter {
       } catch (error) {
         if (!isNoIndex(error)) throw error
         // Where it is not a ChartMuseum at all, tenants explain nothing.
-        await checkHealth(place, tools, error.cause ?? error, ctx)
+        await checkHealth(place, tools, isOfArchives(place) ? error : (error.cause ?? error), ctx)
       }
     },
     repository(name) {
@@ -115,11 +115,19 @@ function isNoIndex(error: unknown): error is RegistryError {
   return error instanceof RegistryError && (error.status === 404 || error.status === 200)
 }
 
-function noTenant(error: unknown, tenant: string): unknown {
+function noTenant(error: unknown, place: Place, tenant: string): unknown {
   if (!isNoIndex(error)) return error
+  if (tenant === '' && isOfArchives(place)) {
+    return restated(error, `there is no index below ${place.url}: ${error.message}`, 'leave `/charts` out of `url:`')
+  }
   const what = tenant === '' ? 'the server has no charts outside of tenants' : `${tenant} is not a tenant of the server`
   const hint = 'before the name of a chart stand as many parts as the server was given for --depth: none by default'
   return restated(error, `${what}: ${error.message}`, hint)
+}
+
+/** Where a server may have the archives of a tenant, and no tenant. */
+function isOfArchives({ url }: Place): boolean {
+  return new URL(url).pathname.endsWith('/charts')
 }
 
 async function checkHealth(
@@ -129,9 +137,10 @@ async function checkHealth(
   ctx: Context,
 ): Promise<void> {
   try {
-    const response = await tools
-      .http()
-      .request({ method: 'GET', url: `${url}${isHarbor ? '/api/chartrepo' : ''}/health` }, ctx)
+    const response = await withoutArchives(tools.http()).request(
+      { method: 'GET', url: `${url}${isHarbor ? '/api/chartrepo' : ''}/health` },
+      ctx,
+    )
     const health: unknown = await response.json()
     if (Object(health).healthy === true) return
   } catch (error) {

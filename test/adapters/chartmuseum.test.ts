@@ -244,6 +244,32 @@ describe.skipIf(!available)('a ChartMuseum', () => {
     for (const name of ['from/demo', 'from/org/team/demo:1.0.0']) expect(said[name]?.hint).toMatch(/--depth/)
   })
 
+  test('without tenants refuses one that is called as the directory of its archives, at once', async () => {
+    const from = await registry()
+    await push(from, 'charts/demo', one)
+    const { url } = await chartMuseum()
+    const { tasks, events } = await workplace().run(policy({ from: oci(from.url), to: museum(url) }))
+    expect(tasks[0]?.error?.message).toContain('charts is not a tenant of the server: 500 (unsupported file extension)')
+    expect(tasks[0]?.error?.hint).toMatch(/--depth/)
+    const { outcome, events: others } = await workplace().run(
+      policy({ from: museum(`${url}/charts`), to: oci(from.url) }),
+    )
+    expect(outcome.error).toMatchObject({
+      message: expect.stringContaining(`there is no index below ${url}/charts`),
+      hint: 'leave `/charts` out of `url:`',
+    })
+    expect([...events, ...others].filter(({ type }) => type === 'retry')).toEqual([])
+  })
+
+  test('with tenants has one that is called so', async () => {
+    const from = await registry()
+    await push(from, 'charts/demo', one)
+    const { url } = await chartMuseum('--depth=1')
+    const { outcome } = await workplace().run(policy({ from: oci(from.url), to: museum(url) }))
+    expect(outcome.execution).toMatchObject({ status: 'succeeded', succeed: 1 })
+    expect(await indexed(`${url}/charts`)).toContain('demo-1.0.0.tgz')
+  })
+
   test('which another process writes to meanwhile: the same archive is a success, another one a failure', async () => {
     const from = await registry()
     await push(from, 'demo', one)
