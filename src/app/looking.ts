@@ -13,6 +13,7 @@ import type { Explain } from '../engine/plan/filter.ts'
 import { type Match, matches } from '../engine/plan/matches.ts'
 import { mergePlans, preview } from '../engine/plan/preview.ts'
 import { sidedEndpoint } from '../engine/sided.ts'
+import { beginReading, type Reading, type ReadingRequest } from '../engine/verify/reading.ts'
 import { mergeVerifications, verify } from '../engine/verify/verify.ts'
 import type { History } from '../history/history.ts'
 import type { LongLists } from '../history/scratch.ts'
@@ -120,17 +121,19 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
       const source = await openedSource(policy, configuration)
       yield* rethrowing(listArtifacts(policy, source, { details }, guarded(ctx)), notBegun)
     },
-    async verify(policy, configuration, { filter, ...rest }, found, ctx) {
+    async verify(policy, configuration, { filter, full, ...rest }, found, ctx) {
       const records = await planRecords(policy)
       try {
-        const opened = await openSides(policy, configuration, connections)
-        const results: Verification[] = []
-        for (const route of opened.routes) {
-          const { source, images } = opened
-          const one = { ...route, source, images, ...rest, narrow: filter, records }
-          results.push(await verify(one, found, guarded(ctx)))
-        }
-        return mergeVerifications(results)
+        const { source, images, routes } = await openSides(policy, configuration, connections)
+        const places = [...new Set(routes.map(({ destination }) => destination))]
+        return await reading(full, { name: policy.name, places, side: 'destination' }, guarded(ctx), async (read) => {
+          const results: Verification[] = []
+          for (const route of routes) {
+            const one = { ...route, source, images, ...rest, read, narrow: filter, records }
+            results.push(await verify(one, found, guarded(ctx)))
+          }
+          return mergeVerifications(results)
+        })
       } catch (error) {
         throw notBegun(error)
       } finally {
@@ -139,15 +142,34 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
     },
     async verifyAlone(policy, configuration, { full }, found, ctx) {
       const { verifyAlone } = await import('../engine/verify/alone.ts')
-      const source = await openedSource(policy, configuration)
-      const isLocal = source.registry.path !== undefined
-      return await verifyAlone({ policy, source, full: full || isLocal }, found, guarded(ctx)).catch(
-        (error: unknown) => {
-          // A file that is cut off is what was looked for.
-          throw error instanceof IntegrityError ? error : notBegun(error)
-        },
-      )
+      try {
+        const source = await openedSource(policy, configuration)
+        const { name, path } = source.registry
+        const isFull = full || path !== undefined
+        return await reading(isFull, { name, places: [source], side: undefined }, guarded(ctx), (read) =>
+          verifyAlone({ policy, source, read }, found, guarded(ctx)),
+        )
+      } catch (error) {
+        // A file that is cut off is what was looked for.
+        throw error instanceof IntegrityError ? error : notBegun(error)
+      }
     },
+  }
+}
+
+/** Where not every blob is read, `work` gets nothing to read them by. */
+async function reading<T>(
+  isFull: boolean | undefined,
+  request: ReadingRequest,
+  ctx: Context,
+  work: (read: Reading['read'] | undefined) => Promise<T>,
+): Promise<T> {
+  if (!isFull) return work(undefined)
+  const { read, end } = await beginReading(request, undefined, ctx)
+  try {
+    return await work(read)
+  } finally {
+    await end()
   }
 }
 

@@ -1,6 +1,5 @@
 /** Checks one place by itself: everything that its artifacts name is there, as long as it says, and hashes to its digest. */
 
-import { systemClock } from '../../core/cancel.ts'
 import { mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import type { Damage, Soundness } from '../../core/drift.ts'
@@ -8,11 +7,11 @@ import type { Listed } from '../../core/inventory.ts'
 import { detectMediaType } from '../../core/manifest.ts'
 import type { Policy } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
-import { Slots } from '../../transfer/slots.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { listArtifacts } from '../list/list.ts'
 import { createInspect, type Finding, type Inspect } from './inspect.ts'
-import { BLOBS_AT_ONCE, findingOf } from './verifying.ts'
+import type { ReadBlob } from './reading.ts'
+import { findingOf } from './verifying.ts'
 
 const ARTIFACTS_AT_ONCE = 16
 
@@ -20,17 +19,17 @@ export interface AloneRequest {
   /** What of it. */
   readonly policy: Policy
   readonly source: Endpoint
-  /** Read and hash every blob, instead of asking whether it is there. */
-  readonly full: boolean
+  /** Reads every blob, instead of asking whether it is there. */
+  readonly read: ReadBlob | undefined
 }
 
 /** Tells `found` each damage when it is seen. Throws where the place cannot be read at all; writes nothing. */
 export async function verifyAlone(
-  { policy, source, full }: AloneRequest,
+  { policy, source, read }: AloneRequest,
   found: (damage: Damage) => void,
   ctx: Context,
 ): Promise<Soundness> {
-  const slots = full ? new Slots(BLOBS_AT_ONCE) : undefined
+  const { name } = source.registry
   const sizes = new Map<string, number>()
   const homes = new Map<string, Map<string, Promise<readonly Finding[]>>>()
   const inspections = new Map<string, Promise<Inspect>>()
@@ -46,8 +45,7 @@ export async function verifyAlone(
       keep: undefined,
       foreignLayers: false,
       referrers: true,
-      full: slots,
-      clock: systemClock,
+      read: read && ((blob, context) => read({ registry: name, repository, blob }, context)),
       seen,
       looked: ({ digest, size }) => sizes.set(`${home} ${digest}`, size),
     })

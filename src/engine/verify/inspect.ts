@@ -1,6 +1,5 @@
 /** Inspects one artifact at the destination down to its last blob: which content is missing or damaged. */
 
-import type { Clock } from '../../core/cancel.ts'
 import { mapConcurrent } from '../../core/concurrent.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
@@ -12,9 +11,6 @@ import { formatBytes } from '../../core/size.ts'
 import { isAttestation, isGiven, type Wanted } from '../../transfer/children.ts'
 import { checkDepth, childrenOf, indexReader, type ReadManifest } from '../../transfer/family.ts'
 import { type Attached, presenceOf, referrersOf } from '../../transfer/referrers.ts'
-import { resumable, streamRetry } from '../../transfer/resumable.ts'
-import type { Slots } from '../../transfer/slots.ts'
-import { BlobHash } from '../../transfer/stream.ts'
 
 /** A difference without the artifact that it was found in. */
 export interface Finding {
@@ -32,9 +28,8 @@ export interface Inspection {
   readonly keep: Wanted | undefined
   readonly foreignLayers: boolean
   readonly referrers: boolean
-  /** Limits how many blobs are read and hashed at once. Absent: blobs are only asked for. */
-  readonly full: Slots | undefined
-  readonly clock: Clock
+  /** Reads a blob of the destination; throws what is wrong with it. Absent: blobs are only asked for. */
+  readonly read: ((blob: Descriptor, ctx: Context) => Promise<void>) | undefined
   /** What was seen, where several repositories share their blobs; absent: each inspection remembers its own. */
   readonly seen?: Map<string, Promise<readonly Finding[]>> | undefined
   /** Told each manifest and blob when it is looked at. */
@@ -52,7 +47,7 @@ const SUBJECTS_AT_ONCE = 8
 
 /** What several artifacts of the repository share is looked at once. `made`: the source has no such index, it was narrowed. */
 export function createInspect(inspection: Inspection): Inspect {
-  const { source, destination, keep, foreignLayers, full, clock } = inspection
+  const { source, destination, keep, foreignLayers, read: readBlob } = inspection
   const { seen = new Map<string, Promise<readonly Finding[]>>(), looked } = inspection
   const manifests = new Map<string, Descriptor[]>()
 
@@ -110,22 +105,9 @@ export function createInspect(inspection: Inspection): Inspect {
       if (found && 'kind' in found) return [found]
       return [{ kind: 'damaged_blob', digest, message: `damaged blob ${digest}: its size is not ${blob.size} bytes` }]
     }
-    if (!full) return []
-    const found = await full.use(blob, ctx.signal, () => readable(() => hashed(blob, ctx), 'blob', digest, size))
+    if (!readBlob) return []
+    const found = await readable(() => readBlob(blob, ctx), 'blob', digest, size)
     return found ? [found] : []
-  }
-
-  /** Throws an `IntegrityError` where the bytes are not the blob. */
-  async function hashed(blob: Descriptor, ctx: Context): Promise<undefined> {
-    const hash = new BlobHash(blob)
-    let position = 0
-    const open = (offset: number) => destination.readBlob(blob, offset, ctx)
-    for await (const chunk of resumable(open, 0, blob.size, streamRetry(clock, { ...ctx, emit: () => {} }))) {
-      hash.update(chunk, position)
-      position += chunk.byteLength
-      if (position > blob.size) break
-    }
-    await hash.check(position)
   }
 
   /** Referrers that the source has and the destination lacks or has broken: of each subject, and of its referrers. */

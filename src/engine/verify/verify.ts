@@ -1,6 +1,5 @@
 /** Compares both sides of a policy, artifact by artifact, and says where the destination is not what the source is. */
 
-import { systemClock } from '../../core/cancel.ts'
 import { forEachConcurrent, mapConcurrent } from '../../core/concurrent.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor, Digest } from '../../core/descriptor.ts'
@@ -168,8 +167,9 @@ function groupsOf(tasks: readonly TaskSpec[]): Iterable<Group> {
   return groups.values()
 }
 
-function inspectionOf({ repository, mapped }: Group, { request, selection, full }: Verifying): Inspect {
-  const { policy, source, destination } = request
+function inspectionOf({ repository, mapped }: Group, { request, selection }: Verifying): Inspect {
+  const { policy, source, destination, read } = request
+  const { name } = destination.registry
   return createInspect({
     source: source.adapter.repository(repository),
     destination: destination.adapter.repository(mapped),
@@ -177,8 +177,7 @@ function inspectionOf({ repository, mapped }: Group, { request, selection, full 
     keep: selection.narrows ? undefined : selection.children,
     foreignLayers: policy.foreign_layers,
     referrers: policy.referrers !== false,
-    full,
-    clock: systemClock,
+    read: read && ((blob, ctx) => read({ registry: name, repository: mapped, blob }, ctx)),
   })
 }
 

@@ -6,7 +6,6 @@ import { CancelledError, CredentialError, describeError, NetworkError, Replicate
 import type { TaskSpec } from '../../core/plan.ts'
 import type { ResourceType } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
-import { Slots } from '../../transfer/slots.ts'
 import { type Endpoint, ManifestMemory } from '../endpoint.ts'
 import { createNamedImages, type NamedImages } from '../images/named.ts'
 import { type PlanRequest, resourceRule } from '../plan/comparison.ts'
@@ -14,14 +13,12 @@ import { type Selection, selectionOf } from '../plan/filter.ts'
 import { createMissingNames, type MissingNames } from '../plan/missing.ts'
 import { createNarrowing, type Narrowing } from '../plan/narrowing.ts'
 import type { Finding } from './inspect.ts'
-
-/** Blobs read at once where all are read. */
-export const BLOBS_AT_ONCE = 8
+import type { ReadBlob } from './reading.ts'
 
 export interface VerifyRequest
   extends Pick<PlanRequest, 'policy' | 'source' | 'destination' | 'narrow' | 'shard' | 'records' | 'images'> {
-  /** Read and hash every blob of the destination, instead of asking whether it is there. */
-  readonly full?: boolean | undefined
+  /** Reads every blob of the destination, instead of asking whether it is there. */
+  readonly read?: ReadBlob | undefined
   /** Give the tasks that would put it right. */
   readonly repair?: boolean | undefined
   /** Only what these tasks are about, instead of what the policy selects. */
@@ -34,7 +31,6 @@ export interface Verifying {
   readonly memory: ManifestMemory
   readonly narrowing: Narrowing | undefined
   readonly resource: (type: ResourceType) => boolean
-  readonly full: Slots | undefined
   readonly missing: MissingNames
   /** Those that were looked at. */
   readonly repositories: string[]
@@ -68,7 +64,6 @@ export function verifyingOf(request: VerifyRequest): Verifying {
     memory,
     narrowing: createNarrowing(policy, selection, source, memory, records?.narrowed),
     resource: resourceRule(policy, narrow?.resource),
-    full: request.full ? new Slots(BLOBS_AT_ONCE) : undefined,
     missing: createMissingNames(policy, selection, source, destination),
     repositories: [],
     named:
