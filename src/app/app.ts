@@ -31,6 +31,7 @@ import { recorderAt } from './recorder.ts'
 import { createRecords, type Records } from './records.ts'
 import { createRunning, type ReadFiles, type Running } from './running.ts'
 import type { ServeRequest } from './serving.ts'
+import { createVerifications, type Verifications } from './verifications.ts'
 import { createWorking, type Working } from './workers.ts'
 
 /** What every command needs to know of its surroundings. */
@@ -65,7 +66,7 @@ export type { FoundCredential } from './ping.ts'
 export type { ServeRequest } from './serving.ts'
 
 /** The program, without its command line. */
-export interface App extends Running, Looking, Checking, Working, Pick<Records, 'history' | 'records'> {
+export interface App extends Running, Looking, Verifications, Checking, Working, Pick<Records, 'history' | 'records'> {
   /** Reads and checks everything; throws a `ConfigurationError` that names all that is wrong. */
   configuration(files: readonly string[], how?: { readonly workers?: boolean | undefined }): Promise<Configuration>
   /** The same for what contacts nothing: variables need not be set. */
@@ -143,6 +144,7 @@ export function createApp(options: AppOptions): App {
   const configuration: App['configuration'] = (files, how) => read(files, options.config, how)
   const queue = createWorking({ ...lent, configuration })
   const { working, elsewhere, disconnect } = queue
+  const looked = { connections, guarded, readHistory: records.readHistory }
   const running = createRunning({
     connections,
     history: records.history,
@@ -185,7 +187,8 @@ export function createApp(options: AppOptions): App {
     },
     ...working,
     ...createChecking({ about, connections, guarded, records }),
-    ...createLooking({ connections, guarded, readHistory: records.readHistory, lists }),
+    ...createLooking({ ...looked, lists }),
+    ...createVerifications({ ...looked, elsewhere }),
     async definitions(configuration) {
       const { definitions } = await records.records()
       return definitionsOf(configuration, definitions.get)

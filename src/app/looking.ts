@@ -1,20 +1,17 @@
-/** What only looks: plans, matches, lists and comparisons, which write nothing to any registry. */
+/** What only looks: plans, matches and lists, which write nothing to any registry. */
 
 import type { Configuration } from '../config/load.ts'
 import type { Context } from '../core/context.ts'
-import type { Damage, Difference, Soundness, Verification } from '../core/drift.ts'
-import { IntegrityError, notBegun } from '../core/errors.ts'
+import { notBegun } from '../core/errors.ts'
 import type { Listed } from '../core/inventory.ts'
 import type { PolicyPlan } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
-import type { PlanOptions, VerifyOptions } from '../core/requests.ts'
+import type { PlanOptions } from '../core/requests.ts'
 import type { Endpoint } from '../engine/endpoint.ts'
 import type { Explain } from '../engine/plan/filter.ts'
 import { type Match, matches } from '../engine/plan/matches.ts'
 import { mergePlans, preview } from '../engine/plan/preview.ts'
 import { sidedEndpoint } from '../engine/sided.ts'
-import { beginReading, type Reading, type ReadingRequest } from '../engine/verify/reading.ts'
-import { mergeVerifications, verify } from '../engine/verify/verify.ts'
 import type { History } from '../history/history.ts'
 import type { LongLists } from '../history/scratch.ts'
 import type { Connections } from './connections.ts'
@@ -36,22 +33,6 @@ export interface Looking {
     options: { readonly details: boolean },
     ctx: Context,
   ): AsyncIterable<Listed>
-  /** Compares both sides down to the last blob and writes nothing; `found` is called with each difference at once. */
-  verify(
-    policy: Policy,
-    configuration: Configuration,
-    options: VerifyOptions,
-    found: (difference: Difference) => void,
-    ctx: Context,
-  ): Promise<Verification>
-  /** Checks the content of the policy's source by itself; `full`: every blob is read and hashed, as always in directories and files. */
-  verifyAlone(
-    policy: Policy,
-    configuration: Configuration,
-    options: { readonly full: boolean },
-    found: (damage: Damage) => void,
-    ctx: Context,
-  ): Promise<Soundness>
 }
 
 export interface LookingParts {
@@ -64,22 +45,13 @@ export interface LookingParts {
 }
 
 export function createLooking({ connections, guarded, readHistory, lists }: LookingParts): Looking {
-  /** What a plan may need of the history, which it only reads. */
-  async function planRecords(policy: Policy): Promise<History | undefined> {
-    const { min_age, platforms, platforms_index, attestations } = policy.filters
-    const isNarrowed = attestations === false || (platforms !== undefined && platforms_index === 'narrow')
-    return min_age !== undefined || isNarrowed || policy.deletion === 'owned' || policy.with_images
-      ? readHistory()
-      : undefined
-  }
-
   const openedSource = (policy: Policy, configuration: Configuration): Promise<Endpoint> =>
     connections.open(configuration.registryOf(policy.source.registry))
 
   return {
     async plan(policy, configuration, planning, ctx) {
       const { filter, ...rest } = planning
-      const records = await planRecords(policy)
+      const records = await planRecords(policy, readHistory)
       try {
         const opened = await openSides(policy, configuration, connections)
         const plans: PolicyPlan[] = []
@@ -99,7 +71,7 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
       }
     },
     async *matches(policy, configuration, ctx, explain) {
-      const records = await planRecords(policy)
+      const records = await planRecords(policy, readHistory)
       try {
         const source = sidedEndpoint(await openedSource(policy, configuration), 'source')
         yield* matches(policy, source, records?.firstSeen, guarded(ctx), explain)
@@ -121,56 +93,19 @@ export function createLooking({ connections, guarded, readHistory, lists }: Look
       const source = await openedSource(policy, configuration)
       yield* rethrowing(listArtifacts(policy, source, { details }, guarded(ctx)), notBegun)
     },
-    async verify(policy, configuration, { filter, full, ...rest }, found, ctx) {
-      const records = await planRecords(policy)
-      try {
-        const { source, images, routes } = await openSides(policy, configuration, connections)
-        const places = [...new Set(routes.map(({ destination }) => destination))]
-        return await reading(full, { name: policy.name, places, side: 'destination' }, guarded(ctx), async (read) => {
-          const results: Verification[] = []
-          for (const route of routes) {
-            const one = { ...route, source, images, ...rest, read, narrow: filter, records }
-            results.push(await verify(one, found, guarded(ctx)))
-          }
-          return mergeVerifications(results)
-        })
-      } catch (error) {
-        throw notBegun(error)
-      } finally {
-        records?.close()
-      }
-    },
-    async verifyAlone(policy, configuration, { full }, found, ctx) {
-      const { verifyAlone } = await import('../engine/verify/alone.ts')
-      try {
-        const source = await openedSource(policy, configuration)
-        const { name, path } = source.registry
-        const isFull = full || path !== undefined
-        return await reading(isFull, { name, places: [source], side: undefined }, guarded(ctx), (read) =>
-          verifyAlone({ policy, source, read }, found, guarded(ctx)),
-        )
-      } catch (error) {
-        // A file that is cut off is what was looked for.
-        throw error instanceof IntegrityError ? error : notBegun(error)
-      }
-    },
   }
 }
 
-/** Where not every blob is read, `work` gets nothing to read them by. */
-async function reading<T>(
-  isFull: boolean | undefined,
-  request: ReadingRequest,
-  ctx: Context,
-  work: (read: Reading['read'] | undefined) => Promise<T>,
-): Promise<T> {
-  if (!isFull) return work(undefined)
-  const { read, end } = await beginReading(request, undefined, ctx)
-  try {
-    return await work(read)
-  } finally {
-    await end()
-  }
+/** What a plan may need of the history, which it only reads. The caller closes it. */
+export async function planRecords(
+  policy: Policy,
+  readHistory: LookingParts['readHistory'],
+): Promise<History | undefined> {
+  const { min_age, platforms, platforms_index, attestations } = policy.filters
+  const isNarrowed = attestations === false || (platforms !== undefined && platforms_index === 'narrow')
+  return min_age !== undefined || isNarrowed || policy.deletion === 'owned' || policy.with_images
+    ? readHistory()
+    : undefined
 }
 
 /** The same things; whatever ends them early is thrown as what `as` makes of it. */

@@ -9,14 +9,16 @@ import type { Context } from '../core/context.ts'
 import { ConfigurationError } from '../core/errors.ts'
 import type { Registry } from '../core/registry.ts'
 import type { ShownQueue } from '../core/worker.ts'
+import type { Elsewhere } from '../engine/run/elsewhere.ts'
+import { sidedEndpoint } from '../engine/sided.ts'
+import type { BlobsElsewhere } from '../engine/verify/reading.ts'
 import type { QueueServer } from '../queue/server.ts'
 import type { WorkerNews } from '../queue/worker/worker.ts'
 import type { Budgets, Connections, Timing } from './connections.ts'
-import type { RunningParts } from './running.ts'
 import { openSides } from './sides.ts'
 import { queueAccess } from './trust/queue.ts'
 
-export type { WorkerNews } from '../queue/worker/worker.ts'
+export type { ShownRun, WorkerNews } from '../queue/worker/worker.ts'
 
 export interface WorkRequest {
   /** Absent: the host and the process. */
@@ -53,11 +55,20 @@ export interface WorkingParts {
   readonly configuration: (files: readonly string[], how: { readonly workers: boolean }) => Promise<Configuration>
 }
 
+/** What gives work to workers: tasks, or blobs to read. */
+export interface GivenAway {
+  readonly elsewhere: Elsewhere
+  readonly blobs: BlobsElsewhere
+  /** Their limits are those of the workers too. */
+  readonly connections: Connections
+  readonly budgets: Budgets
+  /** To be called once nothing of it is used any more. */
+  release(): void
+}
+
 export function createWorking(parts: WorkingParts): {
   readonly working: Working
-  readonly elsewhere: (
-    ...call: Parameters<RunningParts['elsewhere']>
-  ) => Promise<Awaited<ReturnType<RunningParts['elsewhere']>> & { readonly budgets: Budgets }>
+  readonly elsewhere: (configuration: Configuration, ctx: Context) => Promise<GivenAway>
   /** What limits are shared by from now on; undefined where the configuration names no queue. Throws where it cannot be used. Connections to any
    *  other queue end once no run uses them. */
   budgets(configuration: Configuration, signal: AbortSignal): Promise<Budgets | undefined>
@@ -114,6 +125,20 @@ export function createWorking(parts: WorkingParts): {
         const settings = settingsOf(configuration)
         const { server, connections } = await use(settings, request.signal)
         const { work } = await import('../queue/worker/worker.ts')
+        /** Connections of one run, which end with what was opened by them. */
+        async function anew<T>(
+          requests: boolean | undefined,
+          open: (own: Connections) => Promise<T>,
+        ): Promise<T & { release(): Promise<void> }> {
+          // Nothing is made of requests that no one hears of: clients of their own serve a run that does.
+          const own = requests && !parts.trace ? connect(server.sharing, true) : connections.anew()
+          try {
+            return { ...(await open(own)), release: () => own.close() }
+          } catch (error) {
+            await own.close()
+            throw error
+          }
+        }
         // Warnings of the search for credentials are heard.
         guarded({ signal: request.signal, emit: (event) => event.type === 'log' && tell(event.text, request) })
         await work({
@@ -125,16 +150,14 @@ export function createWorking(parts: WorkingParts): {
           registryOf: configuration.registryOf,
           hasCredential: (registry) => hasCredential(registry, connections),
           requested: parts.trace ? request.listen : undefined,
-          async open({ policy, requests }) {
-            // Nothing is made of requests that no one hears of: clients of their own serve a run that does.
-            const own = requests && !parts.trace ? connect(server.sharing, true) : connections.anew()
-            try {
-              return { ...(await openSides(policy, configuration, own)), release: () => own.close() }
-            } catch (error) {
-              await own.close()
-              throw error
-            }
-          },
+          openSides: ({ policy, requests }) => anew(requests, (own) => openSides(policy, configuration, own)),
+          openPlaces: ({ registries, side, requests }) =>
+            anew(requests, async (own) => {
+              const opened = registries.map(({ name }) => own.open(configuration.registryOf(name)))
+              await Promise.allSettled(opened)
+              const places = await Promise.all(opened)
+              return { places: side ? places.map((place) => sidedEndpoint(place, side)) : places }
+            }),
           carriers,
           clock,
           patience: timing?.patience,
@@ -157,16 +180,14 @@ export function createWorking(parts: WorkingParts): {
     async elsewhere(configuration, ctx) {
       const settings = settingsOf(configuration)
       const { server, connections, release } = await use(settings, ctx.signal)
-      const { createElsewhere } = await import('../queue/coordinator/run.ts')
+      const [{ createElsewhere }, { createBlobsElsewhere }] = await Promise.all([
+        import('../queue/coordinator/run.ts'),
+        import('../queue/coordinator/verification.ts'),
+      ])
       const known = (registry: Registry): Promise<boolean> => hasCredential(registry, connections)
-      const elsewhere = createElsewhere({
-        server,
-        version,
-        host: hostname(),
-        hasCredential: known,
-        requests: parts.trace ?? false,
-      })
-      return { elsewhere, connections, budgets: server.sharing, release }
+      const tools = { server, version, host: hostname(), hasCredential: known, requests: parts.trace ?? false }
+      const given = { elsewhere: createElsewhere(tools), blobs: createBlobsElsewhere(tools) }
+      return { ...given, connections, budgets: server.sharing, release }
     },
     async budgets({ workers }, signal) {
       const own = workers && keyOf(workers)

@@ -42,6 +42,7 @@ export interface VerifyFlags {
   readonly filter?: FilterFlags
   readonly shard?: { readonly index: number; readonly count: number }
   readonly full?: boolean
+  readonly workers?: boolean
   readonly repair?: boolean
 }
 

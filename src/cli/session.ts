@@ -160,8 +160,9 @@ export function quietContext(
   return {
     signal,
     emit: (event) => {
-      if (quiet || event.type === 'stage' || event.type === 'task') return
-      if (event.type === 'waiting' && verbose === 0) return
+      const isStuck = event.type === 'waiting' && event.stuck === true
+      if ((quiet && !isStuck) || event.type === 'stage' || event.type === 'task') return
+      if (event.type === 'waiting' && !isStuck && verbose === 0) return
       const { columns } = stderr
       const text = eventText(event, { colors, verbose, columns, plain: false, failures, time: timer.now() })
       if (text !== undefined) stderr.write(text)

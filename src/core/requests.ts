@@ -58,6 +58,8 @@ export interface VerifyOptions {
   readonly shard?: RunOptions['shard']
   /** Read and hash every blob of the destination, instead of asking whether it is there. */
   readonly full?: boolean
+  /** The blobs are read by workers on other machines; goes with `full`. */
+  readonly workers?: boolean
   /** Give the tasks that would put it right. */
   readonly repair?: boolean
   /** Only what these tasks are about. */

@@ -1,4 +1,5 @@
-/** What coordinators and workers tell each other through Redis: plain JSON, checked where it is read, and never a secret. */
+/** What coordinators and workers tell each other through Redis: plain JSON, checked where it is read, and never a secret. A run is either an
+ *  execution, whose tasks workers do, or a verification, whose blobs they read. */
 
 import { z } from 'zod'
 import { type Digest, parseDigest } from '../core/descriptor.ts'
@@ -7,7 +8,7 @@ import type { TaskSpec } from '../core/plan.ts'
 import type { Policy } from '../core/policy.ts'
 
 /** Of all that stands here. Those of two formats do not work together. */
-export const FORMAT = 2
+export const FORMAT = 3
 
 /** A registry as both sides must know it. */
 const registry = z.object({
@@ -24,18 +25,27 @@ export type SharedRegistry = z.infer<typeof registry>
 /** Reads of any format. */
 export const anyFormat = z.looseObject({ format: z.number(), version: z.string() })
 
-/** A run, which its coordinator writes again and again: one that is not written any more has lost it. */
-export const runRecord = z.object({
+const common = {
   format: z.literal(FORMAT),
   version: z.string(),
   id: z.string(),
-  execution: z.number(),
   /** Where the coordinator runs. */
   host: z.string(),
   state: z.enum(['running', 'paused', 'stopped']),
   /** Why it is stopped. */
   reason: z.string().optional(),
+  /** Those that workers need. */
   registries: z.array(registry),
+  /** Its coordinator wants to hear of each request: they are not told otherwise, as there are many. */
+  requests: z.boolean().optional(),
+  /** How many workers take part, as the coordinator last saw them. */
+  workers: z.number(),
+}
+
+const executionRecord = z.object({
+  ...common,
+  kind: z.literal('execution'),
+  execution: z.number(),
   /** As it was when the run began, without what it calls. */
   policy: z.custom<Policy>((value) => typeof value === 'object' && value !== null && 'source' in value),
   thorough: z.boolean(),
@@ -43,11 +53,23 @@ export const runRecord = z.object({
   concurrency: z.number().optional(),
   /** Bytes a second over all workers. */
   bandwidth: z.number().optional(),
-  /** Its coordinator wants to hear of each request: they are not told otherwise, as there are many. */
-  requests: z.boolean().optional(),
-  /** How many workers take its tasks, as the coordinator last saw them. */
-  workers: z.number(),
 })
+
+export type ExecutionRecord = z.infer<typeof executionRecord>
+
+const verificationRecord = z.object({
+  ...common,
+  kind: z.literal('verification'),
+  /** What is verified: a policy, or a registry. */
+  of: z.string(),
+  /** What failures say of the registries. */
+  side: z.literal('destination').optional(),
+})
+
+export type VerificationRecord = z.infer<typeof verificationRecord>
+
+/** A run, which its coordinator writes again and again: one that is not written any more has lost it. */
+export const runRecord = z.discriminatedUnion('kind', [executionRecord, verificationRecord])
 
 export type RunRecord = z.infer<typeof runRecord>
 
@@ -64,18 +86,34 @@ const givenTask = z.object({
 
 export type GivenTask = z.infer<typeof givenTask>
 
+const digest = z.custom<Digest>((value) => typeof value === 'string' && parseDigest(value) !== undefined)
+
+/** A blob that is to be read and compared with its digest. */
+const givenBlob = givenTask.pick({ id: true, again: true }).extend({
+  at: z.object({
+    registry: z.string(),
+    repository: z.string(),
+    blob: z.object({ mediaType: z.string(), digest, size: z.number() }),
+  }),
+})
+
+export type GivenBlob = z.infer<typeof givenBlob>
+
+export type GivenWork = GivenTask | GivenBlob
+
+/** What one of a job is about: a task, or a blob. Each has an end of its own. */
+export type Work = Pick<GivenTask, 'task'> | Pick<GivenBlob, 'at'>
+
 /** The data of a job. What all jobs of a run have in common stands in its record, once. */
 export const jobData = z.object({
   format: z.literal(FORMAT),
-  /** Tasks of one group copy one artifact to several destinations: they begin together, and read it once. */
-  groups: z.array(z.array(givenTask).min(1)).min(1),
+  /** Tasks of one group copy one artifact to several destinations: they begin together, and read it once. A blob is alone in its group. */
+  groups: z.array(z.array(z.union([givenTask, givenBlob])).min(1)).min(1),
   /** By repository of the source, where its coordinator has listed it: which tags hang on digests. Null: more than are told here. */
   hanging: z.record(z.string(), z.array(z.string()).nullable()).optional(),
 })
 
 export type JobData = z.infer<typeof jobData>
-
-const digest = z.custom<Digest>((value) => typeof value === 'string' && parseDigest(value) !== undefined)
 
 const moved = z.object({ bytes_copied: z.number(), bytes_mounted: z.number(), bytes_present: z.number() })
 
@@ -102,7 +140,7 @@ export const wireError = z.object({
 
 export type WireError = z.infer<typeof wireError>
 
-/** How an attempt at a task has ended: as its success, or with an error. */
+/** How an attempt at a task, or at reading a blob, has ended: as its success, or with an error. */
 const taskEnd = z.object({
   error: wireError.optional(),
   written: digest.optional(),

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { parseDigest } from '../../src/core/descriptor.ts'
+import { computeDigest } from '../../src/core/manifest.ts'
 import type { TaskSpec } from '../../src/core/plan.ts'
 import { type Waiter, Waiting } from '../../src/queue/coordinator/waiting.ts'
 
@@ -14,7 +15,7 @@ function task(repository: string, tag: string, to = 'to', digest?: string): Wait
     destination: { registry: to, repository, tag },
     ...(found && { digest: found }),
   }
-  return { task: spec }
+  return { work: { task: spec } }
 }
 
 function waitingFor(...waiters: readonly Waiter[]): Waiting<Waiter> {
@@ -25,7 +26,13 @@ function waitingFor(...waiters: readonly Waiter[]): Waiting<Waiter> {
 
 const idle = (): number => 0
 const shown = (groups: readonly (readonly Waiter[])[]): readonly (readonly string[])[] =>
-  groups.map((group) => group.map(({ task: { destination: d } }) => `${d.registry}/${d.repository}:${d.tag}`))
+  groups.map((group) =>
+    group.map(({ work }) => {
+      if ('at' in work) return `${work.at.repository} ${work.at.blob.size}`
+      const { registry, repository, tag } = work.task.destination
+      return `${registry}/${repository}:${tag}`
+    }),
+  )
 
 describe('the tasks of a job', () => {
   test('are of one repository, in their order', () => {
@@ -70,5 +77,32 @@ describe('the tasks of a job', () => {
     expect(waiting.remove(first)).toBe(false)
     expect(waiting.all()).toEqual([second])
     expect(shown(waiting.take({ most: 2, mixed: false }, idle))).toEqual([['to/a:2']])
+  })
+})
+
+describe('the blobs of a job', () => {
+  const MiB = 1024 * 1024
+
+  function blob(repository: string, size: number): Waiter {
+    const digest = computeDigest(Buffer.from(`${repository} ${size}`))
+    return { work: { at: { registry: 'to', repository, blob: { mediaType: '', digest, size } } } }
+  }
+
+  test('are many small ones, or a large one alone', () => {
+    const sizes = [1, 2, 200 * MiB, 3, 40 * MiB, 30 * MiB]
+    const waiting = waitingFor(...sizes.map((size) => blob('a', size)))
+    const jobs = sizes.map(() =>
+      waiting
+        .take({ most: 4, mixed: false }, idle)
+        .flat()
+        .map(({ work }) => 'at' in work && work.at.blob.size),
+    )
+    expect(jobs).toEqual([[1, 2], [200 * MiB], [3, 40 * MiB], [30 * MiB], [], []])
+    expect(waiting.count).toBe(0)
+  })
+
+  test('stand no other way than one by one, also where they are the same in two repositories', () => {
+    const waiting = waitingFor(blob('a', 1), blob('b', 1))
+    expect(shown(waiting.take({ most: 4, mixed: true }, idle))).toEqual([['a 1'], ['b 1']])
   })
 })

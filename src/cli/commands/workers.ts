@@ -1,6 +1,6 @@
 /** `replicate worker` takes tasks of other machines' runs; `replicate workers list` says who does. */
 
-import type { WorkerNews } from '../../app/workers.ts'
+import type { ShownRun, WorkerNews } from '../../app/workers.ts'
 import { plural } from '../../core/plural.ts'
 import { formatBytes } from '../../core/size.ts'
 import type { ShownWorker } from '../../core/worker.ts'
@@ -43,11 +43,15 @@ function textOf(news: WorkerNews): string {
     case 'ready':
       return `worker ${news.name} takes tasks from ${news.queue}, ${news.concurrency} at once`
     case 'joined':
-      return `takes tasks of execution ${news.execution} (${news.policy}) on ${news.host}`
+      return news.execution === null ? `reads blobs for ${runName(news)}` : `takes tasks of ${runName(news)}`
     case 'left':
-      return `takes no more tasks of execution ${news.execution} (${news.policy}) on ${news.host}`
+      return news.execution === null
+        ? `reads no more blobs for ${runName(news)}`
+        : `takes no more tasks of ${runName(news)}`
     case 'refused':
-      return `takes no tasks of ${news.execution === undefined ? `run ${news.run}` : `execution ${news.execution} (${news.policy}) on ${news.host}`}: ${news.reason}`
+      return news.execution === null
+        ? `reads no blobs for ${runName(news)}: ${news.reason}`
+        : `takes no tasks of ${news.execution === undefined ? `run ${news.run}` : runName(news)}: ${news.reason}`
     case 'task':
       return news.error === undefined ? `ended ${news.task}` : `failed ${news.task}: ${news.error}`
     case 'request':
@@ -57,6 +61,13 @@ function textOf(news: WorkerNews): string {
     case 'draining':
       return news.tasks === 0 ? 'ends' : `takes nothing new, and ends once ${plural(news.tasks, 'task')} ended`
   }
+}
+
+/** `execution 7 (mirror) on build-1`, `the verification of mirror on build-1`. */
+function runName({ execution, policy, host }: Partial<ShownRun>): string {
+  return execution === null
+    ? `the verification of ${policy} on ${host}`
+    : `execution ${execution} (${policy}) on ${host}`
 }
 
 export async function list(session: Session): Promise<number> {

@@ -42,7 +42,7 @@ export interface ReadingElsewhere {
   readonly name: string
   readonly registries: readonly Registry[]
   readonly side: 'destination' | undefined
-  /** What this process reads itself: blobs in local paths. */
+  /** For what the other machines may not read, and this process may. */
   readonly local: ReadBlob
 }
 
@@ -55,26 +55,33 @@ export interface BlobsElsewhere {
 /** Blobs read at once in this process. */
 const BLOBS_AT_ONCE = 8
 
-/** Without other machines this process reads all. */
+/** Without other machines this process reads all; with them what only it has: blobs in local paths, and of stores that make their manifests,
+ *  which only the store that made a manifest knows. */
 export async function beginReading(
   { name, places, side }: ReadingRequest,
   elsewhere: BlobsElsewhere | undefined,
   ctx: Context,
 ): Promise<Reading> {
-  const local = readHere(places)
-  const registries = places.map(({ registry }) => registry)
-  return elsewhere?.begin({ name, registries, side, local }, ctx) ?? { read: local, end: async () => {} }
-}
-
-function readHere(places: readonly Endpoint[]): ReadBlob {
-  const slots = new Slots(BLOBS_AT_ONCE)
   const byName = new Map(places.map((place) => [place.registry.name, place]))
-  return ({ registry, repository, blob }, ctx) => {
+  const placeOf = (registry: string): Endpoint => {
     const place = byName.get(registry)
     if (!place) throw new TypeError(`no registry ${registry}`)
-    const how = { throttles: place.throttle ? [place.throttle] : [], clock: systemClock }
-    return slots.use(blob, ctx.signal, () => readBlob(place.adapter.repository(repository), blob, how, ctx))
+    return place
   }
+  const slots = new Slots(BLOBS_AT_ONCE)
+  const local: ReadBlob = ({ registry, repository, blob }, context) => {
+    const { adapter, throttle } = placeOf(registry)
+    const how = { throttles: throttle ? [throttle] : [], clock: systemClock }
+    return slots.use(blob, context.signal, () => readBlob(adapter.repository(repository), blob, how, context))
+  }
+  const isOnlyHere = ({ registry, repository }: BlobAt): boolean => {
+    const { adapter, registry: place } = placeOf(registry)
+    return place.path !== undefined || adapter.repository(repository).nameOf !== undefined
+  }
+  const registries = places.map(({ registry }) => registry).filter(({ path }) => path === undefined)
+  if (!elsewhere || registries.length === 0) return { read: local, end: async () => {} }
+  const others = await elsewhere.begin({ name, registries, side, local }, ctx)
+  return { read: (at, context) => (isOnlyHere(at) ? local : others.read)(at, context), end: others.end }
 }
 
 export interface HowToRead {

@@ -2,7 +2,14 @@
 
 import type { Digest } from '../../core/descriptor.ts'
 import type { Difference } from '../../core/drift.ts'
-import { CancelledError, CredentialError, describeError, NetworkError, ReplicateError } from '../../core/errors.ts'
+import {
+  CancelledError,
+  CredentialError,
+  describeError,
+  NetworkError,
+  QueueError,
+  ReplicateError,
+} from '../../core/errors.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import type { ResourceType } from '../../core/policy.ts'
 import { formatResource } from '../../core/reference.ts'
@@ -93,9 +100,9 @@ export async function missingNames(
   }))
 }
 
-/** A failure that is about one artifact. Rethrows what means that a whole registry is out of reach. */
+/** A failure that is about one artifact. Rethrows what means that a whole registry, or every worker, is out of reach. */
 export function findingOf(error: unknown, what = 'compared'): Finding {
-  const isWhole = error instanceof NetworkError || error instanceof CredentialError || error instanceof CancelledError
+  const isWhole = [NetworkError, CredentialError, QueueError, CancelledError].some((kind) => error instanceof kind)
   if (!(error instanceof ReplicateError) || isWhole) throw error
   return { kind: 'unreadable', digest: '', message: `cannot be ${what}: ${describeError(error)}` }
 }

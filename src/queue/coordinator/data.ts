@@ -1,4 +1,4 @@
-/** What stands in a job: its tasks, and what the plan has learnt of their source, so that no worker asks for it again. */
+/** What stands in a job: its tasks, and what the plan has learnt of their source, so that no worker asks for it again; or blobs. */
 
 import type { ElsewhereRun } from '../../engine/run/elsewhere.ts'
 import { FORMAT, type GivenTask, type JobData } from '../protocol.ts'
@@ -12,20 +12,21 @@ const MOST_MANIFESTS = 64 * 1024
 
 export type Plan = Pick<ElsewhereRun, 'source' | 'hanging' | 'memory'>
 
-export function dataOf(groups: readonly (readonly Given[])[], plan: Plan): JobData {
-  const manifests = manifestsOf(groups, plan)
+export function dataOf(groups: readonly (readonly Given[])[], plan: Plan | undefined): JobData {
+  const manifests = plan && manifestsOf(groups, plan)
   return {
     format: FORMAT,
-    groups: groups.map((group) => group.map(({ id, task, again }) => ({ id, task, again, ...manifests.get(id) }))),
-    hanging: listed(groups.flat(), plan),
+    groups: groups.map((group) => group.map(({ id, work, again }) => ({ id, again, ...work, ...manifests?.get(id) }))),
+    ...(plan && { hanging: listed(groups.flat(), plan) }),
   }
 }
 
 /** By repository. */
 function listed(tasks: readonly Given[], { source, hanging }: Plan): NonNullable<JobData['hanging']> {
   const found: NonNullable<JobData['hanging']> = {}
-  for (const { task } of tasks) {
-    const { registry, repository } = task.source
+  for (const { work } of tasks) {
+    if (!('task' in work)) continue
+    const { registry, repository } = work.task.source
     if (registry !== source.name || repository in found) continue
     const tags = hanging(repository)?.listed(MOST_HANGING)
     if (tags !== undefined) found[repository] = tags && [...tags]
@@ -40,7 +41,9 @@ function manifestsOf(
 ): ReadonlyMap<number, Pick<GivenTask, 'manifest'>> {
   const found = new Map<number, Pick<GivenTask, 'manifest'>>()
   let room = MOST_MANIFESTS
-  for (const { id, task } of groups.flat()) {
+  for (const { id, work } of groups.flat()) {
+    if (!('task' in work)) continue
+    const { task } = work
     const { registry, repository } = task.source
     if (registry !== source.name || task.digest === undefined) continue
     const manifest = memory.give(repository, task.digest, Math.min(MOST_MANIFEST, room))

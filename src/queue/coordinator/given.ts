@@ -1,11 +1,10 @@
-/** A task that was given to workers and has not ended: what the attempts at it tell becomes its events and figures. */
+/** A task or a blob that was given to workers and has not ended: what the attempts at it tell becomes its events and figures. */
 
 import type { Context } from '../../core/context.ts'
 import type { Event } from '../../core/events.ts'
 import type { Moved } from '../../core/execution.ts'
-import type { TaskSpec } from '../../core/plan.ts'
 import type { Done } from '../../engine/run/runner.ts'
-import type { TaskEnd, ToldTask } from '../protocol.ts'
+import type { TaskEnd, ToldTask, Work } from '../protocol.ts'
 
 const NOTHING: Moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
 
@@ -17,7 +16,7 @@ export interface GivenEnd extends TaskEnd {
 /** Owned by its coordinator; only one attempt at a time is heard. */
 export class Given {
   readonly id: number
-  readonly task: TaskSpec
+  readonly work: Work
   /** Another attempt may have sent some of it. */
   again: boolean
   /** How many workers have given it back, without doing any of it. */
@@ -34,9 +33,9 @@ export class Given {
   /** Blobs that have begun and not ended, by id, with their sizes. */
   readonly #blobs = new Map<string, number>()
 
-  constructor(id: number, task: TaskSpec, again: boolean, done: Done, ctx: Context) {
+  constructor(id: number, work: Work, again: boolean, done: Done, ctx: Context) {
     this.id = id
-    this.task = task
+    this.work = work
     this.again = again
     this.#done = done
     this.#ctx = ctx

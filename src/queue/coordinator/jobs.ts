@@ -1,4 +1,4 @@
-/** Jobs of a run: several tasks in each, where they are small, as many as leave no worker idle; one alone, where it takes long. */
+/** Jobs of a run: several tasks or blobs in each, where they are small, as many as leave no worker idle; one alone, where it takes long. */
 
 import type { Queue } from 'bullmq'
 import { abortReason } from '../../core/cancel.ts'
@@ -6,6 +6,7 @@ import type { Context } from '../../core/context.ts'
 import { NetworkError, QueueError } from '../../core/errors.ts'
 import { plural } from '../../core/plural.ts'
 import { type Batch, type JobData, type JobEnd, jobEnd } from '../protocol.ts'
+import { workName } from '../work.ts'
 import { dataOf, type Plan } from './data.ts'
 import type { Given, GivenEnd } from './given.ts'
 import type { Roster } from './roster.ts'
@@ -32,7 +33,8 @@ export interface JobsOptions {
   readonly queue: Queue<JobData>
   readonly roster: Roster
   readonly ctx: Context
-  readonly plan: Plan
+  /** Where tasks come from one. */
+  readonly plan?: Plan
   readonly tell: (level: 'warning', text: string) => void
 }
 
@@ -146,7 +148,7 @@ export function createJobs({ queue, roster, ctx, plan, tell }: JobsOptions): Job
   }
 
   function count(given: Given, by: 1 | -1): void {
-    const repository = repositoryOf(given.task)
+    const repository = repositoryOf(given.work)
     const now = (busy.get(repository) ?? 0) + by
     if (now > 0) busy.set(repository, now)
     else busy.delete(repository)
@@ -195,7 +197,7 @@ export function createJobs({ queue, roster, ctx, plan, tell }: JobsOptions): Job
       given.again ||= end.refused === undefined
       given.refusals += end.refused === undefined ? 0 : 1
       if (given.refusals < MOST_REFUSALS) takeBack(given)
-      else given.fail(new QueueError('too many workers gave this task back'))
+      else given.fail(new QueueError(`too many workers gave this ${kindOf(given)} back`))
     }
   }
 
@@ -216,8 +218,9 @@ export function createJobs({ queue, roster, ctx, plan, tell }: JobsOptions): Job
     const one = out.get(id)
     if (!one) return
     out.delete(id)
-    const error = new NetworkError(`the workers that had this task did not end it: ${reason}`)
-    for (const given of [...one.tasks.values()]) given.fail(error)
+    for (const given of [...one.tasks.values()]) {
+      given.fail(new NetworkError(`the workers that had this ${kindOf(given)} did not end it: ${reason}`))
+    }
   }
 
   function ended(id: string, value: unknown): void {
@@ -267,7 +270,7 @@ export function createJobs({ queue, roster, ctx, plan, tell }: JobsOptions): Job
       const [first] = one.tasks.values()
       if (!first) return
       const rest = one.tasks.size - 1
-      const what = `task ${nameOf(first)}${rest > 0 ? ` and ${plural(rest, 'more', 'more')}` : ''}`
+      const what = `${nameOf(first)}${rest > 0 ? ` and ${plural(rest, 'more', 'more')}` : ''}`
       tell(
         'warning',
         `a worker that had ${what} does not answer any more: another one takes ${rest > 0 ? 'them' : 'it'}`,
@@ -306,6 +309,11 @@ function optionsOf(jobId: string) {
   return { jobId, removeOnComplete: KEPT_ENDS, removeOnFail: KEPT_ENDS }
 }
 
-function nameOf({ task: { destination, digest } }: Given): string {
-  return `${destination.repository}:${destination.tag ?? digest ?? ''}`
+function kindOf({ work }: Given): string {
+  return 'task' in work ? 'task' : 'blob'
+}
+
+/** `task mirror/app:v1`, `blob mirror/app@sha256:…`. */
+function nameOf(given: Given): string {
+  return `${kindOf(given)} ${workName(given.work)}`
 }

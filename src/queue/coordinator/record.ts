@@ -6,7 +6,14 @@ import type { Policy } from '../../core/policy.ts'
 import type { Registry } from '../../core/registry.ts'
 import { withoutUserinfo } from '../../core/secret.ts'
 import type { ElsewhereRun } from '../../engine/run/elsewhere.ts'
-import { FORMAT, type RunRecord, type SharedRegistry } from '../protocol.ts'
+import type { ReadingElsewhere } from '../../engine/verify/reading.ts'
+import {
+  type ExecutionRecord,
+  FORMAT,
+  type RunRecord,
+  type SharedRegistry,
+  type VerificationRecord,
+} from '../protocol.ts'
 
 export interface Surroundings {
   /** Of this program. */
@@ -18,30 +25,52 @@ export interface Surroundings {
   readonly requests: boolean
 }
 
-/** What of the record stays the same. */
-export type Fixed = Omit<RunRecord, 'state' | 'reason' | 'workers'>
+type Changing = 'state' | 'reason' | 'workers'
 
-export async function fixedRecord(id: string, run: ElsewhereRun, about: Surroundings): Promise<Fixed> {
-  const { execution, policy, source, destinations, thorough = false, concurrency, bandwidth } = run
-  const sides = [...new Map([source, ...destinations].map((registry) => [registry.name, registry])).values()]
+/** What a record says of its own kind of run, beside what all records have. */
+export type Own = Of<ExecutionRecord> | Of<VerificationRecord>
+type Of<R extends RunRecord> = Omit<R, Changing | 'format' | 'version' | 'id' | 'host' | 'registries' | 'requests'>
+
+/** What of the record stays the same. */
+export type Fixed = Omit<ExecutionRecord, Changing> | Omit<VerificationRecord, Changing>
+
+/** `sides` are the registries that workers need. */
+export async function fixedRecord(
+  id: string,
+  own: Own,
+  sides: readonly Registry[],
+  about: Surroundings,
+): Promise<Fixed> {
+  const once = [...new Map(sides.map((registry) => [registry.name, registry])).values()]
   return {
     format: FORMAT,
     version: about.version,
     id,
-    execution,
     host: about.host,
+    registries: await Promise.all(once.map((registry) => shared(registry, about))),
+    ...(about.requests ? { requests: true } : {}),
+    ...own,
+  }
+}
+
+export function ofExecution({ execution, policy, thorough = false, concurrency, bandwidth }: ElsewhereRun): Own {
+  return {
+    kind: 'execution',
+    execution,
     policy: withoutCalls(policy),
-    registries: await Promise.all(sides.map((registry) => shared(registry, about))),
     thorough,
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
-    ...(about.requests ? { requests: true } : {}),
   }
 }
 
 /** Handlers and notifications are this process's; files of values are of this machine, and only a plan reads them. */
 function withoutCalls({ prepare: _, notify: __, values: ___, ...policy }: Policy): Policy {
   return policy
+}
+
+export function ofVerification({ name, side }: ReadingElsewhere): Own {
+  return { kind: 'verification', of: name, ...(side === undefined ? {} : { side }) }
 }
 
 async function shared(registry: Registry, { hasCredential }: Surroundings): Promise<SharedRegistry> {

@@ -25,10 +25,19 @@ export interface RosterOptions {
   /** Its id. */
   readonly run: string
   readonly ctx: Context
+  readonly words: Words
   /** Whether tasks wait for workers. */
   readonly isWaiting: () => boolean
   /** Told what tasks fail with that wait. */
   readonly onHopeless: (error: QueueError) => void
+}
+
+/** What is said of workers that take none of a run. */
+export interface Words {
+  /** `takes no tasks of this run`. */
+  readonly refuses: string
+  /** `can do the tasks`. */
+  readonly can: string
 }
 
 /** In milliseconds: workers need a moment to find a run. */
@@ -39,7 +48,7 @@ const HOPE = 8000
 const MOST_TOLD = 200
 const MOST_REASONS = 10
 
-export function watchWorkers({ server, run, ctx, isWaiting, onHopeless }: RosterOptions): Roster {
+export function watchWorkers({ server, run, ctx, words, isWaiting, onHopeless }: RosterOptions): Roster {
   const { client, keys, settings } = server
   const began = performance.now()
   const told = new Set<string>()
@@ -54,7 +63,7 @@ export function watchWorkers({ server, run, ctx, isWaiting, onHopeless }: Roster
   let reasons: readonly string[] = []
 
   function warn(worker: string, reason: string): void {
-    const text = `worker ${worker} takes no tasks of this run: ${reason}`
+    const text = `worker ${worker} ${words.refuses}: ${reason}`
     if (told.has(text) || told.size >= MOST_TOLD) return
     told.add(text)
     ctx.emit({ type: 'log', level: 'warning', text })
@@ -85,8 +94,8 @@ export function watchWorkers({ server, run, ctx, isWaiting, onHopeless }: Roster
     useless = isUseless ? (useless ?? now) : undefined
     hopeless = undefined
     if (useless !== undefined && now - useless >= HOPE) {
-      hopeless = new QueueError(`no worker can do the tasks: ${reasons.join('; ')}`, {
-        hint: 'a worker needs each registry of the policy under the same name, with the same type and URL, and a credential for it',
+      hopeless = new QueueError(`no worker ${words.can}: ${reasons.join('; ')}`, {
+        hint: 'a worker needs the registries under the same names, with the same types and URLs, and credentials for them',
       })
       if (isWaiting()) onHopeless(hopeless)
     }

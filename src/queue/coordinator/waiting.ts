@@ -1,6 +1,6 @@
-/** Tasks that wait to be given away, and which of them go together: those of one repository, and those that read one artifact. */
+/** Tasks and blobs that wait to be given away, and which of them go together: those of one repository, and tasks that read one artifact. */
 
-import type { TaskSpec } from '../../core/plan.ts'
+import type { Work } from '../protocol.ts'
 
 /** What is said of a job: how many tasks it may have, and whether those of several repositories may be among them. */
 export interface Size {
@@ -8,8 +8,11 @@ export interface Size {
   readonly mixed: boolean
 }
 
+/** Of the blobs of one job: what a worker reads within a second or two. */
+const MOST_BYTES = 64 * 1024 * 1024
+
 export interface Waiter {
-  readonly task: TaskSpec
+  readonly work: Work
 }
 
 /** Repositories are served in the order in which they came, and so are the tasks of each. */
@@ -24,14 +27,14 @@ export class Waiting<T extends Waiter> {
   }
 
   add(waiter: T): void {
-    put(this.#repositories, repositoryOf(waiter.task), waiter)
-    put(this.#artifacts, artifactOf(waiter.task), waiter)
+    put(this.#repositories, repositoryOf(waiter.work), waiter)
+    put(this.#artifacts, artifactOf(waiter.work), waiter)
     this.#count += 1
   }
 
   remove(waiter: T): boolean {
-    if (!take(this.#repositories, repositoryOf(waiter.task), waiter)) return false
-    take(this.#artifacts, artifactOf(waiter.task), waiter)
+    if (!take(this.#repositories, repositoryOf(waiter.work), waiter)) return false
+    take(this.#artifacts, artifactOf(waiter.work), waiter)
     this.#count -= 1
     return true
   }
@@ -45,11 +48,16 @@ export class Waiting<T extends Waiter> {
   take({ most, mixed }: Size, busy: (repository: string) => number): readonly (readonly T[])[] {
     const groups: T[][] = []
     let count = 0
-    while (count < most && this.#count > 0) {
+    let bytes = 0
+    while (count < most && bytes < MOST_BYTES && this.#count > 0) {
       if (groups.length > 0 && !mixed) break
       const tasks = this.#repositories.get(idlest(this.#repositories.keys(), busy)) ?? []
       for (const first of tasks) {
-        if (count >= most) break
+        if (count >= most || bytes >= MOST_BYTES) break
+        const size = sizeOf(first.work)
+        // A large one goes alone.
+        if (bytes > 0 && bytes + size > MOST_BYTES) return groups
+        bytes += size
         const group = this.#group(first)
         for (const one of group) this.remove(one)
         groups.push(group)
@@ -62,9 +70,11 @@ export class Waiting<T extends Waiter> {
   /** The task, and those that copy the same to other destinations. */
   #group(first: T): T[] {
     const group = [first]
-    const destinations = new Set([first.task.destination.registry])
-    for (const other of this.#artifacts.get(artifactOf(first.task)) ?? []) {
-      const { registry } = other.task.destination
+    if (!('task' in first.work)) return group
+    const destinations = new Set([first.work.task.destination.registry])
+    for (const other of this.#artifacts.get(artifactOf(first.work)) ?? []) {
+      if (!('task' in other.work)) continue
+      const { registry } = other.work.task.destination
       if (destinations.has(registry)) continue
       destinations.add(registry)
       group.push(other)
@@ -74,12 +84,19 @@ export class Waiting<T extends Waiter> {
 }
 
 /** The key that `busy` is asked for. */
-export function repositoryOf({ source }: TaskSpec): string {
-  return `${source.registry} ${source.repository}`
+export function repositoryOf(work: Work): string {
+  const { registry, repository } = 'task' in work ? work.task.source : work.at
+  return `${registry} ${repository}`
 }
 
-function artifactOf({ source, digest }: TaskSpec): string {
-  return `${source.registry} ${source.repository}@${digest ?? source.tag ?? ''}`
+function artifactOf(work: Work): string {
+  const name = 'task' in work ? (work.task.digest ?? work.task.source.tag ?? '') : work.at.blob.digest
+  return `${repositoryOf(work)}@${name}`
+}
+
+/** In bytes, as far as it is known. */
+function sizeOf(work: Work): number {
+  return 'task' in work ? 0 : work.at.blob.size
 }
 
 function idlest(repositories: Iterable<string>, busy: (repository: string) => number): string {

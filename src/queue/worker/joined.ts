@@ -1,21 +1,16 @@
 /** A run whose tasks this worker takes. */
 
 import { type Job, WaitingError, Worker } from 'bullmq'
-import type { ContentName } from '../../core/chart.ts'
 import type { Context } from '../../core/context.ts'
-import type { Digest } from '../../core/descriptor.ts'
 import { CancelledError } from '../../core/errors.ts'
 import type { Event, RequestEvent } from '../../core/events.ts'
 import { createGate, type Grace } from '../../core/gate.ts'
-import { manifestOf } from '../../core/manifest.ts'
-import { type Endpoint, ManifestMemory, type Route } from '../../engine/endpoint.ts'
-import type { ImageTools } from '../../engine/images/tools.ts'
-import { createRunner, type Done, type RunTask } from '../../engine/run/runner.ts'
+import type { Done } from '../../engine/run/runner.ts'
 import { toWire } from '../errors.ts'
 import { atMost } from '../patience.ts'
 import {
   FORMAT,
-  type GivenTask,
+  type GivenWork,
   type JobData,
   type JobEnd,
   jobData,
@@ -23,28 +18,18 @@ import {
   type TaskEnd,
 } from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
-import { createLearn } from './hanging.ts'
+import { workName } from '../work.ts'
+import { type DoingTools, openDoing } from './doing.ts'
 import { LOCK, RENEW, STALLED_CHECK, watchLocks } from './locks.ts'
 import { Places } from './places.ts'
 import { createReporter, type Report, type TaskReport } from './reporter.ts'
-import { type StateTools, stateOf } from './state.ts'
 
-/** Both sides of a policy, opened by the worker's own configuration. */
-export interface OpenedSides {
-  readonly source: Endpoint
-  readonly routes: readonly Route[]
-  readonly images?: ImageTools | undefined
-  release(): Promise<void>
-}
-
-export interface JoinTools extends StateTools {
+export interface JoinTools extends DoingTools {
   readonly server: QueueServer
   /** The worker's name. */
   readonly name: string
   /** Tasks at once, to begin with. */
   readonly places: number
-  /** Where the run wants to hear of requests, they are events of the tasks. */
-  readonly open: (run: RunRecord) => Promise<OpenedSides>
   /** Told of each request, where the worker's own log has them. */
   readonly requested?: ((request: RequestEvent) => void) | undefined
   /** Removes secrets from text, and from events. */
@@ -82,7 +67,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const { client, keys } = server
   const names = keys.run(first.id)
   let record = first
-  const { source, routes, images, release } = await tools.open(first)
+  const doing = await openDoing(first, tools)
   const gate = createGate(grace)
   const stop = new AbortController()
   const giveBack = new AbortController()
@@ -94,23 +79,6 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const idle = Promise.withResolvers<void>()
   let leaving = false
   const reporter = createReporter(client, names.told, name)
-  /** What manifests were called, by their digests. */
-  const named = new Map<string, ContentName>()
-  const memory = new ManifestMemory()
-  const learn = createLearn((repository) => source.adapter.repository(repository))
-  const runTask: RunTask = createRunner({
-    policy: first.policy,
-    source,
-    images,
-    destinations: new Map(routes.map(({ destination }) => [destination.registry.name, destination])),
-    state: stateOf(first, server.sharing, tools),
-    memory,
-    names: { find: (manifest) => named.get(manifest), keep: (manifest, called) => void named.set(manifest, called) },
-    thorough: first.thorough,
-    // Other workers may have left something anywhere since the plan.
-    leftovers: true,
-  })
-
   async function run(job: Job, token: string): Promise<JobEnd> {
     if (leaving) return giveJobBack(job, token)
     const id = String(job.id)
@@ -142,7 +110,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     }
   }
 
-  async function runGroup(group: readonly GivenTask[], held: Held, report: Report): Promise<void> {
+  async function runGroup(group: JobData['groups'][number], held: Held, report: Report): Promise<void> {
     const all = group.map((given) => {
       const done: Done = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
       return { given, done, told: report.task(given.id, done) }
@@ -167,9 +135,8 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   }
 
   /** Tells how the task has ended, but for one that another worker gets. */
-  async function runOne(given: GivenTask, done: Done, held: Held, told: TaskReport): Promise<void> {
+  async function runOne(given: GivenWork, done: Done, held: Held, told: TaskReport): Promise<void> {
     const { lost, hanging } = held
-    const { task } = given
     const signal = AbortSignal.any([stop.signal, giveBack.signal, lost.signal])
     const emit = (event: Event): void => {
       if (event.type === 'request') tools.requested?.(event)
@@ -178,25 +145,11 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     const ctx = { ...tools.guarded({ signal, emit }), gate }
     const error = await failureOf(async () => {
       await gate.pass(signal)
-      await learn(hanging, ctx)
-      remember(given)
-      await runTask(task, done, ctx, held.again || given.again)
+      await doing.carryOut({ ...given, again: held.again || given.again }, hanging, done, ctx)
     })
     if (giveBack.signal.aborted || lost.signal.aborted) return
-    tools.ended(`${task.destination.repository}:${task.destination.tag ?? task.digest ?? ''}`, error?.message)
-    const { written, platforms } = done
-    told.ended({
-      ...(error ? { error } : {}),
-      ...(written === undefined ? {} : { written, ...namesOf(written) }),
-      ...(platforms ? { platforms: [...platforms] } : {}),
-    })
-  }
-
-  /** Just before it is taken from there. */
-  function remember({ task, manifest }: GivenTask): void {
-    if (!manifest || task.digest === undefined) return
-    const bytes = Buffer.from(manifest.base64, 'base64')
-    memory.keep(task.source.repository, manifestOf(bytes, manifest.type, task.digest))
+    tools.ended(workName(given), error?.message)
+    told.ended({ ...(error ? { error } : {}), ...doing.resultOf(done) })
   }
 
   /**
@@ -225,13 +178,6 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
     } catch (error) {
       return toWire(error, redact)
     }
-  }
-
-  function namesOf(manifest: Digest): Pick<TaskEnd, 'named'> {
-    const called = named.get(manifest)
-    if (!called) return {}
-    named.delete(manifest)
-    return { named: { manifest, name: called.name, beside: [...called.beside] } }
   }
 
   const worker = new Worker(names.queue, async (job, token = '') => run(job, token), {
@@ -293,7 +239,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       await atMost(GRACE, () => worker.close())
       watched.end()
       reporter.end()
-      await release()
+      await doing.release()
     },
   }
 }

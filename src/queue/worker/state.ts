@@ -5,7 +5,7 @@ import type { Carriers } from '../../core/carrier.ts'
 import { createTransferState, type TransferState } from '../../transfer/job.ts'
 import { streamRetry } from '../../transfer/resumable.ts'
 import type { Throttle } from '../../transfer/throttle.ts'
-import type { RunRecord } from '../protocol.ts'
+import type { ExecutionRecord } from '../protocol.ts'
 import type { Sharing } from '../shared/sharing.ts'
 
 export interface StateTools {
@@ -18,7 +18,7 @@ export interface StateTools {
   readonly patience?: number | undefined
 }
 
-export function stateOf(run: RunRecord, sharing: Sharing, tools: StateTools): TransferState {
+export function stateOf(run: ExecutionRecord, sharing: Sharing, tools: StateTools): TransferState {
   const { id, bandwidth, concurrency, registries } = run
   const { slots, throttles, carriers, clock, patience } = tools
   const urls = new Map(registries.map(({ name, url }) => [name, url]))

@@ -16,19 +16,21 @@ import { lackOf, type Means, otherFormat } from './fit.ts'
 import { type JoinedRun, type JoinTools, joinRun } from './joined.ts'
 import { sharesOf } from './shares.ts'
 
+/** A run as a worker's log names it. */
+export interface ShownRun {
+  /** Null where it is a verification, which has no number. */
+  readonly execution: number | null
+  /** A verification may be one of a registry: its name. */
+  readonly policy: string
+  readonly host: string
+}
+
 /** What happens in a worker, for its log. */
 export type WorkerNews =
   | { readonly type: 'ready'; readonly name: string; readonly queue: string; readonly concurrency: number }
-  | { readonly type: 'joined' | 'left'; readonly execution: number; readonly policy: string; readonly host: string }
-  | {
-      readonly type: 'refused'
-      readonly run: string
-      readonly reason: string
-      /** Absent where its record cannot be read. */
-      readonly execution?: number
-      readonly policy?: string
-      readonly host?: string
-    }
+  | ({ readonly type: 'joined' | 'left' } & ShownRun)
+  /** Without more than its id where its record cannot be read. */
+  | ({ readonly type: 'refused'; readonly run: string; readonly reason: string } & Partial<ShownRun>)
   | { readonly type: 'task'; readonly task: string; readonly error?: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warning'; readonly text: string }
   | RequestEvent
@@ -108,8 +110,7 @@ export async function work(tools: WorkTools): Promise<void> {
   async function refuse(run: string, reason: string, record?: RunRecord): Promise<void> {
     if (refused.get(run) === reason) return
     refused.set(run, reason)
-    const of = record && { execution: record.execution, policy: record.policy.name, host: record.host }
-    listen({ type: 'refused', run, reason, ...of })
+    listen({ type: 'refused', run, reason, ...(record && shownRun(record)) })
     const { lacks } = keys.run(run)
     await client.hset(lacks, id, JSON.stringify({ name, reason }))
     await client.pexpire(lacks, DAY)
@@ -124,7 +125,7 @@ export async function work(tools: WorkTools): Promise<void> {
       const run = await joinRun(record, { ...tools, slots, throttles, ended, places: placesFor(record.id) })
       run.follow(record)
       runs.set(record.id, { run, missing: undefined })
-      listen({ type: 'joined', execution: record.execution, policy: record.policy.name, host: record.host })
+      listen({ type: 'joined', ...shownRun(record) })
       if (signal.aborted) leave(record.id, tools.drain)
     } catch (error) {
       await refuse(record.id, messageOf(error), record)
@@ -149,7 +150,7 @@ export async function work(tools: WorkTools): Promise<void> {
         past += one.run.bytes
         runs.delete(run)
         leavingRuns.delete(run)
-        listen({ type: 'left', execution: record.execution, policy: record.policy.name, host: record.host })
+        listen({ type: 'left', ...shownRun(record) })
       })
     leaving.add(left)
     void left.finally(() => leaving.delete(left))
@@ -226,6 +227,13 @@ export async function work(tools: WorkTools): Promise<void> {
     await client.del(keys.worker(id))
     await client.zrem(keys.workers, id)
   }
+}
+
+function shownRun(record: RunRecord): ShownRun {
+  const { host } = record
+  return record.kind === 'execution'
+    ? { execution: record.execution, policy: record.policy.name, host }
+    : { execution: null, policy: record.of, host }
 }
 
 /** For as long as tasks take; within what timers know. */

@@ -47,7 +47,8 @@ export async function verifyPlaces(
   flags: VerifyFlags,
 ): Promise<number> {
   checkFlags(targets, places, flags)
-  const configuration = await app.configuration([])
+  const { full = false, workers } = flags
+  const configuration = await app.configuration([], { workers })
   const ctx = quietContext(session)
   const checked: Checked[] = []
   const codes: number[] = []
@@ -58,7 +59,7 @@ export async function verifyPlaces(
       const show = (damage: Damage): void => {
         if (!session.json) session.stdout.write(damageLine(damage, session))
       }
-      const result = await app.verifyAlone(policy, configuration, { full: flags.full ?? false }, show, ctx)
+      const result = await app.verifyAlone(policy, configuration, { full, workers }, show, ctx)
       const isMissing = result.artifacts === 0 && !isPlace
       if (isMissing && !session.json) session.stderr.write(`error: nothing matches ${printable(place)}\n`)
       else if (!session.json && !session.quiet) session.stdout.write(`${totals(result, session)}\n`)

@@ -2,7 +2,7 @@
  *  place by itself. */
 
 import type { App, Difference, RunOptions, Verification, VerifyOptions } from '../../../app/app.ts'
-import { CancelledError, ReplicateError } from '../../../core/errors.ts'
+import { CancelledError, ConfigurationError, ReplicateError } from '../../../core/errors.ts'
 import type { Execution } from '../../../core/execution.ts'
 import type { Policy } from '../../../core/policy.ts'
 import { formatResource } from '../../../core/reference.ts'
@@ -42,10 +42,14 @@ interface Repair {
 
 /** Exit status 0 if there are no differences, or all were repaired. A policy that cannot be compared does not stop the others. */
 export async function verify(session: Session, targets: readonly string[], flags: VerifyFlags): Promise<number> {
+  const { workers, full } = flags
+  if (workers && !full) {
+    throw new ConfigurationError('--workers goes with --full: workers read blobs, and without --full none is read')
+  }
   const app = await session.app()
   const places = await placesIn(targets, app, session.cwd)
   if (places.length > 0) return verifyPlaces(session, app, targets, places, flags)
-  const selection = await selectPolicies(app, session.cwd, targets, flags.policy)
+  const selection = await selectPolicies(app, session.cwd, targets, flags.policy, { workers })
   const verified: Verified[] = []
   const codes: number[] = []
   for (const [at, policy] of selection.policies.entries()) {
@@ -92,7 +96,9 @@ async function verifyPolicy(
   if (repairs.length === 0) return { result, code: found.differences.length > 0 ? DRIFT : 0 }
 
   const plan = { version: 1, policies: [{ policy: policy.name, tasks: repairs }] } as const
-  const run = await repairWith({ plan, thorough: true }, policy, configuration, session, app)
+  const { full, workers } = options
+  const where = workers === undefined ? {} : { workers }
+  const run = await repairWith({ plan, thorough: true, ...where }, policy, configuration, session, app)
   if (run.code !== 0 && run.code !== 1) {
     return {
       result: { ...result, repair: { execution: run.execution, differences: found.differences } },
@@ -100,8 +106,8 @@ async function verifyPolicy(
     }
   }
   if (!session.json && !session.quiet) session.stdout.write('\nverifying what was repaired\n')
-  const { full } = options
-  const second = await app.verify(policy, configuration, { ...(full ? { full } : {}), only: repairs }, show, ctx)
+  const again = { ...(full ? { full } : {}), ...where, only: repairs }
+  const second = await app.verify(policy, configuration, again, show, ctx)
   // What nothing was done about is as it was.
   const repaired = new Set(repairs.map(({ destination, digest }) => formatResource({ ...destination, digest })))
   const left = [...found.differences.filter(({ destination }) => !repaired.has(destination)), ...second.differences]
@@ -137,11 +143,12 @@ async function repairWith(
   return { code, execution: null }
 }
 
-function verifyOptions({ filter, shard, full, repair }: VerifyFlags): VerifyOptions {
+function verifyOptions({ filter, shard, full, workers, repair }: VerifyFlags): VerifyOptions {
   return {
     ...(filter === undefined ? {} : { filter }),
     ...(shard === undefined ? {} : { shard }),
     ...(full === undefined ? {} : { full }),
+    ...(workers === undefined ? {} : { workers }),
     ...(repair === undefined ? {} : { repair }),
   }
 }
