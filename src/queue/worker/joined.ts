@@ -19,12 +19,13 @@ import {
 } from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
 import { workName } from '../work.ts'
-import { type DoingTools, openDoing } from './doing.ts'
+import { type BlobTools, openBlobs } from './blobs.ts'
 import { LOCK, RENEW, STALLED_CHECK, watchLocks } from './locks.ts'
 import { Places } from './places.ts'
 import { createReporter, type Report, type TaskReport } from './reporter.ts'
+import { openTasks, type TaskTools } from './tasks.ts'
 
-export interface JoinTools extends DoingTools {
+export interface JoinTools extends TaskTools, BlobTools {
   readonly server: QueueServer
   /** The worker's name. */
   readonly name: string
@@ -67,7 +68,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const { client, keys } = server
   const names = keys.run(first.id)
   let record = first
-  const doing = await openDoing(first, tools)
+  const doing = await (first.kind === 'execution' ? openTasks(first, server.sharing, tools) : openBlobs(first, tools))
   const gate = createGate(grace)
   const stop = new AbortController()
   const giveBack = new AbortController()
