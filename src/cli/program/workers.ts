@@ -9,7 +9,9 @@ export function addWorkers(program: Command, start: Start): void {
   const load = () => import('../commands/workers.ts')
   const worker = program
     .command('worker')
-    .description('take tasks of `run --workers` and `serve` on other machines, until it is told to end')
+    .description(
+      'take tasks of `run`, `serve` and `verify --full --workers` of other machines, until it is told to end',
+    )
     .addOption(new Option('--concurrency <n>', 'tasks at once (default: 8)').argParser(positiveInteger))
     .addOption(new Option('--bandwidth <rate>', 'of all its tasks together, such as 50MiB/s').argParser(rate))
     .addOption(new Option('--name <id>', 'what it is called (default: its host and process)').argParser(workerName))
