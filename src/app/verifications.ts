@@ -26,43 +26,58 @@ export interface Verifications {
   verifyAlone(
     policy: Policy,
     configuration: Configuration,
-    options: { readonly full: boolean; readonly workers?: boolean | undefined },
+    options: Pick<VerifyOptions, 'full' | 'workers'>,
     found: (damage: Damage) => void,
     ctx: Context,
   ): Promise<Soundness>
 }
 
 export interface VerificationParts extends Pick<LookingParts, 'connections' | 'guarded' | 'readHistory'> {
-  /** What gives blobs to workers, and connections whose limits are those of the workers too. Throws where the configuration names no queue, or
-   *  it cannot be used. */
-  readonly elsewhere: (
-    configuration: Configuration,
-    ctx: Context,
-  ) => Promise<{ readonly blobs: BlobsElsewhere; readonly connections: Connections }>
+  /** What gives blobs to workers, and connections whose limits are those of the workers too; to be released at the end. Throws where the
+   *  configuration names no queue, or it cannot be used. */
+  readonly elsewhere: (configuration: Configuration, ctx: Context) => Promise<Means & { release(): void }>
+}
+
+/** What a verification works by. */
+interface Means {
+  /** Absent: this process reads all blobs. */
+  readonly blobs?: BlobsElsewhere
+  readonly connections: Connections
 }
 
 export function createVerifications(parts: VerificationParts): Verifications {
-  const { connections, guarded, readHistory } = parts
+  const { guarded, readHistory } = parts
 
-  /** Of a verification: without workers this process reads. */
-  const workersOf = (isElsewhere: boolean | undefined, configuration: Configuration, ctx: Context) =>
-    isElsewhere ? parts.elsewhere(configuration, ctx) : { blobs: undefined, connections }
+  async function by<T>(
+    { workers }: Pick<VerifyOptions, 'workers'>,
+    configuration: Configuration,
+    ctx: Context,
+    work: (means: Means) => Promise<T>,
+  ): Promise<T> {
+    if (!workers) return work({ connections: parts.connections })
+    const { release, ...means } = await parts.elsewhere(configuration, ctx)
+    return await work(means).finally(release)
+  }
 
   return {
-    async verify(policy, configuration, { filter, full, workers, ...rest }, found, ctx) {
+    async verify(policy, configuration, options, found, outer) {
+      const { filter, full, workers: _, ...rest } = options
+      const ctx = guarded(outer)
       const records = await planRecords(policy, readHistory)
       try {
-        const { blobs, connections: own } = await workersOf(workers, configuration, ctx)
-        const { source, images, routes } = await openSides(policy, configuration, own)
-        const places = [...new Set(routes.map(({ destination }) => destination))]
-        const about: ReadingRequest = { name: policy.name, places, side: 'destination' }
-        return await reading(full ? { about, blobs } : undefined, guarded(ctx), async (read) => {
-          const results: Verification[] = []
-          for (const route of routes) {
-            const one = { ...route, source, images, ...rest, read, narrow: filter, records }
-            results.push(await verify(one, found, guarded(ctx)))
-          }
-          return mergeVerifications(results)
+        return await by(options, configuration, ctx, async ({ blobs, connections }) => {
+          const { source, images, routes } = await openSides(policy, configuration, connections)
+          const places = [...new Set(routes.map(({ destination }) => destination))]
+          const about: ReadingRequest = { name: policy.name, places, side: 'destination' }
+          return reading(full ? { about, blobs } : undefined, ctx, async (read) => {
+            const results: Verification[] = []
+            for (const route of routes) {
+              results.push(
+                await verify({ ...route, source, images, ...rest, read, narrow: filter, records }, found, ctx),
+              )
+            }
+            return mergeVerifications(results)
+          })
         })
       } catch (error) {
         throw notBegun(error)
@@ -70,17 +85,19 @@ export function createVerifications(parts: VerificationParts): Verifications {
         records?.close()
       }
     },
-    async verifyAlone(policy, configuration, { full, workers }, found, ctx) {
+    async verifyAlone(policy, configuration, options, found, outer) {
       const { verifyAlone } = await import('../engine/verify/alone.ts')
+      const ctx = guarded(outer)
       try {
-        const { blobs, connections: own } = await workersOf(workers, configuration, ctx)
-        const source = await own.open(configuration.registryOf(policy.source.registry))
-        const { name, path } = source.registry
-        const isFull = full || path !== undefined
-        const about: ReadingRequest = { name, places: [source], side: undefined }
-        return await reading(isFull ? { about, blobs } : undefined, guarded(ctx), (read) =>
-          verifyAlone({ policy, source, read }, found, guarded(ctx)),
-        )
+        return await by(options, configuration, ctx, async ({ blobs, connections }) => {
+          const source = await connections.open(configuration.registryOf(policy.source.registry))
+          const { name, path } = source.registry
+          const isFull = options.full || path !== undefined
+          const about: ReadingRequest = { name, places: [source], side: undefined }
+          return reading(isFull ? { about, blobs } : undefined, ctx, (read) =>
+            verifyAlone({ policy, source, read }, found, ctx),
+          )
+        })
       } catch (error) {
         // A file that is cut off is what was looked for.
         throw error instanceof IntegrityError ? error : notBegun(error)

@@ -59,7 +59,7 @@ export async function verifyPlaces(
       const show = (damage: Damage): void => {
         if (!session.json) session.stdout.write(damageLine(damage, session))
       }
-      const result = await app.verifyAlone(policy, configuration, { full, workers }, show, ctx)
+      const result = await app.verifyAlone(policy, configuration, { full, ...(workers && { workers }) }, show, ctx)
       const isMissing = result.artifacts === 0 && !isPlace
       if (isMissing && !session.json) session.stderr.write(`error: nothing matches ${printable(place)}\n`)
       else if (!session.json && !session.quiet) session.stdout.write(`${totals(result, session)}\n`)
