@@ -33,8 +33,8 @@ export interface PermitOptions {
 const LIFE = 15_000
 /** How often a permit is renewed within its life. */
 const RENEWALS = 5
-/** Milliseconds between two looks of those who wait: short works end soon, and a hundred waiters must be cheap. */
-const LOOKS = [5, 10, 20, 50] as const
+/** Milliseconds between two looks: short works end soon, and long ones must be cheap to wait for. */
+const FIRST_LOOK = 5
 const LAST_LOOK = 100
 /** Milliseconds that a server which has not answered counts as away, before it is asked again. */
 const SILENT = 5000
@@ -61,8 +61,35 @@ interface Holding {
 export function createPermits(redis: Redis, options: PermitOptions = {}): Permits {
   const { life = LIFE, clock = systemClock, isDown = () => false } = options
   const held = new Set<Holding>()
+  /** By key: the last of those of this process who wait, one after the other, so that only the first of them asks. */
+  const lines = new Map<string, Promise<void>>()
   let timer: NodeJS.Timeout | undefined
   let silentUntil = Number.NEGATIVE_INFINITY
+
+  /** Calls once all that came before have theirs, or have given up. */
+  async function inTurn<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const before = lines.get(key)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const mine = before ? before.then(() => promise) : promise
+    lines.set(key, mine)
+    try {
+      if (before) await unlessAborted(before, signal)
+      return await work()
+    } finally {
+      resolve()
+      if (lines.get(key) === mine) lines.delete(key)
+    }
+  }
+
+  async function lookAgain(look: () => Promise<Permit | undefined>, signal: AbortSignal): Promise<Permit> {
+    const began = clock.monotonic()
+    for (;;) {
+      const found = await look()
+      if (found) return found
+      const waited = clock.monotonic() - began
+      await clock.sleep(Math.min(Math.max(FIRST_LOOK, waited / 4), LAST_LOOK), signal)
+    }
+  }
 
   async function ask(holding: Holding): Promise<boolean> {
     const asked = clock.monotonic()
@@ -82,6 +109,18 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
       }
       silentUntil = clock.monotonic() + SILENT
       return false
+    }
+  }
+
+  function granted(holding: Holding, waited: boolean): Permit {
+    held.add(holding)
+    timer ??= setInterval(renew, life / RENEWALS).unref()
+    return {
+      lost: holding.lost.signal,
+      waited,
+      release() {
+        if (held.delete(holding)) giveBack(holding)
+      },
     }
   }
 
@@ -123,29 +162,20 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
   return {
     async take(key, limit, signal, waiting, alone) {
       const holding: Holding = { key, limit, token: randomUUID(), lost: new AbortController(), until: 0 }
-      let looks = 0
+      const look = async (waited: boolean): Promise<Permit | undefined> => {
+        if (alone && isAway()) return alone() ? OWN : undefined
+        return (await unlessAborted(askPatiently(holding), signal)) ? granted(holding, waited) : undefined
+      }
       try {
-        for (;;) {
-          if (!alone || !isAway()) {
-            if (await unlessAborted(askPatiently(holding), signal)) break
-          } else if (alone()) return OWN
-          if (looks === 0) waiting?.()
-          await clock.sleep(LOOKS[looks] ?? LAST_LOOK, signal)
-          looks += 1
-        }
+        // Those who wait already come first.
+        const atOnce = lines.has(key) ? undefined : await look(false)
+        if (atOnce) return atOnce
+        waiting?.()
+        return await inTurn(key, signal, () => lookAgain(() => look(true), signal))
       } catch (error) {
         // An answer that was not waited for may have been a yes.
         giveBack(holding)
         throw error
-      }
-      held.add(holding)
-      timer ??= setInterval(renew, life / RENEWALS).unref()
-      return {
-        lost: holding.lost.signal,
-        waited: looks > 0,
-        release() {
-          if (held.delete(holding)) giveBack(holding)
-        },
       }
     },
     close() {

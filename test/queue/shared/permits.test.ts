@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Clock, systemClock } from '../../../src/core/cancel.ts'
 import { shareConnections } from '../../../src/queue/shared/connections.ts'
 import { createPermits, type PermitOptions, type Permits } from '../../../src/queue/shared/permits.ts'
 import { hasRedis, type RealRedis, startRedis } from '../../support/redis.ts'
@@ -66,6 +67,43 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
       void two.permits.take('told', 1, never, () => first.release()).then(resolve)
     })
     expect(second.waited).toBe(true)
+  })
+
+  test('of those who wait in one process only one asks, and they get it in order', async () => {
+    const asking = { now: 0, most: 0 }
+    const clock: Clock = {
+      ...systemClock,
+      async sleep(...call) {
+        asking.now += 1
+        asking.most = Math.max(asking.most, asking.now)
+        await systemClock.sleep(...call).finally(() => {
+          asking.now -= 1
+        })
+      },
+    }
+    const [other, crowded] = [holder(), holder({ clock })]
+    const first = await other.permits.take('crowded', 1, never)
+    const served: number[] = []
+    const waiting: number[] = []
+    const stop = new AbortController()
+    const all = Array.from({ length: 20 }, async (_, index) => {
+      const signal = index === 0 || index === 7 ? stop.signal : never
+      const permit = await crowded.permits.take('crowded', 1, signal, () => void waiting.push(index))
+      served.push(index)
+      expect(permit.waited).toBe(true)
+      permit.release()
+    })
+    const ended = Promise.allSettled(all)
+    await expect.poll(() => waiting.length, { timeout: 60_000 }).toBe(20)
+    // Neither the first of them nor one in between holds up the others by giving up.
+    stop.abort()
+    await Promise.allSettled([all[0], all[7]])
+    first.release()
+    const outcomes = (await ended).map(({ status }) => status)
+    expect(outcomes.filter((status) => status === 'rejected')).toHaveLength(2)
+    expect(served).toEqual([...served].sort((a, b) => a - b))
+    expect(served).toHaveLength(18)
+    expect(asking.most).toBe(1)
   })
 
   test('is free again once its holder has died', async () => {
