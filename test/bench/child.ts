@@ -8,6 +8,7 @@ export interface Child<Figures> {
   readonly url: string
   /** `127.0.0.1:PORT`. */
   readonly host: string
+  readonly pid: number | undefined
   figures(): Promise<Figures>
   stop(): Promise<void>
 }
@@ -29,6 +30,7 @@ export async function startChild<Figures>(file: string, options: unknown): Promi
   return {
     url,
     host: new URL(url).host,
+    pid: child.pid,
     async figures() {
       const answered = message()
       child.send('figures')

@@ -9,22 +9,44 @@ import { randomBytes } from '../../../support/random.ts'
 import { seed } from '../../../support/seed.ts'
 import { type RealServer, startServer } from '../../../support/servers.ts'
 import { startChild } from '../../child.ts'
-import type { Bench, Corpus } from '../../corpus.ts'
+import type { Bench, Corpus, Table } from '../../corpus.ts'
 import { pushLarge } from '../../large.ts'
 import { mebibytes, megabytes, processorTimeOf, seconds } from '../../measure.ts'
 import type { ProxyFigures } from '../../proxy-process.ts'
+import type { RawCounts } from '../../raw-http.ts'
 import { ENTRY } from '../../tools.ts'
 import { startFleet } from './fleet.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
 
+/** Both sides of a policy: real registries, or ones that cost next to nothing, as those that run elsewhere do. */
+interface Sides {
+  readonly source: Side
+  readonly title: string
+  /** An empty one. */
+  destination(): Promise<Side>
+}
+
+type Side = Pick<RealServer, 'host' | 'pid' | 'stop'>
+
+const sink = (): Promise<Side> => startChild('synthetic-process.ts', { role: 'sink' })
+
 export const workers: Corpus = {
   name: 'workers',
   title: 'Workers held to 20 MiB/s each: 200 images of 10 MiB that share layers',
   async run(bench) {
     const images = bench.quick ? 40 : 200
-    const rows: string[][] = []
+    const content = { repositories: 20, tags: images / 20, layers: 2, size: 3 * MIB, shared: 4 * MIB, distinct: 'tag' }
+    const made = await startChild<RawCounts>('synthetic-process.ts', { role: 'source', ...content })
+    const tables = [
+      await scale({ source: made, title: 'registries that cost nothing', destination: sink }, bench, async () => ({
+        host: made.host,
+        bytes: async () => (await made.figures()).bytesOut,
+        stop: async () => {},
+      })),
+    ]
+    await made.stop()
     const source = await startServer('registry')
     try {
       for (let at = 0; at < images; at += 1) {
@@ -33,28 +55,48 @@ export const workers: Corpus = {
         const built = image({ layers: 2, size: 3 * MIB, seed: `scaled ${at}`, base })
         await seed(source.url, `bench/scaled-${at % 20}`, `v${at}`, built)
       }
-      let one: number | undefined
-      for (const count of [1, 2, 4, 8]) {
-        // A proxy that counts takes time of the two cores: what is counted is not timed.
-        const { wall, failed, parts } = await scaled(source, count, bench)
-        const down = await counted(source, count, bench)
-        one ??= wall
-        const factor = (one / wall).toFixed(2)
-        bench.say(`${count} workers: ${seconds(wall)}, ${factor} ×`)
-        const moved = down / MIB
-        const costs = parts.map((part) => `${((1000 * part) / moved).toFixed(1)} ms`)
-        rows.push([String(count), failed ?? seconds(wall), `${factor} ×`, megabytes(down), ...costs])
-      }
+      const real = { source, title: 'distribution 3, twice', destination: () => startServer('registry') }
+      tables.push(await scale(real, bench, () => proxyOf(source)))
     } finally {
       await source.stop()
     }
-    const columns = ['workers', 'wall', 'of one worker', 'MB from the source', ...PARTS]
-    return [{ title: workers.title, columns, rows, notes: ['processor time is for a MiB from the source'] }]
+    return tables
   },
 }
 
 /** What takes processor time. */
 const PARTS = ['the run', 'its workers', 'Redis', 'the source', 'the destination'] as const
+
+/** The source, so that what it gives is counted. */
+interface Counted {
+  readonly host: string
+  /** Since the last time that this was asked, or before. */
+  bytes(): Promise<number>
+  stop(): Promise<void>
+}
+
+async function proxyOf({ url }: RealServer): Promise<Counted> {
+  const { host, figures, stop } = await startChild<ProxyFigures>('proxy-process.ts', { target: url })
+  return { host, stop, bytes: async () => (await figures()).bytesDown }
+}
+
+async function scale(sides: Sides, bench: Bench, count: () => Promise<Counted>): Promise<Table> {
+  const rows: string[][] = []
+  let one: number | undefined
+  for (const workers of [1, 2, 4, 8]) {
+    const { wall, failed, parts } = await scaled(sides, workers, bench)
+    // A proxy that counts takes time of the two cores: what is counted is not timed.
+    const down = await counted(sides, workers, bench, count)
+    one ??= wall
+    const factor = (one / wall).toFixed(2)
+    bench.say(`${sides.title}, ${workers} workers: ${seconds(wall)}, ${factor} ×`)
+    const costs = parts.map((part) => `${((1000 * part) / (down / MIB)).toFixed(1)} ms`)
+    rows.push([String(workers), failed ?? seconds(wall), `${factor} ×`, megabytes(down), ...costs])
+  }
+  const columns = ['workers', 'wall', 'of one worker', 'MB from the source', ...PARTS]
+  const notes = ['processor time is for a MiB from the source']
+  return { title: `${workers.title}; ${sides.title}`, columns, rows, notes }
+}
 
 interface Scaled {
   readonly wall: number
@@ -63,14 +105,14 @@ interface Scaled {
   readonly failed?: string
 }
 
-async function scaled(source: RealServer, count: number, bench: Bench, host = source.host): Promise<Scaled> {
-  const destination = await startServer('registry')
+async function scaled(sides: Sides, count: number, bench: Bench, host = sides.source.host): Promise<Scaled> {
+  const destination = await sides.destination()
   const options = ['--bandwidth', '20MiB/s']
   const fleet = await startFleet(bench, { source: host, destination: destination.host, workers: count, options })
   try {
     const spent = (): readonly number[] => {
       const { workers, redis } = fleet.spent()
-      return [workers, redis, processorTimesOf(source), processorTimesOf(destination)]
+      return [workers, redis, processorTimesOf(sides.source), processorTimesOf(destination)]
     }
     const before = spent()
     const ran = await fleet.run(['--concurrency', '32'])
@@ -84,11 +126,12 @@ async function scaled(source: RealServer, count: number, bench: Bench, host = so
 }
 
 /** Bytes from the source. */
-async function counted(source: RealServer, count: number, bench: Bench): Promise<number> {
-  const from = await startChild<ProxyFigures>('proxy-process.ts', { target: source.url })
+async function counted(sides: Sides, workers: number, bench: Bench, count: () => Promise<Counted>): Promise<number> {
+  const from = await count()
   try {
-    await scaled(source, count, bench, from.host)
-    return (await from.figures()).bytesDown
+    const before = await from.bytes()
+    await scaled(sides, workers, bench, from.host)
+    return (await from.bytes()) - before
   } finally {
     await from.stop()
   }
@@ -99,7 +142,10 @@ export const workersSmall: Corpus = {
   title: '10,000 small tags, with 4 workers and without',
   async run(bench) {
     const tags = bench.quick ? 1000 : 10_000
-    const rows: string[][] = []
+    const content = { repositories: 10, tags: tags / 10, layers: 2, size: KIB, distinct: 'repository' }
+    const made = await startChild('synthetic-process.ts', { role: 'source', ...content })
+    const tables = [await small({ source: made, title: 'registries that cost nothing', destination: sink }, bench)]
+    await made.stop()
     const source = await startServer('registry')
     try {
       const built = Array.from({ length: 10 }, (_, at) => image({ layers: 2, size: KIB, seed: `small ${at}` }))
@@ -108,33 +154,47 @@ export const workersSmall: Corpus = {
           for (let at = 0; at < tags / 10; at += 1) await seed(source.url, `bench/small-${repository}`, `v${at}`, each)
         }),
       )
-      for (const count of [0, 4]) {
-        const destination = await startServer('registry')
-        const fleet = await startFleet(bench, { source: source.host, destination: destination.host, workers: count })
-        try {
-          const [before, registries] = [fleet.spent(), processorTimesOf(source, destination)]
-          const ran = await fleet.run()
-          const [after, served] = [fleet.spent(), processorTimesOf(source, destination) - registries]
-          if (ran.exitCode !== 0) bench.say(ran.said)
-          const wall = ran.exitCode === 0 ? seconds(ran.wall) : 'fails'
-          const others = [after.workers - before.workers, after.redis - before.redis, served].map(seconds)
-          rows.push([count === 0 ? 'none' : String(count), wall, seconds(ran.cpu), ...others, mebibytes(ran.memory)])
-          bench.say(rows.at(-1)?.join(', ') ?? '')
-        } finally {
-          await fleet.stop()
-          await destination.stop()
-        }
-      }
+      const real = { source, title: 'distribution 3, twice', destination: () => startServer('registry') }
+      tables.push(await small(real, bench))
     } finally {
       await source.stop()
     }
-    const columns = ['workers', 'wall', 'CPU of the run', 'of the workers', 'of Redis', 'of both registries', 'memory']
-    return [{ title: workersSmall.title, columns, rows, notes: [] }]
+    return tables
   },
 }
 
-/** Seconds that both have taken so far. */
-function processorTimesOf(...servers: readonly RealServer[]): number {
+/** In turns, so that what else the machine does hits both. */
+async function small(sides: Sides, bench: Bench): Promise<Table> {
+  const rows: string[][] = []
+  for (let round = 0; round < bench.rounds; round += 1) {
+    for (const count of [0, 4]) {
+      const destination = await sides.destination()
+      const fleet = await startFleet(bench, {
+        source: sides.source.host,
+        destination: destination.host,
+        workers: count,
+      })
+      try {
+        const [before, registries] = [fleet.spent(), processorTimesOf(sides.source, destination)]
+        const ran = await fleet.run()
+        const [after, served] = [fleet.spent(), processorTimesOf(sides.source, destination) - registries]
+        if (ran.exitCode !== 0) bench.say(ran.said)
+        const wall = ran.exitCode === 0 ? seconds(ran.wall) : 'fails'
+        const others = [after.workers - before.workers, after.redis - before.redis, served].map(seconds)
+        rows.push([count === 0 ? 'none' : String(count), wall, seconds(ran.cpu), ...others, mebibytes(ran.memory)])
+        bench.say(rows.at(-1)?.join(', ') ?? '')
+      } finally {
+        await fleet.stop()
+        await destination.stop()
+      }
+    }
+  }
+  const columns = ['workers', 'wall', 'CPU of the run', 'of the workers', 'of Redis', 'of both registries', 'memory']
+  return { title: `${workersSmall.title}; ${sides.title}`, columns, rows, notes: [] }
+}
+
+/** Seconds that all have taken so far. */
+function processorTimesOf(...servers: readonly Side[]): number {
   return servers.reduce((sum, { pid }) => sum + (processorTimeOf(pid) ?? 0), 0)
 }
 
