@@ -54,7 +54,8 @@ export function builtWorkers(input: unknown, directory: string): BuiltWorkers | 
   // What is wrong with its form was reported with the whole file.
   const parsed = workersSchema.safeParse(input)
   if (!parsed.success) return undefined
-  const { queue, name, prefix, insecure, ca, client_cert, client_key } = parsed.data
+  const { name, prefix, insecure, ca, client_cert, client_key } = parsed.data
+  const queue = withEscapes(parsed.data.queue)
   const findings: Finding[] = []
   const path = ['workers', 'queue']
   const url = /^rediss?:\/\/[^\s]+$/i.test(queue) && URL.canParse(queue) ? new URL(queue) : undefined
@@ -84,6 +85,13 @@ export function builtWorkers(input: unknown, directory: string): BuiltWorkers | 
     findings,
     secrets: password === '' ? [] : [queue, password, decoded(password)],
   }
+}
+
+/** Passwords may have any characters, and come from the environment as they are. Nothing behind the user has an `@`. */
+function withEscapes(queue: string): string {
+  const [, scheme, user, rest] = /^(rediss?:\/\/)(.*)@([^@]*)$/is.exec(queue) ?? []
+  if (scheme === undefined || user === undefined || user.includes('${')) return queue
+  return `${scheme}${user.replace(/%(?![0-9a-f]{2})|[^\w\-.~!$&'()*+,;=:%]+/gi, encodeURIComponent)}@${rest}`
 }
 
 function decoded(text: string): string {

@@ -56,6 +56,19 @@ describe.skipIf(!hasRedis())('a queue that cannot be used ends each command with
   })
 })
 
+test.skipIf(!hasRedis()).each([
+  ['pa/ss@w#rd?x', 'pa/ss@w#rd?x'],
+  ['100% \\ "ü:]', '100% \\ "ü:]'],
+  ['a%2Fb', 'a/b'],
+])('a password may have any characters, also escaped ones: %s', async (variable, password) => {
+  const queue = await redis({}, 'plain')
+  await queue.client.config('SET', 'requirepass', password)
+  const url = queue.url.replace(':plain@', ':$' + '{QUEUE_PASSWORD}@')
+  const here = program({ QUEUE_PASSWORD: variable })
+  const { code, stderr } = await here.run(['workers', 'list', '--config', here.write('policy.yaml', policy(url))])
+  expect(code, stderr).toBe(0)
+})
+
 test('nothing listens there', async () => {
   for (const text of await said('redis://127.0.0.1:1')) expect(text).toContain('ECONNREFUSED')
 })
