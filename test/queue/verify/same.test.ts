@@ -169,6 +169,33 @@ policies:
     expect(read(ways)).toBe(2 * there(to).blobs.size)
   })
 
+  test('a registry that only the command names', async () => {
+    const { to } = await copied((to) => there(to).blobs.set(layer, Buffer.alloc(1000, 7)))
+    const ways = await bothWays('', [`${to.host}/mirror/app`])
+    same(ways, 1, ['damaged_blob'])
+    expect(read(ways)).toBe(2 * there(to).blobs.size)
+  })
+
+  test('two workers that read one blob at a time read two at once', async () => {
+    const two = Promise.withResolvers<void>()
+    let reading = 0
+    const { yaml } = await copied(() => {}, {
+      intercept: async ({ method, url }) => {
+        if (method !== 'GET' || !url.pathname.includes('/blobs/')) return undefined
+        reading += 1
+        if (reading === 2) two.resolve()
+        await two.promise
+        return undefined
+      },
+    })
+    const queue = await redis()
+    const whole = `${yaml}\nworkers: { queue: "${queue.url}" }\n`
+    for (const name of ['one', 'two']) await worker(whole, { name, concurrency: 1 })
+    const user = program()
+    const ended = await user.run(['verify', '--config', user.write('config.yaml', whole), '--full', '--workers'])
+    expect(ended, ended.stderr).toMatchObject({ code: 0 })
+  })
+
   test('a directory by itself needs no worker', async () => {
     const { yaml } = await copied(() => {})
     const user = program()
