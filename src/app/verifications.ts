@@ -6,7 +6,7 @@ import type { Damage, Difference, Soundness, Verification } from '../core/drift.
 import { IntegrityError, notBegun } from '../core/errors.ts'
 import type { Policy } from '../core/policy.ts'
 import type { VerifyOptions } from '../core/requests.ts'
-import { type BlobsElsewhere, beginReading, type ReadBlob, type ReadingRequest } from '../engine/verify/reading.ts'
+import { type BlobsElsewhere, beginReading, type Reading, type ReadingRequest } from '../engine/verify/reading.ts'
 import { mergeVerifications, verify } from '../engine/verify/verify.ts'
 import type { Connections } from './connections.ts'
 import { type LookingParts, planRecords } from './looking.ts'
@@ -69,11 +69,11 @@ export function createVerifications(parts: VerificationParts): Verifications {
           const { source, images, routes } = await openSides(policy, configuration, connections)
           const places = [...new Set(routes.map(({ destination }) => destination))]
           const about: ReadingRequest = { name: policy.name, places, side: 'destination' }
-          return reading(full ? { about, blobs } : undefined, ctx, async (read) => {
+          return readingBy(full ? { about, blobs } : undefined, ctx, async (reading) => {
             const results: Verification[] = []
             for (const route of routes) {
               results.push(
-                await verify({ ...route, source, images, ...rest, read, narrow: filter, records }, found, ctx),
+                await verify({ ...route, source, images, ...rest, reading, narrow: filter, records }, found, ctx),
               )
             }
             return mergeVerifications(results)
@@ -94,8 +94,8 @@ export function createVerifications(parts: VerificationParts): Verifications {
           const { name, path } = source.registry
           const isFull = options.full || path !== undefined
           const about: ReadingRequest = { name, places: [source], side: undefined }
-          return reading(isFull ? { about, blobs } : undefined, ctx, (read) =>
-            verifyAlone({ policy, source, read }, found, ctx),
+          return readingBy(isFull ? { about, blobs } : undefined, ctx, (reading) =>
+            verifyAlone({ policy, source, reading }, found, ctx),
           )
         })
       } catch (error) {
@@ -107,16 +107,16 @@ export function createVerifications(parts: VerificationParts): Verifications {
 }
 
 /** `full`: what every blob is read by; absent: none is read. */
-async function reading<T>(
+async function readingBy<T>(
   full: { readonly about: ReadingRequest; readonly blobs: BlobsElsewhere | undefined } | undefined,
   ctx: Context,
-  work: (read: ReadBlob | undefined) => Promise<T>,
+  work: (reading: Reading | undefined) => Promise<T>,
 ): Promise<T> {
   if (!full) return work(undefined)
-  const { read, end } = await beginReading(full.about, full.blobs, ctx)
+  const reading = await beginReading(full.about, full.blobs, ctx)
   try {
-    return await work(read)
+    return await work(reading)
   } finally {
-    await end()
+    await reading.end()
   }
 }

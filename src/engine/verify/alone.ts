@@ -10,22 +10,20 @@ import { formatResource } from '../../core/reference.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { listArtifacts } from '../list/list.ts'
 import { createInspect, type Finding, type Inspect } from './inspect.ts'
-import type { ReadBlob } from './reading.ts'
+import { ARTIFACTS_AT_ONCE, type Reading } from './reading.ts'
 import { findingOf } from './verifying.ts'
-
-const ARTIFACTS_AT_ONCE = 16
 
 export interface AloneRequest {
   /** What of it. */
   readonly policy: Policy
   readonly source: Endpoint
   /** Reads every blob, instead of asking whether it is there. */
-  readonly read: ReadBlob | undefined
+  readonly reading: Reading | undefined
 }
 
 /** Tells `found` each damage when it is seen. Throws where the place cannot be read at all; writes nothing. */
 export async function verifyAlone(
-  { policy, source, read }: AloneRequest,
+  { policy, source, reading }: AloneRequest,
   found: (damage: Damage) => void,
   ctx: Context,
 ): Promise<Soundness> {
@@ -45,7 +43,7 @@ export async function verifyAlone(
       keep: undefined,
       foreignLayers: false,
       referrers: true,
-      read: read && ((blob, context) => read({ registry: name, repository, blob }, context)),
+      read: reading && ((blob, context) => reading.read({ registry: name, repository, blob }, context)),
       seen,
       looked: ({ digest, size }) => sizes.set(`${home} ${digest}`, size),
     })
@@ -69,7 +67,7 @@ export async function verifyAlone(
   let artifacts = 0
   const differences: Damage[] = []
   const listed = listArtifacts(policy, source, { details: false }, ctx)
-  for await (const damages of mapConcurrent(listed, ARTIFACTS_AT_ONCE, check)) {
+  for await (const damages of mapConcurrent(listed, reading?.artifactsAtOnce ?? ARTIFACTS_AT_ONCE, check)) {
     artifacts += 1
     for (const damage of damages) {
       differences.push(damage)

@@ -25,6 +25,8 @@ export type ReadBlob = (at: BlobAt, ctx: Context) => Promise<void>
 /** What a verification reads blobs by. */
 export interface Reading {
   readonly read: ReadBlob
+  /** How many artifacts of a repository are inspected at once, so that there is enough to read. */
+  readonly artifactsAtOnce: number
   end(): Promise<void>
 }
 
@@ -49,11 +51,15 @@ export interface ReadingElsewhere {
 /** Other machines that read blobs. */
 export interface BlobsElsewhere {
   /** Ready to be given blobs. To be ended. */
-  begin(reading: ReadingElsewhere, ctx: Context): Promise<Reading>
+  begin(reading: ReadingElsewhere, ctx: Context): Promise<Omit<Reading, 'artifactsAtOnce'>>
 }
 
 /** Blobs read at once in this process. */
 const BLOBS_AT_ONCE = 8
+
+/** Artifacts of a repository that are inspected at once, by this process alone and with others. */
+export const ARTIFACTS_AT_ONCE = 16
+const ARTIFACTS_ELSEWHERE = 64
 
 /** Without other machines this process reads all; with them what only it has: blobs in local paths, and of stores that make their manifests,
  *  which only the store that made a manifest knows. */
@@ -79,9 +85,15 @@ export async function beginReading(
     return place.path !== undefined || adapter.repository(repository).nameOf !== undefined
   }
   const registries = places.map(({ registry }) => registry).filter(({ path }) => path === undefined)
-  if (!elsewhere || registries.length === 0) return { read: local, end: async () => {} }
+  if (!elsewhere || registries.length === 0) {
+    return { read: local, artifactsAtOnce: ARTIFACTS_AT_ONCE, end: async () => {} }
+  }
   const others = await elsewhere.begin({ name, registries, side, local }, ctx)
-  return { read: (at, context) => (isOnlyHere(at) ? local : others.read)(at, context), end: others.end }
+  return {
+    read: (at, context) => (isOnlyHere(at) ? local : others.read)(at, context),
+    artifactsAtOnce: ARTIFACTS_ELSEWHERE,
+    end: others.end,
+  }
 }
 
 export interface HowToRead {

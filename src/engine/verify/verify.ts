@@ -21,6 +21,7 @@ import { placeOf } from '../plan/preview.ts'
 import { compareContent } from '../same.ts'
 import { imageGroups } from './images.ts'
 import { createInspect, type Finding, type Inspect } from './inspect.ts'
+import { ARTIFACTS_AT_ONCE } from './reading.ts'
 import {
   type Artifact,
   differenceOf,
@@ -33,7 +34,6 @@ import {
 } from './verifying.ts'
 
 const REPOSITORIES_AT_ONCE = 4
-const ARTIFACTS_AT_ONCE = 16
 
 /** Tells `found` each difference when it is seen. Throws where a registry cannot be reached; writes nothing anywhere. */
 export async function verify(
@@ -41,7 +41,8 @@ export async function verify(
   found: (difference: Difference) => void,
   ctx: Context,
 ): Promise<Verification> {
-  const { policy, source, destination } = request
+  const { policy, source, destination, reading } = request
+  const atOnce = reading?.artifactsAtOnce ?? ARTIFACTS_AT_ONCE
   await stagePing(source, [{ policy, destination }], ctx)
   const verifying = verifyingOf(request)
   const differences: Difference[] = []
@@ -53,9 +54,7 @@ export async function verify(
   }
   const check = async (group: Group, by: Verifying): Promise<void> => {
     const inspect = inspectionOf(group, by)
-    const outcomes = mapConcurrent(group.artifacts, ARTIFACTS_AT_ONCE, (artifact) =>
-      verifyArtifact(artifact, inspect, by, ctx),
-    )
+    const outcomes = mapConcurrent(group.artifacts, atOnce, (artifact) => verifyArtifact(artifact, inspect, by, ctx))
     for await (const { findings, repair, dropped } of outcomes) {
       if (!dropped) compared += 1
       for (const difference of findings) tell(difference)
@@ -168,7 +167,7 @@ function groupsOf(tasks: readonly TaskSpec[]): Iterable<Group> {
 }
 
 function inspectionOf({ repository, mapped }: Group, { request, selection }: Verifying): Inspect {
-  const { policy, source, destination, read } = request
+  const { policy, source, destination, reading } = request
   const { name } = destination.registry
   return createInspect({
     source: source.adapter.repository(repository),
@@ -177,7 +176,7 @@ function inspectionOf({ repository, mapped }: Group, { request, selection }: Ver
     keep: selection.narrows ? undefined : selection.children,
     foreignLayers: policy.foreign_layers,
     referrers: policy.referrers !== false,
-    read: read && ((blob, ctx) => read({ registry: name, repository: mapped, blob }, ctx)),
+    read: reading && ((blob, ctx) => reading.read({ registry: name, repository: mapped, blob }, ctx)),
   })
 }
 

@@ -20,12 +20,12 @@ import { type Selection, selectionOf } from '../plan/filter.ts'
 import { createMissingNames, type MissingNames } from '../plan/missing.ts'
 import { createNarrowing, type Narrowing } from '../plan/narrowing.ts'
 import type { Finding } from './inspect.ts'
-import type { ReadBlob } from './reading.ts'
+import type { Reading } from './reading.ts'
 
 export interface VerifyRequest
   extends Pick<PlanRequest, 'policy' | 'source' | 'destination' | 'narrow' | 'shard' | 'records' | 'images'> {
   /** Reads every blob of the destination, instead of asking whether it is there. */
-  readonly read?: ReadBlob | undefined
+  readonly reading?: Reading | undefined
   /** Give the tasks that would put it right. */
   readonly repair?: boolean | undefined
   /** Only what these tasks are about, instead of what the policy selects. */

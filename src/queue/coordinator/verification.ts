@@ -3,7 +3,7 @@
 import { abortReason } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import { CancelledError, CredentialError } from '../../core/errors.ts'
-import type { BlobsElsewhere, Reading, ReadingElsewhere } from '../../engine/verify/reading.ts'
+import type { BlobsElsewhere, ReadingElsewhere } from '../../engine/verify/reading.ts'
 import { fromWire } from '../errors.ts'
 import { atMost } from '../patience.ts'
 import { Given } from './given.ts'
@@ -18,7 +18,11 @@ export function createBlobsElsewhere(tools: CoordinatorTools): BlobsElsewhere {
 /** In milliseconds: workers that are told to stop have nothing to say of it, and need a moment to hear it. */
 const LAST_WORDS = 2000
 
-async function beginReading(reading: ReadingElsewhere, tools: CoordinatorTools, outer: Context): Promise<Reading> {
+async function beginReading(
+  reading: ReadingElsewhere,
+  tools: CoordinatorTools,
+  outer: Context,
+): ReturnType<BlobsElsewhere['begin']> {
   const stop = new AbortController()
   const ctx = { ...outer, signal: AbortSignal.any([outer.signal, stop.signal]) }
   const own = ofVerification(reading)

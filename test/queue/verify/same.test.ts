@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Digest } from '../../../src/core/descriptor.ts'
 import { descriptorOf } from '../../../src/core/manifest.ts'
 import { policyBetween } from '../../e2e/harness.ts'
 import { type Ended, type Program, program } from '../../e2e/program.ts'
@@ -176,24 +177,41 @@ policies:
     expect(read(ways)).toBe(2 * there(to).blobs.size)
   })
 
-  test('two workers that read one blob at a time read two at once', async () => {
-    const two = Promise.withResolvers<void>()
-    let reading = 0
-    const { yaml } = await copied(() => {}, {
-      intercept: async ({ method, url }) => {
-        if (method !== 'GET' || !url.pathname.includes('/blobs/')) return undefined
-        reading += 1
-        if (reading === 2) two.resolve()
-        await two.promise
-        return undefined
-      },
-    })
-    const queue = await redis()
-    const whole = `${yaml}\nworkers: { queue: "${queue.url}" }\n`
-    for (const name of ['one', 'two']) await worker(whole, { name, concurrency: 1 })
+  test('as many blobs are read at once as workers have places, of one repository, too', async () => {
+    const [places, size] = [24, 5000]
+    const all = Promise.withResolvers<void>()
+    const tags = Array.from(
+      { length: 2 * places },
+      (_, at) => [`v${at}`, image({ layers: 1, size, seed: at })] as const,
+    )
+    const layers = new Set(
+      tags.flatMap(([, { blobs }]) => [...blobs].flatMap(([key, bytes]) => (bytes.length === size ? [key] : []))),
+    )
+    const reading = new Set<string>()
+    const [queue, from, to] = [
+      await redis(),
+      await registry(),
+      await registry({
+        intercept: async ({ method, url }) => {
+          const digest = url.pathname.split('/').at(-1) ?? ''
+          if (method !== 'GET' || !layers.has(digest as Digest)) return undefined
+          reading.add(digest)
+          if (reading.size === places) all.resolve()
+          await all.promise
+          return undefined
+        },
+      }),
+    ]
+    for (const [tag, built] of tags) {
+      from.add('app', built, tag)
+      to.add('mirror/app', built, tag)
+    }
+    const yaml = `${policyBetween(from.url, to.url)}\nworkers: { queue: "${queue.url}" }\n`
+    for (const name of ['one', 'two']) await worker(yaml, { name, concurrency: places / 2 })
     const user = program()
-    const ended = await user.run(['verify', '--config', user.write('config.yaml', whole), '--full', '--workers'])
+    const ended = await user.run(['verify', '--config', user.write('config.yaml', yaml), '--full', '--workers'])
     expect(ended, ended.stderr).toMatchObject({ code: 0 })
+    expect(reading.size).toBe(tags.length)
   })
 
   test('a directory by itself needs no worker', async () => {
