@@ -245,6 +245,6 @@ function tell(text: string, { listen }: WorkRequest): void {
 function settingsOf({ workers }: Configuration): WorkersSettings {
   if (workers) return workers
   throw new ConfigurationError('no configuration names a queue for workers', {
-    hint: 'add `workers: {queue: rediss://HOST:6379}` to the configuration',
+    hint: 'name the file that has `workers: {queue: rediss://HOST:6379}` by --config, or add that to your configuration',
   })
 }

@@ -253,6 +253,7 @@ test('the package has the deployments', () => {
     'replicate-worker.service',
     'compose.yaml',
     'kubernetes.yaml',
+    'workers.yaml',
     'grafana-dashboard.json',
   ])
     expect(told).toContain(`examples/serve/${name}`)

@@ -105,6 +105,7 @@ test('without `workers:` the option says what to add', async () => {
   const { code, stderr } = await here.run(['run', '--workers', '--config', file])
   expect(code).toBe(2)
   expect(stderr).toContain('no configuration names a queue for workers')
+  expect(stderr).toMatch(/name the file that has `workers: .* by --config, or add that/)
 })
 
 /** Answers as Redis 5 does. */
