@@ -170,7 +170,7 @@ function addVerify(program: Command, start: Start): void {
       '--full',
       'read and hash every blob of the destination, not only ask whether it is there; always in directories and files',
     )
-    .option('--workers', 'with --full: let workers on other machines read and hash them; see `replicate worker`')
+    .option('--workers', 'with --full: workers on other machines read and hash the blobs; see `replicate worker`')
     .option('--repair', 'send again what the destination lacks; an execution of the history, whose end is verified too')
   example(
     verify,

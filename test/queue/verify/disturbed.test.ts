@@ -16,6 +16,7 @@ const gated = image({ layers: 1, size: SIZE, seed: 'gate' })
 
 interface Scene {
   readonly queue: TestRedis
+  readonly from: MemoryRegistry
   readonly to: MemoryRegistry
   readonly yaml: string
   /** How often the large blob was asked for at the destination. */
@@ -46,6 +47,7 @@ async function scene(options: MemoryRegistryOptions = {}): Promise<Scene> {
   const asked = (): number => to.requests.filter(({ method, path }) => method === 'GET' && path.endsWith(blob)).length
   return {
     queue,
+    from,
     to,
     yaml: `${policyBetween(from.url, to.url)}\nworkers: { queue: "${queue.url}" }\n`,
     asked,
@@ -175,17 +177,25 @@ describe.skipIf(!hasRedis())('a full verification by workers', () => {
     expect(ended.stderr).toMatch(/warning: worker wrong: destination to: .*; this process reads such blobs itself/)
   })
 
-  test("keeps to the registry's bandwidth over all workers", async () => {
-    const { yaml, open } = await scene()
+  test("keeps to the registry's bandwidth over all workers, as it does without them", async () => {
+    const { queue, from, to, yaml, open } = await scene()
     open()
-    // Two megabytes at one a second.
+    const other = image({ layers: 1, size: SIZE, seed: 'other' })
+    from.add('app', other, 'other')
+    to.add('mirror/app', other, 'other')
+    // Four megabytes at one a second; two workers that each had a limit of their own would take half the time.
     const limited = yaml.replaceAll('type: docker-registry', 'type: docker-registry, limits: { bandwidth: 1MB/s }')
-    for (const name of ['one', 'two']) await worker(limited, { name })
     const user = program()
     user.write('config.yaml', limited)
+    const alone = await user.run(VERIFY.filter((word) => word !== '--workers'))
+    expect(alone, alone.stderr).toMatchObject({ code: 0 })
+    expect(alone.took).toBeGreaterThan(3500)
+    for (const name of ['one', 'two']) await worker(limited, { name, concurrency: 1 })
+    const joined = async (): Promise<number> => (await queue.client.keys('*:worker:*')).length
+    await until('both are there', async () => (await joined()) === 2)
     const ended = await user.run(VERIFY)
     expect(ended, ended.stderr).toMatchObject({ code: 0 })
-    expect(ended.took).toBeGreaterThan(1500)
+    expect(ended.took).toBeGreaterThan(3500)
   })
 })
 
