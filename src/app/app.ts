@@ -238,6 +238,7 @@ export function createApp(options: AppOptions): App {
           connections,
           clock: options.timing?.clock ?? Date,
           configuration: () => configuration([]),
+          workers: working.workers,
         },
         guarded(ctx),
       ),

@@ -8,8 +8,10 @@ import { homeDirectory, type PathOptions, userConfiguration } from '../config/pa
 import type { Clock } from '../core/cancel.ts'
 import type { Context } from '../core/context.ts'
 import { ConfigurationError, ReplicateError } from '../core/errors.ts'
+import { plural } from '../core/plural.ts'
 import type { Registry } from '../core/registry.ts'
 import { formatBytes } from '../core/size.ts'
+import type { ShownQueue } from '../core/worker.ts'
 import { KeychainError } from '../credentials/keychain.ts'
 import { type Inspection, inspectHistory } from '../history/inspect.ts'
 import type { Connections } from './connections.ts'
@@ -27,6 +29,8 @@ export interface Patient {
   readonly connections: Connections
   readonly clock: Pick<Clock, 'now'>
   configuration(): Promise<Configuration>
+  /** Who takes tasks from the queue of a configuration. Throws where it cannot be used. */
+  workers(signal: AbortSignal, configuration: Configuration): Promise<ShownQueue>
 }
 
 export async function* examine(patient: Patient, ctx: Context): AsyncIterable<Check> {
@@ -41,6 +45,9 @@ export async function* examine(patient: Patient, ctx: Context): AsyncIterable<Ch
   const reached = registries.map((registry) => registryCheck(registry, patient, ctx))
   for (const check of reached) yield (await check).check
   const skews = (await Promise.all(reached)).flatMap(({ skew }) => (skew === undefined ? [] : [skew]))
+  if (!('error' in configuration) && configuration.value.workers) {
+    yield await workersCheck(patient, configuration.value, ctx)
+  }
   yield clockCheck(skews)
 }
 
@@ -146,6 +153,19 @@ async function keychainCheck({ keychain }: Connections): Promise<Check> {
   if (!('error' in found)) return { name, status: 'ok', detail: `entries ${found.value.size}` }
   const isAbsent = found.error instanceof KeychainError && found.error.absent
   return { ...failed(name, found.error), status: isAbsent ? 'warning' : 'failed' }
+}
+
+async function workersCheck(patient: Patient, configuration: Configuration, { signal }: Context): Promise<Check> {
+  const name = 'workers'
+  const found = await attempt(() => patient.workers(signal, configuration))
+  if ('error' in found) return failed(name, found.error)
+  const { queue, name: called, workers } = found.value
+  if (workers.length === 0) {
+    const detail = `none takes tasks from ${queue} (name ${called})`
+    return { name, status: 'warning', detail, hint: 'start one: replicate worker' }
+  }
+  const verb = workers.length === 1 ? 'takes' : 'take'
+  return { name, status: 'ok', detail: `${plural(workers.length, 'worker')} ${verb} tasks from ${queue}` }
 }
 
 interface Reached {
