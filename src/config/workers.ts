@@ -26,7 +26,7 @@ export const workersSchema = mapping(
     client_key: filled('Its key').exactOptional(),
     insecure: flag('Talk to `redis://` on another machine without TLS', false),
   },
-  'Machines that take tasks of `run --workers` and `serve`',
+  'Machines that take tasks of `run --workers` and `serve`, and read blobs for `verify --full --workers`',
 )
 
 export interface WorkersSettings {

@@ -12,13 +12,13 @@ import { type CoordinatorTools, openRun } from './open.ts'
 import { ofVerification } from './record.ts'
 
 export function createBlobsElsewhere(tools: CoordinatorTools): BlobsElsewhere {
-  return { begin: (reading, ctx) => beginReading(reading, tools, ctx) }
+  return { begin: (reading, ctx) => beginVerification(reading, tools, ctx) }
 }
 
 /** In milliseconds: workers that are told to stop have nothing to say of it, and need a moment to hear it. */
 const LAST_WORDS = 2000
 
-async function beginReading(
+async function beginVerification(
   reading: ReadingElsewhere,
   tools: CoordinatorTools,
   outer: Context,

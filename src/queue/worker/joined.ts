@@ -80,6 +80,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
   const idle = Promise.withResolvers<void>()
   let leaving = false
   const reporter = createReporter(client, names.told, name)
+
   async function run(job: Job, token: string): Promise<JobEnd> {
     if (leaving) return giveJobBack(job, token)
     const id = String(job.id)
