@@ -36,6 +36,19 @@ describe.skipIf(!hasRedis())('where no worker is', () => {
     expect(stderr.match(/waiting: no worker takes tasks from .*`replicate worker` starts one/g)).toHaveLength(1)
     expect(stderr).toContain(`no worker took its tasks: start \`replicate worker\` with ${queue.url} as its queue`)
     expect(stdout).not.toContain('waiting')
+    const asData = user.start(['run', '--workers', '--json', '--config', config])
+    await until('it says that it waits, too', () => asData.said().includes('"type":"waiting"'))
+    asData.process.kill('SIGINT')
+    const lines = (await asData.ended).stdout
+      .trimEnd()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line))
+    expect(lines.at(-2)).toMatchObject({
+      type: 'error',
+      code: 'cancelled',
+      policy: expect.any(String),
+      hint: expect.stringContaining('no worker took its tasks'),
+    })
   })
 })
 

@@ -3,7 +3,7 @@
 import type { PolicyOutcome } from '../../app/app.ts'
 import type { Event, RequestEvent } from '../../core/events.ts'
 import type { Session } from '../session.ts'
-import { errorLines } from './error.ts'
+import { errorLines, isSilent } from './error.ts'
 import { jsonLine } from './json.ts'
 import { requestText } from './told.ts'
 import type { View } from './view.ts'
@@ -22,9 +22,11 @@ export function jsonView(session: Session): View {
     },
     progress() {},
     end(outcome: PolicyOutcome) {
-      if (outcome.execution) write({ type: 'execution', ...outcome.execution })
-      else if (outcome.error !== undefined) {
-        for (const line of errorLines(outcome.error)) write({ ...line, policy: outcome.policy })
+      const { execution, error, policy } = outcome
+      if (execution) write({ type: 'execution', ...execution })
+      // What has stopped an execution is not kept with it.
+      if (error !== undefined && !isSilent(error) && !execution?.error) {
+        for (const line of errorLines(error)) write({ ...line, policy })
       }
       about = { execution_id: null, policy: null }
     },
