@@ -40,6 +40,30 @@ describe.each([
     expect(complaintsIn(ran)).toEqual([])
   })
 
+  test('a source gives another byte where it is read a second time, which the destination refuses and no tag ever names', async () => {
+    const spoilt = new Set<string>()
+    const { ran, destination } = await run({
+      artifact: ARTIFACT,
+      carried,
+      attempts: 2,
+      sourceOptions: {
+        fault: ({ method, path, route, headers }) => {
+          if (method !== 'GET' || route !== 'blob' || headers.range === undefined || spoilt.has(path)) return undefined
+          spoilt.add(path)
+          return { corrupt: true }
+        },
+      },
+      // Within a chunk, all of which was hashed.
+      destination: cut('up', AT - 100_001, 2),
+    })
+    expect(ran.outcome.exitCode).toBe(0)
+    expect(spoilt.size).toBeGreaterThan(0)
+    // What was read first is hashed already, so only the destination sees that what it has got is not that.
+    expect(destination.requests.filter(({ method, status }) => method === 'PUT' && status === 400)).toHaveLength(
+      spoilt.size,
+    )
+  })
+
   test('a source that does not know Range breaks, and then the destination', async () => {
     const { ran } = await run({
       artifact: ARTIFACT,
