@@ -54,6 +54,8 @@ function textOf(news: WorkerNews): string {
         : `takes no tasks of ${news.execution === undefined ? `run ${news.run}` : runName(news)}: ${news.reason}`
     case 'task':
       return news.error === undefined ? `ended ${news.task}` : `failed ${news.task}: ${news.error}`
+    case 'blob':
+      return news.error === undefined ? `read ${news.blob}` : `failed ${news.blob}: ${news.error}`
     case 'request':
       return requestText(news)
     case 'log':

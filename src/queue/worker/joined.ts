@@ -16,9 +16,9 @@ import {
   jobData,
   type RunRecord,
   type TaskEnd,
+  type Work,
 } from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
-import { workName } from '../work.ts'
 import { type BlobTools, openBlobs } from './blobs.ts'
 import { LOCK, RENEW, STALLED_CHECK, watchLocks } from './locks.ts'
 import { Places } from './places.ts'
@@ -37,7 +37,7 @@ export interface JoinTools extends TaskTools, BlobTools {
   readonly redact: (text: string) => string
   readonly guarded: (ctx: Context) => Context
   readonly grace?: Grace | undefined
-  readonly ended: (task: string, error: string | undefined) => void
+  readonly ended: (work: Work, error: string | undefined) => void
 }
 
 export interface JoinedRun {
@@ -150,7 +150,7 @@ export async function joinRun(first: RunRecord, tools: JoinTools): Promise<Joine
       await doing.carryOut({ ...given, again: held.again || given.again }, hanging, done, ctx)
     })
     if (giveBack.signal.aborted || lost.signal.aborted) return
-    tools.ended(workName(given), error?.message)
+    tools.ended(given, error?.message)
     told.ended({ ...(error ? { error } : {}), ...doing.resultOf(done) })
   }
 

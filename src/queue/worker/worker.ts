@@ -12,6 +12,7 @@ import { atMost } from '../patience.ts'
 import { redisTime } from '../present.ts'
 import { anyFormat, FORMAT, type Presence, type RunRecord, readAs, runRecord } from '../protocol.ts'
 import type { QueueServer } from '../server.ts'
+import { workName } from '../work.ts'
 import { lackOf, type Means, otherFormat } from './fit.ts'
 import { type JoinedRun, type JoinTools, joinRun } from './joined.ts'
 import { sharesOf } from './shares.ts'
@@ -32,6 +33,7 @@ export type WorkerNews =
   /** Without more than its id where its record cannot be read. */
   | ({ readonly type: 'refused'; readonly run: string; readonly reason: string } & Partial<ShownRun>)
   | { readonly type: 'task'; readonly task: string; readonly error?: string }
+  | { readonly type: 'blob'; readonly blob: string; readonly error?: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warning'; readonly text: string }
   | RequestEvent
   | { readonly type: 'draining'; readonly tasks: number }
@@ -78,8 +80,11 @@ export async function work(tools: WorkTools): Promise<void> {
   const contact = watchContact(settings.shown, tell)
   const slots = createSlots(tools.concurrency)
   const throttles = tools.bandwidth === undefined ? [] : [createThrottle(tools.bandwidth, tools.clock)]
-  const ended = (task: string, error: string | undefined): void =>
-    listen({ type: 'task', task, ...(error === undefined ? {} : { error }) })
+  const ended: JoinTools['ended'] = (work, error) => {
+    const name = workName(work)
+    const news = 'task' in work ? ({ type: 'task', task: name } as const) : ({ type: 'blob', blob: name } as const)
+    listen({ ...news, ...(error === undefined ? {} : { error }) })
+  }
   const rate = createRate()
   let past = 0
 

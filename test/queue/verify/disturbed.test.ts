@@ -87,7 +87,7 @@ describe.skipIf(!hasRedis())('a full verification by workers', () => {
     expect(code, stderr).toBe(0)
     expect(stdout).toContain('4 artifacts compared, no difference')
     expect(stderr).toMatch(/a worker that had blob mirror\/app@sha256:.* does not answer any more: another one takes/)
-    expect(news.some((one) => one.type === 'task' && one.task === `mirror/app@${largest()[0]}`)).toBe(true)
+    expect(news.some((one) => one.type === 'blob' && one.blob === `mirror/app@${largest()[0]}`)).toBe(true)
     expect(await queue.client.keys('*:run:*')).toEqual([])
   })
 
@@ -161,7 +161,7 @@ describe.skipIf(!hasRedis())('a full verification by workers', () => {
     const { news } = await worker(elsewhere, { name: 'near' })
     const ended = await user.run(VERIFY)
     expect(ended, ended.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining('no difference') })
-    expect(news.filter(({ type }) => type === 'task')).toHaveLength(to.repository('mirror/app').blobs.size)
+    expect(news.filter(({ type }) => type === 'blob')).toHaveLength(to.repository('mirror/app').blobs.size)
   })
 
   test('reads itself what the credential of a worker may not', async () => {

@@ -84,7 +84,7 @@ function sorted(value: unknown): unknown {
 }
 
 function read({ workers }: Ways): number {
-  return workers.flatMap(({ news }) => news.filter(({ type }) => type === 'task')).length
+  return workers.flatMap(({ news }) => news.filter(({ type }) => type === 'blob')).length
 }
 
 /** `kinds` are those of the differences without workers, so that no case compares nothing. */
