@@ -2,7 +2,7 @@
 
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
-import { CredentialError, isNotFound, RegistryError, type ReplicateError } from '../../core/errors.ts'
+import { CredentialError, isForbidden, isNotFound, RegistryError, type ReplicateError } from '../../core/errors.ts'
 import type { Endpoint } from '../endpoint.ts'
 
 /** If only a few tags are wanted, at most this many tags of the destination are listed; the rest are resolved one by one. */
@@ -64,6 +64,22 @@ export async function listDestination(
   } catch (error) {
     if (isNotFound(error)) return { exists: false, complete: true, digests }
     if (isDenied(error)) return { exists: true, complete: false, digests: new Map(), denied: error }
+    throw error
+  }
+}
+
+/** What is looked for in a repository of the destination; undefined where looking is refused because the repository does not exist, as Docker Hub
+ *  and Quay do. */
+export async function ifExists<T>(
+  looking: Promise<T>,
+  destination: Endpoint,
+  repository: string,
+  ctx: Context,
+): Promise<T | undefined> {
+  try {
+    return await looking
+  } catch (error) {
+    if (isForbidden(error) && !(await listDestination(destination, repository, true, ctx)).exists) return undefined
     throw error
   }
 }

@@ -4,12 +4,12 @@ import type { TagInfo } from '../../core/adapter.ts'
 import type { ContentStore } from '../../core/content.ts'
 import type { Context } from '../../core/context.ts'
 import type { Digest } from '../../core/descriptor.ts'
-import { isForbidden, isNotFound, RegistryError, ReplicateError } from '../../core/errors.ts'
+import { isNotFound, RegistryError, ReplicateError } from '../../core/errors.ts'
 import { descriptorOf } from '../../core/manifest.ts'
 import type { TaskSpec } from '../../core/plan.ts'
 import { formatResource } from '../../core/reference.ts'
 import { reasonOf } from '../reason.ts'
-import type { Listed } from './destination-tags.ts'
+import { ifExists, type Listed } from './destination-tags.ts'
 import { ofAge } from './discover.ts'
 import { type Comparison, type Described, endsOf, type LocalLocation, type Outcome, outcomeOf } from './outcome.ts'
 
@@ -56,18 +56,10 @@ async function lookedUp(
 ): Promise<Listed> {
   const { alone } = there
   if (!alone) return there
-  try {
-    const digest = await resolvedThere({ repository, tag }, undefined, comparison, ctx)
-    if (digest !== undefined) return { ...there, digests: new Map([[tag, digest]]) }
-    const { exists } = alone.isWorthList ? await alone.list() : there
-    return { exists, complete: true, digests: new Map() }
-  } catch (error) {
-    if (!isForbidden(error)) throw error
-    // Docker Hub and Quay refuse to look up a tag of a repository that does not exist.
-    const listed = await alone.list()
-    if (listed.denied) throw error
-    return listed
-  }
+  const digest = await resolvedThere({ repository, tag }, undefined, comparison, ctx)
+  if (digest !== undefined) return { ...there, digests: new Map([[tag, digest]]) }
+  const { exists } = alone.isWorthList ? await alone.list() : there
+  return { exists, complete: true, digests: new Map() }
 }
 
 /** What the destination's tag points at, or whether it has the digest where there is no tag. What is there and may not be pulled (412), such as
@@ -79,8 +71,9 @@ async function resolvedThere(
   { policy, destination, brought }: Comparison,
   ctx: Context,
 ): Promise<Digest | undefined> {
+  const looking = destination.adapter.repository(repository).resolve(tag ?? untagged ?? ':', ctx)
   try {
-    return (await destination.adapter.repository(repository).resolve(tag ?? untagged ?? ':', ctx))?.digest
+    return (await ifExists(looking, destination, repository, ctx))?.digest
   } catch (error) {
     if (!(error instanceof RegistryError) || error.status !== 412) throw error
     if (tag === undefined) return untagged

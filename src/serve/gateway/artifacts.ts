@@ -15,7 +15,7 @@ import { type Admission, admit } from './policy/admission.ts'
 import type { Pulled } from './policy/narrowed.ts'
 import { createNewest } from './policy/newest.ts'
 import { repairOf } from './policy/repair.ts'
-import { isMade, type Place, placeKey } from './policy/targets.ts'
+import { inPlace, isMade, type Place, placeKey } from './policy/targets.ts'
 import type { Following } from './pull/following.ts'
 import { failureOf, type Pull } from './pull/pull.ts'
 import type { Bring, Pulls } from './pull/pulls.ts'
@@ -191,7 +191,7 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     asker: Asker,
   ): Promise<FoundManifest | undefined> {
     await settled(place, subject, asker)
-    const now = await place.to.resolve(tag, ctx)
+    const now = await inPlace(place, place.to.resolve(tag, ctx), ctx)
     return now && there(place, now, tag)
   }
 
@@ -199,7 +199,7 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     const known = roots.get(at(place, subject))
     const active = pulls.in(place).find((pull) => pull.hasManifest(subject))
     if (active) await unlessAborted(active.done, asker.signal)
-    else if (known?.tag !== undefined && !(await place.to.resolve(subject, ctx))) {
+    else if (known?.tag !== undefined && !(await inPlace(place, place.to.resolve(subject, ctx), ctx))) {
       const admitted = await admission(place, known, false)
       if (admitted.kind === 'bring') await unlessAborted(started(place, known, admitted, asker).done, asker.signal)
     }

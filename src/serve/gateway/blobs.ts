@@ -7,7 +7,7 @@ import type { Absences } from './absences.ts'
 import { Bounded } from './bounded.ts'
 import type { Part } from './http/range.ts'
 import type { Pulled } from './policy/narrowed.ts'
-import { type Place, placeKey } from './policy/targets.ts'
+import { inPlace, type Place, placeKey } from './policy/targets.ts'
 import { slim } from './slim.ts'
 
 export interface NamedBlob {
@@ -69,15 +69,20 @@ export function createBlobs(absent: Absences<BlobThere | undefined>): Blobs {
   }
 }
 
+async function sizeThere({ to }: Place, digest: Digest, ctx: Context): Promise<number | undefined> {
+  return to.sizeOfBlob?.(digest, ctx)
+}
+
 async function blobThere(
-  { to }: Place,
+  place: Place,
   known: Descriptor | undefined,
   digest: Digest,
   ctx: Context,
 ): Promise<BlobThere | undefined> {
+  const { to } = place
   try {
-    if (known) return (await to.hasBlob(known, ctx)) ? { blob: known } : undefined
-    const size = await to.sizeOfBlob?.(digest, ctx)
+    if (known) return (await inPlace(place, to.hasBlob(known, ctx), ctx)) ? { blob: known } : undefined
+    const size = await inPlace(place, sizeThere(place, digest, ctx), ctx)
     return size === undefined ? undefined : { blob: { mediaType: 'application/octet-stream', digest, size } }
   } catch (error) {
     if (isNotFound(error)) return undefined
@@ -85,21 +90,20 @@ async function blobThere(
   }
 }
 
-async function opened(
-  { to }: Place,
-  blob: Descriptor,
-  { first, end }: Part,
-  ctx: Context,
-): Promise<BlobThere | undefined> {
+async function opened(place: Place, blob: Descriptor, part: Part, ctx: Context): Promise<BlobThere | undefined> {
   try {
-    const chunks = (await to.readBlob(blob, first, ctx, end))[Symbol.asyncIterator]()
-    // Some stores look only now.
-    return { blob, chunks: begunWith(await chunks.next(), chunks) }
+    return await inPlace(place, begun(place, blob, part, ctx), ctx)
   } catch (error) {
     // One of another size is not the blob.
     if (isNotFound(error) || error instanceof IntegrityError) return undefined
     throw error
   }
+}
+
+async function begun({ to }: Place, blob: Descriptor, { first, end }: Part, ctx: Context): Promise<BlobThere> {
+  const chunks = (await to.readBlob(blob, first, ctx, end))[Symbol.asyncIterator]()
+  // Some stores look only now.
+  return { blob, chunks: begunWith(await chunks.next(), chunks) }
 }
 
 function begunWith(first: IteratorResult<Uint8Array>, rest: AsyncIterator<Uint8Array>): AsyncIterator<Uint8Array> {

@@ -7,7 +7,7 @@ import { isNotFound } from '../../core/errors.ts'
 import { contentsOf, isSchema1, type Manifest } from '../../core/manifest.ts'
 import { readTagged } from '../../engine/endpoint.ts'
 import { Bounded } from './bounded.ts'
-import { type Place, placeKey } from './policy/targets.ts'
+import { inPlace, type Place, placeKey } from './policy/targets.ts'
 
 export interface Manifests {
   /** Throws where the destination does not have it. `isThere`: the destination has named it just now. */
@@ -79,7 +79,7 @@ export function createManifests(
     read,
     async find(place, digest) {
       try {
-        return await read(place, digest, undefined)
+        return await inPlace(place, read(place, digest, undefined), ctx)
       } catch (error) {
         if (isNotFound(error)) return undefined
         throw error

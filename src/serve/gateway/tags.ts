@@ -3,11 +3,10 @@
 import type { Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
-import { isForbidden, NetworkError } from '../../core/errors.ts'
-import { listDestination } from '../../engine/plan/destination-tags.ts'
+import { NetworkError } from '../../core/errors.ts'
 import { ABSENT_MS } from './absences.ts'
 import { Bounded } from './bounded.ts'
-import type { Place } from './policy/targets.ts'
+import { inPlace, type Place } from './policy/targets.ts'
 import { unlessAborted } from './pull/waiting.ts'
 
 export type Seen =
@@ -60,11 +59,7 @@ export function createTags(clock: Clock, ctx: Context): Tags {
   async function ask(place: Place, tag: string): Promise<Seen> {
     const { from, to, target } = place
     const source = target.policy.source.registry
-    const there = await to.resolve(landing(place, tag), ctx).catch(async (error: unknown) => {
-      // Docker Hub and Quay refuse to look up a tag of a repository that does not exist.
-      if (isForbidden(error) && !(await exists(place, ctx))) return undefined
-      throw error
-    })
+    const there = await inPlace(place, to.resolve(landing(place, tag), ctx), ctx)
     const isResting = clock.monotonic() < (resting.get(source) ?? 0)
     if (there && isResting) return { kind: 'there', there, warning: WARNINGS.unchecked }
     let upstream: Descriptor | undefined
@@ -125,11 +120,6 @@ function keyOf({ target, repository }: Place, tag: string): string {
 function ageOf(seen: Seen, { target }: Place): number {
   if (seen.kind === 'absent') return Math.min(ABSENT_MS, target.maxAge)
   return seen.kind === 'there' && seen.warning !== undefined ? Math.min(REST_MS, target.maxAge) : target.maxAge
-}
-
-/** Whether the destination has the repository, as far as its list of tags tells. */
-async function exists({ destination, mapped }: Place, ctx: Context): Promise<boolean> {
-  return (await listDestination(destination, mapped, true, ctx)).exists
 }
 
 /** Gives work up after so many milliseconds. */

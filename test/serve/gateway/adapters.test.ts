@@ -160,20 +160,46 @@ policies:
 })
 
 for (const status of [401, 403]) {
-  test(`into a registry whose repository does not exist, where a look at it is ${status}`, async () => {
+  test(`into a registry that answers ${status} to a look at a repository that does not exist`, async () => {
     const source = await registry()
     const app = image()
     source.add('team/app', app, '1.0')
     let isWritten = false
     const destination = await registry({
-      fault: ({ method, path }) => {
+      fault: ({ method, path, route }) => {
         isWritten ||= method === 'POST'
-        return method === 'HEAD' && !isWritten && path.startsWith('/v2/mirror/') ? { status } : undefined
+        const isLook = (method === 'HEAD' || method === 'GET') && path.startsWith('/v2/mirror/') && route !== 'tags'
+        return isLook && !isWritten ? { status } : undefined
       },
     })
     const gateway = await startGateway(policies(source, destination))
-    expect((await gateway.get('team/app/manifests/1.0')).status).toBe(200)
+    const [unknown] = image({ seed: 9 }).blobs.keys()
+    const before = ['tags/list', `blobs/${unknown}`, `manifests/${image({ seed: 9 }).digest}`, 'manifests/2.0']
+    for (const path of before) expect([path, (await gateway.get(`team/app/${path}`)).status]).toEqual([path, 404])
+    expect((await gateway.get(`team/app/referrers/${app.digest}`)).status).toBe(200)
+    // As most clients pull.
+    expect((await gateway.head('team/app/manifests/1.0')).status).toBe(200)
+    const manifest = await gateway.get(`team/app/manifests/${app.digest}`)
+    expect([manifest.status, computeDigest(await bodyOf(manifest))]).toEqual([200, app.digest])
+    for (const digest of app.blobs.keys()) {
+      expect(computeDigest(await bodyOf(await gateway.get(`team/app/blobs/${digest}`)))).toBe(digest)
+    }
     expect(await pulled(gateway)).toEqual([0])
     expect(destination.repository('mirror/app').tags.get('1.0')).toBe(app.digest)
   })
 }
+
+test.each([401, 403])(
+  'into a registry that refuses every look with %i is unavailable, and not absent',
+  async (status) => {
+    const source = await registry()
+    source.add('team/app', image(), '1.0')
+    const destination = await registry({
+      fault: ({ path }) => (path.startsWith('/v2/mirror/') ? { status } : undefined),
+    })
+    const gateway = await startGateway(policies(source, destination))
+    for (const path of ['tags/list', 'manifests/1.0', `manifests/${image().digest}`]) {
+      expect([path, (await gateway.get(`team/app/${path}`)).status]).toEqual([path, 503])
+    }
+  },
+)

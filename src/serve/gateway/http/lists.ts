@@ -5,7 +5,7 @@ import type { Descriptor, Digest } from '../../../core/descriptor.ts'
 import { isNotFound } from '../../../core/errors.ts'
 import { OCI_INDEX } from '../../../core/manifest.ts'
 import { isAttachmentTag } from '../../../core/reference.ts'
-import type { Place } from '../policy/targets.ts'
+import { inPlace, type Place } from '../policy/targets.ts'
 import { Refusal } from '../refusal.ts'
 import { Page } from './page.ts'
 import { namespaceIn } from './path.ts'
@@ -48,7 +48,7 @@ export async function answerTags(
         if (isAttachmentTag(tag) || target.selection.tag(tag).kept) page.add(tag, tag, tag.length)
       }
     } catch (error) {
-      if (!isNotFound(error)) throw error
+      if (!isNotFound(error)) await inPlace(place, Promise.reject(error), ctx)
     }
   }
   if (!exists) throw new Refusal(404, 'NAME_UNKNOWN', 'nothing of it was pulled yet')
@@ -75,8 +75,9 @@ export async function answerReferrers(
 ): Promise<void> {
   const page = new Page<Entry>({ entries: MOST_REFERRERS, bytes: MOST_BYTES }, after)
   const count = counter('referrers', `${name}@${digest}`)
-  for (const { to } of places) {
-    const subject = await to.resolve(digest, ctx)
+  for (const place of places) {
+    const { to } = place
+    const subject = await inPlace(place, to.resolve(digest, ctx), ctx)
     if (!subject || !to.referrers) continue
     for await (const { tag, ...referrer } of to.referrers(subject, ctx)) {
       count()

@@ -3,10 +3,12 @@
 import type { Configuration } from '../../../config/load.ts'
 import type { AdapterFacts } from '../../../core/adapter.ts'
 import type { ContentStore } from '../../../core/content.ts'
+import type { Context } from '../../../core/context.ts'
 import { type Policy, routesOf } from '../../../core/policy.ts'
 import { hostInName } from '../../../core/reference.ts'
 import type { Registry } from '../../../core/registry.ts'
 import type { Endpoint, Route } from '../../../engine/endpoint.ts'
+import { ifExists } from '../../../engine/plan/destination-tags.ts'
 import { type Selection, selectionOf } from '../../../engine/plan/filter.ts'
 import { mapRepository } from '../../../engine/plan/mapping.ts'
 import { sidedEndpoint } from '../../../engine/sided.ts'
@@ -48,6 +50,11 @@ export interface Place extends Opened {
 /** The same for all places that are one repository of a destination. */
 export function placeKey({ destination, mapped }: Place): string {
   return `${destination.registry.name} ${mapped}`
+}
+
+/** What is looked for at the destination; undefined where its repository does not exist, even if the registry only refuses to look. */
+export function inPlace<T>({ destination, mapped }: Place, looking: Promise<T>, ctx: Context): Promise<T | undefined> {
+  return ifExists(looking, destination, mapped, ctx)
 }
 
 /** Milliseconds. */
