@@ -43,7 +43,7 @@ export interface ContentSource {
   tags(ctx: Context): AsyncIterable<string>
   /** What refers to `subject`, by every convention the source knows, not recursive. A manifest on several tags comes once for each. */
   referrers?(subject: Descriptor, ctx: Context): AsyncIterable<Referrer>
-  /** What a list of all tags has told, for other processes that have not read it. */
+  /** What a list of all tags has told, also to other processes that have not read it. */
   readonly hanging?: HangingTags
 }
 
@@ -53,6 +53,8 @@ export interface HangingTags {
   listed(most: number): readonly string[] | null | undefined
   /** No other tag hangs on a digest: none is asked for by name. */
   learn(tags: readonly string[]): void
+  /** So many subjects are asked about next: `root`, which a tag may point at, and what it names. */
+  expect(root: Digest, count: number): void
 }
 
 /** What is remembered of a blob that is being written, so that another process can resume it. Its methods do not throw. */

@@ -24,10 +24,12 @@ export interface Attached {
 /** A subject with its referrers, for every subject that has some: nearer ones before those further away, each digest once. */
 export async function* referrersOf(
   subjects: readonly Descriptor[],
-  source: Pick<ContentSource, 'referrers'>,
+  source: Pick<ContentSource, 'referrers' | 'hanging'>,
   ctx: Context,
 ): AsyncIterable<Attached> {
-  if (!source.referrers) return
+  const [root] = subjects
+  if (!source.referrers || !root) return
+  source.hanging?.expect(root.digest, subjects.length)
   const asked = new Set<string>()
   let left = MAX_REFERRERS
   let level = subjects

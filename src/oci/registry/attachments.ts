@@ -19,6 +19,8 @@ export class Attachments {
   #listing: Promise<void> | undefined
   readonly #named = new Set<Digest>()
   #subjects = 0
+  /** The number of subjects once those are asked about that are announced. */
+  #expected = 0
 
   /** `list` lists all tags and passes them through `watch`. */
   constructor(list: (ctx: Context) => AsyncIterable<string>) {
@@ -40,11 +42,17 @@ export class Attachments {
     if (!this.#known || this.#listing) this.#named.add(digest)
   }
 
+  /** So many are asked about next. Where that is worth a list, it comes before they are asked for by name; `root` is asked for by name anyway. */
+  expect(root: Digest, count: number): void {
+    this.named(root)
+    this.#expected = Math.max(this.#expected, this.#subjects + count)
+  }
+
   /** Tags that may hang on `subject`: the listed ones, or the usual ones if nothing was listed. */
   async of(subject: Digest, ctx: Context): Promise<readonly string[]> {
     if (!this.#known) {
       this.#subjects += 1
-      if (this.#subjects > FEW_SUBJECTS) await this.#listOnce(ctx)
+      if (Math.max(this.#subjects, this.#expected) > FEW_SUBJECTS) await this.#listOnce(ctx)
     }
     const listed = this.#known?.get(cutDigest(subject)) ?? []
     if (this.#known && !(this.#listing && this.#named.has(subject))) return [...listed]

@@ -94,7 +94,11 @@ export function ociRepository(http: HttpClient, name: string, facts: RepositoryF
       return isThere
     },
     referrers: (subject, ctx) => referrersOf(referrers, subject, ctx),
-    hanging: { listed: (most) => attachments.listed(most), learn: (tags) => attachments.learn(tags) },
+    hanging: {
+      listed: (most) => attachments.listed(most),
+      learn: (tags) => attachments.learn(tags),
+      expect: (root, count) => attachments.expect(root, count),
+    },
     async writeBlob(blob, open, ctx, checkpoint) {
       const session = take(blob.digest)
       await uploadBlob(upload, blob, open, { session, checkpoint }, ctx)

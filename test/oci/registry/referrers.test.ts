@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { OCI_INDEX } from '../../../src/core/manifest.ts'
+import { referrersOf } from '../../../src/transfer/referrers.ts'
 import { cosignSignature, fallbackTag, image, index, referrer } from '../../support/images.ts'
 import { collect, connect, end, memoryRegistry } from './connect.ts'
 
@@ -120,6 +121,30 @@ describe('the referrers of a manifest', () => {
     expect(registry.requests.filter(({ route }) => route === 'manifest').length).toBeLessThan(120)
     const found = await collect(store.referrers?.(SUBJECT.descriptor, ctx) ?? [])
     expect(found.map(({ tag }) => tag)).toEqual([SIGNATURE.tag])
+  })
+
+  test('of an index with many children cost one list of tags, and those of the index itself are asked for by name', async () => {
+    const registry = await memoryRegistry()
+    const children = Array.from({ length: 20 }, (_, at) => image({ seed: `child ${at}`, layers: 1, size: 10 }))
+    const all = index(children)
+    registry.add('app', all, 'v1')
+    const [first] = children
+    if (!first) throw new Error('no child')
+    for (const { descriptor } of [all, first]) {
+      const { artifact, tag } = cosignSignature(descriptor)
+      registry.add('app', artifact, tag)
+    }
+    const { adapter, ctx } = connect(registry.url)
+    const found: (string | undefined)[] = []
+    const subjects = [all, ...children].map(({ descriptor }) => descriptor)
+    for await (const { referrers } of referrersOf(subjects, adapter.repository('app'), ctx)) {
+      for (const { tag } of referrers) found.push(tag)
+    }
+    expect(found.sort()).toEqual([all, first].map(({ digest }) => `${fallbackTag(digest)}.sig`).sort())
+    expect(registry.requests.filter(({ route }) => route === 'tags')).toHaveLength(1)
+    // Seven names of the index, one tag of a child that was listed, and what refers to the two signatures.
+    const asked = registry.requests.filter(({ method, route }) => method === 'HEAD' && route === 'manifest')
+    expect(asked.length).toBeLessThan(12)
   })
 
   test('of an image that was asked for by its tag are asked for by name, as of a cache that lists what was pulled', async () => {
