@@ -114,6 +114,7 @@ export function createRunning(parts: RunningParts): Running {
           elsewhere: workers?.elsewhere,
           outside: parts.runners,
           bandwidth: run.bandwidth,
+          streams: run.concurrency,
           carriers,
           others: parts.others,
           narrow: run.filter,

@@ -99,7 +99,7 @@ function createProgram(
       carriers,
       connections,
       slots,
-      others: { alone: (...order) => turns.take(order) },
+      others: turns.others(),
       runners,
       alwaysElsewhere: true,
       async elsewhere(configuration, ctx) {

@@ -1,9 +1,9 @@
 /** Those who wait for what a run copies while it copies it: clients that pull through the gateway. */
 
-import type { Context } from './context.ts'
 import type { Descriptor, Digest } from './descriptor.ts'
 import type { Held } from './held.ts'
 import type { Manifest } from './manifest.ts'
+import type { Others } from './others.ts'
 import type { Location } from './plan.ts'
 
 /** Owned by the caller that started the run. Its methods do not throw for what a client does. */
@@ -14,14 +14,8 @@ export interface Audience {
   manifest(digest: string, read: () => Promise<Manifest>): Promise<Manifest>
   /** Aborted once someone waits for the blob: it is copied at once, without waiting for a slot. */
   wanted(digest: Digest): AbortSignal
-  /** Calls `bring` while no other run of this process brings the blob to this registry; `waiting` is called where one does. */
-  alone(
-    blob: Descriptor,
-    destination: Pick<Location, 'registry' | 'repository'>,
-    ctx: Context,
-    waiting: () => void,
-    bring: (ctx: Context, found: Brought) => Promise<void>,
-  ): Promise<void>
+  /** Those that may bring the same blobs: they hear of those who wait. */
+  readonly others: Others
   /** Resolves when no one waits for any blob. What no one waits for is copied then. */
   calm(signal: AbortSignal): Promise<void>
   /** Hears the bytes of the blob as they are read; undefined where no one listens. */
@@ -30,14 +24,6 @@ export interface Audience {
   arrived(blob: Descriptor): void
   /** This attempt to bring the blob has failed. */
   failed(blob: Descriptor, error: unknown): void
-}
-
-/** What another run has done about a blob. */
-export interface Brought {
-  /** It brought the blob meanwhile, or tried to. */
-  readonly waited: boolean
-  /** The repository that it brought the blob to. */
-  readonly home?: string
 }
 
 export interface Listener {

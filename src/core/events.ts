@@ -8,7 +8,8 @@ export type Stage = 'prepare' | 'transfer' | 'post'
 
 export type Event =
   | { readonly type: 'stage'; readonly stage: Stage; readonly state: 'started' | 'ended'; readonly text: string }
-  /** How many more tasks there are (`bare` of them send nothing), and how many more bytes `task` will send: what the destination lacks. */
+  /** How many more tasks there are (`bare` of them send nothing), and how many more bytes `task` will send: what the destination lacks.
+   *  Fewer than none where others bring what was counted. */
   | {
       readonly type: 'planned'
       readonly tasks: number

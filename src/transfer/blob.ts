@@ -5,7 +5,7 @@ import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
 import { ifAllowed } from './allowed.ts'
-import { audienceOf, blobKey, type Found, type Job } from './job.ts'
+import { audienceOf, blobKey, type Job } from './job.ts'
 import { sendBlob } from './send.ts'
 import { namedBlob, tell } from './story.ts'
 
@@ -54,15 +54,7 @@ async function bring(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
     )
     if (isHome && (await mounted(blob, home.repository, asked, job, ctx))) return
   }
-  const alone: Found = { waited: false }
-  const arrival =
-    state.others?.alone(
-      blob,
-      { registry: destination.registry, repository: destination.repository },
-      ctx,
-      () => state.siblings.declineBlob(job.artifact, blob, job.member),
-      (held, found) => arrive(blob, asked, found, job, held),
-    ) ?? arrive(blob, asked, alone, job, ctx)
+  const arrival = arrive(blob, asked, job, ctx)
   if (!home) {
     // From now on other repositories of this registry wait for this one and mount the blob from it.
     state.homes.set(homeKey, { repository: destination.repository, ready: arrival })
@@ -88,39 +80,70 @@ async function mounted(
   return true
 }
 
-async function arrive(
+/** Once no other process brings it. */
+async function arrive(blob: Descriptor, asked: Set<string>, job: Job, ctx: Context): Promise<void> {
+  const { others, siblings } = job.state
+  const { registry } = job.destination
+  for (let waited = false; ; waited = true) {
+    const home = await others?.homeOf(blob, registry)
+    if (await arriveNow(blob, asked, { waited, home }, job, ctx)) return
+    siblings.declineBlob(job.artifact, blob, job.member)
+    if (!waited && blob.size > SMALL_BLOB) {
+      ctx.emit({ type: 'waiting', reason: `${namedBlob(blob)} is already on its way to ${registry}` })
+    }
+    await others?.ended(blob, registry, ctx)
+  }
+}
+
+interface Found {
+  /** Another process brought the blob meanwhile, or tried to. */
+  readonly waited: boolean
+  /** The repository that a process of this run brought it to. */
+  readonly home: string | undefined
+}
+
+/** False where another process brings it. */
+async function arriveNow(blob: Descriptor, asked: Set<string>, found: Found, job: Job, ctx: Context): Promise<boolean> {
+  const { state, destination } = job
+  const { announced, hints } = state
+  const key = blobKey(blob, destination)
+  if (!job.damaged?.has(blob.digest) && (await isThere(blob, asked, found, job, ctx))) {
+    if (announced.delete(key)) ctx.emit({ type: 'planned', tasks: 0, bytes: -blob.size })
+    return true
+  }
+  if (!announced.delete(key)) ctx.emit({ type: 'planned', tasks: 0, bytes: blob.size })
+  let isSent = false
+  try {
+    isSent = await sendBlob(blob, found.home, job, ctx)
+  } finally {
+    // The next attempt does not make the total grow.
+    if (!isSent) announced.add(key)
+  }
+  if (isSent && blob.size > SMALL_BLOB) hints?.remember(destination.registry, destination.repository, blob.digest)
+  return isSent
+}
+
+/** It is, or could be mounted from somewhere. */
+async function isThere(
   blob: Descriptor,
   asked: Set<string>,
   { waited, home }: Found,
   job: Job,
   ctx: Context,
-): Promise<void> {
+): Promise<boolean> {
   const { state, source, destination, moved } = job
-  const isDamaged = job.damaged?.has(blob.digest) ?? false
   const mayBeThere = !job.newRepository || waited || home !== undefined
-  if (mayBeThere && !isDamaged && (await ifAllowed(destination.store.hasBlob(blob, ctx)))) {
+  if (mayBeThere && (await ifAllowed(destination.store.hasBlob(blob, ctx)))) {
     moved.bytes_present += blob.size
     tell(`${namedBlob(blob)} was already there`, ctx)
     ctx.emit({ type: 'blob-ended', id: '', outcome: 'present', size: blob.size })
-    return
+    return true
   }
+  const isSameRegistry = source.registry === destination.registry
   // A hint is worth a mount, which costs no more requests than the upload that it becomes where it is refused.
-  const hints = blob.size > SMALL_BLOB ? state.hints : undefined
-  if (!isDamaged) {
-    const isSameRegistry = source.registry === destination.registry
-    const hint = hints?.homeOf(destination.registry, blob.digest)
-    if (home !== undefined && (await mounted(blob, home, asked, job, ctx))) return
-    if (isSameRegistry && (await mounted(blob, source.repository, asked, job, ctx))) return
-    if (hint !== undefined && (await mounted(blob, hint, asked, job, ctx))) return
+  const hint = blob.size > SMALL_BLOB ? state.hints?.homeOf(destination.registry, blob.digest) : undefined
+  for (const repository of [home, isSameRegistry ? source.repository : undefined, hint]) {
+    if (repository !== undefined && (await mounted(blob, repository, asked, job, ctx))) return true
   }
-  const key = blobKey(blob, job.destination)
-  if (!state.announced.delete(key)) ctx.emit({ type: 'planned', tasks: 0, bytes: blob.size })
-  try {
-    await sendBlob(blob, job, ctx)
-  } catch (error) {
-    // The next attempt does not make the total grow.
-    state.announced.add(key)
-    throw error
-  }
-  hints?.remember(destination.registry, destination.repository, blob.digest)
+  return false
 }

@@ -6,6 +6,7 @@ import type { Checkpoint, ContentStore } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor, Digest } from '../core/descriptor.ts'
 import type { Manifest } from '../core/manifest.ts'
+import type { Others } from '../core/others.ts'
 import type { Location } from '../core/plan.ts'
 import type { Wanted } from './children.ts'
 import { Once } from './once.ts'
@@ -46,27 +47,8 @@ export interface TransferState {
   readonly hints?: BlobHints | undefined
   /** Clients that wait for what is copied. */
   readonly audience?: Audience | undefined
-  /** Absent: this process copies all of the run. */
+  /** Absent: no other run brings any of the blobs. */
   readonly others?: Others | undefined
-}
-
-/** Other processes that carry tasks of the same run. */
-export interface Others {
-  /** Calls `bring` while no other process brings the blob to this registry; `waiting` is called where one does. */
-  alone(
-    blob: Descriptor,
-    destination: Location,
-    ctx: Context,
-    waiting: () => void,
-    bring: (ctx: Context, found: Found) => Promise<void>,
-  ): Promise<void>
-}
-
-export interface Found {
-  /** Another process brought the blob meanwhile, or tried to. */
-  readonly waited: boolean
-  /** The repository that a process of this run brought it to. */
-  readonly home?: string
 }
 
 /** Where blobs of a destination registry (its name) are, as earlier runs have seen it; the registry has the last word. */

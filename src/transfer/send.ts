@@ -17,8 +17,9 @@ import { namedBlob, tell } from './story.ts'
 import { BlobHash, checked } from './stream.ts'
 import type { Throttle } from './throttle.ts'
 
-/** Waits for a slot, and for siblings that need the same blob; then streams it. */
-export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
+/** Waits for a slot, and for siblings that need the same blob; then streams it. False where another process brings it, or has brought it to another
+ *  home than this one. */
+export async function sendBlob(blob: Descriptor, home: string | undefined, job: Job, ctx: Context): Promise<boolean> {
   const { state, destination, member } = job
   const isSmall = blob.size <= SMALL_BLOB
   const urgent = await turn(blob, job, ctx)
@@ -36,12 +37,37 @@ export async function sendBlob(blob: Descriptor, job: Job, ctx: Context): Promis
         urgent,
       ),
   }
+  let isSent = false
+  const send = async (share?: Share): Promise<void> => {
+    isSent = await streamAlone(blob, home, share, job, ctx)
+  }
   // Reading a small blob again is quicker than waiting for the siblings.
-  if (isSmall) return leader.holdSlot(false, () => stream(blob, undefined, job, ctx))
-  return state.siblings.share(job.artifact, blob, member, leader, async (share) => {
-    if (!share) return stream(blob, undefined, job, ctx)
-    await stream(blob, share, job, { ...ctx, signal: AbortSignal.any([ctx.signal, share.leftBehind]) })
-  })
+  if (isSmall) await leader.holdSlot(false, send)
+  else await state.siblings.share(job.artifact, blob, member, leader, send)
+  return isSent
+}
+
+/** Only now other processes are kept from bringing it: one that waits for a slot would hold them all up. */
+async function streamAlone(
+  blob: Descriptor,
+  home: string | undefined,
+  share: Share | undefined,
+  job: Job,
+  ctx: Context,
+): Promise<boolean> {
+  const { others } = job.state
+  const work = (held: Context): Promise<void> => {
+    const { signal } = held
+    return stream(blob, share, job, share ? { ...held, signal: AbortSignal.any([signal, share.leftBehind]) } : held)
+  }
+  if (!others) {
+    await work(ctx)
+    return true
+  }
+  const { registry, repository } = job.destination
+  const isSent = await others.bring(blob, { registry, repository }, home, ctx, work)
+  if (!isSent) share?.leave()
+  return isSent
 }
 
 /** Waits until clients wait for this blob, or for none. The result is aborted once they wait for it. */

@@ -63,3 +63,28 @@ workers: { queue: "${queue.url}" }
   free.resolve()
   expect((await large.ran).execution).toMatchObject({ status: 'succeeded', succeed: 50 })
 })
+
+test.skipIf(!hasRedis())(
+  'each worker copies as many blobs at once as it says, unless the run is told how many',
+  async () => {
+    const free = Promise.withResolvers<void>()
+    let large = 0
+    const to = await registry({
+      intercept: async ({ method, url, headers }) => {
+        const isUpload = (method === 'PUT' || method === 'PATCH') && url.pathname.includes('/blobs/uploads/')
+        if (!isUpload || Number(headers['content-length']) < 300_000) return undefined
+        large += 1
+        await free.promise
+        return undefined
+      },
+    })
+    const [queue, from] = [await redis(), await registry()]
+    for (let tag = 1; tag <= 30; tag += 1) from.add('app', image({ layers: 1, size: 300_000, seed: tag }), `v${tag}`)
+    const yaml = `${policyBetween(from.url, to.url)}\nworkers: { queue: "${queue.url}" }\n`
+    for (const name of ['a', 'b', 'c']) await worker(yaml, { name, concurrency: 6 })
+    const { ran } = place().start(yaml, { workers: true })
+    await until('more blobs are on their way than two workers copy', () => large > 12)
+    free.resolve()
+    expect((await ran).execution).toMatchObject({ status: 'succeeded', succeed: 30 })
+  },
+)

@@ -32,6 +32,8 @@ export interface CopySettings extends OfferRequest {
   readonly elsewhere?: Elsewhere | undefined
   /** Bytes a second over all of them; here `throttles` hold it. */
   readonly bandwidth?: number | undefined
+  /** Blob streams at once over all of them. Absent: as many as each of them does. */
+  readonly streams?: number | undefined
   /** Other threads for large blobs. Absent: this thread moves all bytes. */
   readonly carriers?: Carriers | undefined
   /** Other runs of this process that bring blobs to the same registries; one with an audience asks that. Tasks that workers take ask theirs. */
@@ -90,7 +92,7 @@ export async function copyTasks(
     patience,
     unkept: run.unkept,
     audience: request.audience,
-    others: request.audience ?? request.others,
+    others: request.audience?.others ?? request.others,
   })
   // Since a plan was made that is only applied now, others may have put there what it is about.
   const leftovers = request.again !== undefined || request.plan !== undefined || history.uploads.mayHaveLeft(id)
@@ -146,7 +148,7 @@ async function beginElsewhere(
   memory: ManifestMemory,
   local: RunTask,
 ): Promise<TasksElsewhere | undefined> {
-  const { elsewhere, policy, source, slots, concurrency, bandwidth, thorough, audience } = request
+  const { elsewhere, policy, source, streams, bandwidth, thorough, audience } = request
   if (audience) return undefined
   const destinations = [...request.destinations.values()].map(({ registry }) => registry)
   const { names } = request.history
@@ -162,7 +164,7 @@ async function beginElsewhere(
     memory,
     hanging,
   }
-  return elsewhere?.begin({ ...about, local, concurrency: slots ? undefined : concurrency }, ctx)
+  return elsewhere?.begin({ ...about, local, concurrency: streams }, ctx)
 }
 
 function stage(ctx: Context, state: 'started' | 'ended', text: string): void {

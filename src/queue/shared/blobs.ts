@@ -1,7 +1,8 @@
 /** Blobs that several workers need: one brings each to a registry, the others wait and find it there, or mount it from where it went. */
 
 import type { Redis } from 'ioredis'
-import type { Others } from '../../transfer/job.ts'
+import type { Descriptor } from '../../core/descriptor.ts'
+import type { Others } from '../../core/others.ts'
 import type { Permits } from './permits.ts'
 
 /** Milliseconds that homes are remembered after the last one was told: longer than any pause between two blobs of a run. */
@@ -16,19 +17,27 @@ redis.call('PEXPIRE', KEYS[1], ${KEPT})`
 /** `execution` names the run among all that use the server. */
 export function shareBlobs(redis: Redis, permits: Permits, prefix: string, execution: string): Others {
   const homes = `${prefix}:homes:${execution}`
+  // Whatever execution it is of: the bytes are the same.
+  const lease = (blob: Descriptor, registry: string): string => `${prefix}:blob:${registry} ${blob.digest}`
+  const homeOf = async (blob: Descriptor, registry: string): Promise<string | undefined> => {
+    const home = await redis.hget(homes, `${registry} ${blob.digest}`).catch(() => null)
+    return home ?? undefined
+  }
   return {
-    async alone(blob, { registry, repository }, ctx, waiting, bring) {
-      // Whatever execution it is of: the bytes are the same.
-      const permit = await permits.take(`${prefix}:blob:${registry} ${blob.digest}`, 1, ctx.signal, waiting)
+    homeOf,
+    async bring(blob, { registry, repository }, known, ctx, work) {
+      const permit = await permits.takeNow(lease(blob, registry), 1, ctx.signal)
+      if (!permit) return false
       try {
-        const field = `${registry} ${blob.digest}`
-        const home = await redis.hget(homes, field).catch(() => null)
-        const signal = AbortSignal.any([ctx.signal, permit.lost])
-        await bring({ ...ctx, signal }, { waited: permit.waited, ...(home === null ? {} : { home }) })
-        await redis.eval(REMEMBER, 1, homes, field, repository).catch(() => {})
+        const home = await homeOf(blob, registry)
+        if (home !== undefined && home !== known) return false
+        await work({ ...ctx, signal: AbortSignal.any([ctx.signal, permit.lost]) })
+        await redis.eval(REMEMBER, 1, homes, `${registry} ${blob.digest}`, repository).catch(() => {})
+        return true
       } finally {
         permit.release()
       }
     },
+    ended: (blob, registry, ctx) => permits.free(lease(blob, registry), 1, ctx.signal),
   }
 }

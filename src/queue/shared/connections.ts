@@ -66,7 +66,7 @@ export function shareConnections(
         return true
       }
       const lent = spare() ?? {
-        permit: await permits.take(key, limit, signal, undefined, alone),
+        permit: await permits.take(key, limit, signal, alone),
         since: clock.monotonic(),
       }
       if (!isOwn) {

@@ -8,16 +8,17 @@ import { messageOf, NetworkError } from '../../core/errors.ts'
 export interface Permit {
   /** Aborted, by a `NetworkError` that may be retried, before another process can have taken a permit that could not be renewed. */
   readonly lost: AbortSignal
-  /** Another process held it meanwhile. */
-  readonly waited: boolean
   /** May be called again. */
   release(): void
 }
 
 export interface Permits {
-  /** Waits until the key has fewer than `limit` holders; `waiting` is called once where that is not so at once. Where `alone` says so while the
-   *  server is away, the permit is of this process only. */
-  take(key: string, limit: number, signal: AbortSignal, waiting?: () => void, alone?: () => boolean): Promise<Permit>
+  /** Waits until the key has fewer than `limit` holders. Where `alone` says so while the server is away, the permit is of this process only. */
+  take(key: string, limit: number, signal: AbortSignal, alone?: () => boolean): Promise<Permit>
+  /** Undefined where the key has that many holders, or the server is away. */
+  takeNow(key: string, limit: number, signal: AbortSignal): Promise<Permit | undefined>
+  /** Waits until the key has fewer than `limit` holders, and takes nothing. */
+  free(key: string, limit: number, signal: AbortSignal): Promise<void>
   /** Ends the renewals. Permits still held end by themselves. */
   close(): void
 }
@@ -48,6 +49,11 @@ if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`
+
+/** How many hold a permit. */
+const COUNT = `
+local time = redis.call('TIME')
+return redis.call('ZCOUNT', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')`
 
 interface Holding {
   readonly key: string
@@ -81,7 +87,7 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
     }
   }
 
-  async function lookAgain(look: () => Promise<Permit | undefined>, signal: AbortSignal): Promise<Permit> {
+  async function lookAgain<T>(look: () => Promise<T | false | undefined>, signal: AbortSignal): Promise<T> {
     const began = clock.monotonic()
     for (;;) {
       const found = await look()
@@ -99,9 +105,9 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
   }
 
   /** False also where the server does not answer in its time: it is asked again. */
-  async function askPatiently(holding: Holding): Promise<boolean> {
+  async function patiently(answer: Promise<boolean>): Promise<boolean> {
     try {
-      return await ask(holding)
+      return await answer
     } catch (error) {
       if (redis.status === 'end') throw error
       if (error instanceof Error && error.name === 'ReplyError') {
@@ -112,12 +118,11 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
     }
   }
 
-  function granted(holding: Holding, waited: boolean): Permit {
+  function granted(holding: Holding): Permit {
     held.add(holding)
     timer ??= setInterval(renew, life / RENEWALS).unref()
     return {
       lost: holding.lost.signal,
-      waited,
       release() {
         if (held.delete(holding)) giveBack(holding)
       },
@@ -159,24 +164,37 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
     redis.zrem(key, token).catch(() => {})
   }
 
+  async function holdingOf<T>(key: string, limit: number, work: (holding: Holding) => Promise<T>): Promise<T> {
+    const holding: Holding = { key, limit, token: randomUUID(), lost: new AbortController(), until: 0 }
+    try {
+      return await work(holding)
+    } catch (error) {
+      // An answer that was not waited for may have been a yes.
+      giveBack(holding)
+      throw error
+    }
+  }
+
   return {
-    async take(key, limit, signal, waiting, alone) {
-      const holding: Holding = { key, limit, token: randomUUID(), lost: new AbortController(), until: 0 }
-      const look = async (waited: boolean): Promise<Permit | undefined> => {
-        if (alone && isAway()) return alone() ? OWN : undefined
-        return (await unlessAborted(askPatiently(holding), signal)) ? granted(holding, waited) : undefined
-      }
-      try {
+    take(key, limit, signal, alone) {
+      return holdingOf(key, limit, async (holding) => {
+        const look = async (): Promise<Permit | undefined> => {
+          if (alone && isAway()) return alone() ? OWN : undefined
+          return (await unlessAborted(patiently(ask(holding)), signal)) ? granted(holding) : undefined
+        }
         // Those who wait already come first.
-        const atOnce = lines.has(key) ? undefined : await look(false)
-        if (atOnce) return atOnce
-        waiting?.()
-        return await inTurn(key, signal, () => lookAgain(() => look(true), signal))
-      } catch (error) {
-        // An answer that was not waited for may have been a yes.
-        giveBack(holding)
-        throw error
-      }
+        const atOnce = lines.has(key) ? undefined : await look()
+        return atOnce ?? (await inTurn(key, signal, () => lookAgain(look, signal)))
+      })
+    },
+    takeNow(key, limit, signal) {
+      return holdingOf(key, limit, async (holding) =>
+        (await unlessAborted(patiently(ask(holding)), signal)) ? granted(holding) : undefined,
+      )
+    },
+    async free(key, limit, signal) {
+      const look = async (): Promise<boolean> => Number(await redis.eval(COUNT, 1, key)) < limit
+      await lookAgain(() => unlessAborted(patiently(look()), signal), signal)
     },
     close() {
       clearInterval(timer)
@@ -186,7 +204,7 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
 }
 
 /** One that no other process knows of. */
-const OWN: Permit = { lost: new AbortController().signal, waited: false, release() {} }
+const OWN: Permit = { lost: new AbortController().signal, release() {} }
 
 /** The client holds commands back while its server is away; a stop does not wait for that. */
 function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -2,7 +2,8 @@
 
 import type { Redis } from 'ioredis'
 import type { Checkpoint } from '../../core/content.ts'
-import type { Others, TransferState } from '../../transfer/job.ts'
+import type { Others } from '../../core/others.ts'
+import type { TransferState } from '../../transfer/job.ts'
 import type { Throttle } from '../../transfer/throttle.ts'
 import { shareBlobs } from './blobs.ts'
 import { createSharedThrottle } from './budget.ts'

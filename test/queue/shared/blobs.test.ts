@@ -2,10 +2,14 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Descriptor } from '../../../src/core/descriptor.ts'
 import { createSharing, type Sharing } from '../../../src/queue/shared/sharing.ts'
-import type { Found } from '../../../src/transfer/job.ts'
 import { hasRedis, type RealRedis, startRedis } from '../../support/redis.ts'
 
 const ctx = { signal: new AbortController().signal, emit: () => {} }
+
+/** Work that must not be done. */
+async function refuse(): Promise<void> {
+  throw new Error('it was brought')
+}
 
 function blob(letter: string, size = 1_000_000): Descriptor {
   return { mediaType: 'application/octet-stream', digest: `sha256:${letter.repeat(64)}`, size }
@@ -32,59 +36,35 @@ describe.skipIf(!hasRedis())('what workers share, over a real Redis', () => {
     return sharing
   }
 
-  test('one brings a blob, the other waits and is told where it is', async () => {
+  test('one brings a blob, the other is told where it is once it is there', async () => {
     const [one, two] = [worker().blobs('run 1'), worker().blobs('run 1')]
-    const order: string[] = []
-    const found: Found[] = []
-    let begun = (): void => {}
-    const isUnderWay = new Promise<void>((resolve) => {
-      begun = resolve
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>()
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+    const first = one.bring(blob('a'), { registry: 'dst', repository: 'team/one' }, undefined, ctx, async () => {
+      begin()
+      await left
     })
-    let waiting = (): void => {}
-    const isWaitedFor = new Promise<void>((resolve) => {
-      waiting = resolve
-    })
-    const first = one.alone(
-      blob('a'),
-      { registry: 'dst', repository: 'team/one' },
-      ctx,
-      () => {},
-      async () => {
-        begun()
-        await isWaitedFor
-        order.push('one')
-      },
-    )
-    await isUnderWay
-    await two.alone(blob('a'), { registry: 'dst', repository: 'team/two' }, ctx, waiting, async (_held, told) => {
-      found.push(told)
-      order.push('two')
-    })
-    await first
-    expect(order).toEqual(['one', 'two'])
-    expect(found).toEqual([{ waited: true, home: 'team/one' }])
+    await begun
+    const there = { registry: 'dst', repository: 'team/two' }
+    expect(await two.bring(blob('a'), there, undefined, ctx, refuse)).toBe(false)
+    expect(await two.homeOf(blob('a'), 'dst')).toBeUndefined()
+    const ended = two.ended(blob('a'), 'dst', ctx)
+    leave()
+    expect(await first).toBe(true)
+    await ended
+    expect(await two.homeOf(blob('a'), 'dst')).toBe('team/one')
+    // The home that it does not know yet comes first.
+    expect(await two.bring(blob('a'), there, undefined, ctx, refuse)).toBe(false)
+    expect(await two.bring(blob('a'), there, 'team/one', ctx, async () => {})).toBe(true)
   })
 
   test('a failure leaves no home, and the next one brings it', async () => {
     const others = worker().blobs('run 2')
     const there = { registry: 'dst', repository: 'x' }
-    const fails = others.alone(
-      blob('b'),
-      there,
-      ctx,
-      () => {},
-      () => Promise.reject(new Error('broken')),
-    )
+    const fails = others.bring(blob('b'), there, undefined, ctx, () => Promise.reject(new Error('broken')))
     await expect(fails).rejects.toThrow('broken')
-    const found: Found[] = []
-    await others.alone(
-      blob('b'),
-      there,
-      ctx,
-      () => {},
-      async (_held, told) => void found.push(told),
-    )
-    expect(found).toEqual([{ waited: false }])
+    expect(await others.homeOf(blob('b'), 'dst')).toBeUndefined()
+    expect(await others.bring(blob('b'), there, undefined, ctx, async () => {})).toBe(true)
   })
 
   test('an upload that one leaves is found by the next, names nothing in its key, and expires within a day', async () => {

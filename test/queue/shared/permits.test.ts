@@ -59,14 +59,20 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
     expect(most).toBe(4)
   })
 
-  test('says that another one held it, and calls back before it waits', async () => {
+  test('is not waited for by one that wants it now or never, who may wait until it is free', async () => {
     const [one, two] = [holder(), holder()]
-    const first = await one.permits.take('told', 1, never)
-    expect(first.waited).toBe(false)
-    const second = await new Promise<{ waited: boolean }>((resolve) => {
-      void two.permits.take('told', 1, never, () => first.release()).then(resolve)
+    const first = await one.permits.take('now', 1, never)
+    expect(await two.permits.takeNow('now', 1, never)).toBeUndefined()
+    let isFree = false
+    const free = two.permits.free('now', 1, never).then(() => {
+      isFree = true
     })
-    expect(second.waited).toBe(true)
+    await sleep(50)
+    expect(isFree).toBe(false)
+    first.release()
+    await free
+    const second = await two.permits.takeNow('now', 1, never)
+    expect(second?.lost.aborted).toBe(false)
   })
 
   test('of those who wait in one process only one asks, and they get it in order', async () => {
@@ -84,17 +90,15 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
     const [other, crowded] = [holder(), holder({ clock })]
     const first = await other.permits.take('crowded', 1, never)
     const served: number[] = []
-    const waiting: number[] = []
     const stop = new AbortController()
     const all = Array.from({ length: 20 }, async (_, index) => {
       const signal = index === 0 || index === 7 ? stop.signal : never
-      const permit = await crowded.permits.take('crowded', 1, signal, () => void waiting.push(index))
+      const permit = await crowded.permits.take('crowded', 1, signal)
       served.push(index)
-      expect(permit.waited).toBe(true)
       permit.release()
     })
     const ended = Promise.allSettled(all)
-    await expect.poll(() => waiting.length, { timeout: 60_000 }).toBe(20)
+    await expect.poll(() => asking.now, { timeout: 60_000 }).toBe(1)
     // Neither the first of them nor one in between holds up the others by giving up.
     stop.abort()
     await Promise.allSettled([all[0], all[7]])
@@ -111,8 +115,9 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
     await dead.permits.take('inherited', 1, never)
     dead.permits.close()
     dead.client.disconnect()
+    expect(await alive.permits.takeNow('inherited', 1, never)).toBeUndefined()
     const permit = await alive.permits.take('inherited', 1, never)
-    expect(permit.waited).toBe(true)
+    expect(permit.lost.aborted).toBe(false)
   })
 
   test('stays with a holder that lives, far beyond its life', async () => {

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import type { ServeNews } from '../../../src/app/app.ts'
 import type { Descriptor, Digest } from '../../../src/core/descriptor.ts'
 import { computeDigest } from '../../../src/core/manifest.ts'
 import { Turns } from '../../../src/serve/turns.ts'
@@ -74,14 +74,18 @@ async function halved() {
   }
 }
 
+function isWaiting(news: ServeNews): boolean {
+  if (news.type !== 'execution_event' || news.event.type !== 'waiting') return false
+  return / is already on its way to mine$/.test(news.event.reason)
+}
+
 test('a run that comes while a client pulls waits for what the pull brings', async () => {
   const { app, destination, digest, gateway, open, reads, run, ended } = await halved()
   await bodyOf(await gateway.get('team/app/manifests/1.0'))
   const blob = gateway.get(`team/app/blobs/${digest}`).then(bodyOf)
   await until('the pull reads the layer', () => reads() === 1)
   await run()
-  // A second reading would begin now.
-  await sleep(300)
+  await until('the other one says that it waits', () => gateway.news.some(isWaiting))
   open()
   expect(computeDigest(await blob)).toBe(digest)
   expect(await ended()).toEqual([0, 0])
@@ -95,8 +99,7 @@ test('a client that pulls what a run brings just now gets it from the destinatio
   await until('the run reads the layer', () => reads() === 1)
   await bodyOf(await gateway.get('team/app/manifests/1.0'))
   const blob = gateway.get(`team/app/blobs/${digest}`).then(bodyOf)
-  // A second reading would begin now.
-  await sleep(300)
+  await until('the other one says that it waits', () => gateway.news.some(isWaiting))
   open()
   expect(computeDigest(await blob)).toBe(digest)
   expect(await ended()).toEqual([0, 0])
@@ -106,8 +109,8 @@ test('a client that pulls what a run brings just now gets it from the destinatio
 
 const BLOB: Descriptor = { mediaType: 'application/octet-stream', digest: `sha256:${'a'.repeat(64)}`, size: 1 }
 
-/** Someone who takes a turn, and keeps it until `leave` is called. */
-function taker(turns: Turns, pull?: Parameters<Turns['take']>[1]) {
+/** Someone who takes a turn once it can, and keeps it until `leave` is called. */
+function taker(turns: Turns, pull?: Parameters<Turns['others']>[0]) {
   const { promise: left, resolve: leave } = Promise.withResolvers<void>()
   const seen = { isIn: false }
   const ctx = { signal: new AbortController().signal, emit: () => {} }
@@ -116,7 +119,11 @@ function taker(turns: Turns, pull?: Parameters<Turns['take']>[1]) {
     seen.isIn = true
     await left
   }
-  void turns.take([BLOB, place, ctx, () => {}, bring], pull)
+  const others = turns.others(pull)
+  const take = async (): Promise<void> => {
+    while (!(await others.bring(BLOB, place, undefined, ctx, bring))) await others.ended(BLOB, place.registry, ctx)
+  }
+  void take()
   return { seen, leave }
 }
 
@@ -125,7 +132,7 @@ test('a client waits ten seconds for a run that it hears nothing of, and a run f
   const turns = new Turns(clock)
   const slow = taker(turns)
   const wanted = new AbortController()
-  const client = taker(turns, { wanted: wanted.signal, want: () => {} })
+  const client = taker(turns, { wanted: () => wanted.signal, want: () => {} })
   const other = taker(turns)
   expect([slow.seen, client.seen, other.seen]).toEqual([{ isIn: true }, { isIn: false }, { isIn: false }])
   wanted.abort()

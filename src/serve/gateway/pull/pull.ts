@@ -6,6 +6,7 @@ import type { Context } from '../../../core/context.ts'
 import type { Descriptor, Digest } from '../../../core/descriptor.ts'
 import { messageOf, NetworkError } from '../../../core/errors.ts'
 import { contentsOf, isSchema1, type Manifest } from '../../../core/manifest.ts'
+import type { Others } from '../../../core/others.ts'
 import type { Location } from '../../../core/plan.ts'
 import type { PolicyOutcome } from '../../../core/requests.ts'
 import { childrenOf } from '../../../transfer/family.ts'
@@ -145,9 +146,11 @@ export class Pull implements Audience {
     return this.#attention.wanted(digest)
   }
 
-  alone(...order: Parameters<Audience['alone']>): Promise<void> {
-    const [{ digest }] = order
-    return this.#parts.turns.take(order, { wanted: this.wanted(digest), want: (one) => this.#attention.want(one) })
+  get others(): Others {
+    return this.#parts.turns.others({
+      wanted: (digest) => this.wanted(digest),
+      want: (digest) => this.#attention.want(digest),
+    })
   }
 
   calm(signal: AbortSignal): Promise<void> {
