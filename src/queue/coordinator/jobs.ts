@@ -54,6 +54,9 @@ const MOST_AHEAD = 1000
 /** A task that so many workers gave back is given to none. */
 const MOST_REFUSALS = 100
 
+/** Refusals of a server that will take jobs again: it is full, reads its file, changes its role, or cannot write. */
+const PASSING = /\b(OOM|LOADING|BUSY|READONLY|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS)\b/
+
 interface Out {
   readonly id: string
   /** Those that have not ended, by their ids. */
@@ -143,7 +146,16 @@ export function createJobs({ queue, roster, ctx, plan, tell }: JobsOptions): Job
       await queue.addBulk(jobs)
       for (const one of made) one.isAdded = true
     } catch (error) {
-      for (const one of made) for (const given of [...one.tasks.values()]) given.fail(error)
+      const isPassing = error instanceof Error && PASSING.test(error.message)
+      for (const one of made) {
+        out.delete(one.id)
+        for (const given of [...one.tasks.values()]) {
+          leave(given)
+          // They are given away once the server answers again.
+          if (isPassing && !ctx.signal.aborted) waiting.add(given)
+          else given.fail(error)
+        }
+      }
     }
   }
 
