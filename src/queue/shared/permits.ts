@@ -40,14 +40,41 @@ const LAST_LOOK = 100
 /** Milliseconds that a server which has not answered counts as away, before it is asked again. */
 const SILENT = 5000
 
-/** By the server's clock, so that the clocks of the holders do not matter. Gives 1 where the caller holds a permit now. A holder that asks again renews. */
+/** Milliseconds that a process counts as one that waits after its last look: longer than from one to the next. */
+const WAITS = 5 * LAST_LOOK
+
+/**
+ * By the server's clock, so that the clocks of the holders do not matter. Gives 1 where the caller holds a permit now. A holder that asks again
+ * renews. Of those who wait the process comes first that holds the fewest: one whose works are slow would keep all permits otherwise. The keys are
+ * those of the holders and of the processes that wait; a token begins with its process.
+ */
 const TAKE = `
+local token, limit, life, process = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local free = limit - redis.call('ZCARD', KEYS[1])
+if not redis.call('ZSCORE', KEYS[1], token) then
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+  if free > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
+    local held = {}
+    for _, one in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+      local holder = string.match(one, '^%S+')
+      held[holder] = (held[holder] or 0) + 1
+    end
+    for _, other in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+      if other ~= process and (held[other] or 0) < (held[process] or 0) then free = free - 1 end
+    end
+  end
+  if free <= 0 then
+    redis.call('ZADD', KEYS[2], now + ${WAITS}, process)
+    redis.call('PEXPIRE', KEYS[2], ${WAITS})
+    return 0
+  end
+  redis.call('ZREM', KEYS[2], process)
+end
+redis.call('ZADD', KEYS[1], now + life, token)
+redis.call('PEXPIRE', KEYS[1], life)
 return 1`
 
 /** How many hold a permit. */
@@ -66,6 +93,7 @@ interface Holding {
 
 export function createPermits(redis: Redis, options: PermitOptions = {}): Permits {
   const { life = LIFE, clock = systemClock, isDown = () => false } = options
+  const process = randomUUID()
   const held = new Set<Holding>()
   /** By key: the last of those of this process who wait, one after the other, so that only the first of them asks. */
   const lines = new Map<string, Promise<void>>()
@@ -99,7 +127,17 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
 
   async function ask(holding: Holding): Promise<boolean> {
     const asked = clock.monotonic()
-    const isOurs = (await redis.eval(TAKE, 1, holding.key, holding.token, holding.limit, life)) === 1
+    const isOurs =
+      (await redis.eval(
+        TAKE,
+        2,
+        holding.key,
+        `${holding.key} waiting`,
+        holding.token,
+        holding.limit,
+        life,
+        process,
+      )) === 1
     if (isOurs) holding.until = asked + life
     return isOurs
   }
@@ -165,7 +203,7 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
   }
 
   async function holdingOf<T>(key: string, limit: number, work: (holding: Holding) => Promise<T>): Promise<T> {
-    const holding: Holding = { key, limit, token: randomUUID(), lost: new AbortController(), until: 0 }
+    const holding: Holding = { key, limit, token: `${process} ${randomUUID()}`, lost: new AbortController(), until: 0 }
     try {
       return await work(holding)
     } catch (error) {

@@ -75,6 +75,27 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
     expect(second?.lost.aborted).toBe(false)
   })
 
+  test('goes to the process that holds the fewest of those that wait', async () => {
+    const [greedy, modest] = [holder(), holder()]
+    const order: string[] = []
+    const note = (name: string) => async (permit: Promise<{ release(): void }>) => {
+      const { release } = await permit
+      order.push(name)
+      return release
+    }
+    const first = await Promise.all([1, 2, 3].map(() => greedy.permits.take('fair', 3, never)))
+    const more = [1, 2].map(() => note('greedy')(greedy.permits.take('fair', 3, never)))
+    const one = note('modest')(modest.permits.take('fair', 3, never))
+    await expect.poll(() => greedy.client.zcard('fair waiting')).toBe(2)
+    first[0]?.release()
+    const release = await one
+    expect(order).toEqual(['modest'])
+    first[1]?.release()
+    first[2]?.release()
+    await Promise.all(more)
+    release()
+  })
+
   test('of those who wait in one process only one asks, and they get it in order', async () => {
     const asking = { now: 0, most: 0 }
     const clock: Clock = {
