@@ -57,6 +57,21 @@ test('a tag that is not at the destination is asked for once at each side, and r
   })
 })
 
+test('a pull as most clients make it, by HEAD and then by digest, costs the source no more', async () => {
+  const [source, destination] = [await registry(), await registry()]
+  const app = image({ layers: 2 })
+  source.add('team/app', app, '1.0')
+  const gateway = await startGateway(policies(source, destination))
+  const [from, to] = await costOf([source, destination], async () => {
+    expect((await gateway.head('team/app/manifests/1.0')).status).toBe(200)
+    expect((await gateway.get(`team/app/manifests/${app.digest}`)).status).toBe(200)
+    expect(await pulled(gateway)).toEqual([0])
+  })
+  expect(from).toMatchObject({ 'HEAD manifest 1.0': 1, 'GET manifest 1.0': 1, 'GET blob': 3 })
+  expect(from).not.toHaveProperty([`GET manifest ${app.digest}`])
+  expect(to).not.toHaveProperty(['GET tags'])
+})
+
 test('a pull is not preceded by a check of both registries, which have just answered', async () => {
   const [source, destination] = [await registry(), await registry()]
   source.add('team/app', image(), '1.0')
