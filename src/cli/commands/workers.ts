@@ -6,7 +6,7 @@ import { formatBytes } from '../../core/size.ts'
 import type { ShownWorker } from '../../core/worker.ts'
 import type { WorkerFlags } from '../options.ts'
 import { requestFields } from '../render/events.ts'
-import { formatClock, formatRecent, printable } from '../render/format.ts'
+import { formatClock, formatDuration, formatRecent, printable } from '../render/format.ts'
 import { jsonLine } from '../render/json.ts'
 import { renderTable } from '../render/table.ts'
 import { requestText } from '../render/told.ts'
@@ -61,7 +61,9 @@ function textOf(news: WorkerNews): string {
     case 'log':
       return news.text
     case 'draining':
-      return news.tasks === 0 ? 'ends' : `takes nothing new, and ends once ${plural(news.tasks, 'task')} ended`
+      return news.tasks === 0
+        ? 'ends'
+        : `takes nothing new, and ends once ${plural(news.tasks, 'task')} ended or ${formatDuration(news.within)} are over: others get what is left`
   }
 }
 

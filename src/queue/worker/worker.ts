@@ -36,7 +36,8 @@ export type WorkerNews =
   | { readonly type: 'blob'; readonly blob: string; readonly error?: string }
   | { readonly type: 'log'; readonly level: 'info' | 'warning'; readonly text: string }
   | RequestEvent
-  | { readonly type: 'draining'; readonly tasks: number }
+  /** `within`: milliseconds. */
+  | { readonly type: 'draining'; readonly tasks: number; readonly within: number }
 
 export interface WorkTools extends Omit<JoinTools, 'server' | 'slots' | 'throttles' | 'ended' | 'places'>, Means {
   readonly server: QueueServer
@@ -220,7 +221,7 @@ export async function work(tools: WorkTools): Promise<void> {
       })
   }, LOOK)
   await aborted(signal)
-  listen({ type: 'draining', tasks: tasks() })
+  listen({ type: 'draining', tasks: tasks(), within: tools.drain })
   for (const run of runs.keys()) leave(run, tools.drain)
   await atMost(FAREWELL, show)
   await Promise.allSettled(leaving)
