@@ -121,11 +121,11 @@ describe.skipIf(!hasRedis())('a run whose tasks workers do', () => {
       running.events.some((event) => event.type === 'blob-progress' && event.bytes >= gate.half),
     )
     const ended = one.end()
-    expect(one.news).toContainEqual({ type: 'draining', tasks: 1, within: 120_000 })
     await until('it is ending', async () => (await present(queue)).every(({ draining }) => draining))
     gate.open()
     expect((await running.ran).execution).toMatchObject({ status: 'succeeded', succeed: 1 })
     await ended
+    expect(one.news).toContainEqual({ type: 'draining', tasks: 1, within: 120_000 })
     expect(await present(queue)).toEqual([])
   })
 
