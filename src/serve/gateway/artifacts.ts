@@ -156,6 +156,7 @@ export function createArtifacts({ history, clock, pulls, ctx }: ArtifactParts): 
     const pulled = { repository: place.repository, tag }
     const seen = await tags.see(place, tag)
     if (seen.kind === 'absent') {
+      if (seen.refused !== undefined) throw new Refusal(403, 'DENIED', seen.refused)
       throw new Refusal(404, 'MANIFEST_UNKNOWN', `${place.target.policy.source.registry} does not have ${tag}`)
     }
     if (seen.kind === 'there') {

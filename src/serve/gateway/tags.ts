@@ -3,7 +3,7 @@
 import type { Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
-import { NetworkError } from '../../core/errors.ts'
+import { describeError, isForbidden, NetworkError } from '../../core/errors.ts'
 import { ABSENT_MS } from './absences.ts'
 import { Bounded } from './bounded.ts'
 import { inPlace, type Place } from './policy/targets.ts'
@@ -14,7 +14,8 @@ export type Seen =
   | { readonly kind: 'there'; readonly there: Descriptor; readonly warning?: string }
   /** The source has something else, or the destination nothing: a policy may let it through. */
   | { readonly kind: 'upstream'; readonly upstream: Descriptor; readonly there?: Descriptor }
-  | { readonly kind: 'absent' }
+  /** `refused`: the source does not say whether it has it. */
+  | { readonly kind: 'absent'; readonly refused?: string }
 
 /** `isNew`: it was asked for just now, not remembered. */
 export type Look = Seen & { readonly isNew: boolean }
@@ -67,6 +68,12 @@ export function createTags(clock: Clock, ctx: Context): Tags {
       const wait = there ? PATIENCE_MS : LONGEST_MS
       upstream = await within(wait, clock, ctx, (within) => from.resolve(tag, within))
     } catch (error) {
+      // Docker Hub and others refuse what does not exist, which says nothing of their other repositories.
+      if (isForbidden(error) && !ctx.signal.aborted) {
+        return there
+          ? { kind: 'there', there, warning: WARNINGS.unchecked }
+          : { kind: 'absent', refused: describeError(error) }
+      }
       if (ctx.signal.aborted || !there) throw error
       resting.set(source, clock.monotonic() + REST_MS)
       return { kind: 'there', there, warning: WARNINGS.unchecked }

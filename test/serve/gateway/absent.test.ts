@@ -117,3 +117,30 @@ test('a HEAD of a blob that is on its way does not make it go before others', as
   expect(reads.map(({ path }) => path)).toEqual([`/v2/team/app/blobs/${config}`])
   expect(computeDigest(await bodyOf(await gateway.get(`team/app/blobs/${layer}`)))).toBe(layer)
 })
+
+test.each([401, 403])(
+  'what the source refuses with %i, as of a repository that does not exist, is denied, and asked for once',
+  async (status) => {
+    const [source, destination] = [
+      await registry({ fault: ({ path }) => (path.startsWith('/v2/team/gone/') ? { status } : undefined) }),
+      await registry(),
+    ]
+    source.add('team/app', image(), '1.0')
+    destination.add('mirror/gone', image({ seed: 2 }), 'kept')
+    const gateway = await startGateway(policies(source, destination, '', '1h'), { timing: { clock: manualClock() } })
+    for (let time = 0; time < 3; time += 1) {
+      const refused = await gateway.get('team/gone/manifests/1.0')
+      expect([refused.status, await refused.json()]).toMatchObject([
+        403,
+        { errors: [{ code: 'DENIED', message: expect.stringMatching(/^source hub: /) }] },
+      ])
+    }
+    expect(asked(source)).toHaveLength(1)
+    const kept = await gateway.get('team/gone/manifests/kept')
+    expect([kept.status, kept.headers.get('warning')]).toEqual([200, '111 replicate "Revalidation Failed"'])
+    // The rest of the source is still asked.
+    destination.add('mirror/app', image({ seed: 3 }), '1.0')
+    const other = await gateway.get('team/app/manifests/1.0')
+    expect([other.status, other.headers.get('docker-content-digest')]).toEqual([200, image().digest])
+  },
+)
