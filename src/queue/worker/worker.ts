@@ -210,14 +210,12 @@ export async function work(tools: WorkTools): Promise<void> {
 
   await look()
   listen({ type: 'ready', name, queue: settings.shown, concurrency: tools.concurrency })
-  let isLooking = false
+  let looking: Promise<void> | undefined
   const timer = setInterval(() => {
-    if (isLooking) return
-    isLooking = true
-    void look()
+    looking ??= look()
       .catch(contact.failed)
       .finally(() => {
-        isLooking = false
+        looking = undefined
       })
   }, LOOK)
   await aborted(signal)
@@ -227,7 +225,11 @@ export async function work(tools: WorkTools): Promise<void> {
   await Promise.allSettled(leaving)
   clearInterval(timer)
   contact.end()
-  await atMost(FAREWELL, goodbye)
+  await atMost(FAREWELL, async () => {
+    // It would say once more that this worker is there.
+    await looking
+    await goodbye()
+  })
 
   async function goodbye(): Promise<void> {
     await client.del(keys.worker(id))

@@ -86,7 +86,7 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
     const first = await Promise.all([1, 2, 3].map(() => greedy.permits.take('fair', 3, never)))
     const more = [1, 2].map(() => note('greedy')(greedy.permits.take('fair', 3, never)))
     const one = note('modest')(modest.permits.take('fair', 3, never))
-    await expect.poll(() => greedy.client.zcard('fair waiting')).toBe(2)
+    await expect.poll(() => greedy.client.zcard('fair waiting'), { timeout: 60_000 }).toBe(2)
     first[0]?.release()
     const release = await one
     expect(order).toEqual(['modest'])

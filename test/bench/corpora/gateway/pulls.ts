@@ -14,8 +14,8 @@ import { configuration } from './configuration.ts'
 const LAYERS = 4
 const MIB = 2 ** 20
 const NAME = 'team/large'
-/** MiB a second: what a good line to a public registry brings. */
-const NETWORK = 40
+/** Of the lines from both registries, in MiB a second: what a good one to a public registry brings, and 1 Gbit/s. */
+const NETWORKS = [40, 119]
 
 /** Each pulls `reference` into its working directory. */
 const CLIENTS: Readonly<Record<string, (reference: string) => string>> = {
@@ -34,12 +34,9 @@ export const gatewayPulls: Corpus = {
       const tables: Table[] = []
       const clients = Object.keys(CLIENTS).filter((client) => pathOfTool(client) !== undefined)
       for (const client of clients) tables.push(await compare(client, source, size, bench, 'on this machine'))
-      const network = await startChild('proxy-process.ts', { target: source.url, perSecond: NETWORK * MIB })
-      try {
-        const where = `with ${NETWORK} MiB/s from the source`
-        for (const client of clients) tables.push(await compare(client, network, size, bench, where))
-      } finally {
-        await network.stop()
+      for (const rate of NETWORKS) {
+        const where = `with ${rate} MiB/s from each registry`
+        for (const client of clients) tables.push(await compare(client, source, size, bench, where, rate * MIB))
       }
       return tables
     } finally {
@@ -53,14 +50,28 @@ interface Host {
   readonly url: string
 }
 
-async function compare(client: string, source: Host, size: number, bench: Bench, where: string): Promise<Table> {
+/** The line from a registry. */
+async function lineTo(registry: Host, perSecond: number | undefined): Promise<Host & { stop(): Promise<void> }> {
+  if (perSecond === undefined) return { host: registry.host, url: registry.url, stop: async () => {} }
+  return startChild('proxy-process.ts', { target: registry.url, perSecond })
+}
+
+async function compare(
+  client: string,
+  source: Host,
+  size: number,
+  bench: Bench,
+  where: string,
+  perSecond?: number,
+): Promise<Table> {
   const measured = { direct: [], first: [], again: [], destination: [] } satisfies Record<string, Measured[]>
   const rounds: Record<keyof typeof measured, Measured[]> = measured
   /** Seconds of the gateway's processor time. */
   const spentBy: Record<keyof typeof measured, number[]> = { direct: [], first: [], again: [], destination: [] }
   for (let round = 1; round <= bench.rounds; round += 1) {
     const destination = await startServer('registry')
-    const daemon = await startDaemon(bench.directory(), configuration(source, destination, '10m'))
+    const [from, to] = [await lineTo(source, perSecond), await lineTo(destination, perSecond)]
+    const daemon = await startDaemon(bench.directory(), configuration(from, to, '10m'))
     try {
       const gateway = new URL(daemon.url).host
       const pull = async (what: keyof typeof measured, reference: string): Promise<void> => {
@@ -75,12 +86,13 @@ async function compare(client: string, source: Host, size: number, bench: Bench,
         const after = processorTimeOf(daemon.pid)
         if (before !== undefined && after !== undefined) spentBy[what].push(after - before)
       }
-      await pull('direct', `${source.host}/${NAME}:v1`)
+      await pull('direct', `${from.host}/${NAME}:v1`)
       await gatewayPull('first')
       await gatewayPull('again')
-      await pull('destination', `${destination.host}/mirror/large:v1`)
+      await pull('destination', `${to.host}/mirror/large:v1`)
     } finally {
       await daemon.stop()
+      await Promise.all([from.stop(), to.stop()])
       await destination.stop()
     }
   }
