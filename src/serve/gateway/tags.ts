@@ -3,7 +3,7 @@
 import type { Clock } from '../../core/cancel.ts'
 import type { Context } from '../../core/context.ts'
 import type { Descriptor } from '../../core/descriptor.ts'
-import { describeError, isForbidden, NetworkError } from '../../core/errors.ts'
+import { describeError, isForbidden, NetworkError, ReplicateError } from '../../core/errors.ts'
 import { ABSENT_MS } from './absences.ts'
 import { Bounded } from './bounded.ts'
 import { inPlace, type Place } from './policy/targets.ts'
@@ -75,7 +75,8 @@ export function createTags(clock: Clock, ctx: Context): Tags {
           : { kind: 'absent', refused: describeError(error) }
       }
       if (ctx.signal.aborted || !there) throw error
-      resting.set(source, clock.monotonic() + REST_MS)
+      // What is wrong with one tag alone says nothing of the source.
+      if (isOfSource(error)) resting.set(source, clock.monotonic() + REST_MS)
       return { kind: 'there', there, warning: WARNINGS.unchecked }
     }
     if (!upstream) return there ? { kind: 'there', there, warning: WARNINGS.stale } : { kind: 'absent' }
@@ -127,6 +128,10 @@ function keyOf({ target, repository }: Place, tag: string): string {
 function ageOf(seen: Seen, { target }: Place): number {
   if (seen.kind === 'absent') return Math.min(ABSENT_MS, target.maxAge)
   return seen.kind === 'there' && seen.warning !== undefined ? Math.min(REST_MS, target.maxAge) : target.maxAge
+}
+
+function isOfSource(error: unknown): boolean {
+  return error instanceof NetworkError || (error instanceof ReplicateError && error.retryable)
 }
 
 /** Gives work up after so many milliseconds. */
