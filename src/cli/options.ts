@@ -110,7 +110,9 @@ export function addTriggerOption(command: Command): Command {
 /** Options of every command that executes a plan. */
 export function addTransferOptions(command: Command): Command {
   return command
-    .addOption(new Option('--concurrency <n>', 'blob streams at once (default: 8)').argParser(positiveInteger))
+    .addOption(
+      new Option('--concurrency <n>', 'blob streams at once (default: 8, of each worker)').argParser(positiveInteger),
+    )
     .addOption(new Option('--bandwidth <rate>', 'of all streams together, such as 50MiB/s').argParser(rate))
     .option('--workers', 'give the tasks to workers on other machines: see `replicate worker`')
     .option('--fail-fast', 'stop at the first task that fails')
