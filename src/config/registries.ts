@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { type AdapterFacts, isAdapterFile, isForeignType } from '../core/adapter.ts'
 import type { CredentialConfig, Registry } from '../core/registry.ts'
-import { secret } from '../core/secret.ts'
+import { escapedUserinfo, secret } from '../core/secret.ts'
 import { homeUrl } from './hosts.ts'
 import { builtOptions } from './options.ts'
 import type { RegistryInput } from './schema.ts'
@@ -95,7 +95,7 @@ function placeFindings(input: RegistryInput, url: string | undefined): readonly 
 
 /** A proxy without a scheme is plain HTTP, as for curl. */
 function withScheme(proxy: string): string {
-  return /^https?:\/\//.test(proxy) ? proxy : `http://${proxy}`
+  return escapedUserinfo(/^https?:\/\//.test(proxy) ? proxy : `http://${proxy}`)
 }
 
 function notUrl(key: string, url: string, example: string): Finding {

@@ -82,7 +82,7 @@ export const registrySchema = mapping(
     client_key: filled('Its key, relative to this file').exactOptional(),
     proxy: formed(
       'A proxy, instead of the one in the environment; `http://` may be left out',
-      /^(https?:\/\/)?[^\s/]+\/?$/,
+      /^(https?:\/\/)?(?!\w+:\/\/)(.*@)?[^\s/@]+\/?$/,
       'an address such as `http://proxy.example.com:3128`',
     ).exactOptional(),
     user_agent: formed(

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path'
 import { isLoopback } from '../core/registry.ts'
-import { type Secret, secret, withoutUserinfo } from '../core/secret.ts'
+import { escapedUserinfo, type Secret, secret, withoutUserinfo } from '../core/secret.ts'
 import type { Finding } from './source.ts'
 import { filled, flag, formed, mapping } from './values.ts'
 
@@ -55,7 +55,7 @@ export function builtWorkers(input: unknown, directory: string): BuiltWorkers | 
   const parsed = workersSchema.safeParse(input)
   if (!parsed.success) return undefined
   const { name, prefix, insecure, ca, client_cert, client_key } = parsed.data
-  const queue = withEscapes(parsed.data.queue)
+  const queue = escapedUserinfo(parsed.data.queue)
   const findings: Finding[] = []
   const path = ['workers', 'queue']
   const url = /^rediss?:\/\/[^\s]+$/i.test(queue) && URL.canParse(queue) ? new URL(queue) : undefined
@@ -85,13 +85,6 @@ export function builtWorkers(input: unknown, directory: string): BuiltWorkers | 
     findings,
     secrets: password === '' ? [] : [queue, password, decoded(password)],
   }
-}
-
-/** Passwords may have any characters, and come from the environment as they are. Nothing behind the user has an `@`. */
-function withEscapes(queue: string): string {
-  const [, scheme, user, rest] = /^(rediss?:\/\/)(.*)@([^@]*)$/is.exec(queue) ?? []
-  if (scheme === undefined || user === undefined || user.includes('${')) return queue
-  return `${scheme}${user.replace(/%(?![0-9a-f]{2})|[^\w\-.~!$&'()*+,;=:%]+/gi, encodeURIComponent)}@${rest}`
 }
 
 function decoded(text: string): string {

@@ -16,6 +16,14 @@ export function withoutUserinfo(text: string, shown = '***@'): string {
   return text.replaceAll(/\/\/[^/?#\s]*@/g, `//${shown}`)
 }
 
+/** A URL whose password may have any characters, as passwords from the environment do. Nothing behind the user may have an `@`. A variable that is
+ *  not set stands for itself. */
+export function escapedUserinfo(url: string): string {
+  const [, scheme, user, rest] = /^(\w+:\/\/)(.*)@([^@]*)$/s.exec(url) ?? []
+  if (scheme === undefined || user === undefined || user.includes('${')) return url
+  return `${scheme}${user.replace(/%(?![0-9a-f]{2})|[^\w\-.~!$&'()*+,;=:%]+/gi, encodeURIComponent)}@${rest}`
+}
+
 /** A URL of which the host may be seen; what follows is often as good as a password. A path alone may be seen without its query. */
 export function secretUrl(url: string): Secret {
   const { protocol, host, pathname, search } = new URL(url, 'path://only')

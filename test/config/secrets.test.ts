@@ -1,6 +1,7 @@
 /** Variables in a configuration, and secrets, which never stand in it and are never shown. */
 
 import { describe, expect, test } from 'vitest'
+import { proxyAddress } from '../../src/http/proxy/address.ts'
 import { complaints, load, problemsIn, registry } from './setup.ts'
 
 const BASE = ['type: docker-registry', 'url: https://x.example.com']
@@ -82,6 +83,18 @@ describe('a secret', () => {
     expect(problems.map(({ message }) => message)).toEqual(['the password in `proxy` is written out in the file'])
     expect(JSON.stringify(problems)).not.toContain('ter2')
     expect(complaints(proxied(`\${P}`), { env: { P: 'hunter2' } })).toEqual([])
+  })
+
+  test('in the URL of a proxy may have any characters', () => {
+    const yaml = registry(...BASE, `proxy: "http://bob:\${P}@proxy.example.com:3128"`)
+    for (const password of ['hun/ter@2', 'a#b?c d', '100%', 'a%2Fb']) {
+      expect(complaints(yaml, { env: { P: password } })).toEqual([])
+    }
+    const { proxy = '' } = load(yaml, { env: { P: 'hun/ter@2#%' } }).registries.get('r') ?? {}
+    expect(proxyAddress(proxy).credential).toEqual({ username: 'bob', password: 'hun/ter@2#%' })
+    for (const wrong of ['socks5://proxy.example.com', 'http://proxy.example.com/a', 'http://a b']) {
+      expect(complaints(registry(...BASE, `proxy: "${wrong}"`))[0]).toMatch(/an address such as/)
+    }
   })
 
   test('that is written out in the address of a proxy without a scheme is refused, and not repeated', () => {
