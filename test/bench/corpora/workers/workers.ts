@@ -84,22 +84,28 @@ async function scale(sides: Sides, bench: Bench, count: () => Promise<Counted>):
   const rows: string[][] = []
   let one: number | undefined
   for (const workers of [1, 2, 4, 8]) {
-    const { wall, failed, parts } = await scaled(sides, workers, bench)
+    const { wall, rate, failed, parts } = await scaled(sides, workers, bench)
     // A proxy that counts takes time of the two cores: what is counted is not timed.
     const down = await counted(sides, workers, bench, count)
-    one ??= wall
-    const factor = (one / wall).toFixed(2)
-    bench.say(`${sides.title}, ${workers} workers: ${seconds(wall)}, ${factor} ×`)
+    one ??= rate
+    const factor = (rate / one).toFixed(2)
+    const speed = `${rate.toFixed(1)} MiB/s`
+    bench.say(`${sides.title}, ${workers} workers: ${seconds(wall)}, ${speed}, ${factor} ×`)
     const costs = parts.map((part) => `${((1000 * part) / (down / MIB)).toFixed(1)} ms`)
-    rows.push([String(workers), failed ?? seconds(wall), `${factor} ×`, megabytes(down), ...costs])
+    rows.push([String(workers), failed ?? seconds(wall), speed, `${factor} ×`, megabytes(down), ...costs])
   }
-  const columns = ['workers', 'wall', 'of one worker', 'MB from the source', ...PARTS]
-  const notes = ['processor time is for a MiB from the source']
+  const columns = ['workers', 'wall', 'rate', 'of one worker', 'MB from the source', ...PARTS]
+  const notes = [
+    'the rate is that of the execution, from its plan to its last task',
+    'processor time is for a MiB from the source',
+  ]
   return { title: `${workers.title}; ${sides.title}`, columns, rows, notes }
 }
 
 interface Scaled {
   readonly wall: number
+  /** MiB a second, as the history has it. */
+  readonly rate: number
   /** Seconds of processor time. */
   readonly parts: readonly number[]
   readonly failed?: string
@@ -115,14 +121,23 @@ async function scaled(sides: Sides, count: number, bench: Bench, host = sides.so
       return [workers, redis, processorTimesOf(sides.source), processorTimesOf(destination)]
     }
     const before = spent()
-    const ran = await fleet.run(['--concurrency', '32'])
+    const ran = await fleet.run()
     const parts = [ran.cpu ?? 0, ...spent().map((now, at) => now - (before[at] ?? 0))]
     if (ran.exitCode !== 0) bench.say(ran.said)
-    return { wall: ran.wall, parts, ...(ran.exitCode === 0 ? {} : { failed: 'fails' }) }
+    const rate = rateOf(await fleet.ask('executions', 'list'))
+    return { wall: ran.wall, rate, parts, ...(ran.exitCode === 0 ? {} : { failed: 'fails' }) }
   } finally {
     await fleet.stop()
     await destination.stop()
   }
+}
+
+const EXECUTIONS = z.array(z.object({ bytes_copied: z.number(), start_time: z.string(), end_time: z.string() }))
+
+function rateOf(executions: unknown): number {
+  const [last] = EXECUTIONS.parse(executions)
+  if (!last) return Number.NaN
+  return last.bytes_copied / MIB / ((Date.parse(last.end_time) - Date.parse(last.start_time)) / 1000)
 }
 
 /** Bytes from the source. */
