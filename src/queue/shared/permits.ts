@@ -45,18 +45,19 @@ const WAITS = 5 * LAST_LOOK
 
 /**
  * By the server's clock, so that the clocks of the holders do not matter. Gives 1 where the caller holds a permit now. A holder that asks again
- * renews. Of those who wait the process comes first that holds the fewest: one whose works are slow would keep all permits otherwise. The keys are
- * those of the holders and of the processes that wait; a token begins with its process.
+ * renews. Of those who wait the process comes first that holds the fewest: one whose works are slow would keep all permits otherwise. That does not
+ * concern a holder whose permit a restarted server has forgotten. The keys are those of the holders and of the processes that wait; a token begins
+ * with its process.
  */
 const TAKE = `
-local token, limit, life, process = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local token, limit, life, process, waits = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5] == '1'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local free = limit - redis.call('ZCARD', KEYS[1])
 if not redis.call('ZSCORE', KEYS[1], token) then
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-  if free > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
+  if waits and free > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
     local held = {}
     for _, one in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
       local holder = string.match(one, '^%S+')
@@ -67,8 +68,10 @@ if not redis.call('ZSCORE', KEYS[1], token) then
     end
   end
   if free <= 0 then
-    redis.call('ZADD', KEYS[2], now + ${WAITS}, process)
-    redis.call('PEXPIRE', KEYS[2], ${WAITS})
+    if waits then
+      redis.call('ZADD', KEYS[2], now + ${WAITS}, process)
+      redis.call('PEXPIRE', KEYS[2], ${WAITS})
+    end
     return 0
   end
   redis.call('ZREM', KEYS[2], process)
@@ -125,7 +128,8 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
     }
   }
 
-  async function ask(holding: Holding): Promise<boolean> {
+  /** `isWaiting`: it is not held yet, and asked for again where the answer is no. */
+  async function ask(holding: Holding, isWaiting = false): Promise<boolean> {
     const asked = clock.monotonic()
     const isOurs =
       (await redis.eval(
@@ -137,6 +141,7 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
         holding.limit,
         life,
         process,
+        isWaiting ? 1 : 0,
       )) === 1
     if (isOurs) holding.until = asked + life
     return isOurs
@@ -218,7 +223,7 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
       return holdingOf(key, limit, async (holding) => {
         const look = async (): Promise<Permit | undefined> => {
           if (alone && isAway()) return alone() ? OWN : undefined
-          return (await unlessAborted(patiently(ask(holding)), signal)) ? granted(holding) : undefined
+          return (await unlessAborted(patiently(ask(holding, true)), signal)) ? granted(holding) : undefined
         }
         // Those who wait already come first.
         const atOnce = lines.has(key) ? undefined : await look()
@@ -226,9 +231,12 @@ export function createPermits(redis: Redis, options: PermitOptions = {}): Permit
       })
     },
     takeNow(key, limit, signal) {
-      return holdingOf(key, limit, async (holding) =>
-        (await unlessAborted(patiently(ask(holding)), signal)) ? granted(holding) : undefined,
-      )
+      return holdingOf(key, limit, async (holding) => {
+        if (await unlessAborted(patiently(ask(holding)), signal)) return granted(holding)
+        // A server that answers too late may have given it.
+        giveBack(holding)
+        return undefined
+      })
     },
     async free(key, limit, signal) {
       const look = async (): Promise<boolean> => Number(await redis.eval(COUNT, 1, key)) < limit

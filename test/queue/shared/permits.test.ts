@@ -96,6 +96,43 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
     release()
   })
 
+  test('are waited for by a process that has died for a moment only', async () => {
+    const [greedy, dead] = [holder(), holder()]
+    const first = await Promise.all([1, 2].map(() => greedy.permits.take('abandoned', 2, never)))
+    const stop = new AbortController()
+    const waits = dead.permits.take('abandoned', 2, stop.signal)
+    waits.catch(() => {})
+    await expect.poll(() => greedy.client.zcard('abandoned waiting'), { timeout: 60_000 }).toBe(1)
+    stop.abort()
+    await expect(waits).rejects.toThrow()
+    first[0]?.release()
+    const again = await greedy.permits.take('abandoned', 2, never)
+    expect(again.lost.aborted).toBe(false)
+    await expect.poll(() => greedy.client.exists('abandoned waiting'), { timeout: 60_000 }).toBe(0)
+  })
+
+  test('that a restarted server has forgotten stay with their holder, though others that hold fewer wait', async () => {
+    const { client, permits } = holder({ life: 1000 })
+    const all = await Promise.all([1, 2, 3].map(() => permits.take('forgotten', 3, never)))
+    const later = Date.now() + 3_600_000
+    await client.multi().zadd('forgotten waiting', later, 'another').del('forgotten').exec()
+    await expect.poll(() => client.zcard('forgotten'), { timeout: 60_000 }).toBe(3)
+    expect(all.map(({ lost }) => lost.aborted)).toEqual([false, false, false])
+  })
+
+  test('one that is wanted now or never keeps no one waiting, also where the answer comes too late', async () => {
+    const [one, two] = [holder(), holder({}, { commandTimeout: 200 })]
+    const first = await one.permits.take('late', 1, never)
+    expect(await two.permits.takeNow('late', 1, never)).toBeUndefined()
+    expect(await one.client.exists('late waiting')).toBe(0)
+    first.release()
+    await expect.poll(() => one.client.zcard('late'), { timeout: 60_000 }).toBe(0)
+    await one.client.client('PAUSE', 2000, 'ALL')
+    expect(await two.permits.takeNow('late', 1, never)).toBeUndefined()
+    // Far sooner than its life is over.
+    await expect.poll(() => one.client.zcard('late'), { timeout: 10_000 }).toBe(0)
+  })
+
   test('of those who wait in one process only one asks, and they get it in order', async () => {
     const asking = { now: 0, most: 0 }
     const clock: Clock = {
