@@ -10,14 +10,14 @@ import { createSharedThrottle } from './budget.ts'
 import { type SharedConnections, shareConnections } from './connections.ts'
 import { createPermits, type PermitOptions } from './permits.ts'
 import { sharedCheckpoint } from './sessions.ts'
-import { shareSlots } from './slots.ts'
+import { type OwnSlots, shareSlots } from './slots.ts'
 
 export interface Sharing {
   /** A rate over all processes, in units a second. `name` says of what. */
   throttle(name: string, rate: number): Throttle
   connections(name: string, count: number): SharedConnections
   /** `run` names one run among all that use the server. */
-  slots(run: string, count: number): TransferState['slots']
+  slots(run: string, count: number, own: OwnSlots): TransferState['slots']
   blobs(run: string): Others
   /** Of a registry by its URL. */
   checkpoint(registry: string, repository: string, digest: string): Checkpoint
@@ -30,7 +30,7 @@ export function createSharing(redis: Redis, prefix: string, options: PermitOptio
   return {
     throttle: (name, rate) => createSharedThrottle(redis, `${prefix}:rate:${name}`, rate, options.clock),
     connections: (name, count) => shareConnections(permits, `${prefix}:connections:${name}`, count, options.clock),
-    slots: (run, count) => shareSlots(permits, `${prefix}:slots:${run}`, count),
+    slots: (run, count, own) => shareSlots(permits, `${prefix}:slots:${run}`, count, own),
     blobs: (run) => shareBlobs(redis, permits, prefix, run),
     checkpoint: (...upload) => sharedCheckpoint(redis, prefix, upload),
     close: () => permits.close(),

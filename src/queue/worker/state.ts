@@ -7,10 +7,11 @@ import { streamRetry } from '../../transfer/resumable.ts'
 import type { Throttle } from '../../transfer/throttle.ts'
 import type { ExecutionRecord } from '../protocol.ts'
 import type { Sharing } from '../shared/sharing.ts'
+import type { OwnSlots } from '../shared/slots.ts'
 
 export interface StateTools {
   /** Of the whole worker. */
-  readonly slots: TransferState['slots']
+  readonly own: OwnSlots
   /** What its own line may carry. */
   readonly throttles: readonly Throttle[]
   readonly carriers?: Carriers | undefined
@@ -20,10 +21,10 @@ export interface StateTools {
 
 export function stateOf(run: ExecutionRecord, sharing: Sharing, tools: StateTools): TransferState {
   const { id, bandwidth, concurrency, registries } = run
-  const { slots, throttles, carriers, clock, patience } = tools
+  const { own, throttles, carriers, clock, patience } = tools
   const urls = new Map(registries.map(({ name, url }) => [name, url]))
   return createTransferState({
-    slots: concurrency === undefined ? slots : sharing.slots(id, concurrency),
+    slots: concurrency === undefined ? own.slots : sharing.slots(id, concurrency, own),
     throttles: bandwidth === undefined ? throttles : [...throttles, sharing.throttle(id, bandwidth)],
     others: sharing.blobs(id),
     carriers,

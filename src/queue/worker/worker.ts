@@ -39,7 +39,7 @@ export type WorkerNews =
   /** `within`: milliseconds. */
   | { readonly type: 'draining'; readonly tasks: number; readonly within: number }
 
-export interface WorkTools extends Omit<JoinTools, 'server' | 'slots' | 'throttles' | 'ended' | 'places'>, Means {
+export interface WorkTools extends Omit<JoinTools, 'server' | 'own' | 'throttles' | 'ended' | 'places'>, Means {
   readonly server: QueueServer
   readonly host: string
   readonly version: string
@@ -79,7 +79,7 @@ export async function work(tools: WorkTools): Promise<void> {
   const leaving = new Set<Promise<void>>()
   const tell = (level: 'info' | 'warning', text: string): void => listen({ type: 'log', level, text })
   const contact = watchContact(settings.shown, tell)
-  const slots = createSlots(tools.concurrency)
+  const own = { count: tools.concurrency, slots: createSlots(tools.concurrency) }
   const throttles = tools.bandwidth === undefined ? [] : [createThrottle(tools.bandwidth, tools.clock)]
   const ended: JoinTools['ended'] = (work, error) => {
     const name = workName(work)
@@ -128,7 +128,7 @@ export async function work(tools: WorkTools): Promise<void> {
     try {
       const reason = await lackOf(record, tools)
       if (reason !== undefined) return await refuse(record.id, reason, record)
-      const run = await joinRun(record, { ...tools, slots, throttles, ended, places: placesFor(record.id) })
+      const run = await joinRun(record, { ...tools, own, throttles, ended, places: placesFor(record.id) })
       run.follow(record)
       runs.set(record.id, { run, missing: undefined })
       listen({ type: 'joined', ...shownRun(record) })
