@@ -1,8 +1,8 @@
 /** Blobs that several runs bring to one registry: one brings each, the others wait, and find it there or mount it. */
 
 import type { Clock } from '../core/cancel.ts'
-import type { Descriptor, Digest } from '../core/descriptor.ts'
-import type { Others } from '../core/others.ts'
+import type { Digest } from '../core/descriptor.ts'
+import type { Others, WantedBlob } from '../core/others.ts'
 import { unlessAborted } from './gateway/pull/waiting.ts'
 
 /** A pull that wants turns, and what it hears of the clients that wait. */
@@ -40,9 +40,9 @@ export class Turns {
   /** As one run sees them. `pull` is absent for a run that no client hears. */
   others(pull?: PullTurns): Others {
     return {
-      homeOf: async (blob, registry) => this.#homes.get(keyOf(blob, registry)),
-      bring: async (blob, { registry, repository }, known, ctx, work) => {
-        const key = keyOf(blob, registry)
+      homeOf: async (one) => this.#homes.get(keyOf(one)),
+      bring: async (one, known, ctx, work) => {
+        const key = keyOf(one)
         const home = this.#homes.get(key)
         if (this.#turns.has(key) || (home !== undefined && home !== known)) return false
         const { promise: over, resolve } = Promise.withResolvers<void>()
@@ -50,15 +50,17 @@ export class Turns {
         this.#turns.set(key, mine)
         try {
           await work(ctx)
-          this.#remember(key, repository)
+          this.#remember(key, one.repository)
+          if (one.alone) this.#remember(keyOf({ ...one, alone: false }), one.repository)
         } finally {
           if (this.#turns.get(key) === mine) this.#turns.delete(key)
           resolve()
         }
         return true
       },
-      ended: async (blob, registry, { signal }) => {
-        const key = keyOf(blob, registry)
+      ended: async (one, { signal }) => {
+        const { blob } = one
+        const key = keyOf(one)
         const turn = this.#turns.get(key)
         if (!turn) return
         const wanted = pull?.wanted(blob.digest)
@@ -110,7 +112,6 @@ export class Turns {
   }
 }
 
-/** Whatever repository it goes to: from one it can be mounted into the others. */
-function keyOf({ digest }: Descriptor, registry: string): string {
-  return `${registry} ${digest}`
+function keyOf({ blob, registry, repository, alone }: WantedBlob): string {
+  return alone ? `${registry} ${repository} ${blob.digest}` : `${registry} ${blob.digest}`
 }

@@ -4,9 +4,10 @@ import { SMALL_BLOB } from '../core/content.ts'
 import type { Context } from '../core/context.ts'
 import type { Descriptor } from '../core/descriptor.ts'
 import { isForeign } from '../core/manifest.ts'
+import type { WantedBlob } from '../core/others.ts'
 import { ifAllowed } from './allowed.ts'
 import { audienceOf, blobKey, type Job } from './job.ts'
-import { sendBlob } from './send.ts'
+import { type Beside, sendBlob } from './send.ts'
 import { namedBlob, tell } from './story.ts'
 
 /** Resolves when the blob is in the destination repository. Safe to call any number of times, also at once. */
@@ -83,15 +84,20 @@ async function mounted(
 /** Once no other process brings it. */
 async function arrive(blob: Descriptor, asked: Set<string>, job: Job, ctx: Context): Promise<void> {
   const { others, siblings } = job.state
-  const { registry } = job.destination
+  const { registry, repository, store } = job.destination
+  let wanted: WantedBlob = { blob, registry, repository, alone: !store.mountBlob }
   for (let waited = false; ; waited = true) {
-    const home = await others?.homeOf(blob, registry)
-    if (await arriveNow(blob, asked, { waited, home }, job, ctx)) return
+    const home = await others?.homeOf(wanted)
+    if (await alreadyThere(blob, asked, { waited, home }, job, ctx)) return
+    // What others bring to repositories from which it cannot be mounted is not waited for.
+    const isUseless = home !== undefined && !wanted.alone
+    if (isUseless) wanted = { ...wanted, alone: true }
+    if (await send(blob, { home: isUseless ? undefined : home, alone: wanted.alone }, job, ctx)) return
     siblings.declineBlob(job.artifact, blob, job.member)
     if (!waited && blob.size > SMALL_BLOB) {
       ctx.emit({ type: 'waiting', reason: `${namedBlob(blob)} is already on its way to ${registry}` })
     }
-    await others?.ended(blob, registry, ctx)
+    await others?.ended(wanted, ctx)
   }
 }
 
@@ -102,19 +108,30 @@ interface Found {
   readonly home: string | undefined
 }
 
+/** Nothing is taken for what it is said to be where the blob is damaged. */
+async function alreadyThere(
+  blob: Descriptor,
+  asked: Set<string>,
+  found: Found,
+  job: Job,
+  ctx: Context,
+): Promise<boolean> {
+  if (job.damaged?.has(blob.digest) || !(await isThere(blob, asked, found, job, ctx))) return false
+  if (job.state.announced.delete(blobKey(blob, job.destination))) {
+    ctx.emit({ type: 'planned', tasks: 0, bytes: -blob.size })
+  }
+  return true
+}
+
 /** False where another process brings it. */
-async function arriveNow(blob: Descriptor, asked: Set<string>, found: Found, job: Job, ctx: Context): Promise<boolean> {
+async function send(blob: Descriptor, beside: Beside, job: Job, ctx: Context): Promise<boolean> {
   const { state, destination } = job
   const { announced, hints } = state
   const key = blobKey(blob, destination)
-  if (!job.damaged?.has(blob.digest) && (await isThere(blob, asked, found, job, ctx))) {
-    if (announced.delete(key)) ctx.emit({ type: 'planned', tasks: 0, bytes: -blob.size })
-    return true
-  }
   if (!announced.delete(key)) ctx.emit({ type: 'planned', tasks: 0, bytes: blob.size })
   let isSent = false
   try {
-    isSent = await sendBlob(blob, found.home, job, ctx)
+    isSent = await sendBlob(blob, beside, job, ctx)
   } finally {
     // The next attempt does not make the total grow.
     if (!isSent) announced.add(key)

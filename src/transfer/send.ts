@@ -17,9 +17,17 @@ import { namedBlob, tell } from './story.ts'
 import { BlobHash, checked } from './stream.ts'
 import type { Throttle } from './throttle.ts'
 
+/** What is known of others that may bring the blob. */
+export interface Beside {
+  /** Where one of them has brought it. */
+  readonly home: string | undefined
+  /** It cannot be mounted from there. */
+  readonly alone: boolean
+}
+
 /** Waits for a slot, and for siblings that need the same blob; then streams it. False where another process brings it, or has brought it to another
  *  home than this one. */
-export async function sendBlob(blob: Descriptor, home: string | undefined, job: Job, ctx: Context): Promise<boolean> {
+export async function sendBlob(blob: Descriptor, beside: Beside, job: Job, ctx: Context): Promise<boolean> {
   const { state, destination, member } = job
   const isSmall = blob.size <= SMALL_BLOB
   const urgent = await turn(blob, job, ctx)
@@ -39,7 +47,7 @@ export async function sendBlob(blob: Descriptor, home: string | undefined, job: 
   }
   let isSent = false
   const send = async (share?: Share): Promise<void> => {
-    isSent = await streamAlone(blob, home, share, job, ctx)
+    isSent = await streamAlone(blob, beside, share, job, ctx)
   }
   // Reading a small blob again is quicker than waiting for the siblings.
   if (isSmall) await leader.holdSlot(false, send)
@@ -50,7 +58,7 @@ export async function sendBlob(blob: Descriptor, home: string | undefined, job: 
 /** Only now other processes are kept from bringing it: one that waits for a slot would hold them all up. */
 async function streamAlone(
   blob: Descriptor,
-  home: string | undefined,
+  { home, alone }: Beside,
   share: Share | undefined,
   job: Job,
   ctx: Context,
@@ -65,7 +73,7 @@ async function streamAlone(
     return true
   }
   const { registry, repository } = job.destination
-  const isSent = await others.bring(blob, { registry, repository }, home, ctx, work)
+  const isSent = await others.bring({ blob, registry, repository, alone }, home, ctx, work)
   if (!isSent) share?.leave()
   return isSent
 }

@@ -1,10 +1,12 @@
 /** Blobs that other runs may bring, too. */
 
 import { expect, test } from 'vitest'
+import { systemClock } from '../../src/core/cancel.ts'
 import type { ContentStore } from '../../src/core/content.ts'
 import type { Event } from '../../src/core/events.ts'
 import { computeDigest } from '../../src/core/manifest.ts'
 import type { Others } from '../../src/core/others.ts'
+import { Turns } from '../../src/serve/turns.ts'
 import { copyBlob } from '../../src/transfer/blob.ts'
 import { createTransferState, type Job, type TransferState } from '../../src/transfer/job.ts'
 import { Slots } from '../../src/transfer/slots.ts'
@@ -15,7 +17,7 @@ const BLOB = { mediaType: 'application/octet-stream', digest: computeDigest(BYTE
 const SIGNAL = new AbortController().signal
 
 /** A job that copies to a place which remembers what it was given. `slots` are those of large blobs. */
-function job(others: Others, slots: TransferState['slots']) {
+function job(others: Others, slots: TransferState['slots'], more: Partial<ContentStore> = {}) {
   const written = new Map<string, Buffer>()
   const moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
   const state = createTransferState({ slots, throttles: [], mayRetry: () => async () => false, others })
@@ -30,6 +32,7 @@ function job(others: Others, slots: TransferState['slots']) {
       for await (const part of await open(0)) parts.push(Uint8Array.from(part))
       written.set(digest, Buffer.concat(parts))
     },
+    ...more,
   }
   const one = {
     member: {},
@@ -60,7 +63,7 @@ test('one that waits for a slot keeps no other run from bringing the blob', asyn
   const others: Others = {
     homeOf: async () => undefined,
     ended: async () => {},
-    bring: async (_blob, _where, _known, ctx, work) => {
+    bring: async (_wanted, _known, ctx, work) => {
       brings += 1
       await work(ctx)
       return true
@@ -105,7 +108,7 @@ test('one that comes second brings the blob itself where the first has failed', 
   const others: Others = {
     homeOf: async () => undefined,
     ended: async () => {},
-    bring: async (_blob, _where, _known, ctx, work) => {
+    bring: async (_wanted, _known, ctx, work) => {
       turn += 1
       if (turn < 3) return false
       await work(ctx)
@@ -117,4 +120,37 @@ test('one that comes second brings the blob itself where the first has failed', 
   expect(written.get(BLOB.digest)?.equals(BYTES)).toBe(true)
   expect(moved.bytes_copied).toBe(BLOB.size)
   expect(planned(events)).toBe(BLOB.size)
+})
+
+test('one that looked before another run brought the blob looks again, though no mount from its first home succeeds', async () => {
+  const turns = new Turns(systemClock)
+  const known = { blob: BLOB, registry: 'to', repository: 'gone', alone: false }
+  const ctx = { signal: SIGNAL, emit: () => {} }
+  await turns.others().bring(known, undefined, ctx, async () => {})
+  const slots = new Slots(1)
+  const busy = Promise.withResolvers<void>()
+  const before = slots.use('another', SIGNAL, () => busy.promise)
+  let looked = 0
+  let writes = 0
+  const store: Partial<ContentStore> = {
+    hasBlob: async () => {
+      looked += 1
+      return writes > 0
+    },
+    mountBlob: async () => false,
+    async writeBlob(_blob, open) {
+      for await (const _ of await open(0));
+      writes += 1
+    },
+  }
+  const first = job(turns.others(), () => slots, store)
+  const second = job(turns.others(), () => new Slots(1), store)
+  const waiting = copyBlob(BLOB, first.one, first.ctx)
+  await expect.poll(() => looked).toBe(1)
+  await copyBlob(BLOB, second.one, second.ctx)
+  busy.resolve()
+  await Promise.all([before, waiting])
+  expect(writes).toBe(1)
+  expect(first.moved.bytes_present).toBe(BLOB.size)
+  expect(planned(first.events)).toBe(0)
 })

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Descriptor } from '../../../src/core/descriptor.ts'
+import type { WantedBlob } from '../../../src/core/others.ts'
 import { createSharing, type Sharing } from '../../../src/queue/shared/sharing.ts'
 import { hasRedis, type RealRedis, startRedis } from '../../support/redis.ts'
 
@@ -11,8 +11,14 @@ async function refuse(): Promise<void> {
   throw new Error('it was brought')
 }
 
-function blob(letter: string, size = 1_000_000): Descriptor {
-  return { mediaType: 'application/octet-stream', digest: `sha256:${letter.repeat(64)}`, size }
+function digestOf(letter: string): `sha256:${string}` {
+  return `sha256:${letter.repeat(64)}`
+}
+
+/** Repository `to` of a registry needs a blob. `alone`: it cannot mount it. */
+function wanted(letter: string, to: string, alone = false): WantedBlob {
+  const blob = { mediaType: 'application/octet-stream', digest: digestOf(letter), size: 1_000_000 }
+  return { blob, registry: 'dst', repository: to, alone }
 }
 
 describe.skipIf(!hasRedis())('what workers share, over a real Redis', () => {
@@ -40,36 +46,56 @@ describe.skipIf(!hasRedis())('what workers share, over a real Redis', () => {
     const [one, two] = [worker().blobs('run 1'), worker().blobs('run 1')]
     const { promise: left, resolve: leave } = Promise.withResolvers<void>()
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
-    const first = one.bring(blob('a'), { registry: 'dst', repository: 'team/one' }, undefined, ctx, async () => {
+    const first = one.bring(wanted('a', 'team/one'), undefined, ctx, async () => {
       begin()
       await left
     })
     await begun
-    const there = { registry: 'dst', repository: 'team/two' }
-    expect(await two.bring(blob('a'), there, undefined, ctx, refuse)).toBe(false)
-    expect(await two.homeOf(blob('a'), 'dst')).toBeUndefined()
-    const ended = two.ended(blob('a'), 'dst', ctx)
+    const there = wanted('a', 'team/two')
+    expect(await two.bring(there, undefined, ctx, refuse)).toBe(false)
+    expect(await two.homeOf(there)).toBeUndefined()
+    const ended = two.ended(there, ctx)
     leave()
     expect(await first).toBe(true)
     await ended
-    expect(await two.homeOf(blob('a'), 'dst')).toBe('team/one')
+    expect(await two.homeOf(there)).toBe('team/one')
     // The home that it does not know yet comes first.
-    expect(await two.bring(blob('a'), there, undefined, ctx, refuse)).toBe(false)
-    expect(await two.bring(blob('a'), there, 'team/one', ctx, async () => {})).toBe(true)
+    expect(await two.bring(there, undefined, ctx, refuse)).toBe(false)
+    expect(await two.bring(there, 'team/one', ctx, async () => {})).toBe(true)
+  })
+
+  test('one that cannot mount a blob waits for those alone that bring it to the same repository', async () => {
+    const [one, two] = [worker().blobs('run 3'), worker().blobs('run 3')]
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>()
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+    const first = one.bring(wanted('c', 'team/one', true), undefined, ctx, async () => {
+      begin()
+      await left
+    })
+    await begun
+    expect(await two.bring(wanted('c', 'team/one', true), undefined, ctx, refuse)).toBe(false)
+    expect(await two.bring(wanted('c', 'team/two', true), undefined, ctx, async () => {})).toBe(true)
+    leave()
+    expect(await first).toBe(true)
+    // Whoever looked before it was there looks again.
+    expect(await two.bring(wanted('c', 'team/one', true), undefined, ctx, refuse)).toBe(false)
+    // The last home is known, as an earlier one may be gone.
+    expect(await two.homeOf(wanted('c', 'team/three'))).toBe('team/one')
+    expect(await two.homeOf(wanted('c', 'team/three', true))).toBeUndefined()
   })
 
   test('a failure leaves no home, and the next one brings it', async () => {
     const others = worker().blobs('run 2')
-    const there = { registry: 'dst', repository: 'x' }
-    const fails = others.bring(blob('b'), there, undefined, ctx, () => Promise.reject(new Error('broken')))
+    const there = wanted('b', 'x')
+    const fails = others.bring(there, undefined, ctx, () => Promise.reject(new Error('broken')))
     await expect(fails).rejects.toThrow('broken')
-    expect(await others.homeOf(blob('b'), 'dst')).toBeUndefined()
-    expect(await others.bring(blob('b'), there, undefined, ctx, async () => {})).toBe(true)
+    expect(await others.homeOf(there)).toBeUndefined()
+    expect(await others.bring(there, undefined, ctx, async () => {})).toBe(true)
   })
 
   test('an upload that one leaves is found by the next, names nothing in its key, and expires within a day', async () => {
     const [one, two] = [worker(), worker()]
-    const upload = ['https://dst.example.com', 'team/secret-project', blob('d').digest] as const
+    const upload = ['https://dst.example.com', 'team/secret-project', digestOf('d')] as const
     one.checkpoint(...upload).save('https://dst.example.com/v2/upload?state=hidden', 4096)
     await expect.poll(() => two.checkpoint(...upload).load()).toContain('state=hidden')
     const keys = await client.keys('test:upload:*')

@@ -114,14 +114,18 @@ function taker(turns: Turns, pull?: Parameters<Turns['others']>[0]) {
   const { promise: left, resolve: leave } = Promise.withResolvers<void>()
   const seen = { isIn: false }
   const ctx = { signal: new AbortController().signal, emit: () => {} }
-  const place = { registry: 'mine', repository: 'mirror/app' }
+  const wanted = { blob: BLOB, registry: 'mine', repository: 'mirror/app', alone: false }
   const bring = async (): Promise<void> => {
     seen.isIn = true
     await left
   }
   const others = turns.others(pull)
   const take = async (): Promise<void> => {
-    while (!(await others.bring(BLOB, place, undefined, ctx, bring))) await others.ended(BLOB, place.registry, ctx)
+    let known: string | undefined
+    while (!(await others.bring(wanted, known, ctx, bring))) {
+      await others.ended(wanted, ctx)
+      known = await others.homeOf(wanted)
+    }
   }
   void take()
   return { seen, leave }
