@@ -2,6 +2,8 @@
 
 import type { Digest } from './descriptor.ts'
 import type { Event } from './events.ts'
+import type { Task } from './execution.ts'
+import type { TaskStatus } from './states.ts'
 
 export interface BlobInFlight {
   /** Unique among the blobs of the run. */
@@ -36,8 +38,12 @@ export interface Tally {
   /** False where the event changes nothing here. Costs next to nothing. */
   add(event: Event): boolean
   readonly figures: Figures
+  /** Tasks that have ended, and those of them that have failed. */
+  readonly ends: { readonly ended: number; readonly failed: number }
   readonly blobs: ReadonlyMap<string, BlobInFlight>
 }
+
+const FINAL: ReadonlySet<TaskStatus> = new Set(['succeeded', 'failed', 'stopped', 'skipped'])
 
 export function createTally(): Tally {
   let tasks = 0
@@ -45,7 +51,10 @@ export function createTally(): Tally {
   let settled = 0
   let received = 0
   let bare = 0
+  /** Those of which it is known and that have not ended, and how many have: a set of all would grow with the run. */
   const measured = new Set<number>()
+  let ended = 0
+  const failed = new Set<number>()
   const blobs = new Map<string, BlobInFlight>()
 
   function moveTo(id: string, offset: number, isReceived: boolean): void {
@@ -53,6 +62,15 @@ export function createTally(): Tally {
     if (!blob) return
     if (isReceived && offset > blob.bytes) received += offset - blob.bytes
     blobs.set(id, { ...blob, bytes: offset })
+  }
+
+  function note({ id, status }: Pick<Task, 'id' | 'status'>): void {
+    // One that has failed may be tried again.
+    if (failed.delete(id)) ended -= 1
+    if (!FINAL.has(status)) return
+    measured.delete(id)
+    ended += 1
+    if (status === 'failed') failed.add(id)
   }
 
   function add(event: Event): boolean {
@@ -66,7 +84,7 @@ export function createTally(): Tally {
         return true
       case 'task':
         // One that fails before it sends anything may still be tried again.
-        if (event.task.status !== 'pending') measured.add(event.task.id)
+        note(event.task)
         return true
       case 'blob-started': {
         const { id, name, digest, size, worker } = event
@@ -91,7 +109,11 @@ export function createTally(): Tally {
   return {
     add,
     get figures() {
-      return { tasks, bare, measured: Math.min(tasks - bare, measured.size), bytes, settled, received }
+      const known = Math.min(tasks - bare, measured.size + ended)
+      return { tasks, bare, measured: known, bytes, settled, received }
+    },
+    get ends() {
+      return { ended, failed: failed.size }
     },
     blobs,
   }

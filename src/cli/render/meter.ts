@@ -44,15 +44,12 @@ const LONGEST_WINDOW = 60_000
 const SAMPLE_EVERY = 250
 /** Earlier than this a rate says nothing. */
 const SOONEST = 1000
-const FINAL = new Set(['succeeded', 'failed', 'stopped', 'skipped'])
-
 export function createMeter(now: () => number): Meter {
   const tally = createTally()
   let told: { readonly figures: Figures; readonly blobs: ReadonlyMap<string, BlobInFlight> } | undefined
   let stage: Stage | undefined
   let paused = false
   let samples: { readonly time: number; readonly received: number }[] = []
-  const finished = new Map<number, string>()
 
   const figures = (): Figures => told?.figures ?? tally.figures
 
@@ -89,10 +86,6 @@ export function createMeter(now: () => number): Meter {
           stage = event.stage
           if (event.stage === 'transfer' && event.state === 'started') sample()
           break
-        case 'task':
-          if (FINAL.has(event.task.status)) finished.set(event.task.id, event.task.status)
-          else finished.delete(event.task.id)
-          break
         case 'paused':
           pause(event.paused)
           break
@@ -111,6 +104,7 @@ export function createMeter(now: () => number): Meter {
     read() {
       sample()
       const { tasks, bare, measured, bytes, settled } = figures()
+      const { ended, failed } = tally.ends
       const senders = tasks - bare
       const blobs = told?.blobs ?? tally.blobs
       let processed = settled
@@ -119,12 +113,10 @@ export function createMeter(now: () => number): Meter {
       const expected = Math.max(processed, isEstimate ? (bytes / Math.max(1, measured)) * senders : bytes)
       const rate = rateOver(WINDOW)
       const steady = rateOver(LONGEST_WINDOW)
-      let failed = 0
-      for (const status of finished.values()) if (status === 'failed') failed += 1
       return {
         stage,
-        tasks: Math.max(tasks, finished.size),
-        done: finished.size,
+        tasks: Math.max(tasks, ended),
+        done: ended,
         failed,
         bytes: expected,
         isEstimate,
