@@ -55,7 +55,7 @@ export interface WorkTools extends Omit<JoinTools, 'server' | 'own' | 'throttles
 }
 
 /** In milliseconds. */
-const LOOK = 500
+const LOOK = 250
 const PRESENCE_LASTS = 15_000
 /** How long a record may be gone before its run counts as over: a server that was restarted without its file gets it again. */
 const OVER_AFTER = 5000
