@@ -88,3 +88,26 @@ test.skipIf(!hasRedis())(
     expect((await ran).execution).toMatchObject({ status: 'succeeded', succeed: 30 })
   },
 )
+
+test.skipIf(!hasRedis())('workers together copy no more blobs at once than the run is told', async () => {
+  let now = 0
+  let most = 0
+  const to = await registry({
+    intercept: async ({ method, url, headers }) => {
+      const isUpload = (method === 'PUT' || method === 'PATCH') && url.pathname.includes('/blobs/uploads/')
+      if (!isUpload || Number(headers['content-length']) < 300_000) return undefined
+      now += 1
+      most = Math.max(most, now)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      now -= 1
+      return undefined
+    },
+  })
+  const [queue, from] = [await redis(), await registry()]
+  for (let tag = 1; tag <= 30; tag += 1) from.add('app', image({ layers: 2, size: 300_000, seed: tag }), `v${tag}`)
+  const yaml = `${policyBetween(from.url, to.url)}\nworkers: { queue: "${queue.url}" }\n`
+  for (const name of ['a', 'b', 'c']) await worker(yaml, { name, concurrency: 6 })
+  const { execution } = await place().run(yaml, { workers: true, concurrency: 4 })
+  expect(execution).toMatchObject({ status: 'succeeded', succeed: 30 })
+  expect(most).toBeLessThanOrEqual(4)
+})

@@ -133,6 +133,24 @@ describe.skipIf(!hasRedis())('permits over a real Redis', () => {
     await expect.poll(() => one.client.zcard('late'), { timeout: 10_000 }).toBe(0)
   })
 
+  test('that are waited for stay so while the server is away, and are free once it is back', async () => {
+    const [one, two] = [holder(), holder({}, { commandTimeout: 100 })]
+    await one.permits.take('away', 1, never)
+    one.permits.close()
+    one.client.disconnect()
+    await server.kill()
+    let isFree = false
+    const free = two.permits.free('away', 1, never).then(() => {
+      isFree = true
+    })
+    expect(await two.permits.takeNow('away', 1, never)).toBeUndefined()
+    await sleep(500)
+    expect(isFree).toBe(false)
+    await server.start()
+    await free
+    expect(await two.permits.takeNow('away', 1, never)).toBeDefined()
+  })
+
   test('of those who wait in one process only one asks, and they get it in order', async () => {
     const asking = { now: 0, most: 0 }
     const clock: Clock = {
