@@ -46,7 +46,7 @@ async function bring(blob: Descriptor, job: Job, ctx: Context): Promise<void> {
   const home = state.homes.get(homeKey)
   // No repository is asked for the blob twice.
   const asked = new Set([destination.repository])
-  if (home) {
+  if (home && destination.store.mountBlob && !job.damaged?.has(blob.digest)) {
     // The task that brings it to its home may be waiting for this one's answer.
     state.siblings.declineBlob(job.artifact, blob, job.member)
     const isHome = await home.ready.then(

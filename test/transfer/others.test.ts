@@ -154,3 +154,27 @@ test('one that looked before another run brought the blob looks again, though no
   expect(first.moved.bytes_present).toBe(BLOB.size)
   expect(planned(first.events)).toBe(0)
 })
+
+test('a damaged blob is sent again, and not mounted from where another task finds it', async () => {
+  const mounts: string[] = []
+  const writes: string[] = []
+  const store: Partial<ContentStore> = {
+    hasBlob: async () => true,
+    async mountBlob(_blob, from) {
+      mounts.push(from)
+      return true
+    },
+    async writeBlob({ digest }, open) {
+      for await (const _ of await open(0));
+      writes.push(digest)
+    },
+  }
+  const { one, ctx } = job(new Turns(systemClock).others(), () => new Slots(1), store)
+  const moved = { bytes_copied: 0, bytes_mounted: 0, bytes_present: 0 }
+  const destination = { ...one.destination, repository: 'other' }
+  const repair: Job = { ...one, member: {}, moved, destination, damaged: new Set([BLOB.digest]) }
+  await copyBlob(BLOB, { ...one, newRepository: false }, ctx)
+  await copyBlob(BLOB, repair, ctx)
+  expect({ mounts, writes }).toEqual({ mounts: [], writes: [BLOB.digest] })
+  expect(moved.bytes_copied).toBe(BLOB.size)
+})
