@@ -94,6 +94,8 @@ describe.runIf(hasBrowser())('windows of one browser', () => {
     const { user, daemon, start, open: release } = await running()
     const { open, beside } = await browsing()
     const first = await open(addressOf({ user }, daemon))
+    // Before it is signed in it must not go elsewhere.
+    await first.getByText('no executions').waitFor()
     await first.context().addInitScript('delete window.SharedWorker')
     await first.goto(daemon.url)
     expect(await first.evaluate('typeof SharedWorker')).toBe('undefined')
