@@ -3,7 +3,7 @@
 import type { Digest } from './descriptor.ts'
 import type { Event } from './events.ts'
 import type { Task } from './execution.ts'
-import type { TaskStatus } from './states.ts'
+import { FINAL_TASKS } from './states.ts'
 
 export interface BlobInFlight {
   /** Unique among the blobs of the run. */
@@ -43,8 +43,6 @@ export interface Tally {
   readonly blobs: ReadonlyMap<string, BlobInFlight>
 }
 
-const FINAL: ReadonlySet<TaskStatus> = new Set(['succeeded', 'failed', 'stopped', 'skipped'])
-
 export function createTally(): Tally {
   let tasks = 0
   let bytes = 0
@@ -67,7 +65,7 @@ export function createTally(): Tally {
   function note({ id, status }: Pick<Task, 'id' | 'status'>): void {
     // One that has failed may be tried again.
     if (failed.delete(id)) ended -= 1
-    if (!FINAL.has(status)) return
+    if (!FINAL_TASKS.includes(status)) return
     measured.delete(id)
     ended += 1
     if (status === 'failed') failed.add(id)
@@ -83,7 +81,6 @@ export function createTally(): Tally {
         if (event.task !== undefined) measured.add(event.task)
         return true
       case 'task':
-        // One that fails before it sends anything may still be tried again.
         note(event.task)
         return true
       case 'blob-started': {
