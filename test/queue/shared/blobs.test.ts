@@ -1,8 +1,7 @@
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { WantedBlob } from '../../../src/core/others.ts'
-import { createSharing, type Sharing } from '../../../src/queue/shared/sharing.ts'
-import { hasRedis, type RealRedis, startRedis } from '../../support/redis.ts'
+import { hasRedis } from '../../support/redis.ts'
+import { realSharing } from './setup.ts'
 
 const ctx = { signal: new AbortController().signal, emit: () => {} }
 
@@ -22,25 +21,8 @@ function wanted(letter: string, to: string, alone = false): WantedBlob {
 }
 
 describe.skipIf(!hasRedis())('what workers share, over a real Redis', () => {
-  let server: RealRedis
-  let client: Redis
-  const made: Sharing[] = []
-
-  beforeAll(async () => {
-    server = await startRedis()
-    client = new Redis(server.url)
-  })
-  afterAll(async () => {
-    for (const sharing of made) sharing.close()
-    client.disconnect()
-    await server.stop()
-  })
-
-  function worker(): Sharing {
-    const sharing = createSharing(client, 'test')
-    made.push(sharing)
-    return sharing
-  }
+  const real = realSharing()
+  const worker = real.sharing
 
   test('one brings a blob, the other is told where it is once it is there', async () => {
     const [one, two] = [worker().blobs('run 1'), worker().blobs('run 1')]
@@ -98,11 +80,11 @@ describe.skipIf(!hasRedis())('what workers share, over a real Redis', () => {
     const upload = ['https://dst.example.com', 'team/secret-project', digestOf('d')] as const
     one.checkpoint(...upload).save('https://dst.example.com/v2/upload?state=hidden', 4096)
     await expect.poll(() => two.checkpoint(...upload).load()).toContain('state=hidden')
-    const keys = await client.keys('test:upload:*')
+    const keys = await real.client.keys('test:upload:*')
     expect(keys).toHaveLength(1)
     expect(keys.join()).not.toContain('secret-project')
-    expect(await client.ttl(keys[0] ?? '')).toBeGreaterThan(0)
-    expect(await client.ttl(keys[0] ?? '')).toBeLessThanOrEqual(86_400)
+    expect(await real.client.ttl(keys[0] ?? '')).toBeGreaterThan(0)
+    expect(await real.client.ttl(keys[0] ?? '')).toBeLessThanOrEqual(86_400)
     two.checkpoint(...upload).clear()
     await expect.poll(() => one.checkpoint(...upload).load()).toBe(undefined)
   })

@@ -1,31 +1,17 @@
 import { setImmediate } from 'node:timers/promises'
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createSharing, type Sharing } from '../../../src/queue/shared/sharing.ts'
+import { describe, expect, test } from 'vitest'
 import { createSlots, type TransferState } from '../../../src/transfer/job.ts'
-import { hasRedis, type RealRedis, startRedis } from '../../support/redis.ts'
+import { hasRedis } from '../../support/redis.ts'
+import { realSharing } from './setup.ts'
 
 const never = new AbortController().signal
 
 describe.skipIf(!hasRedis())('blob streams of a run over several workers', () => {
-  let server: RealRedis
-  let client: Redis
-  const made: Sharing[] = []
-
-  beforeAll(async () => {
-    server = await startRedis()
-    client = new Redis(server.url)
-  })
-  afterAll(async () => {
-    for (const sharing of made) sharing.close()
-    client.disconnect()
-    await server.stop()
-  })
+  const real = realSharing()
 
   /** A worker with so many slots of its own: those of its runs. */
   function worker(count: number): (run: string, streams: number) => TransferState['slots'] {
-    const sharing = createSharing(client, 'test')
-    made.push(sharing)
+    const sharing = real.sharing()
     const own = { count, slots: createSlots(count) }
     return (run, streams) => sharing.slots(run, streams, own)
   }
@@ -50,7 +36,7 @@ describe.skipIf(!hasRedis())('blob streams of a run over several workers', () =>
   test('are no more than the run is told, over all of them', async () => {
     const [one, two] = [worker(8), worker(8)]
     const most = await mostAtOnce([one('a', 3), two('a', 3)], async () => {
-      expect(await client.zcard('test:slots:a dst')).toBeLessThanOrEqual(3)
+      expect(await real.client.zcard('test:slots:a dst')).toBeLessThanOrEqual(3)
     })
     expect(most).toBeLessThanOrEqual(3)
   })
@@ -58,7 +44,7 @@ describe.skipIf(!hasRedis())('blob streams of a run over several workers', () =>
   test('are no more in one of them than it says, over all its runs, and it keeps no permits for those that wait', async () => {
     const one = worker(2)
     const most = await mostAtOnce([one('b', 16), one('c', 16)], async () => {
-      for (const run of ['b', 'c']) expect(await client.zcard(`test:slots:${run} dst`)).toBeLessThanOrEqual(2)
+      for (const run of ['b', 'c']) expect(await real.client.zcard(`test:slots:${run} dst`)).toBeLessThanOrEqual(2)
     })
     expect(most).toBe(2)
   })
